@@ -1,0 +1,58 @@
+# One static library per room of src/: hone_room(NAME LIBRARIES...) takes every .cc below src/NAME.
+#   *_test.cc   go to the test program NAME_test
+#   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS) and, everywhere, a program that replays its corpus as a test
+# The flags of a file that needs an instruction set are set beside it with set_source_files_properties.
+
+add_library(hone_flags INTERFACE)
+target_include_directories(hone_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/src)
+target_compile_options(hone_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
+                                            -fno-math-errno -ffp-contract=off)
+if(HONE_SANITIZE)
+  target_compile_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_link_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE})
+endif()
+
+function(hone_room name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
+  add_library(hone_${name} STATIC ${sources})
+  target_link_libraries(hone_${name} PUBLIC hone_flags ${ARGN})
+  set_target_properties(hone_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  if(HONE_TESTS AND tests)
+    hone_test(${name}_test hone_${name} ${tests})
+  endif()
+  foreach(fuzzer ${fuzzers})
+    hone_fuzzer(${fuzzer} hone_${name})
+  endforeach()
+endfunction()
+
+# One GoogleTest program; each test is a ctest of its own, labelled cpp. Files named *_slow_test.cc go to the slow lane.
+function(hone_test target library)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  include(GoogleTest)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS cpp TIMEOUT 600)
+endfunction()
+
+function(hone_fuzzer source library)
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(folder ${source} DIRECTORY)
+  set(corpus ${folder}/corpus/${name})
+  if(HONE_TESTS)
+    add_executable(${name}_replay ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    target_link_libraries(${name}_replay PRIVATE ${library})
+    add_test(NAME ${name}.replay COMMAND ${name}_replay ${corpus})
+    set_tests_properties(${name}.replay PROPERTIES LABELS cpp)
+  endif()
+  if(HONE_FUZZERS)
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE ${library})
+  endif()
+endfunction()

@@ -1,0 +1,46 @@
+// LoRA (Hu et al. 2021, arXiv:2106.09685) on a loaded model, and PEFT's adapter folder.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "model/model.h"
+
+namespace hone {
+
+// adapter_config.json, with PEFT's names and meanings.
+struct LoraConfig {
+    int64_t r = 64;
+    double lora_alpha = 16;
+    double lora_dropout = 0;
+    // Names or suffixes ("q_proj", "layers.0.mlp.up_proj"), {"all-linear"}, or one regular expression (matched against
+    // the whole name) when is_regex; empty: q_proj and v_proj, PEFT's choice for Llama.
+    std::vector<std::string> target_modules;
+    bool target_is_regex = false;
+    std::vector<std::string> modules_to_save;
+    std::map<std::string, int64_t> rank_pattern;
+    std::map<std::string, double> alpha_pattern;
+    bool use_rslora = false;
+    std::string base_model_name_or_path;
+};
+
+// Chooses the target layers (an error names what there is when nothing matches), adds the deltas, finishes the
+// parameters, and initialises: A as torch's kaiming_uniform(a = sqrt 5) from `seed` and the layer's name, B zero.
+absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed, const Context& context);
+
+// Reads adapter_config.json; unknown features that change the result (use_dora, bias training ...) are errors.
+absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
+
+// ReadAdapterConfig, ApplyLora with it, and the weights of adapter_model.safetensors: names, shapes and completeness are
+// checked, so an adapter of another base is refused. Returns the config.
+absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder, const Context& context);
+// Only the weights, into a model to which the same config was applied.
+absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
+
+// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into the folder.
+absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
+
+}  // namespace hone

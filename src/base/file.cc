@@ -1,0 +1,142 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace hone {
+namespace {
+
+FileFault& Fault() {
+    static FileFault fault;
+    return fault;
+}
+
+// errno to fail with, or 0.
+int InjectedFault(std::string_view operation, const std::string& path) {
+    return Fault() ? Fault()(operation, path) : 0;
+}
+
+absl::Status FileError(std::string_view doing, const std::string& path, int error) {
+    const char* cure = error == ENOSPC || error == EDQUOT ? " (free some space or choose another folder)"
+                       : error == EACCES || error == EPERM || error == EROFS
+                           ? " (check the permissions or choose another folder)"
+                           : "";
+    return OtherError("cannot {} {}: {}{}", doing, path, std::strerror(error), cure);
+}
+
+}  // namespace
+
+void SetFileFault(FileFault fault) { Fault() = std::move(fault); }
+
+absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return FileError("open", path, errno);
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        int error = errno;
+        close(fd);
+        return S_ISREG(info.st_mode) ? FileError("read", path, error)
+                                     : OtherError("{} is not a regular file", path);
+    }
+    void* data = nullptr;
+    size_t size = static_cast<size_t>(info.st_size);
+    if (size > 0) {
+        data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            int error = errno;
+            close(fd);
+            return FileError("map", path, error);
+        }
+    }
+    close(fd);
+    return std::shared_ptr<MappedFile>(new MappedFile(path, static_cast<const uint8_t*>(data), size));
+}
+
+MappedFile::~MappedFile() {
+    if (size_ > 0) munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+void MappedFile::DropPages() const {
+    if (size_ > 0) madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
+    HONE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
+    if (file->bytes().size() > limit)
+        return OtherError("{} holds {} bytes, more than the limit of {}", path, file->bytes().size(), limit);
+    return std::string(file->text());
+}
+
+absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(const std::string& path) {
+    std::string temporary = fmt::format("{}.tmp-{}", path, getpid());
+    if (int error = InjectedFault("create", path)) return FileError("create", path, error);
+    int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return FileError("create", path, errno);
+    return std::unique_ptr<AtomicFile>(new AtomicFile(path, std::move(temporary), fd));
+}
+
+AtomicFile::~AtomicFile() {
+    if (fd_ < 0) return;
+    close(fd_);
+    unlink(temporary_.c_str());
+}
+
+absl::Status AtomicFile::Write(std::span<const uint8_t> bytes) {
+    while (!bytes.empty()) {
+        if (int error = InjectedFault("write", path_)) return FileError("write", path_, error);
+        ssize_t written = write(fd_, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return FileError("write", path_, errno);
+        bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Write(std::string_view text) {
+    return Write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+}
+
+absl::Status AtomicFile::Commit() {
+    if (int error = InjectedFault("sync", path_)) return FileError("sync", path_, error);
+    if (fsync(fd_) != 0) return FileError("sync", path_, errno);
+    int closed = close(fd_);
+    fd_ = -1;
+    int error = InjectedFault("rename", path_);
+    if (error == 0 && (closed != 0 || rename(temporary_.c_str(), path_.c_str()) != 0)) error = errno;
+    if (error != 0) {
+        unlink(temporary_.c_str());
+        return FileError("finish", path_, error);
+    }
+    return absl::OkStatus();
+}
+
+absl::Status WriteFileAtomic(const std::string& path, std::string_view text) {
+    HONE_ASSIGN_OR_RETURN(auto file, AtomicFile::Create(path));
+    HONE_RETURN_IF_ERROR(file->Write(text));
+    return file->Commit();
+}
+
+absl::Status MakeDirectories(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) return FileError("create the folder", path, error.value());
+    return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+    int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return FileError("open", path, errno);
+    int error = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    if (error != 0 && error != EINVAL) return FileError("sync", path, error);
+    return absl::OkStatus();
+}
+
+}  // namespace hone

@@ -1,0 +1,73 @@
+// Files: read-only maps, whole reads with a limit, atomic writes, and faults on demand for tests.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace hone {
+
+// A read-only memory map of a whole file. An empty file maps to an empty span.
+class MappedFile {
+  public:
+    static absl::StatusOr<std::shared_ptr<MappedFile>> Open(const std::string& path);
+    ~MappedFile();
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    std::span<const uint8_t> bytes() const { return {data_, size_}; }
+    std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+    const std::string& path() const { return path_; }
+    // Tells the kernel that the pages will not be read again: they leave the resident set.
+    void DropPages() const;
+
+  private:
+    MappedFile(std::string path, const uint8_t* data, size_t size)
+        : path_(std::move(path)), data_(data), size_(size) {}
+    std::string path_;
+    const uint8_t* data_;
+    size_t size_;
+};
+
+// The whole file, or an error when it holds more than `limit` bytes.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit = size_t{1} << 30);
+
+// Collects bytes in PATH.tmp-<pid>; Commit syncs it and renames it to PATH. Without Commit nothing remains.
+class AtomicFile {
+  public:
+    static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::string& path);
+    ~AtomicFile();
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    absl::Status Write(std::span<const uint8_t> bytes);
+    absl::Status Write(std::string_view text);
+    absl::Status Commit();
+
+  private:
+    AtomicFile(std::string path, std::string temporary, int fd)
+        : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+    std::string path_;
+    std::string temporary_;
+    int fd_;
+};
+
+absl::Status WriteFileAtomic(const std::string& path, std::string_view text);
+
+// mkdir -p, with the reason when it fails.
+absl::Status MakeDirectories(const std::string& path);
+
+// Syncs a directory, so that the renames in it last through a power cut.
+absl::Status SyncDirectory(const std::string& path);
+
+// Tests: every write, sync and rename asks `fault` first with the operation ("write", "sync", "rename", "create") and
+// the path; a non-zero errno that it returns is what the operation fails with. nullptr: none.
+using FileFault = std::function<int(std::string_view operation, const std::string& path)>;
+void SetFileFault(FileFault fault);
+
+}  // namespace hone

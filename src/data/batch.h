@@ -1,0 +1,34 @@
+// Tokens as the model takes them: documents one after another, never padded.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace hone {
+
+// One document: the tokens of one row.
+struct Example {
+    std::vector<int32_t> tokens;
+    // [tokens.size()] the weight of the loss of predicting this token from the ones before it; 0: no loss. The first
+    // token's is never used.
+    std::vector<float> weights;
+    int64_t row = 0;  // position in the data set, from 0
+};
+
+// T tokens of D documents. A token sees only the tokens of its own document that come before it, and itself.
+struct Batch {
+    std::vector<int32_t> tokens;           // [T]
+    std::vector<int32_t> positions;        // [T] from 0 in each document
+    std::vector<int32_t> document_starts;  // [D + 1] the first token of each document, then T
+    std::vector<int32_t> targets;          // [T] the document's next token; -1 at its last
+    std::vector<float> target_weights;     // [T] 0 where there is no loss
+    std::vector<int64_t> rows;             // [D] Example::row
+
+    int64_t size() const { return static_cast<int64_t>(tokens.size()); }
+    int64_t num_documents() const { return static_cast<int64_t>(rows.size()); }
+    void Append(const Example& example);
+    // Sum of target_weights, in double.
+    double TotalWeight() const;
+};
+
+}  // namespace hone

@@ -1,0 +1,119 @@
+// A loaded model: forward, backward, and forward with a key-value cache.
+//
+// Order of use for training: Load; AddLowRank / MakeTrainable; FinishParameters (then fill parameters().values());
+// PrepareTraining; then, for each step: zero the gradients, ForwardBackward per micro-batch, the optimiser,
+// ParametersChanged. Evaluation and generation work on any loaded model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "model/model_files.h"
+#include "model/parameters.h"
+#include "tensor/context.h"
+
+namespace hone {
+
+enum class ComputeType { kF32, kBF16 };
+
+struct LoadOptions {
+    ComputeType compute = ComputeType::kBF16;
+    bool for_training = false;  // also packs the weights for the backward products
+};
+
+// One linear layer that can carry a low-rank delta, with the names that users and PEFT call it by.
+struct LinearInfo {
+    std::string name;  // "model.layers.0.self_attn.q_proj"
+    int64_t in = 0, out = 0;
+    bool is_head = false;  // lm_head: not part of "all-linear"
+};
+
+// y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named NAME.lora_A.weight and so on.
+struct LowRankOptions {
+    int64_t rank = 0;
+    float scale = 1;
+    float dropout = 0;
+};
+
+struct LossSums {
+    double loss = 0;       // sum over labelled tokens of weight * negative log-likelihood (nats)
+    double weight = 0;     // sum of weights
+    int64_t labelled = 0;  // tokens with weight > 0
+    int64_t correct = 0;   // of those, how many the model ranks first
+    LossSums& operator+=(const LossSums& other) {
+        loss += other.loss;
+        weight += other.weight;
+        labelled += other.labelled;
+        correct += other.correct;
+        return *this;
+    }
+};
+
+struct MemoryPlan {  // bytes
+    size_t weights = 0;      // frozen, packed
+    size_t parameters = 0;   // trainable values, gradients, two optimiser moments
+    size_t activations = 0;  // saved for the backward pass
+    size_t workspace = 0;    // everything that one block needs at a time, logits included
+    size_t total() const { return weights + parameters + activations + workspace; }
+};
+
+// Keys and values of one sequence, for every layer; grows by what Decode appends.
+class KvCache {
+  public:
+    virtual ~KvCache() = default;
+    virtual int64_t length() const = 0;
+    virtual int64_t capacity() const = 0;
+    // Forgets everything from `length` on.
+    virtual void Truncate(int64_t length) = 0;
+};
+
+class Model {
+  public:
+    static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelFiles& files, const LoadOptions& options,
+                                                       const Context& context);
+    ~Model();
+
+    const ModelConfig& config() const;
+    // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the head last).
+    const std::vector<LinearInfo>& linears() const;
+    int64_t num_base_parameters() const;
+
+    absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options);
+    // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens", "model.norm", a linear's
+    // name). A tied embedding and head become two.
+    absl::Status MakeTrainable(const std::string& module);
+    // Allocates parameters(); trainable base modules start from the base's values, low-rank ones from zero.
+    absl::Status FinishParameters(const Context& context);
+    ParameterSet& parameters();
+    // After parameters().values() changed by whatever means: packs them for the next pass.
+    void ParametersChanged(const Context& context);
+
+    // What training with micro-batches of at most max_tokens tokens takes.
+    MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const;
+    absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing);
+    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
+    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch, float loss_scale,
+                                             uint64_t dropout_seed);
+
+    // No dropout. per_document, if given, gets one entry per document.
+    absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
+                                      std::vector<LossSums>* per_document = nullptr);
+    // logits [T, V] of every token, f32: for tests and tools.
+    absl::Status Logits(const Context& context, const Batch& batch, float* logits);
+
+    std::unique_ptr<KvCache> NewCache(int64_t capacity) const;
+    // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one) and writes the logits of
+    // each sequence's last token: logits [caches.size(), V], f32.
+    absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+                        const std::vector<KvCache*>& caches, float* logits);
+
+  private:
+    struct Impl;
+    explicit Model(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hone

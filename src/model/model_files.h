@@ -1,0 +1,45 @@
+// A model as it lies on disk: config, weights, tokenizer, chat template, from a folder, a .gguf file, a catalogue name or
+// org/repo (fetched into the cache when it is not there).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/config.h"
+#include "model/weights.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hone {
+
+struct ArchSpec;  // model/arch.h: the family's table and functions
+
+struct GenerationDefaults {  // generation_config.json
+    std::optional<float> temperature, top_p, repetition_penalty;
+    std::optional<int64_t> top_k;
+    bool do_sample = false;
+};
+
+struct ModelFiles {
+    std::string argument;     // what the user typed
+    std::string path;         // the folder or .gguf file
+    const ArchSpec* arch = nullptr;
+    ModelConfig config;
+    GenerationDefaults generation;
+    std::shared_ptr<WeightFile> weights;
+    bool gguf = false;        // the tensors carry GGUF's names
+    std::shared_ptr<const Tokenizer> tokenizer;
+    std::shared_ptr<const ChatTemplate> chat_template;  // ChatML when the model brings none
+    bool has_chat_template = false;
+    bool adds_bos = false;    // the tokenizer's post-processor puts BOS before plain text
+};
+
+// Opens and checks everything but the tensors' values: unknown architectures, missing, extra and misshapen tensors,
+// broken tokenizers and templates are errors of kind kModel.
+absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& argument);
+
+// A hash of the weights' bytes and config, for run.json and for refusing an adapter or checkpoint of another base.
+absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files);
+
+}  // namespace hone

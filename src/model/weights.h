@@ -1,0 +1,68 @@
+// Named tensors on disk, whatever the file format: memory-mapped, checked before use.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "tensor/context.h"
+#include "tensor/dtype.h"
+
+namespace hone {
+
+// How numbers lie in a file: plain types, and GGUF's blocks (ggml-common.h describes each layout).
+enum class StorageType { kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K, kOther };
+
+std::string_view StorageTypeName(StorageType type);
+int64_t StorageBlockElements(StorageType type);  // 1 for plain types, 32, or 256
+int64_t StorageBlockBytes(StorageType type);
+
+struct StoredTensor {
+    std::string name;            // as the file spells it
+    std::vector<int64_t> shape;  // outermost first (GGUF's own order is reversed when it is read)
+    StorageType type = StorageType::kF32;
+    std::span<const uint8_t> bytes;  // in the map; lives as long as the WeightFile
+
+    int64_t elements() const {
+        int64_t count = 1;
+        for (int64_t size : shape) count *= size;
+        return count;
+    }
+};
+
+// All tensors of a model: one file or several shards.
+class WeightFile {
+  public:
+    virtual ~WeightFile() = default;
+    const std::vector<StoredTensor>& tensors() const { return tensors_; }
+    const StoredTensor* Find(std::string_view name) const;
+    // After loading: gives the mapped pages back.
+    virtual void DropPages() const = 0;
+
+  protected:
+    std::vector<StoredTensor> tensors_;
+};
+
+// `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its shards.
+absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& path);
+
+// Rows [begin, end) of a tensor seen as [rows, columns] (columns = its last dimension), as float, row-major into `out`.
+absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out);
+// The whole tensor.
+absl::StatusOr<std::vector<float>> ReadTensor(const StoredTensor& tensor);
+
+// For writing safetensors: tensors in this order, header padded to 8 bytes, atomically.
+struct TensorToWrite {
+    std::string name;
+    std::vector<int64_t> shape;
+    DType dtype = DType::kF32;
+    std::span<const uint8_t> bytes;
+};
+absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
+                              const std::vector<std::pair<std::string, std::string>>& metadata);
+
+}  // namespace hone

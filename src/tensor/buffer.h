@@ -1,0 +1,66 @@
+// Owned memory for numbers: zeroed, 64-byte aligned, on huge pages where the kernel gives them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "base/status.h"
+
+namespace hone {
+
+// A block of bytes from mmap, zero-filled; movable. Sizes of 2 MiB and more ask for transparent huge pages.
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(size_t bytes);  // aborts with a clear message if the system has no address space left
+    ~Buffer();
+    Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+    Buffer& operator=(Buffer&& other) noexcept;
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    size_t bytes() const { return bytes_; }
+    void* data() { return data_; }
+    const void* data() const { return data_; }
+    template <typename T>
+    T* as() { return static_cast<T*>(data_); }
+    template <typename T>
+    const T* as() const { return static_cast<const T*>(data_); }
+
+  private:
+    void* data_ = nullptr;
+    size_t bytes_ = 0;
+};
+
+// Hands out 64-byte aligned pieces of one Buffer, front to back. Two passes: with no buffer it only counts, so the same
+// code that takes the pieces also plans how large the buffer must be.
+class Arena {
+  public:
+    Arena() = default;  // counts only: Take returns nullptr
+    explicit Arena(size_t bytes) : buffer_(bytes), counting_(false) {}
+
+    template <typename T>
+    T* Take(int64_t count) {
+        size_t offset = used_;
+        used_ += (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64;
+        if (used_ > peak_) peak_ = used_;
+        if (counting_) return nullptr;
+        HONE_CHECK(used_ <= buffer_.bytes(), "arena of {} bytes is too small", buffer_.bytes());
+        return reinterpret_cast<T*>(buffer_.as<std::byte>() + offset);
+    }
+    // Marks and Rewind give temporary pieces back.
+    size_t mark() const { return used_; }
+    void Rewind(size_t mark) { used_ = mark; }
+    size_t peak_bytes() const { return peak_; }
+    bool counting() const { return counting_; }
+
+  private:
+    Buffer buffer_;
+    bool counting_ = true;
+    size_t used_ = 0;
+    size_t peak_ = 0;
+};
+
+}  // namespace hone

@@ -1,0 +1,140 @@
+#include "tensor/context.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tensor/buffer.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace hone {
+namespace {
+
+void Pause() {
+#if defined(__x86_64__)
+    _mm_pause();
+#else
+    std::this_thread::yield();
+#endif
+}
+
+// How long a thread watches for work before it sleeps: longer than the gaps between the ops of a step.
+constexpr int kSpins = 20'000;
+
+}  // namespace
+
+// Workers watch `generation_`; each new value is one ParallelFor. Indices are claimed from `next_`.
+class ThreadPool {
+  public:
+    explicit ThreadPool(int num_threads) : scratch_(num_threads) {
+        for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+    }
+
+    ~ThreadPool() {
+        {
+            std::lock_guard lock(mutex_);
+            stop_ = true;
+            generation_.fetch_add(1);
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    void Run(int64_t count, const std::function<void(int64_t, int)>& task) {
+        if (count <= 0) return;
+        if (workers_.empty() || count == 1) {
+            for (int64_t i = 0; i < count; ++i) task(i, 0);
+            return;
+        }
+        HONE_CHECK(!busy_.exchange(true), "ParallelFor inside ParallelFor");
+        task_ = &task;
+        count_ = count;
+        next_.store(0, std::memory_order_relaxed);
+        running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+        {
+            std::lock_guard lock(mutex_);  // pairs with the sleeper's check, so that no wake-up is lost
+            generation_.fetch_add(1, std::memory_order_release);
+        }
+        if (sleepers_.load() > 0) wake_.notify_all();
+        Claim(0);
+        while (running_.load(std::memory_order_acquire) > 0) Pause();
+        busy_.store(false);
+    }
+
+    void* Scratch(int thread, size_t bytes) {
+        Buffer& buffer = scratch_[thread];
+        if (buffer.bytes() < bytes) buffer = Buffer(bytes);
+        return buffer.data();
+    }
+
+  private:
+    void Claim(int thread) {
+        for (;;) {
+            int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+            if (index >= count_) return;
+            (*task_)(index, thread);
+        }
+    }
+
+    void Work(int thread) {
+        uint64_t seen = 0;
+        for (;;) {
+            int spins = 0;
+            while (generation_.load(std::memory_order_acquire) == seen && spins < kSpins) {
+                Pause();
+                ++spins;
+            }
+            if (generation_.load(std::memory_order_acquire) == seen) {
+                std::unique_lock lock(mutex_);
+                sleepers_.fetch_add(1);
+                wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+                sleepers_.fetch_sub(1);
+            }
+            ++seen;
+            if (stop_.load(std::memory_order_acquire)) return;
+            Claim(thread);
+            running_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    std::vector<std::thread> workers_;
+    std::vector<Buffer> scratch_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::atomic<uint64_t> generation_{0};
+    std::atomic<int> sleepers_{0};
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> busy_{false};
+    const std::function<void(int64_t, int)>* task_ = nullptr;
+    int64_t count_ = 0;
+    std::atomic<int64_t> next_{0};
+    std::atomic<int> running_{0};
+};
+
+Context::Context(int num_threads) : num_threads_(num_threads) {
+    if (num_threads_ <= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        num_threads_ = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    }
+    num_threads_ = std::clamp(num_threads_, 1, 1024);
+    pool_ = std::make_unique<ThreadPool>(num_threads_);
+}
+
+Context::~Context() = default;
+
+void Context::ParallelFor(int64_t count, const std::function<void(int64_t, int)>& task) const {
+    pool_->Run(count, task);
+}
+
+void* Context::Scratch(int thread, size_t bytes) const { return pool_->Scratch(thread, bytes); }
+
+}  // namespace hone
