@@ -4,7 +4,7 @@
 # The flags of a file that needs an instruction set are set beside it with set_source_files_properties.
 
 add_library(hone_flags INTERFACE)
-target_include_directories(hone_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/src)
+target_include_directories(hone_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(hone_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
                                             -fno-math-errno -ffp-contract=off)
 if(HONE_SANITIZE)
@@ -19,9 +19,13 @@ function(hone_room name)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
+  if(NOT sources)
+    add_library(hone_${name} INTERFACE)
+    target_link_libraries(hone_${name} INTERFACE hone_flags ${ARGN})
+    return()
+  endif()
   add_library(hone_${name} STATIC ${sources})
   target_link_libraries(hone_${name} PUBLIC hone_flags ${ARGN})
-  set_target_properties(hone_${name} PROPERTIES LINKER_LANGUAGE CXX)
   if(HONE_TESTS AND tests)
     hone_test(${name}_test hone_${name} ${tests})
   endif()
