@@ -1,0 +1,117 @@
+// Prompts to answers: batched decoding with key-value caches, stop conditions, streaming; and chats of many turns.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "infer/sampler.h"
+#include "model/model.h"
+#include "nlohmann/json.hpp"
+
+namespace hone {
+
+struct GenerateOptions {
+    int64_t max_new_tokens = 256;
+    SamplingOptions sampling;
+    std::vector<std::string> stop;         // the answer ends before the first of these
+    std::vector<int32_t> stop_token_ids;   // beside the model's own end-of-answer tokens
+    bool ignore_eos = false;               // do not end at the model's own (benchmarks)
+};
+
+struct GenerateRequest {
+    std::vector<int32_t> prompt;
+    GenerateOptions options;
+};
+
+enum class FinishReason {
+    kStop,    // an end token or a stop string
+    kLength,  // max_new_tokens, or the model's context is full
+    kCancelled,
+};
+std::string_view FinishReasonName(FinishReason reason);  // "stop", "length", "cancelled"
+
+struct GenerateResult {
+    std::string text;             // without the stop string
+    std::vector<int32_t> tokens;  // what was drawn, the end token included
+    FinishReason finish = FinishReason::kLength;
+    int64_t prompt_tokens = 0;
+    double seconds = 0;  // from the start of its prefill to its last token; others may run beside it
+};
+
+struct GenerateStats {
+    int64_t prompt_tokens = 0;  // that were computed; what a chat still had in its cache is not counted
+    int64_t new_tokens = 0;
+    double prefill_seconds = 0;  // until the first new token of a sequence
+    double decode_seconds = 0;   // the rest; prefill yields one token of each sequence, decode the others
+    int64_t decode_tokens = 0;   // tokens that decode_seconds yielded
+};
+
+// Gets each request's text as it becomes certain; false cancels everything that still runs.
+using TextCallback = std::function<bool(size_t request, std::string_view text)>;
+
+// The tokens of one prompt longer than this many go through the model in pieces: bounds the workspace.
+inline constexpr int64_t kPrefillTokens = 2048;
+
+class Generator {
+  public:
+    // All three must outlive the generator.
+    Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer, const Context& context)
+        : model_(model), tokenizer_(std::move(tokenizer)), context_(context) {}
+
+    // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results in the order of the
+    // requests. A prompt that is empty or leaves no room in the model's context is an error of kind kData that names the
+    // request; max_new_tokens beyond the context is cut there. `stats`, if given, is added to.
+    absl::StatusOr<std::vector<GenerateResult>> Generate(const std::vector<GenerateRequest>& requests,
+                                                         int64_t batch_size, const TextCallback& callback = nullptr,
+                                                         GenerateStats* stats = nullptr);
+
+  private:
+    friend class ChatSession;
+    struct Sequence;
+    absl::Status CheckRequest(const GenerateRequest& request) const;
+    absl::StatusOr<std::unique_ptr<Sequence>> Start(const GenerateRequest& request, size_t index) const;
+    absl::Status Prefill(const std::vector<Sequence*>& sequences, const TextCallback& callback,
+                         GenerateStats& stats);
+    absl::Status DecodeOnce(const std::vector<Sequence*>& sequences, const TextCallback& callback,
+                            GenerateStats& stats);
+    absl::Status Take(const std::vector<Sequence*>& sequences, const TextCallback& callback);
+
+    Model& model_;
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    const Context& context_;
+    std::vector<float> logits_;  // [batch, V]
+};
+
+// A conversation: keeps the messages, and of the cache the part that the next prompt starts with.
+class ChatSession {
+  public:
+    // Turns messages into the prompt's tokens, the same way as training did.
+    using EncodeMessages =
+        std::function<absl::StatusOr<std::vector<int32_t>>(const nlohmann::ordered_json& messages)>;
+
+    ChatSession(Generator& generator, EncodeMessages encode);
+
+    // Forgets the conversation; an empty system prompt means none.
+    void Reset(std::string system_prompt);
+    // Adds the user's message, answers it, and adds the answer. On an error or a cancelled answer without text the
+    // user's message is taken back.
+    absl::StatusOr<GenerateResult> Say(const std::string& user, const GenerateOptions& options,
+                                       const TextCallback& callback = nullptr, GenerateStats* stats = nullptr);
+    const nlohmann::ordered_json& messages() const { return messages_; }
+
+  private:
+    absl::StatusOr<GenerateResult> Answer(const GenerateOptions& options, const TextCallback& callback,
+                                          GenerateStats* stats);
+
+    Generator& generator_;
+    EncodeMessages encode_;
+    nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();
+    std::unique_ptr<KvCache> cache_;
+    std::vector<int32_t> cached_;  // the tokens in cache_
+};
+
+}  // namespace hone

@@ -1,0 +1,67 @@
+// From logits to the next token: the filters of transformers' generate, in its order, with our own random numbers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+
+namespace hone {
+
+struct SamplingOptions {
+    float temperature = 1;         // 0: always the likeliest token
+    int64_t top_k = 0;             // the k likeliest (ties included); 0: all
+    float top_p = 1;               // the likeliest until their probabilities sum to top_p; 1: all
+    float min_p = 0;               // at least min_p times the likeliest one's probability; 0: all
+    float repetition_penalty = 1;  // above 1: tokens that were seen become less likely (arXiv:1909.05858)
+    uint64_t seed = 0;
+};
+
+// An error of kind kUsage that names the value that is out of range.
+absl::Status CheckSampling(const SamplingOptions& options);
+
+// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
+class Random {
+  public:
+    explicit Random(uint64_t seed) : state_(seed) {}
+    uint64_t Next();
+    double NextUnit();  // in [0, 1)
+
+  private:
+    uint64_t state_;
+};
+
+// Draws the tokens of one sequence. The draws depend only on the options, the observed tokens and the logits.
+class Sampler {
+  public:
+    // `options` must pass CheckSampling.
+    Sampler(const SamplingOptions& options, int64_t vocab_size);
+
+    // Tells which tokens the sequence holds: the prompt, then each token that was drawn.
+    void Observe(std::span<const int32_t> tokens);
+    // Penalty, temperature, top-k, top-p, min-p, then one draw. logits [vocab_size]; a NaN, or nothing but -infinity, is
+    // an error of kind kModel.
+    absl::StatusOr<int32_t> Next(std::span<const float> logits);
+
+  private:
+    struct Candidate {
+        float score;
+        int32_t token;
+    };
+    absl::StatusOr<int32_t> Greedy() const;
+    void KeepTopK();
+    void KeepTopP();
+    void KeepMinP();
+    int32_t Draw();
+
+    SamplingOptions options_;
+    Random random_;
+    std::vector<bool> seen_;           // [V]
+    std::vector<int32_t> seen_tokens_;  // the true entries of seen_
+    std::vector<float> scores_;        // [V] after the penalty
+    std::vector<Candidate> kept_;
+    std::vector<double> mass_;  // exp(score - highest) of kept_
+};
+
+}  // namespace hone
