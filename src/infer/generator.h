@@ -50,7 +50,8 @@ struct GenerateStats {
     int64_t decode_tokens = 0;   // tokens that decode_seconds yielded
 };
 
-// Gets each request's text as it becomes certain; false cancels everything that still runs.
+// Called after every token with the text of that request that became certain, which may be none; false cancels
+// everything that still runs.
 using TextCallback = std::function<bool(size_t request, std::string_view text)>;
 
 // The tokens of one prompt longer than this many go through the model in pieces: bounds the workspace.
@@ -64,7 +65,8 @@ class Generator {
 
     // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results in the order of the
     // requests. A prompt that is empty or leaves no room in the model's context is an error of kind kData that names the
-    // request; max_new_tokens beyond the context is cut there. `stats`, if given, is added to.
+    // request; max_new_tokens beyond the context is cut there. After the callback cancelled, what ran ends with the text
+    // so far. `stats`, if given, is added to.
     absl::StatusOr<std::vector<GenerateResult>> Generate(const std::vector<GenerateRequest>& requests,
                                                          int64_t batch_size, const TextCallback& callback = nullptr,
                                                          GenerateStats* stats = nullptr);
@@ -73,12 +75,13 @@ class Generator {
     friend class ChatSession;
     struct Sequence;
     absl::Status CheckRequest(const GenerateRequest& request) const;
-    absl::StatusOr<std::unique_ptr<Sequence>> Start(const GenerateRequest& request, size_t index) const;
-    absl::Status Prefill(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                         GenerateStats& stats);
-    absl::Status DecodeOnce(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                            GenerateStats& stats);
-    absl::Status Take(const std::vector<Sequence*>& sequences, const TextCallback& callback);
+    std::unique_ptr<Sequence> Start(const GenerateRequest& request, size_t index) const;
+    // Each: one more token for every sequence; returns whether the callback cancelled.
+    absl::StatusOr<bool> Prefill(const std::vector<Sequence*>& sequences, const TextCallback& callback,
+                                 GenerateStats& stats);
+    absl::StatusOr<bool> DecodeOnce(const std::vector<Sequence*>& sequences, const TextCallback& callback,
+                                    GenerateStats& stats);
+    absl::StatusOr<bool> Step(const std::vector<Sequence*>& sequences, const TextCallback& callback);
 
     Model& model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
@@ -105,7 +108,7 @@ class ChatSession {
 
   private:
     absl::StatusOr<GenerateResult> Answer(const GenerateOptions& options, const TextCallback& callback,
-                                          GenerateStats* stats);
+                                          GenerateStats& stats);
 
     Generator& generator_;
     EncodeMessages encode_;

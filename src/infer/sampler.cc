@@ -1,0 +1,140 @@
+#include "infer/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hone {
+
+absl::Status CheckSampling(const SamplingOptions& options) {
+    if (!(options.temperature >= 0 && options.temperature <= 100)) {
+        return UsageError("temperature {} is outside 0 (always the likeliest token) to 100", options.temperature);
+    }
+    if (options.top_k < 0) return UsageError("top_k {} is negative; 0 means all tokens", options.top_k);
+    if (!(options.top_p > 0 && options.top_p <= 1)) {
+        return UsageError("top_p {} is outside (0, 1]; 1 means all tokens", options.top_p);
+    }
+    if (!(options.min_p >= 0 && options.min_p <= 1)) {
+        return UsageError("min_p {} is outside [0, 1]; 0 means all tokens", options.min_p);
+    }
+    if (!(options.repetition_penalty > 0 && options.repetition_penalty <= 100)) {
+        return UsageError("repetition_penalty {} is outside (0, 100]; 1 means none", options.repetition_penalty);
+    }
+    return absl::OkStatus();
+}
+
+uint64_t Random::Next() {
+    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+double Random::NextUnit() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
+
+Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size)
+    : options_(options), random_(options.seed), seen_(vocab_size), scores_(vocab_size) {
+    HONE_CHECK(CheckSampling(options).ok());
+}
+
+void Sampler::Observe(std::span<const int32_t> tokens) {
+    for (int32_t token : tokens) {
+        HONE_CHECK(token >= 0 && static_cast<size_t>(token) < seen_.size(), "token {}", token);
+        if (seen_[token]) continue;
+        seen_[token] = true;
+        seen_tokens_.push_back(token);
+    }
+}
+
+absl::StatusOr<int32_t> Sampler::Next(std::span<const float> logits) {
+    HONE_CHECK(logits.size() == scores_.size());
+    std::copy(logits.begin(), logits.end(), scores_.begin());
+    if (options_.repetition_penalty != 1) {
+        for (int32_t token : seen_tokens_) {
+            float& score = scores_[token];
+            score = score < 0 ? score * options_.repetition_penalty : score / options_.repetition_penalty;
+        }
+    }
+    HONE_ASSIGN_OR_RETURN(int32_t likeliest, Greedy());
+    if (options_.temperature == 0) return likeliest;
+
+    const float highest = scores_[likeliest];
+    kept_.clear();
+    for (size_t i = 0; i < scores_.size(); ++i) {
+        // Relative to the highest, so that a low temperature cannot overflow.
+        const float score = (scores_[i] - highest) / options_.temperature;
+        if (score > -INFINITY) kept_.push_back({score, static_cast<int32_t>(i)});
+    }
+    KeepTopK();
+    KeepTopP();
+    KeepMinP();
+    return Draw();
+}
+
+absl::StatusOr<int32_t> Sampler::Greedy() const {
+    int32_t best = 0;
+    bool nan = false;
+    for (size_t i = 0; i < scores_.size(); ++i) {
+        nan |= std::isnan(scores_[i]);
+        if (scores_[i] > scores_[best]) best = static_cast<int32_t>(i);
+    }
+    if (nan || !std::isfinite(scores_[best])) {
+        return ModelError("the model's output is not finite: its weights or the adapter's are damaged");
+    }
+    return best;
+}
+
+void Sampler::KeepTopK() {
+    const size_t k = static_cast<size_t>(options_.top_k);
+    if (k == 0 || k >= kept_.size()) return;
+    std::vector<float> scores;
+    scores.reserve(kept_.size());
+    for (const Candidate& candidate : kept_) scores.push_back(candidate.score);
+    std::nth_element(scores.begin(), scores.begin() + (k - 1), scores.end(), std::greater<>());
+    const float threshold = scores[k - 1];
+    std::erase_if(kept_, [&](const Candidate& candidate) { return candidate.score < threshold; });
+}
+
+// Keeps each token that has less than top_p of the mass before it, likeliest first. A heap: only the few tokens that
+// stay are ever sorted.
+void Sampler::KeepTopP() {
+    if (options_.top_p >= 1) return;
+    double total = 0;
+    for (const Candidate& candidate : kept_) total += std::exp(static_cast<double>(candidate.score));
+    auto less_likely = [](const Candidate& a, const Candidate& b) {
+        return a.score != b.score ? a.score < b.score : a.token > b.token;
+    };
+    std::make_heap(kept_.begin(), kept_.end(), less_likely);
+    auto heap_end = kept_.end();
+    double before = 0;
+    while (heap_end != kept_.begin() && before < options_.top_p * total) {
+        std::pop_heap(kept_.begin(), heap_end, less_likely);
+        --heap_end;
+        before += std::exp(static_cast<double>(heap_end->score));
+    }
+    kept_.erase(kept_.begin(), heap_end);
+}
+
+void Sampler::KeepMinP() {
+    if (options_.min_p <= 0) return;
+    // The likeliest is always among the kept, at score 0.
+    const float threshold = std::log(options_.min_p);
+    std::erase_if(kept_, [&](const Candidate& candidate) { return candidate.score < threshold; });
+}
+
+int32_t Sampler::Draw() {
+    mass_.clear();
+    double total = 0;
+    for (const Candidate& candidate : kept_) {
+        mass_.push_back(std::exp(static_cast<double>(candidate.score)));
+        total += mass_.back();
+    }
+    const double target = random_.NextUnit() * total;
+    double sum = 0;
+    for (size_t i = 0; i + 1 < kept_.size(); ++i) {
+        sum += mass_[i];
+        if (target < sum) return kept_[i].token;
+    }
+    return kept_.back().token;
+}
+
+}  // namespace hone
