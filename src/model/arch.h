@@ -42,7 +42,8 @@ struct ArchSpec {
     // Reads config.json; fails on what it does not know and on numbers that contradict each other.
     absl::StatusOr<ModelConfig> (*read_config)(const nlohmann::ordered_json& json);
     // Makes the config.json that transformers would have, from GGUF metadata as a flat JSON object
-    // ({"llama.block_count": 30, ...}).
+    // ({"llama.block_count": 30, ...}), to which the reader adds "tensors" (the tensors' names), "vocabulary_size" (the
+    // number of tokens) and, when the file has it, "rope_freqs" (that tensor's values: each frequency is divided by one).
     absl::StatusOr<nlohmann::ordered_json> (*config_from_gguf)(const nlohmann::ordered_json& metadata);
     // Wires blocks; see model/graph.h.
     void (*wire)(const ModelConfig& config, ModelGraph& graph);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/file.h"
@@ -25,6 +26,7 @@ struct StoredTensor {
     std::string name;            // as the file spells it
     std::vector<int64_t> shape;  // outermost first (GGUF's own order is reversed when it is read)
     StorageType type = StorageType::kF32;
+    std::string_view type_name;      // the file's own word for the type: "BF16", "Q4_K", "IQ4_XS"
     std::span<const uint8_t> bytes;  // in the map; lives as long as the WeightFile
 
     int64_t elements() const {
@@ -44,7 +46,12 @@ class WeightFile {
     virtual void DropPages() const = 0;
 
   protected:
+    // Takes the tensors; their names must differ.
+    void SetTensors(std::vector<StoredTensor> tensors);
+
+  private:
     std::vector<StoredTensor> tensors_;
+    std::unordered_map<std::string_view, size_t> index_;  // names are in tensors_
 };
 
 // `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its shards.
