@@ -1,0 +1,110 @@
+// Matrix products on packed right-hand sides: C = A B, with the low-rank delta of LoRA as an extension of K.
+//
+// B is packed once, in panels of up to 64 columns, each laid out in the order in which the inner loop reads it:
+//   float:  [K][W]          W = the panel's width rounded up to 16
+//   bf16:   [K / 2][W][2]   pairs along K, as the dot-product instruction takes them; K must be even
+// Columns past the width are zeros. Sums are f32, taken in the order of K by one thread per element: the result is the
+// same bits on any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/buffer.h"
+#include "tensor/context.h"
+#include "tensor/dtype.h"
+
+namespace hone {
+
+inline constexpr int kPanelColumns = 64;
+
+struct Panel {
+    int64_t column = 0;  // its first column in B and C
+    int32_t width = 0;   // columns, 1..64
+    int32_t stored = 0;  // width rounded up to 16
+    int64_t offset = 0;  // first element in the packed data
+};
+
+// B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that share an input).
+template <typename T>
+class PackedMatrix {
+  public:
+    PackedMatrix() = default;
+    PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns);
+
+    int64_t k() const { return k_; }
+    int64_t n() const { return n_; }
+    const std::vector<Panel>& panels() const { return panels_; }
+    const T* panel_data(const Panel& panel) const { return data_.as<T>() + panel.offset; }
+    size_t bytes() const { return data_.bytes(); }
+
+    // Fills columns [column, column + count) from src [count, K], row-major: src's row is B's column (a weight [out, in]
+    // for the forward product). Different columns may be filled at the same time.
+    void SetColumns(int64_t column, int64_t count, const float* src);
+    // Fills rows [row, row + count) from src [count, N], row-major with `stride` floats per row (a weight [out, in] for
+    // the backward product). For bf16 row is even, and count too unless the last row is reached.
+    void SetRows(int64_t row, int64_t count, const float* src, int64_t stride);
+    // B's element, for tests and lookups.
+    float At(int64_t row, int64_t column) const;
+
+  private:
+    size_t PanelOf(int64_t column) const;
+    int64_t k_ = 0, n_ = 0;
+    std::vector<Panel> panels_;
+    Buffer data_;
+};
+
+// K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed like a panel of the
+// same width. LoRA forward: H = A x. LoRA backward: H = the gradient of A x.
+template <typename T>
+struct PanelExtension {
+    const T* b = nullptr;  // [k/2][stored][2] or [k][stored]
+    int32_t k = 0;         // even for bf16; 0: none
+    int32_t h_column = 0;
+};
+
+enum class GemmOutput {
+    kStore,     // C of type T  =
+    kStoreF32,  // C of float   =
+    kAddF32,    // C of float  +=
+};
+
+template <typename T>
+struct GemmArgs {
+    int64_t m = 0;
+    const T* a = nullptr;  // [m, K]
+    int64_t a_stride = 0;  // elements from row to row
+    const PackedMatrix<T>* b = nullptr;
+    const T* h = nullptr;  // [m, ...] of the extension
+    int64_t h_stride = 0;
+    std::span<const PanelExtension<T>> extension;  // one per panel, or empty
+    const float* bias = nullptr;                   // [N], added once; may be null
+    void* c = nullptr;                             // [m, N]; must not overlap a or h
+    int64_t c_stride = 0;
+    GemmOutput output = GemmOutput::kStore;
+};
+
+// C [m, N] (=, += by `output`) A [m, K] B [K, N] + H B2 + bias.
+template <typename T>
+void Gemm(const Context& context, const GemmArgs<T>& args);
+
+// The gradient of a weight: C [m, n] f32 += scale * A^T B, A [tokens, m] and B [tokens, n] of T with strides in elements.
+// Both are packed block by block in scratch.
+template <typename T>
+struct GradGemmArgs {
+    int64_t tokens = 0, m = 0, n = 0;
+    const T* a = nullptr;
+    int64_t a_stride = 0;
+    const T* b = nullptr;
+    int64_t b_stride = 0;
+    float scale = 1;
+    float* c = nullptr;
+    int64_t c_stride = 0;
+    bool transposed = false;  // C is stored [n, m] instead, c_stride floats per row
+};
+template <typename T>
+void GradGemm(const Context& context, const GradGemmArgs<T>& args);
+
+}  // namespace hone

@@ -1,0 +1,167 @@
+#include "kernels/gemm/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "kernels/gemm/tile.h"
+
+namespace hone {
+namespace {
+
+template <typename T>
+std::vector<T> Random(std::mt19937& random, int64_t count) {
+    std::normal_distribution<float> normal;
+    std::vector<T> values(static_cast<size_t>(count));
+    for (T& value : values) value = FromFloat<T>(normal(random));
+    return values;
+}
+
+template <typename T>
+std::vector<float> Floats(const std::vector<T>& values) {
+    std::vector<float> floats;
+    for (T value : values) floats.push_back(ToFloat(value));
+    return floats;
+}
+
+template <typename T>
+class GemmTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(GemmTest, Types);
+
+// Every path over random tiles against the reference, with canaries around C.
+TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
+    using T = TypeParam;
+    const unsigned seed = std::random_device()();
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    for (const TilePath<T>* path : {&Avx512Tile<T>(), &HighwayTile<T>()}) {
+        if (path->declines() != nullptr) continue;
+        for (int trial = 0; trial < 200; ++trial) {
+            const int stored = 16 * (1 + static_cast<int>(random() % 4));
+            TileArgs<T> t;
+            t.stored = stored;
+            t.width = trial % 2 ? stored : stored - static_cast<int>(random() % 16);
+            t.rows = 1 + static_cast<int>(random() % path->rows(stored));
+            t.k = 2 * (1 + random() % 40);
+            t.h_k = trial % 3 ? 2 * (random() % 9) : 0;
+            t.a_stride = t.k + random() % 5;
+            t.h_stride = t.h_k + random() % 3;
+            t.c_stride = t.width + 3 + random() % 4;
+            t.scale = trial % 5 ? 1.0f : 0.5f;
+            auto a = Random<T>(random, t.rows * t.a_stride), b = Random<T>(random, t.k * stored);
+            auto h = Random<T>(random, t.rows * t.h_stride + 1), h_b = Random<T>(random, t.h_k * stored + 1);
+            auto bias = Random<float>(random, t.width);
+            t.a = a.data(), t.b = b.data(), t.h = h.data(), t.h_b = h_b.data();
+            t.bias = trial % 4 ? bias.data() : nullptr;
+            for (GemmOutput output : {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
+                t.output = output;
+                auto expected = Random<float>(random, t.rows * t.c_stride), actual = expected;
+                t.c = expected.data();
+                ReferenceTile<T>().run(t);
+                t.c = actual.data();
+                path->run(t);
+                const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
+                for (int row = 0; row < t.rows; ++row) {
+                    for (int column = 0; column < t.c_stride; ++column) {
+                        const int64_t at = row * t.c_stride + column;
+                        float want = expected[at], got = actual[at];
+                        if (rounded) {
+                            want = ToFloat(reinterpret_cast<bf16*>(expected.data())[at]);
+                            got = ToFloat(reinterpret_cast<bf16*>(actual.data())[at]);
+                        }
+                        if (column >= t.width) {
+                            ASSERT_EQ(std::memcmp(&want, &got, 4), 0) << path->name << " wrote past the tile";
+                        } else {
+                            const float tolerance = (rounded ? 1e-2f : 2e-5f) * (1 + std::abs(want)) *
+                                                    std::sqrt(static_cast<float>(t.k));
+                            ASSERT_NEAR(want, got, tolerance) << path->name << " trial " << trial;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+TYPED_TEST(GemmTest, GroupedProductWithExtension) {
+    using T = TypeParam;
+    std::mt19937 random(7);
+    const Context context(2);
+    const int64_t m = 401, k = 72, h_k = 6;
+    const std::vector<int64_t> groups = {100, 48, 70};
+    const int64_t n = 218;
+    auto weight = Random<float>(random, n * k), low = Random<float>(random, n * h_k);
+    PackedMatrix<T> b(k, groups), b2(h_k, groups);
+    b.SetColumns(0, n, weight.data());
+    b2.SetColumns(0, n, low.data());
+    std::vector<PanelExtension<T>> extension;
+    for (const Panel& panel : b2.panels())
+        extension.push_back({b2.panel_data(panel), static_cast<int32_t>(h_k), panel.column < 100 ? 0 : 2});
+    auto a = Random<T>(random, m * k), h = Random<T>(random, m * 8);
+    std::vector<float> c(m * n, 1.0f);
+    GemmArgs<T> args{.m = m, .a = a.data(), .a_stride = k, .b = &b, .h = h.data(), .h_stride = 8,
+                     .extension = extension, .c = c.data(), .c_stride = n, .output = GemmOutput::kAddF32};
+    Gemm(context, args);
+    for (int64_t row = 0; row < m; ++row) {
+        for (int64_t column = 0; column < n; ++column) {
+            double sum = 1;
+            for (int64_t i = 0; i < k; ++i) sum += ToFloat(a[row * k + i]) * b.At(i, column);
+            for (int64_t i = 0; i < h_k; ++i)
+                sum += ToFloat(h[row * 8 + (column < 100 ? 0 : 2) + i]) * b2.At(i, column);
+            ASSERT_NEAR(c[row * n + column], sum, 1e-3) << row << "," << column;
+        }
+    }
+}
+
+TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
+    using T = TypeParam;
+    std::mt19937 random(3);
+    const int64_t out = 70, in = 130;
+    auto weight = Random<float>(random, out * in);
+    PackedMatrix<T> forward(in, {64, 6}), backward(out, {in});
+    forward.SetColumns(0, 60, weight.data());
+    forward.SetColumns(60, 10, weight.data() + 60 * in);
+    backward.SetRows(0, 32, weight.data(), in);
+    backward.SetRows(32, 38, weight.data() + 32 * in, in);
+    for (int64_t i = 0; i < out; ++i)
+        for (int64_t j = 0; j < in; ++j) {
+            ASSERT_EQ(forward.At(j, i), ToFloat(FromFloat<T>(weight[i * in + j])));
+            ASSERT_EQ(backward.At(i, j), forward.At(j, i));
+        }
+}
+
+TYPED_TEST(GemmTest, GradientOfAWeight) {
+    using T = TypeParam;
+    std::mt19937 random(11);
+    for (int64_t tokens : {1, 2, 255, 600}) {
+        for (bool transposed : {false, true}) {
+            const int64_t m = 18, n = 77;
+            auto a = Random<T>(random, tokens * (m + 2)), b = Random<T>(random, tokens * (n + 5));
+            std::vector<float> c[2];
+            for (int threads : {1, 2}) {
+                const Context context(threads);
+                c[threads - 1].assign(m * n, 0.25f);
+                GradGemmArgs<T> args{.tokens = tokens, .m = m, .n = n, .a = a.data(), .a_stride = m + 2,
+                                     .b = b.data(), .b_stride = n + 5, .scale = 0.5f, .c = c[threads - 1].data(),
+                                     .c_stride = transposed ? m : n, .transposed = transposed};
+                GradGemm(context, args);
+            }
+            EXPECT_EQ(c[0], c[1]) << "the number of threads changed the bits";
+            for (int64_t i = 0; i < m; ++i)
+                for (int64_t j = 0; j < n; ++j) {
+                    double sum = 0;
+                    for (int64_t t = 0; t < tokens; ++t)
+                        sum += static_cast<double>(ToFloat(a[t * (m + 2) + i])) * ToFloat(b[t * (n + 5) + j]);
+                    ASSERT_NEAR(c[0][transposed ? j * m + i : i * n + j], 0.25 + 0.5 * sum, 1e-3);
+                }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,82 @@
+#include <algorithm>
+
+#include "kernels/gemm/gemm.h"
+
+namespace hone {
+namespace {
+
+// Where element (row, column) of a panel lies, in elements from the panel's first.
+template <typename T>
+int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
+    if constexpr (sizeof(T) == 2) return (row / 2 * stored + column) * 2 + row % 2;
+    return row * stored + column;
+}
+
+}  // namespace
+
+template <typename T>
+PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns) : k_(k) {
+    HONE_CHECK(k > 0 && (sizeof(T) == 4 || k % 2 == 0), "k = {}", k);
+    int64_t elements = 0;
+    for (int64_t columns : group_columns) {
+        for (int64_t done = 0; done < columns; done += kPanelColumns) {
+            Panel panel;
+            panel.column = n_ + done;
+            panel.width = static_cast<int32_t>(std::min<int64_t>(kPanelColumns, columns - done));
+            panel.stored = (panel.width + 15) / 16 * 16;
+            panel.offset = elements;
+            elements += k * panel.stored;
+            panels_.push_back(panel);
+        }
+        n_ += columns;
+    }
+    data_ = Buffer(static_cast<size_t>(elements) * sizeof(T));
+}
+
+template <typename T>
+size_t PackedMatrix<T>::PanelOf(int64_t column) const {
+    auto after = std::upper_bound(panels_.begin(), panels_.end(), column,
+                                  [](int64_t value, const Panel& panel) { return value < panel.column; });
+    return static_cast<size_t>(after - panels_.begin()) - 1;
+}
+
+template <typename T>
+void PackedMatrix<T>::SetColumns(int64_t column, int64_t count, const float* src) {
+    HONE_CHECK(column >= 0 && column + count <= n_);
+    size_t index = PanelOf(column);
+    for (int64_t i = 0; i < count; ++i) {
+        if (column + i >= panels_[index].column + panels_[index].width) ++index;
+        const Panel& panel = panels_[index];
+        T* out = data_.as<T>() + panel.offset;
+        const int64_t local = column + i - panel.column;
+        const float* in = src + i * k_;
+        for (int64_t row = 0; row < k_; ++row)
+            out[PackedIndex<T>(row, local, panel.stored)] = FromFloat<T>(in[row]);
+    }
+}
+
+template <typename T>
+void PackedMatrix<T>::SetRows(int64_t row, int64_t count, const float* src, int64_t stride) {
+    HONE_CHECK(row >= 0 && row + count <= k_);
+    for (const Panel& panel : panels_) {
+        T* out = data_.as<T>() + panel.offset;
+        for (int64_t i = 0; i < count; ++i) {
+            const float* in = src + i * stride + panel.column;
+            T* to = out + PackedIndex<T>(row + i, 0, panel.stored);
+            constexpr int64_t kStep = sizeof(T) == 2 ? 2 : 1;
+            for (int64_t column = 0; column < panel.width; ++column)
+                to[column * kStep] = FromFloat<T>(in[column]);
+        }
+    }
+}
+
+template <typename T>
+float PackedMatrix<T>::At(int64_t row, int64_t column) const {
+    const Panel& panel = panels_[PanelOf(column)];
+    return ToFloat(panel_data(panel)[PackedIndex<T>(row, column - panel.column, panel.stored)]);
+}
+
+template class PackedMatrix<float>;
+template class PackedMatrix<bf16>;
+
+}  // namespace hone

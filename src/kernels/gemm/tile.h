@@ -1,0 +1,55 @@
+// The inner product that gemm is made of: one tile of C, held in registers from the first k to the store.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/gemm/gemm.h"
+#include "tensor/dtype.h"
+
+namespace hone {
+
+// No path asks for more rows in one tile.
+inline constexpr int kMaxTileRows = 12;
+
+// C [rows, width] (=, +=) scale * (A [rows, k] B + H [rows, h_k] H_B) + bias.
+template <typename T>
+struct TileArgs {
+    int rows = 0;
+    int width = 0;   // columns of C that exist
+    int stored = 0;  // columns of B as packed: 16, 32, 48 or 64
+    const T* a = nullptr;
+    int64_t a_stride = 0;
+    int64_t k = 0;
+    const T* b = nullptr;
+    const T* h = nullptr;
+    int64_t h_stride = 0;
+    int64_t h_k = 0;
+    const T* h_b = nullptr;
+    float scale = 1;
+    const float* bias = nullptr;
+    void* c = nullptr;
+    int64_t c_stride = 0;
+    GemmOutput output = GemmOutput::kStore;
+};
+
+template <typename T>
+struct TilePath {
+    const char* name;
+    void (*run)(const TileArgs<T>&);
+    int (*rows)(int stored);   // how many rows fill the registers at that width, at most kMaxTileRows
+    const char* (*declines)();  // why this CPU cannot run it, or nullptr
+};
+
+// Each path is a file of its own.
+template <typename T>
+const TilePath<T>& Avx512Tile();
+template <typename T>
+const TilePath<T>& HighwayTile();
+template <typename T>
+const TilePath<T>& ReferenceTile();
+
+// The path in use: the first that this CPU can run, or the one that HONE_KERNEL=gemm:NAME names.
+template <typename T>
+const TilePath<T>& ChosenTile();
+
+}  // namespace hone

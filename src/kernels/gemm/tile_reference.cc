@@ -1,0 +1,44 @@
+// The product as its definition says it; every other path is tested against this one.
+#include "kernels/gemm/tile.h"
+
+namespace hone {
+namespace {
+
+float Packed(const float* b, int stored, int64_t k, int column) { return b[k * stored + column]; }
+float Packed(const bf16* b, int stored, int64_t k, int column) {
+    return ToFloat(b[(k / 2 * stored + column) * 2 + k % 2]);
+}
+
+template <typename T>
+void Run(const TileArgs<T>& t) {
+    for (int row = 0; row < t.rows; ++row) {
+        for (int column = 0; column < t.width; ++column) {
+            float sum = 0;
+            for (int64_t k = 0; k < t.k; ++k)
+                sum += ToFloat(t.a[row * t.a_stride + k]) * Packed(t.b, t.stored, k, column);
+            for (int64_t k = 0; k < t.h_k; ++k)
+                sum += ToFloat(t.h[row * t.h_stride + k]) * Packed(t.h_b, t.stored, k, column);
+            sum *= t.scale;
+            if (t.bias != nullptr) sum += t.bias[column];
+            const int64_t at = row * t.c_stride + column;
+            switch (t.output) {
+                case GemmOutput::kStore: static_cast<T*>(t.c)[at] = FromFloat<T>(sum); break;
+                case GemmOutput::kStoreF32: static_cast<float*>(t.c)[at] = sum; break;
+                case GemmOutput::kAddF32: static_cast<float*>(t.c)[at] += sum; break;
+            }
+        }
+    }
+}
+
+template <typename T>
+constexpr TilePath<T> kPath = {"reference", Run<T>, [](int) { return 4; },
+                               []() -> const char* { return nullptr; }};
+
+}  // namespace
+
+template <>
+const TilePath<float>& ReferenceTile() { return kPath<float>; }
+template <>
+const TilePath<bf16>& ReferenceTile() { return kPath<bf16>; }
+
+}  // namespace hone
