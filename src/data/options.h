@@ -1,0 +1,67 @@
+// What data to train on and how to turn it into tokens: the data flags of the command line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace hone {
+
+// What happens to a row with more than max_seq_len tokens: cut at the end, left out, or the run
+// refused.
+enum class OnOverflow { kTruncate, kDrop, kError };
+
+// "truncate", "drop" or "error".
+absl::StatusOr<OnOverflow> ParseOnOverflow(std::string_view text);
+
+// Finds the files of a hub data set ("org/name") in the local cache or downloads them. Supplied by
+// the caller: this room speaks no HTTP. `subset` may be empty. Returns paths of local files.
+using HubFetcher = std::function<absl::StatusOr<std::vector<std::string>>(
+    const std::string& repo, const std::string& subset)>;
+
+struct DataOptions {
+    // A file, a folder, "json", "csv", "parquet" or "text" (then data_files says which files), or a
+    // hub data set "org/name".
+    std::string data_name;
+    std::vector<std::string>
+        data_files;  // with a format as data_name, or names inside the folder or data set
+    std::vector<std::string>
+        eval_data_files;       // files of evaluation rows, read whole; excludes eval_split
+    std::string train_subset;  // handed to the HubFetcher
+    std::string eval_subset;   // empty: the train_subset
+    // The Hugging Face slice syntax: "train", "train[:4096]", "train[80%:]", "train[10%:20%]",
+    // "train[-100:]", and sums of them with "+".
+    std::string train_split = "train";
+    // Unset: the data set's validation files if it has any, else eval_fraction of the training rows
+    // is held out. "none" or
+    // "": no evaluation rows.
+    std::optional<std::string> eval_split;
+    double eval_fraction = 0.1;
+
+    std::string text_template;  // "... {field} ...": see TextTemplate in row_format.h
+    std::string text_field;     // this column is the text
+    // Unset: chat rows (messages, conversations) always, and instruction and input/output rows
+    // where the model brings a chat template. true: prompt/completion rows and text rows too.
+    // false: for chat rows an error.
+    std::optional<bool> use_chat_template;
+    bool add_special_tokens =
+        true;  // texts outside a chat template: BOS as the tokenizer adds it, EOS at the end
+    bool train_on_prompt = false;  // loss on every token, not on the answers only
+
+    int64_t max_seq_len = 1024;
+    OnOverflow on_overflow = OnOverflow::kTruncate;
+    std::optional<int64_t> max_samples;  // the first rows of each split; unset: all
+    bool skip_bad_rows = false;          // leave bad rows out instead of refusing them
+
+    // Tokenised rows beyond this many bytes go to an unlinked temporary file in cache_folder.
+    int64_t memory_limit_bytes = int64_t{256} << 20;
+    std::string cache_folder;  // empty: a row set larger than the limit is an error that says so
+
+    HubFetcher fetch_hub;  // may be empty: then only local data sets are found
+};
+
+}  // namespace hone
