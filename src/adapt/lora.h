@@ -1,9 +1,9 @@
 // LoRA (Hu et al. 2021, arXiv:2106.09685) on a loaded model, and PEFT's adapter folder.
 #pragma once
 
-#include <map>
-#include <optional>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -17,13 +17,21 @@ struct LoraConfig {
     double lora_alpha = 16;
     double lora_dropout = 0;
     // Names or suffixes ("q_proj", "layers.0.mlp.up_proj"), {"all-linear"}, or one regular expression (matched against
-    // the whole name) when is_regex; empty: q_proj and v_proj, PEFT's choice for Llama.
+    // the whole name) when target_is_regex; empty: q_proj and v_proj, PEFT's choice for Llama.
     std::vector<std::string> target_modules;
     bool target_is_regex = false;
+    // Never adapted, whatever target_modules says; read in the same way.
+    std::vector<std::string> exclude_modules;
+    bool exclude_is_regex = false;
+    // With a list of target_modules: only these layers; empty: all. layers_pattern names the list of layers ("layers").
+    std::vector<int64_t> layers_to_transform;
+    std::vector<std::string> layers_pattern;
     std::vector<std::string> modules_to_save;
-    std::map<std::string, int64_t> rank_pattern;
-    std::map<std::string, double> alpha_pattern;
-    bool use_rslora = false;
+    // Regular expressions for the end of a layer's name, with the rank or alpha that it gets in place of r or lora_alpha:
+    // the first that matches counts, in this order.
+    std::vector<std::pair<std::string, int64_t>> rank_pattern;
+    std::vector<std::pair<std::string, double>> alpha_pattern;
+    bool use_rslora = false;  // scale alpha / sqrt(r) (arXiv:2312.03732) instead of alpha / r
     std::string base_model_name_or_path;
 };
 
@@ -40,7 +48,8 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder, 
 // Only the weights, into a model to which the same config was applied.
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
 
-// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into the folder.
+// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into the folder, which is
+// made if need be.
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
 
 }  // namespace hone

@@ -1,0 +1,252 @@
+#include "adapt/adapter_config.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "base/limits.h"
+#include "model/json_file.h"
+#include "nlohmann/json.hpp"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Keys that say nothing about the result.
+constexpr std::array<std::string_view, 11> kDescriptive = {
+    "auto_mapping",   "inference_mode", "megatron_config", "megatron_core",     "peft_version",     "revision",
+    "loftq_config",   "eva_config",     "corda_config",    "qalora_group_size", "lora_ga_config",
+};
+// Keys that LoraConfig holds, and those that Check* look at.
+constexpr std::array<std::string_view, 20> kUnderstood = {
+    "peft_type",       "task_type",      "bias",         "init_lora_weights",   "base_model_name_or_path",
+    "r",               "lora_alpha",     "lora_dropout", "target_modules",      "exclude_modules",
+    "modules_to_save", "rank_pattern",   "alpha_pattern", "use_rslora",         "layers_to_transform",
+    "layers_pattern",  "fan_in_fan_out", "use_dora",     "layer_replication",   "lora_bias",
+};
+// Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...) change its weights.
+constexpr std::array<std::string_view, 3> kPlainInit = {"gaussian", "eva", "orthogonal"};
+constexpr size_t kMaxNames = 100'000;
+
+template <size_t N>
+bool Has(const std::array<std::string_view, N>& list, std::string_view key) {
+    return std::find(list.begin(), list.end(), key) != list.end();
+}
+
+// null, false, "" and empty containers all mean that a feature is off.
+bool IsOff(const Json& value) {
+    if (value.is_null()) return true;
+    if (value.is_boolean()) return !value.get<bool>();
+    if (value.is_string()) return value.get_ref<const std::string&>().empty();
+    return value.is_structured() && value.empty();
+}
+
+// Reads fields of one object; the first thing wrong is kept in status().
+class FieldReader {
+  public:
+    FieldReader(const Json& object, std::string_view what) : object_(object), what_(what) {}
+
+    const Json* Find(std::string_view key) const {
+        auto found = object_.find(std::string(key));
+        return found == object_.end() || found->is_null() ? nullptr : &*found;
+    }
+    void Integer(std::string_view key, int64_t& out) {
+        if (const Json* value = Find(key)) Number(key, *value, out);
+    }
+    void Real(std::string_view key, double& out) {
+        if (const Json* value = Find(key)) Number(key, *value, out);
+    }
+    void Bool(std::string_view key, bool& out) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (!value->is_boolean()) return Fail(key, "true or false");
+        out = value->get<bool>();
+    }
+    void String(std::string_view key, std::string& out) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (!value->is_string()) return Fail(key, "a string");
+        out = value->get<std::string>();
+    }
+    void Number(std::string_view key, const Json& value, int64_t& out) {
+        if (!value.is_number_integer()) return Fail(key, "a whole number");
+        out = value.get<int64_t>();
+    }
+    void Number(std::string_view key, const Json& value, double& out) {
+        if (!value.is_number() || !std::isfinite(value.get<double>())) return Fail(key, "a number");
+        out = value.get<double>();
+    }
+    // A list of names; where `regex` is given a lone string is a regular expression.
+    void Names(std::string_view key, std::vector<std::string>& out, bool* regex) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (value->is_string() && regex) {
+            out = {value->get<std::string>()};
+            *regex = out[0] != "all-linear";
+            return;
+        }
+        if (value->is_string()) {
+            out = {value->get<std::string>()};
+            return;
+        }
+        if (!value->is_array() || value->size() > kMaxNames) return Fail(key, "a list of names");
+        for (const Json& name : *value) {
+            if (!name.is_string() || name.get_ref<const std::string&>().size() > kMaxNameBytes)
+                return Fail(key, fmt::format("a list of names of at most {} bytes", kMaxNameBytes));
+            out.push_back(name.get<std::string>());
+        }
+    }
+    template <typename Value>
+    void Patterns(std::string_view key, std::vector<std::pair<std::string, Value>>& out) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (!value->is_object() || value->size() > kMaxNames) return Fail(key, "an object of names and numbers");
+        for (const auto& [name, number] : value->items()) {
+            Value parsed{};
+            Number(key, number, parsed);
+            out.emplace_back(name, parsed);
+        }
+    }
+    void Layers(std::string_view key, std::vector<int64_t>& out) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (value->is_number_integer()) {
+            out = {value->get<int64_t>()};
+            return;
+        }
+        if (!value->is_array() || value->size() > kMaxNames) return Fail(key, "a list of layer numbers");
+        for (const Json& layer : *value) {
+            out.emplace_back();
+            Number(key, layer, out.back());
+        }
+    }
+    void Fail(std::string_view key, std::string_view expected) {
+        if (status_.ok()) status_ = ModelError("{}: '{}' must be {}", what_, key, expected);
+    }
+    const absl::Status& status() const { return status_; }
+
+  private:
+    const Json& object_;
+    std::string_view what_;
+    absl::Status status_;
+};
+
+absl::Status CheckFeatures(const Json& json, std::string_view what) {
+    auto text = [&](std::string_view key) {
+        auto found = json.find(std::string(key));
+        return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    if (text("peft_type") != "LORA")
+        return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what, text("peft_type"));
+    if (!text("task_type").empty() && text("task_type") != "CAUSAL_LM")
+        return ModelError("{}: task_type is '{}'; hone reads CAUSAL_LM adapters", what, text("task_type"));
+    if (!text("bias").empty() && text("bias") != "none")
+        return ModelError("{}: bias is '{}': adapters that train biases are not supported, only bias=none", what,
+                          text("bias"));
+    if (auto init = text("init_lora_weights"); !init.empty() && !Has(kPlainInit, init))
+        return ModelError("{}: init_lora_weights is '{}', which changes the base's weights; convert the adapter to plain "
+                          "LoRA first (PEFT: save_pretrained(path_initial_model_for_weight_conversion=...))", what, init);
+    for (std::string_view key : {"use_dora", "fan_in_fan_out", "layer_replication", "lora_bias"}) {
+        auto found = json.find(std::string(key));
+        if (found != json.end() && !IsOff(*found))
+            return ModelError("{}: {} is not supported, and without it the adapter would compute something else", what,
+                              key);
+    }
+    for (const auto& [key, value] : json.items())
+        if (!Has(kDescriptive, key) && !Has(kUnderstood, key) && !IsOff(value))
+            return ModelError("{}: the key '{}' is not known here and may change what the adapter computes; it must be "
+                              "off (null, false or empty)", what, key);
+    return absl::OkStatus();
+}
+
+absl::Status CheckRanges(const LoraConfig& config, std::string_view what) {
+    auto rank_ok = [](int64_t rank) { return rank >= 1 && rank <= kMaxLoraRank; };
+    if (!rank_ok(config.r)) return ModelError("{}: r is {}; it must be from 1 to {}", what, config.r, kMaxLoraRank);
+    for (const auto& [name, rank] : config.rank_pattern)
+        if (!rank_ok(rank))
+            return ModelError("{}: rank_pattern '{}' is {}; it must be from 1 to {}", what, name, rank, kMaxLoraRank);
+    if (!(config.lora_dropout >= 0 && config.lora_dropout < 1))
+        return ModelError("{}: lora_dropout is {}; it must be at least 0 and below 1", what, config.lora_dropout);
+    return absl::OkStatus();
+}
+
+// A whole number without a fraction, as Python writes its ints.
+Json NumberToJson(double value) {
+    if (value == std::floor(value) && std::fabs(value) < 1e15) return static_cast<int64_t>(value);
+    return value;
+}
+
+Json NamesToJson(const std::vector<std::string>& names, bool is_regex) {
+    if (names.empty()) return nullptr;
+    if (is_regex) return names[0];
+    return names;
+}
+
+}  // namespace
+
+absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string_view what) {
+    HONE_ASSIGN_OR_RETURN(auto json, ParseJson<Json>(text, what));
+    if (!json.is_object()) return ModelError("{}: a JSON object is expected", what);
+    HONE_RETURN_IF_ERROR(CheckFeatures(json, what));
+    LoraConfig config;
+    config.r = 8;  // PEFT's defaults, for keys that the file leaves out
+    config.lora_alpha = 8;
+    FieldReader reader(json, what);
+    reader.Integer("r", config.r);
+    reader.Real("lora_alpha", config.lora_alpha);
+    reader.Real("lora_dropout", config.lora_dropout);
+    reader.Names("target_modules", config.target_modules, &config.target_is_regex);
+    reader.Names("exclude_modules", config.exclude_modules, &config.exclude_is_regex);
+    reader.Names("modules_to_save", config.modules_to_save, nullptr);
+    reader.Names("layers_pattern", config.layers_pattern, nullptr);
+    reader.Layers("layers_to_transform", config.layers_to_transform);
+    reader.Patterns("rank_pattern", config.rank_pattern);
+    reader.Patterns("alpha_pattern", config.alpha_pattern);
+    reader.Bool("use_rslora", config.use_rslora);
+    reader.String("base_model_name_or_path", config.base_model_name_or_path);
+    HONE_RETURN_IF_ERROR(reader.status());
+    HONE_RETURN_IF_ERROR(CheckRanges(config, what));
+    return config;
+}
+
+std::string AdapterConfigText(const LoraConfig& config) {
+    Json alpha_pattern = Json::object(), rank_pattern = Json::object();
+    for (const auto& [name, alpha] : config.alpha_pattern) alpha_pattern[name] = NumberToJson(alpha);
+    for (const auto& [name, rank] : config.rank_pattern) rank_pattern[name] = rank;
+    Json json = {
+        {"alpha_pattern", alpha_pattern},
+        {"auto_mapping", nullptr},
+        {"base_model_name_or_path", config.base_model_name_or_path},
+        {"bias", "none"},
+        {"corda_config", nullptr},
+        {"eva_config", nullptr},
+        {"exclude_modules", NamesToJson(config.exclude_modules, config.exclude_is_regex)},
+        {"fan_in_fan_out", false},
+        {"inference_mode", true},
+        {"init_lora_weights", true},
+        {"layer_replication", nullptr},
+        {"layers_pattern", NamesToJson(config.layers_pattern, false)},
+        {"layers_to_transform", config.layers_to_transform.empty() ? Json() : Json(config.layers_to_transform)},
+        {"loftq_config", Json::object()},
+        {"lora_alpha", NumberToJson(config.lora_alpha)},
+        {"lora_bias", false},
+        {"lora_dropout", config.lora_dropout},
+        {"megatron_config", nullptr},
+        {"megatron_core", "megatron.core"},
+        {"modules_to_save", NamesToJson(config.modules_to_save, false)},
+        {"peft_type", "LORA"},
+        {"r", config.r},
+        {"rank_pattern", rank_pattern},
+        {"revision", nullptr},
+        {"target_modules", NamesToJson(config.target_modules, config.target_is_regex)},
+        {"task_type", "CAUSAL_LM"},
+        {"trainable_token_indices", nullptr},
+        {"use_dora", false},
+        {"use_rslora", config.use_rslora},
+    };
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hone

@@ -1,0 +1,107 @@
+#include "adapt/lora.h"
+
+#include <filesystem>
+#include <set>
+
+#include "adapt/adapter_config.h"
+#include "adapt/adapter_weights.h"
+#include "adapt/targets.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "model/arch.h"
+#include "model/model_tensors.h"
+
+namespace hone {
+namespace {
+
+constexpr char kConfigName[] = "adapter_config.json";
+constexpr std::string_view kWeight = ".weight";
+constexpr char kWeightsName[] = "adapter_model.safetensors";
+
+std::string Join(const std::string& folder, std::string_view name) {
+    return (std::filesystem::path(folder) / name).string();
+}
+
+// Every module that modules_to_save can name, as Hugging Face spells it.
+absl::StatusOr<std::vector<std::string>> BaseModules(const Model& model) {
+    HONE_ASSIGN_OR_RETURN(const ArchSpec* arch, FindArch(model.config().architecture));
+    std::vector<std::string> modules;
+    std::set<std::string> seen;
+    auto add = [&](std::string_view name) {
+        if (seen.emplace(name).second) modules.emplace_back(name);
+    };
+    for (const ModelTensor& tensor : ExpandTable(*arch, model.config()))
+        if (std::string_view name = tensor.hf_name; name.ends_with(kWeight)) {
+            name.remove_suffix(kWeight.size());
+            add(name);
+        }
+    for (const LinearInfo& linear : model.linears()) add(linear.name);  // a tied head is in no table row
+    return modules;
+}
+
+// Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are still the base's or
+// zero.
+absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTargets unmatched, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
+    HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
+    HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
+    for (const LinearInfo& target : targets) {
+        HONE_ASSIGN_OR_RETURN(LowRankOptions options, LowRankFor(config, target.name));
+        HONE_RETURN_IF_ERROR(model.AddLowRank(target.name, options));
+    }
+    for (const std::string& module : saved) HONE_RETURN_IF_ERROR(model.MakeTrainable(module));
+    return model.FinishParameters(context);
+}
+
+}  // namespace
+
+absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed, const Context& context) {
+    HONE_RETURN_IF_ERROR(AddParameters(model, config, UnmatchedTargets::kError, context));
+    InitializeLowRank(model.parameters(), seed);
+    model.ParametersChanged(context);
+    return absl::OkStatus();
+}
+
+absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
+    const std::string path = Join(folder, kConfigName);
+    std::error_code error;
+    if (!std::filesystem::exists(path, error))
+        return ModelError("{}: no {} in it; an adapter is the folder that PEFT or hone saved", folder, kConfigName);
+    auto text = ReadFile(path, kMaxHeaderBytes);
+    if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
+    return ParseAdapterConfig(*text, path);
+}
+
+absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(LoraConfig config, ReadAdapterConfig(folder));
+    absl::Status added = AddParameters(model, config, UnmatchedTargets::kAllow, context);
+    HONE_RETURN_IF_ERROR(Annotate(added, Join(folder, kConfigName)));
+    HONE_RETURN_IF_ERROR(LoadAdapterWeights(model, folder, context));
+    return config;
+}
+
+absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {
+    const std::string path = Join(folder, kWeightsName);
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) {
+        const bool pickled = std::filesystem::exists(Join(folder, "adapter_model.bin"), error);
+        return ModelError("{}: no {} in it{}", folder, kWeightsName,
+                          pickled ? "; adapter_model.bin is a Python pickle, save it again with safe_serialization=True" : "");
+    }
+    HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters()));
+    model.ParametersChanged(context);
+    return absl::OkStatus();
+}
+
+absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
+    LoraConfig saved = config;
+    if (!config.target_is_regex) {
+        HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, UnmatchedTargets::kAllow));
+        saved.target_modules = SavedTargetNames(model.linears(), targets, config);
+    }
+    HONE_RETURN_IF_ERROR(MakeDirectories(folder));
+    HONE_RETURN_IF_ERROR(WriteAdapterWeights(model.parameters(), Join(folder, kWeightsName)));
+    return WriteFileAtomic(Join(folder, kConfigName), AdapterConfigText(saved));
+}
+
+}  // namespace hone
