@@ -1,0 +1,107 @@
+// What goes in and out of files: chats become the reference's tokens, and an adapter that hone saves is the one that PEFT
+// saved.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "data/tokenize.h"
+#include "golden.h"
+
+namespace hone::golden {
+namespace {
+
+class ModelFilesTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(ModelFilesTest, ChatsBecomeTheSameTokensAndLoss) {
+    Context context(2);
+    Loaded base = LoadBase(Folder() + "/models/" + GetParam(), ComputeType::kF32, context);
+    auto text = ReadFile(Folder() + "/values/" + GetParam() + "-chat.json");
+    GOLDEN_ASSERT_OK(text.status());
+    auto encoder = ConversationEncoder::Create(base.files->tokenizer, base.files->chat_template,
+                                               base.files->config.eos_token_ids);
+    GOLDEN_ASSERT_OK(encoder.status());
+    for (const auto& row : nlohmann::ordered_json::parse(*text)["rows"]) {
+        auto conversation = ParseMessages(row["messages"]);
+        GOLDEN_ASSERT_OK(conversation.status());
+        auto encoded = (*encoder)->EncodeConversation(*conversation, {});
+        GOLDEN_ASSERT_OK(encoded.status());
+        EXPECT_EQ(encoded->example.tokens, row["tokens"].get<std::vector<int32_t>>());
+        EXPECT_EQ(encoded->example.weights, row["weights"].get<std::vector<float>>());
+        auto sums = base.model->Evaluate(context, Pack({encoded->example}));
+        GOLDEN_ASSERT_OK(sums.status());
+        const double loss = row["loss_sum"];
+        EXPECT_NEAR(sums->loss, loss, 1e-4 * loss);
+        EXPECT_EQ(sums->correct, row["correct"].get<int64_t>());
+    }
+}
+
+TEST_P(ModelFilesTest, FingerprintTellsModelsApart) {
+    auto mine = OpenModel(Folder() + "/models/" + GetParam());
+    GOLDEN_ASSERT_OK(mine.status());
+    auto fingerprint = ModelFingerprint(**mine);
+    GOLDEN_ASSERT_OK(fingerprint.status());
+    for (const std::string& name : ModelNames()) {
+        auto other = OpenModel(Folder() + "/models/" + name);
+        GOLDEN_ASSERT_OK(other.status());
+        EXPECT_EQ(*fingerprint == *ModelFingerprint(**other), name == GetParam()) << name;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, ModelFilesTest, testing::ValuesIn(ModelNames()));
+
+class AdapterFilesTest : public testing::TestWithParam<std::string> {};
+
+// Same tensors, same numbers, and a config that says the same.
+TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
+    Context context(2);
+    const Case golden(GetParam());
+    Loaded base = LoadBase(golden.model_folder(), ComputeType::kF32, context, /*for_training=*/true);
+    auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
+    GOLDEN_ASSERT_OK(config.status());
+    std::string folder = testing::TempDir() + "hone-golden-XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    GOLDEN_ASSERT_OK(SaveAdapter(*base.model, *config, folder));
+
+    auto ours = OpenSafetensors(folder + "/adapter_model.safetensors");
+    auto theirs = OpenSafetensors(golden.adapter_folder() + "/adapter_model.safetensors");
+    GOLDEN_ASSERT_OK(ours.status());
+    GOLDEN_ASSERT_OK(theirs.status());
+    EXPECT_EQ((*ours)->tensors().size(), (*theirs)->tensors().size());
+    for (const StoredTensor& tensor : (*theirs)->tensors()) {
+        const StoredTensor* saved = (*ours)->Find(tensor.name);
+        ASSERT_NE(saved, nullptr) << tensor.name;
+        EXPECT_EQ(saved->shape, tensor.shape) << tensor.name;
+        ExpectSameBits(*ReadTensor(*saved), *ReadTensor(tensor), tensor.name);
+    }
+
+    auto Read = [](const std::string& path) { return nlohmann::json::parse(*ReadFile(path + "/adapter_config.json")); };
+    const nlohmann::json our_config = Read(folder), their_config = Read(golden.adapter_folder());
+    for (const char* key : {"peft_type", "task_type", "r", "lora_alpha", "bias", "use_rslora", "rank_pattern",
+                            "alpha_pattern", "modules_to_save", "lora_dropout"}) {
+        EXPECT_EQ(our_config.value(key, nlohmann::json()), their_config[key]) << key;
+    }
+    std::filesystem::remove_all(folder);
+}
+
+// An adapter of another base is refused, whichever pair.
+TEST_P(AdapterFilesTest, AnotherBaseRefusesIt) {
+    Context context(2);
+    const Case golden(GetParam());
+    for (const std::string& name : ModelNames()) {
+        if ("models/" + name == golden.values()["model"].get<std::string>()) continue;
+        Loaded base = LoadBase(Folder() + "/models/" + name, ComputeType::kF32, context, /*for_training=*/true);
+        auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
+        EXPECT_FALSE(config.ok()) << name;
+        EXPECT_EQ(KindOf(config.status()), ErrorKind::kModel) << config.status();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, AdapterFilesTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
+    std::string name = info.param;
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+});
+
+}  // namespace
+}  // namespace hone::golden

@@ -1,0 +1,141 @@
+#include "golden.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/file.h"
+
+namespace hone::golden {
+
+namespace {
+
+std::string StripPrefix(const std::string& name) {
+    const std::string prefix = "base_model.model.";
+    return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+}
+
+const ParameterSlice& FindSlice(Model& model, const std::string& name) {
+    const ParameterSlice* slice = model.parameters().Find(StripPrefix(name));
+    HONE_CHECK(slice != nullptr, "no trainable tensor {}", name);
+    return *slice;
+}
+
+}  // namespace
+
+void ExpectOk(const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; }
+
+std::string Folder() { return HONE_SOURCE_DIR "/tests/golden"; }
+std::vector<std::string> ModelNames() { return {"tied", "llama3", "bias", "odd"}; }
+std::vector<std::string> CaseNames() {
+    return {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head"};
+}
+
+Case::Case(const std::string& name) {
+    const std::string path = Folder() + "/values/" + name;
+    auto text = ReadFile(path + ".json");
+    HONE_CHECK(text.ok(), "{}", text.status().ToString());
+    values_ = nlohmann::json::parse(*text);
+    auto tensors = OpenSafetensors(path + ".safetensors");
+    HONE_CHECK(tensors.ok(), "{}", tensors.status().ToString());
+    tensors_ = *tensors;
+}
+
+std::vector<float> Case::Tensor(const std::string& name) const {
+    const StoredTensor* tensor = tensors_->Find(name);
+    HONE_CHECK(tensor != nullptr, "no golden tensor {}", name);
+    auto values = ReadTensor(*tensor);
+    HONE_CHECK(values.ok(), "{}", values.status().ToString());
+    return *std::move(values);
+}
+
+std::vector<std::string> Case::TensorsWith(const std::string& prefix) const {
+    std::vector<std::string> names;
+    for (const StoredTensor& tensor : tensors_->tensors()) {
+        if (tensor.name.rfind(prefix, 0) == 0) names.push_back(tensor.name.substr(prefix.size()));
+    }
+    return names;
+}
+
+std::vector<Example> Case::Examples(const nlohmann::json& documents) {
+    std::vector<Example> examples;
+    for (const nlohmann::json& document : documents) {
+        examples.push_back({.tokens = document["tokens"].get<std::vector<int32_t>>(),
+                            .weights = document["weights"].get<std::vector<float>>(),
+                            .row = static_cast<int64_t>(examples.size())});
+    }
+    return examples;
+}
+
+Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context, bool for_training) {
+    Loaded loaded;
+    auto files = OpenModel(folder);
+    HONE_CHECK(files.ok(), "{}", files.status().ToString());
+    loaded.files = *std::move(files);
+    auto model = Model::Load(*loaded.files, {.compute = compute, .for_training = for_training}, context);
+    HONE_CHECK(model.ok(), "{}", model.status().ToString());
+    loaded.model = *std::move(model);
+    return loaded;
+}
+
+Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context, bool gradient_checkpointing) {
+    Loaded loaded = LoadBase(golden.model_folder(), compute, context, /*for_training=*/true);
+    auto config = LoadAdapter(*loaded.model, golden.adapter_folder(), context);
+    HONE_CHECK(config.ok(), "{}", config.status().ToString());
+    absl::Status prepared = loaded.model->PrepareTraining(256, gradient_checkpointing);
+    HONE_CHECK(prepared.ok(), "{}", prepared.ToString());
+    return loaded;
+}
+
+Batch Pack(const std::vector<Example>& documents) {
+    Batch batch;
+    for (const Example& document : documents) batch.Append(document);
+    return batch;
+}
+
+std::span<float> Values(Model& model, const std::string& name) {
+    const ParameterSlice& slice = FindSlice(model, name);
+    return model.parameters().values().subspan(slice.offset, slice.count);
+}
+
+std::span<float> Gradients(Model& model, const std::string& name) {
+    const ParameterSlice& slice = FindSlice(model, name);
+    return model.parameters().gradients().subspan(slice.offset, slice.count);
+}
+
+void ZeroGradients(Model& model) {
+    for (float& gradient : model.parameters().gradients()) gradient = 0;
+}
+
+double RelativeError(std::span<const float> actual, std::span<const float> expected) {
+    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(), expected.size());
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < actual.size(); ++i) {
+        difference += std::pow(double{actual[i]} - expected[i], 2);
+        norm += double{expected[i]} * expected[i];
+    }
+    return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+double WorstElement(std::span<const float> actual, std::span<const float> expected) {
+    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(), expected.size());
+    double square = 0, worst = 0;
+    for (float value : expected) square += double{value} * value;
+    const double rms = std::sqrt(square / static_cast<double>(expected.size()));
+    for (size_t i = 0; i < actual.size(); ++i) {
+        const double error = std::abs(double{actual[i]} - expected[i]) / (std::abs(double{expected[i]}) + rms + 1e-30);
+        // A NaN must not pass for 0.
+        if (!(error <= worst)) worst = error;
+    }
+    return worst;
+}
+
+void ExpectSameBits(std::span<const float> a, std::span<const float> b, const std::string& what) {
+    ASSERT_EQ(a.size(), b.size()) << what;
+    for (size_t i = 0; i < a.size(); ++i) {
+        if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
+            FAIL() << what << ": element " << i << " of " << a.size() << " is " << a[i] << " and " << b[i];
+        }
+    }
+}
+
+}  // namespace hone::golden

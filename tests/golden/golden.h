@@ -1,0 +1,76 @@
+// The committed values of the Python reference (tools/golden/make.py), and how close is close enough.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "adapt/lora.h"
+#include "data/batch.h"
+#include "gtest/gtest.h"
+#include "model/model.h"
+#include "nlohmann/json.hpp"
+
+namespace hone::golden {
+
+// Fails the running test with the status.
+void ExpectOk(const absl::Status& status);
+#define GOLDEN_ASSERT_OK(expression)                      \
+    do {                                                  \
+        const auto& golden_status_ = (expression);        \
+        ASSERT_TRUE(golden_status_.ok()) << golden_status_; \
+    } while (0)
+
+std::string Folder();                  // tests/golden
+std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd"
+std::vector<std::string> CaseNames();   // "tied-lora", ...
+
+// One model with one adapter, and what the reference computed with them.
+class Case {
+  public:
+    explicit Case(const std::string& name);
+
+    const nlohmann::json& values() const { return values_; }
+    std::string model_folder() const { return Folder() + "/" + values_["model"].get<std::string>(); }
+    std::string adapter_folder() const { return Folder() + "/" + values_["adapter"].get<std::string>(); }
+    // "base.logits", "gradient.NAME", ...
+    std::vector<float> Tensor(const std::string& name) const;
+    // Names after the prefix: every tensor that it has.
+    std::vector<std::string> TensorsWith(const std::string& prefix) const;
+    std::vector<Example> documents() const { return Examples(values_["documents"]); }
+    static std::vector<Example> Examples(const nlohmann::json& documents);
+
+  private:
+    nlohmann::json values_;
+    std::shared_ptr<WeightFile> tensors_;
+};
+
+// A loaded model; its files stay open beside it.
+struct Loaded {
+    std::unique_ptr<ModelFiles> files;
+    std::unique_ptr<Model> model;
+};
+// Aborts the test program when the model does not load: nothing else could be said then.
+Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context, bool for_training = false);
+// With the case's adapter; ready for ForwardBackward with up to 256 tokens.
+Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context,
+                   bool gradient_checkpointing = false);
+
+Batch Pack(const std::vector<Example>& documents);
+
+// The trainable tensor that PEFT calls `name` in its files.
+std::span<float> Values(Model& model, const std::string& name);
+std::span<float> Gradients(Model& model, const std::string& name);
+void ZeroGradients(Model& model);
+
+// Euclidean norm of the difference, over the norm of `expected`.
+double RelativeError(std::span<const float> actual, std::span<const float> expected);
+// The largest |actual - expected| / (|expected| + rms of `expected`): an error relative to the element, with a floor at
+// the tensor's own scale, below which single-precision sums have no digits left.
+double WorstElement(std::span<const float> actual, std::span<const float> expected);
+
+// Same count and bits.
+void ExpectSameBits(std::span<const float> a, std::span<const float> b, const std::string& what);
+
+}  // namespace hone::golden

@@ -1,0 +1,225 @@
+// Gradients of every adapter against torch's, and what must hold of gradients whoever computes them.
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "golden.h"
+
+namespace hone::golden {
+namespace {
+
+class GradientsTest : public testing::TestWithParam<std::string> {
+  protected:
+    GradientsTest() : golden_(GetParam()), batch_(Pack(golden_.documents())) {}
+
+    // All gradients of one pass from zero, and its loss.
+    std::vector<float> Backward(Model& model, const Context& context, const Batch& batch, float scale,
+                                double* loss = nullptr) {
+        ZeroGradients(model);
+        auto sums = model.ForwardBackward(context, batch, scale, /*dropout_seed=*/17);
+        ExpectOk(sums.status());
+        if (loss != nullptr && sums.ok()) *loss = sums->loss;
+        const std::span<const float> gradients = model.parameters().gradients();
+        return {gradients.begin(), gradients.end()};
+    }
+
+    Context context_{2};
+    Case golden_;
+    Batch batch_;
+};
+
+TEST_P(GradientsTest, F32EqualsTorch) {
+    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    double loss = 0;
+    Backward(*adapted.model, context_, batch_, 1, &loss);
+    const double expected = golden_.values()["adapted"]["loss"].get<double>() * batch_.TotalWeight();
+    EXPECT_NEAR(loss, expected, 1e-4 * expected);
+    const std::vector<std::string> names = golden_.TensorsWith("gradient.");
+    // Every trainable tensor has a golden and the other way round.
+    EXPECT_EQ(names.size(), adapted.model->parameters().slices().size());
+    for (const std::string& name : names) {
+        const std::vector<float> want = golden_.Tensor("gradient." + name);
+        EXPECT_LT(RelativeError(Gradients(*adapted.model, name), want), 1e-3) << name;
+        EXPECT_LT(WorstElement(Gradients(*adapted.model, name), want), 1e-3) << name;
+    }
+}
+
+TEST_P(GradientsTest, Bf16IsNear) {
+    Loaded adapted = LoadAdapted(golden_, ComputeType::kBF16, context_);
+    Backward(*adapted.model, context_, batch_, 1);
+    for (const std::string& name : golden_.TensorsWith("gradient.")) {
+        EXPECT_LT(RelativeError(Gradients(*adapted.model, name), golden_.Tensor("gradient." + name)), 0.06) << name;
+    }
+}
+
+// Scaling the loss by a power of two scales every product by it exactly.
+TEST_P(GradientsTest, LossScaleIsLinear) {
+    for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
+        Loaded adapted = LoadAdapted(golden_, compute, context_);
+        double loss = 0, scaled_loss = 0;
+        std::vector<float> gradients = Backward(*adapted.model, context_, batch_, 1, &loss);
+        const std::vector<float> scaled = Backward(*adapted.model, context_, batch_, 0.125f, &scaled_loss);
+        EXPECT_EQ(loss, scaled_loss) << "the reported loss is not scaled";
+        for (float& gradient : gradients) gradient *= 0.125f;
+        ExpectSameBits(scaled, gradients, "scaled gradients");
+    }
+}
+
+TEST_P(GradientsTest, PassesAccumulate) {
+    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    const std::vector<float> once = Backward(*adapted.model, context_, batch_, 1);
+    GOLDEN_ASSERT_OK(adapted.model->ForwardBackward(context_, batch_, 1, 17).status());
+    std::vector<float> halved(adapted.model->parameters().gradients().begin(),
+                              adapted.model->parameters().gradients().end());
+    for (float& gradient : halved) gradient /= 2;
+    EXPECT_LT(WorstElement(halved, once), 1e-5);
+}
+
+// One batch of all documents, or one pass for each: the same gradients. A document without a label may be among them.
+TEST_P(GradientsTest, PackedEqualsOneByOne) {
+    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    const std::vector<float> packed = Backward(*adapted.model, context_, batch_, 1);
+    ZeroGradients(*adapted.model);
+    LossSums sums;
+    for (const Example& document : golden_.documents()) {
+        auto one = adapted.model->ForwardBackward(context_, Pack({document}), 1, 17);
+        GOLDEN_ASSERT_OK(one.status());
+        sums += *one;
+    }
+    EXPECT_LT(RelativeError(adapted.model->parameters().gradients(), packed), 1e-5);
+    EXPECT_NEAR(sums.weight, batch_.TotalWeight(), 1e-6);
+}
+
+TEST_P(GradientsTest, ThreadsDoNotChangeABit) {
+    for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
+        std::vector<float> first;
+        for (int threads : {1, 2, 3}) {
+            Context context(threads);
+            Loaded adapted = LoadAdapted(golden_, compute, context);
+            const std::vector<float> gradients = Backward(*adapted.model, context, batch_, 1);
+            if (threads == 1) first = gradients;
+            ExpectSameBits(gradients, first, std::to_string(threads) + " threads");
+        }
+    }
+}
+
+TEST_P(GradientsTest, CheckpointingDoesNotChangeABit) {
+    for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
+        Loaded plain = LoadAdapted(golden_, compute, context_, /*gradient_checkpointing=*/false);
+        Loaded thrifty = LoadAdapted(golden_, compute, context_, /*gradient_checkpointing=*/true);
+        EXPECT_LT(thrifty.model->PlanTraining(256, true).activations, plain.model->PlanTraining(256, false).activations);
+        double loss = 0, thrifty_loss = 0;
+        const std::vector<float> gradients = Backward(*plain.model, context_, batch_, 1, &loss);
+        const std::vector<float> recomputed = Backward(*thrifty.model, context_, batch_, 1, &thrifty_loss);
+        EXPECT_EQ(loss, thrifty_loss);
+        ExpectSameBits(recomputed, gradients, "recomputed gradients");
+    }
+}
+
+// The slope of the loss along each tensor's gradient is the gradient's length.
+TEST_P(GradientsTest, FiniteDifferences) {
+    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    Model& model = *adapted.model;
+    Backward(model, context_, batch_, 1);
+    for (const std::string& name : golden_.TensorsWith("gradient.")) {
+        const std::span<const float> gradient = Gradients(model, name);
+        double square = 0;
+        for (float value : gradient) square += double{value} * value;
+        const double norm = std::sqrt(square);
+        ASSERT_GT(norm, 0) << name;
+        const std::span<float> values = Values(model, name);
+        const std::vector<float> start(values.begin(), values.end());
+        const double step = 4e-3;
+        double losses[2];
+        for (int side : {0, 1}) {
+            for (size_t i = 0; i < values.size(); ++i) {
+                values[i] = static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
+            }
+            model.ParametersChanged(context_);
+            auto sums = model.Evaluate(context_, batch_);
+            GOLDEN_ASSERT_OK(sums.status());
+            losses[side] = sums->loss;
+        }
+        std::copy(start.begin(), start.end(), values.begin());
+        model.ParametersChanged(context_);
+        EXPECT_NEAR((losses[1] - losses[0]) / (2 * step), norm, 0.01 * norm + 0.02) << name;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
+    std::string name = info.param;
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+});
+
+// With dropout: fixed by its seed, the same with checkpointing, and its gradient is that of the thinned network.
+class DropoutTest : public testing::Test {
+  protected:
+    Loaded Load(bool gradient_checkpointing) {
+        Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context_, /*for_training=*/true);
+        LoraConfig config;
+        config.r = 4;
+        config.lora_alpha = 8;
+        config.lora_dropout = 0.3;
+        config.target_modules = {"all-linear"};
+        ExpectOk(ApplyLora(*loaded.model, config, /*seed=*/5, context_));
+        std::mt19937 generator(7);
+        std::normal_distribution<float> normal(0, 0.1f);
+        for (float& value : loaded.model->parameters().values()) value = normal(generator);
+        loaded.model->ParametersChanged(context_);
+        ExpectOk(loaded.model->PrepareTraining(256, gradient_checkpointing));
+        return loaded;
+    }
+    double Loss(Model& model, uint64_t seed) {
+        auto sums = model.ForwardBackward(context_, batch_, 1, seed);
+        ExpectOk(sums.status());
+        return sums.ok() ? sums->loss : NAN;
+    }
+
+    Context context_{2};
+    Batch batch_ = Pack(Case("tied-lora").documents());
+};
+
+TEST_F(DropoutTest, SeedDecides) {
+    Loaded loaded = Load(false);
+    const double loss = Loss(*loaded.model, 1);
+    EXPECT_EQ(loss, Loss(*loaded.model, 1));
+    EXPECT_NE(loss, Loss(*loaded.model, 2));
+    auto without = loaded.model->Evaluate(context_, batch_);
+    GOLDEN_ASSERT_OK(without.status());
+    EXPECT_NE(loss, without->loss);
+}
+
+TEST_F(DropoutTest, CheckpointingDropsTheSame) {
+    Loaded plain = Load(false), thrifty = Load(true);
+    EXPECT_EQ(Loss(*plain.model, 3), Loss(*thrifty.model, 3));
+    ExpectSameBits(plain.model->parameters().gradients(), thrifty.model->parameters().gradients(), "gradients");
+}
+
+TEST_F(DropoutTest, FiniteDifferences) {
+    Loaded loaded = Load(false);
+    Model& model = *loaded.model;
+    ZeroGradients(model);
+    Loss(model, 9);
+    const std::span<float> values = model.parameters().values();
+    const std::vector<float> start(values.begin(), values.end());
+    const std::vector<float> gradient(model.parameters().gradients().begin(), model.parameters().gradients().end());
+    for (const ParameterSlice& slice : model.parameters().slices()) {
+        double square = 0;
+        for (int64_t i = 0; i < slice.count; ++i) square += std::pow(double{gradient[slice.offset + i]}, 2);
+        const double norm = std::sqrt(square), step = 4e-3;
+        double losses[2];
+        for (int side : {0, 1}) {
+            for (int64_t i = slice.offset; i < slice.offset + slice.count; ++i) {
+                values[i] = static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
+            }
+            model.ParametersChanged(context_);
+            losses[side] = Loss(model, 9);
+        }
+        std::copy(start.begin(), start.end(), values.begin());
+        EXPECT_NEAR((losses[1] - losses[0]) / (2 * step), norm, 0.01 * norm + 0.02) << slice.name;
+    }
+}
+
+}  // namespace
+}  // namespace hone::golden
