@@ -31,6 +31,17 @@ absl::Status FileError(std::string_view doing, const std::string& path, int erro
     return OtherError("cannot {} {}: {}{}", doing, path, std::strerror(error), cure);
 }
 
+absl::Status WriteAll(int fd, const std::string& path, std::span<const uint8_t> bytes) {
+    while (!bytes.empty()) {
+        if (int error = InjectedFault("write", path)) return FileError("write", path, error);
+        ssize_t written = write(fd, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return FileError("write", path, errno);
+        bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 void SetFileFault(FileFault fault) { Fault() = std::move(fault); }
@@ -88,16 +99,7 @@ AtomicFile::~AtomicFile() {
     unlink(temporary_.c_str());
 }
 
-absl::Status AtomicFile::Write(std::span<const uint8_t> bytes) {
-    while (!bytes.empty()) {
-        if (int error = InjectedFault("write", path_)) return FileError("write", path_, error);
-        ssize_t written = write(fd_, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return FileError("write", path_, errno);
-        bytes = bytes.subspan(static_cast<size_t>(written));
-    }
-    return absl::OkStatus();
-}
+absl::Status AtomicFile::Write(std::span<const uint8_t> bytes) { return WriteAll(fd_, path_, bytes); }
 
 absl::Status AtomicFile::Write(std::string_view text) {
     return Write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
@@ -121,6 +123,27 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view text) {
     HONE_ASSIGN_OR_RETURN(auto file, AtomicFile::Create(path));
     HONE_RETURN_IF_ERROR(file->Write(text));
     return file->Commit();
+}
+
+absl::StatusOr<std::unique_ptr<AppendFile>> AppendFile::Open(const std::string& path) {
+    if (int error = InjectedFault("create", path)) return FileError("create", path, error);
+    int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0) return FileError("open", path, errno);
+    return std::unique_ptr<AppendFile>(new AppendFile(path, fd));
+}
+
+AppendFile::~AppendFile() { close(fd_); }
+
+absl::Status AppendFile::Append(std::string_view bytes) {
+    return WriteAll(fd_, path_, std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
+absl::Status RenameFolder(const std::string& from, const std::string& to) {
+    int error = InjectedFault("rename", to);
+    if (error == 0 && rename(from.c_str(), to.c_str()) != 0) error = errno;
+    if (error != 0) return FileError("finish", to, error);
+    std::filesystem::path parent = std::filesystem::path(to).parent_path();
+    return SyncDirectory(parent.empty() ? "." : parent.string());
 }
 
 absl::Status MakeDirectories(const std::string& path) {

@@ -59,6 +59,27 @@ class AtomicFile {
 
 absl::Status WriteFileAtomic(const std::string& path, std::string_view text);
 
+// A file that grows at its end: logs. Made if it is not there.
+class AppendFile {
+  public:
+    static absl::StatusOr<std::unique_ptr<AppendFile>> Open(const std::string& path);
+    ~AppendFile();
+    AppendFile(const AppendFile&) = delete;
+    AppendFile& operator=(const AppendFile&) = delete;
+
+    // All of it, or an error.
+    absl::Status Append(std::string_view bytes);
+    const std::string& path() const { return path_; }
+
+  private:
+    AppendFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    std::string path_;
+    int fd_;
+};
+
+// rename(2) of a folder, and a sync of the one that holds it.
+absl::Status RenameFolder(const std::string& from, const std::string& to);
+
 // mkdir -p, with the reason when it fails.
 absl::Status MakeDirectories(const std::string& path);
 
