@@ -33,5 +33,6 @@ struct AdamWFunctions {
     void (*range)(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v);
 };
 const KernelList<AnyProblem, AdamWFunctions>& AdamWKernels();
+AdamWFunctions AdamWHighway();
 
 }  // namespace hone

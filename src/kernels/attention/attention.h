@@ -95,5 +95,12 @@ struct AttentionFunctions {
 };
 template <typename T>
 const KernelList<AttentionOptions, AttentionFunctions<T>>& AttentionKernels();
+template <typename T>
+AttentionFunctions<T> AttentionHighway();
+template <>
+AttentionFunctions<float> AttentionHighway();
+template <>
+AttentionFunctions<bf16> AttentionHighway();
+AttentionFunctions<bf16> AttentionAvx512Bf16();
 
 }  // namespace hone

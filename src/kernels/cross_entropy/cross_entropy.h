@@ -43,5 +43,6 @@ struct CrossEntropyFunctions {
     void (*gradient_bf16)(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target, float factor);
 };
 const KernelList<AnyProblem, CrossEntropyFunctions>& CrossEntropyKernels();
+CrossEntropyFunctions CrossEntropyHighway();
 
 }  // namespace hone

@@ -26,5 +26,11 @@ struct DropoutFunctions {
 };
 template <typename T>
 const KernelList<AnyProblem, DropoutFunctions<T>>& DropoutKernels();
+template <typename T>
+DropoutFunctions<T> DropoutHighway();
+template <>
+DropoutFunctions<float> DropoutHighway();
+template <>
+DropoutFunctions<bf16> DropoutHighway();
 
 }  // namespace hone

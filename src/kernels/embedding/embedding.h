@@ -25,5 +25,11 @@ struct EmbeddingFunctions {
 };
 template <typename T>
 const KernelList<AnyProblem, EmbeddingFunctions<T>>& EmbeddingKernels();
+template <typename T>
+EmbeddingFunctions<T> EmbeddingHighway();
+template <>
+EmbeddingFunctions<float> EmbeddingHighway();
+template <>
+EmbeddingFunctions<bf16> EmbeddingHighway();
 
 }  // namespace hone

@@ -39,5 +39,6 @@ struct ReduceFunctions {
     void (*to_f32)(int64_t n, const bf16* from, float* to);
 };
 const KernelList<AnyProblem, ReduceFunctions>& ReduceKernels();
+ReduceFunctions ReduceHighway();
 
 }  // namespace hone

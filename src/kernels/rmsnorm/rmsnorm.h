@@ -41,5 +41,11 @@ struct RmsNormFunctions {
 };
 template <typename T>
 const KernelList<AnyProblem, RmsNormFunctions<T>>& RmsNormKernels();
+template <typename T>
+RmsNormFunctions<T> RmsNormHighway();
+template <>
+RmsNormFunctions<float> RmsNormHighway();
+template <>
+RmsNormFunctions<bf16> RmsNormHighway();
 
 }  // namespace hone

@@ -42,5 +42,11 @@ struct RopeFunctions {
 };
 template <typename T>
 const KernelList<AnyProblem, RopeFunctions<T>>& RopeKernels();
+template <typename T>
+RopeFunctions<T> RopeHighway();
+template <>
+RopeFunctions<float> RopeHighway();
+template <>
+RopeFunctions<bf16> RopeHighway();
 
 }  // namespace hone

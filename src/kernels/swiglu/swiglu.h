@@ -28,5 +28,11 @@ struct SwigluFunctions {
 };
 template <typename T>
 const KernelList<AnyProblem, SwigluFunctions<T>>& SwigluKernels();
+template <typename T>
+SwigluFunctions<T> SwigluHighway();
+template <>
+SwigluFunctions<float> SwigluHighway();
+template <>
+SwigluFunctions<bf16> SwigluHighway();
 
 }  // namespace hone
