@@ -33,7 +33,7 @@ struct TensorRow {
     bool gguf_permuted = false;
 };
 
-class ModelGraph;  // model/graph.h
+struct ModelGraph;  // model/graph.h
 
 struct ArchSpec {
     std::string_view model_type;                   // "llama", in config.json and "general.architecture"

@@ -1,0 +1,179 @@
+#include "model/blocks/head_block.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cross_entropy/cross_entropy.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+
+namespace hone {
+namespace {
+
+std::vector<int64_t> LabelledRows(const Batch& batch) {
+    std::vector<int64_t> rows;
+    for (int64_t row = 0; row < batch.size(); ++row)
+        if (batch.target_weights[row] != 0) rows.push_back(row);
+    return rows;
+}
+
+// The labels of some rows, side by side.
+struct Labels {
+    std::vector<int32_t> targets;
+    std::vector<float> weights;
+    std::vector<double> losses;
+    std::vector<uint8_t> correct;
+    Labels(const Batch& batch, std::span<const int64_t> rows) : losses(rows.size()), correct(rows.size()) {
+        for (int64_t row : rows) {
+            targets.push_back(batch.targets[row]);
+            weights.push_back(batch.target_weights[row]);
+        }
+    }
+    void Scatter(std::span<const int64_t> rows, double* row_losses, uint8_t* row_correct) const {
+        for (size_t i = 0; i < rows.size(); ++i) {
+            row_losses[rows[i]] = losses[i];
+            row_correct[rows[i]] = correct[i];
+        }
+    }
+};
+
+}  // namespace
+
+template <typename T>
+HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeight norm_weight, uint64_t stream)
+    : norm(std::move(norm_weight)),
+      head(C, {head_member}),
+      C_(C),
+      V_(head_member.out),
+      eps_(eps),
+      stream_(stream) {}
+
+template <typename T>
+absl::Status HeadBlock<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
+    HONE_RETURN_IF_ERROR(norm.Load(files));
+    return head.Load(files, for_training, context);
+}
+
+template <typename T>
+typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward, int64_t max_rows) const {
+    const int64_t rows = std::min(kRows, max_rows), rank = std::max<int64_t>(head.rank_columns(), 1);
+    Pieces pieces;
+    pieces.x = arena.Take<float>(rows * C_);
+    pieces.xhat = arena.Take<T>(rows * C_);
+    pieces.y = arena.Take<T>(rows * C_);
+    pieces.rstd = arena.Take<float>(rows);
+    pieces.h = arena.Take<T>(rows * rank);
+    pieces.logits = arena.Take<float>(rows * head.padded_out());
+    if (head.dropout() > 0) pieces.linear.dropped = arena.Take<T>(rows * C_);
+    if (!backward) return pieces;
+    pieces.dy = arena.Take<float>(rows * C_);
+    pieces.dx = arena.Take<float>(rows * C_);
+    pieces.linear.dh = arena.Take<T>(rows * rank);
+    if (head.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
+    return pieces;
+}
+
+template <typename T>
+size_t HeadBlock<T>::ReservedBytes(bool backward, int64_t max_rows) const {
+    Arena plan;
+    Take(plan, backward, max_rows);
+    return plan.peak_bytes();
+}
+
+template <typename T>
+void HeadBlock<T>::Reserve(bool backward, int64_t max_rows) {
+    arena_ = Arena(ReservedBytes(backward, max_rows));
+    pieces_ = Take(arena_, backward, max_rows);
+}
+
+template <typename T>
+void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<const int64_t> rows, float* logits,
+                           int64_t logits_stride, bool training, uint64_t seed) {
+    const int64_t count = static_cast<int64_t>(rows.size());
+    for (int64_t i = 0; i < count; ++i) std::copy_n(x + rows[i] * C_, C_, pieces_.x + i * C_);
+    RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y, pieces_.rstd);
+    head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32, training,
+                 MixSeed(seed, stream_), pieces_.linear);
+}
+
+template <typename T>
+void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float* x, double* row_losses,
+                        uint8_t* row_correct) {
+    std::fill_n(row_losses, batch.size(), 0.0);
+    std::fill_n(row_correct, batch.size(), uint8_t{0});
+    const std::vector<int64_t> labelled = LabelledRows(batch);
+    const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
+    for (int64_t begin = 0; begin < total; begin += kRows) {
+        const std::span rows(labelled.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        Forward(context, x, rows, pieces_.logits, stride, false, 0);
+        Labels labels(batch, rows);
+        CrossEntropyForward(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
+                            labels.targets.data(), labels.weights.data(), {}, labels.losses.data(),
+                            labels.correct.data());
+        labels.Scatter(rows, row_losses, row_correct);
+    }
+}
+
+template <typename T>
+void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
+                            ParameterSet& parameters, float* dx) {
+    const int64_t count = static_cast<int64_t>(rows.size());
+    const int64_t stride = head.padded_out() * static_cast<int64_t>(sizeof(float) / sizeof(T));
+    T* dlogits = reinterpret_cast<T*>(pieces_.logits);
+    for (int64_t row = 0; row < count; ++row)
+        for (int64_t i = V_; i < head.padded_out(); ++i) dlogits[row * stride + i] = T{};
+    const uint64_t head_seed = MixSeed(seed, stream_);
+    head.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
+    if (head.trainable())
+        head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed, parameters,
+                                pieces_.linear);
+    if (dx == nullptr && norm.parameter < 0) return;
+    head.InputGradient(context, count, dlogits, stride, pieces_.dy, GemmOutput::kStoreF32, head_seed, pieces_.linear);
+    std::fill_n(pieces_.dx, count * C_, 0.0f);
+    RmsNormBackward<T>(context, count, C_, pieces_.dy, pieces_.xhat, norm.weight(), pieces_.rstd, pieces_.dx, nullptr,
+                       norm.gradient(parameters));
+    if (dx == nullptr) return;
+    for (int64_t i = 0; i < count; ++i) std::copy_n(pieces_.dx + i * C_, C_, dx + rows[i] * C_);
+}
+
+template <typename T>
+void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x, float loss_scale,
+                                   uint64_t seed, ParameterSet& parameters, double* row_losses,
+                                   uint8_t* row_correct, float* dx, T* dx_t) {
+    std::fill_n(row_losses, batch.size(), 0.0);
+    std::fill_n(row_correct, batch.size(), uint8_t{0});
+    if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
+    const std::vector<int64_t> labelled = LabelledRows(batch);
+    const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
+    for (int64_t begin = 0; begin < total; begin += kRows) {
+        const std::span rows(labelled.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        const uint64_t chunk_seed = MixSeed(seed, static_cast<uint64_t>(begin));
+        Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
+        Labels labels(batch, rows);
+        CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
+                                labels.targets.data(), labels.weights.data(), {.scale = loss_scale},
+                                labels.losses.data(), labels.correct.data());
+        labels.Scatter(rows, row_losses, row_correct);
+        Backward(context, rows, chunk_seed, parameters, dx);
+    }
+    if (dx == nullptr) return;
+    if constexpr (sizeof(T) == 2) {
+        Cast<bf16, float>(context, batch.size() * C_, dx, dx_t);
+    } else {
+        std::copy_n(dx, batch.size() * C_, dx_t);
+    }
+}
+
+template <typename T>
+void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows, float* logits) {
+    const int64_t total = static_cast<int64_t>(rows.size());
+    for (int64_t begin = 0; begin < total; begin += kRows) {
+        const std::span part(rows.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        Forward(context, x, part, logits + begin * V_, V_, false, 0);
+    }
+}
+
+template class HeadBlock<float>;
+template class HeadBlock<bf16>;
+
+}  // namespace hone

@@ -1,0 +1,249 @@
+#include "model/blocks/linear_group.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "kernels/dropout/dropout.h"
+#include "kernels/reduce/reduce.h"
+#include "model/model_tensors.h"
+
+namespace hone {
+namespace {
+
+constexpr int64_t kRowsPerRead = 64;
+
+int64_t Even(int64_t value) { return (value + 1) / 2 * 2; }
+
+}  // namespace
+
+template <typename T>
+LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members) : in_(in), members_(std::move(members)) {
+    for (LinearMember& member : members_) {
+        member.column = out_;
+        out_ += member.out;
+    }
+}
+
+template <typename T>
+absl::Status LinearGroup<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
+    for_training_ = for_training;
+    std::vector<int64_t> groups;
+    for (const LinearMember& member : members_) groups.push_back(member.out);
+    forward_ = PackedMatrix<T>(in_, groups);
+    if (for_training) backward_ = PackedMatrix<T>(out_, {in_});
+    std::mutex mutex;
+    absl::Status failed;
+    for (const LinearMember& member : members_) {
+        const ModelTensor* tensor = FindModelTensor(files, member.weight);
+        HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
+        context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
+            const int64_t begin = task * kRowsPerRead, end = std::min(member.out, begin + kRowsPerRead);
+            std::vector<float> rows(static_cast<size_t>((end - begin) * in_));
+            if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data()); !status.ok()) {
+                std::lock_guard lock(mutex);
+                failed.Update(status);
+                return;
+            }
+            forward_.SetColumns(member.column + begin, end - begin, rows.data());
+            if (for_training_) backward_.SetRows(member.column + begin, end - begin, rows.data(), in_);
+        });
+        HONE_RETURN_IF_ERROR(failed);
+        if (member.bias.empty()) continue;
+        const ModelTensor* bias = FindModelTensor(files, member.bias);
+        HONE_CHECK(bias != nullptr, "{} is not in the table", member.bias);
+        bias_.resize(static_cast<size_t>(out_));
+        HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
+    }
+    return absl::OkStatus();
+}
+
+template <typename T>
+bool LinearGroup<T>::trainable() const {
+    return std::any_of(members_.begin(), members_.end(), [](const LinearMember& member) {
+        return member.low_rank.rank > 0 || member.own_weight >= 0;
+    });
+}
+
+template <typename T>
+void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
+    rank_columns_ = 0;
+    for (LinearMember& member : members_) {
+        if (member.own_weight >= 0) {
+            member.own_weight = parameters.Add(member.name + ".weight", {member.out, in_}, true);
+            if (!member.bias.empty()) member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
+        }
+        const int64_t rank = member.low_rank.rank;
+        if (rank == 0) continue;
+        member.a = parameters.Add(member.name + ".lora_A.weight", {rank, in_}, true);
+        member.b = parameters.Add(member.name + ".lora_B.weight", {member.out, rank}, true);
+        member.rank_column = rank_columns_;
+        rank_columns_ += Even(rank);
+        dropout_ = member.low_rank.dropout;
+    }
+    if (rank_columns_ == 0) return;
+    a_ = PackedMatrix<T>(in_, {rank_columns_});
+    a_backward_ = PackedMatrix<T>(rank_columns_, {in_});
+    for (const LinearMember& member : members_) {
+        const int64_t rank = std::max<int64_t>(member.low_rank.rank, 1);
+        b_.emplace_back(Even(rank), std::vector<int64_t>{member.out});
+        b_backward_.emplace_back(member.out, std::vector<int64_t>{Even(rank)});
+    }
+    for (size_t i = 0; i < members_.size(); ++i) {
+        const int64_t rank = members_[i].low_rank.rank;
+        for (const Panel& panel : b_[i].panels())
+            forward_extension_.push_back({b_[i].panel_data(panel), static_cast<int32_t>(rank ? Even(rank) : 0),
+                                          static_cast<int32_t>(members_[i].rank_column)});
+    }
+    for (const Panel& panel : a_backward_.panels())
+        backward_extension_.push_back({a_backward_.panel_data(panel), static_cast<int32_t>(rank_columns_), 0});
+}
+
+template <typename T>
+absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const ModelFiles& files) {
+    for (const LinearMember& member : members_) {
+        if (member.own_weight < 0) continue;
+        HONE_RETURN_IF_ERROR(ReadModelRows(files, *FindModelTensor(files, member.weight), 0, member.out,
+                                           parameters.value(member.own_weight)));
+        if (member.own_bias >= 0)
+            std::copy_n(bias_.data() + member.column, member.out, parameters.value(member.own_bias));
+    }
+    return absl::OkStatus();
+}
+
+template <typename T>
+void LinearGroup<T>::PackLowRank(const LinearMember& member, ParameterSet& parameters) {
+    const int64_t rank = member.low_rank.rank, index = &member - members_.data();
+    const float* a = parameters.value(member.a);
+    a_.SetColumns(member.rank_column, rank, a);
+    a_backward_.SetRows(member.rank_column, rank, a, in_);
+    const float* b = parameters.value(member.b);
+    std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
+    for (int64_t row = 0; row < member.out; ++row)
+        for (int64_t i = 0; i < rank; ++i) scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
+    b_[index].SetColumns(0, member.out, scaled.data());
+    b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+}
+
+template <typename T>
+void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
+    for (const LinearMember& member : members_) {
+        if (member.low_rank.rank > 0) PackLowRank(member, parameters);
+        if (member.own_weight < 0) continue;
+        const float* weight = parameters.value(member.own_weight);
+        context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
+            const int64_t begin = task * kRowsPerRead, count = std::min(member.out - begin, kRowsPerRead);
+            forward_.SetColumns(member.column + begin, count, weight + begin * in_);
+            if (for_training_) backward_.SetRows(member.column + begin, count, weight + begin * in_, in_);
+        });
+        if (member.own_bias >= 0)
+            std::copy_n(parameters.value(member.own_bias), member.out, bias_.data() + member.column);
+    }
+}
+
+template <typename T>
+void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
+                             GemmOutput output, bool training, uint64_t seed,
+                             const LinearScratch<T>& scratch) const {
+    GemmArgs<T> args{.m = m, .a = x, .a_stride = in_, .b = &forward_, .bias = bias_.empty() ? nullptr : bias_.data(),
+                     .c = y, .c_stride = y_stride, .output = output};
+    if (rank_columns_ > 0) {
+        const T* dropped = x;
+        if (training && dropout_ > 0) {
+            Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
+            dropped = scratch.dropped;
+        }
+        Gemm(context, GemmArgs<T>{.m = m, .a = dropped, .a_stride = in_, .b = &a_, .c = h, .c_stride = rank_columns_});
+        args.h = h;
+        args.h_stride = rank_columns_;
+        args.extension = forward_extension_;
+    }
+    Gemm(context, args);
+}
+
+template <typename T>
+void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
+                                    const LinearScratch<T>& scratch) const {
+    for (size_t i = 0; i < members_.size(); ++i) {
+        const LinearMember& member = members_[i];
+        if (rank_columns_ == 0 || member.low_rank.rank == 0) continue;
+        Gemm(context, GemmArgs<T>{.m = m, .a = dy + member.column, .a_stride = dy_stride, .b = &b_backward_[i],
+                                  .c = scratch.dh + member.rank_column, .c_stride = rank_columns_});
+    }
+}
+
+template <typename T>
+void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
+                                   GemmOutput output, uint64_t seed, const LinearScratch<T>& scratch) const {
+    GemmArgs<T> args{.m = m, .a = dy, .a_stride = dy_stride, .b = &backward_, .c = dx, .c_stride = in_, .output = output};
+    if (rank_columns_ == 0) return Gemm(context, args);
+    if (dropout_ == 0) {
+        args.h = scratch.dh;
+        args.h_stride = rank_columns_;
+        args.extension = backward_extension_;
+        return Gemm(context, args);
+    }
+    // The delta's share passes through the mask, so it cannot be part of the large product.
+    args.c = output == GemmOutput::kStore ? scratch.dx : dx;
+    args.output = GemmOutput::kStoreF32;
+    Gemm(context, args);
+    Gemm(context, GemmArgs<T>{.m = m, .a = scratch.dh, .a_stride = rank_columns_, .b = &a_backward_,
+                              .c = scratch.dropped, .c_stride = in_});
+    Dropout(context, m, in_, dropout_, seed, 0, scratch.dropped, scratch.dropped);
+    Add(context, m * in_, scratch.dropped, static_cast<float*>(args.c));
+    if (output != GemmOutput::kStore) return;
+    if constexpr (sizeof(T) == 2) {
+        Cast<bf16, float>(context, m * in_, scratch.dx, static_cast<bf16*>(dx));
+    } else {
+        std::copy_n(scratch.dx, m * in_, static_cast<float*>(dx));
+    }
+}
+
+template <typename T>
+void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
+                                        int64_t dy_stride, uint64_t seed, ParameterSet& parameters,
+                                        const LinearScratch<T>& scratch) const {
+    const T* dropped = x;
+    if (rank_columns_ > 0 && dropout_ > 0) {
+        Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
+        dropped = scratch.dropped;
+    }
+    for (const LinearMember& member : members_) {
+        GradGemmArgs<T> args{.tokens = m, .n = in_, .b = x, .b_stride = in_};
+        if (member.own_weight >= 0) {
+            args.m = member.out;
+            args.a = dy + member.column;
+            args.a_stride = dy_stride;
+            args.c = parameters.gradient(member.own_weight);
+            args.c_stride = in_;
+            GradGemm(context, args);
+        }
+        if (member.own_bias >= 0) {
+            float* gradient = parameters.gradient(member.own_bias);
+            for (int64_t row = 0; row < m; ++row)
+                for (int64_t i = 0; i < member.out; ++i)
+                    gradient[i] += ToFloat(dy[row * dy_stride + member.column + i]);
+        }
+        if (member.low_rank.rank == 0) continue;
+        args.m = member.low_rank.rank;
+        args.a = scratch.dh + member.rank_column;
+        args.a_stride = rank_columns_;
+        args.b = dropped;
+        args.c = parameters.gradient(member.a);
+        args.c_stride = in_;
+        GradGemm(context, args);
+        args.a = h + member.rank_column;
+        args.b = dy + member.column;
+        args.b_stride = dy_stride;
+        args.n = member.out;
+        args.scale = member.low_rank.scale;
+        args.c = parameters.gradient(member.b);
+        args.c_stride = member.low_rank.rank;
+        args.transposed = true;
+        GradGemm(context, args);
+    }
+}
+
+template class LinearGroup<float>;
+template class LinearGroup<bf16>;
+
+}  // namespace hone

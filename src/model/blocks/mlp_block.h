@@ -1,0 +1,47 @@
+// The MLP half of a decoder layer: x += down(silu(gate(y)) * up(y)), y = rmsnorm(x).
+#pragma once
+
+#include "model/blocks/linear_group.h"
+#include "model/blocks/norm.h"
+#include "model/blocks/pass.h"
+#include "model/graph.h"
+
+namespace hone {
+
+template <typename T>
+class MlpBlock {
+  public:
+    // What the backward pass needs again, for M tokens; the activation is made again from gate_up.
+    struct Saved {
+        T* xhat = nullptr;       // [M, C]
+        float* rstd = nullptr;   // [M]
+        T* gate_up = nullptr;    // [M, 2 F]
+        T* h_gate_up = nullptr;  // [M, ranks of gate and up]
+        T* h_down = nullptr;     // [M, rank of down]
+        // Memory that serves several layers in turn needs room for the largest h of them.
+        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns);
+    };
+
+    MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up, LinearMember down,
+             std::string norm_name, uint64_t stream);
+    absl::Status Load(const ModelFiles& files, bool for_training, const Context& context);
+
+    // As AttentionBlock's.
+    void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
+    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved, ParameterSet& parameters,
+                  bool input_gradient) const;
+
+    bool trainable() const { return gate_up.trainable() || down.trainable() || norm.parameter >= 0; }
+    int64_t F() const { return F_; }
+
+    NormWeight norm;
+    LinearGroup<T> gate_up;
+    LinearGroup<T> down;
+
+  private:
+    int64_t C_, F_;
+    float eps_;
+    uint64_t stream_;
+};
+
+}  // namespace hone

@@ -1,0 +1,80 @@
+// What a block is given besides its own weights: the batch, and memory that all blocks share.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "model/blocks/linear_group.h"
+#include "tensor/buffer.h"
+#include "tensor/context.h"
+
+namespace hone {
+
+// Sizes that the shared memory must cover.
+struct BlockSizes {
+    int64_t M = 0;             // tokens
+    int64_t C = 0;             // residual stream
+    int64_t in = 0;            // widest input of a linear group
+    int64_t attention = 0;     // H * D
+    int64_t qkv = 0;           // (H + 2 KV) * D
+    int64_t F = 0;             // MLP
+    int64_t rank_columns = 0;  // widest h
+    bool dropout = false;
+    bool backward = false;
+};
+
+// Pieces for M tokens; what one block leaves here, the next overwrites.
+template <typename T>
+struct Workspace {
+    T* y = nullptr;          // [M, C] normalised input of a block
+    T* act = nullptr;        // [M, F]
+    float* dy = nullptr;     // [M, C] gradient of y
+    T* dattention = nullptr; // [M, H * D]
+    T* dqkv = nullptr;       // [M, qkv]
+    T* dgate_up = nullptr;   // [M, 2 F]
+    T* dact = nullptr;       // [M, F]
+    LinearScratch<T> linear;
+
+    void Take(Arena& arena, const BlockSizes& sizes) {
+        const int64_t M = sizes.M;
+        y = arena.Take<T>(M * sizes.C);
+        act = arena.Take<T>(M * sizes.F);
+        if (sizes.dropout) linear.dropped = arena.Take<T>(M * sizes.in);
+        if (!sizes.backward) return;
+        dy = arena.Take<float>(M * sizes.C);
+        linear.dh = arena.Take<T>(M * std::max<int64_t>(sizes.rank_columns, 1));
+        if (sizes.dropout) linear.dx = arena.Take<float>(M * sizes.in);
+        const size_t mark = arena.mark();  // attention's and the MLP's gradients never live at once
+        dattention = arena.Take<T>(M * sizes.attention);
+        dqkv = arena.Take<T>(M * sizes.qkv);
+        const size_t attention_end = arena.mark();
+        arena.Seek(mark);
+        dact = arena.Take<T>(M * sizes.F);
+        dgate_up = arena.Take<T>(M * 2 * sizes.F);
+        arena.Seek(std::max(attention_end, arena.mark()));
+    }
+};
+
+template <typename T>
+struct Pass {
+    const Context& context;
+    int64_t M = 0;
+    std::span<const int32_t> positions;        // [M]
+    std::span<const int32_t> document_starts;  // [D + 1]
+    const float* rope_cosine = nullptr;        // [positions, D / 2]
+    const float* rope_sine = nullptr;
+    Workspace<T>& workspace;
+    bool training = false;  // dropout is on
+    uint64_t seed = 0;      // of this micro-batch; each linear group mixes in its own number
+};
+
+// A seed of its own for each use of a seed (splitmix64's finaliser).
+inline uint64_t MixSeed(uint64_t seed, uint64_t stream) {
+    uint64_t mixed = seed + (stream + 1) * 0x9e3779b97f4a7c15ULL;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
+    return mixed ^ (mixed >> 31);
+}
+
+}  // namespace hone

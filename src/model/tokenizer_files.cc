@@ -1,0 +1,184 @@
+#include "model/tokenizer_files.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "model/json_file.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool Exists(const std::string& path) {
+    std::error_code error;
+    return std::filesystem::exists(path, error);
+}
+
+absl::StatusOr<Json> ReadOptionalObject(const std::string& path) {
+    if (!Exists(path)) return Json::object();
+    return ReadJsonObject(path);
+}
+
+absl::StatusOr<std::string> ReadModelText(const std::string& path, size_t limit) {
+    auto text = ReadFile(path, limit);
+    if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
+    return *std::move(text);
+}
+
+// "bos_token" and the like: a string, or an object whose "content" is one (as AddedToken is saved); null: none.
+absl::StatusOr<std::string> SpecialToken(const Json& config, const char* key, const std::string& path) {
+    auto found = config.find(key);
+    if (found == config.end() || found->is_null()) return std::string();
+    if (found->is_string()) return found->get<std::string>();
+    if (found->is_object() && found->contains("content") && (*found)["content"].is_string())
+        return (*found)["content"].get<std::string>();
+    return ModelError("{}: \"{}\" is neither a string nor an object with a \"content\" string", path, key);
+}
+
+// "chat_template": a string, or a list of {"name", "template"} of which "default" is the one (else the first).
+absl::StatusOr<std::string> TemplateIn(const Json& config, const std::string& path) {
+    auto found = config.find("chat_template");
+    if (found == config.end() || found->is_null()) return std::string();
+    if (found->is_string()) return found->get<std::string>();
+    std::string chosen;
+    bool good = found->is_array() && !found->empty();
+    for (size_t i = 0; good && i < found->size(); ++i) {
+        const Json& entry = (*found)[i];
+        good = entry.is_object() && entry.contains("name") && entry["name"].is_string() &&
+               entry.contains("template") && entry["template"].is_string();
+        if (good && (i == 0 || entry["name"] == "default")) chosen = entry["template"].get<std::string>();
+    }
+    if (!good)
+        return ModelError("{}: \"chat_template\" is neither a string nor a list of objects with \"name\" and "
+                          "\"template\"",
+                          path);
+    return chosen;
+}
+
+absl::StatusOr<std::string> FolderTemplate(const std::string& folder, const Json& tokenizer_config) {
+    std::string jinja = folder + "/chat_template.jinja", json = folder + "/chat_template.json";
+    if (Exists(jinja)) return ReadModelText(jinja, kMaxTemplateBytes);
+    if (Exists(json)) {
+        HONE_ASSIGN_OR_RETURN(Json object, ReadJsonObject(json));
+        return TemplateIn(object, json);
+    }
+    return TemplateIn(tokenizer_config, folder + "/tokenizer_config.json");
+}
+
+absl::Status SetTemplate(const std::string& source, const std::string& where, ModelFiles& files) {
+    files.has_chat_template = !source.empty();
+    if (source.size() > kMaxTemplateBytes)
+        return ModelError("{}: the chat template has {} bytes, more than the limit of {}", where, source.size(),
+                          kMaxTemplateBytes);
+    auto parsed = ChatTemplate::Parse(source.empty() ? ChatMlTemplate() : std::string_view(source), files.bos_token,
+                                      files.eos_token);
+    if (!parsed.ok())
+        return Annotate(WithKind(parsed.status(), ErrorKind::kModel), where + ": the chat template does not parse");
+    files.chat_template = *std::move(parsed);
+    return absl::OkStatus();
+}
+
+// Ids for bos_token and eos_token, checked against the embedding.
+absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
+    ModelConfig& config = files.config;
+    if (files.tokenizer->vocabulary_size() > config.vocab_size)
+        return ModelError("{}: the tokenizer has {} tokens, but the model's embedding has only {} rows (vocab_size): "
+                          "remove the tokens that have no row, or use the tokenizer that belongs to the model",
+                          where, files.tokenizer->vocabulary_size(), config.vocab_size);
+    if (!files.bos_token.empty()) {
+        auto id = files.tokenizer->TokenToId(files.bos_token);
+        if (!id) return ModelError("{}: bos_token \"{}\" is not in the tokenizer", where, files.bos_token);
+        config.bos_token_id = *id;
+    }
+    if (!files.eos_token.empty()) {
+        auto id = files.tokenizer->TokenToId(files.eos_token);
+        if (!id) return ModelError("{}: eos_token \"{}\" is not in the tokenizer", where, files.eos_token);
+        auto& ids = config.eos_token_ids;
+        ids.erase(std::remove(ids.begin(), ids.end(), *id), ids.end());
+        ids.insert(ids.begin(), *id);
+    }
+    std::vector<int32_t> all = config.eos_token_ids;
+    if (config.bos_token_id) all.push_back(*config.bos_token_id);
+    if (config.pad_token_id) all.push_back(*config.pad_token_id);
+    for (int32_t id : all)
+        if (id >= config.vocab_size)
+            return ModelError("{}: a special token has the id {}, but vocab_size is {}", where, id, config.vocab_size);
+    // A model whose tokenizer names none still begins and ends its texts with the config's.
+    if (files.bos_token.empty() && config.bos_token_id)
+        files.bos_token = files.tokenizer->IdToToken(*config.bos_token_id).value_or("");
+    if (files.eos_token.empty() && !config.eos_token_ids.empty())
+        files.eos_token = files.tokenizer->IdToToken(config.eos_token_ids[0]).value_or("");
+    if (config.eos_token_ids.empty())
+        spdlog::warn("{}: no token ends a text: answers run to their length limit", where);
+    return absl::OkStatus();
+}
+
+absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where, ModelFiles& files) {
+    if (configured) {
+        files.adds_bos = *configured;
+    } else {
+        HONE_ASSIGN_OR_RETURN(auto ids, files.tokenizer->Encode("a", true));
+        files.adds_bos = files.config.bos_token_id && !ids.empty() && ids[0] == *files.config.bos_token_id;
+    }
+    if (files.adds_bos && !files.config.bos_token_id)
+        return ModelError("{}: add_bos_token is true, but there is no bos_token", where);
+    return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
+    std::string path = folder + "/tokenizer.json", config_path = folder + "/tokenizer_config.json";
+    if (!Exists(path))
+        return ModelError("{} has no tokenizer.json{}", folder,
+                          Exists(folder + "/tokenizer.model")
+                              ? "; it has a tokenizer.model: convert it with transformers "
+                                "(AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER))"
+                              : "; copy the one of the model that it was made from");
+    HONE_ASSIGN_OR_RETURN(std::string json, ReadModelText(path, kMaxHeaderBytes));
+    auto tokenizer = Tokenizer::FromJson(json);
+    if (!tokenizer.ok()) return Annotate(WithKind(tokenizer.status(), ErrorKind::kModel), path);
+    files.tokenizer = *std::move(tokenizer);
+
+    HONE_ASSIGN_OR_RETURN(Json config, ReadOptionalObject(config_path));
+    std::string map_path = folder + "/special_tokens_map.json";
+    HONE_ASSIGN_OR_RETURN(Json map, ReadOptionalObject(map_path));
+    for (auto [key, target] : {std::pair("bos_token", &files.bos_token), std::pair("eos_token", &files.eos_token)}) {
+        HONE_ASSIGN_OR_RETURN(*target, SpecialToken(config, key, config_path));
+        if (!config.contains(key)) {
+            HONE_ASSIGN_OR_RETURN(*target, SpecialToken(map, key, map_path));
+        }
+    }
+    HONE_RETURN_IF_ERROR(SetTokenIds(folder, files));
+
+    std::optional<bool> add_bos;
+    if (auto found = config.find("add_bos_token"); found != config.end() && !found->is_null()) {
+        if (!found->is_boolean()) return ModelError("{}: \"add_bos_token\" is not true or false", config_path);
+        add_bos = found->get<bool>();
+    }
+    HONE_RETURN_IF_ERROR(SetAddsBos(add_bos, folder, files));
+    HONE_ASSIGN_OR_RETURN(std::string source, FolderTemplate(folder, config));
+    return SetTemplate(source, folder, files);
+}
+
+absl::Status ReadTokenizerGguf(const GgufFile& gguf, ModelFiles& files) {
+    const GgufVocabulary& vocabulary = gguf.vocabulary();
+    if (vocabulary.tokens.empty())
+        return ModelError("{}: the file has no tokenizer (tokenizer.ggml.tokens)", files.path);
+    auto tokenizer = Tokenizer::FromGguf(vocabulary);
+    if (!tokenizer.ok()) return Annotate(WithKind(tokenizer.status(), ErrorKind::kModel), files.path);
+    files.tokenizer = *std::move(tokenizer);
+    if (vocabulary.bos_id) files.bos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.bos_id)];
+    if (vocabulary.eos_id) files.eos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.eos_id)];
+    HONE_RETURN_IF_ERROR(SetTokenIds(files.path, files));
+    HONE_RETURN_IF_ERROR(SetAddsBos(vocabulary.add_bos, files.path, files));
+    auto found = gguf.metadata().find("tokenizer.chat_template");
+    if (found == gguf.metadata().end()) return SetTemplate("", files.path, files);
+    if (!found->is_string()) return ModelError("{}: \"tokenizer.chat_template\" is not a string", files.path);
+    return SetTemplate(found->get<std::string>(), files.path, files);
+}
+
+}  // namespace hone
