@@ -47,6 +47,10 @@ class Tokenizer {
 
     std::optional<int32_t> TokenToId(std::string_view token) const;
     std::optional<std::string> IdToToken(int32_t id) const;
+    // Whether the id is a special token (BOS, EOS, <|im_end|>, ...), which Decode can leave out.
+    bool IsSpecial(int32_t id) const;
+    // Whether the id stands for one byte of a character that the vocabulary lacks ("<0x0A>").
+    bool IsByte(int32_t id) const;
     // Added tokens included.
     int32_t vocabulary_size() const;
     // The tokenizer.json text that makes this tokenizer again (also for one from GGUF).
@@ -58,19 +62,23 @@ class Tokenizer {
     std::unique_ptr<Handle> handle_;
 };
 
-// Turns ids into text as they come: holds back bytes that are not whole UTF-8 characters yet.
+// Turns ids into text as they come: holds back bytes that are not whole UTF-8 characters yet. All pieces together are
+// what Decode makes of all ids together.
 class StreamDecoder {
   public:
-    explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
-    // The text that became certain with this id; may be empty.
+    explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special_tokens = true)
+        : tokenizer_(std::move(tokenizer)), skip_special_tokens_(skip_special_tokens) {}
+    // The text that became certain with this id; may be empty. After an error the id counts as not given.
     absl::StatusOr<std::string> Push(int32_t id);
-    // What is still held back, at the end.
+    // What is still held back, at the end; then begins anew.
     absl::StatusOr<std::string> Finish();
 
   private:
     std::shared_ptr<const Tokenizer> tokenizer_;
-    std::vector<int32_t> pending_;
-    std::string emitted_;
+    bool skip_special_tokens_;
+    std::vector<int32_t> pending_;  // the context, then the ids whose text is not certain yet
+    size_t context_ = 0;
+    std::string emitted_;  // the context's text
 };
 
 }  // namespace hone

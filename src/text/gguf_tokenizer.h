@@ -1,0 +1,16 @@
+// The tokenizer.json that a GGUF file's vocabulary stands for.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "text/tokenizer.h"
+
+namespace hone {
+
+// Byte-level BPE ("gpt2") takes its split of the text from `pre`; SentencePiece-style BPE ("llama") gets the merges
+// that its scores imply. Control and unknown tokens, BOS and EOS become special added tokens, user-defined ones plain
+// added tokens. ModelError names the field that is wrong, or the kind of tokenizer that is not known.
+absl::StatusOr<std::string> TokenizerJsonFromGguf(const GgufVocabulary& vocabulary);
+
+}  // namespace hone

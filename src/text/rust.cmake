@@ -1,0 +1,30 @@
+# The Rust crate of src/text, built by cargo once for every preset (its folder is build/rust), as the library hone_rust.
+find_program(CARGO NAMES cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
+set(HONE_RUST_SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/text/rust)
+set(HONE_RUST_TARGET ${CMAKE_SOURCE_DIR}/build/rust)
+set(HONE_RUST_LIBRARY ${HONE_RUST_TARGET}/release/libhone_text.a)
+file(GLOB HONE_RUST_FILES CONFIGURE_DEPENDS ${HONE_RUST_SOURCE}/src/*.rs)
+
+# --locked: exactly the versions of Cargo.lock, whose checksums cargo verifies.
+add_custom_command(
+  OUTPUT ${HONE_RUST_LIBRARY}
+  COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${HONE_RUST_TARGET} ${CARGO} build --release --locked
+  # cargo leaves a library alone that is up to date: ninja must not ask again each time.
+  COMMAND ${CMAKE_COMMAND} -E touch ${HONE_RUST_LIBRARY}
+  DEPENDS ${HONE_RUST_FILES} ${HONE_RUST_SOURCE}/Cargo.toml ${HONE_RUST_SOURCE}/Cargo.lock
+  WORKING_DIRECTORY ${HONE_RUST_SOURCE}
+  COMMENT "cargo build (src/text/rust)"
+  USES_TERMINAL
+  VERBATIM)
+add_custom_target(hone_rust_build DEPENDS ${HONE_RUST_LIBRARY})
+add_library(hone_rust STATIC IMPORTED GLOBAL)
+set_target_properties(hone_rust PROPERTIES IMPORTED_LOCATION ${HONE_RUST_LIBRARY})
+target_link_libraries(hone_rust INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+add_dependencies(hone_rust hone_rust_build)
+
+if(HONE_TESTS)
+  add_test(NAME rust
+           COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${HONE_RUST_TARGET} ${CARGO} test --release --locked
+           WORKING_DIRECTORY ${HONE_RUST_SOURCE})
+  set_tests_properties(rust PROPERTIES LABELS rust TIMEOUT 1200)
+endif()

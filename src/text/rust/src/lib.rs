@@ -1,0 +1,15 @@
+//! The C ABI over three crates: `tokenizers`, `minijinja` and `parquet`.
+//!
+//! Rules of the border, the same for every function:
+//! * Bytes come as pointer and length; nothing is terminated by NUL and nothing borrowed outlives the call.
+//! * What a function returns is owned by the caller, and each kind has one function that frees it.
+//! * A function that can fail returns false and puts a message into `error` (a `HoneBytes` to free).
+//! * No panic crosses the border: it becomes an error.
+
+mod border;
+mod budget;
+mod jinja;
+mod parquet_rows;
+mod python;
+mod template;
+mod tokenizer;
