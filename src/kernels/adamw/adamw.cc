@@ -10,8 +10,8 @@ namespace {
 void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v) {
     for (int64_t i = 0; i < n; ++i) {
         const float g = gradient[i] * factors.gradient_scale;
-        m[i] += (1 - factors.beta1) * (g - m[i]);
-        v[i] = factors.beta2 * v[i] + (1 - factors.beta2) * g * g;
+        m[i] += factors.rest1 * (g - m[i]);
+        v[i] = factors.beta2 * v[i] + factors.rest2 * g * g;
         const float root = std::sqrt(v[i]) * factors.inverse_sqrt_correction + factors.eps;
         value[i] = value[i] * factors.decay - factors.step_size * (m[i] / root);
     }
@@ -30,13 +30,13 @@ void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options, c
                float* m, float* v) {
     HONE_CHECK(options.step >= 1);
     const double step = static_cast<double>(options.step);
-    const double correction1 = 1 - std::pow(static_cast<double>(options.beta1), step);
-    const double correction2 = 1 - std::pow(static_cast<double>(options.beta2), step);
+    const double correction1 = 1 - std::pow(options.beta1, step), correction2 = 1 - std::pow(options.beta2, step);
     const AdamWFactors factors{options.gradient_scale,
-                               static_cast<float>(1 - static_cast<double>(options.learning_rate) * options.weight_decay),
-                               options.beta1,
-                               options.beta2,
-                               options.eps,
+                               static_cast<float>(1 - options.learning_rate * options.weight_decay),
+                               static_cast<float>(options.beta2),
+                               static_cast<float>(options.eps),
+                               static_cast<float>(1 - options.beta1),
+                               static_cast<float>(1 - options.beta2),
                                static_cast<float>(options.learning_rate / correction1),
                                static_cast<float>(1 / std::sqrt(correction2))};
     const auto& functions = AdamWKernels().Choose({});

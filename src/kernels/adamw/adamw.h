@@ -8,11 +8,12 @@
 namespace hone {
 
 struct AdamWOptions {
-    float learning_rate = 1e-3f;
-    float beta1 = 0.9f;
-    float beta2 = 0.999f;
-    float eps = 1e-8f;
-    float weight_decay = 0.01f;
+    // double as in torch: 1 - 0.999f is off by 1e-5 relative.
+    double learning_rate = 1e-3;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double eps = 1e-8;
+    double weight_decay = 0.01;
     int64_t step = 1;          // this step's number, from 1: for the bias correction
     float gradient_scale = 1;  // multiplies the gradient first: clipping, or 1 / the loss scale
 };
@@ -25,8 +26,9 @@ void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options, c
 
 // The numbers of one step that do not depend on the element.
 struct AdamWFactors {
-    float gradient_scale, decay, beta1, beta2, eps;
-    float step_size;              // lr / (1 - beta1^step)
+    float gradient_scale, decay, beta2, eps;
+    float rest1, rest2;             // 1 - beta1, 1 - beta2
+    float step_size;                // lr / (1 - beta1^step)
     float inverse_sqrt_correction;  // 1 / sqrt(1 - beta2^step)
 };
 struct AdamWFunctions {

@@ -14,7 +14,7 @@ using namespace simd;  // NOLINT: the helpers of this instruction set
 
 void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v) {
     const int64_t N = Lanes();
-    const VF rest1 = Set(1 - factors.beta1), beta2 = Set(factors.beta2), rest2 = Set(1 - factors.beta2);
+    const VF rest1 = Set(factors.rest1), beta2 = Set(factors.beta2), rest2 = Set(factors.rest2);
     const VF correction = Set(factors.inverse_sqrt_correction), eps = Set(factors.eps);
     const VF step_size = Set(factors.step_size), decay = Set(factors.decay), scale = Set(factors.gradient_scale);
     for (int64_t i = 0; i < n; i += N) {

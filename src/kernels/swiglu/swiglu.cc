@@ -11,7 +11,8 @@ template <typename T>
 void Forward(int64_t F, const T* gate_up, T* act) {
     for (int64_t i = 0; i < F; ++i) {
         const float gate = ToFloat(gate_up[i]), up = ToFloat(gate_up[F + i]);
-        act[i] = FromFloat<T>(gate / (1 + std::exp(-gate)) * up);
+        const float s = 1 / (1 + std::exp(-gate)), silu = gate * s;
+        act[i] = FromFloat<T>(silu * up);
     }
 }
 
