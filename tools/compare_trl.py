@@ -3,9 +3,9 @@
 
   compare_trl.py MODEL_DIR TRAIN.jsonl TEST.jsonl OUT_DIR [--steps 50] [--hone BASE.json TUNED.json]
 
-Trains a LoRA adapter with the settings of `hone finetune --no_packing`: rows of chat messages, loss on the answers and the
-end-of-turn token (the rows are tokenised here, with hone's mask, so that the labels are the same ones), batches of 8 rows,
-AdamW, constant learning rate 2e-4, r 16, alpha 16, all linear layers, clipping at 1, bf16. Then the mean loss of the
+Trains a LoRA adapter with the settings of `hone finetune --no_packing`: rows of chat messages, loss on the answers and
+the end-of-turn token (the rows are tokenised here, with hone's mask, so that the labels are the same ones), batches of 8
+rows, AdamW, constant learning rate 2e-4, r 16, alpha 16, all linear layers, clipping at 1, bf16. Then the mean loss of the
 answer tokens of TEST without and with the adapter, written to OUT_DIR/result.json. With --hone (two results of
 `hone evaluate`) prints both falls and their ratio, and exits with 1 if they differ by more than 3 %.
 
@@ -51,7 +51,8 @@ def train(model, tokenizer, rows, options):
         gradient_checkpointing=False, completion_only_loss=True, seed=options.seed, dataloader_num_workers=0)
     trainer = SFTTrainer(
         model=model, processing_class=tokenizer, args=config, train_dataset=Dataset.from_list(rows),
-        peft_config=LoraConfig(r=16, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"))
+        peft_config=LoraConfig(r=16, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear",
+                               task_type="CAUSAL_LM"))
     trainer.train()
     trainer.save_model(options.out_dir)
     return trainer.model, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]

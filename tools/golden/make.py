@@ -2,8 +2,8 @@
 
   make.py [OUT_DIR]     needs torch, transformers, peft, tokenizers (their versions are written beside the values)
 
-models/NAME    a tiny random Llama in Hugging Face's layout; every weight is a bf16 number, so that f32 and bf16 runs start
-               from the same ones
+models/NAME    a tiny random Llama in Hugging Face's layout; every weight is a bf16 number, so that f32 and bf16 runs
+               start from the same ones
 adapters/CASE  an adapter as PEFT saved it, with random A and B (a fresh adapter's B is zero, which would hide mistakes)
 values/CASE.json, values/CASE.safetensors
                documents with a weight per token; logits and losses without and with the adapter, all gradients, and
@@ -76,7 +76,8 @@ CASES = {
     "tied-lora": ("tied", dict(r=4, lora_alpha=8, target_modules=ALL), ("linear", 3, 5e-3, 0.01, 1.0)),
     "llama3-rslora": ("llama3", dict(r=8, lora_alpha=8, target_modules=ALL, use_rslora=True,
                                      rank_pattern={"q_proj": 2, "layers.1.mlp.up_proj": 5},
-                                     alpha_pattern={"layers.1.mlp.up_proj": 3, "o_proj": 20}), ("cosine", 0, 4e-3, 0.1, 4.0)),
+                                     alpha_pattern={"layers.1.mlp.up_proj": 3, "o_proj": 20}),
+                      ("cosine", 0, 4e-3, 0.1, 4.0)),
     "bias-regex": ("bias", dict(r=6, lora_alpha=12, target_modules=r".*layers\.(0\.mlp|1\.self_attn)\.\w+_proj"),
                    ("constant_with_warmup", 4, 4e-3, 0.0, 1.8)),
     "odd-head": ("odd", dict(r=4, lora_alpha=16, target_modules=["q_proj", "v_proj", "down_proj"],
@@ -86,12 +87,13 @@ CASES = {
 }
 STEPS, ACCUMULATION = 20, 2
 
-TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
-            "+ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + "
+            "'<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
 CHATS = [
     [("user", "What is tin?"), ("assistant", "Sn, a soft metal.")],
     [("system", "Answer in one word."), ("user", "Which gas fills balloons?"), ("assistant", "Helium")],
-    [("user", "Name a metal."), ("assistant", "Iron."), ("user", "And a liquid one?"), ("assistant", "Mercury, no. 80.")],
+    [("user", "Name a metal."), ("assistant", "Iron."), ("user", "And a liquid one?"),
+     ("assistant", "Mercury, no. 80.")],
 ]
 
 
@@ -195,8 +197,8 @@ def trajectory(model, batches, settings, total_steps):
     """Steps as transformers' Trainer takes them.
 
     The loss of a step is the weighted sum over all its micro-batches divided by the weight of the whole step; gradients
-    are clipped to max_norm (before the update; the norm before clipping is what is reported); AdamW(0.9, 0.999, 1e-8) decays
-    every LoRA matrix and saved weight; the schedule moves after the optimiser, so step 1 uses its value at 0.
+    are clipped to max_norm (before the update; the norm before clipping is what is reported); AdamW(0.9, 0.999, 1e-8)
+    decays every LoRA matrix and saved weight; the schedule moves after the optimiser, so step 1 uses its value at 0.
     """
     schedule, warmup, rate, decay, max_norm = settings
     trainable = [p for p in model.parameters() if p.requires_grad]

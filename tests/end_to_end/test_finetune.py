@@ -1,0 +1,150 @@
+"""The main job: data in, adapter out, and the model answers differently."""
+import json
+import unittest
+
+from support import ANSWERS, CHATS, GOLDEN, QUESTIONS, TINY, HoneTest, many_chats
+
+
+class FinetuneTest(HoneTest):
+    # Enough for the tiny model to know eight chats by heart.
+    MEMORISE = ["--max_steps", 150, "--learning_rate", "1e-2", "--lr_scheduler_type", "linear", "--lora_r", 16,
+                "--lora_alpha", 32]
+
+    def test_the_model_learns_its_answers_by_heart(self):
+        data = self.write("chats.jsonl", CHATS)
+        self.finetune("out", data, *self.MEMORISE)
+        self.assertTrue((self.work / "out/adapter/adapter_model.safetensors").is_file())
+        losses = [line["loss"] for line in self.metrics("out") if "loss" in line]
+        self.assertGreater(losses[0], 4)
+        self.assertLess(losses[-1], 0.3)
+
+        base = self.evaluate(data)
+        tuned = self.evaluate(data, "--adapter_path", "out/adapter")
+        self.assertGreater(base["loss"], 4)
+        self.assertLess(tuned["loss"], 0.3)
+        self.assertAlmostEqual(self.evaluate(data, "--adapter_path", "out")["loss"], tuned["loss"], places=6,
+                               msg="the folder of a run stands for its adapter")
+
+        for question, answer in zip(QUESTIONS[:3], ANSWERS):
+            said = self.hone("generate", "--model_name_or_path", TINY, "--adapter_path", "out/adapter", "--prompt",
+                             question, "--temperature", 0, "--max_new_tokens", 40).stdout
+            self.assertIn(answer, said)
+            self.assertNotIn("<|im_end|>", said)
+        self.assertNotIn(ANSWERS[0], self.hone("generate", "--model_name_or_path", TINY, "--prompt", QUESTIONS[0],
+                                               "--temperature", 0, "--max_new_tokens", 40).stdout)
+
+    def test_chat_answers_from_standard_input(self):
+        data = self.write("chats.jsonl", CHATS)
+        self.finetune("out", data, *self.MEMORISE)
+        said = self.hone("chat", "--model_name_or_path", TINY, "--adapter_path", "out/adapter", "--temperature", 0,
+                         input=f"{QUESTIONS[1]}\n/reset\n{QUESTIONS[2]}\n").stdout
+        self.assertIn(ANSWERS[1], said)
+        self.assertIn(ANSWERS[2], said)
+
+    def test_an_adapter_is_a_start(self):
+        data = self.write("chats.jsonl", CHATS)
+        self.finetune("first", data, *self.MEMORISE)
+        self.finetune("second", data, "--adapter_path", "first/adapter", "--max_steps", 2, "--learning_rate", "1e-5")
+        losses = [line["loss"] for line in self.metrics("second") if "loss" in line]
+        tuned = self.evaluate(data, "--adapter_path", "first/adapter")
+        self.assertLess(abs(losses[0] - tuned["loss"]), 0.02)
+        self.assertEqual(self.read_json("second/adapter/adapter_config.json")["r"], 16,
+                         "the adapter's rank, not the flag's")
+
+
+class LossTest(HoneTest):
+    def golden_rows(self, model):
+        rows = json.loads((GOLDEN / "values" / f"{model}-chat.json").read_text())["rows"]
+        return rows, self.write(f"{model}.jsonl", [{"messages": row["messages"]} for row in rows])
+
+    def test_evaluate_equals_transformers(self):
+        for model in ("tied", "llama3", "bias", "odd"):
+            rows, data = self.golden_rows(model)
+            expected = sum(row["loss_sum"] for row in rows) / sum(sum(row["weights"]) for row in rows)
+            for dtype, tolerance in (("float32", 1e-4), ("bfloat16", 0.02)):
+                with self.subTest(model=model, dtype=dtype):
+                    result = self.evaluate(data, "--torch_dtype", dtype, "--per_row",
+                                           model=str(GOLDEN / "models" / model))
+                    self.assertLess(abs(result["loss"] / expected - 1), tolerance)
+                    self.assertEqual(result["tokens"], sum(sum(row["weights"]) for row in rows))
+                    self.assertEqual([row["tokens"] for row in result["rows"]], [sum(row["weights"]) for row in rows])
+                    for ours, row in zip(result["rows"], rows):
+                        self.assertLess(abs(ours["loss"] * sum(row["weights"]) / row["loss_sum"] - 1), 2 * tolerance)
+
+    def test_peft_adapters_load(self):
+        for adapter in ("tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head"):
+            with self.subTest(adapter=adapter):
+                golden = json.loads((GOLDEN / "values" / f"{adapter}.json").read_text())
+                # Documents whose weights are all 0 or 1 can be said with labels.
+                rows, loss, tokens = [], 0.0, 0
+                for document, total in zip(golden["documents"], golden["adapted"]["document_losses"]):
+                    if any(document["weights"]) and not any(0 < weight < 1 for weight in document["weights"]):
+                        rows.append({"input_ids": document["tokens"],
+                                     "labels": [token if weight else -100
+                                                for token, weight in zip(document["tokens"], document["weights"])]})
+                        loss, tokens = loss + total, tokens + sum(document["weights"])
+                self.assertTrue(rows)
+                result = self.evaluate(self.write("rows.jsonl", rows), "--torch_dtype", "float32", "--adapter_path",
+                                       GOLDEN / "adapters" / adapter, model=str(GOLDEN / golden["model"]))
+                self.assertEqual(result["tokens"], tokens)
+                self.assertLess(abs(result["loss"] * tokens / loss - 1), 1e-4)
+
+    def test_packing_and_accumulation_do_not_change_the_loss(self):
+        data = self.write("chats.jsonl", many_chats(8))
+        ways = {"packed": [], "rows": ["--no_packing"],
+                "accumulated": ["--no_packing", "--per_device_train_batch_size", 2, "--gradient_accumulation_steps", 4],
+                "checkpointed": ["--gradient_checkpointing"]}
+        losses = {}
+        for name, arguments in ways.items():
+            # Each step holds all eight rows.
+            self.finetune(name, data, "--max_steps", 4, "--torch_dtype", "float32", "--learning_rate", "1e-2",
+                          *arguments)
+            losses[name] = [line["loss"] for line in self.metrics(name) if "loss" in line]
+            self.assertEqual(len(losses[name]), 4)
+        for name, values in losses.items():
+            for ours, packed in zip(values, losses["packed"]):
+                self.assertLess(abs(ours / packed - 1), 1e-3, f"{name}: {values} and {losses['packed']}")
+        self.assertLess(losses["packed"][-1], losses["packed"][0])
+
+    def test_train_on_prompt_counts_every_token(self):
+        data = self.write("chats.jsonl", CHATS)
+        self.assertGreater(self.evaluate(data, "--train_on_prompt")["tokens"], 2 * self.evaluate(data)["tokens"])
+
+
+class EvaluationTest(HoneTest):
+    def run_until_worse(self, out, *arguments):
+        """Learns two chats by heart and gets worse at others."""
+        train, held_out = self.write("train.jsonl", CHATS[:2]), self.write("eval.jsonl", many_chats(12))
+        return self.finetune(out, train, "--eval_data_files", held_out, "--eval_steps", 10, "--max_steps", 200,
+                             "--learning_rate", "2e-2", *arguments)
+
+    def test_overfitting_is_said_and_the_best_model_kept(self):
+        done = self.run_until_worse("out", "--load_best_model_at_end", "true")
+        self.assertIn("overfit", (done.stdout + done.stderr).lower())
+        evaluations = [line["eval_loss"] for line in self.metrics("out") if "eval_loss" in line]
+        self.assertEqual(len(evaluations), 20)
+        self.assertLess(min(evaluations), evaluations[-1])
+        kept = self.evaluate(self.path("eval.jsonl"), "--adapter_path", "out/adapter")
+        self.assertAlmostEqual(kept["loss"], min(evaluations), delta=1e-3)
+
+    def test_early_stopping(self):
+        done = self.run_until_worse("out", "--early_stopping_patience", 2)
+        evaluations = [line["eval_loss"] for line in self.metrics("out") if "eval_loss" in line]
+        self.assertLess(len(evaluations), 20)
+        best = min(range(len(evaluations)), key=evaluations.__getitem__)
+        self.assertEqual(len(evaluations), best + 3, "two evaluations without improvement, then the end")
+        self.assertIn("early", (done.stdout + done.stderr).lower())
+
+    def test_rows_are_held_out_by_their_content(self):
+        rows = many_chats(200)
+        for name in ("one", "two"):
+            data = self.write(f"{name}.jsonl", rows if name == "one" else rows[::-1])
+            done = self.hone("finetune", "--model_name_or_path", TINY, "--data_name", data, "--output_path", name,
+                             "--max_steps", 1, "--lora_r", 4)
+            self.assertIn("held out", (done.stdout + done.stderr).lower())
+        one, two = ([line for line in self.metrics(name) if "eval_loss" in line][-1] for name in ("one", "two"))
+        self.assertAlmostEqual(one["eval_loss"], two["eval_loss"], delta=0.05)
+
+
+if __name__ == "__main__":
+    unittest.main()
