@@ -50,9 +50,9 @@ class Arena {
         HONE_CHECK(used_ <= buffer_.bytes(), "arena of {} bytes is too small", buffer_.bytes());
         return reinterpret_cast<T*>(buffer_.as<std::byte>() + offset);
     }
-    // Marks and Rewind give temporary pieces back.
+    // Seek goes back to a mark, so that pieces which never live at once share memory, or on to the end of the longer.
     size_t mark() const { return used_; }
-    void Rewind(size_t mark) { used_ = mark; }
+    void Seek(size_t mark) { used_ = mark; }
     size_t peak_bytes() const { return peak_; }
     bool counting() const { return counting_; }
 

@@ -2,7 +2,7 @@
 //
 // B is packed once, in panels of up to 64 columns, each laid out in the order in which the inner loop reads it:
 //   float:  [K][W]          W = the panel's width rounded up to 16
-//   bf16:   [K / 2][W][2]   pairs along K, as the dot-product instruction takes them; K must be even
+//   bf16:   [K / 2][W][2]   pairs along K, as the dot-product instruction takes them; an odd K gets a row of zeros
 // Columns past the width are zeros. Sums are f32, taken in the order of K by one thread per element: the result is the
 // same bits on any number of threads.
 #pragma once
@@ -34,24 +34,25 @@ class PackedMatrix {
     PackedMatrix() = default;
     PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns);
 
+    // For bf16 rounded up to an even number: A's rows must then be readable, and finite, up to it.
     int64_t k() const { return k_; }
     int64_t n() const { return n_; }
     const std::vector<Panel>& panels() const { return panels_; }
     const T* panel_data(const Panel& panel) const { return data_.as<T>() + panel.offset; }
     size_t bytes() const { return data_.bytes(); }
 
-    // Fills columns [column, column + count) from src [count, K], row-major: src's row is B's column (a weight [out, in]
-    // for the forward product). Different columns may be filled at the same time.
+    // Fills columns [column, column + count) from src [count, K] (K as given to the constructor), row-major: src's row is
+    // B's column (a weight [out, in] for the forward product). Different columns may be filled at the same time.
     void SetColumns(int64_t column, int64_t count, const float* src);
     // Fills rows [row, row + count) from src [count, N], row-major with `stride` floats per row (a weight [out, in] for
-    // the backward product). For bf16 row is even, and count too unless the last row is reached.
+    // the backward product). Different rows may be filled at the same time.
     void SetRows(int64_t row, int64_t count, const float* src, int64_t stride);
     // B's element, for tests and lookups.
     float At(int64_t row, int64_t column) const;
 
   private:
     size_t PanelOf(int64_t column) const;
-    int64_t k_ = 0, n_ = 0;
+    int64_t given_k_ = 0, k_ = 0, n_ = 0;
     std::vector<Panel> panels_;
     Buffer data_;
 };

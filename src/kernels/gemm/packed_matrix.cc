@@ -15,8 +15,9 @@ int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
 }  // namespace
 
 template <typename T>
-PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns) : k_(k) {
-    HONE_CHECK(k > 0 && (sizeof(T) == 4 || k % 2 == 0), "k = {}", k);
+PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns)
+    : given_k_(k), k_(sizeof(T) == 2 ? (k + 1) / 2 * 2 : k) {
+    HONE_CHECK(k > 0);
     int64_t elements = 0;
     for (int64_t columns : group_columns) {
         for (int64_t done = 0; done < columns; done += kPanelColumns) {
@@ -25,7 +26,7 @@ PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_colum
             panel.width = static_cast<int32_t>(std::min<int64_t>(kPanelColumns, columns - done));
             panel.stored = (panel.width + 15) / 16 * 16;
             panel.offset = elements;
-            elements += k * panel.stored;
+            elements += k_ * panel.stored;
             panels_.push_back(panel);
         }
         n_ += columns;
@@ -49,8 +50,8 @@ void PackedMatrix<T>::SetColumns(int64_t column, int64_t count, const float* src
         const Panel& panel = panels_[index];
         T* out = data_.as<T>() + panel.offset;
         const int64_t local = column + i - panel.column;
-        const float* in = src + i * k_;
-        for (int64_t row = 0; row < k_; ++row)
+        const float* in = src + i * given_k_;
+        for (int64_t row = 0; row < given_k_; ++row)
             out[PackedIndex<T>(row, local, panel.stored)] = FromFloat<T>(in[row]);
     }
 }
