@@ -53,7 +53,7 @@ void PackTransposed(const T* src, int64_t stride, int64_t tokens, int64_t count,
 
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args) {
-    const TilePath<T>& path = ChosenTile<T>();
+    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
     const auto& panels = args.b->panels();
     HONE_CHECK(args.extension.empty() || args.extension.size() == panels.size());
     const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
@@ -94,7 +94,7 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
 template <typename T>
 void GradGemm(const Context& context, const GradGemmArgs<T>& args) {
     if (args.tokens == 0) return;
-    const TilePath<T>& path = ChosenTile<T>();
+    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
     const int64_t blocks = CeilDivide(args.tokens, kGradTokens);
     const int64_t transposed_stride = EvenFor<T>(args.tokens);
     // Thread 0's scratch holds A^T for all; behind it, as in the other threads' own, the panel and the tile.

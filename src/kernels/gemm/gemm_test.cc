@@ -39,8 +39,10 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
     const unsigned seed = std::random_device()();
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    for (const TilePath<T>* path : {&Avx512Tile<T>(), &HighwayTile<T>()}) {
-        if (path->declines() != nullptr) continue;
+    for (const auto& kernel : GemmKernels<T>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
+        SCOPED_TRACE(kernel.name);
+        const TileFunctions<T>* path = &kernel.functions;
         for (int trial = 0; trial < 200; ++trial) {
             const int stored = 16 * (1 + static_cast<int>(random() % 4));
             TileArgs<T> t;
@@ -62,7 +64,7 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
                 t.output = output;
                 auto expected = Random<float>(random, t.rows * t.c_stride), actual = expected;
                 t.c = expected.data();
-                ReferenceTile<T>().run(t);
+                GemmKernels<T>().reference().run(t);
                 t.c = actual.data();
                 path->run(t);
                 const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
@@ -75,11 +77,11 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
                             got = ToFloat(reinterpret_cast<bf16*>(actual.data())[at]);
                         }
                         if (column >= t.width) {
-                            ASSERT_EQ(std::memcmp(&want, &got, 4), 0) << path->name << " wrote past the tile";
+                            ASSERT_EQ(std::memcmp(&want, &got, 4), 0) << "wrote past the tile";
                         } else {
                             const float tolerance = (rounded ? 1e-2f : 2e-5f) * (1 + std::abs(want)) *
                                                     std::sqrt(static_cast<float>(t.k));
-                            ASSERT_NEAR(want, got, tolerance) << path->name << " trial " << trial;
+                            ASSERT_NEAR(want, got, tolerance) << "trial " << trial;
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/dispatch.h"
 #include "kernels/gemm/gemm.h"
 #include "tensor/dtype.h"
 
@@ -33,23 +34,21 @@ struct TileArgs {
 };
 
 template <typename T>
-struct TilePath {
-    const char* name;
+struct TileFunctions {
     void (*run)(const TileArgs<T>&);
-    int (*rows)(int stored);   // how many rows fill the registers at that width, at most kMaxTileRows
-    const char* (*declines)();  // why this CPU cannot run it, or nullptr
+    int (*rows)(int stored);  // how many rows fill the registers at that width, at most kMaxTileRows
 };
+
+// Best first; explained as op "gemm".
+template <typename T>
+const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels();
 
 // Each path is a file of its own.
 template <typename T>
-const TilePath<T>& Avx512Tile();
+TileFunctions<T> Avx512Tile();  // only where the build is for x86-64
 template <typename T>
-const TilePath<T>& HighwayTile();
+TileFunctions<T> HighwayTile();
 template <typename T>
-const TilePath<T>& ReferenceTile();
-
-// The path in use: the first that this CPU can run, or the one that HONE_KERNEL=gemm:NAME names.
-template <typename T>
-const TilePath<T>& ChosenTile();
+TileFunctions<T> ReferenceTile();
 
 }  // namespace hone

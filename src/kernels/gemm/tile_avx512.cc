@@ -105,29 +105,14 @@ void ByShape(const TileArgs<T>& t) {
     }
 }
 
-const char* DeclinesBF16() {
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") ? nullptr
-                                                                                     : "the CPU has no AVX512_BF16";
-}
-const char* DeclinesF32() {
-    // The file is compiled for the bf16 instructions as a whole, so its f32 tiles ask for the same CPU.
-    return DeclinesBF16();
-}
-
 }  // namespace
 
-template <>
-const TilePath<bf16>& Avx512Tile() {
-    static constexpr TilePath<bf16> kPath = {"avx512_bf16", ByShape<bf16>, [](int stored) { return kRows[stored / 16]; },
-                                             DeclinesBF16};
-    return kPath;
+template <typename T>
+TileFunctions<T> Avx512Tile() {
+    return {ByShape<T>, [](int stored) { return kRows[stored / 16]; }};
 }
-template <>
-const TilePath<float>& Avx512Tile() {
-    static constexpr TilePath<float> kPath = {"avx512", ByShape<float>, [](int stored) { return kRows[stored / 16]; },
-                                              DeclinesF32};
-    return kPath;
-}
+template TileFunctions<float> Avx512Tile();
+template TileFunctions<bf16> Avx512Tile();
 
 }  // namespace hone
 

@@ -2,6 +2,8 @@
 //
 // Columns are taken two vectors at a time, so that six rows of accumulators fit sixteen registers. A pair of bf16 is two
 // floats by a shift and a mask.
+#include "kernels/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/tile_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -106,23 +108,16 @@ namespace {
 
 HWY_EXPORT(RunF32);
 HWY_EXPORT(RunBF16);
-const char* Never() { return nullptr; }
+void DispatchF32(const TileArgs<float>& t) { HWY_DYNAMIC_DISPATCH(RunF32)(t); }
+void DispatchBF16(const TileArgs<bf16>& t) { HWY_DYNAMIC_DISPATCH(RunBF16)(t); }
 int Rows(int) { return 6; }
 
 }  // namespace
 
 template <>
-const TilePath<float>& HighwayTile() {
-    static constexpr TilePath<float> kPath = {
-        "highway", [](const TileArgs<float>& t) { HWY_DYNAMIC_DISPATCH(RunF32)(t); }, Rows, Never};
-    return kPath;
-}
+TileFunctions<float> HighwayTile() { return {DispatchF32, Rows}; }
 template <>
-const TilePath<bf16>& HighwayTile() {
-    static constexpr TilePath<bf16> kPath = {
-        "highway", [](const TileArgs<bf16>& t) { HWY_DYNAMIC_DISPATCH(RunBF16)(t); }, Rows, Never};
-    return kPath;
-}
+TileFunctions<bf16> HighwayTile() { return {DispatchBF16, Rows}; }
 
 }  // namespace hone
 #endif

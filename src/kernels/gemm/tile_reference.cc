@@ -30,15 +30,13 @@ void Run(const TileArgs<T>& t) {
     }
 }
 
-template <typename T>
-constexpr TilePath<T> kPath = {"reference", Run<T>, [](int) { return 4; },
-                               []() -> const char* { return nullptr; }};
-
 }  // namespace
 
-template <>
-const TilePath<float>& ReferenceTile() { return kPath<float>; }
-template <>
-const TilePath<bf16>& ReferenceTile() { return kPath<bf16>; }
+template <typename T>
+TileFunctions<T> ReferenceTile() {
+    return {Run<T>, [](int) { return 4; }};
+}
+template TileFunctions<float> ReferenceTile();
+template TileFunctions<bf16> ReferenceTile();
 
 }  // namespace hone
