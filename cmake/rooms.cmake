@@ -1,5 +1,5 @@
 # One static library per room of src/: hone_room(NAME LIBRARIES...) takes every .cc below src/NAME.
-#   *_test.cc   go to the test program NAME_test
+#   *_test.cc   go to the test program NAME_test, *_slow_test.cc to NAME_slow_test, which `./dev test --fast` leaves out
 #   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS) and, everywhere, a program that replays its corpus as a test
 # The flags of a file that needs an instruction set are set beside it with set_source_files_properties.
 
@@ -22,6 +22,9 @@ function(hone_room name)
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(slow_tests ${tests})
+  list(FILTER slow_tests INCLUDE REGEX "_slow_test\\.cc$")
+  list(FILTER tests EXCLUDE REGEX "_slow_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
   if(NOT sources)
@@ -34,18 +37,21 @@ function(hone_room name)
   if(HONE_TESTS AND tests)
     hone_test(${name}_test hone_${name} ${tests})
   endif()
+  if(HONE_TESTS AND slow_tests)
+    hone_test(${name}_slow_test hone_${name} ${slow_tests})
+  endif()
   foreach(fuzzer ${fuzzers})
     hone_fuzzer(${fuzzer} hone_${name})
   endforeach()
 endfunction()
 
-# One GoogleTest program; each test is a ctest of its own, labelled cpp. Files named *_slow_test.cc go to the slow lane.
+# One GoogleTest program; each test is a ctest of its own, labelled cpp and named PROGRAM.SUITE.TEST.
 function(hone_test target library)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${target} PRIVATE HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   include(GoogleTest)
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "cpp;${target}" TIMEOUT 600)
+  gtest_discover_tests(${target} TEST_PREFIX ${target}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS cpp TIMEOUT 600)
 endfunction()
 
 function(hone_fuzzer source library)
