@@ -83,24 +83,32 @@ struct AttentionGradients {
 
 template <typename T>
 struct AttentionFunctions {
-    // Query heads [kv_head * group, ...) of queries [first, first + count) of the segment; `scratch` of
-    // forward_scratch bytes.
+    // The query heads of one key head, for queries [first, first + count) of the segment. `scratch` has the bytes that
+    // forward_scratch says for the segment's keys and the query count.
     void (*forward)(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head,
                     int64_t first, int64_t count, void* scratch);
-    int64_t (*forward_scratch)(const AttentionOptions& options, int64_t num_keys);
+    int64_t (*forward_scratch)(const AttentionOptions& options, int64_t num_keys, int64_t count);
     // Everything of one key head of one document.
     void (*backward)(const AttentionOptions& options, const AttentionSegment<T>& segment,
                      const AttentionGradients<T>& gradients, int64_t kv_head, void* scratch);
     int64_t (*backward_scratch)(const AttentionOptions& options, int64_t num_keys);
 };
+// Lists by T; a kernel that needs D to divide by something declines others.
 template <typename T>
 const KernelList<AttentionOptions, AttentionFunctions<T>>& AttentionKernels();
+template <>
+const KernelList<AttentionOptions, AttentionFunctions<float>>& AttentionKernels();
+template <>
+const KernelList<AttentionOptions, AttentionFunctions<bf16>>& AttentionKernels();
+
+template <typename T>
+AttentionFunctions<T> AttentionReference();
 template <typename T>
 AttentionFunctions<T> AttentionHighway();
 template <>
 AttentionFunctions<float> AttentionHighway();
 template <>
 AttentionFunctions<bf16> AttentionHighway();
-AttentionFunctions<bf16> AttentionAvx512Bf16();
+AttentionFunctions<bf16> AttentionAvx512Bf16();  // only where LacksAvx512Bf16() is empty
 
 }  // namespace hone

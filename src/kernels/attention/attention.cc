@@ -1,0 +1,171 @@
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace hone {
+namespace {
+
+// Queries of one task of the forward pass: enough to pay for packing the keys they see, few enough to share one long
+// document among many threads.
+constexpr int64_t kQueriesPerTask = 256;
+
+std::string NeedsEights(const AttentionOptions& options) {
+    if (options.D % 8 != 0) return fmt::format("the head size {} is no multiple of 8", options.D);
+    if (options.D > 256) return fmt::format("the head size {} is above 256", options.D);
+    return LacksSimd();
+}
+
+void CheckOptions(const AttentionOptions& options) {
+    HONE_CHECK(options.D > 0 && options.KV > 0 && options.H % options.KV == 0 && options.window >= 0 &&
+                   options.soft_cap >= 0,
+               "attention of {} heads over {} of {}", options.H, options.KV, options.D);
+}
+
+struct Task {
+    size_t segment;
+    int64_t kv_head, first, count;
+    double cost;  // scores to compute
+};
+
+// Large ones first, so that the threads end together.
+void SortByCost(std::vector<Task>& tasks) {
+    std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.cost > b.cost; });
+}
+
+template <typename T>
+void RunForward(const Context& context, const AttentionOptions& options,
+                const std::vector<AttentionSegment<T>>& segments) {
+    const auto& functions = AttentionKernels<T>().Choose(options);
+    std::vector<Task> tasks;
+    for (size_t s = 0; s < segments.size(); ++s) {
+        const AttentionSegment<T>& segment = segments[s];
+        for (int64_t first = 0; first < segment.num_queries; first += kQueriesPerTask) {
+            const int64_t count = std::min(kQueriesPerTask, segment.num_queries - first);
+            const double keys = static_cast<double>(segment.num_keys - segment.num_queries + first) + 0.5 * count;
+            for (int64_t head = 0; head < options.KV; ++head)
+                tasks.push_back({s, head, first, count, keys * static_cast<double>(count)});
+        }
+    }
+    SortByCost(tasks);
+    context.ParallelFor(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
+        const Task& task = tasks[static_cast<size_t>(i)];
+        const AttentionSegment<T>& segment = segments[task.segment];
+        const int64_t bytes = functions.forward_scratch(options, segment.num_keys, task.count);
+        functions.forward(options, segment, task.kv_head, task.first, task.count,
+                          context.Scratch(thread, static_cast<size_t>(bytes)));
+    });
+}
+
+// The documents of a batch, as segments whose queries and keys are the same tokens.
+template <typename T>
+std::vector<AttentionSegment<T>> Documents(int64_t M, Heads<const T> q, Heads<const T> k, Heads<const T> v,
+                                           std::span<const int32_t> starts, Heads<T> out, float* lse) {
+    HONE_CHECK(!starts.empty() && starts.front() == 0 && starts.back() == M, "documents do not cover the {} tokens", M);
+    std::vector<AttentionSegment<T>> segments;
+    segments.reserve(starts.size());
+    for (size_t i = 0; i + 1 < starts.size(); ++i) {
+        const int64_t first = starts[i], length = starts[i + 1] - first;
+        HONE_CHECK(length >= 0, "document {} ends before it starts", i);
+        if (length == 0) continue;
+        segments.push_back({{q.data + first * q.stride, q.stride},
+                            {k.data + first * k.stride, k.stride},
+                            {v.data + first * v.stride, v.stride},
+                            {out.data + first * out.stride, out.stride},
+                            lse == nullptr ? nullptr : lse + first,
+                            M,
+                            length,
+                            length});
+    }
+    return segments;
+}
+
+}  // namespace
+
+template <>
+const KernelList<AttentionOptions, AttentionFunctions<float>>& AttentionKernels() {
+    static const KernelList<AttentionOptions, AttentionFunctions<float>> list(
+        "attention", {{"highway", NeedsEights, AttentionHighway<float>()},
+                      {"reference", NeverDeclines<AttentionOptions>, AttentionReference<float>()}});
+    return list;
+}
+
+template <>
+const KernelList<AttentionOptions, AttentionFunctions<bf16>>& AttentionKernels() {
+    static const KernelList<AttentionOptions, AttentionFunctions<bf16>> list(
+        "attention", {{"highway", NeedsEights, AttentionHighway<bf16>()},
+                      {"reference", NeverDeclines<AttentionOptions>, AttentionReference<bf16>()}});
+    return list;
+}
+
+template <typename T>
+void AttentionForward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
+                      Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts, Heads<T> out,
+                      float* lse) {
+    CheckOptions(options);
+    RunForward(context, options, Documents(M, q, k, v, document_starts, out, lse));
+}
+
+template <typename T>
+void AttentionBackward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
+                       Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts,
+                       Heads<const T> out, const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
+                       Heads<T> dv) {
+    CheckOptions(options);
+    const auto& functions = AttentionKernels<T>().Choose(options);
+    // The backward pass only reads out and lse.
+    const auto segments = Documents(M, q, k, v, document_starts, Heads<T>{const_cast<T*>(out.data), out.stride},
+                                    const_cast<float*>(lse));
+    std::vector<Task> tasks;
+    for (size_t s = 0; s < segments.size(); ++s)
+        for (int64_t head = 0; head < options.KV; ++head)
+            tasks.push_back({s, head, 0, 0, static_cast<double>(segments[s].num_keys) * segments[s].num_keys});
+    SortByCost(tasks);
+    context.ParallelFor(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
+        const Task& task = tasks[static_cast<size_t>(i)];
+        const AttentionSegment<T>& segment = segments[task.segment];
+        const int64_t row = segment.lse - lse;  // of the document's first token
+        const AttentionGradients<T> gradients{{dout.data + row * dout.stride, dout.stride},
+                                              {dq.data + row * dq.stride, dq.stride},
+                                              {dk.data + row * dk.stride, dk.stride},
+                                              {dv.data + row * dv.stride, dv.stride}};
+        const int64_t bytes = functions.backward_scratch(options, segment.num_keys);
+        functions.backward(options, segment, gradients, task.kv_head,
+                           context.Scratch(thread, static_cast<size_t>(bytes)));
+    });
+}
+
+template <typename T>
+void AttentionCached(const Context& context, const AttentionOptions& options, Heads<const T> q,
+                     std::span<const CachedSequence<T>> sequences, Heads<T> out) {
+    CheckOptions(options);
+    std::vector<AttentionSegment<T>> segments;
+    segments.reserve(sequences.size());
+    for (const CachedSequence<T>& sequence : sequences) {
+        HONE_CHECK(sequence.num_new <= sequence.num_keys, "{} new tokens among {} keys", sequence.num_new,
+                   sequence.num_keys);
+        segments.push_back({{q.data + sequence.first_row * q.stride, q.stride},
+                            sequence.k,
+                            sequence.v,
+                            {out.data + sequence.first_row * out.stride, out.stride},
+                            nullptr,
+                            0,
+                            sequence.num_new,
+                            sequence.num_keys});
+    }
+    RunForward(context, options, segments);
+}
+
+#define HONE_INSTANTIATE(T)                                                                                         \
+    template void AttentionForward<T>(const Context&, const AttentionOptions&, int64_t, Heads<const T>,             \
+                                      Heads<const T>, Heads<const T>, std::span<const int32_t>, Heads<T>, float*);  \
+    template void AttentionBackward<T>(const Context&, const AttentionOptions&, int64_t, Heads<const T>,            \
+                                       Heads<const T>, Heads<const T>, std::span<const int32_t>, Heads<const T>,    \
+                                       const float*, Heads<const T>, Heads<T>, Heads<T>, Heads<T>);                 \
+    template void AttentionCached<T>(const Context&, const AttentionOptions&, Heads<const T>,                       \
+                                     std::span<const CachedSequence<T>>, Heads<T>);
+HONE_INSTANTIATE(float)
+HONE_INSTANTIATE(bf16)
+#undef HONE_INSTANTIATE
+
+}  // namespace hone
