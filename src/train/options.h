@@ -39,7 +39,7 @@ struct FinetuneOptions {
     int64_t max_steps = -1;        // optimiser steps; > 0 overrides num_train_epochs
     double num_train_epochs = 3;   // may be fractional
     int64_t per_device_train_batch_size = 8;
-    int64_t per_device_eval_batch_size = 8;
+    int64_t per_device_eval_batch_size = 8;  // rows of max_seq_len that an evaluation takes at a time, at most
     int64_t gradient_accumulation_steps = 1;
 
     // Optimiser and schedule.
@@ -63,10 +63,11 @@ struct FinetuneOptions {
 
     // When to report, evaluate, save.
     int64_t logging_steps = 10;
+    bool eval_on_start = false;    // also before step 1
     int64_t eval_steps = 0;        // 0: at the end of each epoch; the end of the run is always evaluated
     int64_t save_steps = 500;      // 0: only at the end and on interruption
     int64_t save_total_limit = 3;  // checkpoints kept, the best one among them; 0: all
-    std::string metric_for_best_model = "eval_loss";  // eval_loss | loss | eval_token_accuracy | token_accuracy
+    std::string metric_for_best_model = "eval_loss";  // eval_loss | eval_perplexity | eval_token_accuracy
     std::optional<bool> greater_is_better;            // by the metric's name when absent
     int64_t early_stopping_patience = 0;              // evaluations without improvement; 0: off
     double early_stopping_threshold = 0;              // what counts as an improvement
@@ -75,7 +76,9 @@ struct FinetuneOptions {
     // checkpoint); true: as auto but an error when there is none; else the checkpoint's folder.
     std::string resume_from_checkpoint = "auto";
 
-    // Machine.
+    // Machine. Tokens that pass through the model at a time; longer rows pass alone. Sums over micro-batches are rounded,
+    // so another number gives other last bits.
+    int64_t micro_batch_tokens = 1024;
     int threads = 0;                  // 0: as many as the process may run on; never changes a result
     int dataloader_num_workers = 0;   // threads that read ahead; 0: hone chooses; never changes a result
 };
