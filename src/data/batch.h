@@ -9,13 +9,14 @@ namespace hone {
 // One document: the tokens of one row.
 struct Example {
     std::vector<int32_t> tokens;
-    // [tokens.size()] the weight of the loss of predicting this token from the ones before it; 0: no loss. The first
-    // token's is never used.
+    // [tokens.size()] the weight of the loss of predicting this token from the ones before it; 0:
+    // no loss. The first token's is never used.
     std::vector<float> weights;
     int64_t row = 0;  // position in the data set, from 0
 };
 
-// T tokens of D documents. A token sees only the tokens of its own document that come before it, and itself.
+// T tokens of D documents. A token sees only the tokens of its own document that come before it,
+// and itself.
 struct Batch {
     std::vector<int32_t> tokens;           // [T]
     std::vector<int32_t> positions;        // [T] from 0 in each document

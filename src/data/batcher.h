@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "data/shuffle.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -70,6 +71,8 @@ class StepPlan {
     StepPlan(std::shared_ptr<const Dataset> dataset, const BatcherOptions& options)
         : dataset_(std::move(dataset)), options_(options) {}
     const Epoch& PlanEpoch(int64_t epoch);
+    std::vector<std::vector<int64_t>> GroupByLength(const std::vector<int64_t>& rows,
+                                                    ShuffleRandom* random) const;
     int64_t BinsPerStep() const {
         return options_.batch_size * options_.gradient_accumulation_steps;
     }

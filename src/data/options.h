@@ -44,9 +44,9 @@ struct DataOptions {
 
     std::string text_template;  // "... {field} ...": see TextTemplate in row_format.h
     std::string text_field;     // this column is the text
-    // Unset: chat rows (messages, conversations) always, and instruction and input/output rows
-    // where the model brings a chat template. true: prompt/completion rows and text rows too.
-    // false: for chat rows an error.
+    // Chat rows (messages, conversations) always use the chat template. Unset: so do instruction
+    // and input/output rows where the model brings one. true: these and prompt/completion rows do,
+    // with ChatML where the model brings none. false: none of the pairs does.
     std::optional<bool> use_chat_template;
     bool add_special_tokens =
         true;  // texts outside a chat template: BOS as the tokenizer adds it, EOS at the end
@@ -54,6 +54,7 @@ struct DataOptions {
 
     int64_t max_seq_len = 1024;
     OnOverflow on_overflow = OnOverflow::kTruncate;
+    bool packing = true;                 // BatcherOptions::packing
     std::optional<int64_t> max_samples;  // the first rows of each split; unset: all
     bool skip_bad_rows = false;          // leave bad rows out instead of refusing them
 

@@ -93,7 +93,7 @@ class RowConverter {
   private:
     RowConverter() = default;
     RowFormat format_ = RowFormat::kText;
-    bool chat_ = false;  // pairs and texts go through the chat template
+    bool chat_ = false;  // rows become conversations
     std::string text_field_;
     std::optional<TextTemplate> template_;
 };

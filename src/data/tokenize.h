@@ -78,29 +78,41 @@ class ConversationEncoder {
     bool has_own_template() const { return has_own_template_; }
 
   private:
-    // The rendered text, and for each assistant message the bytes that are the answer, end of turn
-    // included.
+    // The bytes of a rendered text that are an assistant message. Exact: up to the next message's
+    // first byte, with what the template puts behind the content. Else the content alone; both npos
+    // where the template does not show it.
     struct Span {
         size_t message = 0;
         size_t begin = 0;
         size_t end = 0;
+        bool exact = false;
     };
     struct Rendered {
         std::string text;
-        std::vector<Span> spans;
+        std::vector<Span> spans;  // one for each assistant message, in order
+    };
+    // The tokens of an answer, [begin, end), its end of turn included where that is a special
+    // token.
+    struct TokenRange {
+        size_t begin = 0;
+        size_t end = 0;
+        bool ends_special = false;
     };
     ConversationEncoder() = default;
     absl::Status FindSpecialTokens();
-    absl::StatusOr<nlohmann::ordered_json> TemplateMessages(const Conversation& conversation) const;
+    nlohmann::ordered_json TemplateMessages(const Conversation& conversation) const;
     absl::StatusOr<Rendered> RenderWithSpans(const Conversation& conversation,
                                              bool add_generation_prompt) const;
+    static std::vector<size_t> Cuts(const Rendered& rendered);
+    // Tokenises so that the tokens before each cut are those of the text that ends there.
     absl::StatusOr<Tokenizer::Encoding> EncodeWithCuts(std::string_view text,
                                                        const std::vector<size_t>& cuts) const;
     absl::StatusOr<bool> StableAt(std::string_view text, const Tokenizer::Encoding& encoding,
                                   size_t cut) const;
+    TokenRange AnswerTokens(const Rendered& rendered, const Span& span,
+                            const Tokenizer::Encoding& encoding) const;
+    void AddPrefix(std::vector<int32_t>* ids) const;
     bool IsSpecial(int32_t id) const;
-    size_t EndOfTurn(std::string_view text, const Tokenizer::Encoding& encoding,
-                     size_t content_end) const;
 
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::shared_ptr<const ChatTemplate> chat_template_;

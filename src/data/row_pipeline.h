@@ -1,0 +1,45 @@
+// Rows from files to tokens: one thread reads ahead, all threads of the context convert and
+// tokenise, the results come out in the order of the files.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "data/dataset.h"
+#include "data/options.h"
+#include "data/row_format.h"
+#include "data/splits.h"
+#include "data/tokenize.h"
+#include "tensor/context.h"
+
+namespace hone {
+
+struct RowOutcome {
+    RowPlace place;
+    bool train = false;  // which splits the row belongs to
+    bool eval = false;
+    bool parsed = false;  // `hash` is of its content
+    uint64_t hash = 0;
+    EncodedRow encoded;   // of a good row, not truncated
+    std::string problem;  // not empty: the row is bad, and why
+};
+
+struct PipelineResult {
+    std::vector<std::string> files;   // that were read
+    std::optional<RowFormat> format;  // unset: not one row could be parsed
+};
+
+// Reads the planned rows, each at most once, up to max_samples of each purpose. `sink` gets them on
+// the calling thread, in order; its error ends the run. A bad row is an outcome; an error is what
+// no row is to blame for, or a first row whose format is unknown. A file that breaks off (damaged
+// gzip) gives one bad row at its end.
+absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptions& options,
+                                           const ConversationEncoder& encoder,
+                                           const Context& context,
+                                           const std::function<absl::Status(RowOutcome)>& sink);
+
+}  // namespace hone
