@@ -16,6 +16,11 @@ std::string NeedsEights(const AttentionOptions& options) {
     return LacksSimd();
 }
 
+std::string NeedsAvx512Bf16(const AttentionOptions& options) {
+    if (std::string why = LacksAvx512Bf16(); !why.empty()) return why;
+    return NeedsEights(options);
+}
+
 void CheckOptions(const AttentionOptions& options) {
     HONE_CHECK(options.D > 0 && options.KV > 0 && options.H % options.KV == 0 && options.window >= 0 &&
                    options.soft_cap >= 0,
@@ -93,7 +98,8 @@ const KernelList<AttentionOptions, AttentionFunctions<float>>& AttentionKernels(
 template <>
 const KernelList<AttentionOptions, AttentionFunctions<bf16>>& AttentionKernels() {
     static const KernelList<AttentionOptions, AttentionFunctions<bf16>> list(
-        "attention", {{"highway", NeedsEights, AttentionHighway<bf16>()},
+        "attention", {{"avx512_bf16", NeedsAvx512Bf16, AttentionAvx512Bf16()},
+                      {"highway", NeedsEights, AttentionHighway<bf16>()},
                       {"reference", NeverDeclines<AttentionOptions>, AttentionReference<bf16>()}});
     return list;
 }
