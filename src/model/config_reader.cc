@@ -13,7 +13,8 @@ std::string Shown(const nlohmann::ordered_json& value) {
 }
 
 std::optional<int32_t> AsTokenId(const nlohmann::ordered_json& value) {
-    if (!value.is_number_unsigned() || value.get<uint64_t>() >= kMaxVocabulary) return std::nullopt;
+    if (!value.is_number_integer() || (!value.is_number_unsigned() && value.get<int64_t>() < 0)) return std::nullopt;
+    if (value.get<uint64_t>() >= kMaxVocabulary) return std::nullopt;
     return static_cast<int32_t>(value.get<uint64_t>());
 }
 

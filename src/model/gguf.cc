@@ -252,7 +252,7 @@ class Parser {
         if (found == contents_.metadata.end()) return absl::OkStatus();
         size_t size = contents_.vocabulary.tokens.size();
         if (*found == 0xffffffffu || *found == -1) return absl::OkStatus();  // "no such token"
-        if (!found->is_number_unsigned() || found->get<uint64_t>() >= size)
+        if (!found->is_number_integer() || *found < 0 || found->get<uint64_t>() >= size)
             return Error("\"{}\" is {}, but there are {} tokens", key, found->dump(), size);
         id = static_cast<int32_t>(found->get<uint64_t>());
         return absl::OkStatus();
