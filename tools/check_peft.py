@@ -5,8 +5,8 @@
   check_peft.py MODEL_DIR ADAPTER_DIR --make        makes it first, with peft: random A and B on every linear layer
 
 MODEL_DIR is a Hugging Face folder, which both read. Both compute in f32; what is compared is the log-probability of
-many tokens (likely and unlikely ones) after many contexts: hone's by `hone evaluate --per_row` over rows of input_ids with a
-single label, peft's from its logits. Exits with 1 if any differ by more than --tolerance.
+many tokens (likely and unlikely ones) after many contexts: hone's by `hone evaluate --per_row` over rows of
+input_ids with a single label, peft's from its logits. Exits with 1 if any differ by more than --tolerance.
 
 Needs: torch, transformers, peft. Not part of the tests: it is for checking a real model by hand.
 """

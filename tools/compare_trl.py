@@ -3,11 +3,11 @@
 
   compare_trl.py MODEL_DIR TRAIN.jsonl TEST.jsonl OUT_DIR [--steps 50] [--hone BASE.json TUNED.json]
 
-Trains a LoRA adapter with the settings of `hone finetune --no_packing`: rows of chat messages, loss on the answers and
-the end-of-turn token (the rows are tokenised here, with hone's mask, so that the labels are the same ones), batches of 8
-rows, AdamW, constant learning rate 2e-4, r 16, alpha 16, all linear layers, clipping at 1, bf16. Then the mean loss of the
-answer tokens of TEST without and with the adapter, written to OUT_DIR/result.json. With --hone (two results of
-`hone evaluate`) prints both falls and their ratio, and exits with 1 if they differ by more than 3 %.
+Trains a LoRA adapter with the settings of `hone finetune --no_packing`: rows of chat messages, loss on the answers
+and the end-of-turn token (the rows are tokenised here, with hone's mask, so that the labels are the same ones),
+batches of 8 rows, AdamW, constant learning rate 2e-4, r 16, alpha 16, all linear layers, clipping at 1, bf16. Then
+the mean loss of the answer tokens of TEST without and with the adapter, written to OUT_DIR/result.json. With --hone
+(two results of `hone evaluate`) prints both falls and their ratio, and exits with 1 if they differ by more than 3 %.
 
 Needs: torch, transformers, peft, trl, datasets. Takes some minutes for each ten steps on two cores.
 """

@@ -1,8 +1,8 @@
 """Every `olive finetune` command of the documents that people come from, with hone in Olive's place.
 
 The commands stand here as they were written. What is changed is only what a machine without a network and a test that
-takes seconds need: the model, the data and, where a command asks for QLoRA, the method; model and data are added where a
-command leaves them out. Arguments keep their order and spelling.
+takes seconds need: the model, the data and, where a command asks for QLoRA, the method; model and data are added where
+a command leaves them out. Arguments keep their order and spelling.
 """
 import random
 import shlex
