@@ -1,0 +1,95 @@
+#include "train/benchmark.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "base/clock.h"
+#include "data/batcher.h"
+#include "kernels/adamw/adamw.h"
+#include "kernels/reduce/reduce.h"
+#include "model/model_files.h"
+#include "train/machine.h"
+#include "train/options.h"
+
+namespace hone {
+namespace {
+
+std::vector<Example> RandomRows(int64_t rows, int64_t length, int64_t vocab_size) {
+    std::mt19937_64 random(1);
+    std::vector<Example> examples(static_cast<size_t>(rows));
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t i = 0; i < length; ++i)
+            examples[row].tokens.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(vocab_size)));
+        examples[row].weights.assign(static_cast<size_t>(length), 1.0f);
+        examples[row].row = row;
+    }
+    return examples;
+}
+
+// One optimiser step, as the trainer does it.
+absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step, Buffer& moments,
+                  const Context& context) {
+    ParameterSet& parameters = model.parameters();
+    const int64_t count = parameters.count();
+    std::fill(parameters.gradients().begin(), parameters.gradients().end(), 0.0f);
+    double weight = 0;
+    for (const Batch& batch : batches) weight += batch.TotalWeight();
+    for (const Batch& batch : batches)
+        HONE_RETURN_IF_ERROR(
+            model.ForwardBackward(context, batch, static_cast<float>(1 / weight), static_cast<uint64_t>(step)).status());
+    const double norm = std::sqrt(SumOfSquares(context, count, parameters.gradients().data()));
+    if (!std::isfinite(norm)) return TrainingError("the gradient is not finite at step {}", step);
+    AdamWStep(context, count,
+              {.learning_rate = 1e-4f, .weight_decay = 0, .step = step,
+               .gradient_scale = static_cast<float>(std::min(1.0, 1.0 / (norm + 1e-6)))},
+              parameters.gradients().data(), parameters.values().data(), moments.as<float>(),
+              moments.as<float>() + count);
+    model.ParametersChanged(context);
+    return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptions& options) {
+    if (options.batch_size < 1 || options.seq_len < 2 || options.steps < 1)
+        return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
+    const Context context(options.threads);
+    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
+    HONE_ASSIGN_OR_RETURN(auto model,
+                          Model::Load(*files, {.compute = options.compute, .for_training = true}, context));
+    HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
+    TrainBenchmarkResult result;
+    result.micro_batch_tokens =
+        options.micro_batch_tokens > 0 ? options.micro_batch_tokens : FinetuneOptions().micro_batch_tokens;
+    const ModelConfig& config = model->config();
+    const auto batches = CutMicroBatches(RandomRows(options.batch_size, options.seq_len, config.vocab_size),
+                                         result.micro_batch_tokens);
+    HONE_RETURN_IF_ERROR(model->PrepareTraining(std::max(options.seq_len, result.micro_batch_tokens),
+                                                options.gradient_checkpointing));
+    result.trainable_parameters = model->parameters().count();
+    Buffer moments(static_cast<size_t>(2 * result.trainable_parameters) * sizeof(float));
+    double best_s = 1e30;
+    for (int step = 1; step <= options.steps + 1; ++step) {
+        const double start = NowSeconds();
+        HONE_RETURN_IF_ERROR(Step(*model, batches, step, moments, context));
+        if (step > 1) best_s = std::min(best_s, NowSeconds() - start);
+    }
+    const int64_t tokens = options.batch_size * options.seq_len;
+    result.step_time_ms = best_s * 1000;
+    result.tokens_per_second = static_cast<double>(tokens) / best_s;
+    result.peak_memory_bytes = PeakResidentBytes();
+    const RooflineShape shape{.hidden = config.hidden_size,
+                              .attention = config.num_attention_heads * config.head_dim,
+                              .key_value = config.num_key_value_heads * config.head_dim,
+                              .intermediate = config.intermediate_size,
+                              .layers = config.num_hidden_layers,
+                              .vocabulary = config.vocab_size,
+                              .tokens = tokens,
+                              .row_length = options.seq_len,
+                              .rank = options.lora.r};
+    HONE_ASSIGN_OR_RETURN(result.roofline, MeasureRoofline(shape, options.compute == ComputeType::kBF16));
+    return result;
+}
+
+}  // namespace hone
