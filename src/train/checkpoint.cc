@@ -105,6 +105,11 @@ absl::StatusOr<std::string> WriteCheckpoint(const std::string& root, int64_t ste
     return folder;
 }
 
+bool IsCheckpointFolder(const std::string& folder) {
+    std::error_code error;
+    return fs::is_regular_file(Join(folder, kManifest), error);
+}
+
 absl::Status VerifyCheckpoint(const std::string& folder) {
     const std::string path = Join(folder, kManifest);
     auto broken = [&](std::string_view why) {

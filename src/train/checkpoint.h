@@ -30,6 +30,9 @@ std::vector<CheckpointEntry> ListCheckpoints(const std::string& root);
 absl::StatusOr<std::string> WriteCheckpoint(const std::string& root, int64_t step,
                                             const std::function<absl::Status(const std::string& folder)>& write_files);
 
+// Whether the folder has a manifest.json at all.
+bool IsCheckpointFolder(const std::string& folder);
+
 // Compares every file with the manifest. The error (kind kTraining) says which file is missing or differs.
 absl::Status VerifyCheckpoint(const std::string& folder);
 

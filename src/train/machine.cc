@@ -98,7 +98,7 @@ nlohmann::ordered_json DescribeMachine() {
     return json;
 }
 
-std::string FormatBytes(size_t bytes) {
+std::string HumanBytes(size_t bytes) {
     const double value = static_cast<double>(bytes);
     if (value >= 1e9) return fmt::format("{:.1f} GB", value / 1e9);
     if (value >= 1e6) return fmt::format("{:.0f} MB", value / 1e6);

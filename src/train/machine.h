@@ -24,6 +24,6 @@ size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit, 
 nlohmann::ordered_json DescribeMachine();
 
 // "3.1 GB", "812 MB".
-std::string FormatBytes(size_t bytes);
+std::string HumanBytes(size_t bytes);
 
 }  // namespace hone

@@ -66,7 +66,7 @@ absl::Status Trainer::WriteState(const std::string& path) const {
         {"configuration", options_.configuration},
         {"log_history", state_.history},
     };
-    return WriteFileAtomic(path, json.dump(1) + "\n");
+    return WriteFileAtomic(path, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 absl::Status Trainer::ReadState(const Json& json) {

@@ -1,0 +1,389 @@
+#include "train/finetune.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "adapt/adapter_config.h"
+#include "adapt/lora.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "data/batcher.h"
+#include "data/dataset.h"
+#include "model/model_files.h"
+#include "train/checkpoint.h"
+#include "train/engine_learner.h"
+#include "train/machine.h"
+#include "train/memory_check.h"
+#include "train/output_folder.h"
+#include "train/run_files.h"
+#include "train/run_log.h"
+#include "train/trainer.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The stages of one run, in their order; each leaves what the next ones need.
+class FinetuneRun {
+  public:
+    FinetuneRun(const FinetuneOptions& options, Reporter& reporter, const std::atomic<int>& interrupts)
+        : options_(options), reporter_(reporter), interrupts_(interrupts), context_(options.threads) {}
+
+    absl::Status Run();
+
+  private:
+    absl::Status OpenInputs();
+    absl::Status CheckLoadFits() const;
+    absl::Status LoadModel();
+    absl::Status MakePlan();
+    absl::Status MakeTrainer();
+    absl::StatusOr<ScheduleOptions> Schedule() const;
+    Json Configuration() const;
+    // The checkpoint to go on from; empty: none.
+    absl::StatusOr<std::string> ChooseCheckpoint();
+    absl::Status Announce();
+    absl::Status Train();
+    absl::Status WriteResult();
+    absl::StatusOr<std::string> WriteAdapter();
+    absl::Status WriteRunJson(RunStatus status, const std::string& error, const std::string& adapter_sha256);
+    void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
+    void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
+
+    FinetuneOptions options_;
+    Reporter& reporter_;
+    const std::atomic<int>& interrupts_;
+    Context context_;
+    const double started_ = NowSeconds();
+
+    std::unique_ptr<OutputFolder> output_;
+    std::unique_ptr<ModelFiles> files_;
+    LoadedData data_;
+    std::unique_ptr<Model> model_;
+    LoraConfig lora_;
+    std::unique_ptr<StepPlan> steps_;
+    std::unique_ptr<EngineLearner> learner_;
+    std::unique_ptr<Trainer> trainer_;
+    std::unique_ptr<RunLog> log_;
+    RunFacts facts_;
+};
+
+absl::Status FinetuneRun::Run() {
+    facts_.options = options_;
+    facts_.started = UtcNow();
+    HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
+    if (options_.dry_run || options_.save_config_file)
+        HONE_RETURN_IF_ERROR(WriteFileAtomic(output_->config_json(), ConfigText(options_)));
+    if (options_.dry_run) {
+        Say(fmt::format("dry run: the configuration is in {}, nothing was run", output_->config_json()));
+        return absl::OkStatus();
+    }
+    HONE_RETURN_IF_ERROR(OpenInputs());
+    HONE_RETURN_IF_ERROR(LoadModel());
+    HONE_RETURN_IF_ERROR(MakePlan());
+    HONE_RETURN_IF_ERROR(MakeTrainer());
+    HONE_RETURN_IF_ERROR(Announce());
+    absl::Status status = Train();
+    if (status.ok()) status = WriteResult();
+    if (!status.ok()) {
+        const bool interrupted = KindOf(status) == ErrorKind::kInterrupted;
+        // The error that ended the run is the one to report; this file is a courtesy.
+        WriteRunJson(interrupted ? RunStatus::kInterrupted : RunStatus::kFailed, std::string(status.message()), "")
+            .IgnoreError();
+    }
+    return status;
+}
+
+// The model's files and the data, as tokens.
+absl::Status FinetuneRun::OpenInputs() {
+    HONE_ASSIGN_OR_RETURN(files_, OpenModel(options_.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(auto encoder, ConversationEncoder::Create(
+                                            files_->tokenizer, files_->has_chat_template ? files_->chat_template : nullptr,
+                                            files_->config.eos_token_ids));
+    DataOptions data = options_.data;
+    if (data.cache_folder.empty()) data.cache_folder = output_->path();
+    HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, context_));
+    for (const std::string& warning : data_.report.warnings) Warn(warning);
+    if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
+    facts_.data = data_.report.ToJson();
+    facts_.data["train_sha256"] = data_.train->fingerprint();
+    if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
+    if (options_.data.max_seq_len > files_->config.max_position_embeddings &&
+        data_.train->longest() > files_->config.max_position_embeddings)
+        Warn(fmt::format("rows of up to {} tokens, more than the {} that the model was made for; answers that long may be "
+                         "poor", data_.train->longest(), files_->config.max_position_embeddings));
+    return absl::OkStatus();
+}
+
+// Before anything large is allocated: 2 bytes for each number is the least that the weights take.
+absl::Status FinetuneRun::CheckLoadFits() const {
+    int64_t elements = 0;
+    for (const ModelTensor& tensor : files_->tensors) elements += tensor.elements();
+    const size_t bytes = static_cast<size_t>(elements) * (options_.torch_dtype == "float32" ? 4 : 2);
+    if (const size_t available = AvailableBytes(); bytes > available)
+        return MemoryError("{} has {} of weights in {}, {} are free: use a smaller model or free some memory",
+                           options_.model_name_or_path, HumanBytes(bytes), options_.torch_dtype,
+                           HumanBytes(available));
+    return absl::OkStatus();
+}
+
+// The base with its adapter, new or continued.
+absl::Status FinetuneRun::LoadModel() {
+    HONE_RETURN_IF_ERROR(CheckLoadFits());
+    if (options_.torch_dtype == "float16")
+        Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in float32");
+    LoadOptions load;
+    load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
+    load.for_training = true;
+    HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
+    HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
+    if (options_.adapter_path.empty()) {
+        lora_ = options_.lora;
+        // What does not fit the model here is what the flags asked for.
+        HONE_RETURN_IF_ERROR(WithKind(ApplyLora(*model_, lora_, options_.seed, context_), ErrorKind::kUsage));
+    } else {
+        HONE_ASSIGN_OR_RETURN(lora_, LoadAdapter(*model_, options_.adapter_path, context_));
+        Say(fmt::format("starting from the adapter {}: its rank, alpha and layers count, not --lora_r and its kin",
+                        options_.adapter_path));
+    }
+    lora_.base_model_name_or_path = options_.model_name_or_path;
+    facts_.model_path = files_->path;
+    learner_ = std::make_unique<EngineLearner>(*model_, lora_, context_);
+    return absl::OkStatus();
+}
+
+// Steps, memory, and everything that is shown before step 1.
+absl::Status FinetuneRun::MakePlan() {
+    BatcherOptions batcher;
+    batcher.batch_size = options_.per_device_train_batch_size;
+    batcher.gradient_accumulation_steps = options_.gradient_accumulation_steps;
+    batcher.packing = options_.data.packing;
+    batcher.max_seq_len = options_.data.max_seq_len;
+    batcher.seed = options_.seed;
+    HONE_ASSIGN_OR_RETURN(StepPlan steps, StepPlan::Create(data_.train, batcher));
+    steps_ = std::make_unique<StepPlan>(std::move(steps));
+    if (std::string warning = steps_->Warning(); !warning.empty()) Warn(warning);
+
+    RunPlan& plan = facts_.plan;
+    plan.model = options_.model_name_or_path;
+    plan.architecture = files_->config.architecture;
+    plan.base_parameters = model_->num_base_parameters();
+    plan.trainable_parameters = model_->parameters().count();
+    const auto& slices = model_->parameters().slices();
+    const auto layers = std::count_if(slices.begin(), slices.end(), [](const ParameterSlice& slice) {
+        return slice.name.ends_with(".lora_A.weight");
+    });
+    plan.method = fmt::format("lora r={} alpha={} on {} layers", lora_.r, lora_.lora_alpha, layers);
+    plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
+    plan.threads = context_.num_threads();
+    plan.train_rows = data_.train->size();
+    plan.train_tokens = data_.train->total_tokens();
+    plan.train_labelled_tokens = data_.report.train.label_tokens;
+    plan.eval_rows = data_.eval ? data_.eval->size() : 0;
+    plan.eval_tokens = data_.eval ? data_.eval->total_tokens() : 0;
+    plan.steps_per_epoch = steps_->steps_per_epoch();
+    plan.total_steps = options_.max_steps > 0 ? options_.max_steps : steps_->TotalSteps(options_.num_train_epochs);
+    plan.epochs = static_cast<double>(plan.total_steps) / static_cast<double>(plan.steps_per_epoch);
+    plan.data_summary = data_.report.ToText();
+    plan.output_path = output_->path();
+
+    const int64_t longest = std::max(data_.train->longest(), data_.eval ? data_.eval->longest() : 0);
+    plan.micro_batch_tokens = std::max(options_.micro_batch_tokens, longest);
+    plan.available_bytes = AvailableBytes();
+    HONE_ASSIGN_OR_RETURN(
+        MemoryDecision memory,
+        DecideMemory([&](bool checkpointing) { return model_->PlanTraining(plan.micro_batch_tokens, checkpointing); },
+                     options_.gradient_checkpointing, options_.micro_batch_tokens, ResidentBytes(),
+                     plan.available_bytes));
+    plan.gradient_checkpointing = memory.gradient_checkpointing;
+    plan.memory = memory.plan;
+    plan.needed_bytes = memory.needed_bytes;
+    return model_->PrepareTraining(plan.micro_batch_tokens, plan.gradient_checkpointing);
+}
+
+absl::StatusOr<ScheduleOptions> FinetuneRun::Schedule() const {
+    ScheduleOptions schedule;
+    HONE_ASSIGN_OR_RETURN(schedule.kind, ParseScheduleKind(options_.lr_scheduler_type));
+    const int64_t total = facts_.plan.total_steps;
+    const double share = options_.warmup_steps && *options_.warmup_steps > 0 ? *options_.warmup_steps
+                                                                             : options_.warmup_ratio;
+    // As transformers reads them: a share is rounded up, a number of steps down.
+    const bool is_share = share < 1 || !options_.warmup_steps;
+    schedule.warmup_steps = static_cast<int64_t>(is_share ? std::ceil(share * static_cast<double>(total)) : share);
+    if (options_.warmup_steps && *options_.warmup_steps == 0) schedule.warmup_steps = 0;
+    schedule.learning_rate = options_.learning_rate;
+    schedule.total_steps = total;
+    schedule.num_cycles = options_.num_cycles;
+    schedule.power = options_.lr_power;
+    schedule.lr_end = options_.lr_end;
+    schedule.decay_steps = options_.num_decay_steps.value_or(std::max<int64_t>(1, total / 10));
+    schedule.min_lr_ratio = options_.min_lr_ratio;
+    if (schedule.kind == ScheduleKind::kWarmupStableDecay && schedule.warmup_steps + schedule.decay_steps > total)
+        return UsageError("--num_decay_steps {} and {} warmup steps are more than the {} steps of the run",
+                          schedule.decay_steps, schedule.warmup_steps, total);
+    return schedule;
+}
+
+// What the result depends on. Paths are not in it: the hashes of what lies there are.
+Json FinetuneRun::Configuration() const {
+    std::vector<const char*> flags = {
+        "per_device_train_batch_size", "gradient_accumulation_steps", "packing", "max_seq_len", "micro_batch_tokens",
+        "learning_rate", "lr_scheduler_type", "warmup_ratio", "warmup_steps", "num_cycles", "lr_power", "lr_end",
+        "num_decay_steps", "min_lr_ratio", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm",
+        "seed"};
+    const bool eval_decides = options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
+    if (eval_decides)
+        flags.insert(flags.end(), {"eval_on_start", "eval_steps", "metric_for_best_model", "greater_is_better",
+                                   "early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end"});
+    const Json all = OptionsToJson(options_);
+    Json json = {{"base_model", facts_.model_fingerprint},
+                 {"compute", facts_.plan.compute},
+                 {"train_data", data_.train->fingerprint()}};
+    if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
+    std::span<const float> values = model_->parameters().values();
+    json["adapter_at_the_start"] =
+        Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+    json["lora"] = Json::parse(AdapterConfigText(lora_));
+    json["lora"].erase("base_model_name_or_path");
+    json["total_steps"] = facts_.plan.total_steps;
+    for (const char* flag : flags) json[flag] = all.at(flag);
+    return json;
+}
+
+absl::Status FinetuneRun::MakeTrainer() {
+    TrainerOptions trainer;
+    trainer.total_steps = facts_.plan.total_steps;
+    HONE_ASSIGN_OR_RETURN(trainer.schedule, Schedule());
+    trainer.adamw.beta1 = options_.adam_beta1;
+    trainer.adamw.beta2 = options_.adam_beta2;
+    trainer.adamw.eps = options_.adam_epsilon;
+    trainer.adamw.weight_decay = options_.weight_decay;
+    trainer.max_grad_norm = options_.max_grad_norm;
+    trainer.seed = options_.seed;
+    trainer.micro_batch_tokens = options_.micro_batch_tokens;
+    trainer.eval_batch_tokens = facts_.plan.micro_batch_tokens;
+    if (options_.per_device_eval_batch_size < trainer.eval_batch_tokens / options_.data.max_seq_len)
+        trainer.eval_batch_tokens = options_.per_device_eval_batch_size * options_.data.max_seq_len;
+    trainer.prefetch_steps = 2 + options_.dataloader_num_workers;
+    trainer.logging_steps = options_.logging_steps;
+    trainer.eval_on_start = options_.eval_on_start;
+    trainer.eval_steps = options_.eval_steps;
+    trainer.save_steps = options_.save_steps;
+    trainer.save_total_limit = options_.save_total_limit;
+    trainer.metric_for_best_model = options_.metric_for_best_model;
+    trainer.greater_is_better = options_.greater_is_better;
+    trainer.early_stopping_patience = options_.early_stopping_patience;
+    trainer.early_stopping_threshold = options_.early_stopping_threshold;
+    trainer.load_best_model_at_end = options_.load_best_model_at_end;
+    trainer.checkpoints = output_->checkpoints();
+    trainer.configuration = Configuration();
+    HONE_ASSIGN_OR_RETURN(trainer_, Trainer::Create(std::move(trainer), *learner_, *steps_, data_.eval, reporter_,
+                                                    interrupts_, context_));
+    RemoveUnfinishedCheckpoints(output_->checkpoints());
+    HONE_ASSIGN_OR_RETURN(std::string checkpoint, ChooseCheckpoint());
+    if (checkpoint.empty()) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(trainer_->Restore(checkpoint));
+    Say(fmt::format("continuing from the checkpoint {}", checkpoint));
+    return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
+    const std::string& wanted = options_.resume_from_checkpoint;
+    const auto entries = ListCheckpoints(output_->checkpoints());
+    if (wanted == "none" || wanted == "false") {
+        if (!entries.empty())
+            return UsageError("--resume_from_checkpoint {}: {} holds checkpoints of an earlier run; give another "
+                              "--output_path, or remove that folder", wanted, output_->checkpoints());
+        return std::string();
+    }
+    if (wanted != "auto" && wanted != "true") {
+        if (!IsCheckpointFolder(wanted))
+            return UsageError("--resume_from_checkpoint {}: no checkpoint is there; it takes a folder step-N, true, auto or "
+                              "none", wanted);
+        return wanted;
+    }
+    for (const CheckpointEntry& entry : entries) {
+        absl::Status whole = VerifyCheckpoint(entry.folder);
+        if (whole.ok()) return entry.folder;
+        Warn(fmt::format("{}; trying the one before", std::string(whole.message())));
+    }
+    if (!entries.empty())
+        return TrainingError("no whole checkpoint in {}: remove that folder to start afresh", output_->checkpoints());
+    if (wanted == "true")
+        return UsageError("--resume_from_checkpoint true: there is no checkpoint in {}", output_->checkpoints());
+    return std::string();
+}
+
+// The plan, with the time that one measured pass promises.
+absl::Status FinetuneRun::Announce() {
+    RunPlan& plan = facts_.plan;
+    plan.start_step = trainer_->step();
+    const int64_t to_come = plan.total_steps - plan.start_step;
+    if (to_come > 0) {
+        HONE_ASSIGN_OR_RETURN(double tokens_per_second, trainer_->Measure());
+        const double tokens_per_step = static_cast<double>(plan.train_tokens) / static_cast<double>(plan.steps_per_epoch);
+        plan.estimated_seconds = static_cast<double>(to_come) * tokens_per_step / tokens_per_second;
+    }
+    reporter_.OnPlan(plan);
+    return absl::OkStatus();
+}
+
+absl::Status FinetuneRun::Train() {
+    HONE_RETURN_IF_ERROR(WriteRunJson(RunStatus::kRunning, "", ""));
+    const bool tensorboard = options_.report_to != "none";
+    const std::string events = !tensorboard ? "" : options_.logging_dir.empty() ? output_->logs() : options_.logging_dir;
+    HONE_ASSIGN_OR_RETURN(log_, RunLog::Open(output_->metrics(), events, trainer_->history()));
+    return trainer_->Run(*log_);
+}
+
+// OUT/adapter, read back and compared: the exit status promises that it is there. Returns the weights' SHA-256.
+absl::StatusOr<std::string> FinetuneRun::WriteAdapter() {
+    HONE_RETURN_IF_ERROR(output_->ReplaceAdapter([&](const std::string& folder) {
+        return SaveAdapter(*model_, lora_, folder);
+    }));
+    std::span<float> values = model_->parameters().values();
+    const std::vector<float> written(values.begin(), values.end());
+    HONE_RETURN_IF_ERROR(ReadAdapterConfig(output_->adapter()).status());
+    HONE_RETURN_IF_ERROR(LoadAdapterWeights(*model_, output_->adapter(), context_));
+    if (std::memcmp(written.data(), values.data(), values.size_bytes()) != 0)
+        return TrainingError("{} does not read back as it was written; look at the disk", output_->adapter());
+    return Sha256File(output_->adapter() + "/adapter_model.safetensors");
+}
+
+absl::Status FinetuneRun::WriteResult() {
+    HONE_ASSIGN_OR_RETURN(std::string sha256, WriteAdapter());
+    RunResult result = trainer_->result();
+    result.output_path = output_->path();
+    result.adapter_path = output_->adapter();
+    result.seconds = NowSeconds() - started_;
+    result.peak_memory_bytes = PeakResidentBytes();
+    const std::string title = options_.task_name.empty() ? options_.model_name_or_path : options_.task_name;
+    absl::Status status = WriteFileAtomic(output_->loss_curve(), LossCurve(trainer_->history(), title));
+    if (status.ok()) status = WriteFileAtomic(output_->card(), ModelCard(facts_, result));
+    HONE_RETURN_IF_ERROR(WithKind(status, ErrorKind::kTraining));
+    HONE_RETURN_IF_ERROR(WriteRunJson(RunStatus::kDone, "", sha256));
+    reporter_.OnDone(result);
+    return absl::OkStatus();
+}
+
+absl::Status FinetuneRun::WriteRunJson(RunStatus status, const std::string& error, const std::string& adapter_sha256) {
+    RunResult result = trainer_->result();
+    result.seconds = NowSeconds() - started_;
+    const Json json = RunJson(facts_, status, result, error, adapter_sha256);
+    return WithKind(WriteFileAtomic(output_->run_json(), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"),
+                    ErrorKind::kTraining);
+}
+
+}  // namespace
+
+absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter, const std::atomic<int>& interrupts) {
+    HONE_RETURN_IF_ERROR(ValidateOptions(options));
+    return FinetuneRun(options, reporter, interrupts).Run();
+}
+
+}  // namespace hone

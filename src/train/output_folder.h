@@ -1,0 +1,46 @@
+// OUT: the one folder that a run writes to.
+//
+//   adapter/          the result, in PEFT's format      metrics.jsonl   one line per log and evaluation
+//   checkpoints/      step-N, see checkpoint.h          run.json        what ran, on what, how it ended
+//   logs/             TensorBoard event files           README.md       the model card
+//   config.json       on request                        loss.svg        the loss curve
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+
+namespace hone {
+
+class OutputFolder {
+  public:
+    // Makes the folder, or takes one that is empty or holds a run of hone's (its run.json or config.json says so); a usage
+    // error when it holds something else, is no folder, cannot be made, or another process is at work in it. Held until
+    // the object goes.
+    static absl::StatusOr<std::unique_ptr<OutputFolder>> Claim(const std::string& path);
+    ~OutputFolder();
+    OutputFolder(const OutputFolder&) = delete;
+    OutputFolder& operator=(const OutputFolder&) = delete;
+
+    const std::string& path() const { return path_; }
+    std::string adapter() const { return path_ + "/adapter"; }
+    std::string checkpoints() const { return path_ + "/checkpoints"; }
+    std::string metrics() const { return path_ + "/metrics.jsonl"; }
+    std::string logs() const { return path_ + "/logs"; }
+    std::string run_json() const { return path_ + "/run.json"; }
+    std::string config_json() const { return path_ + "/config.json"; }
+    std::string card() const { return path_ + "/README.md"; }
+    std::string loss_curve() const { return path_ + "/loss.svg"; }
+
+    // adapter() = what `write` puts into the folder that it is given: all of it, or what was there before.
+    absl::Status ReplaceAdapter(const std::function<absl::Status(const std::string& folder)>& write) const;
+
+  private:
+    OutputFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+    std::string path_;
+    int lock_;
+};
+
+}  // namespace hone
