@@ -1,0 +1,69 @@
+#include <cstdio>
+#include <new>
+
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/layout.h"
+
+namespace hone {
+namespace {
+
+
+
+int Fail(const absl::Status& status) {
+    // One line, whatever the message holds.
+    std::string message = Printable(std::string(status.message()));
+    for (size_t at = 0; (at = message.find('\n', at)) != std::string::npos;) message.replace(at, 1, " ");
+    fmt::print(stderr, "error: {}\n", message);
+    return ExitCode(status);
+}
+
+absl::Status Dispatch(const std::vector<std::string>& arguments) {
+    CLI::App root("fine-tunes small language models on the machine you own", "hone");
+    root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
+    root.footer("`hone COMMAND --help` lists the flags of a command, with their defaults.");
+    root.add_flag_callback("--version", [] { throw CLI::CallForVersion(fmt::format("hone {}", kVersion), 0); }, "prints the version");
+    std::vector<Command> commands;
+    AddFinetune(root, commands);
+    AddEvaluate(root, commands);
+    AddGenerate(root, commands);
+    AddChat(root, commands);
+    AddCompare(root, commands);
+    AddModels(root, commands);
+    AddData(root, commands);
+    AddBench(root, commands);
+
+    const auto refused = [&](const CLI::App& app) -> std::span<const RefusedFlag> {
+        for (const Command& command : commands) {
+            if (command.app == &app) return command.refused;
+        }
+        return {};
+    };
+    std::string text;
+    HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, refused, &text));
+    if (text.empty() && arguments.empty()) text = root.help();
+    if (!text.empty()) {
+        fmt::print("{}{}", text, text.ends_with('\n') ? "" : "\n");
+        return absl::OkStatus();
+    }
+    for (const Command& command : commands) {
+        if (command.app->parsed()) return command.run();
+    }
+    return UsageError("no command; `hone --help` lists them");
+}
+
+}  // namespace
+
+int RunHone(const std::vector<std::string>& arguments) {
+    try {
+        absl::Status status = Dispatch(arguments);
+        if (std::fflush(stdout) != 0 && status.ok()) status = OtherError("cannot write to the standard output");
+        return status.ok() ? 0 : Fail(status);
+    } catch (const std::bad_alloc&) {
+        return Fail(MemoryError("out of memory: use a smaller model, --max_seq_len or batch size"));
+    } catch (const std::exception& error) {
+        return Fail(OtherError("internal error, please report it: {}", error.what()));
+    }
+}
+
+}  // namespace hone

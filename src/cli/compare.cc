@@ -1,0 +1,124 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/json_text.h"
+#include "cli/layout.h"
+#include "cli/load_model.h"
+#include "cli/prompts.h"
+#include "cli/signals.h"
+
+namespace hone {
+namespace {
+
+struct CompareFlags {
+    ModelFlags model;
+    WeightFlags weights;
+    MachineFlags machine;
+    SamplingFlags sampling;
+    std::vector<std::string> prompts;
+    std::string prompt_file, system_prompt;
+    bool json = false;
+
+    void Add(CLI::App& app) {
+        Flags flags(app);
+        model.Add(flags);
+        weights.Add(flags);
+        flags.Group("Prompts")
+            .Repeated("-p,--prompt", prompts, "what both answer")
+            .Text("--prompt_file", prompt_file,
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one prompt per line")
+            .Text("--system_prompt,--system", system_prompt, "the system message before each prompt");
+        sampling.Add(flags);
+        flags.Group("Output").Bool("--json", json, "prints one JSON object per prompt instead of columns");
+        machine.Add(flags);
+    }
+};
+
+struct Answers {
+    std::string model, adapter;
+    std::vector<GenerateResult> results;
+};
+
+// The answers of one model, one prompt after the other, so that the times mean something. The model is gone afterwards.
+absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
+                                                      const std::vector<Prompt>& prompts, const Context& context) {
+    const std::atomic<int>& interrupts = CountInterrupts();
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.compute(), context));
+    Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    std::vector<GenerateRequest> requests;
+    for (const Prompt& prompt : prompts) {
+        GenerateRequest request;
+        HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompt, *loaded.encoder));
+        request.options = flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
+        requests.push_back(std::move(request));
+    }
+    Answers answers{loaded.name, loaded.adapter, {}};
+    HONE_ASSIGN_OR_RETURN(
+        answers.results,
+        generator.Generate(requests, 1, [&](size_t, std::string_view) { return interrupts == 0; }));
+    if (interrupts > 0) return InterruptedError("interrupted");
+    return answers;
+}
+
+std::string Footer(const GenerateResult& result) {
+    return fmt::format("{} + {} tokens, {}", result.prompt_tokens, result.tokens.size(), FormatDuration(result.seconds));
+}
+
+nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
+    return {{"text", result.text},
+            {"finish_reason", FinishReasonName(result.finish)},
+            {"prompt_tokens", result.prompt_tokens},
+            {"new_tokens", result.tokens.size()},
+            {"seconds", result.seconds}};
+}
+
+absl::Status RunCompare(const CompareFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    if (flags.model.adapter_path.empty()) return UsageError("--adapter_path is missing: which fine-tuned answers?");
+    std::vector<Prompt> prompts;
+    for (const std::string& text : flags.prompts) {
+        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, false));
+        prompts.push_back(std::move(prompt));
+    }
+    if (!flags.prompt_file.empty()) {
+        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more, ReadPromptFile(flags.prompt_file, flags.system_prompt, false));
+        std::move(more.begin(), more.end(), std::back_inserter(prompts));
+    }
+    if (prompts.empty()) return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
+
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, context));
+    ModelFlags base_model;
+    base_model.model_name_or_path = tuned.model;
+    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(base_model, flags, prompts, context));
+
+    const Terminal terminal = DetectTerminal();
+    for (size_t i = 0; i < prompts.size(); ++i) {
+        if (flags.json) {
+            const nlohmann::ordered_json line = {
+                {"prompt", prompts[i].text},
+                {"base", AnswerJson(base.results[i])},
+                {"fine_tuned", AnswerJson(tuned.results[i])}};
+            fmt::print("{}", JsonLine(line));
+            continue;
+        }
+        const std::string prompt = terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
+        fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
+        fmt::print("{}", SideBySide("base: " + base.model, base.results[i].text + "\n\n" + Footer(base.results[i]),
+                                    "fine-tuned: " + tuned.adapter,
+                                    tuned.results[i].text + "\n\n" + Footer(tuned.results[i]), terminal.width,
+                                    terminal.colours));
+    }
+    return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddCompare(CLI::App& root, std::vector<Command>& commands) {
+    CLI::App* app = root.add_subcommand("compare", "shows the answers of a model and of its fine-tuned self side by side");
+    auto flags = std::make_shared<CompareFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunCompare(*flags); }});
+}
+
+}  // namespace hone

@@ -1,0 +1,107 @@
+#include "eval/evaluate.h"
+
+#include <memory>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/json_text.h"
+#include "cli/live_line.h"
+#include "cli/load_model.h"
+#include "cli/signals.h"
+#include "model/hub.h"
+
+namespace hone {
+namespace {
+
+struct EvaluateFlags {
+    ModelFlags model;
+    MachineFlags machine;
+    DataFlags data_flags;
+    DataOptions data;
+    std::string torch_dtype = "bfloat16";
+    int64_t per_device_eval_batch_size = 8;
+    bool per_row = false;
+    std::string output_file;
+
+    void Add(CLI::App& app) {
+        Flags flags(app);
+        model.Add(flags);
+        flags.Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
+                     "what products are computed in; float16 computes as bfloat16 on a CPU");
+        flags.Group("Data");
+        data_flags.AddSource(flags, data);
+        flags.Custom(
+            "--eval_split", "TEXT", "",
+            [this](const std::string& value) {
+                data.eval_split = value;
+                return "";
+            },
+            R"(which rows: test, "train[:100]", ...; default: the only split, else test, else validation)");
+        flags.Text("--eval_subset", data.eval_subset, "which subset of a data set of the Hub");
+        data_flags.AddRows(flags, data);
+        flags.Integer("--per_device_eval_batch_size", per_device_eval_batch_size,
+                      "so many times --max_seq_len tokens go through the model at a time");
+        flags.Group("Output")
+            .Bool("--per_row", per_row, "also the loss of each row, in --output_file")
+            .Text("-o,--output_file", output_file, "writes the result as JSON");
+        machine.Add(flags);
+    }
+
+    absl::Status Check() {
+        HONE_RETURN_IF_ERROR(data_flags.Resolve(data));
+        if (data.data_name.empty()) return UsageError("no data: say which with --data_name FILE");
+        if (per_device_eval_batch_size < 1) {
+            return UsageError("--per_device_eval_batch_size {} is below 1", per_device_eval_batch_size);
+        }
+        if (data.max_seq_len < 2) return UsageError("--max_seq_len {} leaves nothing to predict", data.max_seq_len);
+        if (per_row && output_file.empty()) return UsageError("--per_row needs --output_file FILE.json for the rows");
+        return absl::OkStatus();
+    }
+};
+
+absl::Status RunEvaluate(EvaluateFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    HONE_RETURN_IF_ERROR(flags.Check());
+    HONE_ASSIGN_OR_RETURN(ComputeType compute, ReadTorchDtype(flags.torch_dtype));
+    const std::atomic<int>& interrupts = CountInterrupts();
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, compute, context));
+    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    flags.data.cache_folder = hub.cache;
+    HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
+    for (const std::string& warning : data.report.warnings) fmt::print(stderr, "warning: {}\n", warning);
+
+    LiveLine line(stderr);
+    EvaluateOptions options;
+    options.max_tokens = flags.per_device_eval_batch_size * flags.data.max_seq_len;
+    options.per_row = flags.per_row;
+    options.progress = [&](double share) {
+        line.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share, 30), 100 * share));
+        return interrupts == 0;
+    };
+    HONE_ASSIGN_OR_RETURN(Evaluation result, Evaluate(*loaded.model, data.eval, options, context));
+    line.Clear();
+    if (!flags.output_file.empty()) {
+        HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, JsonText(ToJson(result))));
+    }
+    fmt::print("{}{}\n", loaded.name, loaded.adapter.empty() ? "" : " with " + loaded.adapter);
+    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n", result.loss,
+               result.perplexity, 100 * result.token_accuracy);
+    fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
+               FormatCount(result.input_tokens), FormatCount(result.num_rows));
+    fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
+               FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) / result.seconds)));
+    if (!flags.output_file.empty()) fmt::print("  written to      {}\n", flags.output_file);
+    return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
+    CLI::App* app = root.add_subcommand("evaluate", "measures loss, perplexity and token accuracy on a data set");
+    auto flags = std::make_shared<EvaluateFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunEvaluate(*flags); }});
+}
+
+}  // namespace hone

@@ -1,0 +1,32 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/finetune_flags.h"
+#include "cli/load_model.h"
+#include "cli/progress.h"
+#include "cli/signals.h"
+
+namespace hone {
+namespace {
+
+absl::Status RunFinetune(const FinetuneFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine().Apply());
+    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
+    for (const std::string& note : resolved.notes) fmt::print("{}\n", note);
+    const FinetuneOptions& options = resolved.options;
+    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
+    const std::atomic<int>& interrupts = CountInterrupts();
+    ProgressReporter reporter(options.model_name_or_path);
+    return Finetune(options, reporter, interrupts);
+}
+
+}  // namespace
+
+void AddFinetune(CLI::App& root, std::vector<Command>& commands) {
+    CLI::App* app = root.add_subcommand("finetune", "trains an adapter on a file of examples");
+    auto flags = std::make_shared<FinetuneFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunFinetune(*flags); }, FinetuneFlags::Refused()});
+}
+
+}  // namespace hone

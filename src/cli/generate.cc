@@ -1,0 +1,145 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "base/log.h"
+#include "cli/json_text.h"
+#include "cli/layout.h"
+#include "cli/load_model.h"
+#include "cli/prompts.h"
+#include "cli/signals.h"
+
+namespace hone {
+namespace {
+
+struct GenerateFlags {
+    ModelFlags model;
+    WeightFlags weights;
+    MachineFlags machine;
+    SamplingFlags sampling;
+    std::vector<std::string> prompts;
+    std::string prompt_file, system_prompt, output_file;
+    int64_t batch_size = 8;
+    bool raw = false, json = false;
+
+    void Add(CLI::App& app) {
+        Flags flags(app);
+        model.Add(flags);
+        weights.Add(flags);
+        flags.Group("Prompts")
+            .Repeated("-p,--prompt", prompts, "what to answer")
+            .Text("--prompt_file", prompt_file,
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one prompt per line; "
+                  "without any prompt standard input is one")
+            .Text("--system_prompt,--system", system_prompt, "the system message before each prompt")
+            .Bool("--raw", raw, "continues the text as it stands, without the chat template")
+            .Integer("--batch_size", batch_size, "prompts that are answered side by side");
+        sampling.Add(flags);
+        flags.Group("Output")
+            .Bool("--json", json, "prints one JSON object per answer")
+            .Text("-o,--output_file", output_file, "writes them to a file instead");
+        machine.Add(flags);
+    }
+};
+
+absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
+    std::vector<Prompt> prompts;
+    for (const std::string& text : flags.prompts) {
+        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, flags.raw));
+        prompts.push_back(std::move(prompt));
+    }
+    if (!flags.prompt_file.empty()) {
+        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
+                              ReadPromptFile(flags.prompt_file, flags.system_prompt, flags.raw));
+        std::move(more.begin(), more.end(), std::back_inserter(prompts));
+    }
+    if (!prompts.empty()) return prompts;
+    if (isatty(STDIN_FILENO) == 1) return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
+    std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+    if (!flags.raw && text.ends_with('\n')) text.pop_back();
+    HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, flags.raw));
+    prompts.push_back(std::move(prompt));
+    return prompts;
+}
+
+std::string JsonLines(const std::vector<Prompt>& prompts, const std::vector<GenerateResult>& results) {
+    std::string lines;
+    for (size_t i = 0; i < results.size(); ++i) {
+        const GenerateResult& result = results[i];
+        const nlohmann::ordered_json line = {{"prompt", prompts[i].text},
+                                             {"text", result.text},
+                                             {"finish_reason", FinishReasonName(result.finish)},
+                                             {"prompt_tokens", result.prompt_tokens},
+                                             {"new_tokens", result.tokens.size()},
+                                             {"seconds", result.seconds}};
+        lines += JsonLine(line);
+    }
+    return lines;
+}
+
+void PrintResults(const std::vector<Prompt>& prompts, const std::vector<GenerateResult>& results, bool interactive) {
+    for (size_t i = 0; i < results.size(); ++i) {
+        const auto show = [&](const std::string& text) { return interactive ? Printable(text) : text; };
+        fmt::print("{}### {}\n{}\n", i == 0 ? "" : "\n", show(prompts[i].text), show(results[i].text));
+    }
+}
+
+absl::Status RunGenerate(const GenerateFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    if (flags.batch_size < 1 || flags.batch_size > 1024) {
+        return UsageError("--batch_size {} is outside 1 to 1024", flags.batch_size);
+    }
+    HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
+    const std::atomic<int>& interrupts = CountInterrupts();
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, flags.weights.compute(), context));
+    std::vector<GenerateRequest> requests;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+        GenerateRequest request;
+        HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompts[i], *loaded.encoder));
+        request.options = flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
+        request.options.sampling.seed += i;
+        requests.push_back(std::move(request));
+    }
+    const bool as_json = flags.json || !flags.output_file.empty();
+    const bool stream = !as_json && requests.size() == 1;
+    const bool interactive = DetectTerminal().interactive;
+    const auto callback = [&](size_t, std::string_view text) {
+        if (stream && !text.empty()) {
+            fmt::print("{}", interactive ? Printable(text) : std::string(text));
+            std::fflush(stdout);
+        }
+        return interrupts == 0;
+    };
+    Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    GenerateStats stats;
+    HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
+                          generator.Generate(requests, flags.batch_size, callback, &stats));
+    if (stream) fmt::print("\n");
+    if (!stream && !as_json) PrintResults(prompts, results, interactive);
+    if (!flags.output_file.empty()) {
+        HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, JsonLines(prompts, results)));
+    } else if (flags.json) {
+        fmt::print("{}", JsonLines(prompts, results));
+    }
+    spdlog::info("{} prompt tokens in {:.2f} s, {} new tokens, {:.1f} tokens/s", stats.prompt_tokens,
+                 stats.prefill_seconds, stats.new_tokens,
+                 stats.decode_seconds > 0 ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds : 0.0);
+    if (interrupts > 0) return InterruptedError("interrupted: the answers are not complete");
+    return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddGenerate(CLI::App& root, std::vector<Command>& commands) {
+    CLI::App* app = root.add_subcommand("generate", "answers one prompt or a file of them");
+    auto flags = std::make_shared<GenerateFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunGenerate(*flags); }});
+}
+
+}  // namespace hone

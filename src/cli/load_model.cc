@@ -1,0 +1,68 @@
+#include "cli/load_model.h"
+
+#include <filesystem>
+
+#include "adapt/lora.h"
+#include "cli/finetune_flags.h"
+#include "cli/live_line.h"
+#include "model/catalogue.h"
+
+namespace hone {
+
+absl::Status FetchModel(const std::string& model_name_or_path) {
+    std::error_code error;
+    if (std::filesystem::exists(model_name_or_path, error)) return absl::OkStatus();
+    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(model_name_or_path, hub));
+    if (!path.empty()) return absl::OkStatus();
+    LiveLine line(stderr);
+    line.Say(fmt::format("fetching {} into {}", model_name_or_path, hub.cache));
+    auto pulled = PullModel(model_name_or_path, hub, [&](const PullProgress& progress) {
+        line.Show(PullLine(progress));
+    });
+    line.Clear();
+    return pulled.status();
+}
+
+absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const ModelFiles& files) {
+    HONE_ASSIGN_OR_RETURN(
+        std::shared_ptr<const ConversationEncoder> encoder,
+        ConversationEncoder::Create(files.tokenizer, files.has_chat_template ? files.chat_template : nullptr,
+                                    files.config.eos_token_ids));
+    return encoder;
+}
+
+absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
+    LoadedModel loaded;
+    std::vector<std::string> notes;
+    if (flags.trust_remote_code) {
+        notes.push_back("--trust_remote_code: hone never runs code that comes with a model");
+    }
+    HONE_ASSIGN_OR_RETURN(loaded.adapter, FindAdapterFolder(flags.adapter_path));
+    HONE_ASSIGN_OR_RETURN(loaded.name, ChooseModel(flags.model_name_or_path, loaded.adapter, notes));
+    for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+    HONE_RETURN_IF_ERROR(FetchModel(loaded.name));
+    HONE_ASSIGN_OR_RETURN(loaded.files, OpenModel(loaded.name));
+    HONE_ASSIGN_OR_RETURN(loaded.encoder, MakeEncoder(*loaded.files));
+    return loaded;
+}
+
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags));
+    LoadOptions options;
+    options.compute = compute;
+    HONE_ASSIGN_OR_RETURN(loaded.model, Model::Load(*loaded.files, options, context));
+    if (!loaded.adapter.empty()) {
+        HONE_RETURN_IF_ERROR(LoadAdapter(*loaded.model, loaded.adapter, context).status());
+    }
+    return loaded;
+}
+
+absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt) {
+    nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+    if (!system_prompt.empty()) messages.push_back({{"role", "system"}, {"content", system_prompt}});
+    messages.push_back({{"role", "user"}, {"content", prompt}});
+    return ParseMessages(messages);
+}
+
+}  // namespace hone

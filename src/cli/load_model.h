@@ -1,0 +1,36 @@
+// A model made ready for use: fetched, opened, loaded, with its adapter.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/common_flags.h"
+#include "data/tokenize.h"
+#include "model/model.h"
+
+namespace hone {
+
+// Fetches the model into the cache, with a line of progress, where it is not there yet.
+absl::Status FetchModel(const std::string& model_name_or_path);
+
+struct LoadedModel {
+    std::string name;     // what the user typed, or what was chosen
+    std::string adapter;  // folder; empty: none
+    std::unique_ptr<ModelFiles> files;
+    std::unique_ptr<Model> model;  // null after OpenOnly
+    std::shared_ptr<const ConversationEncoder> encoder;
+};
+
+// The encoder of messages and texts that training uses too.
+absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const ModelFiles& files);
+
+// The model and adapter of the flags, as ChooseModel decides; what was decided is said on standard error. OpenOnly leaves
+// the weights on the disk.
+absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags);
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute, const Context& context);
+
+// A conversation of an optional system prompt and one message of the user.
+absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt);
+
+}  // namespace hone

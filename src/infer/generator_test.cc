@@ -1,0 +1,219 @@
+#include "infer/generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "model/model_files.h"
+
+namespace hone {
+namespace {
+
+using testing::HasSubstr;
+
+// A tiny Llama with random weights: what it says means nothing, but it is always the same.
+class GeneratorTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        auto files = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied");
+        ASSERT_TRUE(files.ok()) << files.status();
+        files_ = *std::move(files);
+        LoadOptions options;
+        options.compute = ComputeType::kF32;
+        auto model = Model::Load(*files_, options, context_);
+        ASSERT_TRUE(model.ok()) << model.status();
+        model_ = *std::move(model);
+    }
+
+    Generator MakeGenerator() { return Generator(*model_, files_->tokenizer, context_); }
+
+    static GenerateRequest Request(std::vector<int32_t> prompt, int64_t max_new_tokens = 12) {
+        GenerateRequest request;
+        request.prompt = std::move(prompt);
+        request.options.max_new_tokens = max_new_tokens;
+        request.options.sampling.temperature = 0;
+        request.options.ignore_eos = true;
+        return request;
+    }
+
+    // Without a cache: the whole sequence again for each token.
+    std::vector<int32_t> GreedyByHand(std::vector<int32_t> tokens, int64_t count) {
+        const int64_t vocab_size = model_->config().vocab_size;
+        const size_t begin = tokens.size();
+        for (int64_t i = 0; i < count; ++i) {
+            Batch batch;
+            batch.Append({tokens, std::vector<float>(tokens.size(), 1), 0});
+            std::vector<float> logits(tokens.size() * static_cast<size_t>(vocab_size));
+            EXPECT_TRUE(model_->Logits(context_, batch, logits.data()).ok());
+            const auto last = logits.end() - vocab_size;
+            tokens.push_back(static_cast<int32_t>(std::max_element(last, logits.end()) - last));
+        }
+        return {tokens.begin() + static_cast<int64_t>(begin), tokens.end()};
+    }
+
+    Context context_{2};
+    std::unique_ptr<ModelFiles> files_;
+    std::unique_ptr<Model> model_;
+};
+
+TEST_F(GeneratorTest, CachedDecodingEqualsTheWholePassHoweverSequencesAreBatched) {
+    const std::vector<std::vector<int32_t>> prompts = {{5, 6, 7}, {9}, {3, 3, 4, 8, 10, 11, 12}, {20, 21}, {30}};
+    std::vector<GenerateRequest> requests;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+        requests.push_back(Request(prompts[i], 4 + static_cast<int64_t>(i)));
+    }
+    Generator generator = MakeGenerator();
+    for (int64_t batch_size : {1, 2, 5}) {
+        GenerateStats stats;
+        auto results = generator.Generate(requests, batch_size, nullptr, &stats);
+        ASSERT_TRUE(results.ok()) << results.status();
+        int64_t new_tokens = 0;
+        for (size_t i = 0; i < prompts.size(); ++i) {
+            const GenerateResult& result = (*results)[i];
+            EXPECT_EQ(result.tokens, GreedyByHand(prompts[i], 4 + static_cast<int64_t>(i))) << batch_size << " " << i;
+            EXPECT_EQ(result.finish, FinishReason::kLength);
+            EXPECT_EQ(result.prompt_tokens, static_cast<int64_t>(prompts[i].size()));
+            new_tokens += static_cast<int64_t>(result.tokens.size());
+        }
+        EXPECT_EQ(stats.prompt_tokens, 14);
+        EXPECT_EQ(stats.new_tokens, new_tokens);
+        EXPECT_EQ(stats.decode_tokens, new_tokens - 5);
+    }
+}
+
+TEST_F(GeneratorTest, EndsAtStopTokensAndStopStrings) {
+    Generator generator = MakeGenerator();
+    const auto whole = generator.Generate({Request({5, 6, 7})}, 1).value().front();
+    GenerateRequest by_token = Request({5, 6, 7});
+    by_token.options.stop_token_ids = {whole.tokens[3]};
+    const auto stopped = generator.Generate({by_token}, 1).value().front();
+    const size_t first = static_cast<size_t>(std::find(whole.tokens.begin(), whole.tokens.end(), whole.tokens[3]) -
+                                             whole.tokens.begin());
+    EXPECT_EQ(stopped.finish, FinishReason::kStop);
+    EXPECT_EQ(stopped.tokens.size(), first + 1);
+    EXPECT_TRUE(whole.text.starts_with(stopped.text));
+
+    ASSERT_GT(whole.text.size(), 4u);
+    GenerateRequest by_string = Request({5, 6, 7});
+    by_string.options.stop = {whole.text.substr(whole.text.size() / 2, 3)};
+    const auto cut = generator.Generate({by_string}, 1).value().front();
+    EXPECT_EQ(cut.finish, FinishReason::kStop);
+    EXPECT_EQ(cut.text, whole.text.substr(0, whole.text.find(by_string.options.stop[0])));
+}
+
+TEST_F(GeneratorTest, StreamsExactlyTheText) {
+    Generator generator = MakeGenerator();
+    std::vector<std::string> streamed(2);
+    auto results = generator.Generate({Request({5, 6}), Request({7})}, 2, [&](size_t request, std::string_view text) {
+        streamed[request] += text;
+        return true;
+    });
+    ASSERT_TRUE(results.ok());
+    for (size_t i = 0; i < 2; ++i) EXPECT_EQ(streamed[i], (*results)[i].text);
+}
+
+TEST_F(GeneratorTest, TheCallbackCancels) {
+    Generator generator = MakeGenerator();
+    int calls = 0;
+    auto results = generator.Generate({Request({5, 6}), Request({7})}, 1,
+                                      [&](size_t, std::string_view) { return ++calls < 3; });
+    ASSERT_TRUE(results.ok());
+    EXPECT_EQ((*results)[0].finish, FinishReason::kCancelled);
+    EXPECT_EQ((*results)[0].tokens.size(), 3u);
+    EXPECT_EQ((*results)[1].finish, FinishReason::kCancelled);
+    EXPECT_TRUE((*results)[1].tokens.empty());
+}
+
+TEST_F(GeneratorTest, SeedsDecideAndThreadsDoNot) {
+    const auto draw = [&](int threads, uint64_t seed) {
+        const Context context(threads);
+        Generator generator(*model_, files_->tokenizer, context);
+        GenerateRequest request = Request({5, 6}, 20);
+        request.options.sampling.temperature = 1.5;
+        request.options.sampling.seed = seed;
+        return generator.Generate({request, request}, 2).value()[1].tokens;
+    };
+    EXPECT_EQ(draw(1, 1), draw(2, 1));
+    EXPECT_NE(draw(1, 1), draw(1, 2));
+}
+
+TEST_F(GeneratorTest, RefusesPromptsThatCannotBeAnswered) {
+    Generator generator = MakeGenerator();
+    const int64_t limit = model_->config().max_position_embeddings;
+    const auto error = [&](std::vector<int32_t> prompt) {
+        const absl::Status status = generator.Generate({Request({1}), Request(std::move(prompt))}, 1).status();
+        EXPECT_FALSE(status.ok());
+        return std::string(status.message());
+    };
+    EXPECT_THAT(error({}), HasSubstr("prompt 2: the prompt is empty"));
+    EXPECT_THAT(error(std::vector<int32_t>(static_cast<size_t>(limit), 5)), HasSubstr("context of"));
+    EXPECT_THAT(error({static_cast<int32_t>(model_->config().vocab_size)}), HasSubstr("do not belong together"));
+    // One token less leaves room for one new token.
+    auto results = generator.Generate({Request(std::vector<int32_t>(static_cast<size_t>(limit - 1), 5), 5)}, 1);
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_EQ((*results)[0].tokens.size(), 1u);
+    EXPECT_EQ((*results)[0].finish, FinishReason::kLength);
+}
+
+// A template of our own: each message is its content's bytes as tokens, after a token for its role.
+absl::StatusOr<std::vector<int32_t>> EncodeMessages(const nlohmann::ordered_json& messages) {
+    std::vector<int32_t> tokens;
+    for (const auto& message : messages) {
+        tokens.push_back(message["role"] == "user" ? 20 : message["role"] == "system" ? 21 : 22);
+        for (unsigned char c : message["content"].get<std::string>()) tokens.push_back(30 + c % 20);
+    }
+    tokens.push_back(22);
+    return tokens;
+}
+
+TEST_F(GeneratorTest, AChatAnswersAsAFreshPassOverTheWholeConversationWould) {
+    Generator generator = MakeGenerator();
+    ChatSession session(generator, EncodeMessages);
+    session.Reset("be brief");
+    nlohmann::ordered_json messages = {{{"role", "system"}, {"content", "be brief"}}};
+    const GenerateOptions options = Request({}, 6).options;
+    for (const char* text : {"hello", "and then?", "a longer message than the others"}) {
+        messages.push_back({{"role", "user"}, {"content", text}});
+        GenerateRequest fresh;
+        fresh.prompt = EncodeMessages(messages).value();
+        fresh.options = options;
+        GenerateStats stats;
+        const auto answer = session.Say(text, options, nullptr, &stats);
+        ASSERT_TRUE(answer.ok()) << answer.status();
+        EXPECT_EQ(answer->tokens, generator.Generate({fresh}, 1).value()[0].tokens);
+        // The cache still holds the beginning, unless it had to grow.
+        EXPECT_LE(stats.prompt_tokens, static_cast<int64_t>(fresh.prompt.size()));
+        messages.push_back({{"role", "assistant"}, {"content", answer->text}});
+    }
+    EXPECT_EQ(session.messages(), messages);
+    session.Reset("");
+    EXPECT_TRUE(session.messages().empty());
+}
+
+TEST_F(GeneratorTest, AChatComputesOnlyWhatIsNew) {
+    Generator generator = MakeGenerator();
+    ChatSession session(generator, EncodeMessages);
+    session.Reset("");
+    GenerateOptions options = Request({}, 2).options;
+    GenerateStats first, second;
+    ASSERT_TRUE(session.Say("some words to begin with", options, nullptr, &first).ok());
+    session.Reset("");
+    ASSERT_TRUE(session.Say("some words to begin well", options, nullptr, &second).ok());
+    EXPECT_EQ(first.prompt_tokens, 26);
+    EXPECT_EQ(second.prompt_tokens, 5);  // "ell" and its neighbours: from the first byte that differs to the end
+}
+
+TEST_F(GeneratorTest, AChatTakesBackAMessageThatCouldNotBeAnswered) {
+    Generator generator = MakeGenerator();
+    ChatSession session(generator, EncodeMessages);
+    const GenerateOptions options = Request({}, 2).options;
+    const std::string endless(static_cast<size_t>(model_->config().max_position_embeddings), 'x');
+    EXPECT_FALSE(session.Say(endless, options).ok());
+    EXPECT_TRUE(session.messages().empty());
+    EXPECT_TRUE(session.Say("short", options).ok());
+    EXPECT_EQ(session.messages().size(), 2u);
+}
+
+}  // namespace
+}  // namespace hone
