@@ -1,8 +1,8 @@
 // Choosing an implementation of an op: an ordered list, best first, the reference last. One that cannot do a problem
 // says why; the first that can is used. HONE_KERNEL=op:name[,op:name...] forces one.
 //
-// An op keeps its list in a function (a local static, so that no linker can drop it), and kernels/explain.cc collects
-// what all of them say.
+// An op keeps its list in a function (a local static, so that no linker can drop it), and explain.cc collects what all of
+// them say.
 #pragma once
 
 #include <string>
@@ -34,7 +34,7 @@ using KernelOverride = std::vector<std::pair<std::string, std::string>>;  // op,
 absl::StatusOr<KernelOverride> ParseKernelOverride(std::string_view text);
 
 // The name that HONE_KERNEL gives for `op`, or an empty string. The variable is read once per process; one that does
-// not parse forces nothing (CheckKernelOverride in kernels/explain.h reports it).
+// not parse forces nothing (CheckKernelOverride reports it).
 std::string_view ForcedKernel(std::string_view op);
 
 // Reasons to decline that depend on the machine alone; empty when it has what is asked for.
@@ -102,6 +102,19 @@ class KernelList {
     std::string_view op_;
     std::vector<Entry> kernels_;
 };
+
+// What every op says about its implementations, for each element type and an example problem.
+std::vector<OpInfo> ListKernels();
+
+// The same as a table, for `hone --explain-kernels`.
+std::string ExplainKernels();
+
+// A usage error when HONE_KERNEL does not parse, or names an op or an implementation that does not exist or that cannot
+// run on this machine. Call once, before work starts.
+absl::Status CheckKernelOverride();
+
+// The same for a given value of the variable.
+absl::Status CheckKernelOverride(std::string_view text);
 
 // The problem of an op whose implementations look at nothing but the machine.
 struct AnyProblem {};
