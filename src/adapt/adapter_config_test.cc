@@ -1,0 +1,127 @@
+#include "adapt/adapter_config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "nlohmann/json.hpp"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::json;
+
+Json Minimal() { return {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}, {"target_modules", {"q_proj"}}}; }
+
+std::string Message(const Json& json) {
+    auto parsed = ParseAdapterConfig(json.dump(), "F");
+    if (parsed.ok()) return "";
+    EXPECT_EQ(KindOf(parsed.status()), ErrorKind::kModel);
+    return std::string(parsed.status().message());
+}
+
+TEST(AdapterConfig, ReadsWhatPeftWrites) {
+    // From peft 0.21.2, keys that no older version has included.
+    const char* text = R"({"alora_invocation_tokens": null, "alpha_pattern": {"v_proj": 3.5}, "arrow_config": null,
+        "auto_mapping": null, "base_model_name_or_path": "org/base", "bias": "none", "corda_config": null,
+        "ensure_weight_tying": false, "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false,
+        "inference_mode": true, "init_lora_weights": true, "layer_replication": null, "layers_pattern": null,
+        "layers_to_transform": [0, 1], "loftq_config": {}, "lora_alpha": 32, "lora_bias": false, "lora_dropout": 0.05,
+        "megatron_config": null, "megatron_core": "megatron.core", "modules_to_save": ["lm_head"], "peft_type": "LORA",
+        "peft_version": "0.21.2", "qalora_group_size": 16, "r": 16, "rank_pattern": {"z": 2, "a": 3}, "revision": null,
+        "target_modules": ["q_proj", "v_proj"], "target_parameters": null, "task_type": "CAUSAL_LM",
+        "trainable_token_indices": null, "use_dora": false, "use_qalora": false, "use_rslora": true})";
+    auto config = ParseAdapterConfig(text, "F");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->r, 16);
+    EXPECT_EQ(config->lora_alpha, 32);
+    EXPECT_EQ(config->lora_dropout, 0.05);
+    EXPECT_EQ(config->target_modules, (std::vector<std::string>{"q_proj", "v_proj"}));
+    EXPECT_FALSE(config->target_is_regex);
+    EXPECT_EQ(config->modules_to_save, std::vector<std::string>{"lm_head"});
+    EXPECT_EQ(config->layers_to_transform, (std::vector<int64_t>{0, 1}));
+    EXPECT_EQ(config->rank_pattern, (std::vector<std::pair<std::string, int64_t>>{{"z", 2}, {"a", 3}}));  // file order
+    EXPECT_EQ(config->alpha_pattern, (std::vector<std::pair<std::string, double>>{{"v_proj", 3.5}}));
+    EXPECT_TRUE(config->use_rslora);
+    EXPECT_EQ(config->base_model_name_or_path, "org/base");
+}
+
+TEST(AdapterConfig, AStringOfTargetsIsARegex) {
+    Json json = Minimal();
+    json["target_modules"] = ".*q_proj";
+    EXPECT_TRUE(ParseAdapterConfig(json.dump(), "F")->target_is_regex);
+    json["target_modules"] = "all-linear";
+    EXPECT_FALSE(ParseAdapterConfig(json.dump(), "F")->target_is_regex);
+}
+
+TEST(AdapterConfig, WrittenFilesReadBack) {
+    LoraConfig config;
+    config.r = 7;
+    config.lora_alpha = 14.5;
+    config.lora_dropout = 0.1;
+    config.target_modules = {"q_proj", "down_proj"};
+    config.exclude_modules = {"layers.0.self_attn.q_proj"};
+    config.layers_to_transform = {0, 2};
+    config.modules_to_save = {"norm"};
+    config.rank_pattern = {{"down_proj", 3}};
+    config.alpha_pattern = {{"down_proj", 6}};
+    config.use_rslora = true;
+    config.base_model_name_or_path = "some/base \xe2\x82\xac";
+    const std::string text = AdapterConfigText(config);
+    auto read = ParseAdapterConfig(text, "F");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(AdapterConfigText(*read), text);
+    EXPECT_EQ(read->exclude_modules, config.exclude_modules);
+    EXPECT_EQ(read->lora_alpha, 14.5);
+    const Json json = Json::parse(text);
+    EXPECT_EQ(json["peft_type"], "LORA");
+    EXPECT_EQ(json["task_type"], "CAUSAL_LM");
+    EXPECT_EQ(json["bias"], "none");
+    EXPECT_TRUE(json["inference_mode"].get<bool>());
+    EXPECT_TRUE(json["fan_in_fan_out"].is_boolean());
+}
+
+TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
+    const std::pair<const char*, Json> refused[] = {
+        {"peft_type", "IA3"}, {"task_type", "SEQ_CLS"}, {"bias", "lora_only"}, {"use_dora", true},
+        {"fan_in_fan_out", true}, {"layer_replication", {{0, 1}}}, {"lora_bias", true},
+        {"alora_invocation_tokens", {1, 2}}, {"target_parameters", {"experts"}}, {"trainable_token_indices", {5}},
+        {"init_lora_weights", "pissa"}, {"init_lora_weights", "olora"}, {"init_lora_weights", "loftq"},
+        {"use_qalora", true}, {"ensure_weight_tying", true}, {"something_of_tomorrow", 3},
+    };
+    for (const auto& [key, value] : refused) {
+        Json json = Minimal();
+        json[key] = value;
+        EXPECT_NE(Message(json).find(key), std::string::npos) << key << ": " << Message(json);
+    }
+    for (const Json& value : {Json(true), Json(false), Json("gaussian"), Json("eva"), Json("orthogonal")}) {
+        Json json = Minimal();
+        json["init_lora_weights"] = value;
+        EXPECT_EQ(Message(json), "");
+    }
+    Json missing = Minimal();
+    missing.erase("peft_type");
+    EXPECT_NE(Message(missing), "");
+}
+
+TEST(AdapterConfig, WrongTypesAndRangesAreNamed) {
+    const std::pair<const char*, Json> wrong[] = {
+        {"r", "16"}, {"r", 0}, {"r", 1.5}, {"r", kMaxLoraRank + 1}, {"lora_alpha", "x"}, {"lora_dropout", 1},
+        {"lora_dropout", -0.1}, {"target_modules", 5}, {"target_modules", {1}}, {"modules_to_save", {nullptr}},
+        {"rank_pattern", {1, 2}}, {"rank_pattern", {{"a", 0}}}, {"rank_pattern", {{"a", "b"}}},
+        {"layers_to_transform", "0"}, {"use_rslora", 1}, {"base_model_name_or_path", 3},
+    };
+    for (const auto& [key, value] : wrong) {
+        Json json = Minimal();
+        json[key] = value;
+        EXPECT_NE(Message(json).find(key), std::string::npos) << key << " " << value;
+    }
+    Json limit = Minimal();
+    limit["r"] = kMaxLoraRank;
+    EXPECT_EQ(Message(limit), "");
+    EXPECT_FALSE(ParseAdapterConfig("[]", "F").ok());
+    EXPECT_FALSE(ParseAdapterConfig("{", "F").ok());
+    EXPECT_FALSE(ParseAdapterConfig("", "F").ok());
+}
+
+}  // namespace
+}  // namespace hone

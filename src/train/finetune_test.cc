@@ -1,0 +1,219 @@
+// Whole runs on a tiny random Llama.
+#include "train/finetune.h"
+
+#include <gtest/gtest.h>
+
+#include "train/checkpoint.h"
+#include "train/test_support.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kModel[] = HONE_SOURCE_DIR "/tests/golden/models/tied";
+
+struct Job {
+    explicit Job(const TestFolder& folder, const std::string& name = "out") {
+        data = folder / "rows.jsonl";
+        std::string rows;
+        for (int i = 0; i < 24; ++i) rows += Row(i);
+        EXPECT_TRUE(WriteFileAtomic(data, rows).ok());
+        options.model_name_or_path = kModel;
+        options.output_path = folder / name;
+        options.data.data_name = data;
+        options.data.eval_split = "none";
+        options.data.max_seq_len = 64;
+        options.lora.r = 4;
+        options.lora.lora_dropout = 0.1;
+        options.lora.target_modules = {"all-linear"};
+        options.per_device_train_batch_size = 2;
+        options.max_steps = 8;
+        options.save_steps = 2;
+        options.logging_steps = 1;
+        options.learning_rate = 5e-3;
+        options.micro_batch_tokens = 64;
+        options.threads = 1;
+    }
+    static std::string Row(int i) {
+        return Json{{"messages", {{{"role", "user"}, {"content", fmt::format("word {}", i)}},
+                                  {{"role", "assistant"}, {"content", fmt::format("answer {}", i * i % 7)}}}}}.dump() + "\n";
+    }
+    absl::Status Run() { return Finetune(options, reporter, interrupts); }
+    std::string AdapterHash() const {
+        return Sha256File(options.output_path + "/adapter/adapter_model.safetensors").value();
+    }
+    Json RunJson() const { return Json::parse(ReadFile(options.output_path + "/run.json").value()); }
+
+    std::string data;
+    FinetuneOptions options;
+    MemoryReporter reporter;
+    std::atomic<int> interrupts{0};
+};
+
+TEST(Finetune, MakesEverythingItPromises) {
+    TestFolder folder;
+    Job job(folder);
+    job.options.data.eval_split = std::nullopt;
+    job.options.data.eval_fraction = 0.25;
+    job.options.eval_steps = 4;
+    ASSERT_TRUE(job.Run().ok());
+    ASSERT_TRUE(job.reporter.result);
+    ASSERT_EQ(job.reporter.plans.size(), 1u);
+    const RunPlan& plan = job.reporter.plans[0];
+    EXPECT_EQ(plan.total_steps, 8);
+    EXPECT_GT(plan.trainable_parameters, 0);
+    EXPECT_GT(plan.estimated_seconds, 0);
+    EXPECT_GT(plan.needed_bytes, plan.memory.activations);
+    EXPECT_EQ(job.reporter.steps.size(), 8u);
+    EXPECT_EQ(job.reporter.evals.size(), 2u);
+    EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
+    for (const char* name : {"adapter/adapter_config.json", "adapter/adapter_model.safetensors", "metrics.jsonl", "run.json",
+                             "README.md", "loss.svg", "checkpoints/step-8/manifest.json"})
+        EXPECT_TRUE(std::filesystem::exists(folder / (std::string("out/") + name))) << name;
+    const Json run = job.RunJson();
+    EXPECT_EQ(run["status"], "done");
+    EXPECT_EQ(run["adapter"]["sha256"], job.AdapterHash());
+    EXPECT_EQ(run["data"]["train_sha256"].get<std::string>().size(), 64u);
+}
+
+TEST(Finetune, ThreadsAndCheckpointingNeverChangeABit) {
+    TestFolder folder;
+    Job one(folder, "one"), two(folder, "two"), other(folder, "other");
+    two.options.threads = 3;
+    two.options.gradient_checkpointing = "true";
+    two.options.save_steps = 0;
+    other.options.seed = 43;
+    for (Job* job : {&one, &two, &other}) ASSERT_TRUE(job->Run().ok());
+    EXPECT_EQ(one.AdapterHash(), two.AdapterHash());
+    EXPECT_NE(one.AdapterHash(), other.AdapterHash());
+}
+
+TEST(Finetune, InterruptedItGoesOnWithTheSameBits) {
+    TestFolder folder;
+    Job whole(folder, "whole"), first(folder), second(folder);
+    ASSERT_TRUE(whole.Run().ok());
+    first.reporter.on_step = [&](const StepReport& report) {
+        if (report.step == 3) first.interrupts = 1;
+    };
+    absl::Status status = first.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted);
+    EXPECT_EQ(first.RunJson()["status"], "interrupted");
+    EXPECT_FALSE(std::filesystem::exists(folder / "out/adapter"));
+    ASSERT_TRUE(second.Run().ok());
+    EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+    EXPECT_EQ(second.reporter.steps.size(), 5u);
+    EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
+    // Once more: all steps are done, and the result stands.
+    Job third(folder);
+    ASSERT_TRUE(third.Run().ok());
+    EXPECT_TRUE(third.reporter.steps.empty());
+    EXPECT_EQ(third.AdapterHash(), whole.AdapterHash());
+}
+
+TEST(Finetune, ABrokenCheckpointFallsBackToTheOneBefore) {
+    TestFolder folder;
+    Job whole(folder, "whole"), first(folder), second(folder);
+    ASSERT_TRUE(whole.Run().ok());
+    first.reporter.on_step = [&](const StepReport& report) {
+        if (report.step == 5) first.interrupts = 1;
+    };
+    ASSERT_FALSE(first.Run().ok());
+    const std::string newest = folder / "out/checkpoints/step-5";
+    std::filesystem::resize_file(newest + "/optimizer.safetensors", 100);
+    Job explicitly(folder);
+    explicitly.options.resume_from_checkpoint = newest;
+    EXPECT_EQ(KindOf(explicitly.Run()), ErrorKind::kTraining);
+    ASSERT_TRUE(second.Run().ok());
+    EXPECT_EQ(second.reporter.plans[0].start_step, 4);
+    ASSERT_FALSE(second.reporter.warnings.empty());
+    EXPECT_NE(second.reporter.warnings[0].find("optimizer.safetensors"), std::string::npos);
+    EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
+}
+
+TEST(Finetune, AnotherConfigurationOrDataIsRefusedByName) {
+    TestFolder folder;
+    Job first(folder);
+    ASSERT_TRUE(first.Run().ok());
+    auto refused = [&](auto change) {
+        Job job(folder);
+        change(job);
+        absl::Status status = job.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << status;
+        return std::string(status.message());
+    };
+    EXPECT_NE(refused([](Job& job) { job.options.learning_rate = 1e-3; }).find("learning_rate"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.lora.r = 8; }).find("lora.r"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.max_steps = 9; }).find("total_steps"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.resume_from_checkpoint = "none"; }).find("checkpoints"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.resume_from_checkpoint = "nowhere"; }).find("nowhere"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { EXPECT_TRUE(WriteFileAtomic(job.data, Job::Row(1) + Job::Row(2)).ok()); })
+                  .find("train_data"), std::string::npos);
+    // What does not change the result does not matter.
+    Job same(folder);
+    same.options.logging_steps = 7;
+    same.options.threads = 2;
+    EXPECT_TRUE(same.Run().ok());
+}
+
+TEST(Finetune, GoesOnFromAnAdapter) {
+    TestFolder folder;
+    Job first(folder, "first"), second(folder, "second");
+    ASSERT_TRUE(first.Run().ok());
+    second.options.adapter_path = folder / "first/adapter";
+    second.options.lora.r = 64;  // the adapter's own rank counts
+    ASSERT_TRUE(second.Run().ok());
+    EXPECT_LT(second.reporter.steps[0].step_loss, first.reporter.steps[0].step_loss);
+    EXPECT_EQ(ReadAdapterConfig(folder / "second/adapter")->r, 4);
+}
+
+TEST(Finetune, SavedModulesAreTrainedAndWritten) {
+    TestFolder folder;
+    Job job(folder);
+    job.options.lora.modules_to_save = {"lm_head"};
+    ASSERT_TRUE(job.Run().ok());
+    const std::string text = ReadFile(folder / "out/adapter/adapter_model.safetensors").value();
+    EXPECT_NE(text.find("\"base_model.model.lm_head.weight\""), std::string::npos);
+    Job next(folder, "next");
+    next.options.adapter_path = folder / "out/adapter";
+    EXPECT_TRUE(next.Run().ok());
+}
+
+TEST(Finetune, WrongTargetsAreUsageErrors) {
+    TestFolder folder;
+    Job job(folder);
+    job.options.lora.target_modules = {"no_such_proj"};
+    absl::Status status = job.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find("q_proj"), std::string::npos);
+}
+
+TEST(Finetune, DryRunWritesItsConfigurationAlone) {
+    TestFolder folder;
+    Job job(folder);
+    job.options.dry_run = true;
+    ASSERT_TRUE(job.Run().ok());
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "out"), {}), 1);
+    const Json json = Json::parse(ReadFile(folder / "out/config.json").value());
+    EXPECT_EQ(OptionsToJson(OptionsFromJson(json["options"]).value()), OptionsToJson(job.options));
+    EXPECT_TRUE(job.reporter.plans.empty());
+    job.options.dry_run = false;  // the folder is a run's own now
+    EXPECT_TRUE(job.Run().ok());
+}
+
+TEST(Finetune, AFullDiskAnywhereFailsWithoutAnAdapter) {
+    TestFolder folder;
+    for (const char* name : {"metrics.jsonl", "tfevents", "run.json", "step-4/", ".adapter-new", "README.md"}) {
+        std::filesystem::remove_all(folder / "out");
+        Job job(folder);
+        FaultGuard guard([&](std::string_view operation, const std::string& path) {
+            return operation == "write" && path.find(name) != std::string::npos ? ENOSPC : 0;
+        });
+        absl::Status status = job.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << name << ": " << status;
+        EXPECT_FALSE(job.reporter.result) << name;
+    }
+}
+
+}  // namespace
+}  // namespace hone
