@@ -1,0 +1,12 @@
+"""Makes rows.parquet: three rows of chats beside a plain column. Needs pyarrow."""
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+rows = [
+    {"messages": [{"role": "user", "content": f"What is {i} + 1?"}, {"role": "assistant", "content": str(i + 1)}],
+     "source": "counting"}
+    for i in range(3)
+]
+pq.write_table(pa.Table.from_pylist(rows), pathlib.Path(__file__).with_name("rows.parquet"), compression="snappy")
