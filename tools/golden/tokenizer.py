@@ -194,6 +194,142 @@ def write_gguf_ids(path, lines):
     write("smollm2.expected.json", expected, separators=(",", ":"))
 
 
+TOOLS = [
+    {"type": "function", "function": {"name": "get_weather", "description": "Wetter für <Ort> & \"Zeit\"",
+     "parameters": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": ["integer", "null"]},
+                    "unit": {"anyOf": [{"type": "string"}, {"type": "number"}]}, "rest": {}},
+                    "required": ["city"], "strict": True, "limit": 1.5, "none": None, "nested": {"b": [1, 2], "a": {}}}}},
+    {"type": "function", "function": {"name": "stop", "description": "", "parameters": {"properties": {}}}},
+]
+USER = [{"role": "user", "content": "Hello <b>&\"'ü😀  "}]
+CHATS = {
+    "user": (USER, None),
+    "system": ([{"role": "system", "content": "  Be brief. "}, *USER], None),
+    "turns": ([*USER, {"role": "assistant", "content": "Hi!\n"}, {"role": "user", "content": "2+2?\n\n"},
+               {"role": "assistant", "content": "<think>\nadd\n</think>\n\n4"}], None),
+    "tools": ([{"role": "system", "content": "S"}, *USER, {"role": "assistant", "content": None, "tool_calls": [
+        {"type": "function", "function": {"name": "get_weather", "arguments": {"city": "Köln", "days": 2, "f": 1e-7}}}]},
+        {"role": "tool", "content": "{\"sun\": true}"}, {"role": "assistant", "content": "stop"}], TOOLS),
+    "parts": ([{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": " what? "}]}], None),
+    "reasoning": ([*USER, {"role": "assistant", "content": "4", "reasoning": "add"}], None),
+    "assistant_first": ([{"role": "assistant", "content": "stop"}], TOOLS),
+}
+
+# Expressions and statements, each rendered with the variables of SNIPPET_MESSAGES[0] (as `m`).
+SNIPPET_MESSAGES = [{"role": "user", "content": "abc", "f": 1.0, "big": 1e16, "small": 1.5e-5, "i": 7, "n": None, "t": True,
+                     "l": [3, 1, 2], "d": {"b": 1, "a": [True, None, 2.5], "ü": "ß<'\""}, "s": " \tpad\u00a0\x1c\n",
+                     "w": "one two  three", "q": "it's \"q\"", "e": "", "u": "Füße ǅ 漢字", "ll": [[1, 2], [3, 4]],
+                     "objs": [{"k": "x", "v": 1}, {"k": "y", "v": 0}, {"k": "x", "v": 3}], "neg": -7}]
+SNIPPETS = r"""
+{{ m.f }} {{ m.big }} {{ m.small }} {{ m.i }} {{ m.n }} {{ m.t }} {{ not m.t }} {{ m.missing }}|
+{{ m.l }} {{ m.d }} {{ m.ll }} {{ [m.s, m.q, m.n, 1.0] }} {{ {'k': m.t} }} {{ (1, 'a') }} {{ (1,) }} {{ () }} {{ [] }} {{ {} }}
+{{ m.d | tojson }}
+{{ m.d | tojson(indent=2) }}
+{{ m.d | tojson(ensure_ascii=true) }}
+{{ m.d | tojson(sort_keys=true, separators=(',', ':')) }}
+{{ m.d | tojson(indent=0) }} {{ [] | tojson(indent=2) }} {{ {} | tojson }} {{ [[], {}] | tojson(indent=1) }}
+{{ m.s | tojson }} {{ m.big | tojson }} {{ m.small | tojson }} {{ m.f | tojson }} {{ m.n | tojson }} {{ '</script>&' | tojson }}
+{{ {1: 2, none: 3, 1.5: 5} | tojson }} {{ (1, 2) | tojson }} {{ m.l | map('string') | list | tojson }}
+[{{ m.s.strip() }}] [{{ m.s.lstrip() }}] [{{ m.s.rstrip() }}] [{{ m.s | trim }}] [{{ 'xxaxx'.strip('x') }}] [{{ 'abcab'.lstrip('ba') }}]
+{{ m.w.split() }} {{ m.w.split(' ') }} {{ m.w.split(' ', 1) }} {{ m.w.rsplit(' ', 1) }} {{ m.w.split(none, 1) }} {{ ''.split() }} {{ ''.split(',') }} {{ 'a,b'.split(',', maxsplit=1) }}
+{{ m.w.split('two')[-1] }} {{ m.w.partition(' ') }} {{ m.w.rpartition(' ') }} {{ 'a'.partition('x') }}
+{{ m.w.startswith('one') }} {{ m.w.startswith(('x', 'o')) }} {{ m.w.endswith('e') }} {{ m.w.find('two') }} {{ m.u.find('漢') }} {{ m.w.find('zz') }} {{ m.w.count('e') }} {{ m.w.index('two') }} {{ m.w.rfind('t') }}
+{{ m.w.upper() }} {{ m.u.lower() }} {{ m.u.upper() }} {{ m.w.title() }} {{ m.w.capitalize() }} {{ m.w.replace('o', '0') }} {{ m.w.replace('o', '0', 1) }} {{ m.e.replace('', 'x') }} {{ 'ab'.replace('', '-') }}
+{{ 'pre-x'.removeprefix('pre-') }} {{ 'x.txt'.removesuffix('.txt') }} {{ '7'.zfill(3) }} {{ '-7'.zfill(4) }} [{{ 'a'.center(4) }}] [{{ 'ab'.center(5) }}] [{{ 'a'.ljust(3) }}] [{{ 'a'.rjust(3, '*') }}]
+{{ 'a\nb\r\nc'.splitlines() }} {{ 'a\n'.splitlines(true) }} {{ '-'.join(['a', 'b']) }} {{ ''.join(m.l | map('string')) }} {{ '{} {}'.format('a', 1) }} {{ '{0}-{x}'.format(5, x=6) }}
+{{ 'a'.isalpha() }} {{ '1'.isdigit() }} {{ ''.isdigit() }} {{ ' '.isspace() }} {{ 'aB'.islower() }} {{ 'AB'.isupper() }} {{ 'a1'.isalnum() }} {{ '1'.isnumeric() }} {{ 'é'.isascii() }}
+{{ m.d.get('b') }} {{ m.d.get('zz') }} {{ m.d.get('zz', 'dflt') }} {{ m.d.keys() | list }} {{ m.d.values() | list }} {{ m.d.items() | list }}
+{{ m.d | items | list }} {{ m.d | dictsort }} {{ m.d | length }} {{ m.l | length }} {{ m.u | length }} {{ m.l | count }}
+{{ m.l | sort }} {{ m.l | sort(reverse=true) }} {{ m.l | reverse | list }} {{ m.l | first }} {{ m.l | last }} {{ m.l | sum }} {{ m.l | min }} {{ m.l | max }} {{ m.l | join(', ') }} {{ m.l | unique | list }}
+{{ m.objs | map(attribute='k') | list }} {{ m.objs | selectattr('v') | list | length }} {{ m.objs | selectattr('k', 'equalto', 'x') | map(attribute='v') | list }} {{ m.objs | rejectattr('v') | list }} {{ m.objs | join('+', attribute='k') }} {{ m.objs | groupby('k') | length }}
+{{ m.l | select('odd') | list }} {{ m.l | reject('equalto', 1) | list }} {{ m.l | map('abs') | list }} {{ m.ll | map('first') | list }} {{ m.ll | map('join', '-') | list }}
+{{ m.missing | default('d') }} {{ m.n | default('d') }} {{ m.n | default('d', true) }} {{ m.e | d('x', true) }} {{ m.i | string + 'x' }} {{ '12' | int + 1 }} {{ '1.5' | float }} {{ 'x' | int(5) }} {{ 3.7 | int }} {{ 3.14159 | round(2) }} {{ 2.5 | round }} {{ m.neg | abs }}
+{{ m.w | upper }} {{ m.w | capitalize }} {{ m.w | title }} {{ m.w | replace('one', '1') }} {{ 'a b' | wordcount if false else '' }} {{ '%s has %d' | format('x', 3) }} {{ '%s-%s' % ('a', 1) }} {{ 'v=%s' % m.i }} {{ '<&>' | e }} {{ 'x' | safe }} {{ m.e | length }}
+{{ 'a\nb\n\nc' | indent }} {{ 'a\nb' | indent(2, true) }} {{ 'a\n\nb' | indent(width=1, blank=true) }} [{{ 'mid' | center(9) }}] {{ 'abc' | list }} {{ m.d | list }} {{ 'abc' | first }} {{ 'abc' | last }} {{ 'abc' | reverse }}
+{{ 7 // 2 }} {{ 7 / 2 }} {{ 6 / 2 }} {{ 7 % 3 }} {{ m.neg % 3 }} {{ m.neg // 2 }} {{ 2 ** 10 }} {{ 2 * 3.0 }} {{ 1 + 1.0 }} {{ true + 1 }} {{ -m.i }} {{ 'ab' * 3 }} {{ [0] * 3 }} {{ [1] + [2] }} {{ 'a' + 'b' }} {{ 'a' ~ 1 ~ none ~ true ~ 1.0 ~ m.missing }}
+{{ 1 < 2 }} {{ 1 == 1.0 }} {{ 'a' < 'b' }} {{ 1 in m.l }} {{ 9 not in m.l }} {{ 'b' in m.d }} {{ 'bc' in 'abc' }} {{ 1 < 2 < 3 }} {{ none == none }} {{ m.missing == none }} {{ [1, 2] == [1, 2] }} {{ (1, 2) == (1, 2) }} {{ {'a': 1} == {'a': 1} }} {{ true == 1 }}
+{{ m.w[0] }} {{ m.w[-1] }} {{ m.w[1:3] }} {{ m.w[::-1] }} {{ m.l[1:] }} {{ m.l[:-1] }} {{ m.l[::2] }} {{ m.l[-1] }} {{ m.l[10] }} {{ m.u[2] }} {{ m.l[:99] }}
+{{ m is mapping }} {{ m.l is sequence }} {{ m.d is sequence }} {{ 'a' is sequence }} {{ 'a' is iterable }} {{ m.d is iterable }} {{ 1 is iterable }} {{ m.n is none }} {{ m.missing is defined }} {{ m.missing is undefined }} {{ m.i is number }} {{ m.t is number }} {{ m.f is float }} {{ m.i is integer }} {{ m.t is boolean }} {{ m.t is integer }} {{ 'a' is string }} {{ m.t is true }} {{ m.t is false }} {{ 1 is sameas 1 }} {{ 3 is odd }} {{ 4 is even }} {{ 4 is divisibleby 2 }} {{ 1 is eq 1 }} {{ 'a' is in ['a'] }} {{ raise_exception is callable }} {{ 'a' is lower }} {{ m.missing is sequence }} {{ m.missing is iterable }}
+{{ m.i if m.t else 0 }} {{ 'x' if m.missing }} {{ m.n or 'or' }} {{ m.e and 'and' }} {{ not m.e }} {{ m.l and m.w }}
+{% for i in range(3) %}{{ i }}{% endfor %} {% for i in range(1, 10, 3) %}{{ i }},{% endfor %} {{ range(3) | list }} {{ range(5, 2, -1) | list }}
+{% for k, v in m.d.items() %}{{ loop.index }}{{ k }}={{ v }};{% endfor %} {% for x in m.l if x > 1 %}{{ x }}{{ ',' if not loop.last }}{% else %}none{% endfor %} {% for x in [] %}{% else %}empty{% endfor %} {% for x in m.missing %}{% endfor %}
+{% for x in m.l %}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.depth }}{{ loop.changed(x) }} {% endfor %}
+{% set ns = namespace(a=1, b='x') %}{% for i in range(3) %}{% set ns.a = ns.a + i %}{% endfor %}{{ ns.a }}{{ ns.b }} {% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }} {% if true %}{% set x = 3 %}{% endif %}{{ x }}
+{% set a, b = 1, 2 %}{{ a }}{{ b }} {% set t %}block {{ m.i }}{% endset %}[{{ t }}] {% set t | upper %}up{% endset %}{{ t }} {% with z = 5 %}{{ z }}{% endwith %}{{ z }}
+{% for i in range(5) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %} {% macro f(a, b=2) %}{{ a }}{{ b }}{% endmacro %}{{ f(1) }} {{ f(1, 3) }} {{ f(b=4, a=0) }} {% macro g() %}{{ caller() }}!{% endmacro %}{% call g() %}c{% endcall %}
+{% raw %}{{ not }} {% generation %}{% endraw %} {# comment {% generation %} #}{% generation %}gen{% set gone = 1 %}{% endgeneration %}{{ gone }} {%- generation -%} x {%- endgeneration %}.
+{{ dict(a=1, b=2) }} {{ dict(a=1).a }} {% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }} {% set j = joiner('; ') %}{{ j() }}1{{ j() }}2 {{ {'a': 1}.a }} {{ {'a': {'b': 2}}['a']['b'] }} {{ m['l'][0] }} {{ messages | length }}
+{{ m.l.index(1) }} {{ m.l.count(2) }} {{ m.l.copy() }} {{ m.d.copy() | length }} {{ m.objs[0].k }} {{ m.objs | length > 2 }} {{ m.objs[-1]['v'] }} {{ (m.objs | first).k }} {{ m['content'].upper() }}
+{{ strftime_now('%Y') | length }} {{ strftime_now('%d %b %Y') | length }} {{ strftime_now('%%') }} {{ bos_token }}{{ eos_token }} {{ tools }} {{ documents }} {{ add_generation_prompt }}
+{{ "tab\tnew\nline \\ \" \' \u00fc \x41" }} {{ 'it''s' }} {{ 1_000 }} {{ 1e3 }} {{ true }} {{ True }} {{ none }} {{ None }} {{ false }} {{ False }} {{ "a" "b" }}
+{{ 'ß'.upper() }} {{ 'İ'.lower() | length }} {{ 'x\u0000y' | length }} {{ 'a\x85b'.split() }} {{ '\u2003a '.strip() }}
+{{ ['b', 'A', 'c'] | sort }} {{ ['b', 'A', 'c'] | sort(case_sensitive=true) }} {{ m.objs | sort(attribute='v') | map(attribute='v') | list }} {{ ['a', 'A', 'b'] | unique | list }} {{ [1, 2, 3, 4] | batch(2) | list }} {{ [1, 2, 3] | slice(2) | list }} {{ m.d.items() | first }}
+""".strip().split("\n")
+# Statements over several lines: what trim_blocks and lstrip_blocks take away.
+SNIPPETS += [
+    "a\n  {% if true %}\n    b\n  {% endif %}\nc\n", "a\n  {%+ if true %}\n  b {% endif +%}\n c", "x  {{- ' y ' -}}  z\n\n", "{# c #}\nline\n  {# c #}  \nend\n\n",
+    "{% for i in [1, 2] %}\n  {{ i }}\n{% endfor %}\n", "  {{ 1 }}\n  {% set x = 1 %}  {{ x }}\n", "\t{%- if true -%}\t y \t{%- endif %}\n!", "{% if true %}\r\nx\r\n{% endif %}\r\n", "no newline at the end", "one newline\n",
+]
+FAILURES = """
+{{ raise_exception('No: ' + m.role) }}
+{{ m.missing.deeper }}
+{{ 'a' + 1 }}
+{{ 'a' + m.missing }}
+{{ 1 / 0 }}
+{{ m.l.append(4) }}
+{{ m.d.update({}) }}
+{{ m.nothing() }}
+{{ 'a' | no_such_filter }}
+{{ 1 is no_such_test }}
+{{ no_such_function() }}
+{{ m.missing | tojson }}
+{{ 'abc'.index('z') }}
+{% for i in 5 %}{% endfor %}
+{{ m.content.no_such_method() }}
+{% include 'other' %}
+{{ [1] + 'a' }}
+{{ none + 'a' }}
+""".strip().split("\n")
+UNPARSABLE = ["{% if %}", "{{ ", "{% endfor %}", "{% for x in y %}", "{{ 1 + }}", "{% unknown %}", "{{ 'open }}", "{% set %}", "{% if true %}", "{{ }", "{% generation %}"]
+
+
+def render(template, messages, tools, add_generation_prompt):
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    case = {"template": template, "messages": messages, "tools": tools, "add_generation_prompt": add_generation_prompt}
+    try:
+        rendered, _ = render_jinja_template(
+            [messages], tools=tools, chat_template=template, add_generation_prompt=add_generation_prompt,
+            bos_token="<s>", eos_token="</s>",
+        )
+        return {**case, "expected": rendered[0]}
+    except Exception as error:
+        return {**case, "error": str(error)}
+
+
+def write_templates():
+    chats, folder = [], os.path.join(OUT, "templates")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8", newline="") as file:
+            source = file.read()
+        for chat, (messages, tools) in CHATS.items():
+            for add in (False, True):
+                case = render(source, messages, tools, add)
+                chats.append({"name": f"{name}/{chat}/{add}", "file": name, **case, "template": None})
+    snippets = [render("{% set m = messages[0] %}" + text, SNIPPET_MESSAGES, None, False) for text in SNIPPETS]
+    failures = [render("{% set m = messages[0] %}" + text, SNIPPET_MESSAGES, None, False) for text in FAILURES]
+    unparsable = [render(text, SNIPPET_MESSAGES, None, False) for text in UNPARSABLE]
+    for case in snippets:
+        assert "expected" in case, case
+    for case in failures + unparsable:
+        assert "error" in case, case
+    messages = SNIPPET_MESSAGES
+    brief = [{key: case[key] for key in ("template", "expected", "error") if key in case} for case in snippets]
+    failing = [case["template"] for case in failures]
+    write("chat_templates.json", {"chats": chats, "messages": messages, "snippets": brief, "failing": failing,
+                                  "unparsable": UNPARSABLE}, indent=1)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--gguf")
@@ -201,6 +337,7 @@ def main():
     lines = corpus()
     write("corpus.json", {"curated": len(CURATED), "lines": lines}, indent=0)
     write_tokenizers(lines)
+    write_templates()
     if arguments.gguf:
         write_gguf_ids(arguments.gguf, lines)
 

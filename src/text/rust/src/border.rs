@@ -83,11 +83,7 @@ pub fn catch<T>(body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 ///
 /// # Safety
 /// `out` and `error` are valid for writing; what they held is not dropped.
-pub unsafe fn guard<T>(
-    out: *mut T,
-    error: *mut HoneBytes,
-    body: impl FnOnce() -> Result<T, String>,
-) -> bool {
+pub unsafe fn guard<T>(out: *mut T, error: *mut HoneBytes, body: impl FnOnce() -> Result<T, String>) -> bool {
     match catch(body) {
         Ok(value) => {
             out.write(value);

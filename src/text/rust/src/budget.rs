@@ -69,10 +69,15 @@ fn too_large(what: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("the template makes {what}"))
 }
 
+/// What a step fails with that makes more than `MAX_TEXT_BYTES`.
+pub fn too_long() -> Error {
+    too_large("a text of more than 64 MiB")
+}
+
 /// To call before a step that makes `bytes` of text.
 pub fn charge(bytes: usize) -> Result<(), Error> {
     if bytes > MAX_TEXT_BYTES {
-        return Err(too_large("a text of more than 64 MiB"));
+        return Err(too_long());
     }
     // Some steps are cheap in bytes and still take time.
     let made = MADE.get().saturating_add(bytes).saturating_add(16);

@@ -1,7 +1,7 @@
 //! Where Jinja in Python and minijinja differ: operators, filters, tests and methods as transformers has them, each with
 //! the budget of a rendering.
 
-use crate::budget::{charge, charge_items};
+use crate::budget::{charge, charge_items, too_long, MAX_TEXT_BYTES};
 use crate::python::{float_of, is_space, text_of, JsonStyle};
 use minijinja::value::{from_args, Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, Value};
@@ -40,7 +40,7 @@ fn no_operation(operator: &str, left: &Value, right: &Value) -> Error {
 
 /// `left ~ right`
 fn concat(left: &Value, right: &Value) -> Result<Value, Error> {
-    let (left, right) = (text_of(left), text_of(right));
+    let (left, right) = (text_of(left)?, text_of(right)?);
     charge(left.len() + right.len())?;
     Ok(Value::from([left, right].concat()))
 }
@@ -114,25 +114,27 @@ fn remainder(state: &mut State, left: &Value, right: &Value) -> Result<Value, Er
 }
 
 /// The widths and precisions that a format asks for, as a bound on what it makes.
-fn format_growth(format: &str, arguments: &[Value]) -> usize {
+fn format_growth(format: &str, arguments: &[Value]) -> Result<usize, Error> {
     let numbers = format.split(|character: char| !character.is_ascii_digit());
-    let widths = numbers.filter(|digits| !digits.is_empty()).fold(0usize, |sum, digits| {
-        sum.saturating_add(digits.parse::<usize>().unwrap_or(usize::MAX))
-    });
+    let widths = numbers
+        .filter(|digits| !digits.is_empty())
+        .fold(0usize, |sum, digits| sum.saturating_add(digits.parse::<usize>().unwrap_or(usize::MAX)));
     // A width can be an argument ("%*d"), and any argument can be printed at every place.
     let places = format.matches(['%', '{']).count();
-    let printed = arguments.iter().fold(0usize, |sum, argument| {
-        let width = integer_of(argument).map_or(0, |number| usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX));
+    let mut printed = 0usize;
+    for argument in arguments {
+        let width =
+            integer_of(argument).map_or(0, |number| usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX));
         let width = if format.contains('*') || format.contains('{') { width } else { 0 };
-        sum.saturating_add(text_of(argument).len()).saturating_add(width)
-    });
-    format.len().saturating_add(widths).saturating_add(printed.saturating_mul(places.max(1)))
+        printed = printed.saturating_add(text_of(argument)?.len()).saturating_add(width);
+    }
+    Ok(format.len().saturating_add(widths).saturating_add(printed.saturating_mul(places.max(1))))
 }
 
 fn format_text(_state: &mut State, Rest(arguments): Rest<Value>) -> Result<Value, Error> {
     let Some((format, arguments)) = arguments.split_first() else { return Err(bad("format: no text")) };
     let format = format.as_str().ok_or_else(|| bad("format: not a text"))?;
-    charge(format_growth(format, arguments))?;
+    charge(format_growth(format, arguments)?)?;
     minijinja::formatting::format(minijinja::formatting::FormatStyle::Printf, format, arguments).map(Value::from)
 }
 
@@ -144,18 +146,21 @@ fn replaced(text: &str, old: &str, new: &str, count: i64) -> Result<Value, Error
 }
 
 fn replace(value: &Value, old: &Value, new: &Value, count: Option<i64>) -> Result<Value, Error> {
-    replaced(&text_of(value), &text_of(old), &text_of(new), count.unwrap_or(-1))
+    replaced(&text_of(value)?, &text_of(old)?, &text_of(new)?, count.unwrap_or(-1))
 }
 
 fn joined(separator: &str, items: impl Iterator<Item = Value>) -> Result<Value, Error> {
     let mut out = String::new();
     for (index, item) in items.enumerate() {
-        let text = text_of(&item);
-        charge(out.len() + separator.len() + text.len())?;
+        let text = text_of(&item)?;
+        charge(separator.len() + text.len())?;
         if index > 0 {
             out.push_str(separator);
         }
         out.push_str(&text);
+        if out.len() > MAX_TEXT_BYTES {
+            return Err(too_long());
+        }
     }
     Ok(Value::from(out))
 }
@@ -174,14 +179,9 @@ fn attribute_of(item: &Value, path: &Value) -> Result<Value, Error> {
     Ok(found)
 }
 
-fn join(
-    value: &Value,
-    separator: Option<&Value>,
-    attribute: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
+fn join(value: &Value, separator: Option<&Value>, attribute: Option<Value>, options: Kwargs) -> Result<Value, Error> {
     let separator = match separator {
-        Some(separator) => text_of(separator).into_owned(),
+        Some(separator) => text_of(separator)?.into_owned(),
         None => options.get::<Option<String>>("d")?.unwrap_or_default(),
     };
     let attribute = match attribute {
@@ -195,8 +195,7 @@ fn join(
             None => joined(&separator, value.try_iter()?),
         },
         Some(path) => {
-            let items: Result<Vec<Value>, Error> =
-                value.try_iter()?.map(|item| attribute_of(&item, &path)).collect();
+            let items: Result<Vec<Value>, Error> = value.try_iter()?.map(|item| attribute_of(&item, &path)).collect();
             joined(&separator, items?.into_iter())
         }
     }
@@ -222,7 +221,7 @@ fn list(value: &Value) -> Result<Value, Error> {
 }
 
 fn string(value: &Value) -> Result<Value, Error> {
-    let text = text_of(value);
+    let text = text_of(value)?;
     charge(text.len())?;
     Ok(Value::from(text.as_ref()))
 }
@@ -238,13 +237,14 @@ fn indent(
     let first = first.or(options.get("first")?).unwrap_or(false);
     let blank = blank.or(options.get("blank")?).unwrap_or(false);
     options.assert_all_used()?;
-    let text = text_of(value);
+    let text = text_of(value)?;
     let lines = text.lines().count() + 1;
     let step = match width.as_str() {
         Some(step) => step.to_string(),
         None => {
-            let spaces = usize::try_from(integer_of(&width).ok_or_else(|| bad("indent: the width is no number"))?.max(0))
-                .unwrap_or(usize::MAX);
+            let spaces =
+                usize::try_from(integer_of(&width).ok_or_else(|| bad("indent: the width is no number"))?.max(0))
+                    .unwrap_or(usize::MAX);
             charge(spaces.saturating_mul(lines))?;
             " ".repeat(spaces)
         }
@@ -279,7 +279,7 @@ fn center_share(width: i64) -> impl Fn(usize) -> usize {
 
 fn center(value: &Value, width: Option<i64>) -> Result<Value, Error> {
     let width = width.unwrap_or(80);
-    padded(&text_of(value), width, ' ', center_share(width))
+    padded(&text_of(value)?, width, ' ', center_share(width))
 }
 
 fn stripped<'a>(text: &'a str, characters: Option<&str>, left: bool, right: bool) -> &'a str {
@@ -295,8 +295,8 @@ fn stripped<'a>(text: &'a str, characters: Option<&str>, left: bool, right: bool
     }
 }
 
-fn trim(value: &Value, characters: Option<&str>) -> Value {
-    Value::from(stripped(&text_of(value), characters, true, true))
+fn trim(value: &Value, characters: Option<&str>) -> Result<Value, Error> {
+    Ok(Value::from(stripped(&text_of(value)?, characters, true, true)))
 }
 
 /// transformers' own: `tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
@@ -327,10 +327,9 @@ fn tojson(value: &Value, Rest(positional): Rest<Value>, options: Kwargs) -> Resu
     let sort_keys = argument(3, "sort_keys")?.is_some_and(|value| value.is_true());
     options.assert_all_used()?;
     let (item_separator, key_separator) = match separators {
-        Some(pair) => (
-            text_of(&pair.get_item_by_index(0)?).into_owned(),
-            text_of(&pair.get_item_by_index(1)?).into_owned(),
-        ),
+        Some(pair) => {
+            (text_of(&pair.get_item_by_index(0)?)?.into_owned(), text_of(&pair.get_item_by_index(1)?)?.into_owned())
+        }
         None => (if indent.is_some() { "," } else { ", " }.to_string(), ": ".to_string()),
     };
     let mut out = String::new();
@@ -368,7 +367,8 @@ fn split(text: &str, separator: Option<&str>, limit: i64, from_right: bool) -> R
         (None, true) => {
             let mut rest = text.trim_end_matches(is_space);
             while !rest.is_empty() {
-                let found = if parts.len() < limit { rest.char_indices().rev().find(|pair| is_space(pair.1)) } else { None };
+                let found =
+                    if parts.len() < limit { rest.char_indices().rev().find(|pair| is_space(pair.1)) } else { None };
                 parts.push(match found {
                     Some((place, space)) => &rest[place + space.len_utf8()..],
                     None => rest,
@@ -384,9 +384,8 @@ fn split(text: &str, separator: Option<&str>, limit: i64, from_right: bool) -> R
 
 /// `str.splitlines`
 fn split_lines(text: &str, keep_ends: bool) -> Value {
-    let breaks = |character: char| {
-        matches!(character, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
-    };
+    let breaks =
+        |character: char| matches!(character, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     let mut lines = Vec::new();
     let mut rest = text;
     while let Some(place) = rest.find(breaks) {
@@ -437,7 +436,7 @@ fn text_method(text: &str, method: &str, args: &[Value]) -> Result<Option<Value>
             }
         }
         "format" => {
-            charge(format_growth(text, args))?;
+            charge(format_growth(text, args)?)?;
             return Ok(None);
         }
         "removeprefix" => {
@@ -514,7 +513,7 @@ fn method(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Res
 }
 
 fn raise_exception(message: &Value) -> Result<Value, Error> {
-    Err(bad(format!("the template refuses: {}", text_of(message))))
+    Err(bad(format!("the template refuses: {}", text_of(message)?)))
 }
 
 /// `datetime.now().strftime(format)`, in the machine's time zone.
@@ -531,7 +530,7 @@ fn strftime_now(format: &str) -> Result<Value, Error> {
 }
 
 fn emit(out: &mut Output, _state: &mut State, value: &Value) -> Result<(), Error> {
-    let text = text_of(value);
+    let text = text_of(value)?;
     charge(text.len())?;
     out.write_str(&text).map_err(Error::from)
 }
@@ -571,6 +570,7 @@ pub fn environment() -> Environment<'static> {
         )
     });
     env.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
+    env.add_function("cycler", |Rest(items): Rest<Value>| minijinja_contrib::globals::cycler(items));
     env.add_function("raise_exception", raise_exception);
     env.add_function("strftime_now", strftime_now);
     env

@@ -120,9 +120,9 @@ impl RowWriter<'_> {
             Field::Date(days) => self.quoted(date_text(*days)?),
             Field::TimeMillis(value) => self.quoted(time_text(i64::from(*value) * 1000)?),
             Field::TimeMicros(value) => self.quoted(time_text(*value)?),
-            Field::TimestampMillis(value) => self.quoted(timestamp_text(
-                value.checked_mul(1000).ok_or("a time outside the calendar")?,
-            )?),
+            Field::TimestampMillis(value) => {
+                self.quoted(timestamp_text(value.checked_mul(1000).ok_or("a time outside the calendar")?)?)
+            }
             Field::TimestampMicros(value) => self.quoted(timestamp_text(*value)?),
             Field::Group(row) => self.row(row)?,
             Field::ListInternal(list) => {
@@ -185,8 +185,9 @@ impl RowWriter<'_> {
     }
 
     fn bytes(&mut self, value: &ByteArray) -> Result<(), String> {
-        let text = std::str::from_utf8(value.data())
-            .map_err(|error| format!("not UTF-8: byte {} does not begin or continue a character", error.valid_up_to()))?;
+        let text = std::str::from_utf8(value.data()).map_err(|error| {
+            format!("not UTF-8: byte {} does not begin or continue a character", error.valid_up_to())
+        })?;
         write_json_string(self.json, text, false);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Python's way of writing values: `json.dumps`, `str` and `repr` of what a template can hold.
 
-use crate::budget::MAX_TEXT_BYTES;
+use crate::budget::{too_long, MAX_LIST_ITEMS, MAX_TEXT_BYTES};
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 use std::borrow::Cow;
@@ -69,14 +69,91 @@ pub fn is_space(character: char) -> bool {
 }
 
 /// `str` of a value of a template.
-pub fn text_of(value: &Value) -> Cow<'_, str> {
+pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
     if let Some(text) = value.as_str() {
-        return Cow::Borrowed(text);
+        return Ok(Cow::Borrowed(text));
     }
-    match float_of(value) {
-        Some(number) => Cow::Owned(float_text(number)),
-        None => Cow::Owned(value.to_string()),
+    if value.is_undefined() {
+        return Ok(Cow::Borrowed(""));
     }
+    let mut out = String::new();
+    write_repr(&mut out, value, 0, &mut Nodes(0))?;
+    Ok(Cow::Owned(out))
+}
+
+/// `repr` of a value: what a list prints of its items.
+fn write_repr(out: &mut String, value: &Value, depth: usize, nodes: &mut Nodes) -> Result<(), Error> {
+    nodes.visit(depth, out.len())?;
+    match value.kind() {
+        ValueKind::String => write_repr_string(out, value.as_str().unwrap_or_default()),
+        ValueKind::Undefined => out.push_str("Undefined"),
+        ValueKind::Number => match float_of(value) {
+            Some(number) => out.push_str(&float_text(number)),
+            None => write!(out, "{value}").expect("a String takes everything"),
+        },
+        ValueKind::Seq | ValueKind::Iterable => {
+            let tuple = value.is_tuple();
+            out.push(if tuple { '(' } else { '[' });
+            let mut count = 0;
+            for item in value.try_iter()? {
+                if count > 0 {
+                    out.push_str(", ");
+                }
+                count += 1;
+                write_repr(out, &item, depth + 1, nodes)?;
+            }
+            out.push_str(match (tuple, count) {
+                (true, 1) => ",)",
+                (true, _) => ")",
+                (false, _) => "]",
+            });
+        }
+        ValueKind::Map => {
+            out.push('{');
+            let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+            for (index, (key, item)) in pairs.into_iter().flatten().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                write_repr(out, &key, depth + 1, nodes)?;
+                out.push_str(": ");
+                write_repr(out, &item, depth + 1, nodes)?;
+            }
+            out.push('}');
+        }
+        _ => write!(out, "{value}").expect("a String takes everything"),
+    }
+    Ok(())
+}
+
+/// Whether `str.isprintable` holds: Rust's escape for debugging leaves the same characters alone, after the first one.
+fn is_printable(character: char) -> bool {
+    character == '\'' || character == '"' || format!("a{character}").escape_debug().nth(1) == Some(character)
+}
+
+fn write_repr_string(out: &mut String, text: &str) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.push(quote);
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if character == quote => {
+                out.push('\\');
+                out.push(character);
+            }
+            _ if (' '..='~').contains(&character) || is_printable(character) => out.push(character),
+            _ => match u32::from(character) {
+                code @ ..=0xff => write!(out, "\\x{code:02x}"),
+                code @ ..=0xffff => write!(out, "\\u{code:04x}"),
+                code => write!(out, "\\U{code:08x}"),
+            }
+            .expect("a String takes everything"),
+        }
+    }
+    out.push(quote);
 }
 
 /// The number, if the value is a float as Python sees it.
@@ -100,6 +177,25 @@ pub struct JsonStyle {
 /// Deeper values are taken for endless.
 const MAX_DEPTH: usize = 128;
 
+/// Counts the parts of a value while it is written: one value can stand in many places, and so be larger than memory.
+struct Nodes(usize);
+
+impl Nodes {
+    fn visit(&mut self, depth: usize, written: usize) -> Result<(), Error> {
+        self.0 += 1;
+        if depth > MAX_DEPTH {
+            return Err(bad(format!("a value that is nested deeper than {MAX_DEPTH} cannot be written")));
+        }
+        if self.0 > MAX_LIST_ITEMS {
+            return Err(bad(format!("a value of more than {MAX_LIST_ITEMS} parts cannot be written")));
+        }
+        if written > MAX_TEXT_BYTES {
+            return Err(too_long());
+        }
+        Ok(())
+    }
+}
+
 fn bad(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
@@ -107,16 +203,11 @@ fn bad(message: String) -> Error {
 impl JsonStyle {
     /// `json.dumps(value)`.
     pub fn write(&self, out: &mut String, value: &Value) -> Result<(), Error> {
-        self.write_at(out, value, 0)
+        self.write_at(out, value, 0, &mut Nodes(0))
     }
 
-    fn write_at(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
-        if depth > MAX_DEPTH {
-            return Err(bad(format!("tojson: nested deeper than {MAX_DEPTH}")));
-        }
-        if out.len() > MAX_TEXT_BYTES {
-            return Err(bad("tojson: makes more than 64 MiB".to_string()));
-        }
+    fn write_at(&self, out: &mut String, value: &Value, depth: usize, nodes: &mut Nodes) -> Result<(), Error> {
+        nodes.visit(depth, out.len())?;
         match value.kind() {
             ValueKind::None => out.push_str("null"),
             ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
@@ -131,7 +222,7 @@ impl JsonStyle {
             ValueKind::String => write_json_string(out, value.as_str().unwrap_or_default(), self.ascii),
             ValueKind::Seq | ValueKind::Iterable => {
                 self.write_items(out, ('[', ']'), value.try_iter()?, depth, |style, out, item| {
-                    style.write_at(out, &item, depth + 1)
+                    style.write_at(out, &item, depth + 1, nodes)
                 })?;
             }
             ValueKind::Map => {
@@ -141,8 +232,8 @@ impl JsonStyle {
                     pairs.sort_by(|left, right| left.0.cmp(&right.0));
                 }
                 self.write_items(out, ('{', '}'), pairs.into_iter(), depth, |style, out, (key, value)| {
-                    style.write_key(out, &key)?;
-                    style.write_at(out, &value, depth + 1)
+                    style.write_key(out, &key, nodes)?;
+                    style.write_at(out, &value, depth + 1, nodes)
                 })?;
             }
             kind => return Err(bad(format!("tojson: a value of type {kind} has no JSON"))),
@@ -184,12 +275,12 @@ impl JsonStyle {
         }
     }
 
-    fn write_key(&self, out: &mut String, key: &Value) -> Result<(), Error> {
+    fn write_key(&self, out: &mut String, key: &Value, nodes: &mut Nodes) -> Result<(), Error> {
         match key.kind() {
             ValueKind::String => write_json_string(out, key.as_str().unwrap_or_default(), self.ascii),
             ValueKind::None | ValueKind::Bool | ValueKind::Number => {
                 out.push('"');
-                self.write_at(out, key, 0)?;
+                self.write_at(out, key, 0, nodes)?;
                 out.push('"');
             }
             kind => return Err(bad(format!("tojson: a key of type {kind} has no JSON"))),

@@ -125,16 +125,15 @@ fn message_of(error: &Error) -> String {
 
 impl HoneTemplate {
     fn parse(source: &str, bos_token: &str, eos_token: &str) -> Result<HoneTemplate, String> {
-        let source: Arc<str> = without_generation(source).into();
+        // Jinja takes every line end for "\n".
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
+        let source: Arc<str> = without_generation(&source).into();
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
             .lstrip_blocks(true)
             .build()
             .map_err(|error| message_of(&error))?;
-        let config = TemplateConfig {
-            syntax_config: syntax,
-            default_auto_escape: Arc::new(|_| AutoEscape::None),
-        };
+        let config = TemplateConfig { syntax_config: syntax, default_auto_escape: Arc::new(|_| AutoEscape::None) };
         // SAFETY: the text does not move and lives as long as the template that borrows it.
         let borrowed: &'static str = unsafe { &*Arc::as_ptr(&source) };
         let mut compiled = CompiledTemplate::new(NAME, borrowed, &config).map_err(|error| message_of(&error))?;

@@ -177,10 +177,7 @@ pub unsafe extern "C" fn hone_tokenizer_token_to_id(
     token: *const u8,
     len: usize,
 ) -> i64 {
-    crate::border::catch(|| Ok((*tokenizer).inner.token_to_id(text(token, len)?)))
-        .ok()
-        .flatten()
-        .map_or(-1, i64::from)
+    crate::border::catch(|| Ok((*tokenizer).inner.token_to_id(text(token, len)?))).ok().flatten().map_or(-1, i64::from)
 }
 
 /// The token of an id; false when there is none.
@@ -233,7 +230,5 @@ pub unsafe extern "C" fn hone_tokenizer_to_json(
     out: *mut HoneBytes,
     error: *mut HoneBytes,
 ) -> bool {
-    guard(out, error, || {
-        (*tokenizer).inner.to_string(true).map(HoneBytes::from).map_err(|error| error.to_string())
-    })
+    guard(out, error, || (*tokenizer).inner.to_string(true).map(HoneBytes::from).map_err(|error| error.to_string()))
 }
