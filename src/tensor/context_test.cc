@@ -1,0 +1,102 @@
+#include "tensor/context.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+namespace hone {
+namespace {
+
+TEST(Context, EveryIndexRunsOnce) {
+    for (int threads : {1, 2, 3, 8}) {
+        const Context context(threads);
+        EXPECT_EQ(context.num_threads(), threads);
+        for (int64_t count : {0, 1, 2, 7, 1000}) {
+            std::vector<int> runs(static_cast<size_t>(count));  // plain ints: two threads on one index would be a race
+            context.ParallelFor(count, [&](int64_t i, int thread) {
+                ASSERT_GE(thread, 0);
+                ASSERT_LT(thread, threads);
+                ++runs[static_cast<size_t>(i)];
+            });
+            for (int run : runs) EXPECT_EQ(run, 1);
+        }
+    }
+}
+
+// What tasks wrote is visible afterwards, and to the tasks of the next call: thousands of short calls in a row.
+TEST(Context, CallsFollowOneAnother) {
+    const Context context(4);
+    std::vector<int64_t> values(64);
+    for (int round = 0; round < 3000; ++round) {
+        context.ParallelFor(64, [&](int64_t i, int) { values[i] += values[i ^ 1] >= 0 ? 0 : 1; });
+        context.ParallelFor(64, [&](int64_t i, int) { values[(i + round) % 64] += i; });
+    }
+    EXPECT_EQ(std::accumulate(values.begin(), values.end(), int64_t{0}), int64_t{3000} * 64 * 63 / 2);
+}
+
+TEST(Context, WakesThreadsThatWentToSleep) {
+    const Context context(3);
+    for (int round = 0; round < 5; ++round) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        std::atomic<int64_t> sum{0};
+        context.ParallelFor(100, [&](int64_t i, int) { sum += i; });
+        EXPECT_EQ(sum.load(), 4950);
+    }
+}
+
+TEST(Context, ThreadsRunAtTheSameTimeWithDifferentNumbers) {
+    const Context context(3);
+    std::atomic<int> inside{0};
+    std::vector<int> numbers(3, -1);
+    context.ParallelFor(3, [&](int64_t i, int thread) {
+        numbers[static_cast<size_t>(i)] = thread;
+        ++inside;
+        while (inside.load() < 3) std::this_thread::yield();  // ends only if all three are here
+    });
+    EXPECT_EQ(numbers[0] + numbers[1] + numbers[2], 0 + 1 + 2);
+    EXPECT_NE(numbers[0], numbers[1]);
+}
+
+TEST(Context, ScratchIsAlignedGrowsAndIsEachThreadsOwn) {
+    const Context context(2);
+    char* first = static_cast<char*>(context.Scratch(0, 100));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
+    EXPECT_EQ(context.Scratch(0, 50), first) << "a smaller request keeps the memory";
+    char* large = static_cast<char*>(context.Scratch(0, 3 << 20));
+    std::memset(large, 1, 3 << 20);
+    EXPECT_NE(context.Scratch(1, 100), large);
+    std::atomic<int> bad{0};
+    context.ParallelFor(200, [&](int64_t i, int thread) {
+        int* memory = static_cast<int*>(context.Scratch(thread, 4096));
+        for (int j = 0; j < 1024; ++j) memory[j] = static_cast<int>(i);
+        for (int j = 0; j < 1024; ++j) bad += memory[j] != static_cast<int>(i);
+    });
+    EXPECT_EQ(bad.load(), 0);
+}
+
+TEST(Context, SeveralContextsLiveSideBySide) {
+    const Context one(2), two(3);
+    std::atomic<int> sum{0};
+    one.ParallelFor(10, [&](int64_t, int) { ++sum; });
+    two.ParallelFor(10, [&](int64_t, int) { ++sum; });
+    EXPECT_EQ(sum.load(), 20);
+    EXPECT_GE(Context().num_threads(), 1);
+}
+
+TEST(ContextDeathTest, ATaskMustNotStartAnother) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_DEATH(
+        {
+            const Context context(2);
+            context.ParallelFor(4, [&](int64_t, int) { context.ParallelFor(4, [](int64_t, int) {}); });
+        },
+        "ParallelFor inside ParallelFor");
+}
+
+}  // namespace
+}  // namespace hone
