@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures hone on this machine and sets it beside what the machine could do and what PEFT does: prints a table, writes JSON.
+"""Measures hone on this machine beside what the machine could do and what PEFT does: prints a table, writes JSON.
 
 bench.py [--hone PROGRAM] [--output FILE] [--model NAME] [--python PYTHON]
 
-Absolute figures differ by two and three times between machines, so everything is measured in one run. PYTHON is one that has
-torch, transformers and peft (and gguf); without it, and where this Python has none of them, that column is left out.
+Absolute figures differ by two and three times between machines, so everything is measured in one run. PYTHON is one that
+has torch, transformers, peft and gguf; without it, and where this Python lacks them, PEFT is left out.
 """
 
 import argparse

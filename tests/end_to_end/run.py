@@ -51,7 +51,8 @@ class Result(unittest.TextTestResult):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hone", type=pathlib.Path, default=FOLDER.parents[1] / "build/release/hone")
-    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN", help="only tests with this in their name")
+    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
+                        help="only tests with this in their name")
     arguments = parser.parse_args()
     hone = arguments.hone.resolve()
     if not os.access(hone, os.X_OK):
