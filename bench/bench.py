@@ -3,7 +3,7 @@
 
 bench.py [--hone PROGRAM] [--output FILE] [--model NAME] [--python PYTHON]
 
-Absolute figures differ by two and three times between machines, so everything is measured in one run. PYTHON is one that
+Absolute figures differ by two and three times between machines, so all is measured in one run. PYTHON is one that
 has torch, transformers, peft and gguf; without it, and where this Python lacks them, PEFT is left out.
 """
 

@@ -50,7 +50,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     compiler, flags = read_flags(arguments.build)
-    headers = sorted((ROOT / "src").rglob("*.h"))
+    # Highway's -inl.h files are made to be included by others.
+    headers = sorted(path for path in (ROOT / "src").rglob("*.h") if not path.name.endswith("-inl.h"))
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         complaints = list(pool.map(lambda header: compile_header(compiler, flags, header), headers))
     for header, complaint in zip(headers, complaints):

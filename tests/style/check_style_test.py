@@ -54,7 +54,9 @@ class CheckStyleTest(unittest.TestCase):
 
     def test_headers_and_namespaces(self):
         self.assert_one("src/base/a.h", "int x;\n", 1, "#pragma once")
+        self.assertEqual(problems("src/base/a-inl.h", "int x;\n"), [])
         self.assert_one("src/base/a.cc", "using namespace std;\n", 1, "using namespace")
+        self.assertEqual(problems("src/base/a.cc", "using namespace simd;  // NOLINT: one set\n"), [])
 
     def test_the_program_reads_the_tree_and_its_exit_status_tells(self):
         with tempfile.TemporaryDirectory() as folder:
