@@ -1,7 +1,7 @@
 """One LoRA training step with PEFT and transformers on this CPU, timed: what bench.py holds hone against.
 
 peft_step.py MODEL [--batch_size 4] [--seq_len 512] [--lora_r 16] [--dtype bfloat16] [--steps 5]: MODEL is a folder in
-Hugging Face's layout or a .gguf file. Prints one JSON object. Needs torch, transformers and peft (gguf for such a file).
+Hugging Face's layout or a .gguf file. Prints one JSON object. Needs torch, transformers, peft, gguf.
 """
 
 import argparse
