@@ -32,6 +32,9 @@ constexpr int kSpins = 20'000;
 }  // namespace
 
 // Workers watch `generation_`; each new value is one ParallelFor. Indices are claimed from `next_`.
+//
+// A call ends when all indices are claimed and no worker is inside: one that has not woken yet (another process may have
+// its core) is not waited for, and finds the call closed when it comes.
 class ThreadPool {
   public:
     explicit ThreadPool(int num_threads) : scratch_(num_threads) {
@@ -58,14 +61,23 @@ class ThreadPool {
         task_ = &task;
         count_ = count;
         next_.store(0, std::memory_order_relaxed);
-        running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+        open_.store(true);
         {
             std::lock_guard lock(mutex_);  // pairs with the sleeper's check, so that no wake-up is lost
             generation_.fetch_add(1, std::memory_order_release);
         }
         if (sleepers_.load() > 0) wake_.notify_all();
         Claim(0);
-        while (running_.load(std::memory_order_acquire) > 0) Pause();
+        open_.store(false);
+        // Either this sees that a worker is inside, or the worker sees that the call is closed: both are sequentially
+        // consistent.
+        for (int spins = 0; inside_.load() > 0; ++spins) {
+            if (spins < kSpins) {
+                Pause();
+            } else {
+                std::this_thread::yield();
+            }
+        }
         busy_.store(false);
     }
 
@@ -98,10 +110,11 @@ class ThreadPool {
                 wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
                 sleepers_.fetch_sub(1);
             }
-            ++seen;
+            seen = generation_.load(std::memory_order_acquire);
             if (stop_.load(std::memory_order_acquire)) return;
-            Claim(thread);
-            running_.fetch_sub(1, std::memory_order_release);
+            inside_.fetch_add(1);
+            if (open_.load()) Claim(thread);
+            inside_.fetch_sub(1);
         }
     }
 
@@ -116,7 +129,8 @@ class ThreadPool {
     const std::function<void(int64_t, int)>* task_ = nullptr;
     int64_t count_ = 0;
     std::atomic<int64_t> next_{0};
-    std::atomic<int> running_{0};
+    std::atomic<bool> open_{false};
+    std::atomic<int> inside_{0};
 };
 
 Context::Context(int num_threads) : num_threads_(num_threads) {
