@@ -223,7 +223,7 @@ absl::Status CheckSpace(const std::string& folder, const std::vector<HubFile>& f
 // pip by the first of its names that works.
 absl::Status RunPip(const HubOptions& options, const std::vector<std::string>& arguments) {
     std::string problems;
-    for (const auto& program : {options.pip, {"pip3"}, {"pip"}}) {
+    for (const auto& program : options.pips) {
         std::vector<std::string> command = program;
         command.insert(command.end(), arguments.begin(), arguments.end());
         auto result = RunProcess(command);

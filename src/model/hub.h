@@ -20,7 +20,7 @@ struct HubOptions {
     std::string hf_cache;        // HF_HUB_CACHE or HF_HOME/hub, HF_HOME being ~/.cache/huggingface; empty: not looked at
     std::string cache;           // HONE_CACHE, or XDG_CACHE_HOME/hone, or ~/.cache/hone
     bool offline = false;        // HF_HUB_OFFLINE
-    std::vector<std::string> pip = {"python3", "-m", "pip"};  // how to run pip
+    std::vector<std::vector<std::string>> pips = {{"python3", "-m", "pip"}, {"pip3"}, {"pip"}};  // the first that works
     int connect_timeout_s = 15;
     int stall_timeout_s = 30;    // a transfer below 1 byte/s for so long is broken off
     int attempts = 5;            // per file, each resuming where the last one stopped

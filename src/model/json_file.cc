@@ -8,26 +8,6 @@
 namespace hone {
 namespace {
 
-// Nesting is checked before parsing, so that no parser ever sees more of it.
-bool NestsTooDeep(std::string_view text) {
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.size(); ++i) {
-        char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            else if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > kMaxJsonDepth) return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            --depth;
-        }
-    }
-    return false;
-}
-
 // "...parse error at line 3, column 7: syntax error..." without the library's own prefix.
 std::string Reason(const char* what) {
     std::string_view text(what);
@@ -35,37 +15,64 @@ std::string Reason(const char* what) {
     return std::string(end == text.npos ? text : text.substr(end + 2));
 }
 
+// Listens to a parse and stops it at what this room refuses. Nothing is built, so that nothing large can be.
+template <typename Json>
+class Checker : public nlohmann::json_sax<Json> {
+  public:
+    const std::string& problem() const { return problem_; }
+
+    bool null() override { return true; }
+    bool boolean(bool) override { return true; }
+    bool number_integer(typename Json::number_integer_t) override { return true; }
+    bool number_unsigned(typename Json::number_unsigned_t) override { return true; }
+    bool number_float(typename Json::number_float_t, const std::string&) override { return true; }
+    bool string(std::string&) override { return true; }
+    bool binary(typename Json::binary_t&) override { return true; }
+
+    bool start_object(size_t) override { return Open(); }
+    bool key(std::string& key) override {
+        auto& keys = keys_.back();
+        if (!keys.insert(key).second) return Fail(fmt::format("the key \"{:.100}\" comes twice in one object", key));
+        if (std::is_same_v<Json, nlohmann::ordered_json> && keys.size() > kMaxOrderedKeys)
+            return Fail(fmt::format("more than {} keys in one object", kMaxOrderedKeys));
+        return true;
+    }
+    bool end_object() override { return Close(); }
+    bool start_array(size_t) override { return Open(); }
+    bool end_array() override { return Close(); }
+    bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) override {
+        return Fail("not valid JSON: " + Reason(error.what()));
+    }
+
+  private:
+    bool Open() {
+        keys_.emplace_back();
+        if (keys_.size() <= kMaxJsonDepth) return true;
+        return Fail(fmt::format("JSON nested deeper than the limit of {} levels", kMaxJsonDepth));
+    }
+    bool Close() {
+        keys_.pop_back();
+        return true;
+    }
+    bool Fail(std::string problem) {
+        problem_ = std::move(problem);
+        return false;
+    }
+
+    std::vector<std::unordered_set<std::string>> keys_;  // of the objects and lists that are open
+    std::string problem_;
+};
+
 }  // namespace
 
 template <typename Json>
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
-    if (NestsTooDeep(text))
-        return ModelError("{}: JSON nested deeper than the limit of {} levels", what, kMaxJsonDepth);
-    constexpr bool kOrdered = std::is_same_v<Json, nlohmann::ordered_json>;
-    std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
-    std::string problem;
-    auto check = [&](int, typename Json::parse_event_t event, Json& parsed) {
-        if (!problem.empty()) return false;
-        if (event == Json::parse_event_t::object_start) {
-            keys.emplace_back();
-        } else if (event == Json::parse_event_t::object_end) {
-            keys.pop_back();
-        } else if (event == Json::parse_event_t::key) {
-            const auto& key = parsed.template get_ref<const std::string&>();
-            if (!keys.back().insert(key).second)
-                problem = fmt::format("the key \"{:.100}\" comes twice in one object", key);
-            else if (kOrdered && keys.back().size() > kMaxOrderedKeys)
-                problem = fmt::format("more than {} keys in one object", kMaxOrderedKeys);
-            return problem.empty();
-        }
-        return true;
-    };
+    Checker<Json> checker;
     try {
-        Json json = Json::parse(text.begin(), text.end(), check);
-        if (!problem.empty()) return ModelError("{}: {}", what, problem);
-        return json;
+        if (!Json::sax_parse(text.begin(), text.end(), &checker)) return ModelError("{}: {}", what, checker.problem());
+        return Json::parse(text.begin(), text.end());
     } catch (const std::exception& error) {
-        return ModelError("{} is not valid JSON: {}", what, Reason(error.what()));
+        return ModelError("{}: {}", what, Reason(error.what()));
     }
 }
 

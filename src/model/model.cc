@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files, cons
     files.arch->wire(files.config, graph);
     auto impl = std::make_unique<Impl>();
     auto load = options.compute == ComputeType::kF32 ? LoadNetworkF32 : LoadNetworkBF16;
-    HONE_ASSIGN_OR_RETURN(impl->network, load(files, graph, options.for_training, context));
+    HONE_ASSIGN_OR_RETURN(impl->network, load(files, graph, options, context));
     for (const ModelTensor& tensor : files.tensors) impl->num_base_parameters += tensor.elements();
     return std::unique_ptr<Model>(new Model(std::move(impl)));
 }

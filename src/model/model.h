@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "kernels/gemm/gemm.h"
 #include "model/model_files.h"
 #include "model/parameters.h"
 #include "tensor/context.h"
@@ -22,6 +23,8 @@ enum class ComputeType { kF32, kBF16 };
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
     bool for_training = false;  // also packs the weights for the backward products
+    // How the frozen weights are kept; codes are for inference only. With kInt4 the head stays int8: it picks the token.
+    WeightStorage storage = WeightStorage::kNative;
 };
 
 // One linear layer that can carry a low-rank delta, with the names that users and PEFT call it by.

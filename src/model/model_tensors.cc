@@ -36,11 +36,7 @@ std::string Problem(const ModelTensor& tensor, const std::string& name) {
     if (tensor.stored->shape != tensor.shape)
         return fmt::format("the tensor \"{}\" has the shape {}, but the config calls for {}", name,
                            ShapeText(tensor.stored->shape), ShapeText(tensor.shape));
-    if (tensor.stored->type == StorageType::kOther)
-        return fmt::format("the tensor \"{}\" is stored as {}, which hone does not read (it reads F32, F16, BF16, Q8_0, "
-                           "Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K)",
-                           name, tensor.stored->type_name);
-    return "";
+    return std::string(CheckReadable(*tensor.stored).message());
 }
 
 }  // namespace

@@ -43,8 +43,10 @@ class Network {
 };
 
 absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files, const ModelGraph& graph,
-                                                        bool for_training, const Context& context);
+                                                        const LoadOptions& options,
+                                                        const Context& context);
 absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files, const ModelGraph& graph,
-                                                         bool for_training, const Context& context);
+                                                         const LoadOptions& options,
+                                                        const Context& context);
 
 }  // namespace hone

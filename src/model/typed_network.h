@@ -16,7 +16,7 @@ template <typename T>
 class TypedNetwork : public Network {
   public:
     static absl::StatusOr<std::unique_ptr<Network>> Load(const ModelFiles& files, const ModelGraph& graph,
-                                                         bool for_training, const Context& context);
+                                                         const LoadOptions& options, const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status MakeTrainable(const std::string& module) override;

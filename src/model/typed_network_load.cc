@@ -82,16 +82,16 @@ void TypedNetwork<T>::CollectLinears() {
 
 template <typename T>
 absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files, const ModelGraph& graph,
-                                                               bool for_training, const Context& context) {
+                                                               const LoadOptions& options, const Context& context) {
     std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph));
     if (sizeof(T) == 2 && (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
         return ModelError("{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
                           files.path);
     for (Layer& layer : network->layers_) {
-        HONE_RETURN_IF_ERROR(layer.attention.Load(files, for_training, context));
-        HONE_RETURN_IF_ERROR(layer.mlp.Load(files, for_training, context));
+        HONE_RETURN_IF_ERROR(layer.attention.Load(files, options, context));
+        HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
     }
-    HONE_RETURN_IF_ERROR(network->head_.Load(files, for_training, context));
+    HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
     files.weights->DropPages();
     return network;
 }
@@ -259,12 +259,12 @@ template class TypedNetwork<float>;
 template class TypedNetwork<bf16>;
 
 absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files, const ModelGraph& graph,
-                                                        bool for_training, const Context& context) {
-    return TypedNetwork<float>::Load(files, graph, for_training, context);
+                                                        const LoadOptions& options, const Context& context) {
+    return TypedNetwork<float>::Load(files, graph, options, context);
 }
 absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files, const ModelGraph& graph,
-                                                         bool for_training, const Context& context) {
-    return TypedNetwork<bf16>::Load(files, graph, for_training, context);
+                                                         const LoadOptions& options, const Context& context) {
+    return TypedNetwork<bf16>::Load(files, graph, options, context);
 }
 
 }  // namespace hone

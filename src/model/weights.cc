@@ -150,15 +150,19 @@ absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& p
     return ModelError("{} holds neither model.safetensors nor model.safetensors.index.json", path);
 }
 
+absl::Status CheckReadable(const StoredTensor& tensor) {
+    if (tensor.type != StorageType::kOther) return absl::OkStatus();
+    return ModelError("the tensor \"{}\" is stored as {}, which hone does not read (it reads F32, F16, BF16, Q8_0, "
+                      "Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K)",
+                      tensor.name, tensor.type_name);
+}
+
 absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out) {
+    HONE_RETURN_IF_ERROR(CheckReadable(tensor));
     int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
     int64_t rows = columns == 0 ? 0 : tensor.elements() / columns;
     HONE_CHECK(0 <= begin && begin <= end && end <= rows, "rows {} to {} of {} in {}", begin, end, rows,
                tensor.name);
-    if (tensor.type == StorageType::kOther)
-        return ModelError("the tensor \"{}\" is stored as {}, which hone does not read (it reads F32, F16, BF16, "
-                          "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K)",
-                          tensor.name, tensor.type_name);
     const StorageFacts& facts = FactsOf(tensor.type);
     int64_t row_bytes = columns / facts.elements * facts.bytes;
     Dequantize(tensor.type, tensor.bytes.data() + begin * row_bytes, (end - begin) * columns, out);
@@ -166,6 +170,7 @@ absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, fl
 }
 
 absl::StatusOr<std::vector<float>> ReadTensor(const StoredTensor& tensor) {
+    HONE_RETURN_IF_ERROR(CheckReadable(tensor));  // before memory is asked for: only readable tensors have bytes to match
     int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
     std::vector<float> values(static_cast<size_t>(tensor.elements()));
     HONE_RETURN_IF_ERROR(ReadRows(tensor, 0, columns == 0 ? 0 : tensor.elements() / columns, values.data()));

@@ -57,6 +57,9 @@ class WeightFile {
 // `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its shards.
 absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& path);
 
+// An error of kind kModel, naming tensor and type, for StorageType::kOther.
+absl::Status CheckReadable(const StoredTensor& tensor);
+
 // Rows [begin, end) of a tensor seen as [rows, columns] (columns = its last dimension), as float, row-major into `out`.
 absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out);
 // The whole tensor.

@@ -23,10 +23,10 @@ AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float ep
 }
 
 template <typename T>
-absl::Status AttentionBlock<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
+absl::Status AttentionBlock<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
     HONE_RETURN_IF_ERROR(norm.Load(files));
-    HONE_RETURN_IF_ERROR(qkv.Load(files, for_training, context));
-    return o.Load(files, for_training, context);
+    HONE_RETURN_IF_ERROR(qkv.Load(files, options, context));
+    return o.Load(files, options, context);
 }
 
 template <typename T>

@@ -33,7 +33,7 @@ class AttentionBlock {
 
     AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q, LinearMember k, LinearMember v,
                    LinearMember o, std::string norm_name, uint64_t stream);
-    absl::Status Load(const ModelFiles& files, bool for_training, const Context& context);
+    absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     // x f32 [M, C] +=.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;

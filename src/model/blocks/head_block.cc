@@ -49,9 +49,11 @@ HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeig
       stream_(stream) {}
 
 template <typename T>
-absl::Status HeadBlock<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
+absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
     HONE_RETURN_IF_ERROR(norm.Load(files));
-    return head.Load(files, for_training, context);
+    LoadOptions head_options = options;
+    if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
+    return head.Load(files, head_options, context);
 }
 
 template <typename T>

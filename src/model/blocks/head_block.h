@@ -17,7 +17,7 @@ class HeadBlock {
     static constexpr int64_t kRows = 256;
 
     HeadBlock(int64_t C, float eps, LinearMember head, NormWeight norm, uint64_t stream);
-    absl::Status Load(const ModelFiles& files, bool for_training, const Context& context);
+    absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
     // Memory for the passes below: call once the head's low-rank delta is known.
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;

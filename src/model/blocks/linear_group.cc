@@ -25,12 +25,13 @@ LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members) : in_
 }
 
 template <typename T>
-absl::Status LinearGroup<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
-    for_training_ = for_training;
+absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
+    for_training_ = options.for_training;
+    HONE_CHECK(!for_training_ || options.storage == WeightStorage::kNative, "coded weights cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
     forward_ = PackedMatrix<T>(in_, groups);
-    if (for_training) backward_ = PackedMatrix<T>(out_, {in_});
+    if (for_training_) backward_ = PackedMatrix<T>(out_, {in_});
     std::mutex mutex;
     absl::Status failed;
     for (const LinearMember& member : members_) {
@@ -54,6 +55,7 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, bool for_training, co
         bias_.resize(static_cast<size_t>(out_));
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
     }
+    forward_.Quantize(options.storage, context);
     return absl::OkStatus();
 }
 

@@ -42,8 +42,8 @@ class LinearGroup {
   public:
     LinearGroup(int64_t in, std::vector<LinearMember> members);
 
-    // Reads and packs the members' weights, for the backward products too if asked.
-    absl::Status Load(const ModelFiles& files, bool for_training, const Context& context);
+    // Reads and packs the members' weights as the options say, for the backward products too if asked.
+    absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
     int64_t in() const { return in_; }

@@ -21,10 +21,10 @@ MlpBlock<T>::MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMemb
 }
 
 template <typename T>
-absl::Status MlpBlock<T>::Load(const ModelFiles& files, bool for_training, const Context& context) {
+absl::Status MlpBlock<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
     HONE_RETURN_IF_ERROR(norm.Load(files));
-    HONE_RETURN_IF_ERROR(gate_up.Load(files, for_training, context));
-    return down.Load(files, for_training, context);
+    HONE_RETURN_IF_ERROR(gate_up.Load(files, options, context));
+    return down.Load(files, options, context);
 }
 
 template <typename T>

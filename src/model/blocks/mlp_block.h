@@ -24,7 +24,7 @@ class MlpBlock {
 
     MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up, LinearMember down,
              std::string norm_name, uint64_t stream);
-    absl::Status Load(const ModelFiles& files, bool for_training, const Context& context);
+    absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     // As AttentionBlock's.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
