@@ -16,17 +16,35 @@ using Json = nlohmann::ordered_json;
 
 // Keys that say nothing about the result.
 constexpr std::array<std::string_view, 11> kDescriptive = {
-    "auto_mapping",   "inference_mode", "megatron_config", "megatron_core",     "peft_version",     "revision",
-    "loftq_config",   "eva_config",     "corda_config",    "qalora_group_size", "lora_ga_config",
+    "auto_mapping", "inference_mode",    "megatron_config", "megatron_core",
+    "peft_version", "revision",          "loftq_config",    "eva_config",
+    "corda_config", "qalora_group_size", "lora_ga_config",
 };
 // Keys that LoraConfig holds, and those that Check* look at.
 constexpr std::array<std::string_view, 20> kUnderstood = {
-    "peft_type",       "task_type",      "bias",         "init_lora_weights",   "base_model_name_or_path",
-    "r",               "lora_alpha",     "lora_dropout", "target_modules",      "exclude_modules",
-    "modules_to_save", "rank_pattern",   "alpha_pattern", "use_rslora",         "layers_to_transform",
-    "layers_pattern",  "fan_in_fan_out", "use_dora",     "layer_replication",   "lora_bias",
+    "peft_type",
+    "task_type",
+    "bias",
+    "init_lora_weights",
+    "base_model_name_or_path",
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "target_modules",
+    "exclude_modules",
+    "modules_to_save",
+    "rank_pattern",
+    "alpha_pattern",
+    "use_rslora",
+    "layers_to_transform",
+    "layers_pattern",
+    "fan_in_fan_out",
+    "use_dora",
+    "layer_replication",
+    "lora_bias",
 };
-// Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...) change its weights.
+// Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...)
+// change its weights.
 constexpr std::array<std::string_view, 3> kPlainInit = {"gaussian", "eva", "orthogonal"};
 constexpr size_t kMaxNames = 100'000;
 
@@ -102,7 +120,8 @@ class FieldReader {
     void Patterns(std::string_view key, std::vector<std::pair<std::string, Value>>& out) {
         const Json* value = Find(key);
         if (!value) return;
-        if (!value->is_object() || value->size() > kMaxNames) return Fail(key, "an object of names and numbers");
+        if (!value->is_object() || value->size() > kMaxNames)
+            return Fail(key, "an object of names and numbers");
         for (const auto& [name, number] : value->items()) {
             Value parsed{};
             Number(key, number, parsed);
@@ -116,7 +135,8 @@ class FieldReader {
             out = {value->get<int64_t>()};
             return;
         }
-        if (!value->is_array() || value->size() > kMaxNames) return Fail(key, "a list of layer numbers");
+        if (!value->is_array() || value->size() > kMaxNames)
+            return Fail(key, "a list of layer numbers");
         for (const Json& layer : *value) {
             out.emplace_back();
             Number(key, layer, out.back());
@@ -136,39 +156,53 @@ class FieldReader {
 absl::Status CheckFeatures(const Json& json, std::string_view what) {
     auto text = [&](std::string_view key) {
         auto found = json.find(std::string(key));
-        return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+        return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                         : std::string();
     };
     if (text("peft_type") != "LORA")
-        return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what, text("peft_type"));
+        return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what,
+                          text("peft_type"));
     if (!text("task_type").empty() && text("task_type") != "CAUSAL_LM")
-        return ModelError("{}: task_type is '{}'; hone reads CAUSAL_LM adapters", what, text("task_type"));
+        return ModelError("{}: task_type is '{}'; hone reads CAUSAL_LM adapters", what,
+                          text("task_type"));
     if (!text("bias").empty() && text("bias") != "none")
-        return ModelError("{}: bias is '{}': adapters that train biases are not supported, only bias=none", what,
-                          text("bias"));
+        return ModelError(
+            "{}: bias is '{}': adapters that train biases are not supported, only bias=none", what,
+            text("bias"));
     if (auto init = text("init_lora_weights"); !init.empty() && !Has(kPlainInit, init))
-        return ModelError("{}: init_lora_weights is '{}', which changes the base's weights; convert the adapter to plain "
-                          "LoRA first (PEFT: save_pretrained(path_initial_model_for_weight_conversion=...))", what, init);
+        return ModelError(
+            "{}: init_lora_weights is '{}', which changes the base's weights; convert the adapter "
+            "to plain "
+            "LoRA first (PEFT: save_pretrained(path_initial_model_for_weight_conversion=...))",
+            what, init);
     for (std::string_view key : {"use_dora", "fan_in_fan_out", "layer_replication", "lora_bias"}) {
         auto found = json.find(std::string(key));
         if (found != json.end() && !IsOff(*found))
-            return ModelError("{}: {} is not supported, and without it the adapter would compute something else", what,
-                              key);
+            return ModelError(
+                "{}: {} is not supported, and without it the adapter would compute something else",
+                what, key);
     }
     for (const auto& [key, value] : json.items())
         if (!Has(kDescriptive, key) && !Has(kUnderstood, key) && !IsOff(value))
-            return ModelError("{}: the key '{}' is not known here and may change what the adapter computes; it must be "
-                              "off (null, false or empty)", what, key);
+            return ModelError(
+                "{}: the key '{}' is not known here and may change what the adapter computes; it "
+                "must be "
+                "off (null, false or empty)",
+                what, key);
     return absl::OkStatus();
 }
 
 absl::Status CheckRanges(const LoraConfig& config, std::string_view what) {
     auto rank_ok = [](int64_t rank) { return rank >= 1 && rank <= kMaxLoraRank; };
-    if (!rank_ok(config.r)) return ModelError("{}: r is {}; it must be from 1 to {}", what, config.r, kMaxLoraRank);
+    if (!rank_ok(config.r))
+        return ModelError("{}: r is {}; it must be from 1 to {}", what, config.r, kMaxLoraRank);
     for (const auto& [name, rank] : config.rank_pattern)
         if (!rank_ok(rank))
-            return ModelError("{}: rank_pattern '{}' is {}; it must be from 1 to {}", what, name, rank, kMaxLoraRank);
+            return ModelError("{}: rank_pattern '{}' is {}; it must be from 1 to {}", what, name,
+                              rank, kMaxLoraRank);
     if (!(config.lora_dropout >= 0 && config.lora_dropout < 1))
-        return ModelError("{}: lora_dropout is {}; it must be at least 0 and below 1", what, config.lora_dropout);
+        return ModelError("{}: lora_dropout is {}; it must be at least 0 and below 1", what,
+                          config.lora_dropout);
     return absl::OkStatus();
 }
 
@@ -213,7 +247,8 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
 
 std::string AdapterConfigText(const LoraConfig& config) {
     Json alpha_pattern = Json::object(), rank_pattern = Json::object();
-    for (const auto& [name, alpha] : config.alpha_pattern) alpha_pattern[name] = NumberToJson(alpha);
+    for (const auto& [name, alpha] : config.alpha_pattern)
+        alpha_pattern[name] = NumberToJson(alpha);
     for (const auto& [name, rank] : config.rank_pattern) rank_pattern[name] = rank;
     Json json = {
         {"alpha_pattern", alpha_pattern},
@@ -228,7 +263,8 @@ std::string AdapterConfigText(const LoraConfig& config) {
         {"init_lora_weights", true},
         {"layer_replication", nullptr},
         {"layers_pattern", NamesToJson(config.layers_pattern, false)},
-        {"layers_to_transform", config.layers_to_transform.empty() ? Json() : Json(config.layers_to_transform)},
+        {"layers_to_transform",
+         config.layers_to_transform.empty() ? Json() : Json(config.layers_to_transform)},
         {"loftq_config", Json::object()},
         {"lora_alpha", NumberToJson(config.lora_alpha)},
         {"lora_bias", false},

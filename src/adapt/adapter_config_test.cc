@@ -10,7 +10,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json Minimal() { return {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}, {"target_modules", {"q_proj"}}}; }
+Json Minimal() {
+    return {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}, {"target_modules", {"q_proj"}}};
+}
 
 std::string Message(const Json& json) {
     auto parsed = ParseAdapterConfig(json.dump(), "F");
@@ -21,7 +23,8 @@ std::string Message(const Json& json) {
 
 TEST(AdapterConfig, ReadsWhatPeftWrites) {
     // From peft 0.21.2, keys that no older version has included.
-    const char* text = R"({"alora_invocation_tokens": null, "alpha_pattern": {"v_proj": 3.5}, "arrow_config": null,
+    const char* text =
+        R"({"alora_invocation_tokens": null, "alpha_pattern": {"v_proj": 3.5}, "arrow_config": null,
         "auto_mapping": null, "base_model_name_or_path": "org/base", "bias": "none", "corda_config": null,
         "ensure_weight_tying": false, "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false,
         "inference_mode": true, "init_lora_weights": true, "layer_replication": null, "layers_pattern": null,
@@ -39,8 +42,10 @@ TEST(AdapterConfig, ReadsWhatPeftWrites) {
     EXPECT_FALSE(config->target_is_regex);
     EXPECT_EQ(config->modules_to_save, std::vector<std::string>{"lm_head"});
     EXPECT_EQ(config->layers_to_transform, (std::vector<int64_t>{0, 1}));
-    EXPECT_EQ(config->rank_pattern, (std::vector<std::pair<std::string, int64_t>>{{"z", 2}, {"a", 3}}));  // file order
-    EXPECT_EQ(config->alpha_pattern, (std::vector<std::pair<std::string, double>>{{"v_proj", 3.5}}));
+    EXPECT_EQ(config->rank_pattern,
+              (std::vector<std::pair<std::string, int64_t>>{{"z", 2}, {"a", 3}}));  // file order
+    EXPECT_EQ(config->alpha_pattern,
+              (std::vector<std::pair<std::string, double>>{{"v_proj", 3.5}}));
     EXPECT_TRUE(config->use_rslora);
     EXPECT_EQ(config->base_model_name_or_path, "org/base");
 }
@@ -82,18 +87,30 @@ TEST(AdapterConfig, WrittenFilesReadBack) {
 
 TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
     const std::pair<const char*, Json> refused[] = {
-        {"peft_type", "IA3"}, {"task_type", "SEQ_CLS"}, {"bias", "lora_only"}, {"use_dora", true},
-        {"fan_in_fan_out", true}, {"layer_replication", {{0, 1}}}, {"lora_bias", true},
-        {"alora_invocation_tokens", {1, 2}}, {"target_parameters", {"experts"}}, {"trainable_token_indices", {5}},
-        {"init_lora_weights", "pissa"}, {"init_lora_weights", "olora"}, {"init_lora_weights", "loftq"},
-        {"use_qalora", true}, {"ensure_weight_tying", true}, {"something_of_tomorrow", 3},
+        {"peft_type", "IA3"},
+        {"task_type", "SEQ_CLS"},
+        {"bias", "lora_only"},
+        {"use_dora", true},
+        {"fan_in_fan_out", true},
+        {"layer_replication", {{0, 1}}},
+        {"lora_bias", true},
+        {"alora_invocation_tokens", {1, 2}},
+        {"target_parameters", {"experts"}},
+        {"trainable_token_indices", {5}},
+        {"init_lora_weights", "pissa"},
+        {"init_lora_weights", "olora"},
+        {"init_lora_weights", "loftq"},
+        {"use_qalora", true},
+        {"ensure_weight_tying", true},
+        {"something_of_tomorrow", 3},
     };
     for (const auto& [key, value] : refused) {
         Json json = Minimal();
         json[key] = value;
         EXPECT_NE(Message(json).find(key), std::string::npos) << key << ": " << Message(json);
     }
-    for (const Json& value : {Json(true), Json(false), Json("gaussian"), Json("eva"), Json("orthogonal")}) {
+    for (const Json& value :
+         {Json(true), Json(false), Json("gaussian"), Json("eva"), Json("orthogonal")}) {
         Json json = Minimal();
         json["init_lora_weights"] = value;
         EXPECT_EQ(Message(json), "");
@@ -105,10 +122,22 @@ TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
 
 TEST(AdapterConfig, WrongTypesAndRangesAreNamed) {
     const std::pair<const char*, Json> wrong[] = {
-        {"r", "16"}, {"r", 0}, {"r", 1.5}, {"r", kMaxLoraRank + 1}, {"lora_alpha", "x"}, {"lora_dropout", 1},
-        {"lora_dropout", -0.1}, {"target_modules", 5}, {"target_modules", {1}}, {"modules_to_save", {nullptr}},
-        {"rank_pattern", {1, 2}}, {"rank_pattern", {{"a", 0}}}, {"rank_pattern", {{"a", "b"}}},
-        {"layers_to_transform", "0"}, {"use_rslora", 1}, {"base_model_name_or_path", 3},
+        {"r", "16"},
+        {"r", 0},
+        {"r", 1.5},
+        {"r", kMaxLoraRank + 1},
+        {"lora_alpha", "x"},
+        {"lora_dropout", 1},
+        {"lora_dropout", -0.1},
+        {"target_modules", 5},
+        {"target_modules", {1}},
+        {"modules_to_save", {nullptr}},
+        {"rank_pattern", {1, 2}},
+        {"rank_pattern", {{"a", 0}}},
+        {"rank_pattern", {{"a", "b"}}},
+        {"layers_to_transform", "0"},
+        {"use_rslora", 1},
+        {"base_model_name_or_path", 3},
     };
     for (const auto& [key, value] : wrong) {
         Json json = Minimal();

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kBaseLayer = ".base_layer.weight";
 
-// splitmix64 (Steele, Lea, Flood 2014): the state after `index` steps from `key`, mixed. A number of its own for every
-// index, so any part can be made on its own.
+// splitmix64 (Steele, Lea, Flood 2014): the state after `index` steps from `key`, mixed. A number
+// of its own for every index, so any part can be made on its own.
 uint64_t CounterBits(uint64_t key, uint64_t index) {
     uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15ULL;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -29,24 +29,30 @@ std::string PlainName(std::string_view stored) {
     if (stored.starts_with(kPrefix)) stored.remove_prefix(kPrefix.size());
     std::string name(stored);
     for (std::string_view wrapper : {".modules_to_save", ".default"})
-        if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos) name.erase(at, wrapper.size());
+        if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos)
+            name.erase(at, wrapper.size());
     return name;
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string ShapeText(const std::vector<int64_t>& shape) {
+    return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 // [out, in] of the head that a frozen copy must have: out from its lora_B, in from its lora_A.
-bool FitsDelta(const ParameterSet& parameters, const std::string& module, const std::vector<int64_t>& shape) {
+bool FitsDelta(const ParameterSet& parameters, const std::string& module,
+               const std::vector<int64_t>& shape) {
     const ParameterSlice* a = parameters.Find(module + ".lora_A.weight");
     const ParameterSlice* b = parameters.Find(module + ".lora_B.weight");
     return a && b && shape == std::vector<int64_t>{b->shape[0], a->shape[1]};
 }
 
 // The file's tensor for each slice, in the slices' order.
-absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file, const std::string& path,
+absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file,
+                                                             const std::string& path,
                                                              const ParameterSet& parameters) {
     constexpr std::string_view kCure =
-        "the adapter was made for another base model or another configuration: use the base that its "
+        "the adapter was made for another base model or another configuration: use the base that "
+        "its "
         "adapter_config.json names";
     std::map<std::string, const StoredTensor*> stored;
     for (const StoredTensor& tensor : file.tensors()) {
@@ -54,8 +60,8 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
         if (name.ends_with(kBaseLayer) && !parameters.Find(name)) {
             const std::string module = name.substr(0, name.size() - kBaseLayer.size());
             if (FitsDelta(parameters, module, tensor.shape)) continue;
-            return ModelError("{}: {} has shape {}, which this model's {} has not; {}", path, tensor.name,
-                              ShapeText(tensor.shape), module, kCure);
+            return ModelError("{}: {} has shape {}, which this model's {} has not; {}", path,
+                              tensor.name, ShapeText(tensor.shape), module, kCure);
         }
         if (!parameters.Find(name))
             return ModelError("{}: {} has no place in this model; {}", path, tensor.name, kCure);
@@ -68,8 +74,9 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
         if (found == stored.end())
             return ModelError("{}: {}{} is missing; {}", path, kPrefix, slice.name, kCure);
         if (found->second->shape != slice.shape)
-            return ModelError("{}: {} has shape {}, this model needs {}; {}", path, found->second->name,
-                              ShapeText(found->second->shape), ShapeText(slice.shape), kCure);
+            return ModelError("{}: {} has shape {}, this model needs {}; {}", path,
+                              found->second->name, ShapeText(found->second->shape),
+                              ShapeText(slice.shape), kCure);
         matched.push_back(found->second);
     }
     return matched;
@@ -97,9 +104,11 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
     for (const ParameterSlice& slice : parameters.slices()) {
         std::span<const float> values = parameters.values().subspan(slice.offset, slice.count);
         const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes());
-        tensors.push_back({fmt::format("{}{}", kPrefix, slice.name), slice.shape, DType::kF32, bytes});
+        tensors.push_back(
+            {fmt::format("{}{}", kPrefix, slice.name), slice.shape, DType::kF32, bytes});
     }
-    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    std::sort(tensors.begin(), tensors.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
     return WriteSafetensors(path, tensors, {{"format", "pt"}});
 }
 
@@ -111,7 +120,8 @@ absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameter
         HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*matched[i]));
         for (float number : numbers)
             if (!std::isfinite(number))
-                return ModelError("{}: {} holds a NaN or infinity; the adapter is broken", path, matched[i]->name);
+                return ModelError("{}: {} holds a NaN or infinity; the adapter is broken", path,
+                                  matched[i]->name);
         std::copy(numbers.begin(), numbers.end(), values.begin() + parameters.slices()[i].offset);
     }
     std::copy(values.begin(), values.end(), parameters.values().begin());

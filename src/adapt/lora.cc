@@ -35,13 +35,15 @@ absl::StatusOr<std::vector<std::string>> BaseModules(const Model& model) {
             name.remove_suffix(kWeight.size());
             add(name);
         }
-    for (const LinearInfo& linear : model.linears()) add(linear.name);  // a tied head is in no table row
+    for (const LinearInfo& linear : model.linears())
+        add(linear.name);  // a tied head is in no table row
     return modules;
 }
 
-// Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are still the base's or
-// zero.
-absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTargets unmatched, const Context& context) {
+// Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are
+// still the base's or zero.
+absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTargets unmatched,
+                           const Context& context) {
     HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
     HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
     HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
@@ -55,7 +57,8 @@ absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTarg
 
 }  // namespace
 
-absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed, const Context& context) {
+absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
+                       const Context& context) {
     HONE_RETURN_IF_ERROR(AddParameters(model, config, UnmatchedTargets::kError, context));
     InitializeLowRank(model.parameters(), seed);
     model.ParametersChanged(context);
@@ -66,13 +69,15 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
     const std::string path = Join(folder, kConfigName);
     std::error_code error;
     if (!std::filesystem::exists(path, error))
-        return ModelError("{}: no {} in it; an adapter is the folder that PEFT or hone saved", folder, kConfigName);
+        return ModelError("{}: no {} in it; an adapter is the folder that PEFT or hone saved",
+                          folder, kConfigName);
     auto text = ReadFile(path, kMaxHeaderBytes);
     if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
     return ParseAdapterConfig(*text, path);
 }
 
-absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder, const Context& context) {
+absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
+                                       const Context& context) {
     HONE_ASSIGN_OR_RETURN(LoraConfig config, ReadAdapterConfig(folder));
     absl::Status added = AddParameters(model, config, UnmatchedTargets::kAllow, context);
     HONE_RETURN_IF_ERROR(Annotate(added, Join(folder, kConfigName)));
@@ -86,7 +91,9 @@ absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const C
     if (!std::filesystem::exists(path, error)) {
         const bool pickled = std::filesystem::exists(Join(folder, "adapter_model.bin"), error);
         return ModelError("{}: no {} in it{}", folder, kWeightsName,
-                          pickled ? "; adapter_model.bin is a Python pickle, save it again with safe_serialization=True" : "");
+                          pickled ? "; adapter_model.bin is a Python pickle, save it again with "
+                                    "safe_serialization=True"
+                                  : "");
     }
     HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters()));
     model.ParametersChanged(context);
@@ -96,7 +103,8 @@ absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const C
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
     LoraConfig saved = config;
     if (!config.target_is_regex) {
-        HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, UnmatchedTargets::kAllow));
+        HONE_ASSIGN_OR_RETURN(auto targets,
+                              SelectTargets(model.linears(), config, UnmatchedTargets::kAllow));
         saved.target_modules = SavedTargetNames(model.linears(), targets, config);
     }
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));

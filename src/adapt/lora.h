@@ -16,40 +16,46 @@ struct LoraConfig {
     int64_t r = 64;
     double lora_alpha = 16;
     double lora_dropout = 0;
-    // Names or suffixes ("q_proj", "layers.0.mlp.up_proj"), {"all-linear"}, or one regular expression (matched against
-    // the whole name) when target_is_regex; empty: q_proj and v_proj, PEFT's choice for Llama.
+    // Names or suffixes ("q_proj", "layers.0.mlp.up_proj"), {"all-linear"}, or one regular
+    // expression (matched against the whole name) when target_is_regex; empty: q_proj and v_proj,
+    // PEFT's choice for Llama.
     std::vector<std::string> target_modules;
     bool target_is_regex = false;
     // Never adapted, whatever target_modules says; read in the same way.
     std::vector<std::string> exclude_modules;
     bool exclude_is_regex = false;
-    // With a list of target_modules: only these layers; empty: all. layers_pattern names the list of layers ("layers").
+    // With a list of target_modules: only these layers; empty: all. layers_pattern names the list
+    // of layers ("layers").
     std::vector<int64_t> layers_to_transform;
     std::vector<std::string> layers_pattern;
     std::vector<std::string> modules_to_save;
-    // Regular expressions for the end of a layer's name, with the rank or alpha that it gets in place of r or lora_alpha:
-    // the first that matches counts, in this order.
+    // Regular expressions for the end of a layer's name, with the rank or alpha that it gets in
+    // place of r or lora_alpha: the first that matches counts, in this order.
     std::vector<std::pair<std::string, int64_t>> rank_pattern;
     std::vector<std::pair<std::string, double>> alpha_pattern;
     bool use_rslora = false;  // scale alpha / sqrt(r) (arXiv:2312.03732) instead of alpha / r
     std::string base_model_name_or_path;
 };
 
-// Chooses the target layers (an error names what there is when nothing matches), adds the deltas, finishes the
-// parameters, and initialises: A as torch's kaiming_uniform(a = sqrt 5) from `seed` and the layer's name, B zero.
-absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed, const Context& context);
+// Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
+// finishes the parameters, and initialises: A as torch's kaiming_uniform(a = sqrt 5) from `seed`
+// and the layer's name, B zero.
+absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
+                       const Context& context);
 
-// Reads adapter_config.json; unknown features that change the result (use_dora, bias training ...) are errors.
+// Reads adapter_config.json; unknown features that change the result (use_dora, bias training ...)
+// are errors.
 absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 
-// ReadAdapterConfig, ApplyLora with it, and the weights of adapter_model.safetensors: names, shapes and completeness are
-// checked, so an adapter of another base is refused. Returns the config.
-absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder, const Context& context);
+// ReadAdapterConfig, ApplyLora with it, and the weights of adapter_model.safetensors: names, shapes
+// and completeness are checked, so an adapter of another base is refused. Returns the config.
+absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
+                                       const Context& context);
 // Only the weights, into a model to which the same config was applied.
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
 
-// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into the folder, which is
-// made if need be.
+// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into
+// the folder, which is made if need be.
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
 
 }  // namespace hone

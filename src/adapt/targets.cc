@@ -13,8 +13,8 @@
 namespace hone {
 namespace {
 
-// libstdc++'s breadth-first matcher: its time is polynomial in pattern and name, where the default one is exponential
-// for patterns like (a+)+b.
+// libstdc++'s breadth-first matcher: its time is polynomial in pattern and name, where the default
+// one is exponential for patterns like (a+)+b.
 constexpr auto kRegexFlags = std::regex::ECMAScript | std::regex_constants::__polynomial;
 
 bool EndsInName(std::string_view name, std::string_view suffix) {
@@ -25,8 +25,10 @@ bool EndsInName(std::string_view name, std::string_view suffix) {
 std::vector<std::string> Split(std::string_view name) {
     std::vector<std::string> parts(1);
     for (char c : name) {
-        if (c == '.') parts.emplace_back();
-        else parts.back() += c;
+        if (c == '.')
+            parts.emplace_back();
+        else
+            parts.back() += c;
     }
     return parts;
 }
@@ -47,18 +49,22 @@ std::string ShortNames(const std::vector<LinearInfo>& linears) {
 
 bool IsAllLinear(const std::vector<std::string>& targets) {
     constexpr std::string_view kName = "all-linear";
-    return targets.size() == 1 && std::equal(targets[0].begin(), targets[0].end(), kName.begin(), kName.end(),
-                                             [](unsigned char a, char b) { return std::tolower(a) == b; });
+    return targets.size() == 1 &&
+           std::equal(targets[0].begin(), targets[0].end(), kName.begin(), kName.end(),
+                      [](unsigned char a, char b) { return std::tolower(a) == b; });
 }
 
 // One list or regular expression of module names.
 class NameSet {
   public:
-    static absl::StatusOr<NameSet> Make(const std::vector<std::string>& names, bool is_regex, std::string_view what) {
+    static absl::StatusOr<NameSet> Make(const std::vector<std::string>& names, bool is_regex,
+                                        std::string_view what) {
         NameSet set;
         set.names_ = names;
         if (is_regex) {
-            if (names.size() != 1) return ModelError("{}: exactly one regular expression, found {}", what, names.size());
+            if (names.size() != 1)
+                return ModelError("{}: exactly one regular expression, found {}", what,
+                                  names.size());
             HONE_ASSIGN_OR_RETURN(auto pattern, NamePattern::Compile(names[0], what));
             set.patterns_.push_back(std::move(pattern));
         }
@@ -67,7 +73,8 @@ class NameSet {
     bool is_regex() const { return !patterns_.empty(); }
     bool Contains(std::string_view name) const {
         if (is_regex()) return patterns_[0].FullMatch(name);
-        return std::any_of(names_.begin(), names_.end(), [&](const auto& entry) { return EndsInName(name, entry); });
+        return std::any_of(names_.begin(), names_.end(),
+                           [&](const auto& entry) { return EndsInName(name, entry); });
     }
 
   private:
@@ -90,7 +97,8 @@ class LayerFilter {
     bool Accepts(std::string_view name) const {
         if (layers_.empty()) return true;
         const std::vector<std::string> parts = Split(name);
-        // Without a pattern PEFT wants two names before the number ("model.layers.3."); the module comes after it.
+        // Without a pattern PEFT wants two names before the number ("model.layers.3."); the module
+        // comes after it.
         for (size_t i = patterns_.empty() ? 2 : 1; i + 1 < parts.size(); ++i) {
             int64_t layer = 0;
             const char* end = parts[i].data() + parts[i].size();
@@ -99,7 +107,8 @@ class LayerFilter {
             if (patterns_.empty()) return layers_.count(layer) > 0;
             // A pattern may span several parts, so every start before the number is tried.
             for (size_t start = 0; start < i; ++start) {
-                std::string before = fmt::format("{}", fmt::join(parts.begin() + start, parts.begin() + i, "."));
+                std::string before =
+                    fmt::format("{}", fmt::join(parts.begin() + start, parts.begin() + i, "."));
                 for (const NamePattern& pattern : patterns_)
                     if (pattern.FullMatch(before)) return layers_.count(layer) > 0;
             }
@@ -115,16 +124,19 @@ class LayerFilter {
 // A layer below a module that is saved whole carries no delta.
 bool InsideSavedModule(std::string_view name, const std::vector<std::string>& modules_to_save) {
     const std::string whole = fmt::format(".{}.", name);
-    return std::any_of(modules_to_save.begin(), modules_to_save.end(), [&](const std::string& module) {
-        return whole.find(fmt::format(".{}.", module)) != std::string::npos;
-    });
+    return std::any_of(modules_to_save.begin(), modules_to_save.end(),
+                       [&](const std::string& module) {
+                           return whole.find(fmt::format(".{}.", module)) != std::string::npos;
+                       });
 }
 
 template <typename Value>
-absl::StatusOr<const Value*> MatchPattern(const std::vector<std::pair<std::string, Value>>& patterns,
-                                          const std::string& name, std::string_view what) {
+absl::StatusOr<const Value*> MatchPattern(
+    const std::vector<std::pair<std::string, Value>>& patterns, const std::string& name,
+    std::string_view what) {
     for (const auto& [expression, value] : patterns) {
-        HONE_ASSIGN_OR_RETURN(auto pattern, NamePattern::Compile(fmt::format("(.*\\.)?({})", expression), what));
+        HONE_ASSIGN_OR_RETURN(auto pattern,
+                              NamePattern::Compile(fmt::format("(.*\\.)?({})", expression), what));
         if (pattern.FullMatch(name)) return &value;
     }
     return static_cast<const Value*>(nullptr);
@@ -136,15 +148,17 @@ struct NamePattern::Compiled {
     std::regex regex;
 };
 
-absl::StatusOr<NamePattern> NamePattern::Compile(std::string_view expression, std::string_view what) {
+absl::StatusOr<NamePattern> NamePattern::Compile(std::string_view expression,
+                                                 std::string_view what) {
     if (expression.size() > kMaxPatternBytes)
-        return ModelError("{}: a regular expression of {} bytes; the limit is {}", what, expression.size(),
-                          kMaxPatternBytes);
+        return ModelError("{}: a regular expression of {} bytes; the limit is {}", what,
+                          expression.size(), kMaxPatternBytes);
     int depth = 0;
     for (char c : expression) {
         depth += c == '(' ? 1 : c == ')' ? -1 : 0;
         if (depth > kMaxPatternDepth)
-            return ModelError("{}: a regular expression nested deeper than {} parentheses", what, kMaxPatternDepth);
+            return ModelError("{}: a regular expression nested deeper than {} parentheses", what,
+                              kMaxPatternDepth);
     }
     try {
         auto compiled = std::make_shared<Compiled>();
@@ -153,7 +167,8 @@ absl::StatusOr<NamePattern> NamePattern::Compile(std::string_view expression, st
         pattern.compiled_ = std::move(compiled);
         return pattern;
     } catch (const std::exception& error) {
-        return ModelError("{}: the regular expression '{}' is not understood ({})", what, expression, error.what());
+        return ModelError("{}: the regular expression '{}' is not understood ({})", what,
+                          expression, error.what());
     }
 }
 
@@ -166,41 +181,51 @@ bool NamePattern::FullMatch(std::string_view name) const {
     }
 }
 
-absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearInfo>& linears, const LoraConfig& config,
+absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearInfo>& linears,
+                                                      const LoraConfig& config,
                                                       UnmatchedTargets unmatched) {
     const bool all = IsAllLinear(config.target_modules);
     std::vector<std::string> names = config.target_modules;
     if (names.empty()) names = {"q_proj", "v_proj"};
-    HONE_ASSIGN_OR_RETURN(auto wanted, NameSet::Make(names, config.target_is_regex && !all, "target_modules"));
-    HONE_ASSIGN_OR_RETURN(auto excluded, NameSet::Make(config.exclude_modules, config.exclude_is_regex,
-                                                       "exclude_modules"));
+    HONE_ASSIGN_OR_RETURN(auto wanted,
+                          NameSet::Make(names, config.target_is_regex && !all, "target_modules"));
+    HONE_ASSIGN_OR_RETURN(auto excluded, NameSet::Make(config.exclude_modules,
+                                                       config.exclude_is_regex, "exclude_modules"));
     HONE_ASSIGN_OR_RETURN(auto layers, LayerFilter::Make(config));
     std::vector<LinearInfo> targets;
     for (const LinearInfo& linear : linears) {
-        if (excluded.Contains(linear.name) || InsideSavedModule(linear.name, config.modules_to_save)) continue;
+        if (excluded.Contains(linear.name) ||
+            InsideSavedModule(linear.name, config.modules_to_save))
+            continue;
         const bool chosen = all ? !linear.is_head
-                                : wanted.Contains(linear.name) && (wanted.is_regex() || layers.Accepts(linear.name));
+                                : wanted.Contains(linear.name) &&
+                                      (wanted.is_regex() || layers.Accepts(linear.name));
         if (chosen) targets.push_back(linear);
     }
     if (targets.empty())
-        return ModelError("target_modules '{}' names no linear layer of this model; there are {} (and all-linear)",
-                          fmt::join(names, ","), ShortNames(linears));
+        return ModelError(
+            "target_modules '{}' names no linear layer of this model; there are {} (and "
+            "all-linear)",
+            fmt::join(names, ","), ShortNames(linears));
     if (unmatched == UnmatchedTargets::kError && !all && !wanted.is_regex()) {
         for (const std::string& name : names) {
-            const bool found = std::any_of(linears.begin(), linears.end(),
-                                           [&](const LinearInfo& linear) { return EndsInName(linear.name, name); });
+            const bool found = std::any_of(
+                linears.begin(), linears.end(),
+                [&](const LinearInfo& linear) { return EndsInName(linear.name, name); });
             if (!found)
-                return ModelError("target_modules: '{}' names no linear layer of this model; there are {}{}", name,
-                                  ShortNames(linears),
-                                  name.ends_with("embed_tokens")
-                                      ? " (the embedding can be trained whole: modules_to_save)" : "");
+                return ModelError(
+                    "target_modules: '{}' names no linear layer of this model; there are {}{}",
+                    name, ShortNames(linears),
+                    name.ends_with("embed_tokens")
+                        ? " (the embedding can be trained whole: modules_to_save)"
+                        : "");
         }
     }
     return targets;
 }
 
-absl::StatusOr<std::vector<std::string>> SelectModulesToSave(const std::vector<std::string>& modules,
-                                                             const LoraConfig& config) {
+absl::StatusOr<std::vector<std::string>> SelectModulesToSave(
+    const std::vector<std::string>& modules, const LoraConfig& config) {
     std::vector<std::string> selected;
     for (const std::string& module : modules)
         for (const std::string& wanted : config.modules_to_save)
@@ -209,30 +234,39 @@ absl::StatusOr<std::vector<std::string>> SelectModulesToSave(const std::vector<s
                 break;
             }
     for (const std::string& wanted : config.modules_to_save) {
-        const bool found = std::any_of(modules.begin(), modules.end(),
-                                       [&](const std::string& module) { return module.ends_with(wanted); });
+        const bool found =
+            std::any_of(modules.begin(), modules.end(),
+                        [&](const std::string& module) { return module.ends_with(wanted); });
         if (wanted.empty() || !found)
-            return ModelError("modules_to_save: this model has no module '{}'; it has lm_head, embed_tokens, norm and "
-                              "the layers' own, such as {}", wanted, modules.empty() ? "none" : modules[modules.size() / 2]);
+            return ModelError(
+                "modules_to_save: this model has no module '{}'; it has lm_head, embed_tokens, "
+                "norm and "
+                "the layers' own, such as {}",
+                wanted, modules.empty() ? "none" : modules[modules.size() / 2]);
     }
     return selected;
 }
 
 absl::StatusOr<LowRankOptions> LowRankFor(const LoraConfig& config, const std::string& linear) {
     LowRankOptions options;
-    HONE_ASSIGN_OR_RETURN(const int64_t* rank, MatchPattern(config.rank_pattern, linear, "rank_pattern"));
-    HONE_ASSIGN_OR_RETURN(const double* alpha, MatchPattern(config.alpha_pattern, linear, "alpha_pattern"));
+    HONE_ASSIGN_OR_RETURN(const int64_t* rank,
+                          MatchPattern(config.rank_pattern, linear, "rank_pattern"));
+    HONE_ASSIGN_OR_RETURN(const double* alpha,
+                          MatchPattern(config.alpha_pattern, linear, "alpha_pattern"));
     options.rank = rank ? *rank : config.r;
     if (options.rank < 1 || options.rank > kMaxLoraRank)
-        return ModelError("{}: a rank of {}; it must be from 1 to {}", linear, options.rank, kMaxLoraRank);
+        return ModelError("{}: a rank of {}; it must be from 1 to {}", linear, options.rank,
+                          kMaxLoraRank);
     const double numerator = alpha ? *alpha : config.lora_alpha;
     const double rank_value = static_cast<double>(options.rank);
-    options.scale = static_cast<float>(numerator / (config.use_rslora ? std::sqrt(rank_value) : rank_value));
+    options.scale =
+        static_cast<float>(numerator / (config.use_rslora ? std::sqrt(rank_value) : rank_value));
     options.dropout = static_cast<float>(config.lora_dropout);
     return options;
 }
 
-std::vector<std::string> SavedTargetNames(const std::vector<LinearInfo>& linears, const std::vector<LinearInfo>& targets,
+std::vector<std::string> SavedTargetNames(const std::vector<LinearInfo>& linears,
+                                          const std::vector<LinearInfo>& targets,
                                           const LoraConfig& config) {
     LoraConfig short_form = config;
     short_form.target_modules.clear();
@@ -242,7 +276,8 @@ std::vector<std::string> SavedTargetNames(const std::vector<LinearInfo>& linears
         full.push_back(target.name);
         std::string name(LastName(target.name));
         auto& names = short_form.target_modules;
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+        if (std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(std::move(name));
     }
     auto same = SelectTargets(linears, short_form, UnmatchedTargets::kAllow);
     const bool exact = same.ok() && same->size() == targets.size();

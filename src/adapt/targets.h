@@ -10,8 +10,8 @@
 
 namespace hone {
 
-// A regular expression from outside: Python's and ECMAScript's common ground, matched in polynomial time. Length and
-// nesting are limited.
+// A regular expression from outside: Python's and ECMAScript's common ground, matched in polynomial
+// time. Length and nesting are limited.
 class NamePattern {
   public:
     // `what` names the field in the error.
@@ -30,20 +30,23 @@ inline constexpr int kMaxPatternDepth = 64;
 // What to do with an entry of target_modules that no layer answers to, while others do.
 enum class UnmatchedTargets { kError, kAllow };
 
-// The linears that carry a delta, in the network's order. An error lists what there is when none (or, with kError, one
-// of the entries) matches.
-absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearInfo>& linears, const LoraConfig& config,
+// The linears that carry a delta, in the network's order. An error lists what there is when none
+// (or, with kError, one of the entries) matches.
+absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearInfo>& linears,
+                                                      const LoraConfig& config,
                                                       UnmatchedTargets unmatched);
 
 // The modules that modules_to_save means: those of `modules` whose name ends in an entry.
-absl::StatusOr<std::vector<std::string>> SelectModulesToSave(const std::vector<std::string>& modules,
-                                                             const LoraConfig& config);
+absl::StatusOr<std::vector<std::string>> SelectModulesToSave(
+    const std::vector<std::string>& modules, const LoraConfig& config);
 
 // Rank and scale of one layer, patterns applied.
 absl::StatusOr<LowRankOptions> LowRankFor(const LoraConfig& config, const std::string& linear);
 
-// target_modules as it is saved: the short names where they select exactly `targets`, else the full ones.
-std::vector<std::string> SavedTargetNames(const std::vector<LinearInfo>& linears, const std::vector<LinearInfo>& targets,
+// target_modules as it is saved: the short names where they select exactly `targets`, else the full
+// ones.
+std::vector<std::string> SavedTargetNames(const std::vector<LinearInfo>& linears,
+                                          const std::vector<LinearInfo>& targets,
                                           const LoraConfig& config);
 
 }  // namespace hone

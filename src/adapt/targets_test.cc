@@ -13,14 +13,16 @@ namespace {
 std::vector<LinearInfo> TwoLayers() {
     std::vector<LinearInfo> linears;
     for (int layer = 0; layer < 2; ++layer)
-        for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                                 "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
+        for (const char* name :
+             {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+              "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
             linears.push_back({fmt::format("model.layers.{}.{}", layer, name), 16, 16, false});
     linears.push_back({"lm_head", 16, 32, true});
     return linears;
 }
 
-std::vector<std::string> Select(const LoraConfig& config, UnmatchedTargets unmatched = UnmatchedTargets::kError) {
+std::vector<std::string> Select(const LoraConfig& config,
+                                UnmatchedTargets unmatched = UnmatchedTargets::kError) {
     auto targets = SelectTargets(TwoLayers(), config, unmatched);
     std::vector<std::string> names;
     if (!targets.ok()) return {std::string(targets.status().message())};
@@ -41,10 +43,14 @@ LoraConfig Regex(const std::string& expression) {
 }
 
 TEST(SelectTargets, NamesSuffixesAndDefaults) {
-    EXPECT_EQ(Select({}), (std::vector<std::string>{"model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj",
-                                                    "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"}));
-    EXPECT_EQ(Select(Targets({"layers.1.mlp.up_proj"})), std::vector<std::string>{"model.layers.1.mlp.up_proj"});
-    EXPECT_EQ(Select(Targets({"model.layers.0.mlp.up_proj"})), std::vector<std::string>{"model.layers.0.mlp.up_proj"});
+    EXPECT_EQ(Select({}),
+              (std::vector<std::string>{
+                  "model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj",
+                  "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"}));
+    EXPECT_EQ(Select(Targets({"layers.1.mlp.up_proj"})),
+              std::vector<std::string>{"model.layers.1.mlp.up_proj"});
+    EXPECT_EQ(Select(Targets({"model.layers.0.mlp.up_proj"})),
+              std::vector<std::string>{"model.layers.0.mlp.up_proj"});
     EXPECT_EQ(Select(Targets({"lm_head"})), std::vector<std::string>{"lm_head"});
     // A suffix ends at a dot: "proj" is no module, nor is "p_proj" part of up_proj.
     EXPECT_NE(Select(Targets({"p_proj"}))[0].find("q_proj, k_proj"), std::string::npos);
@@ -61,7 +67,8 @@ TEST(SelectTargets, AllLinearLeavesTheHeadOut) {
 TEST(SelectTargets, RegularExpressionsMatchTheWholeName) {
     EXPECT_EQ(Select(Regex(R"(.*\.[qv]_proj)")).size(), 4u);
     EXPECT_EQ(Select(Regex(R"(model\.layers\.1\..*(up|down)_proj)")).size(), 2u);
-    EXPECT_EQ(Select(Regex(R"(model\.layers\.\d+\.(?:self_attn|mlp)\.(?:q_proj|up_proj))")).size(), 4u);
+    EXPECT_EQ(Select(Regex(R"(model\.layers\.\d+\.(?:self_attn|mlp)\.(?:q_proj|up_proj))")).size(),
+              4u);
     EXPECT_EQ(Select(Regex(R"((?!.*mlp).*_proj)")).size(), 8u);
     EXPECT_EQ(Select(Regex("q_proj")).size(), 1u);  // an error: it is not the whole name
     EXPECT_NE(Select(Regex("(unclosed"))[0].find("not understood"), std::string::npos);
@@ -70,7 +77,8 @@ TEST(SelectTargets, RegularExpressionsMatchTheWholeName) {
 TEST(SelectTargets, LayersToTransform) {
     LoraConfig config = Targets({"q_proj", "v_proj"});
     config.layers_to_transform = {1};
-    EXPECT_EQ(Select(config), (std::vector<std::string>{"model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"}));
+    EXPECT_EQ(Select(config), (std::vector<std::string>{"model.layers.1.self_attn.q_proj",
+                                                        "model.layers.1.self_attn.v_proj"}));
     config.layers_pattern = {"layers"};
     EXPECT_EQ(Select(config).size(), 2u);
     config.layers_pattern = {"blocks"};
@@ -80,7 +88,8 @@ TEST(SelectTargets, LayersToTransform) {
 TEST(SelectTargets, ANameThatNothingAnswersToIsATypo) {
     EXPECT_NE(Select(Targets({"q_proj", "v_porj"}))[0].find("v_porj"), std::string::npos);
     EXPECT_EQ(Select(Targets({"q_proj", "c_attn"}), UnmatchedTargets::kAllow).size(), 2u);
-    EXPECT_NE(Select(Targets({"q_proj", "embed_tokens"}))[0].find("modules_to_save"), std::string::npos);
+    EXPECT_NE(Select(Targets({"q_proj", "embed_tokens"}))[0].find("modules_to_save"),
+              std::string::npos);
 }
 
 TEST(SelectTargets, ASavedModuleCarriesNoDelta) {
@@ -90,14 +99,17 @@ TEST(SelectTargets, ASavedModuleCarriesNoDelta) {
 }
 
 TEST(SelectModulesToSave, ByTheEndOfTheName) {
-    const std::vector<std::string> modules = {"model.embed_tokens", "model.layers.0.input_layernorm", "model.norm", "lm_head"};
+    const std::vector<std::string> modules = {
+        "model.embed_tokens", "model.layers.0.input_layernorm", "model.norm", "lm_head"};
     LoraConfig config;
     config.modules_to_save = {"lm_head", "norm"};
     // PEFT asks for the end of the name, dot or not: "norm" is every norm.
-    EXPECT_EQ(SelectModulesToSave(modules, config).value(),
-              (std::vector<std::string>{"model.layers.0.input_layernorm", "model.norm", "lm_head"}));
+    EXPECT_EQ(
+        SelectModulesToSave(modules, config).value(),
+        (std::vector<std::string>{"model.layers.0.input_layernorm", "model.norm", "lm_head"}));
     config.modules_to_save = {"score"};
-    EXPECT_NE(std::string(SelectModulesToSave(modules, config).status().message()).find("score"), std::string::npos);
+    EXPECT_NE(std::string(SelectModulesToSave(modules, config).status().message()).find("score"),
+              std::string::npos);
     config.modules_to_save = {""};
     EXPECT_FALSE(SelectModulesToSave(modules, config).ok());
 }
@@ -118,7 +130,8 @@ TEST(LowRankFor, PatternsAndScales) {
     EXPECT_EQ(scale("model.layers.0.self_attn.q_proj"), 8.0f);
     EXPECT_EQ(scale("model.layers.1.mlp.down_proj"), 4.0f);
     config.use_rslora = true;
-    EXPECT_FLOAT_EQ(scale("model.layers.1.self_attn.v_proj"), static_cast<float>(16 / std::sqrt(8.0)));
+    EXPECT_FLOAT_EQ(scale("model.layers.1.self_attn.v_proj"),
+                    static_cast<float>(16 / std::sqrt(8.0)));
     // A pattern must begin where a name begins.
     config.rank_pattern = {{"proj", 3}};
     EXPECT_EQ(rank("model.layers.1.self_attn.v_proj"), 8);
@@ -137,19 +150,23 @@ TEST(LowRankFor, RankLimits) {
 TEST(SavedTargetNames, ShortWhereTheySelectTheSame) {
     auto saved = [](const LoraConfig& config) {
         auto linears = TwoLayers();
-        return SavedTargetNames(linears, SelectTargets(linears, config, UnmatchedTargets::kError).value(), config);
+        return SavedTargetNames(
+            linears, SelectTargets(linears, config, UnmatchedTargets::kError).value(), config);
     };
-    EXPECT_EQ(saved(Targets({"all-linear"})), (std::vector<std::string>{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
-                                                                        "up_proj", "down_proj"}));
+    EXPECT_EQ(saved(Targets({"all-linear"})),
+              (std::vector<std::string>{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
+                                        "up_proj", "down_proj"}));
     EXPECT_EQ(saved({}), (std::vector<std::string>{"q_proj", "v_proj"}));
-    EXPECT_EQ(saved(Targets({"layers.1.mlp.up_proj"})), std::vector<std::string>{"model.layers.1.mlp.up_proj"});
+    EXPECT_EQ(saved(Targets({"layers.1.mlp.up_proj"})),
+              std::vector<std::string>{"model.layers.1.mlp.up_proj"});
 }
 
 TEST(NamePattern, Limits) {
     const std::string longest(kMaxPatternBytes, 'a');
     EXPECT_TRUE(NamePattern::Compile(longest, "x").ok());
     EXPECT_FALSE(NamePattern::Compile(longest + "a", "x").ok());
-    const std::string deep = std::string(kMaxPatternDepth, '(') + "a" + std::string(kMaxPatternDepth, ')');
+    const std::string deep =
+        std::string(kMaxPatternDepth, '(') + "a" + std::string(kMaxPatternDepth, ')');
     EXPECT_TRUE(NamePattern::Compile(deep, "x").ok());
     EXPECT_FALSE(NamePattern::Compile("(" + deep + ")", "x").ok());
     auto any = NamePattern::Compile(".*", "x").value();
@@ -159,7 +176,8 @@ TEST(NamePattern, Limits) {
 
 TEST(NamePattern, NoPatternTakesExponentialTime) {
     auto pattern = NamePattern::Compile("(a+)+b", "x").value();
-    EXPECT_FALSE(pattern.FullMatch(std::string(200, 'a')));  // a backtracking matcher would never come back
+    EXPECT_FALSE(
+        pattern.FullMatch(std::string(200, 'a')));  // a backtracking matcher would never come back
 }
 
 }  // namespace

@@ -25,14 +25,18 @@ constexpr std::string_view kReplacedPrefix = ".replaced-step-";
 constexpr char kManifest[] = "manifest.json";
 constexpr int kFormat = 1;
 
-std::string Join(const std::string& folder, std::string_view name) { return (fs::path(folder) / name).string(); }
+std::string Join(const std::string& folder, std::string_view name) {
+    return (fs::path(folder) / name).string();
+}
 
 // The files of a folder but the manifest, sorted.
 absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& folder) {
     std::vector<std::string> names;
     std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-        if (std::string name = entry->path().filename(); name != kManifest) names.push_back(std::move(name));
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error))
+        if (std::string name = entry->path().filename(); name != kManifest)
+            names.push_back(std::move(name));
     if (error) return TrainingError("cannot list {}: {}", folder, error.message());
     std::sort(names.begin(), names.end());
     return names;
@@ -55,7 +59,8 @@ absl::Status WriteManifest(const std::string& folder, int64_t step) {
 }
 
 // The folder takes its name; one that has it already makes room, and goes when the new one stands.
-absl::Status Publish(const std::string& temporary, const std::string& folder, const std::string& replaced) {
+absl::Status Publish(const std::string& temporary, const std::string& folder,
+                     const std::string& replaced) {
     std::error_code error;
     const bool exists = fs::exists(folder, error);
     if (exists) HONE_RETURN_IF_ERROR(RenameFolder(folder, replaced));
@@ -73,23 +78,28 @@ absl::Status Publish(const std::string& temporary, const std::string& folder, co
 std::vector<CheckpointEntry> ListCheckpoints(const std::string& root) {
     std::vector<CheckpointEntry> entries;
     std::error_code error;
-    for (fs::directory_iterator entry(root, error), end; !error && entry != end; entry.increment(error)) {
+    for (fs::directory_iterator entry(root, error), end; !error && entry != end;
+         entry.increment(error)) {
         const std::string name = entry->path().filename();
         if (!name.starts_with(kStepPrefix)) continue;
         CheckpointEntry found{.folder = entry->path().string()};
         const char* first = name.data() + kStepPrefix.size();
         const char* last = name.data() + name.size();
         auto parsed = std::from_chars(first, last, found.step);
-        if (parsed.ec == std::errc() && parsed.ptr == last && found.step >= 0) entries.push_back(std::move(found));
+        if (parsed.ec == std::errc() && parsed.ptr == last && found.step >= 0)
+            entries.push_back(std::move(found));
     }
-    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.step > b.step; });
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.step > b.step; });
     return entries;
 }
 
-absl::StatusOr<std::string> WriteCheckpoint(const std::string& root, int64_t step,
-                                            const std::function<absl::Status(const std::string& folder)>& write_files) {
+absl::StatusOr<std::string> WriteCheckpoint(
+    const std::string& root, int64_t step,
+    const std::function<absl::Status(const std::string& folder)>& write_files) {
     const std::string folder = Join(root, fmt::format("{}{}", kStepPrefix, step));
-    const std::string temporary = Join(root, fmt::format("{}{}-{}", kTemporaryPrefix, step, getpid()));
+    const std::string temporary =
+        Join(root, fmt::format("{}{}-{}", kTemporaryPrefix, step, getpid()));
     const std::string replaced = Join(root, fmt::format("{}{}", kReplacedPrefix, step));
     std::error_code error;
     fs::remove_all(temporary, error);
@@ -99,8 +109,9 @@ absl::StatusOr<std::string> WriteCheckpoint(const std::string& root, int64_t ste
     if (status.ok()) status = Publish(temporary, folder, replaced);
     if (!status.ok()) {
         fs::remove_all(temporary, error);
-        return WithKind(Annotate(status, fmt::format("the checkpoint of step {} is not written", step)),
-                        ErrorKind::kTraining);
+        return WithKind(
+            Annotate(status, fmt::format("the checkpoint of step {} is not written", step)),
+            ErrorKind::kTraining);
     }
     return folder;
 }
@@ -119,21 +130,26 @@ absl::Status VerifyCheckpoint(const std::string& folder) {
     if (!manifest.ok()) return broken(std::string(manifest.status().message()));
     const Json& files = (*manifest)["files"];
     const Json& format = (*manifest)["format"];
-    if (!files.is_object() || !format.is_number_integer()) return broken("its manifest.json is not a manifest");
+    if (!files.is_object() || !format.is_number_integer())
+        return broken("its manifest.json is not a manifest");
     if (format.get<int64_t>() != kFormat)
-        return broken(fmt::format("it has format {}, this hone reads format {}", format.get<int64_t>(), kFormat));
+        return broken(fmt::format("it has format {}, this hone reads format {}",
+                                  format.get<int64_t>(), kFormat));
     for (const auto& [name, entry] : files.items()) {
-        if (!entry.is_object() || !entry.contains("bytes") || !entry["bytes"].is_number_unsigned() ||
-            !entry.contains("sha256") || !entry["sha256"].is_string() || name.find('/') != std::string::npos)
+        if (!entry.is_object() || !entry.contains("bytes") ||
+            !entry["bytes"].is_number_unsigned() || !entry.contains("sha256") ||
+            !entry["sha256"].is_string() || name.find('/') != std::string::npos)
             return broken(fmt::format("its manifest.json has a wrong entry '{}'", name));
         const std::string file = Join(folder, name);
         std::error_code error;
         const auto bytes = fs::file_size(file, error);
         if (error) return broken(fmt::format("{} is missing", name));
         if (bytes != entry["bytes"].get<uint64_t>())
-            return broken(fmt::format("{} has {} bytes instead of {}", name, bytes, entry["bytes"].get<uint64_t>()));
+            return broken(fmt::format("{} has {} bytes instead of {}", name, bytes,
+                                      entry["bytes"].get<uint64_t>()));
         HONE_ASSIGN_OR_RETURN(auto hash, Sha256File(file));
-        if (hash != entry["sha256"].get<std::string>()) return broken(fmt::format("{} was changed", name));
+        if (hash != entry["sha256"].get<std::string>())
+            return broken(fmt::format("{} was changed", name));
     }
     return absl::OkStatus();
 }
@@ -141,16 +157,19 @@ absl::Status VerifyCheckpoint(const std::string& folder) {
 void RemoveUnfinishedCheckpoints(const std::string& root) {
     std::vector<fs::path> leftovers;
     std::error_code error;
-    for (fs::directory_iterator entry(root, error), end; !error && entry != end; entry.increment(error)) {
+    for (fs::directory_iterator entry(root, error), end; !error && entry != end;
+         entry.increment(error)) {
         const std::string name = entry->path().filename();
         if (name.starts_with(kTemporaryPrefix)) leftovers.push_back(entry->path());
         if (!name.starts_with(kReplacedPrefix)) continue;
         // Killed between the two renames: the old one is the only one.
-        const fs::path original = entry->path().parent_path() / (std::string(kStepPrefix) +
-                                                                 name.substr(kReplacedPrefix.size()));
+        const fs::path original = entry->path().parent_path() /
+                                  (std::string(kStepPrefix) + name.substr(kReplacedPrefix.size()));
         std::error_code ignored;
-        if (fs::exists(original, ignored)) leftovers.push_back(entry->path());
-        else fs::rename(entry->path(), original, ignored);
+        if (fs::exists(original, ignored))
+            leftovers.push_back(entry->path());
+        else
+            fs::rename(entry->path(), original, ignored);
     }
     for (const fs::path& path : leftovers) fs::remove_all(path, error);
 }
@@ -160,32 +179,36 @@ absl::Status PruneCheckpoints(const std::string& root, int64_t limit, int64_t be
     const auto entries = ListCheckpoints(root);  // newest first
     std::set<int64_t> kept;
     for (const CheckpointEntry& entry : entries)
-        if (entry.step == entries.front().step || (best_step > 0 && entry.step == best_step)) kept.insert(entry.step);
+        if (entry.step == entries.front().step || (best_step > 0 && entry.step == best_step))
+            kept.insert(entry.step);
     for (const CheckpointEntry& entry : entries)
         if (static_cast<int64_t>(kept.size()) < limit) kept.insert(entry.step);
     for (const CheckpointEntry& entry : entries) {
         if (kept.count(entry.step) > 0) continue;
         std::error_code error;
         fs::remove_all(entry.folder, error);
-        if (error) return TrainingError("cannot remove the old checkpoint {}: {}", entry.folder, error.message());
+        if (error)
+            return TrainingError("cannot remove the old checkpoint {}: {}", entry.folder,
+                                 error.message());
     }
     return absl::OkStatus();
 }
 
-absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters, std::span<const float> m,
-                          std::span<const float> v) {
+absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters,
+                          std::span<const float> m, std::span<const float> v) {
     std::vector<TensorToWrite> tensors;
     for (const auto& [prefix, values] : {std::pair{"exp_avg.", m}, std::pair{"exp_avg_sq.", v}})
         for (const ParameterSlice& slice : parameters.slices()) {
             const float* first = values.data() + slice.offset;
-            tensors.push_back({prefix + slice.name, slice.shape, DType::kF32,
-                               std::span(reinterpret_cast<const uint8_t*>(first), slice.count * sizeof(float))});
+            tensors.push_back(
+                {prefix + slice.name, slice.shape, DType::kF32,
+                 std::span(reinterpret_cast<const uint8_t*>(first), slice.count * sizeof(float))});
         }
     return WriteSafetensors(path, tensors, {});
 }
 
-absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters, std::span<float> m,
-                         std::span<float> v) {
+absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
+                         std::span<float> m, std::span<float> v) {
     HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
     if (file->tensors().size() != 2 * parameters.slices().size())
         return TrainingError("{}: {} tensors instead of {}", path, file->tensors().size(),
@@ -194,7 +217,8 @@ absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters
         for (const ParameterSlice& slice : parameters.slices()) {
             const StoredTensor* tensor = file->Find(prefix + slice.name);
             if (!tensor || tensor->shape != slice.shape)
-                return TrainingError("{}: {}{} is missing or has another shape", path, prefix, slice.name);
+                return TrainingError("{}: {}{} is missing or has another shape", path, prefix,
+                                     slice.name);
             HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor));
             std::copy(numbers.begin(), numbers.end(), values.begin() + slice.offset);
         }
@@ -204,7 +228,9 @@ absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters
 std::vector<std::string> Differences(const Json& there, const Json& here) {
     std::vector<std::string> differences;
     auto text = [](const Json& object, const std::string& key) {
-        return object.contains(key) ? object[key].dump(-1, ' ', false, Json::error_handler_t::replace) : "nothing";
+        return object.contains(key)
+                   ? object[key].dump(-1, ' ', false, Json::error_handler_t::replace)
+                   : "nothing";
     };
     std::set<std::string> seen;
     for (const Json* object : {&there, &here})
@@ -217,7 +243,8 @@ std::vector<std::string> Differences(const Json& there, const Json& here) {
                     differences.push_back(key + "." + inner);
                 continue;
             }
-            differences.push_back(fmt::format("{}: {} there, {} here", key, text(there, key), text(here, key)));
+            differences.push_back(
+                fmt::format("{}: {} there, {} here", key, text(there, key), text(here, key)));
         }
     return differences;
 }

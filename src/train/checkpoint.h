@@ -1,8 +1,9 @@
 // Checkpoints: OUT/checkpoints/step-N, whole or not there.
 //
-// A checkpoint is written into a folder with a temporary name, file by file and synced; manifest.json, with the size and
-// SHA-256 of every other file, comes last; then the folder takes its name. So a folder called step-N without a manifest
-// that fits was damaged later, and is refused.
+// A checkpoint is written into a folder with a temporary name, file by file and synced;
+// manifest.json, with the size and SHA-256 of every other file, comes last; then the folder takes
+// its name. So a folder called step-N without a manifest that fits was damaged later, and is
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -25,31 +26,37 @@ struct CheckpointEntry {
 // The folders ROOT/step-N, newest first; not verified. A root that does not exist has none.
 std::vector<CheckpointEntry> ListCheckpoints(const std::string& root);
 
-// Makes ROOT/step-N of what `write_files` puts into the folder that it is given. On any error nothing of it remains, and
-// an older ROOT/step-N stays as it was; otherwise that one is replaced. Errors are of kind kTraining.
-absl::StatusOr<std::string> WriteCheckpoint(const std::string& root, int64_t step,
-                                            const std::function<absl::Status(const std::string& folder)>& write_files);
+// Makes ROOT/step-N of what `write_files` puts into the folder that it is given. On any error
+// nothing of it remains, and an older ROOT/step-N stays as it was; otherwise that one is replaced.
+// Errors are of kind kTraining.
+absl::StatusOr<std::string> WriteCheckpoint(
+    const std::string& root, int64_t step,
+    const std::function<absl::Status(const std::string& folder)>& write_files);
 
 // Whether the folder has a manifest.json at all.
 bool IsCheckpointFolder(const std::string& folder);
 
-// Compares every file with the manifest. The error (kind kTraining) says which file is missing or differs.
+// Compares every file with the manifest. The error (kind kTraining) says which file is missing or
+// differs.
 absl::Status VerifyCheckpoint(const std::string& folder);
 
 // Removes what an interrupted WriteCheckpoint left.
 void RemoveUnfinishedCheckpoints(const std::string& root);
 
-// Keeps the newest `limit` checkpoints, counting that of `best_step` (0: none) among them: it is never removed, nor is the
-// newest. limit 0: keeps all.
+// Keeps the newest `limit` checkpoints, counting that of `best_step` (0: none) among them: it is
+// never removed, nor is the newest. limit 0: keeps all.
 absl::Status PruneCheckpoints(const std::string& root, int64_t limit, int64_t best_step);
 
 // AdamW's moments as safetensors: exp_avg.NAME and exp_avg_sq.NAME per parameter, f32.
-absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters, std::span<const float> m,
-                          std::span<const float> v);
+absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters,
+                          std::span<const float> m, std::span<const float> v);
 // m = , v = . Names and shapes must be those of the parameters.
-absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters, std::span<float> m, std::span<float> v);
+absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
+                         std::span<float> m, std::span<float> v);
 
-// What differs between two flat or nested objects, as "key: A there, B here" per difference; empty: nothing.
-std::vector<std::string> Differences(const nlohmann::ordered_json& there, const nlohmann::ordered_json& here);
+// What differs between two flat or nested objects, as "key: A there, B here" per difference; empty:
+// nothing.
+std::vector<std::string> Differences(const nlohmann::ordered_json& there,
+                                     const nlohmann::ordered_json& here);
 
 }  // namespace hone

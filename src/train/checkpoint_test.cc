@@ -7,7 +7,8 @@
 namespace hone {
 namespace {
 
-absl::StatusOr<std::string> Write(const std::string& root, int64_t step, const std::string& text = "x") {
+absl::StatusOr<std::string> Write(const std::string& root, int64_t step,
+                                  const std::string& text = "x") {
     return WriteCheckpoint(root, step, [&](const std::string& folder) {
         HONE_RETURN_IF_ERROR(WriteFileAtomic(folder + "/one", text));
         return WriteFileAtomic(folder + "/two", text + text);
@@ -48,7 +49,9 @@ TEST(Checkpoint, DamageIsNamed) {
     EXPECT_NE(message().find("not a manifest"), std::string::npos);
     ASSERT_TRUE(WriteFileAtomic(path + "/manifest.json", R"({"format":2,"files":{}})").ok());
     EXPECT_NE(message().find("format 2"), std::string::npos);
-    ASSERT_TRUE(WriteFileAtomic(path + "/manifest.json", R"({"format":1,"files":{"../x":{"bytes":1,"sha256":""}}})").ok());
+    ASSERT_TRUE(WriteFileAtomic(path + "/manifest.json",
+                                R"({"format":1,"files":{"../x":{"bytes":1,"sha256":""}}})")
+                    .ok());
     EXPECT_NE(message().find("wrong entry"), std::string::npos);
     std::filesystem::remove(path + "/manifest.json");
     EXPECT_NE(message().find("manifest.json"), std::string::npos);
@@ -75,14 +78,16 @@ TEST(Checkpoint, AnyFailedOperationLeavesTheOldOne) {
         EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
         EXPECT_TRUE(VerifyCheckpoint(folder / "step-3").ok()) << "operation " << failing;
         EXPECT_EQ(ReadFile(folder / "step-3/one").value(), "old") << "operation " << failing;
-        EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "operation " << failing;
+        EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+            << "operation " << failing;
     }
     EXPECT_EQ(ReadFile(folder / "step-3/one").value(), "new");
 }
 
 TEST(Checkpoint, ListsNewestFirstAndOnlySteps) {
     TestFolder folder;
-    for (const char* name : {"step-2", "step-10", "step-x", "step-", "other", "step-5b", ".unfinished-step-9-1"})
+    for (const char* name :
+         {"step-2", "step-10", "step-x", "step-", "other", "step-5b", ".unfinished-step-9-1"})
         std::filesystem::create_directories(folder / name);
     EXPECT_EQ(Steps(folder.path()), (std::vector<int64_t>{10, 2}));
     EXPECT_TRUE(ListCheckpoints(folder / "nowhere").empty());
@@ -92,8 +97,10 @@ TEST(Checkpoint, WhatAKillLeftIsTidied) {
     TestFolder folder;
     ASSERT_TRUE(Write(folder.path(), 1).ok());
     std::filesystem::create_directories(folder / ".unfinished-step-2-77");
-    std::filesystem::create_directories(folder / ".replaced-step-1");  // killed after the new one stood
-    std::filesystem::rename(Write(folder.path(), 5).value(), folder / ".replaced-step-5");  // killed between the renames
+    std::filesystem::create_directories(folder /
+                                        ".replaced-step-1");  // killed after the new one stood
+    std::filesystem::rename(Write(folder.path(), 5).value(),
+                            folder / ".replaced-step-5");  // killed between the renames
     RemoveUnfinishedCheckpoints(folder.path());
     EXPECT_EQ(Steps(folder.path()), (std::vector<int64_t>{5, 1}));
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);
@@ -134,10 +141,11 @@ TEST(Checkpoint, MomentsReadBackToTheBit) {
 }
 
 TEST(Checkpoint, DifferencesAreNamed) {
-    using Json = nlohmann::ordered_json;
     EXPECT_TRUE(Differences({{"a", 1}, {"b", 2}}, {{"b", 2}, {"a", 1}}).empty());
-    EXPECT_EQ(Differences({{"a", 1}, {"lora", {{"r", 4}}}, {"gone", true}}, {{"a", 2}, {"lora", {{"r", 8}}}, {"new", "x"}}),
-              (std::vector<std::string>{"a: 1 there, 2 here", "lora.r: 4 there, 8 here", "gone: true there, nothing here",
+    EXPECT_EQ(Differences({{"a", 1}, {"lora", {{"r", 4}}}, {"gone", true}},
+                          {{"a", 2}, {"lora", {{"r", 8}}}, {"new", "x"}}),
+              (std::vector<std::string>{"a: 1 there, 2 here", "lora.r: 4 there, 8 here",
+                                        "gone: true there, nothing here",
                                         "new: nothing there, \"x\" here"}));
 }
 

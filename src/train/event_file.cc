@@ -12,7 +12,8 @@
 namespace hone {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "records are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "records are written as they lie in memory");
 
 constexpr std::array<uint32_t, 256> MakeTable() {
     std::array<uint32_t, 256> table{};
@@ -25,7 +26,8 @@ constexpr std::array<uint32_t, 256> MakeTable() {
 }
 
 double SecondsSince1970() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 template <typename T>
@@ -69,7 +71,8 @@ absl::StatusOr<std::unique_ptr<EventFile>> EventFile::Create(const std::string& 
     return events;
 }
 
-absl::Status EventFile::AddScalars(int64_t step, const std::vector<std::pair<std::string, double>>& values) {
+absl::Status EventFile::AddScalars(int64_t step,
+                                   const std::vector<std::pair<std::string, double>>& values) {
     tensorboard::Event event;
     event.set_wall_time(SecondsSince1970());
     event.set_step(step);

@@ -1,7 +1,8 @@
 // TensorBoard event files: scalars that `tensorboard --logdir` shows.
 //
-// A file is a row of TFRecords: length (8 bytes, little endian), masked CRC-32C of the length, the bytes of an Event
-// message (event.proto), masked CRC-32C of those (https://www.tensorflow.org/tutorials/load_data/tfrecord).
+// A file is a row of TFRecords: length (8 bytes, little endian), masked CRC-32C of the length, the
+// bytes of an Event message (event.proto), masked CRC-32C of those
+// (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ class EventFile {
     static absl::StatusOr<std::unique_ptr<EventFile>> Create(const std::string& folder);
 
     // One event at `step`.
-    absl::Status AddScalars(int64_t step, const std::vector<std::pair<std::string, double>>& values);
+    absl::Status AddScalars(int64_t step,
+                            const std::vector<std::pair<std::string, double>>& values);
     const std::string& path() const { return file_->path(); }
 
   private:

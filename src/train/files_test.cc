@@ -29,7 +29,8 @@ TEST(EventFile, HoldsVersionAndScalars) {
     std::string path;
     {
         auto events = EventFile::Create(folder / "logs").value();
-        ASSERT_TRUE(events->AddScalars(7, {{"train/loss", 1.5}, {"train/learning_rate", 2e-4}}).ok());
+        ASSERT_TRUE(
+            events->AddScalars(7, {{"train/loss", 1.5}, {"train/learning_rate", 2e-4}}).ok());
         path = events->path();
     }
     const std::string bytes = ReadFile(path).value();
@@ -54,9 +55,12 @@ TEST(EventFile, HoldsVersionAndScalars) {
 TEST(RunLog, ReplacesWithTheHistoryAndAppends) {
     TestFolder folder;
     ASSERT_TRUE(WriteFileAtomic(folder / "metrics.jsonl", "{\"step\":1}\n{\"step\":9}\n").ok());
-    auto log = RunLog::Open(folder / "metrics.jsonl", folder / "logs", {{{"step", 1}, {"loss", 2.0}}}).value();
+    auto log =
+        RunLog::Open(folder / "metrics.jsonl", folder / "logs", {{{"step", 1}, {"loss", 2.0}}})
+            .value();
     ASSERT_TRUE(log->Add({{"step", 2}, {"eval_loss", 1.25}}).ok());
-    EXPECT_EQ(ReadFile(folder / "metrics.jsonl").value(), "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"eval_loss\":1.25}\n");
+    EXPECT_EQ(ReadFile(folder / "metrics.jsonl").value(),
+              "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"eval_loss\":1.25}\n");
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "logs")) {
         ++files;
@@ -83,7 +87,8 @@ TEST(OutputFolder, RefusesWhatHoldsSomethingElse) {
     ASSERT_TRUE(WriteFileAtomic(folder / "other/config.json", "{\"model_type\":\"llama\"}").ok());
     EXPECT_EQ(KindOf(OutputFolder::Claim(folder / "other").status()), ErrorKind::kUsage);
     EXPECT_EQ(KindOf(OutputFolder::Claim(folder / "other/thesis.txt").status()), ErrorKind::kUsage);
-    EXPECT_EQ(KindOf(OutputFolder::Claim(folder / "other/thesis.txt/deeper").status()), ErrorKind::kUsage);
+    EXPECT_EQ(KindOf(OutputFolder::Claim(folder / "other/thesis.txt/deeper").status()),
+              ErrorKind::kUsage);
 }
 
 TEST(OutputFolder, OneRunAtATime) {
@@ -107,7 +112,9 @@ TEST(OutputFolder, TheAdapterIsReplacedWholeOrNotAtAll) {
         int seen = 0;
         absl::Status status;
         {
-            FaultGuard guard([&](std::string_view, const std::string&) { return seen++ == failing ? ENOSPC : 0; });
+            FaultGuard guard([&](std::string_view, const std::string&) {
+                return seen++ == failing ? ENOSPC : 0;
+            });
             status = out->ReplaceAdapter(write("new"));
         }
         if (status.ok()) break;
@@ -124,7 +131,8 @@ TEST(Machine, AvailableIsTheLessOfMachineAndCgroup) {
     EXPECT_EQ(AvailableBytesFrom(meminfo, "", "", ""), 500u * 1024);
     EXPECT_EQ(AvailableBytesFrom(meminfo, "max\n", "5", ""), 500u * 1024);
     EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "100000\n", ""), 200000u);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "100000\n", "anon 1\ninactive_file 60000\n"), 260000u);
+    EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "100000\n", "anon 1\ninactive_file 60000\n"),
+              260000u);
     EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "400000\n", ""), 0u);
     EXPECT_EQ(AvailableBytesFrom(meminfo, "9223372036854771712\n", "1", ""), 500u * 1024);
     EXPECT_GT(ResidentBytes(), 100'000u);
@@ -141,7 +149,9 @@ TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
         memory.workspace = 10;
         return memory;
     };
-    auto decide = [&](const char* mode, size_t available) { return DecideMemory(plan, mode, 1024, 1200, available); };
+    auto decide = [&](const char* mode, size_t available) {
+        return DecideMemory(plan, mode, 1024, 1200, available);
+    };
     EXPECT_FALSE(decide("auto", 610)->gradient_checkpointing);
     EXPECT_TRUE(decide("auto", 609)->gradient_checkpointing);
     EXPECT_TRUE(decide("true", 10000)->gradient_checkpointing);
@@ -152,7 +162,8 @@ TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
     EXPECT_NE(std::string(small.message()).find("--micro_batch_tokens"), std::string::npos);
     absl::Status off = decide("false", 609).status();
     EXPECT_EQ(KindOf(off), ErrorKind::kMemory);
-    EXPECT_NE(std::string(off.message()).find("use --gradient_checkpointing true"), std::string::npos);
+    EXPECT_NE(std::string(off.message()).find("use --gradient_checkpointing true"),
+              std::string::npos);
 }
 
 TEST(RunFiles, ConfigIsReadBack) {
@@ -175,7 +186,9 @@ TEST(RunFiles, CardAndRunJson) {
     result.best_step = 3;
     result.last_eval = EvalReport{.step = 5, .loss = 1.5, .perplexity = 4.48};
     const std::string card = ModelCard(facts, result);
-    EXPECT_TRUE(card.starts_with("---\nbase_model: \"a \\\"quoted\\\" base\"\nlibrary_name: peft\n")) << card;
+    EXPECT_TRUE(
+        card.starts_with("---\nbase_model: \"a \\\"quoted\\\" base\"\nlibrary_name: peft\n"))
+        << card;
     EXPECT_NE(card.find("# limericks"), std::string::npos);
     EXPECT_NE(card.find("| evaluation, last | 5 | 1.5000 |"), std::string::npos);
     const Json run = RunJson(facts, RunStatus::kDone, result, "", "def");
@@ -191,7 +204,8 @@ TEST(RunFiles, CardAndRunJson) {
 
 TEST(RunFiles, LossCurveHasBothLinesInsideThePicture) {
     std::vector<Json> history;
-    for (int step = 1; step <= 3000; ++step) history.push_back({{"step", step}, {"loss", 3.0 / step}});
+    for (int step = 1; step <= 3000; ++step)
+        history.push_back({{"step", step}, {"loss", 3.0 / step}});
     history.push_back({{"step", 3000}, {"eval_loss", 0.5}});
     const std::string svg = LossCurve(history, "a < b & c");
     EXPECT_NE(svg.find("a &lt; b &amp; c"), std::string::npos);

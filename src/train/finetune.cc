@@ -32,8 +32,12 @@ using Json = nlohmann::ordered_json;
 // The stages of one run, in their order; each leaves what the next ones need.
 class FinetuneRun {
   public:
-    FinetuneRun(const FinetuneOptions& options, Reporter& reporter, const std::atomic<int>& interrupts)
-        : options_(options), reporter_(reporter), interrupts_(interrupts), context_(options.threads) {}
+    FinetuneRun(const FinetuneOptions& options, Reporter& reporter,
+                const std::atomic<int>& interrupts)
+        : options_(options),
+          reporter_(reporter),
+          interrupts_(interrupts),
+          context_(options.threads) {}
 
     absl::Status Run();
 
@@ -51,7 +55,8 @@ class FinetuneRun {
     absl::Status Train();
     absl::Status WriteResult();
     absl::StatusOr<std::string> WriteAdapter();
-    absl::Status WriteRunJson(RunStatus status, const std::string& error, const std::string& adapter_sha256);
+    absl::Status WriteRunJson(RunStatus status, const std::string& error,
+                              const std::string& adapter_sha256);
     void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
     void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
 
@@ -80,7 +85,8 @@ absl::Status FinetuneRun::Run() {
     if (options_.dry_run || options_.save_config_file)
         HONE_RETURN_IF_ERROR(WriteFileAtomic(output_->config_json(), ConfigText(options_)));
     if (options_.dry_run) {
-        Say(fmt::format("dry run: the configuration is in {}, nothing was run", output_->config_json()));
+        Say(fmt::format("dry run: the configuration is in {}, nothing was run",
+                        output_->config_json()));
         return absl::OkStatus();
     }
     HONE_RETURN_IF_ERROR(OpenInputs());
@@ -93,7 +99,8 @@ absl::Status FinetuneRun::Run() {
     if (!status.ok()) {
         const bool interrupted = KindOf(status) == ErrorKind::kInterrupted;
         // The error that ended the run is the one to report; this file is a courtesy.
-        WriteRunJson(interrupted ? RunStatus::kInterrupted : RunStatus::kFailed, std::string(status.message()), "")
+        WriteRunJson(interrupted ? RunStatus::kInterrupted : RunStatus::kFailed,
+                     std::string(status.message()), "")
             .IgnoreError();
     }
     return status;
@@ -102,9 +109,11 @@ absl::Status FinetuneRun::Run() {
 // The model's files and the data, as tokens.
 absl::Status FinetuneRun::OpenInputs() {
     HONE_ASSIGN_OR_RETURN(files_, OpenModel(options_.model_name_or_path));
-    HONE_ASSIGN_OR_RETURN(auto encoder, ConversationEncoder::Create(
-                                            files_->tokenizer, files_->has_chat_template ? files_->chat_template : nullptr,
-                                            files_->config.eos_token_ids));
+    HONE_ASSIGN_OR_RETURN(
+        auto encoder,
+        ConversationEncoder::Create(files_->tokenizer,
+                                    files_->has_chat_template ? files_->chat_template : nullptr,
+                                    files_->config.eos_token_ids));
     DataOptions data = options_.data;
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, context_));
@@ -115,8 +124,11 @@ absl::Status FinetuneRun::OpenInputs() {
     if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
     if (options_.data.max_seq_len > files_->config.max_position_embeddings &&
         data_.train->longest() > files_->config.max_position_embeddings)
-        Warn(fmt::format("rows of up to {} tokens, more than the {} that the model was made for; answers that long may be "
-                         "poor", data_.train->longest(), files_->config.max_position_embeddings));
+        Warn(
+            fmt::format("rows of up to {} tokens, more than the {} that the model was made for; "
+                        "answers that long may be "
+                        "poor",
+                        data_.train->longest(), files_->config.max_position_embeddings));
     return absl::OkStatus();
 }
 
@@ -124,11 +136,13 @@ absl::Status FinetuneRun::OpenInputs() {
 absl::Status FinetuneRun::CheckLoadFits() const {
     int64_t elements = 0;
     for (const ModelTensor& tensor : files_->tensors) elements += tensor.elements();
-    const size_t bytes = static_cast<size_t>(elements) * (options_.torch_dtype == "float32" ? 4 : 2);
+    const size_t bytes =
+        static_cast<size_t>(elements) * (options_.torch_dtype == "float32" ? 4 : 2);
     if (const size_t available = AvailableBytes(); bytes > available)
-        return MemoryError("{} has {} of weights in {}, {} are free: use a smaller model or free some memory",
-                           options_.model_name_or_path, HumanBytes(bytes), options_.torch_dtype,
-                           HumanBytes(available));
+        return MemoryError(
+            "{} has {} of weights in {}, {} are free: use a smaller model or free some memory",
+            options_.model_name_or_path, HumanBytes(bytes), options_.torch_dtype,
+            HumanBytes(available));
     return absl::OkStatus();
 }
 
@@ -136,7 +150,8 @@ absl::Status FinetuneRun::CheckLoadFits() const {
 absl::Status FinetuneRun::LoadModel() {
     HONE_RETURN_IF_ERROR(CheckLoadFits());
     if (options_.torch_dtype == "float16")
-        Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in float32");
+        Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
+            "float32");
     LoadOptions load;
     load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
     load.for_training = true;
@@ -145,10 +160,13 @@ absl::Status FinetuneRun::LoadModel() {
     if (options_.adapter_path.empty()) {
         lora_ = options_.lora;
         // What does not fit the model here is what the flags asked for.
-        HONE_RETURN_IF_ERROR(WithKind(ApplyLora(*model_, lora_, options_.seed, context_), ErrorKind::kUsage));
+        HONE_RETURN_IF_ERROR(
+            WithKind(ApplyLora(*model_, lora_, options_.seed, context_), ErrorKind::kUsage));
     } else {
         HONE_ASSIGN_OR_RETURN(lora_, LoadAdapter(*model_, options_.adapter_path, context_));
-        Say(fmt::format("starting from the adapter {}: its rank, alpha and layers count, not --lora_r and its kin",
+        Say(
+            fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
+                        "--lora_r and its kin",
                         options_.adapter_path));
     }
     lora_.base_model_name_or_path = options_.model_name_or_path;
@@ -175,9 +193,9 @@ absl::Status FinetuneRun::MakePlan() {
     plan.base_parameters = model_->num_base_parameters();
     plan.trainable_parameters = model_->parameters().count();
     const auto& slices = model_->parameters().slices();
-    const auto layers = std::count_if(slices.begin(), slices.end(), [](const ParameterSlice& slice) {
-        return slice.name.ends_with(".lora_A.weight");
-    });
+    const auto layers = std::count_if(
+        slices.begin(), slices.end(),
+        [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
     plan.method = fmt::format("lora r={} alpha={} on {} layers", lora_.r, lora_.lora_alpha, layers);
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_.num_threads();
@@ -187,19 +205,24 @@ absl::Status FinetuneRun::MakePlan() {
     plan.eval_rows = data_.eval ? data_.eval->size() : 0;
     plan.eval_tokens = data_.eval ? data_.eval->total_tokens() : 0;
     plan.steps_per_epoch = steps_->steps_per_epoch();
-    plan.total_steps = options_.max_steps > 0 ? options_.max_steps : steps_->TotalSteps(options_.num_train_epochs);
+    plan.total_steps =
+        options_.max_steps > 0 ? options_.max_steps : steps_->TotalSteps(options_.num_train_epochs);
     plan.epochs = static_cast<double>(plan.total_steps) / static_cast<double>(plan.steps_per_epoch);
     plan.data_summary = data_.report.ToText();
     plan.output_path = output_->path();
 
-    const int64_t longest = std::max(data_.train->longest(), data_.eval ? data_.eval->longest() : 0);
+    const int64_t longest =
+        std::max(data_.train->longest(), data_.eval ? data_.eval->longest() : 0);
     plan.micro_batch_tokens = std::max(options_.micro_batch_tokens, longest);
     plan.available_bytes = AvailableBytes();
     HONE_ASSIGN_OR_RETURN(
         MemoryDecision memory,
-        DecideMemory([&](bool checkpointing) { return model_->PlanTraining(plan.micro_batch_tokens, checkpointing); },
-                     options_.gradient_checkpointing, options_.micro_batch_tokens, ResidentBytes(),
-                     plan.available_bytes));
+        DecideMemory(
+            [&](bool checkpointing) {
+                return model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
+            },
+            options_.gradient_checkpointing, options_.micro_batch_tokens, ResidentBytes(),
+            plan.available_bytes));
     plan.gradient_checkpointing = memory.gradient_checkpointing;
     plan.memory = memory.plan;
     plan.needed_bytes = memory.needed_bytes;
@@ -210,12 +233,11 @@ absl::StatusOr<ScheduleOptions> FinetuneRun::Schedule() const {
     ScheduleOptions schedule;
     HONE_ASSIGN_OR_RETURN(schedule.kind, ParseScheduleKind(options_.lr_scheduler_type));
     const int64_t total = facts_.plan.total_steps;
-    const double share = options_.warmup_steps && *options_.warmup_steps > 0 ? *options_.warmup_steps
-                                                                             : options_.warmup_ratio;
     // As transformers reads them: a share is rounded up, a number of steps down.
+    const double share = options_.warmup_steps.value_or(options_.warmup_ratio);
     const bool is_share = share < 1 || !options_.warmup_steps;
-    schedule.warmup_steps = static_cast<int64_t>(is_share ? std::ceil(share * static_cast<double>(total)) : share);
-    if (options_.warmup_steps && *options_.warmup_steps == 0) schedule.warmup_steps = 0;
+    schedule.warmup_steps =
+        static_cast<int64_t>(is_share ? std::ceil(share * static_cast<double>(total)) : share);
     schedule.learning_rate = options_.learning_rate;
     schedule.total_steps = total;
     schedule.num_cycles = options_.num_cycles;
@@ -223,23 +245,42 @@ absl::StatusOr<ScheduleOptions> FinetuneRun::Schedule() const {
     schedule.lr_end = options_.lr_end;
     schedule.decay_steps = options_.num_decay_steps.value_or(std::max<int64_t>(1, total / 10));
     schedule.min_lr_ratio = options_.min_lr_ratio;
-    if (schedule.kind == ScheduleKind::kWarmupStableDecay && schedule.warmup_steps + schedule.decay_steps > total)
-        return UsageError("--num_decay_steps {} and {} warmup steps are more than the {} steps of the run",
-                          schedule.decay_steps, schedule.warmup_steps, total);
+    if (schedule.kind == ScheduleKind::kWarmupStableDecay &&
+        schedule.warmup_steps + schedule.decay_steps > total)
+        return UsageError(
+            "--num_decay_steps {} and {} warmup steps are more than the {} steps of the run",
+            schedule.decay_steps, schedule.warmup_steps, total);
     return schedule;
 }
 
 // What the result depends on. Paths are not in it: the hashes of what lies there are.
 Json FinetuneRun::Configuration() const {
-    std::vector<const char*> flags = {
-        "per_device_train_batch_size", "gradient_accumulation_steps", "packing", "max_seq_len", "micro_batch_tokens",
-        "learning_rate", "lr_scheduler_type", "warmup_ratio", "warmup_steps", "num_cycles", "lr_power", "lr_end",
-        "num_decay_steps", "min_lr_ratio", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm",
-        "seed"};
-    const bool eval_decides = options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
+    std::vector<const char*> flags = {"per_device_train_batch_size",
+                                      "gradient_accumulation_steps",
+                                      "packing",
+                                      "max_seq_len",
+                                      "micro_batch_tokens",
+                                      "learning_rate",
+                                      "lr_scheduler_type",
+                                      "warmup_ratio",
+                                      "warmup_steps",
+                                      "num_cycles",
+                                      "lr_power",
+                                      "lr_end",
+                                      "num_decay_steps",
+                                      "min_lr_ratio",
+                                      "adam_beta1",
+                                      "adam_beta2",
+                                      "adam_epsilon",
+                                      "weight_decay",
+                                      "max_grad_norm",
+                                      "seed"};
+    const bool eval_decides =
+        options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
     if (eval_decides)
-        flags.insert(flags.end(), {"eval_on_start", "eval_steps", "metric_for_best_model", "greater_is_better",
-                                   "early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end"});
+        flags.insert(flags.end(), {"eval_on_start", "eval_steps", "metric_for_best_model",
+                                   "greater_is_better", "early_stopping_patience",
+                                   "early_stopping_threshold", "load_best_model_at_end"});
     const Json all = OptionsToJson(options_);
     Json json = {{"base_model", facts_.model_fingerprint},
                  {"compute", facts_.plan.compute},
@@ -282,8 +323,8 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.load_best_model_at_end = options_.load_best_model_at_end;
     trainer.checkpoints = output_->checkpoints();
     trainer.configuration = Configuration();
-    HONE_ASSIGN_OR_RETURN(trainer_, Trainer::Create(std::move(trainer), *learner_, *steps_, data_.eval, reporter_,
-                                                    interrupts_, context_));
+    HONE_ASSIGN_OR_RETURN(trainer_, Trainer::Create(std::move(trainer), *learner_, *steps_,
+                                                    data_.eval, reporter_, interrupts_, context_));
     RemoveUnfinishedCheckpoints(output_->checkpoints());
     HONE_ASSIGN_OR_RETURN(std::string checkpoint, ChooseCheckpoint());
     if (checkpoint.empty()) return absl::OkStatus();
@@ -297,14 +338,19 @@ absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
     const auto entries = ListCheckpoints(output_->checkpoints());
     if (wanted == "none" || wanted == "false") {
         if (!entries.empty())
-            return UsageError("--resume_from_checkpoint {}: {} holds checkpoints of an earlier run; give another "
-                              "--output_path, or remove that folder", wanted, output_->checkpoints());
+            return UsageError(
+                "--resume_from_checkpoint {}: {} holds checkpoints of an earlier run; give another "
+                "--output_path, or remove that folder",
+                wanted, output_->checkpoints());
         return std::string();
     }
     if (wanted != "auto" && wanted != "true") {
         if (!IsCheckpointFolder(wanted))
-            return UsageError("--resume_from_checkpoint {}: no checkpoint is there; it takes a folder step-N, true, auto or "
-                              "none", wanted);
+            return UsageError(
+                "--resume_from_checkpoint {}: no checkpoint is there; it takes a folder step-N, "
+                "true, auto or "
+                "none",
+                wanted);
         return wanted;
     }
     for (const CheckpointEntry& entry : entries) {
@@ -313,9 +359,11 @@ absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
         Warn(fmt::format("{}; trying the one before", std::string(whole.message())));
     }
     if (!entries.empty())
-        return TrainingError("no whole checkpoint in {}: remove that folder to start afresh", output_->checkpoints());
+        return TrainingError("no whole checkpoint in {}: remove that folder to start afresh",
+                             output_->checkpoints());
     if (wanted == "true")
-        return UsageError("--resume_from_checkpoint true: there is no checkpoint in {}", output_->checkpoints());
+        return UsageError("--resume_from_checkpoint true: there is no checkpoint in {}",
+                          output_->checkpoints());
     return std::string();
 }
 
@@ -326,7 +374,8 @@ absl::Status FinetuneRun::Announce() {
     const int64_t to_come = plan.total_steps - plan.start_step;
     if (to_come > 0) {
         HONE_ASSIGN_OR_RETURN(double tokens_per_second, trainer_->Measure());
-        const double tokens_per_step = static_cast<double>(plan.train_tokens) / static_cast<double>(plan.steps_per_epoch);
+        const double tokens_per_step =
+            static_cast<double>(plan.train_tokens) / static_cast<double>(plan.steps_per_epoch);
         plan.estimated_seconds = static_cast<double>(to_come) * tokens_per_step / tokens_per_second;
     }
     reporter_.OnPlan(plan);
@@ -336,22 +385,25 @@ absl::Status FinetuneRun::Announce() {
 absl::Status FinetuneRun::Train() {
     HONE_RETURN_IF_ERROR(WriteRunJson(RunStatus::kRunning, "", ""));
     const bool tensorboard = options_.report_to != "none";
-    const std::string events = !tensorboard ? "" : options_.logging_dir.empty() ? output_->logs() : options_.logging_dir;
+    const std::string events = !tensorboard                   ? ""
+                               : options_.logging_dir.empty() ? output_->logs()
+                                                              : options_.logging_dir;
     HONE_ASSIGN_OR_RETURN(log_, RunLog::Open(output_->metrics(), events, trainer_->history()));
     return trainer_->Run(*log_);
 }
 
-// OUT/adapter, read back and compared: the exit status promises that it is there. Returns the weights' SHA-256.
+// OUT/adapter, read back and compared: the exit status promises that it is there. Returns the
+// weights' SHA-256.
 absl::StatusOr<std::string> FinetuneRun::WriteAdapter() {
-    HONE_RETURN_IF_ERROR(output_->ReplaceAdapter([&](const std::string& folder) {
-        return SaveAdapter(*model_, lora_, folder);
-    }));
+    HONE_RETURN_IF_ERROR(output_->ReplaceAdapter(
+        [&](const std::string& folder) { return SaveAdapter(*model_, lora_, folder); }));
     std::span<float> values = model_->parameters().values();
     const std::vector<float> written(values.begin(), values.end());
     HONE_RETURN_IF_ERROR(ReadAdapterConfig(output_->adapter()).status());
     HONE_RETURN_IF_ERROR(LoadAdapterWeights(*model_, output_->adapter(), context_));
     if (std::memcmp(written.data(), values.data(), values.size_bytes()) != 0)
-        return TrainingError("{} does not read back as it was written; look at the disk", output_->adapter());
+        return TrainingError("{} does not read back as it was written; look at the disk",
+                             output_->adapter());
     return Sha256File(output_->adapter() + "/adapter_model.safetensors");
 }
 
@@ -362,8 +414,10 @@ absl::Status FinetuneRun::WriteResult() {
     result.adapter_path = output_->adapter();
     result.seconds = NowSeconds() - started_;
     result.peak_memory_bytes = PeakResidentBytes();
-    const std::string title = options_.task_name.empty() ? options_.model_name_or_path : options_.task_name;
-    absl::Status status = WriteFileAtomic(output_->loss_curve(), LossCurve(trainer_->history(), title));
+    const std::string title =
+        options_.task_name.empty() ? options_.model_name_or_path : options_.task_name;
+    absl::Status status =
+        WriteFileAtomic(output_->loss_curve(), LossCurve(trainer_->history(), title));
     if (status.ok()) status = WriteFileAtomic(output_->card(), ModelCard(facts_, result));
     HONE_RETURN_IF_ERROR(WithKind(status, ErrorKind::kTraining));
     HONE_RETURN_IF_ERROR(WriteRunJson(RunStatus::kDone, "", sha256));
@@ -371,17 +425,21 @@ absl::Status FinetuneRun::WriteResult() {
     return absl::OkStatus();
 }
 
-absl::Status FinetuneRun::WriteRunJson(RunStatus status, const std::string& error, const std::string& adapter_sha256) {
+absl::Status FinetuneRun::WriteRunJson(RunStatus status, const std::string& error,
+                                       const std::string& adapter_sha256) {
     RunResult result = trainer_->result();
     result.seconds = NowSeconds() - started_;
     const Json json = RunJson(facts_, status, result, error, adapter_sha256);
-    return WithKind(WriteFileAtomic(output_->run_json(), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"),
-                    ErrorKind::kTraining);
+    return WithKind(
+        WriteFileAtomic(output_->run_json(),
+                        json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"),
+        ErrorKind::kTraining);
 }
 
 }  // namespace
 
-absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter, const std::atomic<int>& interrupts) {
+absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
+                      const std::atomic<int>& interrupts) {
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
     return FinetuneRun(options, reporter, interrupts).Run();
 }

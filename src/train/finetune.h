@@ -1,4 +1,5 @@
-// One fine-tuning run from options to files: opens the model, reads the data, plans, trains, evaluates, writes.
+// One fine-tuning run from options to files: opens the model, reads the data, plans, trains,
+// evaluates, writes.
 #pragma once
 
 #include <atomic>
@@ -9,9 +10,11 @@
 
 namespace hone {
 
-// Runs to the end. Errors carry the exit code of their kind; whatever happens, checkpoints already written stay whole.
-// `interrupts` counts SIGINTs (raised by the caller's handler): at 1 the run drops the step in progress, saves a checkpoint
-// of the one before and returns kInterrupted. With options.dry_run only OUTPUT/config.json is written.
-absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter, const std::atomic<int>& interrupts);
+// Runs to the end. Errors carry the exit code of their kind; whatever happens, checkpoints already
+// written stay whole. `interrupts` counts SIGINTs (raised by the caller's handler): at 1 the run
+// drops the step in progress, saves a checkpoint of the one before and returns kInterrupted. With
+// options.dry_run only OUTPUT/config.json is written.
+absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
+                      const std::atomic<int>& interrupts);
 
 }  // namespace hone

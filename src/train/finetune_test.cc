@@ -36,14 +36,19 @@ struct Job {
         options.threads = 1;
     }
     static std::string Row(int i) {
-        return Json{{"messages", {{{"role", "user"}, {"content", fmt::format("word {}", i)}},
-                                  {{"role", "assistant"}, {"content", fmt::format("answer {}", i * i % 7)}}}}}.dump() + "\n";
+        return Json{{"messages",
+                     {{{"role", "user"}, {"content", fmt::format("word {}", i)}},
+                      {{"role", "assistant"}, {"content", fmt::format("answer {}", i * i % 7)}}}}}
+                   .dump() +
+               "\n";
     }
     absl::Status Run() { return Finetune(options, reporter, interrupts); }
     std::string AdapterHash() const {
         return Sha256File(options.output_path + "/adapter/adapter_model.safetensors").value();
     }
-    Json RunJson() const { return Json::parse(ReadFile(options.output_path + "/run.json").value()); }
+    Json RunJson() const {
+        return Json::parse(ReadFile(options.output_path + "/run.json").value());
+    }
 
     std::string data;
     FinetuneOptions options;
@@ -68,8 +73,9 @@ TEST(Finetune, MakesEverythingItPromises) {
     EXPECT_EQ(job.reporter.steps.size(), 8u);
     EXPECT_EQ(job.reporter.evals.size(), 2u);
     EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
-    for (const char* name : {"adapter/adapter_config.json", "adapter/adapter_model.safetensors", "metrics.jsonl", "run.json",
-                             "README.md", "loss.svg", "checkpoints/step-8/manifest.json"})
+    for (const char* name :
+         {"adapter/adapter_config.json", "adapter/adapter_model.safetensors", "metrics.jsonl",
+          "run.json", "README.md", "loss.svg", "checkpoints/step-8/manifest.json"})
         EXPECT_TRUE(std::filesystem::exists(folder / (std::string("out/") + name))) << name;
     const Json run = job.RunJson();
     EXPECT_EQ(run["status"], "done");
@@ -142,13 +148,21 @@ TEST(Finetune, AnotherConfigurationOrDataIsRefusedByName) {
         EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << status;
         return std::string(status.message());
     };
-    EXPECT_NE(refused([](Job& job) { job.options.learning_rate = 1e-3; }).find("learning_rate"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.learning_rate = 1e-3; }).find("learning_rate"),
+              std::string::npos);
     EXPECT_NE(refused([](Job& job) { job.options.lora.r = 8; }).find("lora.r"), std::string::npos);
-    EXPECT_NE(refused([](Job& job) { job.options.max_steps = 9; }).find("total_steps"), std::string::npos);
-    EXPECT_NE(refused([](Job& job) { job.options.resume_from_checkpoint = "none"; }).find("checkpoints"), std::string::npos);
-    EXPECT_NE(refused([](Job& job) { job.options.resume_from_checkpoint = "nowhere"; }).find("nowhere"), std::string::npos);
-    EXPECT_NE(refused([](Job& job) { EXPECT_TRUE(WriteFileAtomic(job.data, Job::Row(1) + Job::Row(2)).ok()); })
-                  .find("train_data"), std::string::npos);
+    EXPECT_NE(refused([](Job& job) { job.options.max_steps = 9; }).find("total_steps"),
+              std::string::npos);
+    EXPECT_NE(
+        refused([](Job& job) { job.options.resume_from_checkpoint = "none"; }).find("checkpoints"),
+        std::string::npos);
+    EXPECT_NE(
+        refused([](Job& job) { job.options.resume_from_checkpoint = "nowhere"; }).find("nowhere"),
+        std::string::npos);
+    EXPECT_NE(refused([](Job& job) {
+                  EXPECT_TRUE(WriteFileAtomic(job.data, Job::Row(1) + Job::Row(2)).ok());
+              }).find("train_data"),
+              std::string::npos);
     // What does not change the result does not matter.
     Job same(folder);
     same.options.logging_steps = 7;
@@ -203,7 +217,8 @@ TEST(Finetune, DryRunWritesItsConfigurationAlone) {
 
 TEST(Finetune, AFullDiskAnywhereFailsWithoutAnAdapter) {
     TestFolder folder;
-    for (const char* name : {"metrics.jsonl", "tfevents", "run.json", "step-4/", ".adapter-new", "README.md"}) {
+    for (const char* name :
+         {"metrics.jsonl", "tfevents", "run.json", "step-4-", ".adapter-new", "README.md"}) {
         std::filesystem::remove_all(folder / "out");
         Job job(folder);
         FaultGuard guard([&](std::string_view operation, const std::string& path) {

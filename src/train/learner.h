@@ -1,4 +1,5 @@
-// What the training loop trains: parameters with gradients, whatever the method and the machine behind them.
+// What the training loop trains: parameters with gradients, whatever the method and the machine
+// behind them.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class Learner {
 
     virtual ParameterSet& parameters() = 0;
     // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
-    virtual absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale, uint64_t dropout_seed) = 0;
+    virtual absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale,
+                                                     uint64_t dropout_seed) = 0;
     // The sums alone, without dropout.
     virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch) = 0;
     // After parameters().values() changed.

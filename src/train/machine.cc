@@ -46,7 +46,8 @@ std::string CgroupFolder(std::string_view controller) {
     for (std::string line; std::getline(lines, line);) {
         const size_t first = line.find(':'), second = line.find(':', first + 1);
         if (first == std::string::npos || second == std::string::npos) continue;
-        if (line.substr(first + 1, second - first - 1) == controller) return line.substr(second + 1);
+        if (line.substr(first + 1, second - first - 1) == controller)
+            return line.substr(second + 1);
     }
     return "";
 }
@@ -56,8 +57,8 @@ std::string CgroupFolder(std::string_view controller) {
 size_t ResidentBytes() { return NumberAfter(ReadAll("/proc/self/status"), "VmRSS:") * 1024; }
 size_t PeakResidentBytes() { return NumberAfter(ReadAll("/proc/self/status"), "VmHWM:") * 1024; }
 
-size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit, const std::string& usage,
-                          const std::string& stat) {
+size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit,
+                          const std::string& usage, const std::string& stat) {
     size_t available = NumberAfter(meminfo, "MemAvailable:") * 1024;
     if (available == 0) available = std::numeric_limits<size_t>::max();
     if (!limit.empty() && limit.find_first_of("0123456789") == 0) {
@@ -73,16 +74,19 @@ size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit, 
 size_t AvailableBytes() {
     const std::string meminfo = ReadAll("/proc/meminfo");
     size_t available = AvailableBytesFrom(meminfo, "", "", "");
-    // Inside a container the process's own folder is usually mounted as the root: both are looked at.
-    for (const std::string& folder : {"/sys/fs/cgroup" + CgroupFolder(""), std::string("/sys/fs/cgroup")})
+    // Inside a container the process's own folder is usually mounted as the root: both are looked
+    // at.
+    for (const std::string& folder :
+         {"/sys/fs/cgroup" + CgroupFolder(""), std::string("/sys/fs/cgroup")})
         available = std::min(available, AvailableBytesFrom(meminfo, ReadAll(folder + "/memory.max"),
                                                            ReadAll(folder + "/memory.current"),
                                                            ReadAll(folder + "/memory.stat")));
-    for (const std::string& folder : {"/sys/fs/cgroup/memory" + CgroupFolder("memory"),
-                                      std::string("/sys/fs/cgroup/memory")})
-        available = std::min(available, AvailableBytesFrom(meminfo, ReadAll(folder + "/memory.limit_in_bytes"),
-                                                           ReadAll(folder + "/memory.usage_in_bytes"),
-                                                           ReadAll(folder + "/memory.stat")));
+    for (const std::string& folder :
+         {"/sys/fs/cgroup/memory" + CgroupFolder("memory"), std::string("/sys/fs/cgroup/memory")})
+        available = std::min(available,
+                             AvailableBytesFrom(meminfo, ReadAll(folder + "/memory.limit_in_bytes"),
+                                                ReadAll(folder + "/memory.usage_in_bytes"),
+                                                ReadAll(folder + "/memory.stat")));
     return available;
 }
 

@@ -12,13 +12,15 @@ namespace hone {
 size_t ResidentBytes();
 size_t PeakResidentBytes();
 
-// What can still be had: MemAvailable, or what is left of the cgroup's limit (version 2 or 1) where that is less.
+// What can still be had: MemAvailable, or what is left of the cgroup's limit (version 2 or 1) where
+// that is less.
 size_t AvailableBytes();
 
-// The same from given texts, each empty where the file does not exist: /proc/meminfo; the cgroup's limit and use in
-// bytes ("max" is no limit) and its memory.stat, of which inactive file pages count as free.
-size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit, const std::string& usage,
-                          const std::string& stat);
+// The same from given texts, each empty where the file does not exist: /proc/meminfo; the cgroup's
+// limit and use in bytes ("max" is no limit) and its memory.stat, of which inactive file pages
+// count as free.
+size_t AvailableBytesFrom(const std::string& meminfo, const std::string& limit,
+                          const std::string& usage, const std::string& stat);
 
 // {"cpu", "cores", "memory_bytes", "system"}: for run.json.
 nlohmann::ordered_json DescribeMachine();

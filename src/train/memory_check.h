@@ -16,11 +16,13 @@ struct MemoryDecision {
     size_t needed_bytes = 0;  // plan.total() and what the process holds beside the model
 };
 
-// Decides on gradient checkpointing ("true", "false", "auto": only where the plan does not fit without) and checks the
-// plan. `resident` is what the process holds now, the frozen weights included; `available` what it can still get. An error
-// of kind kMemory says what is needed, what is free, and which flags help.
-absl::StatusOr<MemoryDecision> DecideMemory(const std::function<MemoryPlan(bool gradient_checkpointing)>& plan,
-                                            const std::string& gradient_checkpointing, int64_t micro_batch_tokens,
-                                            size_t resident, size_t available);
+// Decides on gradient checkpointing ("true", "false", "auto": only where the plan does not fit
+// without) and checks the plan. `resident` is what the process holds now, the frozen weights
+// included; `available` what it can still get. An error of kind kMemory says what is needed, what
+// is free, and which flags help.
+absl::StatusOr<MemoryDecision> DecideMemory(
+    const std::function<MemoryPlan(bool gradient_checkpointing)>& plan,
+    const std::string& gradient_checkpointing, int64_t micro_batch_tokens, size_t resident,
+    size_t available);
 
 }  // namespace hone

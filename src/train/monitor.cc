@@ -6,17 +6,22 @@ namespace hone {
 namespace {
 
 absl::Status BadState(const char* what) {
-    return TrainingError("trainer_state.json: '{}' is not what hone writes; the checkpoint is broken", what);
+    return TrainingError(
+        "trainer_state.json: '{}' is not what hone writes; the checkpoint is broken", what);
 }
 
 }  // namespace
 
-absl::StatusOr<Metric> Metric::Parse(const std::string& name, std::optional<bool> greater_is_better) {
+absl::StatusOr<Metric> Metric::Parse(const std::string& name,
+                                     std::optional<bool> greater_is_better) {
     Metric metric;
     metric.name_ = name.starts_with("eval_") ? name : "eval_" + name;
-    if (metric.name_ != "eval_loss" && metric.name_ != "eval_perplexity" && metric.name_ != "eval_token_accuracy")
-        return UsageError("--metric_for_best_model '{}' is not known; there are eval_loss, eval_perplexity and "
-                          "eval_token_accuracy", name);
+    if (metric.name_ != "eval_loss" && metric.name_ != "eval_perplexity" &&
+        metric.name_ != "eval_token_accuracy")
+        return UsageError(
+            "--metric_for_best_model '{}' is not known; there are eval_loss, eval_perplexity and "
+            "eval_token_accuracy",
+            name);
     metric.greater_ = greater_is_better.value_or(metric.name_ == "eval_token_accuracy");
     return metric;
 }
@@ -50,7 +55,8 @@ nlohmann::ordered_json BestTracker::ToJson() const {
 absl::Status BestTracker::FromJson(const nlohmann::ordered_json& json) {
     if (!json.is_object() || !json.contains("best") || !json.contains("best_step") ||
         !json["best_step"].is_number_integer() || !json.contains("without_improvement") ||
-        !json["without_improvement"].is_number_integer() || !(json["best"].is_null() || json["best"].is_number()))
+        !json["without_improvement"].is_number_integer() ||
+        !(json["best"].is_null() || json["best"].is_number()))
         return BadState("best");
     best_.reset();
     if (json["best"].is_number()) best_ = json["best"].get<double>();
@@ -65,7 +71,8 @@ bool OverfitDetector::Add(double train_loss, double eval_loss) {
     if (last_.size() > kRises + 1) last_.erase(last_.begin());
     if (last_.size() < kRises + 1 || said_) return false;
     for (size_t i = 1; i < last_.size(); ++i)
-        if (last_[i].second <= last_[i - 1].second || last_[i].first >= last_[i - 1].first) return false;
+        if (last_[i].second <= last_[i - 1].second || last_[i].first >= last_[i - 1].first)
+            return false;
     said_ = true;
     return true;
 }
@@ -79,8 +86,8 @@ nlohmann::ordered_json OverfitDetector::ToJson() const {
 }
 
 absl::Status OverfitDetector::FromJson(const nlohmann::ordered_json& json) {
-    if (!json.is_object() || !json.contains("last") || !json["last"].is_array() || json["last"].size() > kRises + 1 ||
-        !json.contains("said") || !json["said"].is_boolean())
+    if (!json.is_object() || !json.contains("last") || !json["last"].is_array() ||
+        json["last"].size() > kRises + 1 || !json.contains("said") || !json["said"].is_boolean())
         return BadState("overfit");
     last_.clear();
     for (const auto& pair : json["last"]) {

@@ -1,4 +1,5 @@
-// What a run watches while it evaluates: which evaluation is the best, when to stop, and whether it overfits.
+// What a run watches while it evaluates: which evaluation is the best, when to stop, and whether it
+// overfits.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,10 @@ struct EvalNumbers {
 // One of them, chosen by --metric_for_best_model, and which way is better.
 class Metric {
   public:
-    // "loss", "perplexity" or "token_accuracy", with or without "eval_". greater_is_better: by the name when absent.
-    static absl::StatusOr<Metric> Parse(const std::string& name, std::optional<bool> greater_is_better);
+    // "loss", "perplexity" or "token_accuracy", with or without "eval_". greater_is_better: by the
+    // name when absent.
+    static absl::StatusOr<Metric> Parse(const std::string& name,
+                                        std::optional<bool> greater_is_better);
     double Of(const EvalNumbers& numbers) const;
     bool Better(double value, double than) const { return greater_ ? value > than : value < than; }
     const std::string& name() const { return name_; }  // "eval_loss"
@@ -32,8 +35,8 @@ class Metric {
     bool greater_ = false;
 };
 
-// The best evaluation so far, and early stopping as transformers' EarlyStoppingCallback does it: an evaluation that is
-// not better than the best by more than `threshold` counts against the patience.
+// The best evaluation so far, and early stopping as transformers' EarlyStoppingCallback does it: an
+// evaluation that is not better than the best by more than `threshold` counts against the patience.
 class BestTracker {
   public:
     BestTracker(Metric metric, int64_t patience, double threshold)
@@ -60,13 +63,14 @@ class BestTracker {
     int64_t without_improvement_ = 0;
 };
 
-// Overfitting: over the last kRises evaluations the evaluation loss rose each time while the training loss fell.
+// Overfitting: over the last kRises evaluations the evaluation loss rose each time while the
+// training loss fell.
 class OverfitDetector {
   public:
     static constexpr int kRises = 2;
 
-    // Takes the training loss since the last evaluation and the evaluation's. Returns true when overfitting begins: once,
-    // until the evaluation loss falls again.
+    // Takes the training loss since the last evaluation and the evaluation's. Returns true when
+    // overfitting begins: once, until the evaluation loss falls again.
     bool Add(double train_loss, double eval_loss);
 
     nlohmann::ordered_json ToJson() const;

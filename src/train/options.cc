@@ -18,10 +18,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 4> kAdamWNames = {"adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw"};
+constexpr std::array<std::string_view, 4> kAdamWNames = {"adamw_torch", "adamw_torch_fused",
+                                                         "adamw_hf", "adamw"};
 
-// Calls visit(name, field) for every field under its flag's name: one list for writing and for reading. Options is const or
-// not.
+// Calls visit(name, field) for every field under its flag's name: one list for writing and for
+// reading. Options is const or not.
 template <typename Options, typename Visit>
 void VisitFields(Options& o, Visit&& visit) {
     visit("model_name_or_path", o.model_name_or_path);
@@ -107,10 +108,14 @@ std::string_view OverflowName(OnOverflow overflow) {
 }
 
 template <typename T>
-Json ToJsonValue(const T& value) { return value; }
+Json ToJsonValue(const T& value) {
+    return value;
+}
 Json ToJsonValue(const OnOverflow& value) { return OverflowName(value); }
 template <typename T>
-Json ToJsonValue(const std::optional<T>& value) { return value ? ToJsonValue(*value) : Json(); }
+Json ToJsonValue(const std::optional<T>& value) {
+    return value ? ToJsonValue(*value) : Json();
+}
 template <typename T>
 Json ToJsonValue(const std::vector<std::pair<std::string, T>>& pairs) {
     Json json = Json::object();
@@ -170,23 +175,29 @@ const char* FromJsonValue(const Json& json, std::vector<std::pair<std::string, T
     if (!json.is_object()) return "an object of patterns and numbers";
     out.clear();
     for (const auto& [name, value] : json.items())
-        if (const char* expected = FromJsonValue(value, out.emplace_back(name, T{}).second)) return expected;
+        if (const char* expected = FromJsonValue(value, out.emplace_back(name, T{}).second))
+            return expected;
     return nullptr;
 }
 
 absl::Status CheckNames(const FinetuneOptions& o) {
-    auto one_of = [](std::string_view flag, const std::string& value, std::initializer_list<std::string_view> names) {
+    auto one_of = [](std::string_view flag, const std::string& value,
+                     std::initializer_list<std::string_view> names) {
         for (std::string_view name : names)
             if (value == name) return absl::OkStatus();
-        return UsageError("--{} '{}' is not known; it takes {}", flag, value, fmt::join(names, ", "));
+        return UsageError("--{} '{}' is not known; it takes {}", flag, value,
+                          fmt::join(names, ", "));
     };
     if (o.method != "lora")
-        return UsageError("--method '{}' is not there; this version trains with --method lora", o.method);
+        return UsageError("--method '{}' is not there; this version trains with --method lora",
+                          o.method);
     HONE_RETURN_IF_ERROR(one_of("torch_dtype", o.torch_dtype, {"bfloat16", "float16", "float32"}));
     HONE_RETURN_IF_ERROR(one_of("report_to", o.report_to, {"tensorboard", "all", "none"}));
-    HONE_RETURN_IF_ERROR(one_of("gradient_checkpointing", o.gradient_checkpointing, {"auto", "true", "false"}));
+    HONE_RETURN_IF_ERROR(
+        one_of("gradient_checkpointing", o.gradient_checkpointing, {"auto", "true", "false"}));
     if (std::find(kAdamWNames.begin(), kAdamWNames.end(), o.optim) == kAdamWNames.end())
-        return UsageError("--optim '{}' is not there; hone has AdamW: {}", o.optim, fmt::join(kAdamWNames, ", "));
+        return UsageError("--optim '{}' is not there; hone has AdamW: {}", o.optim,
+                          fmt::join(kAdamWNames, ", "));
     HONE_RETURN_IF_ERROR(ParseScheduleKind(o.lr_scheduler_type).status());
     return Metric::Parse(o.metric_for_best_model, o.greater_is_better).status();
 }
@@ -198,9 +209,11 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
     };
     constexpr double kMany = 1e12;
     const Range ranges[] = {
-        {"per_device_train_batch_size", static_cast<double>(o.per_device_train_batch_size), 1, kMany},
+        {"per_device_train_batch_size", static_cast<double>(o.per_device_train_batch_size), 1,
+         kMany},
         {"per_device_eval_batch_size", static_cast<double>(o.per_device_eval_batch_size), 1, kMany},
-        {"gradient_accumulation_steps", static_cast<double>(o.gradient_accumulation_steps), 1, kMany},
+        {"gradient_accumulation_steps", static_cast<double>(o.gradient_accumulation_steps), 1,
+         kMany},
         {"learning_rate", o.learning_rate, 0, kMany},
         {"warmup_ratio", o.warmup_ratio, 0, 1},
         {"warmup_steps", o.warmup_steps.value_or(0), 0, kMany},
@@ -228,11 +241,13 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
     };
     for (const Range& range : ranges)
         if (!(range.value >= range.least && range.value <= range.most))  // also refuses NaN
-            return UsageError("--{} is {}; it must be at least {} and at most {}", range.flag, range.value, range.least,
-                              range.most);
-    if (!std::isfinite(o.lora.lora_alpha)) return UsageError("--lora_alpha is {}; it must be a number", o.lora.lora_alpha);
+            return UsageError("--{} is {}; it must be at least {} and at most {}", range.flag,
+                              range.value, range.least, range.most);
+    if (!std::isfinite(o.lora.lora_alpha))
+        return UsageError("--lora_alpha is {}; it must be a number", o.lora.lora_alpha);
     if (o.max_steps <= 0 && !(o.num_train_epochs > 0 && o.num_train_epochs <= 1e9))
-        return UsageError("--num_train_epochs is {}; it must be above 0 (or give --max_steps)", o.num_train_epochs);
+        return UsageError("--num_train_epochs is {}; it must be above 0 (or give --max_steps)",
+                          o.num_train_epochs);
     return absl::OkStatus();
 }
 
@@ -240,7 +255,8 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
 
 Json OptionsToJson(const FinetuneOptions& options) {
     Json json = Json::object();
-    VisitFields(options, [&](const char* name, const auto& field) { json[name] = ToJsonValue(field); });
+    VisitFields(options,
+                [&](const char* name, const auto& field) { json[name] = ToJsonValue(field); });
     return json;
 }
 
@@ -253,7 +269,8 @@ absl::StatusOr<FinetuneOptions> OptionsFromJson(const Json& json) {
     });
     for (const auto& [key, value] : json.items()) {
         auto reader = readers.find(key);
-        if (reader == readers.end()) return UsageError("the configuration has '{}', which is no flag of finetune", key);
+        if (reader == readers.end())
+            return UsageError("the configuration has '{}', which is no flag of finetune", key);
         if (const char* expected = reader->second(value))
             return UsageError("the configuration's '{}' must be {}", key, expected);
     }
@@ -261,17 +278,23 @@ absl::StatusOr<FinetuneOptions> OptionsFromJson(const Json& json) {
 }
 
 absl::Status ValidateOptions(const FinetuneOptions& o) {
-    if (o.model_name_or_path.empty()) return UsageError("--model_name_or_path is needed: a name, a folder or a .gguf file");
-    if (o.data.data_name.empty()) return UsageError("--data_name is needed: a file, or json, csv ... with --data_files");
+    if (o.model_name_or_path.empty())
+        return UsageError("--model_name_or_path is needed: a name, a folder or a .gguf file");
+    if (o.data.data_name.empty())
+        return UsageError("--data_name is needed: a file, or json, csv ... with --data_files");
     if (o.output_path.empty()) return UsageError("--output_path is empty");
     HONE_RETURN_IF_ERROR(CheckNames(o));
     HONE_RETURN_IF_ERROR(CheckRanges(o));
     if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
-        return UsageError("--lr_end {} must be below --learning_rate {}", o.lr_end, o.learning_rate);
-    const bool no_eval = o.data.eval_split && (o.data.eval_split->empty() || *o.data.eval_split == "none");
-    if (no_eval && o.data.eval_data_files.empty() && (o.early_stopping_patience > 0 || o.load_best_model_at_end))
-        return UsageError("{} needs evaluation rows, and --eval_split turns them off",
-                          o.load_best_model_at_end ? "--load_best_model_at_end" : "--early_stopping_patience");
+        return UsageError("--lr_end {} must be below --learning_rate {}", o.lr_end,
+                          o.learning_rate);
+    const bool no_eval =
+        o.data.eval_split && (o.data.eval_split->empty() || *o.data.eval_split == "none");
+    if (no_eval && o.data.eval_data_files.empty() &&
+        (o.early_stopping_patience > 0 || o.load_best_model_at_end))
+        return UsageError(
+            "{} needs evaluation rows, and --eval_split turns them off",
+            o.load_best_model_at_end ? "--load_best_model_at_end" : "--early_stopping_patience");
     return absl::OkStatus();
 }
 

@@ -42,17 +42,25 @@ TEST(Options, RoundTripThroughJson) {
 }
 
 TEST(Options, EveryFieldSurvivesOnItsOwn) {
-    // Changes one field at a time in the JSON and expects it back: no field is written and not read, or read into another.
+    // Changes one field at a time in the JSON and expects it back: no field is written and not
+    // read, or read into another.
     const Json defaults = OptionsToJson(Valid());
     for (const auto& [key, value] : defaults.items()) {
         Json changed = defaults;
-        if (value.is_boolean()) changed[key] = !value.get<bool>();
-        else if (value.is_number_integer()) changed[key] = value.get<int64_t>() + 1;
-        else if (value.is_number()) changed[key] = value.get<double>() + 0.5;
-        else if (value.is_string()) changed[key] = key == "on_overflow" ? "error" : "other";
-        else if (value.is_array()) changed[key] = key == "layers_to_transform" ? Json{5} : Json{"x"};
-        else if (value.is_object()) changed[key] = {{"p", 5}};
-        else continue;  // null: an optional, covered above
+        if (value.is_boolean())
+            changed[key] = !value.get<bool>();
+        else if (value.is_number_integer())
+            changed[key] = value.get<int64_t>() + 1;
+        else if (value.is_number())
+            changed[key] = value.get<double>() + 0.5;
+        else if (value.is_string())
+            changed[key] = key == "on_overflow" ? "error" : "other";
+        else if (value.is_array())
+            changed[key] = key == "layers_to_transform" ? Json{5} : Json{"x"};
+        else if (value.is_object())
+            changed[key] = {{"p", 5}};
+        else
+            continue;  // null: an optional, covered above
         auto read = OptionsFromJson(changed);
         ASSERT_TRUE(read.ok()) << key << ": " << read.status();
         EXPECT_EQ(OptionsToJson(*read), changed) << key;
@@ -60,7 +68,9 @@ TEST(Options, EveryFieldSurvivesOnItsOwn) {
 }
 
 TEST(Options, UnknownKeysAndWrongTypesAreNamed) {
-    auto message = [](const Json& json) { return std::string(OptionsFromJson(json).status().message()); };
+    auto message = [](const Json& json) {
+        return std::string(OptionsFromJson(json).status().message());
+    };
     EXPECT_NE(message({{"learning_rat", 1}}).find("learning_rat"), std::string::npos);
     EXPECT_NE(message({{"learning_rate", "fast"}}).find("learning_rate"), std::string::npos);
     EXPECT_NE(message({{"threads", int64_t{1} << 40}}).find("threads"), std::string::npos);
@@ -93,10 +103,12 @@ TEST(Options, ValidationNamesTheFlag) {
     expect([](auto& o) { o.report_to = "wandb"; }, "--report_to");
     expect([](auto& o) { o.logging_steps = 0; }, "--logging_steps");
     expect([](auto& o) { o.metric_for_best_model = "bleu"; }, "--metric_for_best_model");
-    expect([](auto& o) {
-        o.data.eval_split = "none";
-        o.early_stopping_patience = 1;
-    }, "--early_stopping_patience");
+    expect(
+        [](auto& o) {
+            o.data.eval_split = "none";
+            o.early_stopping_patience = 1;
+        },
+        "--early_stopping_patience");
     FinetuneOptions limit = Valid();
     limit.lora.r = 4096;
     limit.max_steps = 1;

@@ -51,15 +51,23 @@ absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::str
         const bool empty = fs::is_empty(path, error);
         if (error) return UsageError("--output_path {} cannot be read: {}", path, error.message());
         if (!empty && !HoldsRun(path))
-            return UsageError("--output_path {} holds something else than a run of hone; give a new or an empty folder", path);
+            return UsageError(
+                "--output_path {} holds something else than a run of hone; give a new or an empty "
+                "folder",
+                path);
     } else {
-        HONE_RETURN_IF_ERROR(WithKind(Annotate(MakeDirectories(path), "--output_path"), ErrorKind::kUsage));
+        HONE_RETURN_IF_ERROR(
+            WithKind(Annotate(MakeDirectories(path), "--output_path"), ErrorKind::kUsage));
     }
     const int lock = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock < 0) return UsageError("--output_path {} cannot be opened: {}", path, std::generic_category().message(errno));
+    if (lock < 0)
+        return UsageError("--output_path {} cannot be opened: {}", path,
+                          std::generic_category().message(errno));
     if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         close(lock);
-        return UsageError("another run of hone is at work in {}; wait for it, or give another --output_path", path);
+        return UsageError(
+            "another run of hone is at work in {}; wait for it, or give another --output_path",
+            path);
     }
     std::unique_ptr<OutputFolder> folder(new OutputFolder(path, lock));
     RepairAdapter(path);
@@ -80,7 +88,8 @@ absl::Status OutputFolder::ReplaceAdapter(
     if (status.ok() && replaces) status = RenameFolder(adapter(), old);
     if (status.ok()) {
         status = RenameFolder(fresh, adapter());
-        if (!status.ok() && replaces && !fs::exists(adapter(), error)) fs::rename(old, adapter(), error);
+        if (!status.ok() && replaces && !fs::exists(adapter(), error))
+            fs::rename(old, adapter(), error);
     }
     fs::remove_all(status.ok() ? old : fresh, error);
     return WithKind(status, ErrorKind::kTraining);

@@ -1,9 +1,9 @@
 // OUT: the one folder that a run writes to.
 //
-//   adapter/          the result, in PEFT's format      metrics.jsonl   one line per log and evaluation
-//   checkpoints/      step-N, see checkpoint.h          run.json        what ran, on what, how it ended
-//   logs/             TensorBoard event files           README.md       the model card
-//   config.json       on request                        loss.svg        the loss curve
+//   adapter/          the result, in PEFT's format      metrics.jsonl   one line per log and
+//   evaluation checkpoints/      step-N, see checkpoint.h          run.json        what ran, on
+//   what, how it ended logs/             TensorBoard event files           README.md       the
+//   model card config.json       on request                        loss.svg        the loss curve
 #pragma once
 
 #include <functional>
@@ -16,9 +16,9 @@ namespace hone {
 
 class OutputFolder {
   public:
-    // Makes the folder, or takes one that is empty or holds a run of hone's (its run.json or config.json says so); a usage
-    // error when it holds something else, is no folder, cannot be made, or another process is at work in it. Held until
-    // the object goes.
+    // Makes the folder, or takes one that is empty or holds a run of hone's (its run.json or
+    // config.json says so); a usage error when it holds something else, is no folder, cannot be
+    // made, or another process is at work in it. Held until the object goes.
     static absl::StatusOr<std::unique_ptr<OutputFolder>> Claim(const std::string& path);
     ~OutputFolder();
     OutputFolder(const OutputFolder&) = delete;
@@ -34,8 +34,10 @@ class OutputFolder {
     std::string card() const { return path_ + "/README.md"; }
     std::string loss_curve() const { return path_ + "/loss.svg"; }
 
-    // adapter() = what `write` puts into the folder that it is given: all of it, or what was there before.
-    absl::Status ReplaceAdapter(const std::function<absl::Status(const std::string& folder)>& write) const;
+    // adapter() = what `write` puts into the folder that it is given: all of it, or what was there
+    // before.
+    absl::Status ReplaceAdapter(
+        const std::function<absl::Status(const std::string& folder)>& write) const;
 
   private:
     OutputFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -11,48 +11,49 @@ namespace hone {
 
 // What is about to happen, before step 1.
 struct RunPlan {
-    std::string model;               // as the user named it
-    std::string architecture;        // "LlamaForCausalLM"
+    std::string model;         // as the user named it
+    std::string architecture;  // "LlamaForCausalLM"
     int64_t base_parameters = 0;
-    std::string method;              // "lora r=16 alpha=32 on 210 layers"
+    std::string method;  // "lora r=16 alpha=32 on 210 layers"
     int64_t trainable_parameters = 0;
-    std::string compute;             // "bf16" or "f32"
+    std::string compute;  // "bf16" or "f32"
     int threads = 0;
-    int64_t train_rows = 0;          // examples that train, after dropping and truncation
-    int64_t train_tokens = 0;        // tokens of one epoch
+    int64_t train_rows = 0;    // examples that train, after dropping and truncation
+    int64_t train_tokens = 0;  // tokens of one epoch
     int64_t train_labelled_tokens = 0;
     int64_t eval_rows = 0;
     int64_t eval_tokens = 0;
     int64_t steps_per_epoch = 0;
     int64_t total_steps = 0;
-    int64_t start_step = 0;          // > 0: continues from a checkpoint after this step
+    int64_t start_step = 0;  // > 0: continues from a checkpoint after this step
     double epochs = 0;
     int64_t micro_batch_tokens = 0;  // tokens that pass through the model at a time
     bool gradient_checkpointing = false;
-    MemoryPlan memory;               // of the model and its training
-    size_t needed_bytes = 0;         // memory.total() and what the process itself holds
-    size_t available_bytes = 0;      // free now: MemAvailable, or less where a cgroup says so
-    double estimated_seconds = 0;    // of the steps to come, from one measured pass; evaluation and saving not counted
-    std::string data_summary;        // a few lines: rows, tokens, where the evaluation rows come from
+    MemoryPlan memory;           // of the model and its training
+    size_t needed_bytes = 0;     // memory.total() and what the process itself holds
+    size_t available_bytes = 0;  // free now: MemAvailable, or less where a cgroup says so
+    double estimated_seconds =
+        0;  // of the steps to come, from one measured pass; evaluation and saving not counted
+    std::string data_summary;  // a few lines: rows, tokens, where the evaluation rows come from
     std::string output_path;
 };
 
 struct StepReport {
-    int64_t step = 0;                // optimiser steps done, this one included
+    int64_t step = 0;  // optimiser steps done, this one included
     int64_t total_steps = 0;
     double epoch = 0;
-    double loss = 0;                 // mean over the labelled tokens since the last report that was logged
-    double step_loss = 0;            // of this step alone
-    double learning_rate = 0;        // that this step used
-    double grad_norm = 0;            // before clipping
-    int64_t tokens = 0;              // trained on since the start of the run, resumed steps included
-    double tokens_per_second = 0;    // of this step, everything included but evaluation and saving
-    double token_accuracy = 0;       // of this step's labelled tokens
-    size_t memory_bytes = 0;         // resident now
+    double loss = 0;       // mean over the labelled tokens since the last report that was logged
+    double step_loss = 0;  // of this step alone
+    double learning_rate = 0;      // that this step used
+    double grad_norm = 0;          // before clipping
+    int64_t tokens = 0;            // trained on since the start of the run, resumed steps included
+    double tokens_per_second = 0;  // of this step, everything included but evaluation and saving
+    double token_accuracy = 0;     // of this step's labelled tokens
+    size_t memory_bytes = 0;       // resident now
     size_t peak_memory_bytes = 0;
-    double elapsed_s = 0;            // since training began in this process
-    double remaining_s = 0;          // estimate
-    bool logged = false;             // whether this step went into metrics.jsonl (--logging_steps)
+    double elapsed_s = 0;    // since training began in this process
+    double remaining_s = 0;  // estimate
+    bool logged = false;     // whether this step went into metrics.jsonl (--logging_steps)
 };
 
 struct EvalReport {
@@ -61,28 +62,30 @@ struct EvalReport {
     double loss = 0;
     double perplexity = 0;
     double token_accuracy = 0;
-    int64_t tokens = 0;              // labelled
+    int64_t tokens = 0;  // labelled
     double seconds = 0;
     bool best = false;
 };
 
 struct RunResult {
     std::string output_path;
-    std::string adapter_path;        // OUTPUT/adapter
+    std::string adapter_path;  // OUTPUT/adapter
     int64_t steps = 0;
-    double train_loss = 0;           // mean over the last logged steps
+    double train_loss = 0;  // mean over the last logged steps
     std::optional<EvalReport> first_eval, last_eval, best_eval;
     bool stopped_early = false;
-    std::string stop_reason;         // "all steps done", "no improvement in 3 evaluations", ...
-    int64_t best_step = 0;           // whose weights OUTPUT/adapter holds with load_best_model_at_end; else 0
-    double seconds = 0;              // of this process
-    double tokens_per_second = 0;    // mean over this process
+    std::string stop_reason;  // "all steps done", "no improvement in 3 evaluations", ...
+    int64_t best_step =
+        0;               // whose weights OUTPUT/adapter holds with load_best_model_at_end; else 0
+    double seconds = 0;  // of this process
+    double tokens_per_second = 0;  // mean over this process
     size_t peak_memory_bytes = 0;
 };
 
 enum class MessageLevel { kInfo, kWarning };
 
-// What a run says while it works. Called from the thread that called Finetune, in the order of events.
+// What a run says while it works. Called from the thread that called Finetune, in the order of
+// events.
 class Reporter {
   public:
     virtual ~Reporter() = default;

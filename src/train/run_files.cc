@@ -56,16 +56,19 @@ Json PlanJson(const RunPlan& plan) {
 }
 
 // A YAML string that may hold anything.
-std::string Quoted(const std::string& text) { return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace); }
+std::string Quoted(const std::string& text) {
+    return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
+}
 
 std::string CardResults(const RunResult& result) {
     std::string text = "| | step | loss | perplexity | token accuracy |\n|---|---|---|---|---|\n";
     auto row = [&](const char* name, const std::optional<EvalReport>& report) {
         if (report)
-            text += fmt::format("| {} | {} | {:.4f} | {:.2f} | {:.1f} % |\n", name, report->step, report->loss,
-                                report->perplexity, 100 * report->token_accuracy);
+            text += fmt::format("| {} | {} | {:.4f} | {:.2f} | {:.1f} % |\n", name, report->step,
+                                report->loss, report->perplexity, 100 * report->token_accuracy);
     };
-    text += fmt::format("| training, at the end | {} | {:.4f} | | |\n", result.steps, result.train_loss);
+    text += fmt::format("| training, at the end | {} | {:.4f} | | |\n", result.steps,
+                        result.train_loss);
     row("evaluation, first", result.first_eval);
     row("evaluation, best", result.best_eval);
     row("evaluation, last", result.last_eval);
@@ -84,12 +87,13 @@ std::string UtcNow() {
 }
 
 std::string ConfigText(const FinetuneOptions& options) {
-    Json json = {{"hone_version", kVersion}, {"command", "finetune"}, {"options", OptionsToJson(options)}};
+    Json json = {
+        {"hone_version", kVersion}, {"command", "finetune"}, {"options", OptionsToJson(options)}};
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result, const std::string& error,
-             const std::string& adapter_sha256) {
+Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
+             const std::string& error, const std::string& adapter_sha256) {
     Json json = {{"hone_version", kVersion},
                  {"command", "finetune"},
                  {"status", StatusName(status)},
@@ -118,7 +122,8 @@ Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result, c
                       {"best_eval", EvalJson(result.best_eval)},
                       {"adapter_of_step", result.best_step > 0 ? result.best_step : result.steps},
                       {"tokens_per_second", result.tokens_per_second}};
-    if (!adapter_sha256.empty()) json["adapter"] = {{"path", "adapter"}, {"sha256", adapter_sha256}};
+    if (!adapter_sha256.empty())
+        json["adapter"] = {{"path", "adapter"}, {"sha256", adapter_sha256}};
     return json;
 }
 
@@ -127,25 +132,29 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
     const RunPlan& plan = facts.plan;
     const std::string title = o.task_name.empty() ? "LoRA adapter" : o.task_name;
     std::string text = fmt::format(
-        "---\nbase_model: {}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- hone\n---\n\n# {}\n\n"
+        "---\nbase_model: {}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- "
+        "hone\n---\n\n# {}\n\n"
         "A LoRA adapter for `{}`, trained with hone {}.\n\n## Use\n\n"
         "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
         "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n## Result\n\n{}\n"
         "![loss](loss.svg)\n\n",
-        Quoted(o.model_name_or_path), title, o.model_name_or_path, kVersion, o.model_name_or_path, result.adapter_path,
-        CardResults(result));
+        Quoted(o.model_name_or_path), title, o.model_name_or_path, kVersion, o.model_name_or_path,
+        result.adapter_path, CardResults(result));
     text += fmt::format(
-        "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from `{}`.\n\n"
-        "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| steps | {} ({:.2f} epochs) |\n"
-        "| batch | {} x {} {} |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} |\n| stopped | {} |\n"
+        "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from "
+        "`{}`.\n\n"
+        "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
+        "steps | {} ({:.2f} epochs) |\n"
+        "| batch | {} x {} {} |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
+        "|\n| stopped | {} |\n"
         "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
         "`run.json` has every option, the hashes of model and data, and the machine.\n",
-        plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows, o.data.data_name, plan.method,
-        plan.trainable_parameters, plan.base_parameters, result.steps, plan.epochs, o.per_device_train_batch_size,
-        o.gradient_accumulation_steps,
-        o.data.packing ? fmt::format("packed sequences of {} tokens", o.data.max_seq_len) : "rows", o.learning_rate,
-        o.lr_scheduler_type, plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
-        HumanBytes(result.peak_memory_bytes));
+        plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
+        o.data.data_name, plan.method, plan.trainable_parameters, plan.base_parameters,
+        result.steps, plan.epochs, o.per_device_train_batch_size, o.gradient_accumulation_steps,
+        o.data.packing ? fmt::format("packed sequences of {} tokens", o.data.max_seq_len) : "rows",
+        o.learning_rate, o.lr_scheduler_type, plan.compute, o.seed, result.stop_reason,
+        result.seconds, result.tokens_per_second, HumanBytes(result.peak_memory_bytes));
     return text;
 }
 

@@ -1,4 +1,5 @@
-// What a person and other programs read after a run: run.json, the model card, the loss curve, config.json.
+// What a person and other programs read after a run: run.json, the model card, the loss curve,
+// config.json.
 #pragma once
 
 #include <string>
@@ -17,20 +18,21 @@ std::string ConfigText(const FinetuneOptions& options);
 struct RunFacts {
     FinetuneOptions options;
     RunPlan plan;
-    std::string started;           // UTC, ISO 8601
-    std::string model_path;        // the folder or .gguf file
-    std::string model_fingerprint; // SHA-256
-    nlohmann::ordered_json data;   // DataReport, with the fingerprints of both splits
+    std::string started;            // UTC, ISO 8601
+    std::string model_path;         // the folder or .gguf file
+    std::string model_fingerprint;  // SHA-256
+    nlohmann::ordered_json data;    // DataReport, with the fingerprints of both splits
 };
 
 enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
 
-// run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did not end well;
-// `adapter_sha256` once there is an adapter.
+// run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did
+// not end well; `adapter_sha256` once there is an adapter.
 nlohmann::ordered_json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                                const std::string& error, const std::string& adapter_sha256);
 
-// A model card as the Hugging Face Hub reads it: YAML front matter, then what was trained on what, and how it went.
+// A model card as the Hugging Face Hub reads it: YAML front matter, then what was trained on what,
+// and how it went.
 std::string ModelCard(const RunFacts& facts, const RunResult& result);
 
 // Training and evaluation loss over the steps, from the rows of metrics.jsonl: a stand-alone SVG.

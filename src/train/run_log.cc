@@ -2,8 +2,9 @@
 
 namespace hone {
 
-absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Open(const std::string& metrics_path, const std::string& events_folder,
-                                                     const std::vector<nlohmann::ordered_json>& history) {
+absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Open(
+    const std::string& metrics_path, const std::string& events_folder,
+    const std::vector<nlohmann::ordered_json>& history) {
     auto log = std::make_unique<RunLog>();
     std::string text;
     for (const auto& row : history) text += row.dump() + "\n";
@@ -26,8 +27,9 @@ absl::Status RunLog::Add(const nlohmann::ordered_json& row) {
         std::vector<std::pair<std::string, double>> scalars;
         for (const auto& [key, value] : row.items())
             if (key != "step" && value.is_number())
-                scalars.emplace_back(key.starts_with("eval_") ? "eval/" + key.substr(5) : "train/" + key,
-                                     value.get<double>());
+                scalars.emplace_back(
+                    key.starts_with("eval_") ? "eval/" + key.substr(5) : "train/" + key,
+                    value.get<double>());
         status = events_->AddScalars(row["step"].get<int64_t>(), scalars);
     }
     return WithKind(status, ErrorKind::kTraining);

@@ -41,8 +41,9 @@ double WarmupStableDecayFactor(const ScheduleOptions& options, int64_t step) {
     } else if (step < warmup + stable) {
         return 1.0;
     } else if (step < warmup + stable + decay) {
-        factor = CosineFactor(Cycles(options, 0.5), static_cast<double>(step - warmup - stable) /
-                                                        static_cast<double>(std::max<int64_t>(1, decay)));
+        factor = CosineFactor(Cycles(options, 0.5),
+                              static_cast<double>(step - warmup - stable) /
+                                  static_cast<double>(std::max<int64_t>(1, decay)));
     } else {
         return floor;
     }
@@ -52,15 +53,19 @@ double WarmupStableDecayFactor(const ScheduleOptions& options, int64_t step) {
 // What learning_rate is multiplied by.
 double Factor(const ScheduleOptions& options, int64_t step) {
     if (options.kind == ScheduleKind::kConstant) return 1.0;
-    if (options.kind == ScheduleKind::kWarmupStableDecay) return WarmupStableDecayFactor(options, step);
+    if (options.kind == ScheduleKind::kWarmupStableDecay)
+        return WarmupStableDecayFactor(options, step);
     const int64_t warmup = options.warmup_steps;
-    if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, warmup));
+    if (step < warmup)
+        return static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, warmup));
     const int64_t after_warmup = std::max<int64_t>(1, options.total_steps - warmup);
     const double progress = static_cast<double>(step - warmup) / static_cast<double>(after_warmup);
     switch (options.kind) {
         case ScheduleKind::kLinear:
-            return std::max(0.0, static_cast<double>(options.total_steps - step) / static_cast<double>(after_warmup));
-        case ScheduleKind::kCosine: return std::max(0.0, CosineFactor(Cycles(options, 0.5), progress));
+            return std::max(0.0, static_cast<double>(options.total_steps - step) /
+                                     static_cast<double>(after_warmup));
+        case ScheduleKind::kCosine:
+            return std::max(0.0, CosineFactor(Cycles(options, 0.5), progress));
         case ScheduleKind::kCosineWithRestarts: {
             if (progress >= 1.0) return 0.0;
             const double within = std::fmod(Cycles(options, 1) * progress, 1.0);
@@ -69,14 +74,16 @@ double Factor(const ScheduleOptions& options, int64_t step) {
         case ScheduleKind::kPolynomial: {
             if (step > options.total_steps) return options.lr_end / options.learning_rate;
             const double range = options.learning_rate - options.lr_end;
-            return (range * std::pow(1 - progress, options.power) + options.lr_end) / options.learning_rate;
+            return (range * std::pow(1 - progress, options.power) + options.lr_end) /
+                   options.learning_rate;
         }
         case ScheduleKind::kInverseSqrt: {
             const double timescale = static_cast<double>(warmup > 0 ? warmup : 10'000);
             const double shift = timescale - static_cast<double>(warmup);
             return 1.0 / std::sqrt((static_cast<double>(step) + shift) / timescale);
         }
-        default: return 1.0;  // constant_with_warmup, after its warmup
+        default:
+            return 1.0;  // constant_with_warmup, after its warmup
     }
 }
 
@@ -85,7 +92,8 @@ double Factor(const ScheduleOptions& options, int64_t step) {
 absl::StatusOr<ScheduleKind> ParseScheduleKind(std::string_view name) {
     for (const auto& [known, kind] : kNames)
         if (name == known) return kind;
-    return UsageError("--lr_scheduler_type '{}' is not known; there are {}", name, fmt::join(ScheduleNames(), ", "));
+    return UsageError("--lr_scheduler_type '{}' is not known; there are {}", name,
+                      fmt::join(ScheduleNames(), ", "));
 }
 
 std::vector<std::string_view> ScheduleNames() {

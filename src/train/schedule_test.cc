@@ -28,8 +28,10 @@ TEST(Schedule, EqualsTransformersStepForStep) {
         const auto& rates = entry["rates"];
         for (size_t step = 0; step < rates.size(); ++step) {
             const double expected = rates[step];
-            // One step past the end transformers' polynomial stays at lr_end; every value is compared.
-            EXPECT_NEAR(LearningRate(options, static_cast<int64_t>(step)), expected, 1e-12 * options.learning_rate)
+            // One step past the end transformers' polynomial stays at lr_end; every value is
+            // compared.
+            EXPECT_NEAR(LearningRate(options, static_cast<int64_t>(step)), expected,
+                        1e-12 * options.learning_rate)
                 << entry["name"] << " " << arguments << " step " << step;
         }
     }
@@ -40,7 +42,8 @@ TEST(Schedule, EveryNameParsesAndOthersAreNamedInTheError) {
     auto unknown = ParseScheduleKind("cosin");
     ASSERT_FALSE(unknown.ok());
     EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kUsage);
-    EXPECT_NE(std::string(unknown.status().message()).find("cosine_with_restarts"), std::string::npos);
+    EXPECT_NE(std::string(unknown.status().message()).find("cosine_with_restarts"),
+              std::string::npos);
 }
 
 }  // namespace

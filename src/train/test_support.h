@@ -1,4 +1,5 @@
-// For tests: a folder that goes away, rows of tokens, a learner without a model, and a reporter that remembers.
+// For tests: a folder that goes away, rows of tokens, a learner without a model, and a reporter
+// that remembers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +25,8 @@ class TestFolder {
   public:
     TestFolder() {
         const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        path_ = fmt::format("{}hone-{}.{}-{}", testing::TempDir(), test->test_suite_name(), test->name(), getpid());
+        path_ = fmt::format("{}hone-{}.{}-{}", testing::TempDir(), test->test_suite_name(),
+                            test->name(), getpid());
         std::filesystem::remove_all(path_);
         std::filesystem::create_directories(path_);
     }
@@ -57,8 +59,8 @@ inline std::shared_ptr<const Dataset> MakeRows(int64_t rows, int64_t length, int
     return std::make_shared<Dataset>(store, indices);
 }
 
-// Eight numbers, pulled towards values that the targets name: loss = sum of weight * (w[t % 8] - t / 10)^2. Its "dropout"
-// is a small push that depends on the seed, so that a wrong seed shows.
+// Eight numbers, pulled towards values that the targets name: loss = sum of weight * (w[t % 8] - t
+// / 10)^2. Its "dropout" is a small push that depends on the seed, so that a wrong seed shows.
 class FakeLearner : public Learner {
   public:
     FakeLearner() {
@@ -68,7 +70,8 @@ class FakeLearner : public Learner {
         for (int i = 0; i < 8; ++i) parameters_.values()[i] = static_cast<float>(i) * 0.25f;
     }
     ParameterSet& parameters() override { return parameters_; }
-    absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale, uint64_t dropout_seed) override {
+    absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale,
+                                             uint64_t dropout_seed) override {
         ++passes;
         if (on_pass) on_pass(passes);
         if (passes == nan_at) return LossSums{std::nan(""), 1, 1, 0};
@@ -93,7 +96,9 @@ class FakeLearner : public Learner {
     absl::Status Restore(const std::string& folder) override {
         return ReadAdapterWeights(folder + "/adapter_model.safetensors", parameters_);
     }
-    std::vector<float> Values() { return {parameters_.values().begin(), parameters_.values().end()}; }
+    std::vector<float> Values() {
+        return {parameters_.values().begin(), parameters_.values().end()};
+    }
 
     int64_t passes = 0, changes = 0;
     int64_t nan_at = 0, infinite_gradient_at = 0;  // number of the pass
@@ -112,7 +117,8 @@ class FakeLearner : public Learner {
             sums.weight += batch.target_weights[i];
             ++sums.labelled;
             sums.correct += std::fabs(miss) < 0.05f;
-            if (loss_scale != 0) parameters_.gradients()[index] += loss_scale * batch.target_weights[i] * 2 * miss;
+            if (loss_scale != 0)
+                parameters_.gradients()[index] += loss_scale * batch.target_weights[i] * 2 * miss;
         }
         return sums;
     }

@@ -25,28 +25,40 @@ double ClipScale(double norm, double limit) {
 
 double MeanLoss(const LossSums& sums) { return sums.weight > 0 ? sums.loss / sums.weight : 0; }
 double Accuracy(const LossSums& sums) {
-    return sums.labelled > 0 ? static_cast<double>(sums.correct) / static_cast<double>(sums.labelled) : 0;
+    return sums.labelled > 0
+               ? static_cast<double>(sums.correct) / static_cast<double>(sums.labelled)
+               : 0;
 }
 
 }  // namespace
 
 Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
-                 std::shared_ptr<const Dataset> eval, Reporter& reporter, const std::atomic<int>& interrupts,
-                 const Context& context)
-    : options_(std::move(options)), learner_(learner), plan_(std::move(plan)), eval_(std::move(eval)),
-      reporter_(reporter), interrupts_(interrupts), context_(context),
+                 std::shared_ptr<const Dataset> eval, Reporter& reporter,
+                 const std::atomic<int>& interrupts, const Context& context)
+    : options_(std::move(options)),
+      learner_(learner),
+      plan_(std::move(plan)),
+      eval_(std::move(eval)),
+      reporter_(reporter),
+      interrupts_(interrupts),
+      context_(context),
       best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
-      m_(learner.parameters().count() * sizeof(float)), v_(learner.parameters().count() * sizeof(float)) {}
+      m_(learner.parameters().count() * sizeof(float)),
+      v_(learner.parameters().count() * sizeof(float)) {}
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options, Learner& learner, StepPlan plan,
-                                                         std::shared_ptr<const Dataset> eval, Reporter& reporter,
-                                                         const std::atomic<int>& interrupts, const Context& context) {
-    HONE_ASSIGN_OR_RETURN(Metric metric, Metric::Parse(options.metric_for_best_model, options.greater_is_better));
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
+    TrainerOptions options, Learner& learner, StepPlan plan, std::shared_ptr<const Dataset> eval,
+    Reporter& reporter, const std::atomic<int>& interrupts, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(Metric metric,
+                          Metric::Parse(options.metric_for_best_model, options.greater_is_better));
     if (!eval && (options.early_stopping_patience > 0 || options.load_best_model_at_end))
-        return UsageError("{} needs evaluation rows, and there are none: give --eval_split or --eval_data_files",
-                          options.load_best_model_at_end ? "--load_best_model_at_end" : "--early_stopping_patience");
-    return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner, std::move(plan),
-                                                std::move(eval), reporter, interrupts, context));
+        return UsageError(
+            "{} needs evaluation rows, and there are none: give --eval_split or --eval_data_files",
+            options.load_best_model_at_end ? "--load_best_model_at_end"
+                                           : "--early_stopping_patience");
+    return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner,
+                                                std::move(plan), std::move(eval), reporter,
+                                                interrupts, context));
 }
 
 TrainingStep Trainer::TakeStep() {
@@ -56,8 +68,8 @@ TrainingStep Trainer::TakeStep() {
         return step;
     }
     if (!prefetcher_)
-        prefetcher_ = std::make_unique<StepPrefetcher>(plan_, state_.next, options_.micro_batch_tokens,
-                                                       options_.prefetch_steps);
+        prefetcher_ = std::make_unique<StepPrefetcher>(
+            plan_, state_.next, options_.micro_batch_tokens, options_.prefetch_steps);
     return prefetcher_->Next();
 }
 
@@ -65,7 +77,8 @@ absl::StatusOr<double> Trainer::Measure() {
     pending_ = TakeStep();
     const Batch& batch = pending_->micro_batches.front();
     const double begin = NowSeconds();
-    HONE_RETURN_IF_ERROR(learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
+    HONE_RETURN_IF_ERROR(
+        learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
     return static_cast<double>(batch.size()) / std::max(1e-6, NowSeconds() - begin);
 }
 
@@ -82,31 +95,37 @@ std::string Trainer::RowsOf(const Batch& batch) const {
         places.push_back(fmt::format("{} line {}", place.file, place.line));
     }
     const size_t more = batch.rows.size() - places.size();
-    return fmt::format("{}{}", fmt::join(places, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
+    return fmt::format("{}{}", fmt::join(places, ", "),
+                       more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 std::string Trainer::LastCheckpointText() const {
     const auto entries = ListCheckpoints(options_.checkpoints);
-    return entries.empty() ? "no checkpoint was written yet" : "the last good checkpoint is " + entries[0].folder;
+    return entries.empty() ? "no checkpoint was written yet"
+                           : "the last good checkpoint is " + entries[0].folder;
 }
 
 // gradients = of the whole step; *sums = its losses.
 absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums) {
     const int64_t number = state_.step + 1;
     if (!(step.total_weight > 0))
-        return TrainingError("step {}: no token of its {} rows has a label; {}", number, step.documents,
-                             LastCheckpointText());
+        return TrainingError("step {}: no token of its {} rows has a label; {}", number,
+                             step.documents, LastCheckpointText());
     std::span<float> gradients = learner_.parameters().gradients();
     std::fill(gradients.begin(), gradients.end(), 0.0f);
     const float loss_scale = static_cast<float>(1.0 / step.total_weight);
     for (size_t i = 0; i < step.micro_batches.size(); ++i) {
         if (interrupts_.load() > 0) return false;
         const Batch& batch = step.micro_batches[i];
-        HONE_ASSIGN_OR_RETURN(LossSums part,
-                              learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i)));
+        HONE_ASSIGN_OR_RETURN(
+            LossSums part,
+            learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i)));
         if (!std::isfinite(part.loss))
-            return TrainingError("step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, or "
-                                 "look at these rows; {}", number, part.loss, RowsOf(batch), LastCheckpointText());
+            return TrainingError(
+                "step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, "
+                "or "
+                "look at these rows; {}",
+                number, part.loss, RowsOf(batch), LastCheckpointText());
         *sums += part;
     }
     return true;
@@ -114,7 +133,8 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
 
 absl::StatusOr<double> Trainer::CheckedNorm() const {
     ParameterSet& parameters = learner_.parameters();
-    const double norm = std::sqrt(SumOfSquares(context_, parameters.count(), parameters.gradients().data()));
+    const double norm =
+        std::sqrt(SumOfSquares(context_, parameters.count(), parameters.gradients().data()));
     if (std::isfinite(norm)) return norm;
     std::string where = "their sum";
     for (const ParameterSlice& slice : parameters.slices())
@@ -122,8 +142,11 @@ absl::StatusOr<double> Trainer::CheckedNorm() const {
             where = slice.name;
             break;
         }
-    return TrainingError("step {}: the gradient of {} is not finite. Lower --learning_rate, or train with --torch_dtype "
-                         "float32; {}", state_.step + 1, where, LastCheckpointText());
+    return TrainingError(
+        "step {}: the gradient of {} is not finite. Lower --learning_rate, or train with "
+        "--torch_dtype "
+        "float32; {}",
+        state_.step + 1, where, LastCheckpointText());
 }
 
 // One AdamW step over runs of neighbouring parameters that share their weight decay.
@@ -140,8 +163,9 @@ void Trainer::Update(double norm) {
         adamw.weight_decay = slices[begin].weight_decay ? options_.adamw.weight_decay : 0;
         const int64_t offset = slices[begin].offset;
         const int64_t count = slices[end - 1].offset + slices[end - 1].count - offset;
-        AdamWStep(context_, count, adamw, parameters.gradients().data() + offset, parameters.values().data() + offset,
-                  m_.as<float>() + offset, v_.as<float>() + offset);
+        AdamWStep(context_, count, adamw, parameters.gradients().data() + offset,
+                  parameters.values().data() + offset, m_.as<float>() + offset,
+                  v_.as<float>() + offset);
     }
     learner_.ParametersChanged();
 }
@@ -163,7 +187,8 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
 }
 
 // Counts, reports and logs a step.
-absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, double norm, double seconds) {
+absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+                                double seconds) {
     ++run_steps_;
     run_tokens_ += step.tokens;
     log_tokens_ += step.tokens;
@@ -185,7 +210,8 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, 
     report.elapsed_s = NowSeconds() - started_;
     report.remaining_s = run_seconds_ / static_cast<double>(run_steps_) *
                          static_cast<double>(options_.total_steps - state_.step);
-    report.logged = state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps;
+    report.logged =
+        state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps;
     if (report.logged) {
         nlohmann::ordered_json row = {
             {"step", report.step},
@@ -230,10 +256,12 @@ absl::StatusOr<bool> Trainer::Evaluate() {
         reporter_.OnEvalProgress(static_cast<double>(tokens) /
                                  static_cast<double>(std::max<int64_t>(1, eval_->total_tokens())));
     }
-    if (!(sums.weight > 0)) return DataError("no token of the evaluation rows has a label: use other rows, or --eval_split none");
+    if (!(sums.weight > 0))
+        return DataError(
+            "no token of the evaluation rows has a label: use other rows, or --eval_split none");
     if (!std::isfinite(sums.loss))
-        return TrainingError("the evaluation after step {} gives a loss of {}; {}", state_.step, sums.loss,
-                             LastCheckpointText());
+        return TrainingError("the evaluation after step {} gives a loss of {}; {}", state_.step,
+                             sums.loss, LastCheckpointText());
     HONE_RETURN_IF_ERROR(NoteEvaluation(sums, NowSeconds() - begin));
     return true;
 }
@@ -266,44 +294,51 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
     state_.history.push_back(std::move(row));
     reporter_.OnEval(report);
     if (state_.since_eval.weight > 0 && overfit_.Add(MeanLoss(state_.since_eval), report.loss))
-        reporter_.OnMessage(MessageLevel::kWarning,
-                            fmt::format("step {}: overfitting: the evaluation loss rose {} times in a row (now {:.4f}) while "
-                                        "the training loss fell. Stop here and keep the best checkpoint "
-                                        "(--load_best_model_at_end, --early_stopping_patience 2), train fewer epochs, add "
-                                        "data, or lower --learning_rate or --lora_r",
-                                        state_.step, OverfitDetector::kRises, report.loss));
+        reporter_.OnMessage(
+            MessageLevel::kWarning,
+            fmt::format(
+                "step {}: overfitting: the evaluation loss rose {} times in a row (now {:.4f}) "
+                "while "
+                "the training loss fell. Stop here and keep the best checkpoint "
+                "(--load_best_model_at_end, --early_stopping_patience 2), train fewer epochs, add "
+                "data, or lower --learning_rate or --lora_r",
+                state_.step, OverfitDetector::kRises, report.loss));
     state_.since_eval = {};
     return absl::OkStatus();
 }
 
 bool Trainer::SaveDue() const {
     if (saved_step_ == state_.step) return false;
-    return save_best_ || (options_.save_steps > 0 && state_.step > 0 && state_.step % options_.save_steps == 0);
+    return save_best_ ||
+           (options_.save_steps > 0 && state_.step > 0 && state_.step % options_.save_steps == 0);
 }
 
 absl::Status Trainer::Save() {
     save_best_ = false;
-    HONE_ASSIGN_OR_RETURN(auto folder,
-                          WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
-                              absl::Status status = learner_.Save(temporary);
-                              const size_t count = learner_.parameters().count();
-                              if (status.ok())
-                                  status = WriteMoments(temporary + "/optimizer.safetensors", learner_.parameters(),
-                                                        {m_.as<float>(), count}, {v_.as<float>(), count});
-                              if (status.ok()) status = WriteState(temporary + "/trainer_state.json");
-                              return status;
-                          }));
+    HONE_ASSIGN_OR_RETURN(
+        auto folder,
+        WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
+            absl::Status status = learner_.Save(temporary);
+            const size_t count = learner_.parameters().count();
+            if (status.ok())
+                status = WriteMoments(temporary + "/optimizer.safetensors", learner_.parameters(),
+                                      {m_.as<float>(), count}, {v_.as<float>(), count});
+            if (status.ok()) status = WriteState(temporary + "/trainer_state.json");
+            return status;
+        }));
     saved_step_ = state_.step;
-    HONE_RETURN_IF_ERROR(PruneCheckpoints(options_.checkpoints, options_.save_total_limit, best_.best_step()));
+    HONE_RETURN_IF_ERROR(
+        PruneCheckpoints(options_.checkpoints, options_.save_total_limit, best_.best_step()));
     reporter_.OnCheckpoint(state_.step, folder);
     return absl::OkStatus();
 }
 
 absl::Status Trainer::SaveAndLeave() {
     if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
-    return InterruptedError(fmt::format("interrupted after step {} of {}; {}/step-{} holds it, and the same command goes on "
-                                        "from there", state_.step, options_.total_steps, options_.checkpoints,
-                                        state_.step));
+    return InterruptedError(fmt::format(
+        "interrupted after step {} of {}; {}/step-{} holds it, and the same command goes on "
+        "from there",
+        state_.step, options_.total_steps, options_.checkpoints, state_.step));
 }
 
 absl::Status Trainer::Run(RunLog& log) {
@@ -321,8 +356,8 @@ absl::Status Trainer::Run(RunLog& log) {
         }
         if (best_.ShouldStop()) {
             stopped_early_ = true;
-            stop_reason_ = fmt::format("no improvement of {} in {} evaluations", best_.metric().name(),
-                                       best_.without_improvement());
+            stop_reason_ = fmt::format("no improvement of {} in {} evaluations",
+                                       best_.metric().name(), best_.without_improvement());
             break;
         }
         if (interrupts_.load() > 0) return SaveAndLeave();
@@ -337,7 +372,8 @@ absl::Status Trainer::Finish() {
     if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
     if (!options_.load_best_model_at_end || best_.best_step() == 0) return absl::OkStatus();
     if (best_.best_step() != state_.step) {
-        const std::string folder = fmt::format("{}/step-{}", options_.checkpoints, best_.best_step());
+        const std::string folder =
+            fmt::format("{}/step-{}", options_.checkpoints, best_.best_step());
         HONE_RETURN_IF_ERROR(VerifyCheckpoint(folder));
         HONE_RETURN_IF_ERROR(learner_.Restore(folder));
         learner_.ParametersChanged();
@@ -356,7 +392,8 @@ RunResult Trainer::result() const {
     result.stopped_early = stopped_early_;
     result.stop_reason = stop_reason_;
     result.best_step = loaded_best_;
-    result.tokens_per_second = run_seconds_ > 0 ? static_cast<double>(run_tokens_) / run_seconds_ : 0;
+    result.tokens_per_second =
+        run_seconds_ > 0 ? static_cast<double>(run_tokens_) / run_seconds_ : 0;
     return result;
 }
 

@@ -1,9 +1,10 @@
 // The loop: steps, evaluation, checkpoints, early stop.
 //
-// A step: gradients = 0; for each micro-batch ForwardBackward with loss scale 1 / (weight of the labels of the whole step),
-// so that neither accumulation nor packing changes the loss; the norm of all gradients, clipped as torch's
-// clip_grad_norm_; AdamW. Everything that the next step depends on is in a checkpoint: parameters, moments, the number of
-// steps, the place in the data; dropout and order come from seeds and these numbers.
+// A step: gradients = 0; for each micro-batch ForwardBackward with loss scale 1 / (weight of the
+// labels of the whole step), so that neither accumulation nor packing changes the loss; the norm of
+// all gradients, clipped as torch's clip_grad_norm_; AdamW. Everything that the next step depends
+// on is in a checkpoint: parameters, moments, the number of steps, the place in the data; dropout
+// and order come from seeds and these numbers.
 #pragma once
 
 #include <atomic>
@@ -44,29 +45,37 @@ struct TrainerOptions {
     int64_t early_stopping_patience = 0;
     double early_stopping_threshold = 0;
     bool load_best_model_at_end = false;
-    std::string checkpoints;   // the folder of step-N
-    // What the result depends on: a checkpoint that was made with something else is refused, difference by difference.
+    std::string checkpoints;  // the folder of step-N
+    // What the result depends on: a checkpoint that was made with something else is refused,
+    // difference by difference.
     nlohmann::ordered_json configuration;
 };
 
 class Trainer {
   public:
-    // All references outlive the trainer. `eval` may be null. Options are checked (ValidateOptions).
-    static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options, Learner& learner, StepPlan plan,
-                                                           std::shared_ptr<const Dataset> eval, Reporter& reporter,
-                                                           const std::atomic<int>& interrupts, const Context& context);
+    // All references outlive the trainer. `eval` may be null. Options are checked
+    // (ValidateOptions).
+    static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options, Learner& learner,
+                                                           StepPlan plan,
+                                                           std::shared_ptr<const Dataset> eval,
+                                                           Reporter& reporter,
+                                                           const std::atomic<int>& interrupts,
+                                                           const Context& context);
 
-    // Takes up the state of a checkpoint; a usage error says what differs when it was made with another configuration.
+    // Takes up the state of a checkpoint; a usage error says what differs when it was made with
+    // another configuration.
     absl::Status Restore(const std::string& checkpoint);
-    // One forward and backward pass over the first micro-batch, without effect on the training. Tokens per second.
+    // One forward and backward pass over the first micro-batch, without effect on the training.
+    // Tokens per second.
     absl::StatusOr<double> Measure();
-    // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted). Errors during a step leave
-    // the last checkpoint as it is. Adds rows to `log`.
+    // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted).
+    // Errors during a step leave the last checkpoint as it is. Adds rows to `log`.
     absl::Status Run(RunLog& log);
 
     int64_t step() const { return state_.step; }
     const std::vector<nlohmann::ordered_json>& history() const { return state_.history; }
-    // Steps, losses, evaluations, speed: what Run and the checkpoint behind it did. Paths and memory are the caller's.
+    // Steps, losses, evaluations, speed: what Run and the checkpoint behind it did. Paths and
+    // memory are the caller's.
     RunResult result() const;
 
   private:
@@ -81,8 +90,9 @@ class Trainer {
         std::optional<EvalReport> first_eval, last_eval, best_eval;
         double train_loss = 0;  // of the last logged row
     };
-    Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan, std::shared_ptr<const Dataset> eval,
-            Reporter& reporter, const std::atomic<int>& interrupts, const Context& context);
+    Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
+            std::shared_ptr<const Dataset> eval, Reporter& reporter,
+            const std::atomic<int>& interrupts, const Context& context);
 
     TrainingStep TakeStep();
     // False: interrupted; nothing but the gradients has changed.
@@ -90,7 +100,8 @@ class Trainer {
     absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);
     absl::StatusOr<double> CheckedNorm() const;
     void Update(double norm);
-    absl::Status AfterStep(const TrainingStep& step, const LossSums& sums, double norm, double seconds);
+    absl::Status AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+                           double seconds);
     bool EvalDue() const;
     // False: interrupted, and nothing of the evaluation counts.
     absl::StatusOr<bool> Evaluate();

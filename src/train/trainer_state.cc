@@ -16,20 +16,23 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 
 Json SumsToJson(const LossSums& sums) {
-    return {{"loss", sums.loss}, {"weight", sums.weight}, {"labelled", sums.labelled}, {"correct", sums.correct}};
+    return {{"loss", sums.loss},
+            {"weight", sums.weight},
+            {"labelled", sums.labelled},
+            {"correct", sums.correct}};
 }
 
 LossSums SumsFromJson(const Json& json) {
-    return {json.at("loss").get<double>(), json.at("weight").get<double>(), json.at("labelled").get<int64_t>(),
-            json.at("correct").get<int64_t>()};
+    return {json.at("loss").get<double>(), json.at("weight").get<double>(),
+            json.at("labelled").get<int64_t>(), json.at("correct").get<int64_t>()};
 }
 
 Json EvalToJson(const std::optional<EvalReport>& report) {
     if (!report) return nullptr;
-    return {{"step", report->step},           {"epoch", report->epoch},
-            {"loss", report->loss},           {"perplexity", report->perplexity},
-            {"tokens", report->tokens},       {"token_accuracy", report->token_accuracy},
-            {"seconds", report->seconds},     {"best", report->best}};
+    return {{"step", report->step},       {"epoch", report->epoch},
+            {"loss", report->loss},       {"perplexity", report->perplexity},
+            {"tokens", report->tokens},   {"token_accuracy", report->token_accuracy},
+            {"seconds", report->seconds}, {"best", report->best}};
 }
 
 std::optional<EvalReport> EvalFromJson(const Json& json) {
@@ -73,7 +76,8 @@ absl::Status Trainer::ReadState(const Json& json) {
     State state;
     try {
         if (json.at("format").get<int>() != kFormat)
-            return TrainingError("it was written by another version of hone (format {})", json.at("format").get<int>());
+            return TrainingError("it was written by another version of hone (format {})",
+                                 json.at("format").get<int>());
         state.step = json.at("step").get<int64_t>();
         state.tokens = json.at("tokens").get<int64_t>();
         state.evaluated_step = json.at("evaluated_step").get<int64_t>();
@@ -96,12 +100,16 @@ absl::Status Trainer::ReadState(const Json& json) {
 
 absl::Status Trainer::Restore(const std::string& checkpoint) {
     HONE_RETURN_IF_ERROR(VerifyCheckpoint(checkpoint));
-    HONE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(checkpoint + "/trainer_state.json", size_t{1} << 30));
+    HONE_ASSIGN_OR_RETURN(Json json,
+                          ReadJsonObject(checkpoint + "/trainer_state.json", size_t{1} << 30));
     const Json configuration = json.value("configuration", Json::object());
-    if (const auto differences = Differences(configuration, options_.configuration); !differences.empty())
-        return UsageError("{} was made with another configuration ({}). Give the options that it was made with, another "
-                          "--output_path, or remove the folder to start afresh", checkpoint,
-                          fmt::join(differences, "; "));
+    if (const auto differences = Differences(configuration, options_.configuration);
+        !differences.empty())
+        return UsageError(
+            "{} was made with another configuration ({}). Give the options that it was made with, "
+            "another "
+            "--output_path, or remove the folder to start afresh",
+            checkpoint, fmt::join(differences, "; "));
     HONE_RETURN_IF_ERROR(Annotate(ReadState(json), checkpoint));
     HONE_RETURN_IF_ERROR(learner_.Restore(checkpoint));
     const size_t count = learner_.parameters().count();
@@ -111,7 +119,8 @@ absl::Status Trainer::Restore(const std::string& checkpoint) {
     prefetcher_.reset();
     pending_.reset();
     // A checkpoint from another folder is not yet saved here.
-    const std::filesystem::path parent = std::filesystem::absolute(checkpoint).lexically_normal().parent_path();
+    const std::filesystem::path parent =
+        std::filesystem::absolute(checkpoint).lexically_normal().parent_path();
     const bool ours = parent == std::filesystem::absolute(options_.checkpoints).lexically_normal();
     saved_step_ = ours ? state_.step : -1;
     return absl::OkStatus();

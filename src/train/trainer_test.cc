@@ -13,8 +13,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One run of the loop over the fake learner, in a folder.
-struct Run {
-    explicit Run(const TestFolder& folder, const std::string& name = "out") : out(folder / name) {
+struct TestRun {
+    explicit TestRun(const TestFolder& folder, const std::string& name = "out")
+        : out(folder / name) {
         std::filesystem::create_directories(out);
         options.total_steps = 20;
         options.schedule.kind = ScheduleKind::kCosine;
@@ -43,14 +44,17 @@ struct Run {
         HONE_ASSIGN_OR_RETURN(log, RunLog::Open(out + "/metrics.jsonl", "", trainer->history()));
         return trainer->Run(*log);
     }
-    std::string Checkpoint(int64_t step) const { return fmt::format("{}/checkpoints/step-{}", out, step); }
+    std::string Checkpoint(int64_t step) const {
+        return fmt::format("{}/checkpoints/step-{}", out, step);
+    }
     // Training rows of metrics.jsonl, without times and memory.
     std::vector<Json> Metrics() const {
         std::vector<Json> rows;
         std::istringstream lines(ReadFile(out + "/metrics.jsonl").value());
         for (std::string line; std::getline(lines, line);) {
             Json row = Json::parse(line);
-            for (const char* key : {"tokens_per_second", "memory_bytes", "eval_seconds"}) row.erase(key);
+            for (const char* key : {"tokens_per_second", "memory_bytes", "eval_seconds"})
+                row.erase(key);
             rows.push_back(row);
         }
         return rows;
@@ -69,7 +73,7 @@ struct Run {
 
 TEST(Trainer, LearnsLogsAndSaves) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.eval = MakeRows(4, 8);
     run.options.eval_steps = 8;
     ASSERT_TRUE(run.Start().ok());
@@ -91,7 +95,7 @@ TEST(Trainer, LearnsLogsAndSaves) {
 TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {
     TestFolder folder;
     auto losses = [&](const char* name, int64_t micro_batch_tokens) {
-        Run run(folder, name);
+        TestRun run(folder, name);
         run.options.micro_batch_tokens = micro_batch_tokens;
         EXPECT_TRUE(run.Start().ok());
         std::vector<double> values;
@@ -106,7 +110,7 @@ TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {
 
 TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
     TestFolder folder;
-    Run whole(folder, "whole");
+    TestRun whole(folder, "whole");
     whole.eval = MakeRows(4, 8);
     whole.options.eval_steps = 4;
     ASSERT_TRUE(whole.Start().ok());
@@ -114,7 +118,7 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
     std::mt19937 random(seed);
     for (int i = 0; i < 3; ++i) {
         const int64_t stop = 1 + random() % 19;
-        Run first(folder, fmt::format("broken-{}", i));
+        TestRun first(folder, fmt::format("broken-{}", i));
         first.eval = whole.eval;
         first.options.eval_steps = 4;
         // Ends in the middle of a step, as a kill does: nothing is written after it.
@@ -123,12 +127,14 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
         };
         absl::Status status = first.Start();
         ASSERT_EQ(KindOf(status), ErrorKind::kInterrupted) << status;
-        Run second(folder, fmt::format("broken-{}", i));
+        TestRun second(folder, fmt::format("broken-{}", i));
         second.eval = whole.eval;
         second.options.eval_steps = 4;
         ASSERT_TRUE(second.Start(first.Checkpoint(stop)).ok());
-        EXPECT_EQ(second.learner.Values(), whole.learner.Values()) << "stopped after " << stop << ", seed " << seed;
-        EXPECT_EQ(second.Metrics(), whole.Metrics()) << "stopped after " << stop << ", seed " << seed;
+        EXPECT_EQ(second.learner.Values(), whole.learner.Values())
+            << "stopped after " << stop << ", seed " << seed;
+        EXPECT_EQ(second.Metrics(), whole.Metrics())
+            << "stopped after " << stop << ", seed " << seed;
         for (const char* file : {"adapter_model.safetensors", "optimizer.safetensors"})
             EXPECT_EQ(Sha256File(second.Checkpoint(20) + "/" + file).value(),
                       Sha256File(whole.Checkpoint(20) + "/" + file).value());
@@ -137,8 +143,8 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
 
 TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
     TestFolder folder;
-    Run whole(folder, "whole"), first(folder, "out");
-    for (Run* run : {&whole, &first}) {
+    TestRun whole(folder, "whole"), first(folder, "out");
+    for (TestRun* run : {&whole, &first}) {
         run->eval = MakeRows(4, 8);
         run->options.eval_steps = 6;
         run->options.eval_batch_tokens = 8;
@@ -146,7 +152,7 @@ TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
     ASSERT_TRUE(whole.Start().ok());
     first.learner.on_evaluate = [&] { first.interrupts = 1; };
     ASSERT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
-    Run second(folder, "out");
+    TestRun second(folder, "out");
     second.eval = whole.eval;
     second.options.eval_steps = 6;
     second.options.eval_batch_tokens = 8;
@@ -156,19 +162,22 @@ TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
 
 TEST(Trainer, AnotherConfigurationIsRefusedByName) {
     TestFolder folder;
-    Run first(folder);
+    TestRun first(folder);
     ASSERT_TRUE(first.Start().ok());
-    Run second(folder);
+    TestRun second(folder);
     second.options.configuration = {{"learning_rate", 0.1}};
     absl::Status status = second.Start(first.Checkpoint(10));
     EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
-    EXPECT_NE(std::string(status.message()).find("learning_rate: 0.05 there, 0.1 here"), std::string::npos) << status;
+    EXPECT_NE(std::string(status.message()).find("learning_rate: 0.05 there, 0.1 here"),
+              std::string::npos)
+        << status;
 }
 
 TEST(Trainer, ANanLossNamesStepAndRowsAndKeepsTheCheckpoint) {
     TestFolder folder;
-    Run run(folder);
-    run.learner.nan_at = 20;  // 33 rows of 8 tokens in steps of 5 rows, cut to 24 tokens: two passes a step
+    TestRun run(folder);
+    run.learner.nan_at =
+        20;  // 33 rows of 8 tokens in steps of 5 rows, cut to 24 tokens: two passes a step
     absl::Status status = run.Start();
     EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
     const std::string message(status.message());
@@ -181,17 +190,19 @@ TEST(Trainer, ANanLossNamesStepAndRowsAndKeepsTheCheckpoint) {
 
 TEST(Trainer, AnInfiniteGradientNamesStepAndParameter) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.learner.infinite_gradient_at = 3;
     absl::Status status = run.Start();
     EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
-    EXPECT_NE(std::string(status.message()).find("step 2: the gradient of norm.weight"), std::string::npos) << status;
+    EXPECT_NE(std::string(status.message()).find("step 2: the gradient of norm.weight"),
+              std::string::npos)
+        << status;
     EXPECT_EQ(run.learner.changes, 1);  // the step was not taken
 }
 
 TEST(Trainer, AnEvaluationThatIsNoNumberFails) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.eval = MakeRows(2, 8);
     run.options.eval_steps = 5;
     run.learner.eval_losses = {INFINITY};
@@ -200,7 +211,7 @@ TEST(Trainer, AnEvaluationThatIsNoNumberFails) {
 
 TEST(Trainer, StopsEarlyAndLoadsTheBest) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.eval = MakeRows(2, 8);
     run.options.eval_steps = 2;
     run.options.early_stopping_patience = 2;
@@ -226,14 +237,14 @@ TEST(Trainer, StopsEarlyAndLoadsTheBest) {
 
 TEST(Trainer, EarlyStoppingWithoutEvaluationRowsIsAUsageError) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.options.early_stopping_patience = 1;
     EXPECT_EQ(KindOf(run.Start()), ErrorKind::kUsage);
 }
 
 TEST(Trainer, SaysThatItOverfits) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     run.eval = MakeRows(2, 8);
     run.options.eval_steps = 5;
     run.learner.eval_losses = {1, 1.1, 1.2, 1.3};
@@ -247,7 +258,7 @@ TEST(Trainer, ADiskThatFillsUpLeavesTheLastCheckpoint) {
     TestFolder folder;
     // Every operation of the second checkpoint fails once.
     for (int failing = 0;; ++failing) {
-        Run run(folder, fmt::format("out-{}", failing));
+        TestRun run(folder, fmt::format("out-{}", failing));
         int seen = 0;
         bool failed = false;
         FaultGuard guard([&](std::string_view, const std::string& path) {
@@ -258,23 +269,29 @@ TEST(Trainer, ADiskThatFillsUpLeavesTheLastCheckpoint) {
         absl::Status status = run.Start();
         if (!failed) {
             EXPECT_TRUE(status.ok()) << status;
-            EXPECT_GT(failing, 8);  // four files with create, write, sync and rename, and the folder
+            EXPECT_GT(failing,
+                      8);  // four files with create, write, sync and rename, and the folder
             break;
         }
         EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << status;
         EXPECT_NE(std::string(status.message()).find("space"), std::string::npos) << status;
         EXPECT_TRUE(VerifyCheckpoint(run.Checkpoint(5)).ok());
         int entries = 0;
-        for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(run.out + "/checkpoints")) ++entries;
+        for ([[maybe_unused]] const auto& entry :
+             std::filesystem::directory_iterator(run.out + "/checkpoints"))
+            ++entries;
         EXPECT_EQ(entries, 1) << "operation " << failing;
     }
 }
 
 TEST(Trainer, ALogThatCannotBeWrittenFailsTheRun) {
     TestFolder folder;
-    Run run(folder);
+    TestRun run(folder);
     FaultGuard guard([&](std::string_view operation, const std::string& path) {
-        return operation == "write" && path.ends_with("metrics.jsonl") && !run.reporter.steps.empty() ? ENOSPC : 0;
+        return operation == "write" && path.ends_with("metrics.jsonl") &&
+                       !run.reporter.steps.empty()
+                   ? ENOSPC
+                   : 0;
     });
     EXPECT_EQ(KindOf(run.Start()), ErrorKind::kTraining);
 }
