@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/layout.h"
+#include "kernels/dispatch.h"
 
 namespace hone {
 namespace {
@@ -23,6 +24,9 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
     root.footer("`hone COMMAND --help` lists the flags of a command, with their defaults.");
     root.add_flag_callback("--version", [] { throw CLI::CallForVersion(fmt::format("hone {}", kVersion), 0); }, "prints the version");
+    bool explain_kernels = false;
+    root.add_flag("--explain-kernels", explain_kernels,
+                  "prints which implementation each operation uses on this machine, and why others do not");
     std::vector<Command> commands;
     AddFinetune(root, commands);
     AddEvaluate(root, commands);
@@ -41,11 +45,13 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     };
     std::string text;
     HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, refused, &text));
+    if (text.empty() && explain_kernels) text = ExplainKernels();
     if (text.empty() && arguments.empty()) text = root.help();
     if (!text.empty()) {
         fmt::print("{}{}", text, text.ends_with('\n') ? "" : "\n");
         return absl::OkStatus();
     }
+    HONE_RETURN_IF_ERROR(CheckKernelOverride());
     for (const Command& command : commands) {
         if (command.app->parsed()) return command.run();
     }

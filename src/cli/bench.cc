@@ -4,9 +4,12 @@
 
 #include "cli/bench.h"
 #include "cli/commands.h"
+#include "cli/finetune_flags.h"
 #include "cli/json_text.h"
 #include "cli/layout.h"
 #include "cli/load_model.h"
+#include "kernels/benchmark.h"
+#include "train/benchmark.h"
 
 namespace hone {
 namespace {
@@ -111,13 +114,135 @@ void AddInfer(CLI::App& bench, std::vector<Command>& commands) {
     commands.push_back({app, [flags] { return RunInfer(*flags); }});
 }
 
+struct TrainFlags {
+    MachineFlags machine;
+    TrainBenchmarkOptions options;
+    std::string method = "lora", torch_dtype = "bfloat16", target_modules = "all-linear";
+    bool json = false;
+
+    void Add(CLI::App& app) {
+        options.lora.r = 16;
+        Flags flags(app);
+        flags.Group("Model")
+            .Text("-m,--model_name_or_path", options.model,
+                  "a name from `hone models list`, a folder, a .gguf file, or org/repo; default: smollm2-135m-instruct")
+            .Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
+                    "what products are computed in; float16 computes as bfloat16 on a CPU");
+        flags.Group("Step")
+            .Choice("--method", method, {"lora"}, "what is trained")
+            .Integer("--lora_r", options.lora.r, "rank of the adapter")
+            .Text("--target_modules", target_modules, "which linear layers get an adapter")
+            .Integer("--batch_size", options.batch_size, "rows of a step")
+            .Integer("--seq_len", options.seq_len, "tokens of a row")
+            .Integer("--micro_batch_tokens", options.micro_batch_tokens,
+                     "tokens that go through the model at a time; 0: as in training")
+            .Bool("--gradient_checkpointing", options.gradient_checkpointing, "computes activations again")
+            .Integer("--steps", options.steps, "steps that are measured; the fastest counts")
+            .Bool("--json", json, "prints JSON");
+        machine.Add(flags);
+    }
+};
+
+absl::Status RunTrain(const TrainFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    TrainBenchmarkOptions options = flags.options;
+    HONE_ASSIGN_OR_RETURN(options.compute, ReadTorchDtype(flags.torch_dtype));
+    ReadTargetModules(flags.target_modules, options.lora);
+    options.threads = flags.machine.threads;
+    std::vector<std::string> notes;
+    HONE_ASSIGN_OR_RETURN(options.model, ChooseModel(flags.options.model, "", notes));
+    for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+    HONE_RETURN_IF_ERROR(FetchModel(options.model));
+    HONE_ASSIGN_OR_RETURN(TrainBenchmarkResult result, BenchmarkTraining(options));
+    if (flags.json) {
+        fmt::print("{}", JsonText({{"model", options.model},
+                                   {"method", flags.method},
+                                   {"lora_r", options.lora.r},
+                                   {"target_modules", flags.target_modules},
+                                   {"torch_dtype", flags.torch_dtype},
+                                   {"batch_size", options.batch_size},
+                                   {"seq_len", options.seq_len},
+                                   {"micro_batch_tokens", result.micro_batch_tokens},
+                                   {"trainable_parameters", result.trainable_parameters},
+                                   {"tokens_per_second", result.tokens_per_second},
+                                   {"step_time_ms", result.step_time_ms},
+                                   {"peak_memory_bytes", result.peak_memory_bytes},
+                                   {"gemm_gflops", result.roofline.gemm_gflops},
+                                   {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
+                                   {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},
+                                   {"limit_ratio", result.limit_ratio()}}));
+        return absl::OkStatus();
+    }
+    fmt::print("{}, LoRA r={} on {}, {} x {} tokens a step\n", options.model, options.lora.r, flags.target_modules,
+               options.batch_size, options.seq_len);
+    fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second, result.step_time_ms);
+    fmt::print("  limit     {:.1f} tokens/s for its matrix products alone; reached {:.2f} of it\n",
+               result.roofline.limit_tokens_per_second, result.limit_ratio());
+    fmt::print("  roofline  {:.1f} tokens/s for the base's products, {:.0f} GFLOP/s\n",
+               result.roofline.roofline_tokens_per_second, result.roofline.gemm_gflops);
+    fmt::print("  memory    {}\n", FormatBytes(result.peak_memory_bytes));
+    return absl::OkStatus();
+}
+
+void AddTrain(CLI::App& bench, std::vector<Command>& commands) {
+    CLI::App* app = bench.add_subcommand("train", "measures a training step, and what this machine would allow");
+    auto flags = std::make_shared<TrainFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunTrain(*flags); }});
+}
+
+struct KernelFlags {
+    MachineFlags machine;
+    bool smoke = false, json = false;
+};
+
+absl::Status RunKernels(const KernelFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    const Context context(flags.machine.threads);
+    nlohmann::ordered_json json = nlohmann::ordered_json::array();
+    if (!flags.json) {
+        fmt::print("{:<24} {:<14} {:<44} {:>10} {:>18} {:>9}\n", "OP", "KERNEL", "SHAPE", "TIME", "RATE", "ERROR");
+    }
+    for (const BenchRow& row : BenchKernels(context, flags.smoke)) {
+        if (flags.json) {
+            json.push_back({{"op", row.op},
+                            {"kernel", row.kernel},
+                            {"shape", row.shape},
+                            {"seconds", row.seconds},
+                            {"rate", row.rate},
+                            {"unit", row.unit},
+                            {"error", row.error},
+                            {"declined", row.declined}});
+            continue;
+        }
+        fmt::print("{:<24} {:<14} {:<44} {:>7.3f} ms {:>10.1f} {} {:>9.1e}\n", row.op, row.kernel, row.shape,
+                   1e3 * row.seconds, row.rate, row.unit, row.error);
+        if (!row.declined.empty()) fmt::print("    declined: {}\n", row.declined);
+    }
+    if (flags.json) fmt::print("{}", JsonText(json));
+    return absl::OkStatus();
+}
+
+void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
+    CLI::App* app = bench.add_subcommand("kernels", "measures each operation in each implementation");
+    auto shared = std::make_shared<KernelFlags>();
+    Flags flags(*app);
+    flags.Group("Benchmark")
+        .Bool("--smoke", shared->smoke, "tiny shapes, one run each")
+        .Bool("--json", shared->json, "prints JSON");
+    shared->machine.Add(flags);
+    commands.push_back({app, [shared] { return RunKernels(*shared); }});
+}
+
 }  // namespace
 
 void AddBench(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* bench = root.add_subcommand("bench", "measures this machine");
     bench->require_subcommand(1);
     AddBenchTrain(*bench, commands);
+    AddTrain(*bench, commands);
     AddInfer(*bench, commands);
+    AddKernels(*bench, commands);
 }
 
 }  // namespace hone

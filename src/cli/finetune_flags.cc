@@ -43,6 +43,10 @@ std::string LowerText(std::string text) {
 
 }  // namespace
 
+FinetuneFlags::FinetuneFlags() {
+    options_.lora.lora_dropout = 0.05;  // Olive's; PEFT's own is 0
+}
+
 void FinetuneFlags::Add(CLI::App& app) {
     Flags flags(app);
     model_.Add(flags);
@@ -60,8 +64,11 @@ void FinetuneFlags::Add(CLI::App& app) {
     AddOptimiser(flags);
     AddReports(flags);
     machine_.Add(flags);
-    flags.Integer("--dataloader_num_workers", options_.dataloader_num_workers,
-                  "threads that read ahead, 0: hone chooses; results do not depend on it");
+    flags
+        .Integer("--micro_batch_tokens", options_.micro_batch_tokens,
+                 "tokens that go through the model at a time; fewer take less memory")
+        .Integer("--dataloader_num_workers", options_.dataloader_num_workers,
+                 "threads that read ahead, 0: hone chooses; results do not depend on it");
 }
 
 void FinetuneFlags::AddData(Flags& flags) {
@@ -113,14 +120,13 @@ void FinetuneFlags::AddTraining(Flags& flags) {
         .Integer("--max_steps", options_.max_steps, "optimiser steps; -1: as --num_train_epochs says")
         .Number("--num_train_epochs", options_.num_train_epochs, "passes over the training rows, also fractions")
         .Integer("--per_device_train_batch_size", options_.per_device_train_batch_size,
-                 "packed sequences of --max_seq_len tokens that go through the model at a time, or rows with "
-                 "--no_packing")
+                 "packed sequences of --max_seq_len tokens in a batch, or rows with --no_packing")
         .Integer("--per_device_eval_batch_size", options_.per_device_eval_batch_size, "the same in evaluation")
         .Integer("--gradient_accumulation_steps", options_.gradient_accumulation_steps,
                  "batches per optimiser step; the loss is the mean over the tokens of all of them")
         .Optional("--gradient_checkpointing", options_.gradient_checkpointing, "true|false|auto",
                   "computes activations again instead of keeping them; auto: where the memory would not do otherwise")
-        .Text("--metric_for_best_model", options_.metric_for_best_model, "eval_loss or eval_token_accuracy")
+        .Text("--metric_for_best_model", options_.metric_for_best_model, "eval_loss, eval_perplexity or eval_token_accuracy")
         .Bool("--greater_is_better", options_.greater_is_better, "default: as the metric's name says")
         .Bool("--load_best_model_at_end", options_.load_best_model_at_end,
               "the adapter of the best evaluation is the result, not the last one")
@@ -158,6 +164,7 @@ void FinetuneFlags::AddOptimiser(Flags& flags) {
 void FinetuneFlags::AddReports(Flags& flags) {
     flags.Group("Reports and checkpoints")
         .Integer("--logging_steps", options_.logging_steps, "steps between lines in metrics.jsonl")
+        .Bool("--eval_on_start", options_.eval_on_start, "evaluates before step 1 too")
         .Integer("--eval_steps", options_.eval_steps, "steps between evaluations; 0: after each epoch")
         .Integer("--save_steps", options_.save_steps, "steps between checkpoints; 0: only at the end")
         .Choice("--eval_strategy", eval_strategy_, {"no", "steps", "epoch"},
@@ -168,23 +175,23 @@ void FinetuneFlags::AddReports(Flags& flags) {
         .Text("--report_to", options_.report_to, "tensorboard, all or none");
 }
 
-absl::Status FinetuneFlags::ResolveTargets(FinetuneOptions& options) const {
+void ReadTargetModules(const std::string& text, LoraConfig& lora) {
     // PEFT's rule for a single string, as far as a command line can tell: what cannot be a list of names is a pattern.
     constexpr std::string_view kNameCharacters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-, ";
-    if (target_modules_.find_first_not_of(kNameCharacters) != std::string::npos) {
-        options.lora.target_modules = {target_modules_};
-        options.lora.target_is_regex = true;
-        return absl::OkStatus();
+    lora.target_modules.clear();
+    lora.target_is_regex = text.find_first_not_of(kNameCharacters) != std::string::npos;
+    if (lora.target_is_regex) {
+        lora.target_modules = {text};
+        return;
     }
-    for (size_t begin = 0; begin < target_modules_.size();) {
-        const size_t end = std::min(target_modules_.find(',', begin), target_modules_.size());
-        std::string name = target_modules_.substr(begin, end - begin);
+    for (size_t begin = 0; begin < text.size();) {
+        const size_t end = std::min(text.find(',', begin), text.size());
+        std::string name = text.substr(begin, end - begin);
         std::erase(name, ' ');
-        if (!name.empty() && LowerText(name) != "none") options.lora.target_modules.push_back(std::move(name));
+        if (!name.empty() && LowerText(name) != "none") lora.target_modules.push_back(std::move(name));
         begin = end + 1;
     }
-    return absl::OkStatus();
 }
 
 absl::Status FinetuneFlags::ResolveStrategies(FinetuneOptions& options) const {
@@ -233,7 +240,7 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         }
         resolved.notes.push_back(std::move(note));
     }
-    HONE_RETURN_IF_ERROR(ResolveTargets(options));
+    ReadTargetModules(target_modules_, options.lora);
     HONE_RETURN_IF_ERROR(ResolveStrategies(options));
     options.gradient_checkpointing = LowerText(options.gradient_checkpointing);
     for (const char* word : {"true", "auto", "none"}) {

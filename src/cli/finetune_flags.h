@@ -13,6 +13,7 @@ namespace hone {
 
 class FinetuneFlags {
   public:
+    FinetuneFlags();
     void Add(CLI::App& app);
 
     struct Resolved {
@@ -32,7 +33,6 @@ class FinetuneFlags {
     void AddTraining(Flags& flags);
     void AddOptimiser(Flags& flags);
     void AddReports(Flags& flags);
-    absl::Status ResolveTargets(FinetuneOptions& options) const;
     absl::Status ResolveStrategies(FinetuneOptions& options) const;
 
     FinetuneOptions options_;
@@ -44,6 +44,9 @@ class FinetuneFlags {
     std::string target_modules_;
     std::string eval_strategy_, save_strategy_;
 };
+
+// --target_modules: names or suffixes with commas between, "all-linear", or a regular expression; "none": the default.
+void ReadTargetModules(const std::string& text, LoraConfig& lora);
 
 // Finds the model of a command: `model` itself, or the base that the adapter names, or the default model; in the last two
 // cases a sentence is added to notes.

@@ -61,6 +61,7 @@ TEST(FinetuneFlags, DefaultsAreOlives) {
     EXPECT_EQ(options.method, "lora");
     EXPECT_EQ(options.lora.r, 64);
     EXPECT_EQ(options.lora.lora_alpha, 16);
+    EXPECT_EQ(options.lora.lora_dropout, 0.05);
     EXPECT_EQ(options.torch_dtype, "bfloat16");
     EXPECT_EQ(options.learning_rate, 2e-4);
     EXPECT_EQ(options.lr_scheduler_type, "constant");

@@ -367,6 +367,8 @@ absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& argu
         root.parse(std::move(normal));
     } catch (const CLI::CallForHelp&) {
         *help = root.help();
+    } catch (const CLI::CallForVersion& version) {
+        *help = version.what();
     } catch (const CLI::ParseError& error) {
         return UsageError("{}", error.what());
     }

@@ -81,7 +81,7 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
     const CLI::App& root, const std::vector<std::string>& arguments,
     const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused);
 
-// Normalises and parses. `help`, if --help was asked for, gets the text; nothing was run then.
+// Normalises and parses. `help` gets the text that --help or --version asks for, and is left alone otherwise.
 absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& arguments,
                             const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused,
                             std::string* help);

@@ -20,6 +20,19 @@ std::string ShellWord(const std::string& word) {
     return quoted + "'";
 }
 
+// The lines of the data's own summary that say more than the numbers of rows and tokens.
+std::string DataNotes(const std::string& summary) {
+    std::string notes;
+    for (size_t begin = 0; begin < summary.size();) {
+        const size_t end = std::min(summary.find('\n', begin), summary.size());
+        const std::string line = summary.substr(begin, end - begin);
+        const bool counts = line.starts_with("training:") || line.starts_with("evaluation:");
+        if (!counts && !line.empty()) notes += Row("", line);
+        begin = end + 1;
+    }
+    return notes;
+}
+
 std::string Rate(double tokens_per_second) {
     return fmt::format("{} tokens/s", FormatCount(std::llround(std::min(tokens_per_second, 1e12))));
 }
@@ -42,6 +55,7 @@ std::string PlanText(const RunPlan& plan) {
     text += Row("evaluation", plan.eval_rows > 0 ? fmt::format("{} rows, {} tokens", FormatCount(plan.eval_rows),
                                                                FormatCount(plan.eval_tokens))
                                                  : "none");
+    text += DataNotes(plan.data_summary);
     std::string steps = fmt::format("{} ({:.2f} epochs of {}), at most {} tokens through the model at a time",
                                     FormatCount(plan.total_steps), plan.epochs, FormatCount(plan.steps_per_epoch),
                                     FormatCount(plan.micro_batch_tokens));
@@ -50,6 +64,10 @@ std::string PlanText(const RunPlan& plan) {
     text += Row("memory", fmt::format("needs {}, {} free{}", FormatBytes(plan.needed_bytes),
                                       FormatBytes(plan.available_bytes),
                                       plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
+    if (plan.estimated_seconds > 0) {
+        text += Row("time", fmt::format("about {}, evaluation and saving not counted",
+                                        FormatDuration(plan.estimated_seconds)));
+    }
     text += Row("output", plan.output_path);
     return text;
 }

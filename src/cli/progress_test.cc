@@ -27,12 +27,15 @@ TEST(Progress, PlanSaysWhatAPersonWantsToKnow) {
     plan.needed_bytes = 1'500'000'000;
     plan.available_bytes = 8'000'000'000;
     plan.output_path = "out";
+    plan.estimated_seconds = 200;
+    plan.data_summary = "training: 100 rows, 12345 tokens\nformat: chat messages\n10 % held out\n";
     const std::string text = PlanText(plan);
     for (const char* part : {"smollm2-135m-instruct", "134,515,008", "lora r=16", "4,884,480", "3.63 %", "100 rows",
-                             "12,345 tokens", "6,000", "50 (5.00 epochs", "needs 1.5 GB, 8.0 GB free", "out"}) {
+                             "12,345 tokens", "6,000", "50 (5.00 epochs", "format: chat messages", "10 % held out", "about 3 min 20 s", "needs 1.5 GB, 8.0 GB free", "out"}) {
         EXPECT_THAT(text, HasSubstr(part));
     }
     EXPECT_THAT(text, Not(HasSubstr("continues")));
+    EXPECT_THAT(text, Not(HasSubstr("training: 100")));  // said once
     plan.start_step = 20;
     EXPECT_THAT(PlanText(plan), HasSubstr("continues after step 20"));
 }

@@ -43,7 +43,6 @@ constexpr RefusedFlag kRefused[] = {
     {"--eval_accumulation_steps", "is not needed: evaluation never holds logits"},
     {"--eval_delay", kNotYet},
     {"--eval_do_concat_batches", "is not needed: evaluation never holds logits"},
-    {"--eval_on_start", kNotYet},
     {"--eval_use_gather_object", kNoDistribution},
     {"--evaluation_strategy", "has become --eval_strategy"},
     {"--fp16", kUseDtype},

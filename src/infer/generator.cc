@@ -19,10 +19,11 @@ std::string_view FinishReasonName(FinishReason reason) {
 // One request on its way: what to feed next, and everything that turns tokens into text.
 struct Generator::Sequence {
     Sequence(const GenerateRequest& request, size_t index, int64_t vocab_size,
-             std::shared_ptr<const Tokenizer> tokenizer)
+             const std::shared_ptr<const Tokenizer>& tokenizer)
         : index(index),
           sampler(request.options.sampling, vocab_size),
-          decoder(std::move(tokenizer)),
+          tokenizer(tokenizer),
+          decoder(tokenizer),
           stops(request.options.stop) {}
 
     // A token that ends the answer adds nothing to the text; otherwise returns the text that became certain.
@@ -34,8 +35,11 @@ struct Generator::Sequence {
         if (std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end()) {
             End(FinishReason::kStop);
         } else {
-            HONE_ASSIGN_OR_RETURN(std::string decoded, decoder.Push(token));
-            text = stops.Push(decoded);
+            // Where the model's vocabulary is padded beyond the tokenizer's, such a token has no text.
+            if (tokenizer->IdToToken(token).has_value()) {
+                HONE_ASSIGN_OR_RETURN(std::string decoded, decoder.Push(token));
+                text = stops.Push(decoded);
+            }
             if (stops.stopped()) {
                 End(FinishReason::kStop);
             } else if (static_cast<int64_t>(result.tokens.size()) >= max_new_tokens) {
@@ -59,6 +63,7 @@ struct Generator::Sequence {
 
     size_t index;
     Sampler sampler;
+    std::shared_ptr<const Tokenizer> tokenizer;
     StreamDecoder decoder;
     StopFilter stops;
     std::vector<int32_t> end_tokens;
