@@ -59,7 +59,8 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
     const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
     const int64_t chunk_rows = CeilDivide(args.m, std::max<int64_t>(chunks, 1));
     const int64_t num_panels = static_cast<int64_t>(panels.size());
-    context.ParallelFor(chunks * num_panels, [&](int64_t task, int) {
+    const bool quantized = args.b->storage() != WeightStorage::kNative;
+    context.ParallelFor(chunks * num_panels, [&](int64_t task, int thread) {
         const Panel& panel = panels[task % num_panels];
         const int64_t begin = task / num_panels * chunk_rows, end = std::min(args.m, begin + chunk_rows);
         TileArgs<T> tile;
@@ -67,7 +68,13 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
         tile.stored = panel.stored;
         tile.a_stride = args.a_stride;
         tile.k = args.b->k();
-        tile.b = args.b->panel_data(panel);
+        if (quantized) {
+            T* values = static_cast<T*>(context.Scratch(thread, static_cast<size_t>(tile.k * kPanelColumns) * sizeof(T)));
+            args.b->DequantizePanel(panel, values);
+            tile.b = values;
+        } else {
+            tile.b = args.b->panel_data(panel);
+        }
         if (!args.extension.empty()) {
             const PanelExtension<T>& extension = args.extension[task % num_panels];
             tile.h_stride = args.h_stride;

@@ -27,6 +27,11 @@ struct Panel {
     int64_t offset = 0;  // first element in the packed data
 };
 
+// How a packed matrix keeps its elements: as T, or in codes that are turned into T panel by panel when they are used.
+// Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as minimum + scale * code (the fields of
+// GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml, whose values they hold without loss).
+enum class WeightStorage { kNative, kInt8, kInt4 };
+
 // B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that share an input).
 template <typename T>
 class PackedMatrix {
@@ -38,8 +43,15 @@ class PackedMatrix {
     int64_t k() const { return k_; }
     int64_t n() const { return n_; }
     const std::vector<Panel>& panels() const { return panels_; }
+    // The panel as T; only of a native matrix.
     const T* panel_data(const Panel& panel) const { return data_.as<T>() + panel.offset; }
-    size_t bytes() const { return data_.bytes(); }
+    WeightStorage storage() const { return storage_; }
+    // Turns a quantized panel into T: out [K * stored].
+    void DequantizePanel(const Panel& panel, T* out) const;
+    size_t bytes() const { return data_.bytes() + codes_.bytes() + scales_.bytes(); }
+
+    // Once all columns are set: replaces the elements by codes of that storage. Nothing can be set afterwards.
+    void Quantize(WeightStorage storage, const Context& context);
 
     // Fills columns [column, column + count) from src [count, K] (K as given to the constructor), row-major: src's row is
     // B's column (a weight [out, in] for the forward product). Different columns may be filled at the same time.
@@ -47,7 +59,7 @@ class PackedMatrix {
     // Fills rows [row, row + count) from src [count, N], row-major with `stride` floats per row (a weight [out, in] for
     // the backward product). Different rows may be filled at the same time.
     void SetRows(int64_t row, int64_t count, const float* src, int64_t stride);
-    // B's element, for tests and lookups.
+    // B's element, for tests.
     float At(int64_t row, int64_t column) const;
 
   private:
@@ -55,6 +67,9 @@ class PackedMatrix {
     int64_t given_k_ = 0, k_ = 0, n_ = 0;
     std::vector<Panel> panels_;
     Buffer data_;
+    WeightStorage storage_ = WeightStorage::kNative;
+    Buffer codes_;   // where a panel's elements began at `offset`, its codes begin at offset / codes per byte
+    Buffer scales_;  // f16 [groups][stored] per panel; for int4 followed by as many minima
 };
 
 // K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed like a panel of the

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/quantized_panel.h"
 
 namespace hone {
 namespace {
@@ -10,6 +11,13 @@ template <typename T>
 int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
     if constexpr (sizeof(T) == 2) return (row / 2 * stored + column) * 2 + row % 2;
     return row * stored + column;
+}
+
+QuantizedPanel PanelCodes(WeightStorage storage, int64_t k, const Panel& panel, void* codes, void* scales) {
+    const int64_t per_byte = storage == WeightStorage::kInt4 ? 2 : 1;
+    const int64_t columns_before = panel.offset / k, groups = QuantGroups(k);
+    f16* first = static_cast<f16*>(scales) + columns_before * groups * per_byte;
+    return {static_cast<uint8_t*>(codes) + panel.offset / per_byte, first, first + groups * panel.stored};
 }
 
 }  // namespace
@@ -74,7 +82,42 @@ void PackedMatrix<T>::SetRows(int64_t row, int64_t count, const float* src, int6
 template <typename T>
 float PackedMatrix<T>::At(int64_t row, int64_t column) const {
     const Panel& panel = panels_[PanelOf(column)];
-    return ToFloat(panel_data(panel)[PackedIndex<T>(row, column - panel.column, panel.stored)]);
+    std::vector<T> values(static_cast<size_t>(k_ * panel.stored));
+    const T* data = storage_ == WeightStorage::kNative ? panel_data(panel) : values.data();
+    if (storage_ != WeightStorage::kNative) DequantizePanel(panel, values.data());
+    return ToFloat(data[PackedIndex<T>(row, column - panel.column, panel.stored)]);
+}
+
+template <typename T>
+void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
+    HONE_CHECK(storage_ == WeightStorage::kNative);
+    if (storage == WeightStorage::kNative) return;
+    HONE_CHECK(k_ % 2 == 0, "codes are kept in pairs");
+    const int64_t groups = QuantGroups(k_);
+    const int64_t elements = static_cast<int64_t>(data_.bytes() / sizeof(T));
+    Buffer codes(static_cast<size_t>(storage == WeightStorage::kInt4 ? elements / 2 : elements));
+    Buffer scales(static_cast<size_t>(elements / k_ * groups) * sizeof(f16) * (storage == WeightStorage::kInt4 ? 2 : 1));
+    context.ParallelFor(static_cast<int64_t>(panels_.size()), [&](int64_t index, int) {
+        const Panel& panel = panels_[index];
+        std::vector<float> values(static_cast<size_t>(k_ * panel.stored));
+        for (int64_t row = 0; row < k_; ++row)
+            for (int64_t column = 0; column < panel.stored; ++column)
+                values[row * panel.stored + column] =
+                    ToFloat(panel_data(panel)[PackedIndex<T>(row, column, panel.stored)]);
+        QuantizePanel(storage, k_, panel.stored, values.data(),
+                      PanelCodes(storage, k_, panel, codes.data(), scales.data()));
+    });
+    codes_ = std::move(codes);
+    scales_ = std::move(scales);
+    data_ = Buffer();
+    storage_ = storage;
+}
+
+template <typename T>
+void PackedMatrix<T>::DequantizePanel(const Panel& panel, T* out) const {
+    const QuantizedPanel codes = PanelCodes(storage_, k_, panel, const_cast<void*>(codes_.data()),
+                                            const_cast<void*>(scales_.data()));
+    DequantizeKernels<T>().Choose({}).panel(storage_, k_, panel.stored, codes, out);
 }
 
 template class PackedMatrix<float>;
