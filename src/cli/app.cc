@@ -9,12 +9,11 @@
 namespace hone {
 namespace {
 
-
-
 int Fail(const absl::Status& status) {
     // One line, whatever the message holds.
     std::string message = Printable(std::string(status.message()));
-    for (size_t at = 0; (at = message.find('\n', at)) != std::string::npos;) message.replace(at, 1, " ");
+    for (size_t at = 0; (at = message.find('\n', at)) != std::string::npos;)
+        message.replace(at, 1, " ");
     fmt::print(stderr, "error: {}\n", message);
     return ExitCode(status);
 }
@@ -23,10 +22,13 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     CLI::App root("fine-tunes small language models on the machine you own", "hone");
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
     root.footer("`hone COMMAND --help` lists the flags of a command, with their defaults.");
-    root.add_flag_callback("--version", [] { throw CLI::CallForVersion(fmt::format("hone {}", kVersion), 0); }, "prints the version");
+    root.add_flag_callback(
+        "--version", [] { throw CLI::CallForVersion(fmt::format("hone {}", kVersion), 0); },
+        "prints the version");
     bool explain_kernels = false;
-    root.add_flag("--explain-kernels", explain_kernels,
-                  "prints which implementation each operation uses on this machine, and why others do not");
+    root.add_flag(
+        "--explain-kernels", explain_kernels,
+        "prints which implementation each operation uses on this machine, and why others do not");
     std::vector<Command> commands;
     AddFinetune(root, commands);
     AddEvaluate(root, commands);
@@ -63,7 +65,8 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 int RunHone(const std::vector<std::string>& arguments) {
     try {
         absl::Status status = Dispatch(arguments);
-        if (std::fflush(stdout) != 0 && status.ok()) status = OtherError("cannot write to the standard output");
+        if (std::fflush(stdout) != 0 && status.ok())
+            status = OtherError("cannot write to the standard output");
         return status.ok() ? 0 : Fail(status);
     } catch (const std::bad_alloc&) {
         return Fail(MemoryError("out of memory: use a smaller model, --max_seq_len or batch size"));

@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/finetune_flags.h"
 #include "cli/json_text.h"
@@ -41,13 +40,14 @@ struct InferFlags {
 };
 
 // Random prompts, so that nothing depends on a text; the answers run to their full length.
-std::vector<GenerateRequest> RandomRequests(int64_t batch_size, int64_t prompt_tokens, int64_t new_tokens,
-                                            int64_t vocab_size) {
+std::vector<GenerateRequest> RandomRequests(int64_t batch_size, int64_t prompt_tokens,
+                                            int64_t new_tokens, int64_t vocab_size) {
     Random random(1);
     std::vector<GenerateRequest> requests(static_cast<size_t>(batch_size));
     for (GenerateRequest& request : requests) {
         for (int64_t i = 0; i < prompt_tokens; ++i) {
-            request.prompt.push_back(static_cast<int32_t>(random.Next() % static_cast<uint64_t>(vocab_size)));
+            request.prompt.push_back(
+                static_cast<int32_t>(random.Next() % static_cast<uint64_t>(vocab_size)));
         }
         request.options.max_new_tokens = new_tokens;
         request.options.sampling.temperature = 0;
@@ -59,19 +59,22 @@ std::vector<GenerateRequest> RandomRequests(int64_t batch_size, int64_t prompt_t
 absl::Status RunInfer(const InferFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     if (flags.prompt_tokens < 1 || flags.new_tokens < 2 || flags.batch_size < 1) {
-        return UsageError("--prompt_tokens and --batch_size must be at least 1, --new_tokens at least 2");
+        return UsageError(
+            "--prompt_tokens and --batch_size must be at least 1, --new_tokens at least 2");
     }
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, flags.weights.compute(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          LoadModel(flags.model, flags.weights.compute(), context));
     const ModelConfig& config = loaded.model->config();
     if (flags.prompt_tokens + flags.new_tokens > config.max_position_embeddings) {
-        return UsageError("--prompt_tokens {} and --new_tokens {} are more than the model's context of {}",
-                          flags.prompt_tokens, flags.new_tokens, config.max_position_embeddings);
+        return UsageError(
+            "--prompt_tokens {} and --new_tokens {} are more than the model's context of {}",
+            flags.prompt_tokens, flags.new_tokens, config.max_position_embeddings);
     }
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
     // The first pass pays for pages and code that later ones find warm.
-    const auto warm_up = RandomRequests(flags.batch_size, std::min<int64_t>(flags.prompt_tokens, 64), 2,
-                                        config.vocab_size);
+    const auto warm_up = RandomRequests(
+        flags.batch_size, std::min<int64_t>(flags.prompt_tokens, 64), 2, config.vocab_size);
     HONE_RETURN_IF_ERROR(generator.Generate(warm_up, flags.batch_size).status());
     const auto requests =
         RandomRequests(flags.batch_size, flags.prompt_tokens, flags.new_tokens, config.vocab_size);
@@ -80,7 +83,8 @@ absl::Status RunInfer(const InferFlags& flags) {
                           generator.Generate(requests, flags.batch_size, nullptr, &stats));
     for (const GenerateResult& result : results) {
         if (static_cast<int64_t>(result.tokens.size()) != flags.new_tokens) {
-            return OtherError("an answer has {} tokens instead of {}", result.tokens.size(), flags.new_tokens);
+            return OtherError("an answer has {} tokens instead of {}", result.tokens.size(),
+                              flags.new_tokens);
         }
     }
     const double prefill = static_cast<double>(stats.prompt_tokens) / stats.prefill_seconds;
@@ -99,16 +103,17 @@ absl::Status RunInfer(const InferFlags& flags) {
                                    {"peak_memory_bytes", peak}}));
         return absl::OkStatus();
     }
-    fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.name, flags.weights.weights,
-               context.num_threads(), flags.batch_size, flags.batch_size == 1 ? "" : "s", flags.prompt_tokens,
-               flags.new_tokens);
-    fmt::print("  prefill  {:.1f} tokens/s\n  decode   {:.1f} tokens/s\n  memory   {}\n", prefill, decode,
-               FormatBytes(peak));
+    fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.name,
+               flags.weights.weights, context.num_threads(), flags.batch_size,
+               flags.batch_size == 1 ? "" : "s", flags.prompt_tokens, flags.new_tokens);
+    fmt::print("  prefill  {:.1f} tokens/s\n  decode   {:.1f} tokens/s\n  memory   {}\n", prefill,
+               decode, FormatBytes(peak));
     return absl::OkStatus();
 }
 
 void AddInfer(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app = bench.add_subcommand("infer", "measures how fast prompts are read and answers written");
+    CLI::App* app =
+        bench.add_subcommand("infer", "measures how fast prompts are read and answers written");
     auto flags = std::make_shared<InferFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunInfer(*flags); }});
@@ -125,7 +130,8 @@ struct TrainFlags {
         Flags flags(app);
         flags.Group("Model")
             .Text("-m,--model_name_or_path", options.model,
-                  "a name from `hone models list`, a folder, a .gguf file, or org/repo; default: smollm2-135m-instruct")
+                  "a name from `hone models list`, a folder, a .gguf file, or org/repo; default: "
+                  "smollm2-135m-instruct")
             .Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                     "what products are computed in; float16 computes as bfloat16 on a CPU");
         flags.Group("Step")
@@ -136,7 +142,8 @@ struct TrainFlags {
             .Integer("--seq_len", options.seq_len, "tokens of a row")
             .Integer("--micro_batch_tokens", options.micro_batch_tokens,
                      "tokens that go through the model at a time; 0: as in training")
-            .Bool("--gradient_checkpointing", options.gradient_checkpointing, "computes activations again")
+            .Bool("--gradient_checkpointing", options.gradient_checkpointing,
+                  "computes activations again")
             .Integer("--steps", options.steps, "steps that are measured; the fastest counts")
             .Bool("--json", json, "prints JSON");
         machine.Add(flags);
@@ -155,27 +162,30 @@ absl::Status RunTrain(const TrainFlags& flags) {
     HONE_RETURN_IF_ERROR(FetchModel(options.model));
     HONE_ASSIGN_OR_RETURN(TrainBenchmarkResult result, BenchmarkTraining(options));
     if (flags.json) {
-        fmt::print("{}", JsonText({{"model", options.model},
-                                   {"method", flags.method},
-                                   {"lora_r", options.lora.r},
-                                   {"target_modules", flags.target_modules},
-                                   {"torch_dtype", flags.torch_dtype},
-                                   {"batch_size", options.batch_size},
-                                   {"seq_len", options.seq_len},
-                                   {"micro_batch_tokens", result.micro_batch_tokens},
-                                   {"trainable_parameters", result.trainable_parameters},
-                                   {"tokens_per_second", result.tokens_per_second},
-                                   {"step_time_ms", result.step_time_ms},
-                                   {"peak_memory_bytes", result.peak_memory_bytes},
-                                   {"gemm_gflops", result.roofline.gemm_gflops},
-                                   {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
-                                   {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},
-                                   {"limit_ratio", result.limit_ratio()}}));
+        fmt::print(
+            "{}",
+            JsonText({{"model", options.model},
+                      {"method", flags.method},
+                      {"lora_r", options.lora.r},
+                      {"target_modules", flags.target_modules},
+                      {"torch_dtype", flags.torch_dtype},
+                      {"batch_size", options.batch_size},
+                      {"seq_len", options.seq_len},
+                      {"micro_batch_tokens", result.micro_batch_tokens},
+                      {"trainable_parameters", result.trainable_parameters},
+                      {"tokens_per_second", result.tokens_per_second},
+                      {"step_time_ms", result.step_time_ms},
+                      {"peak_memory_bytes", result.peak_memory_bytes},
+                      {"gemm_gflops", result.roofline.gemm_gflops},
+                      {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
+                      {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},
+                      {"limit_ratio", result.limit_ratio()}}));
         return absl::OkStatus();
     }
-    fmt::print("{}, LoRA r={} on {}, {} x {} tokens a step\n", options.model, options.lora.r, flags.target_modules,
-               options.batch_size, options.seq_len);
-    fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second, result.step_time_ms);
+    fmt::print("{}, LoRA r={} on {}, {} x {} tokens a step\n", options.model, options.lora.r,
+               flags.target_modules, options.batch_size, options.seq_len);
+    fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,
+               result.step_time_ms);
     fmt::print("  limit     {:.1f} tokens/s for its matrix products alone; reached {:.2f} of it\n",
                result.roofline.limit_tokens_per_second, result.limit_ratio());
     fmt::print("  roofline  {:.1f} tokens/s for the base's products, {:.0f} GFLOP/s\n",
@@ -185,7 +195,8 @@ absl::Status RunTrain(const TrainFlags& flags) {
 }
 
 void AddTrain(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app = bench.add_subcommand("train", "measures a training step, and what this machine would allow");
+    CLI::App* app = bench.add_subcommand(
+        "train", "measures a training step, and what this machine would allow");
     auto flags = std::make_shared<TrainFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunTrain(*flags); }});
@@ -201,7 +212,8 @@ absl::Status RunKernels(const KernelFlags& flags) {
     const Context context(flags.machine.threads);
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
     if (!flags.json) {
-        fmt::print("{:<24} {:<14} {:<44} {:>10} {:>18} {:>9}\n", "OP", "KERNEL", "SHAPE", "TIME", "RATE", "ERROR");
+        fmt::print("{:<24} {:<14} {:<44} {:>10} {:>18} {:>9}\n", "OP", "KERNEL", "SHAPE", "TIME",
+                   "RATE", "ERROR");
     }
     for (const BenchRow& row : BenchKernels(context, flags.smoke)) {
         if (flags.json) {
@@ -215,8 +227,8 @@ absl::Status RunKernels(const KernelFlags& flags) {
                             {"declined", row.declined}});
             continue;
         }
-        fmt::print("{:<24} {:<14} {:<44} {:>7.3f} ms {:>10.1f} {} {:>9.1e}\n", row.op, row.kernel, row.shape,
-                   1e3 * row.seconds, row.rate, row.unit, row.error);
+        fmt::print("{:<24} {:<14} {:<44} {:>7.3f} ms {:>10.1f} {} {:>9.1e}\n", row.op, row.kernel,
+                   row.shape, 1e3 * row.seconds, row.rate, row.unit, row.error);
         if (!row.declined.empty()) fmt::print("    declined: {}\n", row.declined);
     }
     if (flags.json) fmt::print("{}", JsonText(json));
@@ -224,7 +236,8 @@ absl::Status RunKernels(const KernelFlags& flags) {
 }
 
 void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app = bench.add_subcommand("kernels", "measures each operation in each implementation");
+    CLI::App* app =
+        bench.add_subcommand("kernels", "measures each operation in each implementation");
     auto shared = std::make_shared<KernelFlags>();
     Flags flags(*app);
     flags.Group("Benchmark")
@@ -239,7 +252,6 @@ void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
 void AddBench(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* bench = root.add_subcommand("bench", "measures this machine");
     bench->require_subcommand(1);
-    AddBenchTrain(*bench, commands);
     AddTrain(*bench, commands);
     AddInfer(*bench, commands);
     AddKernels(*bench, commands);

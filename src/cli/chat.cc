@@ -32,7 +32,8 @@ struct ChatFlags {
         Flags flags(app);
         model.Add(flags);
         weights.Add(flags);
-        flags.Group("Conversation").Text("--system_prompt,--system", system_prompt, "the system message");
+        flags.Group("Conversation")
+            .Text("--system_prompt,--system", system_prompt, "the system message");
         sampling.fallback_temperature = kChatTemperature;
         sampling.max_new_tokens = 512;
         sampling.Add(flags);
@@ -62,7 +63,9 @@ class Chat {
         if (prompts_) fmt::print("{}", kHelp);
         std::string line;
         for (;;) {
-            if (prompts_) fmt::print("{}you>{} ", terminal_.colours ? "\x1b[1m" : "", terminal_.colours ? "\x1b[0m" : "");
+            if (prompts_)
+                fmt::print("{}you>{} ", terminal_.colours ? "\x1b[1m" : "",
+                           terminal_.colours ? "\x1b[0m" : "");
             std::fflush(stdout);
             ResetInterrupts();
             LeaveOnInterrupt(true);
@@ -72,7 +75,8 @@ class Chat {
             if (line.ends_with('\r')) line.pop_back();
             if (line.find_first_not_of(" \t") == std::string::npos) continue;
             if (line.size() > kMaxTemplateBytes) {
-                return DataError("a message of {} bytes is more than {}", line.size(), kMaxTemplateBytes);
+                return DataError("a message of {} bytes is more than {}", line.size(),
+                                 kMaxTemplateBytes);
             }
             if (line == "/exit" || line == "/quit") return absl::OkStatus();
             if (line.starts_with('/')) {
@@ -95,7 +99,8 @@ class Chat {
         } else if (name == "/system") {
             system_prompt_ = space == std::string::npos ? "" : line.substr(space + 1);
             session_.Reset(*system_prompt_);
-            fmt::print("({})\n", system_prompt_->empty() ? "no system prompt" : "system prompt set");
+            fmt::print("({})\n",
+                       system_prompt_->empty() ? "no system prompt" : "system prompt set");
         } else if (name == "/help") {
             fmt::print("{}", kHelp);
         } else {
@@ -116,7 +121,8 @@ class Chat {
         auto result = session_.Say(line, options_, callback, &stats);
         ++options_.sampling.seed;
         if (!result.ok()) {
-            // A person can go on with another message; a script cannot know that one went unanswered.
+            // A person can go on with another message; a script cannot know that one went
+            // unanswered.
             if (!prompts_) return result.status();
             fmt::print("({})\n", std::string(result.status().message()));
             return absl::OkStatus();
@@ -124,8 +130,9 @@ class Chat {
         fmt::print("{}\n", result->finish == FinishReason::kCancelled ? " (interrupted)" : "");
         if (prompts_ && stats.decode_seconds > 0) {
             const double rate = static_cast<double>(stats.decode_tokens) / stats.decode_seconds;
-            fmt::print("{}{} tokens, {:.1f} tokens/s{}{}\n", terminal_.colours ? "\x1b[2m" : "", result->tokens.size(),
-                       rate, result->finish == FinishReason::kLength ? ", cut at --max_new_tokens" : "",
+            fmt::print("{}{} tokens, {:.1f} tokens/s{}{}\n", terminal_.colours ? "\x1b[2m" : "",
+                       result->tokens.size(), rate,
+                       result->finish == FinishReason::kLength ? ", cut at --max_new_tokens" : "",
                        terminal_.colours ? "\x1b[0m" : "");
         }
         return absl::OkStatus();
@@ -143,7 +150,8 @@ class Chat {
 absl::Status RunChat(const ChatFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, flags.weights.compute(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          LoadModel(flags.model, flags.weights.compute(), context));
     CountInterrupts();
     Chat chat(loaded, flags, context);
     return chat.Run();

@@ -18,7 +18,8 @@ struct Command {
     std::span<const RefusedFlag> refused = {};
 };
 
-// Each adds its command (or commands) with their flags to the root. What they captured lives in the Command.
+// Each adds its command (or commands) with their flags to the root. What they captured lives in the
+// Command.
 void AddFinetune(CLI::App& root, std::vector<Command>& commands);
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands);
 void AddGenerate(CLI::App& root, std::vector<Command>& commands);
@@ -28,8 +29,8 @@ void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);
 
-// Runs a command line (without the program's name) and returns the exit code: results go to standard output, and a
-// failure is one line "error: ..." on standard error.
+// Runs a command line (without the program's name) and returns the exit code: results go to
+// standard output, and a failure is one line "error: ..." on standard error.
 int RunHone(const std::vector<std::string>& arguments);
 
 }  // namespace hone

@@ -49,8 +49,8 @@ struct WeightFlags {
     ComputeType compute() const;
 };
 
-// Sampling and stopping. What is not given comes from the model's generation_config.json where that samples, else from
-// `fallback_temperature`.
+// Sampling and stopping. What is not given comes from the model's generation_config.json where that
+// samples, else from `fallback_temperature`.
 struct SamplingFlags {
     int64_t max_new_tokens = 256;
     std::optional<float> temperature, top_p, min_p, repetition_penalty;
@@ -59,7 +59,8 @@ struct SamplingFlags {
     std::vector<std::string> stop;
     float fallback_temperature = 0;
     void Add(Flags& flags);
-    GenerateOptions Resolve(const GenerationDefaults& model, const std::vector<int32_t>& end_ids) const;
+    GenerateOptions Resolve(const GenerationDefaults& model,
+                            const std::vector<int32_t>& end_ids) const;
 };
 
 // bfloat16, float16 or float32; float16 computes as bfloat16 on a CPU and says so.

@@ -26,10 +26,13 @@ struct CompareFlags {
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what both answer")
             .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one prompt per line")
-            .Text("--system_prompt,--system", system_prompt, "the system message before each prompt");
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one "
+                  "prompt per line")
+            .Text("--system_prompt,--system", system_prompt,
+                  "the system message before each prompt");
         sampling.Add(flags);
-        flags.Group("Output").Bool("--json", json, "prints one JSON object per prompt instead of columns");
+        flags.Group("Output").Bool("--json", json,
+                                   "prints one JSON object per prompt instead of columns");
         machine.Add(flags);
     }
 };
@@ -39,9 +42,10 @@ struct Answers {
     std::vector<GenerateResult> results;
 };
 
-// The answers of one model, one prompt after the other, so that the times mean something. The model is gone afterwards.
+// The answers of one model, one prompt after the other, so that the times mean something. The model
+// is gone afterwards.
 absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
-                                                      const std::vector<Prompt>& prompts, const Context& context) {
+                                  const std::vector<Prompt>& prompts, const Context& context) {
     const std::atomic<int>& interrupts = CountInterrupts();
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.compute(), context));
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
@@ -49,7 +53,8 @@ absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& f
     for (const Prompt& prompt : prompts) {
         GenerateRequest request;
         HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompt, *loaded.encoder));
-        request.options = flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
+        request.options =
+            flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
         requests.push_back(std::move(request));
     }
     Answers answers{loaded.name, loaded.adapter, {}};
@@ -61,7 +66,8 @@ absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& f
 }
 
 std::string Footer(const GenerateResult& result) {
-    return fmt::format("{} + {} tokens, {}", result.prompt_tokens, result.tokens.size(), FormatDuration(result.seconds));
+    return fmt::format("{} + {} tokens, {}", result.prompt_tokens, result.tokens.size(),
+                       FormatDuration(result.seconds));
 }
 
 nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
@@ -74,17 +80,20 @@ nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
 
 absl::Status RunCompare(const CompareFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    if (flags.model.adapter_path.empty()) return UsageError("--adapter_path is missing: which fine-tuned answers?");
+    if (flags.model.adapter_path.empty())
+        return UsageError("--adapter_path is missing: which fine-tuned answers?");
     std::vector<Prompt> prompts;
     for (const std::string& text : flags.prompts) {
         HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, false));
         prompts.push_back(std::move(prompt));
     }
     if (!flags.prompt_file.empty()) {
-        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more, ReadPromptFile(flags.prompt_file, flags.system_prompt, false));
+        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
+                              ReadPromptFile(flags.prompt_file, flags.system_prompt, false));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
-    if (prompts.empty()) return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
+    if (prompts.empty())
+        return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
 
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, context));
@@ -95,19 +104,20 @@ absl::Status RunCompare(const CompareFlags& flags) {
     const Terminal terminal = DetectTerminal();
     for (size_t i = 0; i < prompts.size(); ++i) {
         if (flags.json) {
-            const nlohmann::ordered_json line = {
-                {"prompt", prompts[i].text},
-                {"base", AnswerJson(base.results[i])},
-                {"fine_tuned", AnswerJson(tuned.results[i])}};
+            const nlohmann::ordered_json line = {{"prompt", prompts[i].text},
+                                                 {"base", AnswerJson(base.results[i])},
+                                                 {"fine_tuned", AnswerJson(tuned.results[i])}};
             fmt::print("{}", JsonLine(line));
             continue;
         }
-        const std::string prompt = terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
+        const std::string prompt =
+            terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print("{}", SideBySide("base: " + base.model, base.results[i].text + "\n\n" + Footer(base.results[i]),
+        fmt::print("{}", SideBySide("base: " + base.model,
+                                    base.results[i].text + "\n\n" + Footer(base.results[i]),
                                     "fine-tuned: " + tuned.adapter,
-                                    tuned.results[i].text + "\n\n" + Footer(tuned.results[i]), terminal.width,
-                                    terminal.colours));
+                                    tuned.results[i].text + "\n\n" + Footer(tuned.results[i]),
+                                    terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }
@@ -115,7 +125,8 @@ absl::Status RunCompare(const CompareFlags& flags) {
 }  // namespace
 
 void AddCompare(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand("compare", "shows the answers of a model and of its fine-tuned self side by side");
+    CLI::App* app = root.add_subcommand(
+        "compare", "shows the answers of a model and of its fine-tuned self side by side");
     auto flags = std::make_shared<CompareFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunCompare(*flags); }});

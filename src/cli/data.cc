@@ -23,9 +23,11 @@ struct CheckFlags {
         flags.Positional("FILE", file, "a file, a folder or a data set of the Hub");
         model.Add(flags);
         flags.Group("Data")
-            .List("--data_files", data.data_files, "the files, where FILE is json, csv, parquet or text")
+            .List("--data_files", data.data_files,
+                  "the files, where FILE is json, csv, parquet or text")
             .List("--eval_data_files", data.eval_data_files, "files of evaluation rows")
-            .Text("--train_split", data.train_split, R"(as in Hugging Face datasets: train, "train[:4096]")")
+            .Text("--train_split", data.train_split,
+                  R"(as in Hugging Face datasets: train, "train[:4096]")")
             .Custom(
                 "--eval_split", "TEXT", "",
                 [this](const std::string& value) {
@@ -53,8 +55,8 @@ absl::Status RunCheck(CheckFlags& flags) {
     fmt::print("{}", text);
     if (check.ok()) return absl::OkStatus();
     if (check.bad_row_count > 0) {
-        return DataError("{} of {} rows of {} cannot be used; each is listed above", check.bad_row_count, check.rows,
-                         flags.file);
+        return DataError("{} of {} rows of {} cannot be used; each is listed above",
+                         check.bad_row_count, check.rows, flags.file);
     }
     return DataError("no row of {} has a token with loss: there is nothing to learn", flags.file);
 }
@@ -64,7 +66,8 @@ absl::Status RunCheck(CheckFlags& flags) {
 void AddData(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* data = root.add_subcommand("data", "checks data files");
     data->require_subcommand(1);
-    CLI::App* app = data->add_subcommand("check", "reports rows, tokens, bad rows and everything else before training");
+    CLI::App* app = data->add_subcommand(
+        "check", "reports rows, tokens, bad rows and everything else before training");
     auto flags = std::make_shared<CheckFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunCheck(*flags); }});

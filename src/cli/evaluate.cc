@@ -51,10 +51,13 @@ struct EvaluateFlags {
         HONE_RETURN_IF_ERROR(data_flags.Resolve(data));
         if (data.data_name.empty()) return UsageError("no data: say which with --data_name FILE");
         if (per_device_eval_batch_size < 1) {
-            return UsageError("--per_device_eval_batch_size {} is below 1", per_device_eval_batch_size);
+            return UsageError("--per_device_eval_batch_size {} is below 1",
+                              per_device_eval_batch_size);
         }
-        if (data.max_seq_len < 2) return UsageError("--max_seq_len {} leaves nothing to predict", data.max_seq_len);
-        if (per_row && output_file.empty()) return UsageError("--per_row needs --output_file FILE.json for the rows");
+        if (data.max_seq_len < 2)
+            return UsageError("--max_seq_len {} leaves nothing to predict", data.max_seq_len);
+        if (per_row && output_file.empty())
+            return UsageError("--per_row needs --output_file FILE.json for the rows");
         return absl::OkStatus();
     }
 };
@@ -69,7 +72,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.cache;
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
-    for (const std::string& warning : data.report.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : data.report.warnings)
+        fmt::print(stderr, "warning: {}\n", warning);
 
     LiveLine line(stderr);
     EvaluateOptions options;
@@ -85,12 +89,13 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
         HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, JsonText(ToJson(result))));
     }
     fmt::print("{}{}\n", loaded.name, loaded.adapter.empty() ? "" : " with " + loaded.adapter);
-    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n", result.loss,
-               result.perplexity, 100 * result.token_accuracy);
+    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
+               result.loss, result.perplexity, 100 * result.token_accuracy);
     fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
                FormatCount(result.input_tokens), FormatCount(result.num_rows));
     fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
-               FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) / result.seconds)));
+               FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) /
+                                                result.seconds)));
     if (!flags.output_file.empty()) fmt::print("  written to      {}\n", flags.output_file);
     return absl::OkStatus();
 }
@@ -98,7 +103,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
 }  // namespace
 
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand("evaluate", "measures loss, perplexity and token accuracy on a data set");
+    CLI::App* app = root.add_subcommand(
+        "evaluate", "measures loss, perplexity and token accuracy on a data set");
     auto flags = std::make_shared<EvaluateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunEvaluate(*flags); }});

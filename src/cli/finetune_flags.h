@@ -1,5 +1,5 @@
-// `hone finetune`'s flags: Olive's names and defaults, and of transformers.TrainingArguments what hone supports; each of
-// the others is refused with what to do instead.
+// `hone finetune`'s flags: Olive's names and defaults, and of transformers.TrainingArguments what
+// hone supports; each of the others is refused with what to do instead.
 #pragma once
 
 #include <span>
@@ -20,8 +20,8 @@ class FinetuneFlags {
         FinetuneOptions options;
         std::vector<std::string> notes;  // what was chosen for the user: whole sentences
     };
-    // The options, checked. Without --data_name, `folder`/train.jsonl (and validation.jsonl) are looked for; without a
-    // model, the adapter's base or the default model is taken.
+    // The options, checked. Without --data_name, `folder`/train.jsonl (and validation.jsonl) are
+    // looked for; without a model, the adapter's base or the default model is taken.
     absl::StatusOr<Resolved> Resolve(const std::string& folder = ".") const;
 
     const MachineFlags& machine() const { return machine_; }
@@ -45,11 +45,12 @@ class FinetuneFlags {
     std::string eval_strategy_, save_strategy_;
 };
 
-// --target_modules: names or suffixes with commas between, "all-linear", or a regular expression; "none": the default.
+// --target_modules: names or suffixes with commas between, "all-linear", or a regular expression;
+// "none": the default.
 void ReadTargetModules(const std::string& text, LoraConfig& lora);
 
-// Finds the model of a command: `model` itself, or the base that the adapter names, or the default model; in the last two
-// cases a sentence is added to notes.
+// Finds the model of a command: `model` itself, or the base that the adapter names, or the default
+// model; in the last two cases a sentence is added to notes.
 absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::string& adapter_folder,
                                         std::vector<std::string>& notes);
 

@@ -29,19 +29,21 @@ class Folder {
     std::string path_;
 };
 
-absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments, const std::string& folder = "/") {
+absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments,
+                                              const std::string& folder = "/") {
     CLI::App root("", "hone");
     CLI::App* app = root.add_subcommand("finetune", "");
     FinetuneFlags flags;
     flags.Add(*app);
     arguments.insert(arguments.begin(), "finetune");
     std::string help;
-    HONE_RETURN_IF_ERROR(
-        ParseArguments(root, arguments, [](const CLI::App&) { return FinetuneFlags::Refused(); }, &help));
+    HONE_RETURN_IF_ERROR(ParseArguments(
+        root, arguments, [](const CLI::App&) { return FinetuneFlags::Refused(); }, &help));
     return flags.Resolve(folder);
 }
 
-FinetuneOptions Options(const std::vector<std::string>& arguments, const std::string& folder = "/") {
+FinetuneOptions Options(const std::vector<std::string>& arguments,
+                        const std::string& folder = "/") {
     auto resolved = Parse(arguments, folder);
     EXPECT_TRUE(resolved.ok()) << resolved.status();
     return resolved.ok() ? resolved->options : FinetuneOptions();
@@ -76,24 +78,42 @@ TEST(FinetuneFlags, DefaultsAreOlives) {
 // The seed's command lines, as written but for `--method lora` in the place of qlora.
 TEST(FinetuneFlags, SeedPhraseClassification) {
     const FinetuneOptions options = Options(
-        {"--model_name_or_path", "meta-llama/Llama-3.2-1B-Instruct", "--trust_remote_code", "--output_path",
-         "models/llama/ft", "--data_name", "xxyyzzz/phrase_classification", "--text_template",
-         "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}", "--method", "lora", "--max_steps",
-         "100", "--log_level", "1"});
+        {"--model_name_or_path", "meta-llama/Llama-3.2-1B-Instruct", "--trust_remote_code",
+         "--output_path", "models/llama/ft", "--data_name", "xxyyzzz/phrase_classification",
+         "--text_template", "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}",
+         "--method", "lora", "--max_steps", "100", "--log_level", "1"});
     EXPECT_EQ(options.model_name_or_path, "meta-llama/Llama-3.2-1B-Instruct");
     EXPECT_EQ(options.output_path, "models/llama/ft");
     EXPECT_EQ(options.data.data_name, "xxyyzzz/phrase_classification");
-    EXPECT_EQ(options.data.text_template, "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}");
+    EXPECT_EQ(options.data.text_template,
+              "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}");
     EXPECT_EQ(options.max_steps, 100);
 }
 
 TEST(FinetuneFlags, SeedTinyCodes) {
     const FinetuneOptions options = Options(
-        {"--method", "lora", "--model_name_or_path", "meta-llama/Meta-Llama-3-8B", "--data_name",
-         "nampdn-ai/tiny-codes", "--train_split", "train[:4096]", "--eval_split", "train[4096:4224]", "--text_template",
+        {"--method",
+         "lora",
+         "--model_name_or_path",
+         "meta-llama/Meta-Llama-3-8B",
+         "--data_name",
+         "nampdn-ai/tiny-codes",
+         "--train_split",
+         "train[:4096]",
+         "--eval_split",
+         "train[4096:4224]",
+         "--text_template",
          "### Language: {programming_language} \n### Question: {prompt} \n### Answer: {response}",
-         "--per_device_train_batch_size", "16", "--per_device_eval_batch_size", "16", "--max_steps", "150",
-         "--logging_steps", "50", "--output_path", "adapters/tiny-codes"});
+         "--per_device_train_batch_size",
+         "16",
+         "--per_device_eval_batch_size",
+         "16",
+         "--max_steps",
+         "150",
+         "--logging_steps",
+         "50",
+         "--output_path",
+         "adapters/tiny-codes"});
     EXPECT_EQ(options.data.train_split, "train[:4096]");
     EXPECT_EQ(options.data.eval_split, "train[4096:4224]");
     EXPECT_EQ(options.per_device_train_batch_size, 16);
@@ -107,7 +127,8 @@ TEST(FinetuneFlags, SeedTasksInAFolderWithData) {
     const Folder folder({"train.jsonl"});
     for (const char* task : {"classification", "generation"}) {
         const auto resolved =
-            Parse({"--method", "lora", "--task_name", task, "--output_path", "adapters/x"}, folder.path());
+            Parse({"--method", "lora", "--task_name", task, "--output_path", "adapters/x"},
+                  folder.path());
         ASSERT_TRUE(resolved.ok()) << resolved.status();
         EXPECT_EQ(resolved->options.task_name, task);
         EXPECT_EQ(resolved->options.model_name_or_path, "smollm2-135m-instruct");
@@ -120,9 +141,10 @@ TEST(FinetuneFlags, SeedTasksInAFolderWithData) {
 
 TEST(FinetuneFlags, SeedMonitoring) {
     const Folder folder({"train.jsonl", "validation.jsonl"});
-    const FinetuneOptions options = Options({"--logging_steps", "10", "--eval_steps", "50", "--save_steps", "100",
-                                             "--logging_dir", "./logs", "--report_to", "tensorboard"},
-                                            folder.path());
+    const FinetuneOptions options =
+        Options({"--logging_steps", "10", "--eval_steps", "50", "--save_steps", "100",
+                 "--logging_dir", "./logs", "--report_to", "tensorboard"},
+                folder.path());
     EXPECT_EQ(options.logging_steps, 10);
     EXPECT_EQ(options.eval_steps, 50);
     EXPECT_EQ(options.save_steps, 100);
@@ -134,8 +156,8 @@ TEST(FinetuneFlags, SeedMonitoring) {
 TEST(FinetuneFlags, SeedSmallMemory) {
     const Folder folder({"train.jsonl"});
     const FinetuneOptions options =
-        Options({"--method", "lora", "--gradient_checkpointing", "true", "--per_device_train_batch_size", "1",
-                 "--gradient_accumulation_steps", "16"},
+        Options({"--method", "lora", "--gradient_checkpointing", "true",
+                 "--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "16"},
                 folder.path());
     EXPECT_EQ(options.gradient_checkpointing, "true");
     EXPECT_EQ(options.per_device_train_batch_size, 1);
@@ -151,19 +173,22 @@ TEST(FinetuneFlags, WithoutDataAnywhereSaysWhatToDo) {
 }
 
 TEST(FinetuneFlags, BooleansAndOptionalValues) {
-    FinetuneOptions options = Options({"-d", "rows.jsonl", "--gradient_checkpointing", "--resume_from_checkpoint",
-                                       "--load_best_model_at_end", "False", "--eval_split", ""});
+    FinetuneOptions options =
+        Options({"-d", "rows.jsonl", "--gradient_checkpointing", "--resume_from_checkpoint",
+                 "--load_best_model_at_end", "False", "--eval_split", ""});
     EXPECT_EQ(options.gradient_checkpointing, "true");
     EXPECT_EQ(options.resume_from_checkpoint, "true");
     EXPECT_FALSE(options.load_best_model_at_end);
     EXPECT_EQ(options.data.eval_split, "");
-    options = Options({"-d", "rows.jsonl", "--gradient_checkpointing=False", "--resume_from_checkpoint", "out/step-5",
-                       "--load_best_model_at_end", "--no_packing"});
+    options =
+        Options({"-d", "rows.jsonl", "--gradient_checkpointing=False", "--resume_from_checkpoint",
+                 "out/step-5", "--load_best_model_at_end", "--no_packing"});
     EXPECT_EQ(options.gradient_checkpointing, "false");
     EXPECT_EQ(options.resume_from_checkpoint, "out/step-5");
     EXPECT_TRUE(options.load_best_model_at_end);
     EXPECT_FALSE(options.data.packing);
-    EXPECT_EQ(Options({"-d", "x", "--resume_from_checkpoint", "False"}).resume_from_checkpoint, "none");
+    EXPECT_EQ(Options({"-d", "x", "--resume_from_checkpoint", "False"}).resume_from_checkpoint,
+              "none");
 }
 
 TEST(FinetuneFlags, TargetsAreNamesOrAPattern) {
@@ -178,24 +203,28 @@ TEST(FinetuneFlags, TargetsAreNamesOrAPattern) {
     const LoraConfig pattern = lora(R"(.*layers\.[01],?\..*_proj)");
     EXPECT_TRUE(pattern.target_is_regex);
     EXPECT_THAT(pattern.target_modules, ElementsAre(R"(.*layers\.[01],?\..*_proj)"));
-    const LoraConfig ranks =
-        Options({"-d", "rows.jsonl", "--rank_pattern", "q_proj=8,v_proj=4", "--alpha_pattern", "q_proj=2.5"}).lora;
+    const LoraConfig ranks = Options({"-d", "rows.jsonl", "--rank_pattern", "q_proj=8,v_proj=4",
+                                      "--alpha_pattern", "q_proj=2.5"})
+                                 .lora;
     EXPECT_THAT(ranks.rank_pattern, ElementsAre(std::pair<std::string, int64_t>("q_proj", 8),
                                                 std::pair<std::string, int64_t>("v_proj", 4)));
     EXPECT_THAT(ranks.alpha_pattern, ElementsAre(std::pair<std::string, double>("q_proj", 2.5)));
-    for (const char* wrong : {"q_proj", "q_proj=", "=4", "q_proj=x", "q_proj=-1", "q_proj=2.5", "q_proj=4x"}) {
+    for (const char* wrong :
+         {"q_proj", "q_proj=", "=4", "q_proj=x", "q_proj=-1", "q_proj=2.5", "q_proj=4x"}) {
         EXPECT_THAT(ErrorOf({"--rank_pattern", wrong}), HasSubstr("NAME=NUMBER")) << wrong;
     }
 }
 
 TEST(FinetuneFlags, StrategiesOfTransformers) {
     EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "no"}).data.eval_split, "none");
-    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "steps", "--logging_steps", "7"}).eval_steps, 7);
+    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "steps", "--logging_steps", "7"}).eval_steps,
+              7);
     EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "steps", "--eval_steps", "3"}).eval_steps, 3);
     EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "epoch"}).eval_steps, 0);
     EXPECT_EQ(Options({"-d", "x", "--save_strategy", "no"}).save_steps, 0);
     EXPECT_THAT(ErrorOf({"--eval_strategy", "no", "--eval_steps", "3"}), HasSubstr("contradicts"));
-    EXPECT_THAT(ErrorOf({"--eval_strategy", "epoch", "--eval_steps", "3"}), HasSubstr("contradicts"));
+    EXPECT_THAT(ErrorOf({"--eval_strategy", "epoch", "--eval_steps", "3"}),
+                HasSubstr("contradicts"));
     EXPECT_THAT(ErrorOf({"--save_strategy", "epoch"}), HasSubstr("none of no, steps"));
 }
 

@@ -20,7 +20,8 @@ bool AnyCommand(const CLI::App*) { return true; }
 
 std::string Lower(std::string_view text) {
     std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     return lower;
 }
 
@@ -38,7 +39,8 @@ std::string ReadInteger(const std::string& text, T& target) {
     const char* end = text.data() + text.size();
     auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error == std::errc::result_out_of_range) return fmt::format("{} is out of range", text);
-    if (error != std::errc() || stop != end) return fmt::format("\"{}\" is not a whole number", text);
+    if (error != std::errc() || stop != end)
+        return fmt::format("\"{}\" is not a whole number", text);
     target = value;
     return "";
 }
@@ -61,10 +63,10 @@ std::string ShowOptional(const std::optional<T>& value) {
     return value ? fmt::format("{}", *value) : "";
 }
 
-// The value of the flag at `next`[-1] where none was joined with "=": the next word, or what a boolean or optional flag
-// means alone. Moves `next` past what it took.
-absl::StatusOr<std::string> SeparateValue(const CLI::Option* option, const std::vector<std::string>& words,
-                                          size_t& next) {
+// The value of the flag at `next`[-1] where none was joined with "=": the next word, or what a
+// boolean or optional flag means alone. Moves `next` past what it took.
+absl::StatusOr<std::string> SeparateValue(const CLI::Option* option,
+                                          const std::vector<std::string>& words, size_t& next) {
     const bool more = next < words.size();
     if (option->get_type_name() == kBoolType) {
         return more && ReadBool(words[next]).has_value() ? words[next++] : "true";
@@ -84,13 +86,15 @@ Flags& Flags::Group(std::string name) {
 }
 
 CLI::Option* Flags::Add(const std::string& names, std::string type, std::string shown_default,
-                        const std::string& help, std::function<std::string(const std::string&)> read) {
+                        const std::string& help,
+                        std::function<std::string(const std::string&)> read) {
     CLI::Option* option = app_.add_option(
         names,
         [read = std::move(read), names](const CLI::results_t& values) {
             for (const std::string& value : values) {
                 std::string problem = read(value);
-                if (!problem.empty()) throw CLI::ValidationError(names.substr(names.rfind(',') + 1), problem);
+                if (!problem.empty())
+                    throw CLI::ValidationError(names.substr(names.rfind(',') + 1), problem);
             }
             return true;
         },
@@ -120,7 +124,8 @@ Flags& Flags::Integer(const std::string& names, int& target, const std::string& 
     return *this;
 }
 
-Flags& Flags::Integer(const std::string& names, std::optional<int64_t>& target, const std::string& help) {
+Flags& Flags::Integer(const std::string& names, std::optional<int64_t>& target,
+                      const std::string& help) {
     Add(names, "INT", ShowOptional(target), help,
         [&target](const std::string& value) { return ReadInteger(value, target.emplace()); });
     return *this;
@@ -144,13 +149,15 @@ Flags& Flags::Number(const std::string& names, float& target, const std::string&
     return *this;
 }
 
-Flags& Flags::Number(const std::string& names, std::optional<double>& target, const std::string& help) {
+Flags& Flags::Number(const std::string& names, std::optional<double>& target,
+                     const std::string& help) {
     Add(names, "NUMBER", ShowOptional(target), help,
         [&target](const std::string& value) { return ReadNumber(value, target.emplace()); });
     return *this;
 }
 
-Flags& Flags::Number(const std::string& names, std::optional<float>& target, const std::string& help) {
+Flags& Flags::Number(const std::string& names, std::optional<float>& target,
+                     const std::string& help) {
     Add(names, "NUMBER", ShowOptional(target), help,
         [&target](const std::string& value) { return ReadNumber(value, target.emplace()); });
     return *this;
@@ -158,13 +165,14 @@ Flags& Flags::Number(const std::string& names, std::optional<float>& target, con
 
 void Flags::AddBool(const std::string& names, std::string shown_default, const std::string& help,
                     std::function<void(bool)> set) {
-    CLI::Option* option =
-        Add(names, kBoolType, std::move(shown_default), help, [set](const std::string& value) -> std::string {
-            const auto truth = ReadBool(value);
-            if (!truth) return fmt::format("\"{}\" is neither true nor false", value);
-            set(*truth);
-            return "";
-        });
+    CLI::Option* option = Add(names, kBoolType, std::move(shown_default), help,
+                              [set](const std::string& value) -> std::string {
+                                  const auto truth = ReadBool(value);
+                                  if (!truth)
+                                      return fmt::format("\"{}\" is neither true nor false", value);
+                                  set(*truth);
+                                  return "";
+                              });
     // NormalizeArguments gives every boolean its value.
     option->option_text("[true|false]");
 }
@@ -175,7 +183,8 @@ Flags& Flags::Bool(const std::string& names, bool& target, const std::string& he
 }
 
 Flags& Flags::Bool(const std::string& names, std::optional<bool>& target, const std::string& help) {
-    AddBool(names, target ? (*target ? "true" : "false") : "", help, [&target](bool value) { target = value; });
+    AddBool(names, target ? (*target ? "true" : "false") : "", help,
+            [&target](bool value) { target = value; });
     return *this;
 }
 
@@ -188,8 +197,8 @@ Flags& Flags::Optional(const std::string& names, std::string& target, const std:
     return *this;
 }
 
-Flags& Flags::Choice(const std::string& names, std::string& target, const std::vector<std::string>& choices,
-                     const std::string& help) {
+Flags& Flags::Choice(const std::string& names, std::string& target,
+                     const std::vector<std::string>& choices, const std::string& help) {
     Add(names, fmt::format("{}", fmt::join(choices, "|")), target, help,
         [&target, choices](const std::string& value) -> std::string {
             const std::string lower = Lower(value);
@@ -202,7 +211,8 @@ Flags& Flags::Choice(const std::string& names, std::string& target, const std::v
     return *this;
 }
 
-Flags& Flags::List(const std::string& names, std::vector<std::string>& target, const std::string& help) {
+Flags& Flags::List(const std::string& names, std::vector<std::string>& target,
+                   const std::string& help) {
     Add(names, "A,B,...", fmt::format("{}", fmt::join(target, ",")), help,
         [&target](const std::string& value) -> std::string {
             target.clear();
@@ -220,7 +230,8 @@ Flags& Flags::List(const std::string& names, std::vector<std::string>& target, c
     return *this;
 }
 
-Flags& Flags::Repeated(const std::string& names, std::vector<std::string>& target, const std::string& help) {
+Flags& Flags::Repeated(const std::string& names, std::vector<std::string>& target,
+                       const std::string& help) {
     Add(names, "TEXT", "", help + " (may be repeated)", [&target](const std::string& value) {
         target.push_back(value);
         return "";
@@ -228,7 +239,8 @@ Flags& Flags::Repeated(const std::string& names, std::vector<std::string>& targe
     return *this;
 }
 
-Flags& Flags::Custom(const std::string& names, const std::string& type, const std::string& shown_default,
+Flags& Flags::Custom(const std::string& names, const std::string& type,
+                     const std::string& shown_default,
                      std::function<std::string(const std::string&)> read, const std::string& help) {
     Add(names, type, shown_default, help, std::move(read));
     return *this;
@@ -273,8 +285,10 @@ std::string NearestFlag(const CLI::App& command, std::string_view name) {
         for (const std::string& long_name : option->get_lnames()) {
             const std::string candidate = canonical(long_name);
             int distance = EditDistance(wanted, candidate);
-            // "--batch_size" is a part of "--per_device_train_batch_size", "--model" the beginning of one.
-            if (wanted.size() >= 4 && candidate.find(wanted) != std::string::npos) distance = std::min(distance, 2);
+            // "--batch_size" is a part of "--per_device_train_batch_size", "--model" the beginning
+            // of one.
+            if (wanted.size() >= 4 && candidate.find(wanted) != std::string::npos)
+                distance = std::min(distance, 2);
             if (distance < least) {
                 least = distance;
                 nearest = "--" + long_name;
@@ -287,16 +301,19 @@ std::string NearestFlag(const CLI::App& command, std::string_view name) {
 namespace {
 
 std::string CommandName(const CLI::App& app) {
-    return app.get_parent() ? CommandName(*app.get_parent()) + " " + app.get_name() : app.get_name();
+    return app.get_parent() ? CommandName(*app.get_parent()) + " " + app.get_name()
+                            : app.get_name();
 }
 
-absl::Status UnknownFlag(const CLI::App& app, const std::string& name, std::span<const RefusedFlag> refused) {
+absl::Status UnknownFlag(const CLI::App& app, const std::string& name,
+                         std::span<const RefusedFlag> refused) {
     for (const RefusedFlag& flag : refused) {
         if (flag.name == name) return UsageError("{} {}", name, flag.reason);
     }
     const std::string nearest = NearestFlag(app, name);
     const std::string command = CommandName(app);
-    if (nearest.empty()) return UsageError("{} has no flag {}; `{} --help` lists them", command, name, command);
+    if (nearest.empty())
+        return UsageError("{} has no flag {}; `{} --help` lists them", command, name, command);
     return UsageError("{} has no flag {}; did you mean {}?", command, name, nearest);
 }
 
@@ -313,9 +330,11 @@ absl::Status UnknownCommand(const CLI::App& app, const std::string& name) {
         }
     }
     if (!nearest.empty()) {
-        return UsageError("{} has no command {}; did you mean {}?", CommandName(app), name, nearest);
+        return UsageError("{} has no command {}; did you mean {}?", CommandName(app), name,
+                          nearest);
     }
-    return UsageError("{} has no command {}; it has {}", CommandName(app), name, fmt::join(names, ", "));
+    return UsageError("{} has no command {}; it has {}", CommandName(app), name,
+                      fmt::join(names, ", "));
 }
 
 }  // namespace
@@ -329,7 +348,8 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
         const std::string& word = arguments[i];
         if (word.size() < 2 || word[0] != '-') {
             if (!app->get_subcommands(AnyCommand).empty()) {
-                const auto named = app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+                const auto named = app->get_subcommands(
+                    [&](const CLI::App* sub) { return sub->get_name() == word; });
                 if (named.empty()) return UnknownCommand(*app, word);
                 app = named.front();
             }
@@ -358,10 +378,12 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
     return normal;
 }
 
-absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& arguments,
-                            const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused,
-                            std::string* help) {
-    HONE_ASSIGN_OR_RETURN(std::vector<std::string> normal, NormalizeArguments(root, arguments, refused));
+absl::Status ParseArguments(
+    CLI::App& root, const std::vector<std::string>& arguments,
+    const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused,
+    std::string* help) {
+    HONE_ASSIGN_OR_RETURN(std::vector<std::string> normal,
+                          NormalizeArguments(root, arguments, refused));
     std::reverse(normal.begin(), normal.end());  // as CLI11 wants them
     try {
         root.parse(std::move(normal));
@@ -388,11 +410,13 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positi
     std::string name = make_option_name(option, is_positional);
     if (!is_positional && !option->get_option_text().empty()) {
         name += " " + option->get_option_text();
-    } else if (!is_positional && !option->get_type_name().empty() && option->get_items_expected_max() > 0) {
+    } else if (!is_positional && !option->get_type_name().empty() &&
+               option->get_items_expected_max() > 0) {
         name += " " + option->get_type_name();
     }
     std::string description = option->get_description();
-    if (!option->get_default_str().empty()) description += fmt::format(" [{}]", option->get_default_str());
+    if (!option->get_default_str().empty())
+        description += fmt::format(" [{}]", option->get_default_str());
     return Entry(name, description);
 }
 

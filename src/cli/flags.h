@@ -1,5 +1,6 @@
-// The flags of one command, over CLI11: defaults shown in --help, both "--flag value" and "--flag=value", booleans as
-// "--flag" or "--flag true|false", the last of a repeated flag counts, and an unknown flag names the nearest one.
+// The flags of one command, over CLI11: defaults shown in --help, both "--flag value" and
+// "--flag=value", booleans as "--flag" or "--flag true|false", the last of a repeated flag counts,
+// and an unknown flag names the nearest one.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -23,8 +24,9 @@ struct RefusedFlag {
     std::string_view reason;
 };
 
-// Adds flags to a command. `names` as CLI11 spells them, "-m,--model_name_or_path". Targets must outlive the parse; what
-// they hold now is the default that --help shows. A value of the wrong form is a CLI::ValidationError.
+// Adds flags to a command. `names` as CLI11 spells them, "-m,--model_name_or_path". Targets must
+// outlive the parse; what they hold now is the default that --help shows. A value of the wrong form
+// is a CLI::ValidationError.
 class Flags {
   public:
     explicit Flags(CLI::App& app) : app_(app) {}
@@ -34,7 +36,8 @@ class Flags {
     Flags& Text(const std::string& names, std::string& target, const std::string& help);
     Flags& Integer(const std::string& names, int64_t& target, const std::string& help);
     Flags& Integer(const std::string& names, int& target, const std::string& help);
-    Flags& Integer(const std::string& names, std::optional<int64_t>& target, const std::string& help);
+    Flags& Integer(const std::string& names, std::optional<int64_t>& target,
+                   const std::string& help);
     Flags& Unsigned(const std::string& names, uint64_t& target, const std::string& help);
     Flags& Number(const std::string& names, double& target, const std::string& help);
     Flags& Number(const std::string& names, float& target, const std::string& help);
@@ -43,23 +46,27 @@ class Flags {
     Flags& Bool(const std::string& names, bool& target, const std::string& help);
     Flags& Bool(const std::string& names, std::optional<bool>& target, const std::string& help);
     // A text whose value may be left out and then is "true".
-    Flags& Optional(const std::string& names, std::string& target, const std::string& type, const std::string& help);
+    Flags& Optional(const std::string& names, std::string& target, const std::string& type,
+                    const std::string& help);
     // One of the choices, in any case.
-    Flags& Choice(const std::string& names, std::string& target, const std::vector<std::string>& choices,
-                  const std::string& help);
+    Flags& Choice(const std::string& names, std::string& target,
+                  const std::vector<std::string>& choices, const std::string& help);
     // Separated by commas; spaces around an entry are dropped, empty entries too.
-    Flags& List(const std::string& names, std::vector<std::string>& target, const std::string& help);
+    Flags& List(const std::string& names, std::vector<std::string>& target,
+                const std::string& help);
     // The flag may come many times, each adding one value.
-    Flags& Repeated(const std::string& names, std::vector<std::string>& target, const std::string& help);
+    Flags& Repeated(const std::string& names, std::vector<std::string>& target,
+                    const std::string& help);
     // Anything else: `read` gets the value and returns what is wrong with it, or "".
-    Flags& Custom(const std::string& names, const std::string& type, const std::string& shown_default,
+    Flags& Custom(const std::string& names, const std::string& type,
+                  const std::string& shown_default,
                   std::function<std::string(const std::string&)> read, const std::string& help);
     // A word without a flag.
     Flags& Positional(const std::string& name, std::string& target, const std::string& help);
 
   private:
-    CLI::Option* Add(const std::string& names, std::string type, std::string shown_default, const std::string& help,
-                     std::function<std::string(const std::string&)> read);
+    CLI::Option* Add(const std::string& names, std::string type, std::string shown_default,
+                     const std::string& help, std::function<std::string(const std::string&)> read);
     void AddBool(const std::string& names, std::string shown_default, const std::string& help,
                  std::function<void(bool)> set);
 
@@ -67,24 +74,27 @@ class Flags {
     std::string group_ = "Options";
 };
 
-// The number of insertions, deletions, replacements and swaps of neighbours between two words (optimal string
-// alignment distance).
+// The number of insertions, deletions, replacements and swaps of neighbours between two words
+// (optimal string alignment distance).
 int EditDistance(std::string_view a, std::string_view b);
 
-// The long flag of the command that is nearest to `name` ("--learnin_rate"), if near enough to be meant; else "".
+// The long flag of the command that is nearest to `name` ("--learnin_rate"), if near enough to be
+// meant; else "".
 std::string NearestFlag(const CLI::App& command, std::string_view name);
 
-// Rewrites a command line (without the program's name) so that CLI11 reads it one way: "--flag=value" becomes two words, a
-// boolean or optional flag gets its value. An unknown flag, a flag without its value and an unknown command are errors of
-// kind kUsage; `refused` says for each command what others' flags should be instead.
+// Rewrites a command line (without the program's name) so that CLI11 reads it one way:
+// "--flag=value" becomes two words, a boolean or optional flag gets its value. An unknown flag, a
+// flag without its value and an unknown command are errors of kind kUsage; `refused` says for each
+// command what others' flags should be instead.
 absl::StatusOr<std::vector<std::string>> NormalizeArguments(
     const CLI::App& root, const std::vector<std::string>& arguments,
     const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused);
 
-// Normalises and parses. `help` gets the text that --help or --version asks for, and is left alone otherwise.
-absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& arguments,
-                            const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused,
-                            std::string* help);
+// Normalises and parses. `help` gets the text that --help or --version asks for, and is left alone
+// otherwise.
+absl::Status ParseArguments(
+    CLI::App& root, const std::vector<std::string>& arguments,
+    const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused, std::string* help);
 
 // Wraps descriptions at `width` columns.
 class HelpFormatter : public CLI::Formatter {

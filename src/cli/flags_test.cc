@@ -41,7 +41,8 @@ struct Sample {
     }
     absl::Status Parse(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "run");
-        return ParseArguments(root, arguments, [](const CLI::App&) { return std::span(kRefused); }, &help);
+        return ParseArguments(
+            root, arguments, [](const CLI::App&) { return std::span(kRefused); }, &help);
     }
     std::string ErrorOf(std::vector<std::string> arguments) {
         const absl::Status status = Parse(std::move(arguments));
@@ -110,8 +111,9 @@ TEST(Flags, OptionalValuesMayBeLeftOut) {
 
 TEST(Flags, ListsRepetitionsAndOptionals) {
     Sample sample;
-    ASSERT_TRUE(sample.Parse({"--files", "a, b,,c", "--prompt", "one", "--prompt", "two, [three]", "--share", "0.25",
-                              "--seed", "18446744073709551615"})
+    ASSERT_TRUE(sample
+                    .Parse({"--files", "a, b,,c", "--prompt", "one", "--prompt", "two, [three]",
+                            "--share", "0.25", "--seed", "18446744073709551615"})
                     .ok());
     EXPECT_THAT(sample.files, ElementsAre("a", "b", "c"));
     EXPECT_THAT(sample.prompts, ElementsAre("one", "two, [three]"));
@@ -132,8 +134,10 @@ TEST(Flags, ValuesOfTheWrongFormNameTheFlag) {
 }
 
 TEST(Flags, UnknownOnesNameTheNearest) {
-    EXPECT_EQ(Sample().ErrorOf({"--learnin_rate", "1"}), "hone run has no flag --learnin_rate; did you mean --learning_rate?");
-    EXPECT_THAT(Sample().ErrorOf({"--learning-rate=1"}), HasSubstr("did you mean --learning_rate?"));
+    EXPECT_EQ(Sample().ErrorOf({"--learnin_rate", "1"}),
+              "hone run has no flag --learnin_rate; did you mean --learning_rate?");
+    EXPECT_THAT(Sample().ErrorOf({"--learning-rate=1"}),
+                HasSubstr("did you mean --learning_rate?"));
     EXPECT_THAT(Sample().ErrorOf({"--cuont", "1"}), HasSubstr("did you mean --count?"));
     EXPECT_THAT(Sample().ErrorOf({"--zebra_stripes"}), HasSubstr("hone run --help"));
     EXPECT_EQ(Sample().ErrorOf({"--deepspeed", "x"}), "--deepspeed is not available here");
@@ -144,7 +148,8 @@ TEST(Flags, UnknownCommandsNameTheNearest) {
     Sample sample;
     const auto error = [&](const std::string& command) {
         const absl::Status status = ParseArguments(
-            sample.root, {command}, [](const CLI::App&) { return std::span<const RefusedFlag>(); }, &sample.help);
+            sample.root, {command}, [](const CLI::App&) { return std::span<const RefusedFlag>(); },
+            &sample.help);
         EXPECT_EQ(ExitCode(status), 2);
         return std::string(status.message());
     };

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/file.h"
-#include "cli/commands.h"
 #include "base/log.h"
+#include "cli/commands.h"
 #include "cli/json_text.h"
 #include "cli/layout.h"
 #include "cli/load_model.h"
@@ -33,9 +33,11 @@ struct GenerateFlags {
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what to answer")
             .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one prompt per line; "
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one "
+                  "prompt per line; "
                   "without any prompt standard input is one")
-            .Text("--system_prompt,--system", system_prompt, "the system message before each prompt")
+            .Text("--system_prompt,--system", system_prompt,
+                  "the system message before each prompt")
             .Bool("--raw", raw, "continues the text as it stands, without the chat template")
             .Integer("--batch_size", batch_size, "prompts that are answered side by side");
         sampling.Add(flags);
@@ -58,7 +60,8 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
     if (!prompts.empty()) return prompts;
-    if (isatty(STDIN_FILENO) == 1) return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
+    if (isatty(STDIN_FILENO) == 1)
+        return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
     std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
     if (!flags.raw && text.ends_with('\n')) text.pop_back();
     HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, flags.raw));
@@ -66,7 +69,8 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
     return prompts;
 }
 
-std::string JsonLines(const std::vector<Prompt>& prompts, const std::vector<GenerateResult>& results) {
+std::string JsonLines(const std::vector<Prompt>& prompts,
+                      const std::vector<GenerateResult>& results) {
     std::string lines;
     for (size_t i = 0; i < results.size(); ++i) {
         const GenerateResult& result = results[i];
@@ -81,10 +85,14 @@ std::string JsonLines(const std::vector<Prompt>& prompts, const std::vector<Gene
     return lines;
 }
 
-void PrintResults(const std::vector<Prompt>& prompts, const std::vector<GenerateResult>& results, bool interactive) {
+void PrintResults(const std::vector<Prompt>& prompts, const std::vector<GenerateResult>& results,
+                  bool interactive) {
     for (size_t i = 0; i < results.size(); ++i) {
-        const auto show = [&](const std::string& text) { return interactive ? Printable(text) : text; };
-        fmt::print("{}### {}\n{}\n", i == 0 ? "" : "\n", show(prompts[i].text), show(results[i].text));
+        const auto show = [&](const std::string& text) {
+            return interactive ? Printable(text) : text;
+        };
+        fmt::print("{}### {}\n{}\n", i == 0 ? "" : "\n", show(prompts[i].text),
+                   show(results[i].text));
     }
 }
 
@@ -96,12 +104,14 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, flags.weights.compute(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          LoadModel(flags.model, flags.weights.compute(), context));
     std::vector<GenerateRequest> requests;
     for (size_t i = 0; i < prompts.size(); ++i) {
         GenerateRequest request;
         HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompts[i], *loaded.encoder));
-        request.options = flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
+        request.options =
+            flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
         request.options.sampling.seed += i;
         requests.push_back(std::move(request));
     }
@@ -126,9 +136,11 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     } else if (flags.json) {
         fmt::print("{}", JsonLines(prompts, results));
     }
-    spdlog::info("{} prompt tokens in {:.2f} s, {} new tokens, {:.1f} tokens/s", stats.prompt_tokens,
-                 stats.prefill_seconds, stats.new_tokens,
-                 stats.decode_seconds > 0 ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds : 0.0);
+    spdlog::info("{} prompt tokens in {:.2f} s, {} new tokens, {:.1f} tokens/s",
+                 stats.prompt_tokens, stats.prefill_seconds, stats.new_tokens,
+                 stats.decode_seconds > 0
+                     ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds
+                     : 0.0);
     if (interrupts > 0) return InterruptedError("interrupted: the answers are not complete");
     return absl::OkStatus();
 }

@@ -42,21 +42,24 @@ struct Range {
 
 template <size_t N>
 bool InRanges(uint32_t code, const Range (&ranges)[N]) {
-    return std::any_of(std::begin(ranges), std::end(ranges),
-                       [&](const Range& range) { return code >= range.first && code <= range.last; });
+    return std::any_of(std::begin(ranges), std::end(ranges), [&](const Range& range) {
+        return code >= range.first && code <= range.last;
+    });
 }
 
-// The blocks of Unicode's EastAsianWidth and combining marks that people meet, not the whole tables.
+// The blocks of Unicode's EastAsianWidth and combining marks that people meet, not the whole
+// tables.
 int CharacterWidth(uint32_t code) {
-    static constexpr Range kZero[] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},
-                                      {0x64b, 0x65f},   {0x6d6, 0x6dc},   {0x93a, 0x93a},   {0x93c, 0x93c},
-                                      {0x941, 0x948},   {0x94d, 0x94d},   {0xe31, 0xe31},   {0xe34, 0xe3a},
-                                      {0xe47, 0xe4e},   {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x2064},
-                                      {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff},
-                                      {0xe0100, 0xe01ef}};
-    static constexpr Range kWide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
-                                      {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
-                                      {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff},
+    static constexpr Range kZero[] = {
+        {0x300, 0x36f},    {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},
+        {0x6d6, 0x6dc},    {0x93a, 0x93a},   {0x93c, 0x93c},   {0x941, 0x948},   {0x94d, 0x94d},
+        {0xe31, 0xe31},    {0xe34, 0xe3a},   {0xe47, 0xe4e},   {0x200b, 0x200f}, {0x202a, 0x202e},
+        {0x2060, 0x2064},  {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff},
+        {0xe0100, 0xe01ef}};
+    static constexpr Range kWide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},
+                                      {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
+                                      {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
+                                      {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff},
                                       {0x20000, 0x3fffd}};
     if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return 0;
     if (code < 0x300) return 1;
@@ -88,7 +91,8 @@ void WrapLine(std::string_view line, int width, std::vector<std::string>& lines)
         size_t next = end;
         if (line[end] != ' ') {
             const size_t space = line.substr(0, end).rfind(' ');
-            if (space != std::string_view::npos && line.substr(0, space).find_first_not_of(' ') != std::string_view::npos) {
+            if (space != std::string_view::npos &&
+                line.substr(0, space).find_first_not_of(' ') != std::string_view::npos) {
                 end = space;
                 next = space;
             }
@@ -114,7 +118,8 @@ Terminal DetectTerminal(int descriptor) {
     const char* kind = std::getenv("TERM");
     const char* no_colour = std::getenv("NO_COLOR");
     const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
-    terminal.colours = terminal.interactive && !dumb && (no_colour == nullptr || *no_colour == '\0');
+    terminal.colours =
+        terminal.interactive && !dumb && (no_colour == nullptr || *no_colour == '\0');
     winsize size{};
     if (terminal.interactive && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         terminal.width = std::clamp<int>(size.ws_col, 40, 400);
@@ -136,7 +141,8 @@ std::string Printable(std::string_view text) {
     std::string printable;
     while (!text.empty()) {
         const Character character = FirstCharacter(text);
-        const bool control = character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
+        const bool control =
+            character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
         if (!character.valid) {
             printable += "\xef\xbf\xbd";
         } else if (!control || character.code == '\n' || character.code == '\t') {
@@ -167,20 +173,22 @@ std::vector<std::string> WrapText(std::string_view text, int width) {
     }
 }
 
-std::string SideBySide(std::string_view left_title, std::string_view left, std::string_view right_title,
-                       std::string_view right, int width, bool colours) {
+std::string SideBySide(std::string_view left_title, std::string_view left,
+                       std::string_view right_title, std::string_view right, int width,
+                       bool colours) {
     constexpr std::string_view kGap = " │ ";
     const int left_width = std::max(1, (width - DisplayWidth(kGap)) / 2);
     const int right_width = std::max(1, width - DisplayWidth(kGap) - left_width);
     std::string out;
     auto add = [&](std::string_view a, std::string_view b, std::string_view style) {
         const auto left_lines = WrapText(a, left_width), right_lines = WrapText(b, right_width);
-        const std::string_view begin = colours ? style : "", end = colours && !style.empty() ? "\x1b[0m" : "";
+        const std::string_view begin = colours ? style : "",
+                               end = colours && !style.empty() ? "\x1b[0m" : "";
         for (size_t i = 0; i < std::max(left_lines.size(), right_lines.size()); ++i) {
             const std::string l = i < left_lines.size() ? left_lines[i] : "";
             const std::string r = i < right_lines.size() ? right_lines[i] : "";
-            out += fmt::format("{}{}{}{}{}{}{}\n", begin, Padded(l, left_width), end, r.empty() ? " │" : kGap, begin, r,
-                               end);
+            out += fmt::format("{}{}{}{}{}{}{}\n", begin, Padded(l, left_width), end,
+                               r.empty() ? " │" : kGap, begin, r, end);
         }
     };
     add(left_title, right_title, "\x1b[1m");

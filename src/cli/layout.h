@@ -19,16 +19,18 @@ Terminal DetectTerminal(int descriptor = 1);
 // Columns that UTF-8 text takes: 0 for combining marks, 2 for wide East Asian characters and emoji.
 int DisplayWidth(std::string_view text);
 
-// Without control characters but newline and tab: what a model or a data file says must not steer the terminal. Bytes that
-// are not UTF-8 become U+FFFD.
+// Without control characters but newline and tab: what a model or a data file says must not steer
+// the terminal. Bytes that are not UTF-8 become U+FFFD.
 std::string Printable(std::string_view text);
 
-// Lines of at most `width` columns (width >= 1), broken at spaces where there are any. Newlines stay; Printable is applied.
+// Lines of at most `width` columns (width >= 1), broken at spaces where there are any. Newlines
+// stay; Printable is applied.
 std::vector<std::string> WrapText(std::string_view text, int width);
 
 // Two texts side by side under their titles, `width` columns in all.
-std::string SideBySide(std::string_view left_title, std::string_view left, std::string_view right_title,
-                       std::string_view right, int width, bool colours);
+std::string SideBySide(std::string_view left_title, std::string_view left,
+                       std::string_view right_title, std::string_view right, int width,
+                       bool colours);
 
 // "1.5 GB", "231 MB", "12 kB" (powers of 1000).
 std::string FormatBytes(uint64_t bytes);

@@ -27,8 +27,13 @@ TEST(WrapText, CountsColumnsNotBytes) {
 
 TEST(Printable, DropsWhatWouldSteerATerminal) {
     EXPECT_EQ(Printable("a\x1b[31mb\r\x07\n\t"), "a[31mb\n\t");
-    EXPECT_EQ(Printable("\xc2\x9b" "2J"), "2J");  // C1's control sequence introducer
-    EXPECT_EQ(Printable("a\xff" "b"), "a\xef\xbf\xbd" "b");
+    EXPECT_EQ(Printable("\xc2\x9b"
+                        "2J"),
+              "2J");  // C1's control sequence introducer
+    EXPECT_EQ(Printable("a\xff"
+                        "b"),
+              "a\xef\xbf\xbd"
+              "b");
     EXPECT_EQ(Printable("\xc0\x80"), "\xef\xbf\xbd\xef\xbf\xbd");  // an overlong form
 }
 
@@ -39,8 +44,9 @@ TEST(SideBySide, PutsBothIntoColumnsOfOneWidth) {
               "two    │\n"
               "three  │\n");
     for (int width : {20, 41, 80}) {
-        const std::string text = SideBySide("a", std::string(300, 'x') + " 日本語 " + std::string(50, 'y'), "b",
-                                            "short words that have to be wrapped too", width, false);
+        const std::string text =
+            SideBySide("a", std::string(300, 'x') + " 日本語 " + std::string(50, 'y'), "b",
+                       "short words that have to be wrapped too", width, false);
         for (size_t begin = 0; begin < text.size();) {
             const size_t end = text.find('\n', begin);
             EXPECT_LE(DisplayWidth(text.substr(begin, end - begin)), width);

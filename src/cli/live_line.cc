@@ -8,7 +8,8 @@
 
 namespace hone {
 
-LiveLine::LiveLine(std::FILE* stream) : stream_(stream), terminal_(DetectTerminal(fileno(stream))) {}
+LiveLine::LiveLine(std::FILE* stream)
+    : stream_(stream), terminal_(DetectTerminal(fileno(stream))) {}
 
 void LiveLine::Show(std::string_view text) {
     if (!terminal_.interactive) return;
@@ -42,16 +43,20 @@ std::string ProgressBar(double share, int width) {
 
 std::string PullLine(const PullProgress& progress) {
     std::string line = fmt::format("fetching {}", progress.file);
-    if (progress.file_count > 1) line += fmt::format(" {}/{}", progress.file_index + 1, progress.file_count);
+    if (progress.file_count > 1)
+        line += fmt::format(" {}/{}", progress.file_index + 1, progress.file_count);
     if (progress.total_bytes > 0) {
-        const double share = static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes);
+        const double share =
+            static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes);
         line += fmt::format(" {} {} of {}", ProgressBar(share, 20), FormatBytes(progress.bytes),
                             FormatBytes(progress.total_bytes));
     } else {
         line += " " + FormatBytes(progress.bytes);
     }
-    if (progress.bytes_per_second > 0) line += fmt::format(", {:.1f} MB/s", progress.bytes_per_second / 1e6);
-    if (progress.seconds_left >= 0) line += fmt::format(", {} left", FormatDuration(progress.seconds_left));
+    if (progress.bytes_per_second > 0)
+        line += fmt::format(", {:.1f} MB/s", progress.bytes_per_second / 1e6);
+    if (progress.seconds_left >= 0)
+        line += fmt::format(", {} left", FormatDuration(progress.seconds_left));
     return line;
 }
 

@@ -20,7 +20,8 @@ class LiveLine {
 
     bool interactive() const { return terminal_.interactive; }
     const Terminal& terminal() const { return terminal_; }
-    // On a terminal: puts `text`, cut to the terminal's width, in place of what Show put there before.
+    // On a terminal: puts `text`, cut to the terminal's width, in place of what Show put there
+    // before.
     void Show(std::string_view text);
     void Clear();
     // A line that stays, above the live one.

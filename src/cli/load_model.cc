@@ -17,9 +17,8 @@ absl::Status FetchModel(const std::string& model_name_or_path) {
     if (!path.empty()) return absl::OkStatus();
     LiveLine line(stderr);
     line.Say(fmt::format("fetching {} into {}", model_name_or_path, hub.cache));
-    auto pulled = PullModel(model_name_or_path, hub, [&](const PullProgress& progress) {
-        line.Show(PullLine(progress));
-    });
+    auto pulled = PullModel(model_name_or_path, hub,
+                            [&](const PullProgress& progress) { line.Show(PullLine(progress)); });
     line.Clear();
     return pulled.status();
 }
@@ -27,7 +26,8 @@ absl::Status FetchModel(const std::string& model_name_or_path) {
 absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(
         std::shared_ptr<const ConversationEncoder> encoder,
-        ConversationEncoder::Create(files.tokenizer, files.has_chat_template ? files.chat_template : nullptr,
+        ConversationEncoder::Create(files.tokenizer,
+                                    files.has_chat_template ? files.chat_template : nullptr,
                                     files.config.eos_token_ids));
     return encoder;
 }
@@ -39,7 +39,8 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
         notes.push_back("--trust_remote_code: hone never runs code that comes with a model");
     }
     HONE_ASSIGN_OR_RETURN(loaded.adapter, FindAdapterFolder(flags.adapter_path));
-    HONE_ASSIGN_OR_RETURN(loaded.name, ChooseModel(flags.model_name_or_path, loaded.adapter, notes));
+    HONE_ASSIGN_OR_RETURN(loaded.name,
+                          ChooseModel(flags.model_name_or_path, loaded.adapter, notes));
     for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
     HONE_RETURN_IF_ERROR(FetchModel(loaded.name));
     HONE_ASSIGN_OR_RETURN(loaded.files, OpenModel(loaded.name));
@@ -47,7 +48,8 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
     return loaded;
 }
 
-absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute, const Context& context) {
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute,
+                                      const Context& context) {
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags));
     LoadOptions options;
     options.compute = compute;
@@ -60,7 +62,8 @@ absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compu
 
 absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt) {
     nlohmann::ordered_json messages = nlohmann::ordered_json::array();
-    if (!system_prompt.empty()) messages.push_back({{"role", "system"}, {"content", system_prompt}});
+    if (!system_prompt.empty())
+        messages.push_back({{"role", "system"}, {"content", system_prompt}});
     messages.push_back({{"role", "user"}, {"content", prompt}});
     return ParseMessages(messages);
 }

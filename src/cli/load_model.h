@@ -25,10 +25,11 @@ struct LoadedModel {
 // The encoder of messages and texts that training uses too.
 absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const ModelFiles& files);
 
-// The model and adapter of the flags, as ChooseModel decides; what was decided is said on standard error. OpenOnly leaves
-// the weights on the disk.
+// The model and adapter of the flags, as ChooseModel decides; what was decided is said on standard
+// error. OpenOnly leaves the weights on the disk.
 absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags);
-absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute, const Context& context);
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute,
+                                      const Context& context);
 
 // A conversation of an optional system prompt and one message of the user.
 absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt);

@@ -42,8 +42,8 @@ absl::Status RunList(const ModelsFlags& flags) {
     for (const ModelListing& model : models) width = std::max(width, model.name.size());
     fmt::print("{:<{}}  {:<10}  {}\n", "NAME", width, "HERE", "WHAT IT IS");
     for (const ModelListing& model : models) {
-        fmt::print("{:<{}}  {:<10}  {}\n", model.name, width, model.path.empty() ? "-" : FormatBytes(model.bytes),
-                   model.description);
+        fmt::print("{:<{}}  {:<10}  {}\n", model.name, width,
+                   model.path.empty() ? "-" : FormatBytes(model.bytes), model.description);
     }
     fmt::print("\nA folder, a .gguf file and org/repo on the Hugging Face Hub are models too.\n");
     return absl::OkStatus();
@@ -56,7 +56,9 @@ absl::Status RunInspect(const ModelsFlags& flags) {
         fmt::print("{}", JsonText(ToJson(model)));
         return absl::OkStatus();
     }
-    const auto row = [](std::string_view name, const std::string& value) { fmt::print("  {:<13} {}\n", name, value); };
+    const auto row = [](std::string_view name, const std::string& value) {
+        fmt::print("  {:<13} {}\n", name, value);
+    };
     fmt::print("{}\n", model.path);
     row("architecture", model.architecture);
     row("parameters", FormatCount(model.parameters));
@@ -67,12 +69,13 @@ absl::Status RunInspect(const ModelsFlags& flags) {
     row("weights", fmt::format("{}: {}", FormatBytes(model.weight_bytes), types));
     row("layers", fmt::format("{} of {} channels, {} in the MLP", model.layers, model.hidden_size,
                               model.intermediate_size));
-    row("attention", fmt::format("{} heads, {} for keys and values, {} channels each", model.heads, model.kv_heads,
-                                 model.head_dim));
+    row("attention", fmt::format("{} heads, {} for keys and values, {} channels each", model.heads,
+                                 model.kv_heads, model.head_dim));
     row("context", FormatCount(model.context_length) + " tokens");
-    row("vocabulary", fmt::format("{} tokens, the tokenizer knows {}; the head {}", FormatCount(model.vocab_size),
-                                  FormatCount(model.tokenizer_size),
-                                  model.tied_embeddings ? "shares the embedding's weights" : "has its own weights"));
+    row("vocabulary", fmt::format("{} tokens, the tokenizer knows {}; the head {}",
+                                  FormatCount(model.vocab_size), FormatCount(model.tokenizer_size),
+                                  model.tied_embeddings ? "shares the embedding's weights"
+                                                        : "has its own weights"));
     row("tokens", fmt::format("BOS {}, EOS {}", model.bos_token.empty() ? "none" : model.bos_token,
                               model.eos_token.empty() ? "none" : model.eos_token));
     row("chat template", model.chat_template ? "its own" : "none; ChatML stands in");
@@ -84,17 +87,20 @@ absl::Status RunInspect(const ModelsFlags& flags) {
 void AddModels(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* models = root.add_subcommand("models", "fetches, lists and inspects models");
     models->require_subcommand(1);
-    const auto add = [&](const char* name, const char* help, absl::Status (*run)(const ModelsFlags&), bool takes_name,
-                         bool has_json) {
+    const auto add = [&](const char* name, const char* help,
+                         absl::Status (*run)(const ModelsFlags&), bool takes_name, bool has_json) {
         CLI::App* app = models->add_subcommand(name, help);
         auto flags = std::make_shared<ModelsFlags>();
         Flags adder(*app);
-        if (takes_name) adder.Positional("NAME", flags->name, "a catalogue name, org/repo, a folder or a .gguf file");
+        if (takes_name)
+            adder.Positional("NAME", flags->name,
+                             "a catalogue name, org/repo, a folder or a .gguf file");
         if (has_json) adder.Bool("--json", flags->json, "prints JSON");
         commands.push_back({app, [flags, run] { return run(*flags); }});
     };
     add("pull", "fetches a model into the cache and prints where it lies", RunPull, true, false);
-    add("list", "lists the models that have a name, and those that are in the cache", RunList, false, true);
+    add("list", "lists the models that have a name, and those that are in the cache", RunList,
+        false, true);
     add("inspect", "says what a model is", RunInspect, true, true);
 }
 

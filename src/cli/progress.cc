@@ -8,7 +8,9 @@
 namespace hone {
 namespace {
 
-std::string Row(std::string_view name, const std::string& value) { return fmt::format("  {:<10} {}\n", name, value); }
+std::string Row(std::string_view name, const std::string& value) {
+    return fmt::format("  {:<10} {}\n", name, value);
+}
 
 // For a shell: quoted if it holds anything but plain characters.
 std::string ShellWord(const std::string& word) {
@@ -41,29 +43,35 @@ std::string Rate(double tokens_per_second) {
 
 std::string PlanText(const RunPlan& plan) {
     std::string text = fmt::format("Fine-tuning {}\n", plan.model);
-    text += Row("model", fmt::format("{}, {} parameters, computing in {} on {} thread{}", plan.architecture,
-                                     FormatCount(plan.base_parameters), plan.compute, plan.threads,
-                                     plan.threads == 1 ? "" : "s"));
+    text += Row("model", fmt::format("{}, {} parameters, computing in {} on {} thread{}",
+                                     plan.architecture, FormatCount(plan.base_parameters),
+                                     plan.compute, plan.threads, plan.threads == 1 ? "" : "s"));
     text += Row("method", plan.method);
-    const double share = plan.base_parameters > 0 ? 100.0 * static_cast<double>(plan.trainable_parameters) /
-                                                        static_cast<double>(plan.base_parameters)
-                                                  : 0;
+    const double share = plan.base_parameters > 0
+                             ? 100.0 * static_cast<double>(plan.trainable_parameters) /
+                                   static_cast<double>(plan.base_parameters)
+                             : 0;
     text += Row("trains", fmt::format("{} parameters, {:.2f} % of the model's",
                                       FormatCount(plan.trainable_parameters), share));
-    text += Row("data", fmt::format("{} rows, {} tokens, {} of them with loss", FormatCount(plan.train_rows),
-                                    FormatCount(plan.train_tokens), FormatCount(plan.train_labelled_tokens)));
-    text += Row("evaluation", plan.eval_rows > 0 ? fmt::format("{} rows, {} tokens", FormatCount(plan.eval_rows),
-                                                               FormatCount(plan.eval_tokens))
-                                                 : "none");
+    text += Row("data", fmt::format("{} rows, {} tokens, {} of them with loss",
+                                    FormatCount(plan.train_rows), FormatCount(plan.train_tokens),
+                                    FormatCount(plan.train_labelled_tokens)));
+    text += Row("evaluation", plan.eval_rows > 0
+                                  ? fmt::format("{} rows, {} tokens", FormatCount(plan.eval_rows),
+                                                FormatCount(plan.eval_tokens))
+                                  : "none");
     text += DataNotes(plan.data_summary);
-    std::string steps = fmt::format("{} ({:.2f} epochs of {}), at most {} tokens through the model at a time",
-                                    FormatCount(plan.total_steps), plan.epochs, FormatCount(plan.steps_per_epoch),
-                                    FormatCount(plan.micro_batch_tokens));
-    if (plan.start_step > 0) steps += fmt::format("; continues after step {}", FormatCount(plan.start_step));
+    std::string steps =
+        fmt::format("{} ({:.2f} epochs of {}), at most {} tokens through the model at a time",
+                    FormatCount(plan.total_steps), plan.epochs, FormatCount(plan.steps_per_epoch),
+                    FormatCount(plan.micro_batch_tokens));
+    if (plan.start_step > 0)
+        steps += fmt::format("; continues after step {}", FormatCount(plan.start_step));
     text += Row("steps", steps);
-    text += Row("memory", fmt::format("needs {}, {} free{}", FormatBytes(plan.needed_bytes),
-                                      FormatBytes(plan.available_bytes),
-                                      plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
+    text += Row("memory",
+                fmt::format("needs {}, {} free{}", FormatBytes(plan.needed_bytes),
+                            FormatBytes(plan.available_bytes),
+                            plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
     if (plan.estimated_seconds > 0) {
         text += Row("time", fmt::format("about {}, evaluation and saving not counted",
                                         FormatDuration(plan.estimated_seconds)));
@@ -73,8 +81,9 @@ std::string PlanText(const RunPlan& plan) {
 }
 
 std::string LiveStepText(const StepReport& report, int width) {
-    const double share =
-        report.total_steps > 0 ? static_cast<double>(report.step) / static_cast<double>(report.total_steps) : 0;
+    const double share = report.total_steps > 0 ? static_cast<double>(report.step) /
+                                                      static_cast<double>(report.total_steps)
+                                                : 0;
     // In the order of what a person wants to know; the rest is left out on a narrow terminal.
     const std::string parts[] = {
         fmt::format("{}/{}", report.step, report.total_steps),
@@ -92,22 +101,26 @@ std::string LiveStepText(const StepReport& report, int width) {
 }
 
 std::string PlainStepText(const StepReport& report) {
-    return fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  learning rate {:.3g}  grad norm {:.3g}  {}  {}  {} left",
-                       report.step, report.total_steps, report.epoch, report.loss, report.learning_rate,
-                       report.grad_norm, Rate(report.tokens_per_second), FormatBytes(report.memory_bytes),
-                       FormatDuration(report.remaining_s));
+    return fmt::format(
+        "step {}/{}  epoch {:.2f}  loss {:.4f}  learning rate {:.3g}  grad norm {:.3g}  {}  {}  {} "
+        "left",
+        report.step, report.total_steps, report.epoch, report.loss, report.learning_rate,
+        report.grad_norm, Rate(report.tokens_per_second), FormatBytes(report.memory_bytes),
+        FormatDuration(report.remaining_s));
 }
 
 std::string EvalText(const EvalReport& report) {
-    return fmt::format("evaluation after step {}: loss {:.4f}, perplexity {:.2f}, token accuracy {:.1f} %{}",
-                       report.step, report.loss, report.perplexity, 100 * report.token_accuracy,
-                       report.best ? " (best so far)" : "");
+    return fmt::format(
+        "evaluation after step {}: loss {:.4f}, perplexity {:.2f}, token accuracy {:.1f} %{}",
+        report.step, report.loss, report.perplexity, 100 * report.token_accuracy,
+        report.best ? " (best so far)" : "");
 }
 
 std::string ResultText(const RunResult& result, const std::string& model_name_or_path) {
-    std::string text = fmt::format("\nDone: {} steps in {}, {}, at most {} of memory", FormatCount(result.steps),
-                                   FormatDuration(result.seconds), Rate(result.tokens_per_second),
-                                   FormatBytes(result.peak_memory_bytes));
+    std::string text =
+        fmt::format("\nDone: {} steps in {}, {}, at most {} of memory", FormatCount(result.steps),
+                    FormatDuration(result.seconds), Rate(result.tokens_per_second),
+                    FormatBytes(result.peak_memory_bytes));
     text += result.stopped_early ? fmt::format("; stopped early: {}\n", result.stop_reason) : "\n";
     text += Row("training", fmt::format("loss {:.4f}", result.train_loss));
     if (result.last_eval) {
@@ -116,7 +129,8 @@ std::string ResultText(const RunResult& result, const std::string& model_name_or
             losses = fmt::format("{:.4f} -> {}", result.first_eval->loss, losses);
         }
         if (result.best_eval && result.best_eval->step != result.last_eval->step) {
-            losses += fmt::format(", best {:.4f} at step {}", result.best_eval->loss, result.best_eval->step);
+            losses += fmt::format(", best {:.4f} at step {}", result.best_eval->loss,
+                                  result.best_eval->step);
         }
         text += Row("evaluation", "loss " + losses);
     }
@@ -137,7 +151,8 @@ void ProgressReporter::OnMessage(MessageLevel level, const std::string& text) {
     if (level == MessageLevel::kInfo) {
         line_.Say(text);
     } else {
-        line_.Say(fmt::format("{}warning:{} {}", colours ? "\x1b[33m" : "", colours ? "\x1b[0m" : "", text));
+        line_.Say(fmt::format("{}warning:{} {}", colours ? "\x1b[33m" : "",
+                              colours ? "\x1b[0m" : "", text));
     }
 }
 
@@ -156,7 +171,8 @@ void ProgressReporter::OnStep(const StepReport& report) {
 }
 
 void ProgressReporter::OnEvalProgress(double share_done) {
-    line_.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share_done, 20), 100 * share_done));
+    line_.Show(
+        fmt::format("evaluating {} {:.0f} %", ProgressBar(share_done, 20), 100 * share_done));
 }
 
 void ProgressReporter::OnEval(const EvalReport& report) {

@@ -1,4 +1,5 @@
-// What a person sees of a fine-tuning run: the plan, one live line, the result. Plain lines where there is no terminal.
+// What a person sees of a fine-tuning run: the plan, one live line, the result. Plain lines where
+// there is no terminal.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@ namespace hone {
 
 // The plan as aligned lines: model, method, data, steps, memory, where the result will lie.
 std::string PlanText(const RunPlan& plan);
-// One step for the live line: bar, step, loss, tokens/s, memory, time left; as much as fits into `width` columns.
+// One step for the live line: bar, step, loss, tokens/s, memory, time left; as much as fits into
+// `width` columns.
 std::string LiveStepText(const StepReport& report, int width);
 // One step for a log: "step 10/50  epoch 0.4  loss 2.345 ...".
 std::string PlainStepText(const StepReport& report);

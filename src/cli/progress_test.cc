@@ -30,8 +30,10 @@ TEST(Progress, PlanSaysWhatAPersonWantsToKnow) {
     plan.estimated_seconds = 200;
     plan.data_summary = "training: 100 rows, 12345 tokens\nformat: chat messages\n10 % held out\n";
     const std::string text = PlanText(plan);
-    for (const char* part : {"smollm2-135m-instruct", "134,515,008", "lora r=16", "4,884,480", "3.63 %", "100 rows",
-                             "12,345 tokens", "6,000", "50 (5.00 epochs", "format: chat messages", "10 % held out", "about 3 min 20 s", "needs 1.5 GB, 8.0 GB free", "out"}) {
+    for (const char* part :
+         {"smollm2-135m-instruct", "134,515,008", "lora r=16", "4,884,480", "3.63 %", "100 rows",
+          "12,345 tokens", "6,000", "50 (5.00 epochs", "format: chat messages", "10 % held out",
+          "about 3 min 20 s", "needs 1.5 GB, 8.0 GB free", "out"}) {
         EXPECT_THAT(text, HasSubstr(part));
     }
     EXPECT_THAT(text, Not(HasSubstr("continues")));
@@ -50,7 +52,8 @@ TEST(Progress, LiveLineFitsAnyWidth) {
     report.remaining_s = 95;
     EXPECT_EQ(LiveStepText(report, 100),
               "[####                ]  12/50  loss 2.346  1,234 tokens/s  1.2 GB  1 min 35 s left");
-    for (int width = 20; width < 120; ++width) EXPECT_LE(DisplayWidth(LiveStepText(report, width)), width);
+    for (int width = 20; width < 120; ++width)
+        EXPECT_LE(DisplayWidth(LiveStepText(report, width)), width);
 }
 
 TEST(Progress, ResultNamesTheCommandToTry) {
@@ -63,7 +66,9 @@ TEST(Progress, ResultNamesTheCommandToTry) {
     result.last_eval = EvalReport{.step = 50, .loss = 2.5};
     const std::string text = ResultText(result, "base.gguf");
     EXPECT_THAT(text, HasSubstr("loss 3.0000 -> 2.5000, best 2.0000 at step 20"));
-    EXPECT_THAT(text, HasSubstr("hone chat --model_name_or_path base.gguf --adapter_path 'my out/adapter'"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("hone chat --model_name_or_path base.gguf --adapter_path 'my out/adapter'"));
 }
 
 TEST(Progress, BarIsBounded) {
@@ -81,8 +86,9 @@ TEST(Progress, PullLineLeavesOutWhatIsNotKnown) {
     progress.total_bytes = 24'000'000;
     progress.bytes_per_second = 3e6;
     progress.seconds_left = 4;
-    EXPECT_EQ(PullLine(progress),
-              "fetching model.safetensors [##########          ] 12 MB of 24 MB, 3.0 MB/s, 4.0 s left");
+    EXPECT_EQ(
+        PullLine(progress),
+        "fetching model.safetensors [##########          ] 12 MB of 24 MB, 3.0 MB/s, 4.0 s left");
 }
 
 }  // namespace

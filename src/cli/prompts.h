@@ -17,14 +17,18 @@ struct Prompt {
     bool raw = false;
 };
 
-// A .jsonl file's rows: a JSON string, {"prompt": ...} or {"messages": [...]} that ends with the user's turn; any other
-// file's lines that are not empty. Errors are of kind kData and name the line.
-absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path, const std::string& system_prompt, bool raw);
+// A .jsonl file's rows: a JSON string, {"prompt": ...} or {"messages": [...]} that ends with the
+// user's turn; any other file's lines that are not empty. Errors are of kind kData and name the
+// line.
+absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
+                                                   const std::string& system_prompt, bool raw);
 
 // One prompt from the command line or standard input.
-absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& system_prompt, bool raw);
+absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& system_prompt,
+                                  bool raw);
 
 // The tokens of a prompt: raw ones get the tokenizer's BOS, the others the chat template.
-absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Prompt& prompt, const ConversationEncoder& encoder);
+absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Prompt& prompt,
+                                                  const ConversationEncoder& encoder);
 
 }  // namespace hone

@@ -5,8 +5,8 @@
 
 namespace hone {
 
-// Installs the handler (once; later calls change nothing) and returns the count of interrupts since the last
-// ResetInterrupts. At the second the process leaves with 130.
+// Installs the handler (once; later calls change nothing) and returns the count of interrupts since
+// the last ResetInterrupts. At the second the process leaves with 130.
 const std::atomic<int>& CountInterrupts();
 // Starts a new count: a chat's answer was cancelled, and the chat goes on.
 void ResetInterrupts();

@@ -9,15 +9,17 @@ namespace hone {
 namespace {
 
 // Adds the documents of one batch; an error when a loss is not finite.
-absl::Status AddDocuments(const Batch& batch, const std::vector<LossSums>& documents, const Dataset& dataset,
-                          bool per_row, Evaluation& evaluation) {
+absl::Status AddDocuments(const Batch& batch, const std::vector<LossSums>& documents,
+                          const Dataset& dataset, bool per_row, Evaluation& evaluation) {
     HONE_CHECK(documents.size() == batch.rows.size());
     for (size_t i = 0; i < documents.size(); ++i) {
         const LossSums& sums = documents[i];
         const RowPlace place = dataset.Place(batch.rows[i]);
         if (!std::isfinite(sums.loss)) {
-            return ModelError("the loss of row {} ({}, line {}) is not finite: the model's or the adapter's weights are damaged",
-                              batch.rows[i], place.file, place.line);
+            return ModelError(
+                "the loss of row {} ({}, line {}) is not finite: the model's or the adapter's "
+                "weights are damaged",
+                batch.rows[i], place.file, place.line);
         }
         if (!per_row) continue;
         RowLoss row;
@@ -46,15 +48,19 @@ absl::StatusOr<Evaluation> Evaluate(Model& model, const std::shared_ptr<const Da
         HONE_RETURN_IF_ERROR(AddDocuments(batch, documents, *dataset, options.per_row, evaluation));
         evaluation.input_tokens += batch.size();
         evaluation.num_rows += batch.num_documents();
-        const double share = static_cast<double>(evaluation.num_rows) / static_cast<double>(dataset->size());
-        if (options.progress && !options.progress(share)) return InterruptedError("evaluation interrupted");
+        const double share =
+            static_cast<double>(evaluation.num_rows) / static_cast<double>(dataset->size());
+        if (options.progress && !options.progress(share))
+            return InterruptedError("evaluation interrupted");
     }
     if (total.weight <= 0 || total.labelled == 0) {
-        return DataError("no token of the {} rows has a label: there is nothing to evaluate", evaluation.num_rows);
+        return DataError("no token of the {} rows has a label: there is nothing to evaluate",
+                         evaluation.num_rows);
     }
     evaluation.loss = total.loss / total.weight;
     evaluation.perplexity = std::exp(evaluation.loss);
-    evaluation.token_accuracy = static_cast<double>(total.correct) / static_cast<double>(total.labelled);
+    evaluation.token_accuracy =
+        static_cast<double>(total.correct) / static_cast<double>(total.labelled);
     evaluation.tokens = total.labelled;
     evaluation.seconds = NowSeconds() - start;
     return evaluation;

@@ -1,4 +1,5 @@
-// How well a model predicts a data set: mean loss, perplexity, token accuracy, and the loss of each row.
+// How well a model predicts a data set: mean loss, perplexity, token accuracy, and the loss of each
+// row.
 #pragma once
 
 #include <cstdint>
@@ -37,13 +38,13 @@ struct EvaluateOptions {
     std::function<bool(double share)> progress;
 };
 
-// The logits of the data set never exist: only sums are kept. A loss that is not finite is an error of kind kModel that
-// names the row, and so is a data set without labels (kData).
+// The logits of the data set never exist: only sums are kept. A loss that is not finite is an error
+// of kind kModel that names the row, and so is a data set without labels (kData).
 absl::StatusOr<Evaluation> Evaluate(Model& model, const std::shared_ptr<const Dataset>& dataset,
                                     const EvaluateOptions& options, const Context& context);
 
-// {"loss", "perplexity", "tokens", "token_accuracy", "rows": [{"row", "file", "line", "loss", "tokens"}, ...]}; "rows" only
-// when there are any.
+// {"loss", "perplexity", "tokens", "token_accuracy", "rows": [{"row", "file", "line", "loss",
+// "tokens"}, ...]}; "rows" only when there are any.
 nlohmann::ordered_json ToJson(const Evaluation& evaluation);
 
 }  // namespace hone

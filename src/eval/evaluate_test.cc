@@ -26,11 +26,12 @@ class EvaluateTest : public testing::Test {
         ASSERT_TRUE(model.ok()) << model.status();
         model_ = *std::move(model);
         path_ = testing::TempDir() + "evaluate_test.jsonl";
-        ASSERT_TRUE(WriteFileAtomic(path_,
-                                    "{\"prompt\": \"one \", \"completion\": \"and two\"}\n"
-                                    "{\"prompt\": \"a longer question about \", \"completion\": \"x\"}\n"
-                                    "{\"prompt\": \"3\", \"completion\": \" is the number after two\"}\n")
-                        .ok());
+        ASSERT_TRUE(
+            WriteFileAtomic(path_,
+                            "{\"prompt\": \"one \", \"completion\": \"and two\"}\n"
+                            "{\"prompt\": \"a longer question about \", \"completion\": \"x\"}\n"
+                            "{\"prompt\": \"3\", \"completion\": \" is the number after two\"}\n")
+                .ok());
         auto encoder = ConversationEncoder::Create(files_->tokenizer, files_->chat_template,
                                                    files_->config.eos_token_ids);
         ASSERT_TRUE(encoder.ok()) << encoder.status();
@@ -87,8 +88,8 @@ TEST_F(EvaluateTest, LossIsTheMeanOverTheLabelledTokensHoweverTheyAreBatched) {
         EXPECT_NEAR(result->loss, total.loss / total.weight, 1e-4);
         EXPECT_NEAR(result->perplexity, std::exp(total.loss / total.weight), 1e-2);
         EXPECT_EQ(result->tokens, total.labelled);
-        EXPECT_NEAR(result->token_accuracy, static_cast<double>(total.correct) / static_cast<double>(total.labelled),
-                    1e-9);
+        EXPECT_NEAR(result->token_accuracy,
+                    static_cast<double>(total.correct) / static_cast<double>(total.labelled), 1e-9);
         EXPECT_EQ(result->num_rows, 3);
         EXPECT_EQ(result->input_tokens, dataset_->total_tokens());
         ASSERT_EQ(result->rows.size(), 3u);
@@ -106,7 +107,8 @@ TEST_F(EvaluateTest, JsonHasRowsOnlyWhenAsked) {
     EvaluateOptions options;
     const auto without = ToJson(Evaluate(*model_, dataset_, options, context_).value());
     EXPECT_FALSE(without.contains("rows"));
-    for (const char* name : {"loss", "perplexity", "tokens", "token_accuracy"}) EXPECT_TRUE(without.contains(name));
+    for (const char* name : {"loss", "perplexity", "tokens", "token_accuracy"})
+        EXPECT_TRUE(without.contains(name));
     options.per_row = true;
     const auto with = ToJson(Evaluate(*model_, dataset_, options, context_).value());
     ASSERT_EQ(with["rows"].size(), 3u);
@@ -127,7 +129,8 @@ TEST_F(EvaluateTest, ProgressReachesTheEndAndCanStop) {
     ASSERT_EQ(shares.size(), 3u);
     EXPECT_DOUBLE_EQ(shares.back(), 1);
     options.progress = [](double) { return false; };
-    EXPECT_EQ(KindOf(Evaluate(*model_, dataset_, options, context_).status()), ErrorKind::kInterrupted);
+    EXPECT_EQ(KindOf(Evaluate(*model_, dataset_, options, context_).status()),
+              ErrorKind::kInterrupted);
 }
 
 }  // namespace

@@ -9,9 +9,12 @@ namespace hone {
 
 std::string_view FinishReasonName(FinishReason reason) {
     switch (reason) {
-        case FinishReason::kStop: return "stop";
-        case FinishReason::kLength: return "length";
-        case FinishReason::kCancelled: return "cancelled";
+        case FinishReason::kStop:
+            return "stop";
+        case FinishReason::kLength:
+            return "length";
+        case FinishReason::kCancelled:
+            return "cancelled";
     }
     return "";
 }
@@ -26,7 +29,8 @@ struct Generator::Sequence {
           decoder(tokenizer),
           stops(request.options.stop) {}
 
-    // A token that ends the answer adds nothing to the text; otherwise returns the text that became certain.
+    // A token that ends the answer adds nothing to the text; otherwise returns the text that became
+    // certain.
     absl::StatusOr<std::string> Push(int32_t token) {
         result.tokens.push_back(token);
         sampler.Observe({&token, 1});
@@ -35,7 +39,8 @@ struct Generator::Sequence {
         if (std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end()) {
             End(FinishReason::kStop);
         } else {
-            // Where the model's vocabulary is padded beyond the tokenizer's, such a token has no text.
+            // Where the model's vocabulary is padded beyond the tokenizer's, such a token has no
+            // text.
             if (tokenizer->IdToToken(token).has_value()) {
                 HONE_ASSIGN_OR_RETURN(std::string decoded, decoder.Push(token));
                 text = stops.Push(decoded);
@@ -79,27 +84,33 @@ struct Generator::Sequence {
 absl::Status Generator::CheckRequest(const GenerateRequest& request) const {
     HONE_RETURN_IF_ERROR(CheckSampling(request.options.sampling));
     if (request.options.max_new_tokens < 1) {
-        return UsageError("max_new_tokens is {}; at least one is needed", request.options.max_new_tokens);
+        return UsageError("max_new_tokens is {}; at least one is needed",
+                          request.options.max_new_tokens);
     }
-    if (request.prompt.empty()) return DataError("the prompt is empty: it needs at least one token");
+    if (request.prompt.empty())
+        return DataError("the prompt is empty: it needs at least one token");
     const int64_t limit = model_.config().max_position_embeddings;
     if (static_cast<int64_t>(request.prompt.size()) >= limit) {
         return DataError(
-            "the prompt has {} tokens, and with at least one new token that is more than the model's context of {}; "
+            "the prompt has {} tokens, and with at least one new token that is more than the "
+            "model's context of {}; "
             "shorten it",
             request.prompt.size(), limit);
     }
     const int64_t vocab_size = model_.config().vocab_size;
     for (int32_t token : request.prompt) {
         if (token < 0 || token >= vocab_size) {
-            return ModelError("the tokenizer made token {}, but the model knows only {}: they do not belong together",
-                              token, vocab_size);
+            return ModelError(
+                "the tokenizer made token {}, but the model knows only {}: they do not belong "
+                "together",
+                token, vocab_size);
         }
     }
     return absl::OkStatus();
 }
 
-std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& request, size_t index) const {
+std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& request,
+                                                      size_t index) const {
     const ModelConfig& config = model_.config();
     auto sequence = std::make_unique<Sequence>(request, index, config.vocab_size, tokenizer_);
     const int64_t prompt_tokens = static_cast<int64_t>(request.prompt.size());
@@ -117,13 +128,15 @@ std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& req
     return sequence;
 }
 
-absl::StatusOr<std::vector<GenerateResult>> Generator::Generate(const std::vector<GenerateRequest>& requests,
-                                                                int64_t batch_size, const TextCallback& callback,
-                                                                GenerateStats* stats) {
+absl::StatusOr<std::vector<GenerateResult>> Generator::Generate(
+    const std::vector<GenerateRequest>& requests, int64_t batch_size, const TextCallback& callback,
+    GenerateStats* stats) {
     HONE_CHECK(batch_size >= 1);
     for (size_t i = 0; i < requests.size(); ++i) {
         absl::Status status = CheckRequest(requests[i]);
-        if (!status.ok()) return requests.size() == 1 ? status : Annotate(status, fmt::format("prompt {}", i + 1));
+        if (!status.ok())
+            return requests.size() == 1 ? status
+                                        : Annotate(status, fmt::format("prompt {}", i + 1));
     }
     GenerateStats unused;
     GenerateStats& sums = stats ? *stats : unused;
@@ -159,8 +172,8 @@ absl::StatusOr<std::vector<GenerateResult>> Generator::Generate(const std::vecto
     return results;
 }
 
-absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                                        GenerateStats& stats) {
+absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences,
+                                        const TextCallback& callback, GenerateStats& stats) {
     const double start = NowSeconds();
     for (const Sequence* sequence : sequences) stats.prompt_tokens += sequence->input.size();
     bool cancelled = false;
@@ -189,8 +202,8 @@ absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences,
     return cancelled;
 }
 
-absl::StatusOr<bool> Generator::DecodeOnce(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                                           GenerateStats& stats) {
+absl::StatusOr<bool> Generator::DecodeOnce(const std::vector<Sequence*>& sequences,
+                                           const TextCallback& callback, GenerateStats& stats) {
     const double start = NowSeconds();
     HONE_ASSIGN_OR_RETURN(bool cancelled, Step(sequences, callback));
     stats.decode_seconds += NowSeconds() - start;
@@ -199,7 +212,8 @@ absl::StatusOr<bool> Generator::DecodeOnce(const std::vector<Sequence*>& sequenc
     return cancelled;
 }
 
-absl::StatusOr<bool> Generator::Step(const std::vector<Sequence*>& sequences, const TextCallback& callback) {
+absl::StatusOr<bool> Generator::Step(const std::vector<Sequence*>& sequences,
+                                     const TextCallback& callback) {
     const size_t vocab_size = static_cast<size_t>(model_.config().vocab_size);
     std::vector<std::vector<int32_t>> inputs;
     std::vector<KvCache*> caches;
@@ -228,11 +242,14 @@ ChatSession::ChatSession(Generator& generator, EncodeMessages encode)
 
 void ChatSession::Reset(std::string system_prompt) {
     messages_ = nlohmann::ordered_json::array();
-    if (!system_prompt.empty()) messages_.push_back({{"role", "system"}, {"content", std::move(system_prompt)}});
+    if (!system_prompt.empty())
+        messages_.push_back({{"role", "system"}, {"content", std::move(system_prompt)}});
 }
 
-absl::StatusOr<GenerateResult> ChatSession::Say(const std::string& user, const GenerateOptions& options,
-                                                const TextCallback& callback, GenerateStats* stats) {
+absl::StatusOr<GenerateResult> ChatSession::Say(const std::string& user,
+                                                const GenerateOptions& options,
+                                                const TextCallback& callback,
+                                                GenerateStats* stats) {
     messages_.push_back({{"role", "user"}, {"content", user}});
     GenerateStats unused;
     auto result = Answer(options, callback, stats ? *stats : unused);
@@ -249,7 +266,8 @@ absl::StatusOr<GenerateResult> ChatSession::Say(const std::string& user, const G
     return result;
 }
 
-absl::StatusOr<GenerateResult> ChatSession::Answer(const GenerateOptions& options, const TextCallback& callback,
+absl::StatusOr<GenerateResult> ChatSession::Answer(const GenerateOptions& options,
+                                                   const TextCallback& callback,
                                                    GenerateStats& stats) {
     GenerateRequest request;
     request.options = options;
@@ -280,7 +298,8 @@ absl::StatusOr<GenerateResult> ChatSession::Answer(const GenerateOptions& option
     if (!sequence->done) sequence->End(FinishReason::kCancelled);
     // The last token was drawn, but not put into the cache.
     cached_ = std::move(request.prompt);
-    cached_.insert(cached_.end(), sequence->result.tokens.begin(), sequence->result.tokens.end() - 1);
+    cached_.insert(cached_.end(), sequence->result.tokens.begin(),
+                   sequence->result.tokens.end() - 1);
     HONE_CHECK(static_cast<int64_t>(cached_.size()) == cache_->length());
     return std::move(sequence->result);
 }

@@ -1,4 +1,5 @@
-// Prompts to answers: batched decoding with key-value caches, stop conditions, streaming; and chats of many turns.
+// Prompts to answers: batched decoding with key-value caches, stop conditions, streaming; and chats
+// of many turns.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,9 @@ namespace hone {
 struct GenerateOptions {
     int64_t max_new_tokens = 256;
     SamplingOptions sampling;
-    std::vector<std::string> stop;         // the answer ends before the first of these
-    std::vector<int32_t> stop_token_ids;   // beside the model's own end-of-answer tokens
-    bool ignore_eos = false;               // do not end at the model's own (benchmarks)
+    std::vector<std::string> stop;        // the answer ends before the first of these
+    std::vector<int32_t> stop_token_ids;  // beside the model's own end-of-answer tokens
+    bool ignore_eos = false;              // do not end at the model's own (benchmarks)
 };
 
 struct GenerateRequest {
@@ -39,37 +40,42 @@ struct GenerateResult {
     std::vector<int32_t> tokens;  // what was drawn, the end token included
     FinishReason finish = FinishReason::kLength;
     int64_t prompt_tokens = 0;
-    double seconds = 0;  // from the start of its prefill to its last token; others may run beside it
+    // From the start of its prefill to its last token; others may run beside it.
+    double seconds = 0;
 };
 
 struct GenerateStats {
-    int64_t prompt_tokens = 0;  // that were computed; what a chat still had in its cache is not counted
+    int64_t prompt_tokens = 0;  // that were computed, not those that a chat still had in its cache
     int64_t new_tokens = 0;
-    double prefill_seconds = 0;  // until the first new token of a sequence
-    double decode_seconds = 0;   // the rest; prefill yields one token of each sequence, decode the others
-    int64_t decode_tokens = 0;   // tokens that decode_seconds yielded
+    // Prefill lasts until the first new token of each sequence, decode from there on; decode_tokens
+    // are the tokens that decode_seconds yielded.
+    double prefill_seconds = 0;
+    double decode_seconds = 0;
+    int64_t decode_tokens = 0;
 };
 
-// Called after every token with the text of that request that became certain, which may be none; false cancels
-// everything that still runs.
+// Called after every token with the text of that request that became certain, which may be none;
+// false cancels everything that still runs.
 using TextCallback = std::function<bool(size_t request, std::string_view text)>;
 
-// The tokens of one prompt longer than this many go through the model in pieces: bounds the workspace.
+// The tokens of one prompt longer than this many go through the model in pieces: bounds the
+// workspace.
 inline constexpr int64_t kPrefillTokens = 2048;
 
 class Generator {
   public:
-    // All three must outlive the generator.
+    // The model and the context must outlive the generator.
     Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer, const Context& context)
         : model_(model), tokenizer_(std::move(tokenizer)), context_(context) {}
 
-    // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results in the order of the
-    // requests. A prompt that is empty or leaves no room in the model's context is an error of kind kData that names the
-    // request; max_new_tokens beyond the context is cut there. After the callback cancelled, what ran ends with the text
-    // so far. `stats`, if given, is added to.
-    absl::StatusOr<std::vector<GenerateResult>> Generate(const std::vector<GenerateRequest>& requests,
-                                                         int64_t batch_size, const TextCallback& callback = nullptr,
-                                                         GenerateStats* stats = nullptr);
+    // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results
+    // in the order of the requests. A prompt that is empty or leaves no room in the model's context
+    // is an error of kind kData that names the request; max_new_tokens beyond the context is cut
+    // there. After the callback cancelled, what ran ends with the text so far. `stats`, if given,
+    // is added to.
+    absl::StatusOr<std::vector<GenerateResult>> Generate(
+        const std::vector<GenerateRequest>& requests, int64_t batch_size,
+        const TextCallback& callback = nullptr, GenerateStats* stats = nullptr);
 
   private:
     friend class ChatSession;
@@ -77,11 +83,12 @@ class Generator {
     absl::Status CheckRequest(const GenerateRequest& request) const;
     std::unique_ptr<Sequence> Start(const GenerateRequest& request, size_t index) const;
     // Each: one more token for every sequence; returns whether the callback cancelled.
-    absl::StatusOr<bool> Prefill(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                                 GenerateStats& stats);
-    absl::StatusOr<bool> DecodeOnce(const std::vector<Sequence*>& sequences, const TextCallback& callback,
-                                    GenerateStats& stats);
-    absl::StatusOr<bool> Step(const std::vector<Sequence*>& sequences, const TextCallback& callback);
+    absl::StatusOr<bool> Prefill(const std::vector<Sequence*>& sequences,
+                                 const TextCallback& callback, GenerateStats& stats);
+    absl::StatusOr<bool> DecodeOnce(const std::vector<Sequence*>& sequences,
+                                    const TextCallback& callback, GenerateStats& stats);
+    absl::StatusOr<bool> Step(const std::vector<Sequence*>& sequences,
+                              const TextCallback& callback);
 
     Model& model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
@@ -100,15 +107,16 @@ class ChatSession {
 
     // Forgets the conversation; an empty system prompt means none.
     void Reset(std::string system_prompt);
-    // Adds the user's message, answers it, and adds the answer. On an error or a cancelled answer without text the
-    // user's message is taken back.
+    // Adds the user's message, answers it, and adds the answer. On an error or a cancelled answer
+    // without text the user's message is taken back.
     absl::StatusOr<GenerateResult> Say(const std::string& user, const GenerateOptions& options,
-                                       const TextCallback& callback = nullptr, GenerateStats* stats = nullptr);
+                                       const TextCallback& callback = nullptr,
+                                       GenerateStats* stats = nullptr);
     const nlohmann::ordered_json& messages() const { return messages_; }
 
   private:
-    absl::StatusOr<GenerateResult> Answer(const GenerateOptions& options, const TextCallback& callback,
-                                          GenerateStats& stats);
+    absl::StatusOr<GenerateResult> Answer(const GenerateOptions& options,
+                                          const TextCallback& callback, GenerateStats& stats);
 
     Generator& generator_;
     EncodeMessages encode_;

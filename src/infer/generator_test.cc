@@ -58,7 +58,8 @@ class GeneratorTest : public testing::Test {
 };
 
 TEST_F(GeneratorTest, CachedDecodingEqualsTheWholePassHoweverSequencesAreBatched) {
-    const std::vector<std::vector<int32_t>> prompts = {{5, 6, 7}, {9}, {3, 3, 4, 8, 10, 11, 12}, {20, 21}, {30}};
+    const std::vector<std::vector<int32_t>> prompts = {
+        {5, 6, 7}, {9}, {3, 3, 4, 8, 10, 11, 12}, {20, 21}, {30}};
     std::vector<GenerateRequest> requests;
     for (size_t i = 0; i < prompts.size(); ++i) {
         requests.push_back(Request(prompts[i], 4 + static_cast<int64_t>(i)));
@@ -71,7 +72,8 @@ TEST_F(GeneratorTest, CachedDecodingEqualsTheWholePassHoweverSequencesAreBatched
         int64_t new_tokens = 0;
         for (size_t i = 0; i < prompts.size(); ++i) {
             const GenerateResult& result = (*results)[i];
-            EXPECT_EQ(result.tokens, GreedyByHand(prompts[i], 4 + static_cast<int64_t>(i))) << batch_size << " " << i;
+            EXPECT_EQ(result.tokens, GreedyByHand(prompts[i], 4 + static_cast<int64_t>(i)))
+                << batch_size << " " << i;
             EXPECT_EQ(result.finish, FinishReason::kLength);
             EXPECT_EQ(result.prompt_tokens, static_cast<int64_t>(prompts[i].size()));
             new_tokens += static_cast<int64_t>(result.tokens.size());
@@ -88,8 +90,9 @@ TEST_F(GeneratorTest, EndsAtStopTokensAndStopStrings) {
     GenerateRequest by_token = Request({5, 6, 7});
     by_token.options.stop_token_ids = {whole.tokens[3]};
     const auto stopped = generator.Generate({by_token}, 1).value().front();
-    const size_t first = static_cast<size_t>(std::find(whole.tokens.begin(), whole.tokens.end(), whole.tokens[3]) -
-                                             whole.tokens.begin());
+    const size_t first =
+        static_cast<size_t>(std::find(whole.tokens.begin(), whole.tokens.end(), whole.tokens[3]) -
+                            whole.tokens.begin());
     EXPECT_EQ(stopped.finish, FinishReason::kStop);
     EXPECT_EQ(stopped.tokens.size(), first + 1);
     EXPECT_TRUE(whole.text.starts_with(stopped.text));
@@ -105,10 +108,11 @@ TEST_F(GeneratorTest, EndsAtStopTokensAndStopStrings) {
 TEST_F(GeneratorTest, StreamsExactlyTheText) {
     Generator generator = MakeGenerator();
     std::vector<std::string> streamed(2);
-    auto results = generator.Generate({Request({5, 6}), Request({7})}, 2, [&](size_t request, std::string_view text) {
-        streamed[request] += text;
-        return true;
-    });
+    auto results = generator.Generate({Request({5, 6}), Request({7})}, 2,
+                                      [&](size_t request, std::string_view text) {
+                                          streamed[request] += text;
+                                          return true;
+                                      });
     ASSERT_TRUE(results.ok()) << results.status();
     for (size_t i = 0; i < 2; ++i) EXPECT_EQ(streamed[i], (*results)[i].text);
 }
@@ -142,15 +146,19 @@ TEST_F(GeneratorTest, RefusesPromptsThatCannotBeAnswered) {
     Generator generator = MakeGenerator();
     const int64_t limit = model_->config().max_position_embeddings;
     const auto error = [&](std::vector<int32_t> prompt) {
-        const absl::Status status = generator.Generate({Request({1}), Request(std::move(prompt))}, 1).status();
+        const absl::Status status =
+            generator.Generate({Request({1}), Request(std::move(prompt))}, 1).status();
         EXPECT_FALSE(status.ok());
         return std::string(status.message());
     };
     EXPECT_THAT(error({}), HasSubstr("prompt 2: the prompt is empty"));
-    EXPECT_THAT(error(std::vector<int32_t>(static_cast<size_t>(limit), 5)), HasSubstr("context of"));
-    EXPECT_THAT(error({static_cast<int32_t>(model_->config().vocab_size)}), HasSubstr("do not belong together"));
+    EXPECT_THAT(error(std::vector<int32_t>(static_cast<size_t>(limit), 5)),
+                HasSubstr("context of"));
+    EXPECT_THAT(error({static_cast<int32_t>(model_->config().vocab_size)}),
+                HasSubstr("do not belong together"));
     // One token less leaves room for one new token.
-    auto results = generator.Generate({Request(std::vector<int32_t>(static_cast<size_t>(limit - 1), 5), 5)}, 1);
+    auto results = generator.Generate(
+        {Request(std::vector<int32_t>(static_cast<size_t>(limit - 1), 5), 5)}, 1);
     ASSERT_TRUE(results.ok()) << results.status();
     EXPECT_EQ((*results)[0].tokens.size(), 1u);
     EXPECT_EQ((*results)[0].finish, FinishReason::kLength);
@@ -201,7 +209,8 @@ TEST_F(GeneratorTest, AChatComputesOnlyWhatIsNew) {
     session.Reset("");
     ASSERT_TRUE(session.Say("some words to begin wall", options, nullptr, &second).ok());
     EXPECT_EQ(first.prompt_tokens, 26);
-    EXPECT_EQ(second.prompt_tokens, 4);  // "all" after the common "w", and the token that opens the answer
+    EXPECT_EQ(second.prompt_tokens,
+              4);  // "all" after the common "w", and the token that opens the answer
 }
 
 TEST_F(GeneratorTest, AChatTakesBackAMessageThatCouldNotBeAnswered) {

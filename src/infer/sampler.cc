@@ -7,9 +7,11 @@ namespace hone {
 
 absl::Status CheckSampling(const SamplingOptions& options) {
     if (!(options.temperature >= 0 && options.temperature <= 100)) {
-        return UsageError("temperature {} is outside 0 (always the likeliest token) to 100", options.temperature);
+        return UsageError("temperature {} is outside 0 (always the likeliest token) to 100",
+                          options.temperature);
     }
-    if (options.top_k < 0) return UsageError("top_k {} is negative; 0 means all tokens", options.top_k);
+    if (options.top_k < 0)
+        return UsageError("top_k {} is negative; 0 means all tokens", options.top_k);
     if (!(options.top_p > 0 && options.top_p <= 1)) {
         return UsageError("top_p {} is outside (0, 1]; 1 means all tokens", options.top_p);
     }
@@ -17,7 +19,8 @@ absl::Status CheckSampling(const SamplingOptions& options) {
         return UsageError("min_p {} is outside [0, 1]; 0 means all tokens", options.min_p);
     }
     if (!(options.repetition_penalty > 0 && options.repetition_penalty <= 100)) {
-        return UsageError("repetition_penalty {} is outside (0, 100]; 1 means none", options.repetition_penalty);
+        return UsageError("repetition_penalty {} is outside (0, 100]; 1 means none",
+                          options.repetition_penalty);
     }
     return absl::OkStatus();
 }
@@ -51,7 +54,8 @@ absl::StatusOr<int32_t> Sampler::Next(std::span<const float> logits) {
     if (options_.repetition_penalty != 1) {
         for (int32_t token : seen_tokens_) {
             float& score = scores_[token];
-            score = score < 0 ? score * options_.repetition_penalty : score / options_.repetition_penalty;
+            score = score < 0 ? score * options_.repetition_penalty
+                              : score / options_.repetition_penalty;
         }
     }
     HONE_ASSIGN_OR_RETURN(int32_t likeliest, Greedy());
@@ -78,7 +82,8 @@ absl::StatusOr<int32_t> Sampler::Greedy() const {
         if (scores_[i] > scores_[best]) best = static_cast<int32_t>(i);
     }
     if (nan || !std::isfinite(scores_[best])) {
-        return ModelError("the model's output is not finite: its weights or the adapter's are damaged");
+        return ModelError(
+            "the model's output is not finite: its weights or the adapter's are damaged");
     }
     return best;
 }
@@ -94,12 +99,13 @@ void Sampler::KeepTopK() {
     std::erase_if(kept_, [&](const Candidate& candidate) { return candidate.score < threshold; });
 }
 
-// Keeps each token that has less than top_p of the mass before it, likeliest first. A heap: only the few tokens that
-// stay are ever sorted.
+// Keeps each token that has less than top_p of the mass before it, likeliest first. A heap: only
+// the few tokens that stay are ever sorted.
 void Sampler::KeepTopP() {
     if (options_.top_p >= 1) return;
     double total = 0;
-    for (const Candidate& candidate : kept_) total += std::exp(static_cast<double>(candidate.score));
+    for (const Candidate& candidate : kept_)
+        total += std::exp(static_cast<double>(candidate.score));
     auto less_likely = [](const Candidate& a, const Candidate& b) {
         return a.score != b.score ? a.score < b.score : a.token > b.token;
     };

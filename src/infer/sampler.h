@@ -1,4 +1,5 @@
-// From logits to the next token: the filters of transformers' generate, in its order, with our own random numbers.
+// From logits to the next token: the filters of transformers' generate, in its order, with our own
+// random numbers.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +11,12 @@
 namespace hone {
 
 struct SamplingOptions {
-    float temperature = 1;         // 0: always the likeliest token
-    int64_t top_k = 0;             // the k likeliest (ties included); 0: all
-    float top_p = 1;               // the likeliest until their probabilities sum to top_p; 1: all
-    float min_p = 0;               // at least min_p times the likeliest one's probability; 0: all
-    float repetition_penalty = 1;  // above 1: tokens that were seen become less likely (arXiv:1909.05858)
+    float temperature = 1;  // 0: always the likeliest token
+    int64_t top_k = 0;      // the k likeliest (ties included); 0: all
+    float top_p = 1;        // the likeliest until their probabilities sum to top_p; 1: all
+    float min_p = 0;        // at least min_p times the likeliest one's probability; 0: all
+    // Above 1: tokens that were seen become less likely (arXiv:1909.05858).
+    float repetition_penalty = 1;
     uint64_t seed = 0;
 };
 
@@ -32,7 +34,8 @@ class Random {
     uint64_t state_;
 };
 
-// Draws the tokens of one sequence. The draws depend only on the options, the observed tokens and the logits.
+// Draws the tokens of one sequence. The draws depend only on the options, the observed tokens and
+// the logits.
 class Sampler {
   public:
     // `options` must pass CheckSampling.
@@ -40,8 +43,8 @@ class Sampler {
 
     // Tells which tokens the sequence holds: the prompt, then each token that was drawn.
     void Observe(std::span<const int32_t> tokens);
-    // Penalty, temperature, top-k, top-p, min-p, then one draw. logits [vocab_size]; a NaN, or nothing but -infinity, is
-    // an error of kind kModel.
+    // Penalty, temperature, top-k, top-p, min-p, then one draw. logits [vocab_size]; a NaN, or
+    // nothing but -infinity, is an error of kind kModel.
     absl::StatusOr<int32_t> Next(std::span<const float> logits);
 
   private:
@@ -57,9 +60,9 @@ class Sampler {
 
     SamplingOptions options_;
     Random random_;
-    std::vector<bool> seen_;           // [V]
+    std::vector<bool> seen_;            // [V]
     std::vector<int32_t> seen_tokens_;  // the true entries of seen_
-    std::vector<float> scores_;        // [V] after the penalty
+    std::vector<float> scores_;         // [V] after the penalty
     std::vector<Candidate> kept_;
     std::vector<double> mass_;  // exp(score - highest) of kept_
 };

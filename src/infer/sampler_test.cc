@@ -13,7 +13,8 @@ namespace hone {
 namespace {
 
 // The share of each token in many draws.
-std::map<int32_t, double> Shares(const SamplingOptions& options, const std::vector<float>& logits, int draws = 20000) {
+std::map<int32_t, double> Shares(const SamplingOptions& options, const std::vector<float>& logits,
+                                 int draws = 20000) {
     Sampler sampler(options, static_cast<int64_t>(logits.size()));
     std::map<int32_t, double> shares;
     for (int i = 0; i < draws; ++i) shares[sampler.Next(logits).value()] += 1.0 / draws;
@@ -36,7 +37,8 @@ TEST(Sampler, DrawsFromTheSoftmaxAtItsTemperature) {
         for (float logit : logits) total += std::exp(logit / temperature);
         auto shares = Shares(options, logits);
         for (int i = 0; i < 3; ++i) {
-            EXPECT_NEAR(shares[i], std::exp(logits[i] / temperature) / total, 0.015) << "temperature " << temperature;
+            EXPECT_NEAR(shares[i], std::exp(logits[i] / temperature) / total, 0.015)
+                << "temperature " << temperature;
         }
     }
 }
@@ -52,7 +54,8 @@ TEST(Sampler, TopKKeepsTheLikeliestAndTheirTies) {
 }
 
 TEST(Sampler, TopPKeepsTheLikeliestThatReachIt) {
-    const std::vector<float> logits = {std::log(0.1f), std::log(0.5f), std::log(0.15f), std::log(0.25f)};
+    const std::vector<float> logits = {std::log(0.1f), std::log(0.5f), std::log(0.15f),
+                                       std::log(0.25f)};
     SamplingOptions options;
     options.top_p = 0.49f;
     EXPECT_EQ(Shares(options, logits).size(), 1);
@@ -69,10 +72,13 @@ TEST(Sampler, TopPKeepsTheLikeliestThatReachIt) {
 TEST(Sampler, MinPComparesWithTheLikeliest) {
     SamplingOptions options;
     options.min_p = 0.4f;
-    EXPECT_EQ(Shares(options, {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f)}).size(), 2);
+    EXPECT_EQ(
+        Shares(options, {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f)}).size(),
+        2);
 }
 
-// top_p after temperature: a high temperature flattens first, so that more tokens are needed to reach top_p.
+// top_p after temperature: a high temperature flattens first, so that more tokens are needed to
+// reach top_p.
 TEST(Sampler, TemperatureComesBeforeTopP) {
     SamplingOptions options;
     options.top_p = 0.7f;
@@ -95,7 +101,7 @@ TEST(Sampler, RepetitionPenaltyWeakensWhatWasSeenOnce) {
     EXPECT_EQ(sampler.Next(logits).value(), 1);
     const std::vector<int32_t> also = {1};
     sampler.Observe(also);
-    EXPECT_EQ(sampler.Next(logits).value(), 0);  // 2 against 1.5
+    EXPECT_EQ(sampler.Next(logits).value(), 0);                            // 2 against 1.5
     EXPECT_EQ(sampler.Next(std::vector<float>{-1, -3, -1.5}).value(), 2);  // -2, -6, -1.5
 }
 
@@ -130,10 +136,13 @@ TEST(Sampler, RefusesLogitsThatAreNotFinite) {
         SamplingOptions options;
         options.temperature = temperature;
         Sampler sampler(options, 3);
-        const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+        const float nan = std::numeric_limits<float>::quiet_NaN(),
+                    infinity = std::numeric_limits<float>::infinity();
         EXPECT_EQ(KindOf(sampler.Next(std::vector<float>{nan, 1, 2}).status()), ErrorKind::kModel);
         EXPECT_EQ(KindOf(sampler.Next(std::vector<float>{1, 2, nan}).status()), ErrorKind::kModel);
-        EXPECT_EQ(KindOf(sampler.Next(std::vector<float>{-infinity, -infinity, -infinity}).status()), ErrorKind::kModel);
+        EXPECT_EQ(
+            KindOf(sampler.Next(std::vector<float>{-infinity, -infinity, -infinity}).status()),
+            ErrorKind::kModel);
         EXPECT_EQ(sampler.Next(std::vector<float>{-infinity, 1, -infinity}).value(), 1);
     }
 }

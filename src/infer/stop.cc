@@ -12,8 +12,8 @@ StopFilter::StopFilter(std::vector<std::string> stops) : stops_(std::move(stops)
 std::string StopFilter::Push(std::string_view text) {
     if (stopped_) return "";
     held_ += text;
-    // The one that is complete first, and of several the one that began first: so it does not matter in which pieces the
-    // text comes.
+    // The one that is complete first, and of several the one that began first: so it does not
+    // matter in which pieces the text comes.
     size_t begin = std::string::npos, end = std::string::npos;
     for (const std::string& stop : stops_) {
         const size_t at = held_.find(stop);
@@ -33,7 +33,8 @@ std::string StopFilter::Push(std::string_view text) {
     size_t keep = 0;
     for (const std::string& stop : stops_) {
         for (size_t length = std::min(stop.size() - 1, held_.size()); length > keep; --length) {
-            if (std::string_view(held_).substr(held_.size() - length) == std::string_view(stop).substr(0, length)) {
+            if (std::string_view(held_).substr(held_.size() - length) ==
+                std::string_view(stop).substr(0, length)) {
                 keep = length;
             }
         }

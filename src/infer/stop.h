@@ -12,8 +12,8 @@ class StopFilter {
     // Empty strings are ignored.
     explicit StopFilter(std::vector<std::string> stops);
 
-    // The text that is certain to come before any stop string. What could still turn out to be the beginning of one is
-    // held back. After a stop string was found everything is dropped.
+    // The text that is certain to come before any stop string. What could still turn out to be the
+    // beginning of one is held back. After a stop string was found everything is dropped.
     std::string Push(std::string_view text);
     // What is held back, at the end.
     std::string Finish();

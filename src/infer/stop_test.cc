@@ -6,7 +6,8 @@ namespace hone {
 namespace {
 
 // What comes out when the text goes in by pieces of `size` bytes.
-std::string Filter(const std::vector<std::string>& stops, const std::string& text, size_t size, bool* stopped = nullptr) {
+std::string Filter(const std::vector<std::string>& stops, const std::string& text, size_t size,
+                   bool* stopped = nullptr) {
     StopFilter filter(stops);
     std::string out;
     for (size_t i = 0; i < text.size(); i += size) out += filter.Push(text.substr(i, size));
@@ -18,9 +19,11 @@ std::string Filter(const std::vector<std::string>& stops, const std::string& tex
 TEST(StopFilter, FindsAStopStringHoweverTheTextIsCut) {
     for (size_t size = 1; size <= 12; ++size) {
         bool stopped = false;
-        EXPECT_EQ(Filter({"\nUser:"}, "An answer.\nUser: more", size, &stopped), "An answer.") << size;
+        EXPECT_EQ(Filter({"\nUser:"}, "An answer.\nUser: more", size, &stopped), "An answer.")
+            << size;
         EXPECT_TRUE(stopped);
-        EXPECT_EQ(Filter({"\nUser:"}, "A line\nUses of", size, &stopped), "A line\nUses of") << size;
+        EXPECT_EQ(Filter({"\nUser:"}, "A line\nUses of", size, &stopped), "A line\nUses of")
+            << size;
         EXPECT_FALSE(stopped);
         EXPECT_EQ(Filter({"aab"}, "aaab", size), "a") << size;
         EXPECT_EQ(Filter({"abab!", "x"}, "ababab!", size), "ab") << size;
