@@ -90,7 +90,7 @@ struct Cap {
 // True in the lanes whose column (from `column` on) lies in [begin, end).
 HWY_INLINE auto Inside(int64_t column, int64_t begin, int64_t end) {
     const hn::RebindToSigned<DF> di;
-    const auto index = hn::Iota(di, static_cast<int32_t>(column));
+    const auto index = hn::Add(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(column)));
     return hn::RebindMask(DF(), hn::And(hn::Gt(index, hn::Set(di, static_cast<int32_t>(begin) - 1)),
                                         hn::Lt(index, hn::Set(di, static_cast<int32_t>(end)))));
 }

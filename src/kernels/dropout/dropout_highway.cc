@@ -27,9 +27,11 @@ void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, floa
     const int64_t N = Lanes();
     const VU first = hn::Set(du, keys.first), second = hn::Set(du, keys.second), least = hn::Set(du, threshold);
     const VF factor = Set(scale);
+    const VU lanes = hn::Iota(du, 0);
     for (int64_t i = 0; i < n; i += N) {
         const int64_t count = HWY_MIN(N, n - i);
-        const VU bits = Mix(hn::Add(Mix(hn::Xor(hn::Iota(du, index + static_cast<uint32_t>(i)), first)), second));
+        const VU indices = hn::Add(lanes, hn::Set(du, index + static_cast<uint32_t>(i)));
+        const VU bits = Mix(hn::Add(Mix(hn::Xor(indices, first)), second));
         const auto dropped = hn::RebindMask(DF(), hn::Lt(bits, least));
         StoreN(hn::IfThenZeroElse(dropped, hn::Mul(LoadN(x + i, count), factor)), y + i, count);
     }
