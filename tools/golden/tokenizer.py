@@ -330,6 +330,36 @@ def write_templates():
                                   "unparsable": UNPARSABLE}, indent=1)
 
 
+def write_parquet():
+    """The same rows under each compression, in two row groups, and a file of the rarer types with its rows as JSON."""
+    import datetime
+    import decimal
+
+    rows = [
+        {"id": i, "text": f"row {i} ü漢😀\n\"q\"" if i % 5 else None, "score": i / 3, "good": i % 2 == 0,
+         "messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": None if i % 7 == 0 else f"a{i}"}][: i % 3],
+         "meta": {"source": "s", "tags": ["a", "b"][: i % 3], "deep": {"x": i}}}
+        for i in range(40)
+    ]
+    table = pyarrow.Table.from_pylist(rows)
+    for compression in ("none", "snappy", "gzip", "zstd", "lz4", "brotli"):
+        path = os.path.join(OUT, f"rows.{compression}.parquet")
+        pyarrow.parquet.write_table(table, path, compression=compression, row_group_size=25, store_schema=False)
+    write("rows.jsonl.json", [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows], indent=0)
+    types = pyarrow.table({
+        "i8": pyarrow.array([-128, None], pyarrow.int8()), "u64": pyarrow.array([2**64 - 1, 0], pyarrow.uint64()),
+        "f32": pyarrow.array([0.1, float("nan")], pyarrow.float32()), "f64": pyarrow.array([1e300, float("inf")]),
+        "day": pyarrow.array([datetime.date(2024, 2, 29), datetime.date(1969, 12, 31)]),
+        "time": pyarrow.array([datetime.datetime(2024, 2, 29, 1, 2, 3, 450000), None], pyarrow.timestamp("us")),
+        "price": pyarrow.array([decimal.Decimal("-12.30"), decimal.Decimal("0.07")], pyarrow.decimal128(10, 2)),
+        "bytes": pyarrow.array([b"caf\xc3\xa9", b""]),
+        "map": pyarrow.array([[("k", 1), ("l", 2)], []], pyarrow.map_(pyarrow.string(), pyarrow.int32())),
+    })
+    pyarrow.parquet.write_table(types, os.path.join(OUT, "types.parquet"), store_schema=False)
+    bad = pyarrow.table({"id": [1, 2], "raw": [b"fine", b"\xff\xfe"]})
+    pyarrow.parquet.write_table(bad, os.path.join(OUT, "not_utf8.parquet"), store_schema=False)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--gguf")
@@ -338,6 +368,7 @@ def main():
     write("corpus.json", {"curated": len(CURATED), "lines": lines}, indent=0)
     write_tokenizers(lines)
     write_templates()
+    write_parquet()
     if arguments.gguf:
         write_gguf_ids(arguments.gguf, lines)
 

@@ -1,7 +1,9 @@
 //! What every exported function stands on: owned bytes, borrowed slices, and the net under panics.
 
 use std::any::Any;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::cell::Cell;
+use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe};
+use std::sync::Once;
 
 /// Bytes owned by the caller until `hone_bytes_free`. `data` is null when there are none.
 #[repr(C)]
@@ -74,9 +76,31 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
     format!("internal failure: {reason}")
 }
 
+thread_local! {
+    /// How many `catch`es are on this thread's stack.
+    static CATCHING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A panic that becomes an error must not also write a trace to standard error.
+fn quiet_caught_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            if CATCHING.get() == 0 {
+                previous(info);
+            }
+        }));
+    });
+}
+
 /// Runs `body`, with a panic as an error.
 pub fn catch<T>(body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panic_text(panic)))
+    quiet_caught_panics();
+    CATCHING.set(CATCHING.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panic_text(panic)));
+    CATCHING.set(CATCHING.get() - 1);
+    result
 }
 
 /// Runs `body` and stores its value in `*out` or its message in `*error`; returns whether it worked.

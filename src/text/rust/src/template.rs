@@ -13,7 +13,10 @@ use std::sync::Arc;
 const MAX_FUEL: u64 = 2_000_000;
 /// What the template's own text may come to, copied by loops that emit it.
 const MAX_RAW_BYTES: u64 = 1 << 30;
-/// Room for the deepest value that the fuel can build to be freed, one stack frame per level.
+/// Powers in one source: the parser's time grows with the square of a chain of them.
+const MAX_POWERS: usize = 10_000;
+/// Room for the deepest value that the fuel can build to be freed, and for the longest expression that a source can hold
+/// to be compiled: one stack frame per level. Pages that are not touched cost nothing.
 const STACK_BYTES: usize = 1 << 30;
 const NAME: &str = "chat_template";
 
@@ -125,6 +128,9 @@ fn message_of(error: &Error) -> String {
 
 impl HoneTemplate {
     fn parse(source: &str, bos_token: &str, eos_token: &str) -> Result<HoneTemplate, String> {
+        if source.matches("**").count() > MAX_POWERS {
+            return Err(format!("'**' stands more than {MAX_POWERS} times in it"));
+        }
         // Jinja takes every line end for "\n".
         let source = source.replace("\r\n", "\n").replace('\r', "\n");
         let source: Arc<str> = without_generation(&source).into();
@@ -136,7 +142,8 @@ impl HoneTemplate {
         let config = TemplateConfig { syntax_config: syntax, default_auto_escape: Arc::new(|_| AutoEscape::None) };
         // SAFETY: the text does not move and lives as long as the template that borrows it.
         let borrowed: &'static str = unsafe { &*Arc::as_ptr(&source) };
-        let mut compiled = CompiledTemplate::new(NAME, borrowed, &config).map_err(|error| message_of(&error))?;
+        let compiled = stacker::grow(STACK_BYTES, || CompiledTemplate::new(NAME, borrowed, &config));
+        let mut compiled = compiled.map_err(|error| message_of(&error))?;
         replace_operators(&mut compiled.instructions);
         compiled.blocks.values_mut().for_each(replace_operators);
         let raw = compiled.blocks.values().chain([&compiled.instructions]).map(longest_raw).max().unwrap_or(0);

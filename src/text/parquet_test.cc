@@ -1,0 +1,121 @@
+#include "text/parquet.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "nlohmann/json.hpp"
+
+namespace hone {
+namespace {
+
+std::string Path(const std::string& name) { return std::string(HONE_SOURCE_DIR) + "/src/text/testdata/" + name; }
+
+absl::StatusOr<std::vector<std::string>> AllRows(const std::string& path, size_t batch) {
+    HONE_ASSIGN_OR_RETURN(auto reader, ParquetReader::Open(path));
+    std::vector<std::string> rows;
+    while (true) {
+        HONE_ASSIGN_OR_RETURN(std::vector<std::string> some, reader->ReadBatch(batch));
+        EXPECT_LE(some.size(), batch);
+        if (some.empty()) return rows;
+        rows.insert(rows.end(), some.begin(), some.end());
+    }
+}
+
+// A file of this test's own, gone at its end.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(std::string_view bytes)
+        : path_((std::filesystem::temp_directory_path() / fmt::format("hone-parquet-{}", getpid())).string()) {
+        EXPECT_TRUE(WriteFileAtomic(path_, bytes).ok());
+    }
+    ~TemporaryFile() { std::filesystem::remove(path_); }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+class ParquetCompression : public testing::TestWithParam<const char*> {};
+
+TEST_P(ParquetCompression, RowsAreTheJsonThatPythonWrites) {
+    const std::string path = Path(fmt::format("rows.{}.parquet", GetParam()));
+    const auto expected =
+        nlohmann::json::parse(*ReadFile(Path("rows.jsonl.json"))).get<std::vector<std::string>>();
+    for (const size_t batch : {size_t{1}, size_t{7}, size_t{25}, size_t{1000}}) {
+        auto rows = AllRows(path, batch);
+        ASSERT_TRUE(rows.ok()) << rows.status();
+        EXPECT_EQ(*rows, expected) << "batch " << batch;
+    }
+    auto reader = ParquetReader::Open(path);
+    ASSERT_TRUE(reader.ok());
+    EXPECT_EQ((*reader)->num_rows(), 40);
+    EXPECT_EQ((*reader)->columns(), (std::vector<std::string>{"id", "text", "score", "good", "messages", "meta"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ParquetCompression, testing::Values("none", "snappy", "gzip", "zstd", "lz4", "brotli"));
+
+TEST(ParquetTest, RarerTypes) {
+    auto rows = AllRows(Path("types.parquet"), 10);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    ASSERT_EQ(rows->size(), 2u);
+    EXPECT_EQ((*rows)[0],
+              R"({"i8":-128,"u64":18446744073709551615,"f32":0.1,"f64":1e300,"day":"2024-02-29",)"
+              R"("time":"2024-02-29T01:02:03.450","price":-12.30,"bytes":"café","map":{"k":1,"l":2}})");
+    EXPECT_EQ((*rows)[1],
+              R"({"i8":null,"u64":0,"f32":null,"f64":null,"day":"1969-12-31",)"
+              R"("time":null,"price":0.07,"bytes":"","map":{}})");
+}
+
+TEST(ParquetTest, BytesThatAreNotUtf8AreAnErrorWithTheRow) {
+    auto reader = ParquetReader::Open(Path("not_utf8.parquet"));
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_TRUE((*reader)->ReadBatch(1).ok());
+    const auto rows = (*reader)->ReadBatch(1);
+    ASSERT_FALSE(rows.ok());
+    EXPECT_EQ(KindOf(rows.status()), ErrorKind::kData);
+    EXPECT_NE(rows.status().message().find("row 2: column 'raw': not UTF-8"), std::string::npos) << rows.status();
+    EXPECT_FALSE((*reader)->ReadBatch(1).ok()) << "after an error nothing more is read";
+}
+
+TEST(ParquetTest, NoParquetFile) {
+    for (const std::string_view bytes : {std::string_view(""), std::string_view("PAR1"), std::string_view("PAR1PAR1"),
+                                         std::string_view("PAR1\xff\xff\xff\x7fPAR1"), std::string_view("{\"a\": 1}\n{\"a\": 2}\n")}) {
+        const TemporaryFile file(bytes);
+        const auto reader = ParquetReader::Open(file.path());
+        ASSERT_FALSE(reader.ok());
+        EXPECT_EQ(KindOf(reader.status()), ErrorKind::kData);
+        EXPECT_NE(reader.status().message().find(file.path()), std::string::npos);
+    }
+    EXPECT_FALSE(ParquetReader::Open("/no/such/file").ok());
+    EXPECT_FALSE(ParquetReader::Open("/tmp").ok());
+}
+
+TEST(ParquetTest, DamagedBytesAreAnErrorOrOtherRows) {
+    const std::string good = *ReadFile(Path("rows.zstd.parquet"));
+    uint64_t state = 99;
+    SCOPED_TRACE("seed 99");
+    int refused = 0;
+    for (int round = 0; round < 400; ++round) {
+        std::string bytes = good;
+        for (int flips = round % 4; flips >= 0; --flips) {
+            state = state * 6364136223846793005 + 1442695040888963407;
+            bytes[(state >> 33) % bytes.size()] = static_cast<char>(state >> 25);
+        }
+        if (round % 10 == 0) bytes.resize((state >> 40) % bytes.size());
+        const TemporaryFile file(bytes);
+        auto rows = AllRows(file.path(), 16);
+        if (!rows.ok()) {
+            ++refused;
+            EXPECT_EQ(KindOf(rows.status()), ErrorKind::kData);
+            continue;
+        }
+        for (const std::string& row : *rows) EXPECT_TRUE(nlohmann::json::accept(row)) << row;
+    }
+    EXPECT_GT(refused, 40);
+}
+
+}  // namespace
+}  // namespace hone
