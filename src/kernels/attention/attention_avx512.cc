@@ -6,18 +6,16 @@ namespace hone {
 #if defined(__x86_64__)
 namespace {
 
-// Four queries or fewer do not pay for packing their keys: the f32 path reads those in place.
+// Up to here keys are read in place, past it they are packed.
 constexpr int64_t kFewQueries = 4;
 
 void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segment, int64_t kv_head, int64_t first,
              int64_t count, void* scratch) {
-    static const AttentionFunctions<bf16> in_place = AttentionHighway<bf16>();
-    (count <= kFewQueries ? in_place.forward : avx512::Forward)(options, segment, kv_head, first, count, scratch);
+    (count <= kFewQueries ? avx512::ForwardFew : avx512::Forward)(options, segment, kv_head, first, count, scratch);
 }
 
 int64_t ForwardScratch(const AttentionOptions& options, int64_t num_keys, int64_t count) {
-    static const AttentionFunctions<bf16> in_place = AttentionHighway<bf16>();
-    return (count <= kFewQueries ? in_place.forward_scratch : avx512::ForwardScratch)(options, num_keys, count);
+    return (count <= kFewQueries ? avx512::ForwardFewScratch : avx512::ForwardScratch)(options, num_keys, count);
 }
 
 }  // namespace

@@ -202,7 +202,9 @@ TYPED_TEST(AttentionTest, CachedEqualsForward) {
     const Context context(2);
     for (uint64_t seed = 0; seed < 6; ++seed) {
         Random random(seed);
-        AttentionOptions options{.H = 6, .KV = 2, .D = seed % 2 == 0 ? 64 : 40, .scale = 0.125f};
+        // One to six heads over a key head, heads of one and of several vectors.
+        AttentionOptions options{.H = static_cast<int64_t>(2 + 2 * seed), .KV = 2, .D = 40, .scale = 0.125f};
+        if (seed != 1) options.D = seed == 2 ? 136 : 64;
         options.window = seed % 3 == 1 ? 37 : 0;
         options.soft_cap = seed % 3 == 2 ? 3.0f : 0;
         const int64_t length = random.Between(60, 200);
@@ -216,7 +218,7 @@ TYPED_TEST(AttentionTest, CachedEqualsForward) {
         Guarded<T> out(batch.M * width);
         int64_t done = 0;
         while (done < length) {  // two sequences side by side, the second's rows after the first's
-            const int64_t step = std::min(length - done, seed < 3 ? 1 : random.Between(1, 90));
+            const int64_t step = std::min(length - done, seed % 2 == 0 ? random.Between(1, 2) : random.Between(1, 90));
             std::vector<CachedSequence<T>> sequences;
             for (int64_t s : {0, 1})
                 sequences.push_back({s * length + done, step, done + step,
