@@ -239,7 +239,7 @@ absl::StatusOr<SplitFiles> FindFiles(const DataOptions& options, const std::stri
 }
 
 absl::StatusOr<SplitFiles> FindEvalFiles(const DataOptions& options) {
-    const std::string_view forced = IsFormatName(options.data_name) ? options.data_name : "";
+    const std::string forced = IsFormatName(options.data_name) ? options.data_name : "";
     std::vector<std::string> paths;
     for (const std::string& name : options.eval_data_files) {
         HONE_ASSIGN_OR_RETURN(std::vector<std::string> more, Expand(name));
