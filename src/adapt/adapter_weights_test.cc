@@ -1,6 +1,7 @@
 #include "adapt/adapter_weights.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,7 +22,7 @@ class AdapterWeights : public testing::Test {
   protected:
     void SetUp() override {
         const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ = testing::TempDir() + "adapter_weights_" + test->name();
+        folder_ = fmt::format("{}adapter_weights-{}-{}", testing::TempDir(), test->name(), getpid());
         std::filesystem::remove_all(folder_);
         std::filesystem::create_directories(folder_);
         path_ = folder_ + "/adapter_model.safetensors";

@@ -72,6 +72,7 @@ TEST(RunLog, ReplacesWithTheHistoryAndAppends) {
 TEST(OutputFolder, TakesNewEmptyAndItsOwn) {
     TestFolder folder;
     EXPECT_TRUE(OutputFolder::Claim(folder / "a/b").ok());
+    EXPECT_FALSE(std::filesystem::exists(folder / "a/b"));  // nothing came of it
     std::filesystem::create_directories(folder / "empty");
     EXPECT_TRUE(OutputFolder::Claim(folder / "empty/").ok());
     std::filesystem::create_directories(folder / "run");

@@ -45,7 +45,8 @@ absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::str
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
-    if (fs::exists(status) && !fs::is_directory(status))
+    const bool made = !fs::exists(status);
+    if (!made && !fs::is_directory(status))
         return UsageError("--output_path {} is a file; give a folder", path);
     if (fs::is_directory(status)) {
         const bool empty = fs::is_empty(path, error);
@@ -69,12 +70,15 @@ absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::str
             "another run of hone is at work in {}; wait for it, or give another --output_path",
             path);
     }
-    std::unique_ptr<OutputFolder> folder(new OutputFolder(path, lock));
+    std::unique_ptr<OutputFolder> folder(new OutputFolder(path, lock, made));
     RepairAdapter(path);
     return folder;
 }
 
-OutputFolder::~OutputFolder() { close(lock_); }
+OutputFolder::~OutputFolder() {
+    if (made_) rmdir(path_.c_str());  // refused when something is in it
+    close(lock_);
+}
 
 absl::Status OutputFolder::ReplaceAdapter(
     const std::function<absl::Status(const std::string& folder)>& write) const {

@@ -18,7 +18,8 @@ class OutputFolder {
   public:
     // Makes the folder, or takes one that is empty or holds a run of hone's (its run.json or
     // config.json says so); a usage error when it holds something else, is no folder, cannot be
-    // made, or another process is at work in it. Held until the object goes.
+    // made, or another process is at work in it. Held until the object goes;
+    // a folder that it made and that is still empty then goes too.
     static absl::StatusOr<std::unique_ptr<OutputFolder>> Claim(const std::string& path);
     ~OutputFolder();
     OutputFolder(const OutputFolder&) = delete;
@@ -40,9 +41,11 @@ class OutputFolder {
         const std::function<absl::Status(const std::string& folder)>& write) const;
 
   private:
-    OutputFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+    OutputFolder(std::string path, int lock, bool made)
+        : path_(std::move(path)), lock_(lock), made_(made) {}
     std::string path_;
     int lock_;
+    bool made_;
 };
 
 }  // namespace hone
