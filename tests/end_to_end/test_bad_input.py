@@ -70,7 +70,6 @@ class BadDataTest(ErrorTest):
             ("too many fields", "bad.csv", b"text,label\nred,1\nblue,2,3\n", ["bad.csv", "line 3"]),
             ("no CSV header", "bad.csv", b"", ["bad.csv"]),
             ("cut gzip", "bad.jsonl.gz", gzip.compress(good)[:-20], ["bad.jsonl.gz"]),
-            ("no gzip", "bad.jsonl.gz", good, ["bad.jsonl.gz"]),
             ("no Parquet", "bad.parquet", good, ["bad.parquet"]),
             ("cut Parquet", "bad.parquet", b"PAR1" + b"\0" * 100 + b"\xff\xff\xff\x7fPAR1", ["bad.parquet"]),
             ("unknown ending", "bad.docx", good, ["bad.docx"]),
@@ -82,7 +81,7 @@ class BadDataTest(ErrorTest):
 
     def test_nothing_to_learn(self):
         masked = [{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}] * 3
-        self.refuse(self.write("masked.jsonl", masked), BAD_DATA, ["label"])
+        self.refuse(self.write("masked.jsonl", masked), BAD_DATA, ["line 3", "trained"])
         silent = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "weight": 0}]}
         self.refuse(self.write("silent.jsonl", [silent] * 3), BAD_DATA, [])
         cut = self.write("cut.jsonl", [chat("what " * 60, "tin")])
@@ -179,8 +178,11 @@ class BadModelTest(ErrorTest):
             return change
 
         def without(header, data):
-            del header[norm]
-            return safetensors(header, data)
+            begin, end = header.pop(norm)["data_offsets"]
+            for entry in header.values():
+                if entry.get("data_offsets", [0])[0] >= end:
+                    entry["data_offsets"] = [offset - (end - begin) for offset in entry["data_offsets"]]
+            return safetensors(header, data[:begin] + data[end:])
 
         def overlapping(header, data):
             header[norm]["data_offsets"] = list(header["model.layers.0.input_layernorm.weight"]["data_offsets"])
@@ -424,8 +426,8 @@ class OutputTest(ErrorTest):
 class DivergenceTest(ErrorTest):
     def test_a_loss_that_is_no_number_fails_the_run(self):
         data = self.write("chats.jsonl", many_chats(20))
-        done = self.finetune("out", data, "--max_steps", 50, "--learning_rate", "1e6", "--max_grad_norm", 0,
-                             "--torch_dtype", "float32", "--lora_alpha", 1e5, code=TRAINING_FAILED)
+        done = self.finetune("out", data, "--max_steps", 50, "--learning_rate", "1e12", "--max_grad_norm", 0,
+                             code=TRAINING_FAILED)
         self.check_error(done, ["step"])
         self.assertFalse((self.work / "out/adapter/adapter_model.safetensors").exists())
 

@@ -97,7 +97,7 @@ class LossTest(HoneTest):
         losses = {}
         for name, arguments in ways.items():
             # Each step holds all eight rows.
-            self.finetune(name, data, "--max_steps", 4, "--torch_dtype", "float32", "--learning_rate", "1e-2",
+            self.finetune(name, data, "--max_steps", 4, "--torch_dtype", "float32", "--learning_rate", "1e-3",
                           *arguments)
             losses[name] = [line["loss"] for line in self.metrics(name) if "loss" in line]
             self.assertEqual(len(losses[name]), 4)

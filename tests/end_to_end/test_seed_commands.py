@@ -2,7 +2,7 @@
 
 The commands stand here as they were written. What is changed is only what a machine without a network and a test that
 takes seconds need: the model, the data and, where a command asks for QLoRA, the method; model and data are added where
-a command leaves them out. Arguments keep their order and spelling.
+a command leaves them out, and shorter sequences where there are many. Arguments keep their order and spelling.
 """
 import random
 import shlex
@@ -56,9 +56,9 @@ olive finetune \
 
 
 class SeedCommandsTest(HoneTest):
-    def run_command(self, command, data):
-        """Runs it with the tiny model and local data; returns what it printed."""
-        words = shlex.split(command)
+    def run_command(self, command, data, *arguments):
+        """Runs it with the tiny model, local data and further arguments; returns what it printed and left."""
+        words = shlex.split(command.replace("\\\n", " "))
         self.assertEqual(words[:2], ["olive", "finetune"])
         words = ["lora" if word == "qlora" else word for word in words[1:]]
         for flag, value in (("--model_name_or_path", TINY), ("--data_name", data)):
@@ -66,7 +66,7 @@ class SeedCommandsTest(HoneTest):
                 words[words.index(flag) + 1] = value
             else:
                 words += [flag, value]
-        done = self.hone(*words)
+        done = self.hone(*words, *arguments)
         out = words[words.index("--output_path") + 1] if "--output_path" in words else "finetuned-adapter"
         for name in ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "run.json", "metrics.jsonl"):
             self.assertTrue((self.work / out / name).is_file(), name)
@@ -90,7 +90,7 @@ class SeedCommandsTest(HoneTest):
         rng = random.Random(4)
         rows = [{"programming_language": rng.choice(["C", "Go"]), "prompt": f"add {i} and {rng.randrange(99)}",
                  "response": f"x = {i} + {rng.randrange(99)}"} for i in range(4224)]
-        done, run, metrics = self.run_command(TINY_CODES, self.write("codes.jsonl", rows))
+        done, run, metrics = self.run_command(TINY_CODES, self.write("codes.jsonl", rows), "--max_seq_len", 64)
         self.assertEqual(metrics[-1]["step"], 150)
         self.assertEqual([line["step"] for line in metrics if "loss" in line], [50, 100, 150])
         self.assertIn("4,096", done.stdout + done.stderr)
