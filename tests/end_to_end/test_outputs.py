@@ -88,8 +88,7 @@ class OutputsTest(HoneTest):
         self.hone("finetune", "--model_name_or_path", TINY, "--data_name", self.data, "--output_path", "out",
                   "--lora_r", 4, "--target_modules", "all-linear", "--max_steps", 20, "--logging_steps", 2,
                   "--eval_steps", 5, "--save_steps", 5, "--save_total_limit", 2, "--task_name", "words",
-                  "--max_seq_len", 128,
-                  "--per_device_train_batch_size", 2)
+                  "--max_seq_len", 128, "--per_device_train_batch_size", 2)
 
     def test_tree(self):
         out = self.work / "out"
