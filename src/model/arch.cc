@@ -13,7 +13,8 @@ absl::StatusOr<const ArchSpec*> FindArch(std::string_view architecture_or_type) 
             known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
         }
     }
-    return ModelError("hone does not know the architecture \"{:.100}\"; it knows {}", architecture_or_type, known);
+    return ModelError("hone does not know the architecture \"{:.100}\"; it knows {}",
+                      architecture_or_type, known);
 }
 
 }  // namespace hone

@@ -1,5 +1,6 @@
-# The list of model families: every file of arch/ defines `extern const ArchSpec kArchNAME;`, NAME being the file's name in
-# PascalCase (llama.cc: kArchLlama). From that, arch_list.cc is written, so that adding a family is adding its file.
+# The list of model families: every file of arch/ defines `extern const ArchSpec kArchNAME;`, NAME being
+# the file's name in PascalCase (llama.cc: kArchLlama). From that, arch_list.cc is written, so that adding
+# a family is adding its file.
 file(GLOB arch_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/model/arch/*.cc)
 list(FILTER arch_files EXCLUDE REGEX "_(test|fuzz)\\.cc$")
 list(SORT arch_files)

@@ -24,21 +24,22 @@ std::span<const CatalogueEntry> Catalogue();
 // nullptr when there is no such name.
 const CatalogueEntry* FindInCatalogue(std::string_view name);
 
-// Fetches a catalogue name or org/repo into the cache if it is not there, and returns its folder or .gguf file. A source
-// that fails gives way to the next one, and the error of the last names them all.
+// Fetches a catalogue name or org/repo into the cache if it is not there, and returns its folder or
+// .gguf file. A source that fails gives way to the next one, and the error of the last names them
+// all.
 absl::StatusOr<std::string> PullModel(const std::string& name_or_repo, const HubOptions& options,
                                       const ProgressCallback& progress = nullptr);
 
-// Where a model argument lies now, without any network: a folder, a .gguf file, or a cached name or repository. Empty
-// when it would have to be pulled; an error when it can be nothing of all that.
+// Where a model argument lies now, without any network: a folder, a .gguf file, or a cached name or
+// repository. Empty when it would have to be pulled; an error when it can be nothing of all that.
 absl::StatusOr<std::string> LocateModel(const std::string& argument, const HubOptions& options);
 
 struct ModelListing {
-    std::string name;         // catalogue name, or org/repo
+    std::string name;  // catalogue name, or org/repo
     std::string repo;
     std::string description;
-    std::string path;         // empty: not in the cache
-    int64_t bytes = 0;        // on disk
+    std::string path;   // empty: not in the cache
+    int64_t bytes = 0;  // on disk
 };
 // The catalogue in its order, then what else is in hone's cache, by name.
 std::vector<ModelListing> ListModels(const HubOptions& options);

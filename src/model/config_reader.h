@@ -1,4 +1,5 @@
-// Typed fields out of config.json, with a message that names the field and its value when one is wrong.
+// Typed fields out of config.json, with a message that names the field and its value when one is
+// wrong.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +13,21 @@
 
 namespace hone {
 
-// Reads one JSON object. A field that is absent or null takes the fallback; without a fallback that is an error. The first
-// error is kept: read everything, then ask status(). Errors are of kind kModel.
+// Reads one JSON object. A field that is absent or null takes the fallback; without a fallback that
+// is an error. The first error is kept: read everything, then ask status(). Errors are of kind
+// kModel.
 class ConfigReader {
   public:
     // `what` names the object in messages: "config.json".
-    ConfigReader(const nlohmann::ordered_json& json, std::string what) : json_(json), what_(std::move(what)) {}
+    ConfigReader(const nlohmann::ordered_json& json, std::string what)
+        : json_(json), what_(std::move(what)) {}
 
     // An integer in [low, high].
-    int64_t Int(std::string_view key, int64_t low, int64_t high, std::optional<int64_t> fallback = std::nullopt);
+    int64_t Int(std::string_view key, int64_t low, int64_t high,
+                std::optional<int64_t> fallback = std::nullopt);
     // A finite number in [low, high].
-    double Number(std::string_view key, double low, double high, std::optional<double> fallback = std::nullopt);
+    double Number(std::string_view key, double low, double high,
+                  std::optional<double> fallback = std::nullopt);
     bool Bool(std::string_view key, std::optional<bool> fallback = std::nullopt);
     std::string Text(std::string_view key, std::optional<std::string> fallback = std::nullopt);
     // A token id, or a list of them (as eos_token_id is); absent: empty.

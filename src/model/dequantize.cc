@@ -31,7 +31,8 @@ void Plain(const uint8_t* bytes, int64_t count, float* out) {
     }
 }
 
-// Blocks of 32. In the 4 and 5-bit types byte i holds element i in its low and element i + 16 in its high nibble.
+// Blocks of 32. In the 4 and 5-bit types byte i holds element i in its low and element i + 16 in
+// its high nibble.
 
 // half d, 16 bytes; d * (q - 8)
 void Q4_0(const uint8_t* b, float* out) {
@@ -81,9 +82,9 @@ void Q8_0(const uint8_t* b, float* out) {
     for (int i = 0; i < 32; ++i) out[i] = static_cast<float>(static_cast<int8_t>(b[2 + i])) * d;
 }
 
-// Blocks of 256, in 8 groups of 32 for Q4_K and Q5_K. Their 8 scales and 8 minima of 6 bits share 12 bytes: the low six
-// bits of bytes 0-3 are scales 0-3, of bytes 4-7 minima 0-3; scales and minima 4-7 have their low 4 bits in bytes 8-11 and
-// their high 2 bits on top of bytes 0-3 and 4-7.
+// Blocks of 256, in 8 groups of 32 for Q4_K and Q5_K. Their 8 scales and 8 minima of 6 bits share
+// 12 bytes: the low six bits of bytes 0-3 are scales 0-3, of bytes 4-7 minima 0-3; scales and
+// minima 4-7 have their low 4 bits in bytes 8-11 and their high 2 bits on top of bytes 0-3 and 4-7.
 void ScaleAndMinimum(const uint8_t* packed, int group, int& scale, int& minimum) {
     if (group < 4) {
         scale = packed[group] & 63;
@@ -94,8 +95,9 @@ void ScaleAndMinimum(const uint8_t* packed, int group, int& scale, int& minimum)
     }
 }
 
-// half d, half dmin, 12 bytes of scales, 128 bytes: each 32 of them hold one group in the low and the next in the high
-// nibbles; d * scale * q - dmin * minimum. Q5_K has 32 bytes of fifth bits (bit g of byte i: group g, element i) between.
+// half d, half dmin, 12 bytes of scales, 128 bytes: each 32 of them hold one group in the low and
+// the next in the high nibbles; d * scale * q - dmin * minimum. Q5_K has 32 bytes of fifth bits
+// (bit g of byte i: group g, element i) between.
 template <bool kFiveBits>
 void Q45_K(const uint8_t* b, float* out) {
     float d = Half(b), dmin = Half(b + 2);
@@ -114,9 +116,10 @@ void Q45_K(const uint8_t* b, float* out) {
     }
 }
 
-// 128 bytes of low nibbles, 64 bytes of high pairs, 16 signed scales, half d; d * scale * (q - 32). Each half of the block
-// has 128 elements in 4 quarters of 32: the quarter's nibble is low or high in byte i or i + 32, its pair of bits at
-// 2 * quarter in byte i; every 16 elements have a scale of their own.
+// 128 bytes of low nibbles, 64 bytes of high pairs, 16 signed scales, half d; d * scale * (q - 32).
+// Each half of the block has 128 elements in 4 quarters of 32: the quarter's nibble is low or high
+// in byte i or i + 32, its pair of bits at 2 * quarter in byte i; every 16 elements have a scale of
+// their own.
 void Q6_K(const uint8_t* b, float* out) {
     float d = Half(b + 208);
     for (int half = 0; half < 2; ++half) {
@@ -144,20 +147,33 @@ void Blocks(StorageType type, const uint8_t* bytes, int64_t count, float* out,
 }  // namespace
 
 void Dequantize(StorageType type, const uint8_t* bytes, int64_t count, float* out) {
-    HONE_CHECK(count % StorageBlockElements(type) == 0, "{} elements of {}", count, StorageTypeName(type));
+    HONE_CHECK(count % StorageBlockElements(type) == 0, "{} elements of {}", count,
+               StorageTypeName(type));
     switch (type) {
-        case StorageType::kF32: return Plain<float>(bytes, count, out);
-        case StorageType::kF16: return Plain<f16>(bytes, count, out);
-        case StorageType::kBF16: return Plain<bf16>(bytes, count, out);
-        case StorageType::kQ4_0: return Blocks(type, bytes, count, out, Q4_0);
-        case StorageType::kQ4_1: return Blocks(type, bytes, count, out, Q4_1);
-        case StorageType::kQ5_0: return Blocks(type, bytes, count, out, Q5_0);
-        case StorageType::kQ5_1: return Blocks(type, bytes, count, out, Q5_1);
-        case StorageType::kQ8_0: return Blocks(type, bytes, count, out, Q8_0);
-        case StorageType::kQ4_K: return Blocks(type, bytes, count, out, Q45_K<false>);
-        case StorageType::kQ5_K: return Blocks(type, bytes, count, out, Q45_K<true>);
-        case StorageType::kQ6_K: return Blocks(type, bytes, count, out, Q6_K);
-        case StorageType::kOther: break;
+        case StorageType::kF32:
+            return Plain<float>(bytes, count, out);
+        case StorageType::kF16:
+            return Plain<f16>(bytes, count, out);
+        case StorageType::kBF16:
+            return Plain<bf16>(bytes, count, out);
+        case StorageType::kQ4_0:
+            return Blocks(type, bytes, count, out, Q4_0);
+        case StorageType::kQ4_1:
+            return Blocks(type, bytes, count, out, Q4_1);
+        case StorageType::kQ5_0:
+            return Blocks(type, bytes, count, out, Q5_0);
+        case StorageType::kQ5_1:
+            return Blocks(type, bytes, count, out, Q5_1);
+        case StorageType::kQ8_0:
+            return Blocks(type, bytes, count, out, Q8_0);
+        case StorageType::kQ4_K:
+            return Blocks(type, bytes, count, out, Q45_K<false>);
+        case StorageType::kQ5_K:
+            return Blocks(type, bytes, count, out, Q45_K<true>);
+        case StorageType::kQ6_K:
+            return Blocks(type, bytes, count, out, Q6_K);
+        case StorageType::kOther:
+            break;
     }
     HONE_CHECK(false, "no way to read storage type {}", static_cast<int>(type));
 }

@@ -36,8 +36,9 @@ TEST_P(Quants, SameBitsAsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(AllTypes, Quants,
                          ::testing::Values(StorageType::kF32, StorageType::kF16, StorageType::kBF16,
-                                           StorageType::kQ8_0, StorageType::kQ4_0, StorageType::kQ4_1,
-                                           StorageType::kQ5_0, StorageType::kQ5_1, StorageType::kQ4_K,
+                                           StorageType::kQ8_0, StorageType::kQ4_0,
+                                           StorageType::kQ4_1, StorageType::kQ5_0,
+                                           StorageType::kQ5_1, StorageType::kQ4_K,
                                            StorageType::kQ5_K, StorageType::kQ6_K),
                          [](const auto& info) { return std::string(StorageTypeName(info.param)); });
 

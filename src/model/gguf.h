@@ -1,5 +1,5 @@
-// GGUF, versions 2 and 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): typed metadata, then tensor infos,
-// then aligned tensor data.
+// GGUF, versions 2 and 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): typed
+// metadata, then tensor infos, then aligned tensor data.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,16 @@
 namespace hone {
 
 struct GgufContents {
-    // Flat: {"llama.block_count": 30, "general.languages": ["en"], ...}. The four long lists of the vocabulary
-    // (tokens, scores, token_type, merges) are in `vocabulary` only.
+    // Flat: {"llama.block_count": 30, "general.languages": ["en"], ...}. The four long lists of the
+    // vocabulary (tokens, scores, token_type, merges) are in `vocabulary` only.
     nlohmann::ordered_json metadata = nlohmann::ordered_json::object();
-    GgufVocabulary vocabulary;           // tokens empty when the file has no tokenizer
-    std::vector<StoredTensor> tensors;   // in the file's order; spans of the parsed bytes
+    GgufVocabulary vocabulary;          // tokens empty when the file has no tokenizer
+    std::vector<StoredTensor> tensors;  // in the file's order; spans of the parsed bytes
 };
 
-// Checks a whole file: magic, version, value types, counts, names, shapes, alignment, ranges and overlaps. `path` is for
-// messages. Tensor types that hone cannot read are listed as StorageType::kOther, with no bytes.
+// Checks a whole file: magic, version, value types, counts, names, shapes, alignment, ranges and
+// overlaps. `path` is for messages. Tensor types that hone cannot read are listed as
+// StorageType::kOther, with no bytes.
 absl::StatusOr<GgufContents> ParseGguf(std::span<const uint8_t> bytes, std::string_view path);
 
 class GgufFile : public WeightFile {

@@ -1,7 +1,7 @@
-// Any bytes as a GGUF file: either an error, or metadata that can be written as JSON and tensors that can all be read.
-#include "model/gguf.h"
-
+// Any bytes as a GGUF file: either an error, or metadata that can be written as JSON and tensors
+// that can all be read.
 #include "model/arch.h"
+#include "model/gguf.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto contents = hone::ParseGguf({data, size}, "fuzz");

@@ -1,4 +1,5 @@
-// For tests: a small HTTP server on 127.0.0.1 that answers as it is told, and can break off in the middle.
+// For tests: a small HTTP server on 127.0.0.1 that answers as it is told, and can break off in the
+// middle.
 #pragma once
 
 #include <arpa/inet.h>
@@ -24,26 +25,31 @@ struct Request {
     // The first byte asked for by Range; 0 without it.
     size_t range_begin() const {
         auto range = headers.find("range");
-        return range == headers.end() ? 0 : std::stoul(range->second.substr(std::string("bytes=").size()));
+        return range == headers.end()
+                   ? 0
+                   : std::stoul(range->second.substr(std::string("bytes=").size()));
     }
 };
 
 struct Reply {
     int code = 200;
     std::string body;
-    std::string location;                  // for redirects
-    size_t cut_after = std::string::npos;  // bytes of the body that are sent before the connection breaks
+    std::string location;  // for redirects
+    size_t cut_after =
+        std::string::npos;  // bytes of the body that are sent before the connection breaks
 };
 
 class HttpServer {
   public:
-    explicit HttpServer(std::function<Reply(const Request&)> handler) : handler_(std::move(handler)) {
+    explicit HttpServer(std::function<Reply(const Request&)> handler)
+        : handler_(std::move(handler)) {
         listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t length = sizeof address;
-        HONE_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), length) == 0 && listen(listener_, 16) == 0 &&
+        HONE_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+                   listen(listener_, 16) == 0 &&
                    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) == 0);
         port_ = ntohs(address.sin_port);
         thread_ = std::thread([this] { Serve(); });
@@ -100,8 +106,9 @@ class HttpServer {
     }
 
     static void Answer(int connection, const Reply& reply) {
-        std::string text = fmt::format("HTTP/1.1 {} x\r\nContent-Length: {}\r\nConnection: close\r\n", reply.code,
-                                       reply.body.size());
+        std::string text =
+            fmt::format("HTTP/1.1 {} x\r\nContent-Length: {}\r\nConnection: close\r\n", reply.code,
+                        reply.body.size());
         if (!reply.location.empty()) text += "Location: " + reply.location + "\r\n";
         text += "\r\n" + reply.body.substr(0, reply.cut_after);
         for (size_t done = 0; done < text.size();) {

@@ -41,30 +41,36 @@ bool IsShard(std::string_view name) {
 
 bool IsConfigOrTokenizer(std::string_view name) {
     static constexpr std::string_view kNames[] = {
-        "config.json",         "generation_config.json",  "tokenizer.json",      "tokenizer_config.json",
-        "chat_template.jinja", "special_tokens_map.json", "chat_template.json",
+        "config.json",           "generation_config.json", "tokenizer.json",
+        "tokenizer_config.json", "chat_template.jinja",    "special_tokens_map.json",
+        "chat_template.json",
     };
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 // What hone needs: the small files; one model.safetensors, or else the index and its shards.
 std::vector<HubFile> SelectFiles(const std::vector<HubFile>& all) {
-    bool single = std::any_of(all.begin(), all.end(), [](const HubFile& f) { return f.name == "model.safetensors"; });
+    bool single = std::any_of(all.begin(), all.end(),
+                              [](const HubFile& f) { return f.name == "model.safetensors"; });
     std::vector<HubFile> chosen;
     for (const auto& file : all) {
         bool weights = single ? file.name == "model.safetensors"
                               : IsShard(file.name) || file.name == "model.safetensors.index.json";
         if (weights || IsConfigOrTokenizer(file.name)) chosen.push_back(file);
     }
-    // Small files first: a repository whose config does not fit is known before the weights have come.
+    // Small files first: a repository whose config does not fit is known before the weights have
+    // come.
     std::stable_sort(chosen.begin(), chosen.end(),
                      [](const HubFile& a, const HubFile& b) { return a.size < b.size; });
     return chosen;
 }
 
 absl::StatusOr<HubFile> ReadSibling(const nlohmann::json& sibling, const std::string& repo) {
-    auto damaged = [&] { return ModelError("{}: the hub's list of files is not as expected", repo); };
-    if (!sibling.is_object() || !sibling.contains("rfilename") || !sibling["rfilename"].is_string()) return damaged();
+    auto damaged = [&] {
+        return ModelError("{}: the hub's list of files is not as expected", repo);
+    };
+    if (!sibling.is_object() || !sibling.contains("rfilename") || !sibling["rfilename"].is_string())
+        return damaged();
     HubFile file;
     file.name = sibling["rfilename"].get<std::string>();
     if (sibling.contains("size") && sibling["size"].is_number_unsigned() &&
@@ -89,14 +95,16 @@ bool Exists(const fs::path& path) {
     return fs::exists(path, error);
 }
 
-// Whether a folder of Hugging Face's cache holds everything: downloads there may have stopped half-way.
+// Whether a folder of Hugging Face's cache holds everything: downloads there may have stopped
+// half-way.
 bool HoldsModel(const fs::path& folder) {
     if (!Exists(folder / "config.json") || !Exists(folder / "tokenizer.json")) return false;
     if (Exists(folder / "model.safetensors")) return true;
     auto text = ReadFile((folder / "model.safetensors.index.json").string(), kMaxHeaderBytes);
     if (!text.ok()) return false;
     auto index = ParseJson<nlohmann::json>(*text, "index");
-    if (!index.ok() || !index->is_object() || !index->contains("weight_map") || !(*index)["weight_map"].is_object())
+    if (!index.ok() || !index->is_object() || !index->contains("weight_map") ||
+        !(*index)["weight_map"].is_object())
         return false;
     const auto& map = (*index)["weight_map"];
     return std::all_of(map.begin(), map.end(), [&](const nlohmann::json& shard) {
@@ -104,14 +112,16 @@ bool HoldsModel(const fs::path& folder) {
     });
 }
 
-std::optional<std::string> FindInHuggingFaceCache(const std::string& repo, const std::string& hf_cache) {
+std::optional<std::string> FindInHuggingFaceCache(const std::string& repo,
+                                                  const std::string& hf_cache) {
     if (hf_cache.empty()) return std::nullopt;
     std::string name = "models--" + repo;
     name.replace(name.find('/'), 1, "--");
     fs::path root = fs::path(hf_cache) / name;
     auto revision = ReadFile((root / "refs" / "main").string(), 1024);
     if (!revision.ok()) return std::nullopt;
-    while (!revision->empty() && std::isspace(static_cast<unsigned char>(revision->back()))) revision->pop_back();
+    while (!revision->empty() && std::isspace(static_cast<unsigned char>(revision->back())))
+        revision->pop_back();
     if (!IsNamePart(*revision)) return std::nullopt;
     fs::path snapshot = root / "snapshots" / *revision;
     if (!HoldsModel(snapshot)) return std::nullopt;
@@ -127,8 +137,10 @@ absl::StatusOr<std::string> ReadToken(const std::string& hf_home) {
             HONE_ASSIGN_OR_RETURN(token, ReadFile(path, 4096));
         }
     }
-    while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back()))) token.pop_back();
-    if (!std::all_of(token.begin(), token.end(), [](unsigned char c) { return c > ' ' && c < 127; }))
+    while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())))
+        token.pop_back();
+    if (!std::all_of(token.begin(), token.end(),
+                     [](unsigned char c) { return c > ' ' && c < 127; }))
         return UsageError("the Hugging Face token (HF_TOKEN) has characters that no token has");
     return token;
 }
@@ -141,26 +153,32 @@ absl::StatusOr<HubOptions> HubOptions::FromEnvironment() {
     if (shared.empty() && !home.empty()) shared = home + "/.cache";
     options.cache = Environment("HONE_CACHE");
     if (options.cache.empty()) {
-        if (shared.empty()) return UsageError("there is no place for the cache: set HONE_CACHE to a folder (or HOME)");
+        if (shared.empty())
+            return UsageError(
+                "there is no place for the cache: set HONE_CACHE to a folder (or HOME)");
         options.cache = shared + "/hone";
     }
     std::string hf_home = Environment("HF_HOME");
     if (hf_home.empty() && !shared.empty()) hf_home = shared + "/huggingface";
     options.hf_cache = Environment("HF_HUB_CACHE");
     if (options.hf_cache.empty() && !hf_home.empty()) options.hf_cache = hf_home + "/hub";
-    if (std::string endpoint = Environment("HF_ENDPOINT"); !endpoint.empty()) options.endpoint = endpoint;
+    if (std::string endpoint = Environment("HF_ENDPOINT"); !endpoint.empty())
+        options.endpoint = endpoint;
     while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
     if (!options.endpoint.starts_with("https://") && !options.endpoint.starts_with("http://"))
-        return UsageError("HF_ENDPOINT is \"{}\"; it must start with https:// or http://", options.endpoint);
+        return UsageError("HF_ENDPOINT is \"{}\"; it must start with https:// or http://",
+                          options.endpoint);
     std::string offline = Environment("HF_HUB_OFFLINE");
-    options.offline = offline == "1" || offline == "ON" || offline == "YES" || offline == "TRUE" || offline == "true";
+    options.offline = offline == "1" || offline == "ON" || offline == "YES" || offline == "TRUE" ||
+                      offline == "true";
     HONE_ASSIGN_OR_RETURN(options.token, ReadToken(hf_home));
     return options;
 }
 
 bool LooksLikeRepo(std::string_view argument) {
     size_t slash = argument.find('/');
-    return slash != argument.npos && IsNamePart(argument.substr(0, slash)) && IsNamePart(argument.substr(slash + 1));
+    return slash != argument.npos && IsNamePart(argument.substr(0, slash)) &&
+           IsNamePart(argument.substr(slash + 1));
 }
 
 absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::string& repo) {
@@ -168,7 +186,8 @@ absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::strin
     if (!json.is_object() || !json.contains("siblings") || !json["siblings"].is_array())
         return ModelError("{}: the hub's answer has no list of files", repo);
     RepoListing listing;
-    listing.revision = json.contains("sha") && json["sha"].is_string() ? json["sha"].get<std::string>() : "main";
+    listing.revision =
+        json.contains("sha") && json["sha"].is_string() ? json["sha"].get<std::string>() : "main";
     if (!IsNamePart(listing.revision)) return ModelError("{}: the hub names no commit", repo);
     std::vector<HubFile> all;
     bool gguf = false, pytorch = false;
@@ -180,26 +199,32 @@ absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::strin
     }
     listing.files = SelectFiles(all);
     auto has = [&](std::string_view name) {
-        return std::any_of(listing.files.begin(), listing.files.end(), [&](const HubFile& f) { return f.name == name; });
+        return std::any_of(listing.files.begin(), listing.files.end(),
+                           [&](const HubFile& f) { return f.name == name; });
     };
     if (!has("config.json") || (!has("model.safetensors") && !has("model.safetensors.index.json")))
-        return ModelError("{} holds no config.json with safetensors{}", repo,
-                          gguf      ? "; it has GGUF files: download one and give its path"
-                          : pytorch ? "; it has PyTorch weights only: look for a repository with safetensors"
-                                    : "");
+        return ModelError(
+            "{} holds no config.json with safetensors{}", repo,
+            gguf      ? "; it has GGUF files: download one and give its path"
+            : pytorch ? "; it has PyTorch weights only: look for a repository with safetensors"
+                      : "");
     if (!has("tokenizer.json"))
-        return ModelError("{} holds no tokenizer.json: save the model once with a recent transformers, or use a copy that "
-                          "has it",
-                          repo);
+        return ModelError(
+            "{} holds no tokenizer.json: save the model once with a recent transformers, or use a "
+            "copy that "
+            "has it",
+            repo);
     for (const auto& file : listing.files)
-        if (file.size < 0) return ModelError("{}: the hub does not say how large {} is", repo, file.name);
+        if (file.size < 0)
+            return ModelError("{}: the hub does not say how large {} is", repo, file.name);
     return listing;
 }
 
 std::string GitBlobHash(std::string_view bytes) {
     std::string head = fmt::format("blob {}", bytes.size());
     head.push_back('\0');
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                    EVP_MD_CTX_free);
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     HONE_CHECK(EVP_DigestInit_ex(context.get(), EVP_sha1(), nullptr) == 1 &&
@@ -217,13 +242,15 @@ std::string CacheFolder(const std::string& repo_or_name, const HubOptions& optio
     return options.cache + "/models/" + name;
 }
 
-absl::Status WriteManifest(const std::string& folder, const std::string& source, const std::string& revision,
-                           const std::vector<HubFile>& files) {
+absl::Status WriteManifest(const std::string& folder, const std::string& source,
+                           const std::string& revision, const std::vector<HubFile>& files) {
     Json json{{"source", source}, {"revision", revision}, {"files", Json::array()}};
     for (const auto& file : files) {
         Json entry{{"name", file.name}, {"size", file.size}};
-        if (!file.sha256.empty()) entry["sha256"] = file.sha256;
-        else if (!file.git_blob.empty()) entry["git_blob"] = file.git_blob;
+        if (!file.sha256.empty())
+            entry["sha256"] = file.sha256;
+        else if (!file.git_blob.empty())
+            entry["git_blob"] = file.git_blob;
         json["files"].push_back(std::move(entry));
     }
     HONE_RETURN_IF_ERROR(WriteFileAtomic(folder + "/manifest.json", json.dump(2) + "\n"));
@@ -233,20 +260,23 @@ absl::Status WriteManifest(const std::string& folder, const std::string& source,
 bool IsComplete(const std::string& folder) {
     if (!Exists(folder + "/manifest.json")) return false;
     auto manifest = ReadJsonObject(folder + "/manifest.json", kMaxManifestBytes);
-    if (!manifest.ok() || !manifest->contains("files") || !(*manifest)["files"].is_array()) return false;
-    return std::all_of((*manifest)["files"].begin(), (*manifest)["files"].end(), [&](const Json& file) {
-        if (!file.is_object() || !file.contains("name") || !file["name"].is_string() || !file.contains("size") ||
-            !file["size"].is_number_unsigned())
-            return false;
-        std::error_code error;
-        auto size = fs::file_size(folder + "/" + file["name"].get<std::string>(), error);
-        return !error && size == file["size"].get<uint64_t>();
-    });
+    if (!manifest.ok() || !manifest->contains("files") || !(*manifest)["files"].is_array())
+        return false;
+    return std::all_of(
+        (*manifest)["files"].begin(), (*manifest)["files"].end(), [&](const Json& file) {
+            if (!file.is_object() || !file.contains("name") || !file["name"].is_string() ||
+                !file.contains("size") || !file["size"].is_number_unsigned())
+                return false;
+            std::error_code error;
+            auto size = fs::file_size(folder + "/" + file["name"].get<std::string>(), error);
+            return !error && size == file["size"].get<uint64_t>();
+        });
 }
 
 std::string SourceOf(const std::string& folder) {
     auto manifest = ReadJsonObject(folder + "/manifest.json", kMaxManifestBytes);
-    if (!manifest.ok() || !manifest->contains("source") || !(*manifest)["source"].is_string()) return "";
+    if (!manifest.ok() || !manifest->contains("source") || !(*manifest)["source"].is_string())
+        return "";
     return (*manifest)["source"].get<std::string>();
 }
 

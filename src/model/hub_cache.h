@@ -1,4 +1,5 @@
-// The cache folder's layout, and the Hub's description of a repository: what hub.cc fetches and where it puts it.
+// The cache folder's layout, and the Hub's description of a repository: what hub.cc fetches and
+// where it puts it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 namespace hone {
 
 struct HubFile {
-    std::string name;      // no folders
+    std::string name;  // no folders
     int64_t size = 0;
     std::string sha256;    // of large files; empty for small ones
     std::string git_blob;  // of small ones: git's hash of the blob
@@ -23,7 +24,8 @@ struct RepoListing {
     std::vector<HubFile> files;  // only what hone needs
 };
 
-// The answer of GET /api/models/REPO?blobs=true. An error when the repository has no config, tokenizer or safetensors.
+// The answer of GET /api/models/REPO?blobs=true. An error when the repository has no config,
+// tokenizer or safetensors.
 absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::string& repo);
 
 // SHA-1 over "blob SIZE\0" and the bytes, as git names a file.
@@ -32,9 +34,10 @@ std::string GitBlobHash(std::string_view bytes);
 // CACHE/models/ORG--REPO, or CACHE/models/NAME.
 std::string CacheFolder(const std::string& repo_or_name, const HubOptions& options);
 
-// manifest.json: {"source", "revision", "files": [{"name", "size", "sha256" or "git_blob"}]}. Written last.
-absl::Status WriteManifest(const std::string& folder, const std::string& source, const std::string& revision,
-                           const std::vector<HubFile>& files);
+// manifest.json: {"source", "revision", "files": [{"name", "size", "sha256" or "git_blob"}]}.
+// Written last.
+absl::Status WriteManifest(const std::string& folder, const std::string& source,
+                           const std::string& revision, const std::vector<HubFile>& files);
 // Whether there is a manifest, and every file that it lists has the size that it says.
 bool IsComplete(const std::string& folder);
 // The manifest's "source"; empty when there is none.

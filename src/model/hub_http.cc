@@ -48,7 +48,8 @@ std::unique_ptr<Request> NewRequest(const std::string& url, const HttpOptions& o
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, request->error);
     if (!options.token.empty()) {
         // libcurl itself drops this header when a redirect leads to another host.
-        request->headers.reset(curl_slist_append(nullptr, ("Authorization: Bearer " + options.token).c_str()));
+        request->headers.reset(
+            curl_slist_append(nullptr, ("Authorization: Bearer " + options.token).c_str()));
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, request->headers.get());
     }
     return request;
@@ -77,7 +78,8 @@ struct Sink {
     const std::function<void(int64_t)>* on_bytes = nullptr;
 };
 
-// The first bytes of a successful answer tell whether the server continues (206) or starts over (200).
+// The first bytes of a successful answer tell whether the server continues (206) or starts over
+// (200).
 bool StartSink(Sink& sink, long code) {
     sink.started = true;
     if (code == 206) return true;
@@ -149,7 +151,8 @@ absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOpti
     sink.fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (sink.fd < 0) return OtherError("cannot create {}: {}", path, std::strerror(errno));
     sink.size = lseek(sink.fd, 0, SEEK_END);
-    // Range by hand: CURLOPT_RESUME_FROM would fail where a server sends the whole file, instead of letting us start over.
+    // Range by hand: CURLOPT_RESUME_FROM would fail where a server sends the whole file, instead of
+    // letting us start over.
     std::string range = fmt::format("{}-", sink.size);
     if (sink.size > 0) curl_easy_setopt(sink.curl, CURLOPT_RANGE, range.c_str());
     curl_easy_setopt(sink.curl, CURLOPT_WRITEFUNCTION, WriteToSink);
@@ -159,9 +162,11 @@ absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOpti
     close(sink.fd);
     if (closed != 0)
         return OtherError("cannot write {}: {}{}", path, std::strerror(closed),
-                          closed == ENOSPC || closed == EDQUOT ? " (free some space, or set HONE_CACHE to another folder)"
-                                                              : "");
-    if (sink.too_large) response.problem = fmt::format("the file is larger than the {} bytes announced", limit);
+                          closed == ENOSPC || closed == EDQUOT
+                              ? " (free some space, or set HONE_CACHE to another folder)"
+                              : "");
+    if (sink.too_large)
+        response.problem = fmt::format("the file is larger than the {} bytes announced", limit);
     return response;
 }
 

@@ -10,7 +10,8 @@
 namespace hone {
 
 struct HttpOptions {
-    std::string token;         // "Authorization: Bearer ..." to the first host only, never to where it redirects
+    std::string
+        token;  // "Authorization: Bearer ..." to the first host only, never to where it redirects
     int connect_timeout_s = 15;
     int stall_timeout_s = 30;  // below 1 byte/s for so long: broken off
 };
@@ -22,12 +23,14 @@ struct HttpResponse {
     std::string problem;  // why there was no answer, or why it broke off; empty when it is whole
 };
 
-// Follows redirects (to https only when `url` is https). A body of more than `limit` bytes is broken off as a problem.
+// Follows redirects (to https only when `url` is https). A body of more than `limit` bytes is
+// broken off as a problem.
 HttpResponse HttpGet(const std::string& url, const HttpOptions& options, size_t limit);
 
-// Appends to `path` from its present size on (Range), or starts it anew when the server sends the whole. The body is
-// not kept. A file that would grow beyond `limit` bytes is broken off. `on_bytes` gets the file's size now and then.
-// Fails only for problems with the file; what the network did is in the response.
+// Appends to `path` from its present size on (Range), or starts it anew when the server sends the
+// whole. The body is not kept. A file that would grow beyond `limit` bytes is broken off.
+// `on_bytes` gets the file's size now and then. Fails only for problems with the file; what the
+// network did is in the response.
 absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOptions& options,
                                           const std::string& path, int64_t limit,
                                           const std::function<void(int64_t bytes)>& on_bytes);

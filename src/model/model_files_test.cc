@@ -28,7 +28,9 @@ class Folder : public ::testing::Test {
         options_.offline = true;
     }
 
-    absl::StatusOr<std::unique_ptr<ModelFiles>> Open() { return OpenModel(folder_.path(), options_, nullptr); }
+    absl::StatusOr<std::unique_ptr<ModelFiles>> Open() {
+        return OpenModel(folder_.path(), options_, nullptr);
+    }
     std::unique_ptr<ModelFiles> Opened() {
         auto files = Open();
         EXPECT_TRUE(files.ok()) << files.status();
@@ -46,8 +48,10 @@ class Folder : public ::testing::Test {
         edit(json);
         testing::Put(folder_ / file, json.dump());
     }
-    // Writes the weights again, each tensor as `edit` leaves it; one whose name it empties is left out.
-    void EditWeights(const std::function<void(TensorToWrite&)>& edit, std::vector<TensorToWrite> more = {}) {
+    // Writes the weights again, each tensor as `edit` leaves it; one whose name it empties is left
+    // out.
+    void EditWeights(const std::function<void(TensorToWrite&)>& edit,
+                     std::vector<TensorToWrite> more = {}) {
         std::string bytes = testing::Get(folder_ / "model.safetensors");
         auto contents = ParseSafetensors(testing::Bytes(bytes), "");
         ASSERT_TRUE(contents.ok());
@@ -72,7 +76,8 @@ TEST(ModelFiles, EveryGoldenModelOpens) {
         ASSERT_TRUE(files.ok()) << name << ": " << files.status();
         EXPECT_EQ((*files)->config.architecture, "LlamaForCausalLM");
         EXPECT_FALSE((*files)->tensors.empty());
-        for (const auto& tensor : (*files)->tensors) ASSERT_NE(tensor.stored, nullptr) << tensor.name;
+        for (const auto& tensor : (*files)->tensors)
+            ASSERT_NE(tensor.stored, nullptr) << tensor.name;
         EXPECT_EQ(FindModelTensor(**files, "norm")->hf_name, "model.norm.weight");
         EXPECT_EQ(FindModelTensor(**files, "nothing"), nullptr);
     }
@@ -84,7 +89,11 @@ TEST_F(Folder, ReadsTokensTemplateAndDefaults) {
         json["bos_token"] = "<|endoftext|>";
     });
     Edit("generation_config.json", [](Json& json) {
-        json = {{"temperature", 0.25}, {"top_p", 0.5}, {"top_k", 7}, {"do_sample", true}, {"eos_token_id", {0, 2}}};
+        json = {{"temperature", 0.25},
+                {"top_p", 0.5},
+                {"top_k", 7},
+                {"do_sample", true},
+                {"eos_token_id", {0, 2}}};
     });
     auto files = Opened();
     ASSERT_NE(files, nullptr);
@@ -157,13 +166,16 @@ TEST_F(Folder, BrokenConfigs) {
 }
 
 TEST_F(Folder, AConfigThatContradictsItsWeightsNamesBoth) {
-    Edit("config.json", [](Json& json) { json["intermediate_size"] = json["intermediate_size"].get<int>() + 8; });
-    EXPECT_THAT(Error(), AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight"), HasSubstr("but the config calls for")));
+    Edit("config.json",
+         [](Json& json) { json["intermediate_size"] = json["intermediate_size"].get<int>() + 8; });
+    EXPECT_THAT(Error(), AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight"),
+                               HasSubstr("but the config calls for")));
     Edit("config.json", [](Json& json) {
         json["intermediate_size"] = json["intermediate_size"].get<int>() - 8;
         json["num_hidden_layers"] = json["num_hidden_layers"].get<int>() + 2;
     });
-    EXPECT_THAT(Error(), AllOf(HasSubstr("\"model.layers.2.self_attn.q_proj.weight\" is missing"), HasSubstr("and 10 more")));
+    EXPECT_THAT(Error(), AllOf(HasSubstr("\"model.layers.2.self_attn.q_proj.weight\" is missing"),
+                               HasSubstr("and 10 more")));
 }
 
 TEST_F(Folder, MissingAndExtraTensors) {
@@ -188,9 +200,13 @@ TEST_F(Folder, KnownHarmlessTensorsAreIgnored) {
 TEST_F(Folder, ATokenizerWithMoreTokensThanTheEmbedding) {
     Edit("tokenizer.json", [](Json& json) {
         for (int i = 0; i < 100; ++i)
-            json["added_tokens"].push_back({{"id", 380 + i}, {"content", fmt::format("<extra{}>", i)},
-                                            {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                                            {"normalized", false}, {"special", true}});
+            json["added_tokens"].push_back({{"id", 380 + i},
+                                            {"content", fmt::format("<extra{}>", i)},
+                                            {"single_word", false},
+                                            {"lstrip", false},
+                                            {"rstrip", false},
+                                            {"normalized", false},
+                                            {"special", true}});
     });
     EXPECT_THAT(Error(), HasSubstr("the tokenizer has 480 tokens"));
 }
@@ -227,7 +243,8 @@ TEST_F(Folder, SummaryCountsParametersOnce) {
     EXPECT_EQ(json["tokenizer_size"], files->tokenizer->vocabulary_size());
 }
 
-// The "bias" model as llama.cpp's converter writes it: q and k permuted within each head, its own names, F32.
+// The "bias" model as llama.cpp's converter writes it: q and k permuted within each head, its own
+// names, F32.
 class GgufModel : public ::testing::Test {
   protected:
     void SetUp() override {
@@ -235,7 +252,9 @@ class GgufModel : public ::testing::Test {
         ASSERT_TRUE(files.ok()) << files.status();
         original_ = *std::move(files);
         const ModelConfig& config = original_->config;
-        auto u32 = [&](const char* key, int64_t value) { builder_.U32(key, static_cast<uint32_t>(value)); };
+        auto u32 = [&](const char* key, int64_t value) {
+            builder_.U32(key, static_cast<uint32_t>(value));
+        };
         builder_.String("general.architecture", "llama");
         u32("llama.block_count", config.num_hidden_layers);
         u32("llama.context_length", config.max_position_embeddings);
@@ -254,8 +273,9 @@ class GgufModel : public ::testing::Test {
         int64_t columns = tensor.shape.size() == 1 ? 1 : tensor.columns();
         if (tensor.row->gguf_permuted)
             for (int64_t row = 0; row < tensor.shape[0]; ++row)
-                std::copy_n(values.begin() + row * columns, columns,
-                            permuted.begin() + GgufPermutedRow(row, original_->config.head_dim) * columns);
+                std::copy_n(
+                    values.begin() + row * columns, columns,
+                    permuted.begin() + GgufPermutedRow(row, original_->config.head_dim) * columns);
         std::vector<uint64_t> sizes(tensor.shape.rbegin(), tensor.shape.rend());
         builder_.Tensor(tensor.gguf_name, sizes, 0, testing::Floats(permuted));
     }
@@ -264,7 +284,9 @@ class GgufModel : public ::testing::Test {
     void AddTokenizer() {
         std::vector<std::string> tokens = {"<|endoftext|>", "<|im_end|>"};
         for (int byte = 0; byte < 256; ++byte) {
-            int code = byte >= 33 && byte <= 126 ? byte : 256 + byte;  // any distinct printable character will do
+            int code = byte >= 33 && byte <= 126
+                           ? byte
+                           : 256 + byte;  // any distinct printable character will do
             tokens.push_back(code < 128 ? std::string(1, static_cast<char>(code))
                                         : std::string{static_cast<char>(0xc0 | code >> 6),
                                                       static_cast<char>(0x80 | (code & 63))});
@@ -273,7 +295,8 @@ class GgufModel : public ::testing::Test {
         while (static_cast<int64_t>(tokens.size()) < original_->config.vocab_size)
             tokens.push_back(fmt::format("[PAD{}]", tokens.size()));
         std::string types;
-        for (size_t i = 0; i < tokens.size(); ++i) types += testing::Raw<int32_t>(i < 2 ? 3 : i < 259 ? 1 : 5);
+        for (size_t i = 0; i < tokens.size(); ++i)
+            types += testing::Raw<int32_t>(i < 2 ? 3 : i < 259 ? 1 : 5);
         builder_.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", "gpt-2");
         builder_.Strings("tokenizer.ggml.tokens", tokens).Strings("tokenizer.ggml.merges", {"a b"});
         builder_.List("tokenizer.ggml.token_type", 5, tokens.size(), types);
@@ -318,7 +341,8 @@ TEST_F(GgufModel, ReadsTheSameRowsAsTheOriginal) {
         if (tensor.rows() < 3) continue;
         std::vector<float> row(static_cast<size_t>(tensor.columns()));
         ASSERT_TRUE(ReadModelRows(**files, tensor, 2, 3, row.data()).ok());
-        EXPECT_TRUE(std::equal(row.begin(), row.end(), values.begin() + 2 * tensor.columns())) << tensor.name;
+        EXPECT_TRUE(std::equal(row.begin(), row.end(), values.begin() + 2 * tensor.columns()))
+            << tensor.name;
     }
     // A folder with nothing but that file is that model.
     EXPECT_TRUE(OpenModel(folder_.path(), HubOptions(), nullptr).ok());
@@ -343,12 +367,14 @@ TEST_F(GgufModel, OnePartOfSeveral) {
 
 TEST(Gguf, UnknownArchitecture) {
     testing::TempFolder folder;
-    testing::Put(folder / "m.gguf", testing::GgufBuilder().String("general.architecture", "mamba").Build());
+    testing::Put(folder / "m.gguf",
+                 testing::GgufBuilder().String("general.architecture", "mamba").Build());
     auto files = OpenModel(folder / "m.gguf", HubOptions(), nullptr);
     EXPECT_THAT(std::string(files.status().message()), HasSubstr("\"mamba\""));
     testing::Put(folder / "m.gguf", testing::GgufBuilder().Build());
     files = OpenModel(folder / "m.gguf", HubOptions(), nullptr);
-    EXPECT_THAT(std::string(files.status().message()), HasSubstr("\"general.architecture\" is missing"));
+    EXPECT_THAT(std::string(files.status().message()),
+                HasSubstr("\"general.architecture\" is missing"));
 }
 
 }  // namespace

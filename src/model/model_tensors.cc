@@ -21,10 +21,12 @@ ModelTensor Expand(const TensorRow& row, int64_t layer, const ModelConfig& confi
     return tensor;
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string ShapeText(const std::vector<int64_t>& shape) {
+    return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
-// Tensors that other programs write and that say nothing new: frequencies that follow from the config, and a second copy
-// of a tied head.
+// Tensors that other programs write and that say nothing new: frequencies that follow from the
+// config, and a second copy of a tied head.
 bool IsHarmless(std::string_view name, bool tied) {
     return name.ends_with("rotary_emb.inv_freq") || name == "rope_freqs.weight" ||
            (tied && (name == "lm_head.weight" || name == "output.weight"));
@@ -32,7 +34,8 @@ bool IsHarmless(std::string_view name, bool tied) {
 
 std::string Problem(const ModelTensor& tensor, const std::string& name) {
     if (!tensor.stored)
-        return fmt::format("the tensor \"{}\" is missing (config: shape {})", name, ShapeText(tensor.shape));
+        return fmt::format("the tensor \"{}\" is missing (config: shape {})", name,
+                           ShapeText(tensor.shape));
     if (tensor.stored->shape != tensor.shape)
         return fmt::format("the tensor \"{}\" has the shape {}, but the config calls for {}", name,
                            ShapeText(tensor.stored->shape), ShapeText(tensor.shape));
@@ -67,7 +70,8 @@ std::vector<ModelTensor> ExpandTable(const ArchSpec& arch, const ModelConfig& co
     return tensors;
 }
 
-absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch, const ModelConfig& config,
+absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch,
+                                                      const ModelConfig& config,
                                                       const WeightFile& weights, bool gguf) {
     constexpr size_t kMaxShown = 8;
     std::vector<ModelTensor> tensors = ExpandTable(arch, config);
@@ -76,7 +80,8 @@ absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch, cons
     for (auto& tensor : tensors) {
         const std::string& name = gguf ? tensor.gguf_name : tensor.hf_name;
         tensor.stored = weights.Find(name);
-        if (std::string problem = Problem(tensor, name); !problem.empty()) problems.push_back(std::move(problem));
+        if (std::string problem = Problem(tensor, name); !problem.empty())
+            problems.push_back(std::move(problem));
         claimed.insert(name);
     }
     for (const auto& stored : weights.tensors()) {
@@ -84,7 +89,8 @@ absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch, cons
         if (IsHarmless(stored.name, config.tie_word_embeddings))
             spdlog::debug("ignoring the tensor {}", stored.name);
         else
-            problems.push_back(fmt::format("the tensor \"{}\" has no place in this model's config", stored.name));
+            problems.push_back(
+                fmt::format("the tensor \"{}\" has no place in this model's config", stored.name));
     }
     if (problems.empty()) return tensors;
     std::string more;
@@ -102,12 +108,13 @@ const ModelTensor* FindModelTensor(const ModelFiles& files, std::string_view nam
 }
 
 int64_t GgufPermutedRow(int64_t row, int64_t head_dim) {
-    int64_t head = row / head_dim, half = row % head_dim / (head_dim / 2), pair = row % (head_dim / 2);
+    int64_t head = row / head_dim, half = row % head_dim / (head_dim / 2),
+            pair = row % (head_dim / 2);
     return head * head_dim + pair * 2 + half;
 }
 
-absl::Status ReadModelRows(const ModelFiles& files, const ModelTensor& tensor, int64_t begin, int64_t end,
-                           float* out) {
+absl::Status ReadModelRows(const ModelFiles& files, const ModelTensor& tensor, int64_t begin,
+                           int64_t end, float* out) {
     HONE_CHECK(tensor.stored, "{} was not found in the weights", tensor.name);
     if (!files.gguf || !tensor.row->gguf_permuted) return ReadRows(*tensor.stored, begin, end, out);
     int64_t head_dim = files.config.head_dim;
@@ -115,13 +122,14 @@ absl::Status ReadModelRows(const ModelFiles& files, const ModelTensor& tensor, i
         if (begin == end) return absl::OkStatus();
         HONE_ASSIGN_OR_RETURN(auto values, ReadTensor(*tensor.stored));
         for (size_t i = 0; i < values.size(); ++i)
-            out[i] = values[static_cast<size_t>(GgufPermutedRow(static_cast<int64_t>(i), head_dim))];
+            out[i] =
+                values[static_cast<size_t>(GgufPermutedRow(static_cast<int64_t>(i), head_dim))];
         return absl::OkStatus();
     }
     for (int64_t row = begin; row < end; ++row) {
         int64_t stored_row = GgufPermutedRow(row, head_dim);
-        HONE_RETURN_IF_ERROR(
-            ReadRows(*tensor.stored, stored_row, stored_row + 1, out + (row - begin) * tensor.columns()));
+        HONE_RETURN_IF_ERROR(ReadRows(*tensor.stored, stored_row, stored_row + 1,
+                                      out + (row - begin) * tensor.columns()));
     }
     return absl::OkStatus();
 }

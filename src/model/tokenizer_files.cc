@@ -28,17 +28,21 @@ absl::StatusOr<std::string> ReadModelText(const std::string& path, size_t limit)
     return *std::move(text);
 }
 
-// "bos_token" and the like: a string, or an object whose "content" is one (as AddedToken is saved); null: none.
-absl::StatusOr<std::string> SpecialToken(const Json& config, const char* key, const std::string& path) {
+// "bos_token" and the like: a string, or an object whose "content" is one (as AddedToken is saved);
+// null: none.
+absl::StatusOr<std::string> SpecialToken(const Json& config, const char* key,
+                                         const std::string& path) {
     auto found = config.find(key);
     if (found == config.end() || found->is_null()) return std::string();
     if (found->is_string()) return found->get<std::string>();
     if (found->is_object() && found->contains("content") && (*found)["content"].is_string())
         return (*found)["content"].get<std::string>();
-    return ModelError("{}: \"{}\" is neither a string nor an object with a \"content\" string", path, key);
+    return ModelError("{}: \"{}\" is neither a string nor an object with a \"content\" string",
+                      path, key);
 }
 
-// "chat_template": a string, or a list of {"name", "template"} of which "default" is the one (else the first).
+// "chat_template": a string, or a list of {"name", "template"} of which "default" is the one (else
+// the first).
 absl::StatusOr<std::string> TemplateIn(const Json& config, const std::string& path) {
     auto found = config.find("chat_template");
     if (found == config.end() || found->is_null()) return std::string();
@@ -49,16 +53,19 @@ absl::StatusOr<std::string> TemplateIn(const Json& config, const std::string& pa
         const Json& entry = (*found)[i];
         good = entry.is_object() && entry.contains("name") && entry["name"].is_string() &&
                entry.contains("template") && entry["template"].is_string();
-        if (good && (i == 0 || entry["name"] == "default")) chosen = entry["template"].get<std::string>();
+        if (good && (i == 0 || entry["name"] == "default"))
+            chosen = entry["template"].get<std::string>();
     }
     if (!good)
-        return ModelError("{}: \"chat_template\" is neither a string nor a list of objects with \"name\" and "
-                          "\"template\"",
-                          path);
+        return ModelError(
+            "{}: \"chat_template\" is neither a string nor a list of objects with \"name\" and "
+            "\"template\"",
+            path);
     return chosen;
 }
 
-absl::StatusOr<std::string> FolderTemplate(const std::string& folder, const Json& tokenizer_config) {
+absl::StatusOr<std::string> FolderTemplate(const std::string& folder,
+                                           const Json& tokenizer_config) {
     std::string jinja = folder + "/chat_template.jinja", json = folder + "/chat_template.json";
     if (Exists(jinja)) return ReadModelText(jinja, kMaxTemplateBytes);
     if (Exists(json)) {
@@ -71,12 +78,13 @@ absl::StatusOr<std::string> FolderTemplate(const std::string& folder, const Json
 absl::Status SetTemplate(const std::string& source, const std::string& where, ModelFiles& files) {
     files.has_chat_template = !source.empty();
     if (source.size() > kMaxTemplateBytes)
-        return ModelError("{}: the chat template has {} bytes, more than the limit of {}", where, source.size(),
-                          kMaxTemplateBytes);
-    auto parsed = ChatTemplate::Parse(source.empty() ? ChatMlTemplate() : std::string_view(source), files.bos_token,
-                                      files.eos_token);
+        return ModelError("{}: the chat template has {} bytes, more than the limit of {}", where,
+                          source.size(), kMaxTemplateBytes);
+    auto parsed = ChatTemplate::Parse(source.empty() ? ChatMlTemplate() : std::string_view(source),
+                                      files.bos_token, files.eos_token);
     if (!parsed.ok())
-        return Annotate(WithKind(parsed.status(), ErrorKind::kModel), where + ": the chat template does not parse");
+        return Annotate(WithKind(parsed.status(), ErrorKind::kModel),
+                        where + ": the chat template does not parse");
     files.chat_template = *std::move(parsed);
     return absl::OkStatus();
 }
@@ -85,17 +93,23 @@ absl::Status SetTemplate(const std::string& source, const std::string& where, Mo
 absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
     ModelConfig& config = files.config;
     if (files.tokenizer->vocabulary_size() > config.vocab_size)
-        return ModelError("{}: the tokenizer has {} tokens, but the model's embedding has only {} rows (vocab_size): "
-                          "remove the tokens that have no row, or use the tokenizer that belongs to the model",
-                          where, files.tokenizer->vocabulary_size(), config.vocab_size);
+        return ModelError(
+            "{}: the tokenizer has {} tokens, but the model's embedding has only {} rows "
+            "(vocab_size): "
+            "remove the tokens that have no row, or use the tokenizer that belongs to the model",
+            where, files.tokenizer->vocabulary_size(), config.vocab_size);
     if (!files.bos_token.empty()) {
         auto id = files.tokenizer->TokenToId(files.bos_token);
-        if (!id) return ModelError("{}: bos_token \"{}\" is not in the tokenizer", where, files.bos_token);
+        if (!id)
+            return ModelError("{}: bos_token \"{}\" is not in the tokenizer", where,
+                              files.bos_token);
         config.bos_token_id = *id;
     }
     if (!files.eos_token.empty()) {
         auto id = files.tokenizer->TokenToId(files.eos_token);
-        if (!id) return ModelError("{}: eos_token \"{}\" is not in the tokenizer", where, files.eos_token);
+        if (!id)
+            return ModelError("{}: eos_token \"{}\" is not in the tokenizer", where,
+                              files.eos_token);
         auto& ids = config.eos_token_ids;
         ids.erase(std::remove(ids.begin(), ids.end(), *id), ids.end());
         ids.insert(ids.begin(), *id);
@@ -105,7 +119,8 @@ absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
     if (config.pad_token_id) all.push_back(*config.pad_token_id);
     for (int32_t id : all)
         if (id >= config.vocab_size)
-            return ModelError("{}: a special token has the id {}, but vocab_size is {}", where, id, config.vocab_size);
+            return ModelError("{}: a special token has the id {}, but vocab_size is {}", where, id,
+                              config.vocab_size);
     // A model whose tokenizer names none still begins and ends its texts with the config's.
     if (files.bos_token.empty() && config.bos_token_id)
         files.bos_token = files.tokenizer->IdToToken(*config.bos_token_id).value_or("");
@@ -116,12 +131,14 @@ absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
     return absl::OkStatus();
 }
 
-absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where, ModelFiles& files) {
+absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where,
+                        ModelFiles& files) {
     if (configured) {
         files.adds_bos = *configured;
     } else {
         HONE_ASSIGN_OR_RETURN(auto ids, files.tokenizer->Encode("a", true));
-        files.adds_bos = files.config.bos_token_id && !ids.empty() && ids[0] == *files.config.bos_token_id;
+        files.adds_bos =
+            files.config.bos_token_id && !ids.empty() && ids[0] == *files.config.bos_token_id;
     }
     if (files.adds_bos && !files.config.bos_token_id)
         return ModelError("{}: add_bos_token is true, but there is no bos_token", where);
@@ -146,7 +163,8 @@ absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(Json config, ReadOptionalObject(config_path));
     std::string map_path = folder + "/special_tokens_map.json";
     HONE_ASSIGN_OR_RETURN(Json map, ReadOptionalObject(map_path));
-    for (auto [key, target] : {std::pair("bos_token", &files.bos_token), std::pair("eos_token", &files.eos_token)}) {
+    for (auto [key, target] :
+         {std::pair("bos_token", &files.bos_token), std::pair("eos_token", &files.eos_token)}) {
         HONE_ASSIGN_OR_RETURN(*target, SpecialToken(config, key, config_path));
         if (!config.contains(key)) {
             HONE_ASSIGN_OR_RETURN(*target, SpecialToken(map, key, map_path));
@@ -156,7 +174,8 @@ absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
 
     std::optional<bool> add_bos;
     if (auto found = config.find("add_bos_token"); found != config.end() && !found->is_null()) {
-        if (!found->is_boolean()) return ModelError("{}: \"add_bos_token\" is not true or false", config_path);
+        if (!found->is_boolean())
+            return ModelError("{}: \"add_bos_token\" is not true or false", config_path);
         add_bos = found->get<bool>();
     }
     HONE_RETURN_IF_ERROR(SetAddsBos(add_bos, folder, files));
@@ -169,15 +188,19 @@ absl::Status ReadTokenizerGguf(const GgufFile& gguf, ModelFiles& files) {
     if (vocabulary.tokens.empty())
         return ModelError("{}: the file has no tokenizer (tokenizer.ggml.tokens)", files.path);
     auto tokenizer = Tokenizer::FromGguf(vocabulary);
-    if (!tokenizer.ok()) return Annotate(WithKind(tokenizer.status(), ErrorKind::kModel), files.path);
+    if (!tokenizer.ok())
+        return Annotate(WithKind(tokenizer.status(), ErrorKind::kModel), files.path);
     files.tokenizer = *std::move(tokenizer);
-    if (vocabulary.bos_id) files.bos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.bos_id)];
-    if (vocabulary.eos_id) files.eos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.eos_id)];
+    if (vocabulary.bos_id)
+        files.bos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.bos_id)];
+    if (vocabulary.eos_id)
+        files.eos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.eos_id)];
     HONE_RETURN_IF_ERROR(SetTokenIds(files.path, files));
     HONE_RETURN_IF_ERROR(SetAddsBos(vocabulary.add_bos, files.path, files));
     auto found = gguf.metadata().find("tokenizer.chat_template");
     if (found == gguf.metadata().end()) return SetTemplate("", files.path, files);
-    if (!found->is_string()) return ModelError("{}: \"tokenizer.chat_template\" is not a string", files.path);
+    if (!found->is_string())
+        return ModelError("{}: \"tokenizer.chat_template\" is not a string", files.path);
     return SetTemplate(found->get<std::string>(), files.path, files);
 }
 

@@ -18,9 +18,9 @@ struct StorageFacts {
 };
 
 constexpr StorageFacts kStorage[] = {
-    {"F32", 1, 4},      {"F16", 1, 2},       {"BF16", 1, 2},      {"Q4_0", 32, 18},
-    {"Q4_1", 32, 20},   {"Q5_0", 32, 22},    {"Q5_1", 32, 24},    {"Q8_0", 32, 34},
-    {"Q4_K", 256, 144}, {"Q5_K", 256, 176},  {"Q6_K", 256, 210},  {"other", 1, 0},
+    {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"Q4_0", 32, 18},
+    {"Q4_1", 32, 20},   {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},
+    {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"other", 1, 0},
 };
 
 const StorageFacts& FactsOf(StorageType type) { return kStorage[static_cast<int>(type)]; }
@@ -28,7 +28,8 @@ const StorageFacts& FactsOf(StorageType type) { return kStorage[static_cast<int>
 // One or several mapped safetensors files.
 class SafetensorsFiles : public WeightFile {
   public:
-    SafetensorsFiles(std::vector<std::shared_ptr<MappedFile>> files, std::vector<StoredTensor> tensors)
+    SafetensorsFiles(std::vector<std::shared_ptr<MappedFile>> files,
+                     std::vector<StoredTensor> tensors)
         : files_(std::move(files)) {
         SetTensors(std::move(tensors));
     }
@@ -64,12 +65,13 @@ absl::StatusOr<std::map<std::string, std::string>> ReadIndex(const std::string& 
     std::map<std::string, std::string> shard_of;
     std::set<std::string> shards;
     for (const auto& [name, shard] : map->items()) {
-        if (!shard.is_string()) return ModelError("{}: the shard of \"{}\" is not a string", path, name);
+        if (!shard.is_string())
+            return ModelError("{}: the shard of \"{}\" is not a string", path, name);
         const auto& file = shard.get_ref<const std::string&>();
-        if (file.empty() || file == "." || file == ".." || file.find_first_of(std::string_view("/\\\0", 3)) !=
-                                                               std::string::npos)
-            return ModelError("{}: the shard of \"{}\" is \"{}\", which is not a plain file name", path,
-                              name, file);
+        if (file.empty() || file == "." || file == ".." ||
+            file.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos)
+            return ModelError("{}: the shard of \"{}\" is \"{}\", which is not a plain file name",
+                              path, name, file);
         shards.insert(file);
         shard_of[name] = file;
     }
@@ -93,12 +95,12 @@ absl::StatusOr<std::shared_ptr<WeightFile>> OpenSharded(const std::string& folde
         for (auto& tensor : open.tensors) {
             auto [before, fresh] = found_in.emplace(tensor.name, shard);
             if (!fresh)
-                return ModelError("the tensor \"{}\" is in two shards, {} and {}, of {}", tensor.name,
-                                  before->second, shard, folder);
+                return ModelError("the tensor \"{}\" is in two shards, {} and {}, of {}",
+                                  tensor.name, before->second, shard, folder);
             auto indexed = shard_of.find(tensor.name);
             if (indexed == shard_of.end())
-                return ModelError("{}/{} holds the tensor \"{}\", which {} does not name", folder, shard,
-                                  tensor.name, index);
+                return ModelError("{}/{} holds the tensor \"{}\", which {} does not name", folder,
+                                  shard, tensor.name, index);
             if (indexed->second != shard)
                 return ModelError("{} says that the tensor \"{}\" is in {}, but it is in {}", index,
                                   tensor.name, indexed->second, shard);
@@ -107,7 +109,8 @@ absl::StatusOr<std::shared_ptr<WeightFile>> OpenSharded(const std::string& folde
     }
     for (const auto& [name, shard] : shard_of)
         if (!found_in.contains(name))
-            return ModelError("{} says that the tensor \"{}\" is in {}, but it is not", index, name, shard);
+            return ModelError("{} says that the tensor \"{}\" is in {}, but it is not", index, name,
+                              shard);
     if (tensors.size() > kMaxTensors)
         return ModelError("{} holds {} tensors, more than the limit of {}", folder, tensors.size(),
                           kMaxTensors);
@@ -144,25 +147,28 @@ absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& p
     if (fs::exists(index, error)) return OpenSharded(path, index);
     for (const char* pytorch : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
         if (fs::exists(path + "/" + pytorch, error))
-            return ModelError("{} holds PyTorch weights ({}) and no safetensors; save the model as safetensors "
-                              "first (transformers: model.save_pretrained(FOLDER))",
-                              path, pytorch);
+            return ModelError(
+                "{} holds PyTorch weights ({}) and no safetensors; save the model as safetensors "
+                "first (transformers: model.save_pretrained(FOLDER))",
+                path, pytorch);
     return ModelError("{} holds neither model.safetensors nor model.safetensors.index.json", path);
 }
 
 absl::Status CheckReadable(const StoredTensor& tensor) {
     if (tensor.type != StorageType::kOther) return absl::OkStatus();
-    return ModelError("the tensor \"{}\" is stored as {}, which hone does not read (it reads F32, F16, BF16, Q8_0, "
-                      "Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K)",
-                      tensor.name, tensor.type_name);
+    return ModelError(
+        "the tensor \"{}\" is stored as {}, which hone does not read (it reads F32, F16, BF16, "
+        "Q8_0, "
+        "Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K)",
+        tensor.name, tensor.type_name);
 }
 
 absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out) {
     HONE_RETURN_IF_ERROR(CheckReadable(tensor));
     int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
     int64_t rows = columns == 0 ? 0 : tensor.elements() / columns;
-    HONE_CHECK(0 <= begin && begin <= end && end <= rows, "rows {} to {} of {} in {}", begin, end, rows,
-               tensor.name);
+    HONE_CHECK(0 <= begin && begin <= end && end <= rows, "rows {} to {} of {} in {}", begin, end,
+               rows, tensor.name);
     const StorageFacts& facts = FactsOf(tensor.type);
     int64_t row_bytes = columns / facts.elements * facts.bytes;
     Dequantize(tensor.type, tensor.bytes.data() + begin * row_bytes, (end - begin) * columns, out);
@@ -170,10 +176,12 @@ absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, fl
 }
 
 absl::StatusOr<std::vector<float>> ReadTensor(const StoredTensor& tensor) {
-    HONE_RETURN_IF_ERROR(CheckReadable(tensor));  // before memory is asked for: only readable tensors have bytes to match
+    HONE_RETURN_IF_ERROR(CheckReadable(
+        tensor));  // before memory is asked for: only readable tensors have bytes to match
     int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
     std::vector<float> values(static_cast<size_t>(tensor.elements()));
-    HONE_RETURN_IF_ERROR(ReadRows(tensor, 0, columns == 0 ? 0 : tensor.elements() / columns, values.data()));
+    HONE_RETURN_IF_ERROR(
+        ReadRows(tensor, 0, columns == 0 ? 0 : tensor.elements() / columns, values.data()));
     return values;
 }
 

@@ -16,7 +16,20 @@
 namespace hone {
 
 // How numbers lie in a file: plain types, and GGUF's blocks (ggml-common.h describes each layout).
-enum class StorageType { kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K, kOther };
+enum class StorageType {
+    kF32,
+    kF16,
+    kBF16,
+    kQ4_0,
+    kQ4_1,
+    kQ5_0,
+    kQ5_1,
+    kQ8_0,
+    kQ4_K,
+    kQ5_K,
+    kQ6_K,
+    kOther
+};
 
 std::string_view StorageTypeName(StorageType type);
 int64_t StorageBlockElements(StorageType type);  // 1 for plain types, 32, or 256
@@ -54,13 +67,15 @@ class WeightFile {
     std::unordered_map<std::string_view, size_t> index_;  // names are in tensors_
 };
 
-// `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its shards.
+// `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json
+// and its shards.
 absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& path);
 
 // An error of kind kModel, naming tensor and type, for StorageType::kOther.
 absl::Status CheckReadable(const StoredTensor& tensor);
 
-// Rows [begin, end) of a tensor seen as [rows, columns] (columns = its last dimension), as float, row-major into `out`.
+// Rows [begin, end) of a tensor seen as [rows, columns] (columns = its last dimension), as float,
+// row-major into `out`.
 absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out);
 // The whole tensor.
 absl::StatusOr<std::vector<float>> ReadTensor(const StoredTensor& tensor);

@@ -19,11 +19,15 @@ class Shards : public ::testing::Test {
         Index(R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
     }
     void Write(std::string_view file, const std::string& tensor, float value) {
-        ASSERT_TRUE(WriteSafetensors(folder_ / file,
-                                     {{tensor, {1}, DType::kF32, {reinterpret_cast<const uint8_t*>(&value), 4}}}, {})
+        ASSERT_TRUE(WriteSafetensors(
+                        folder_ / file,
+                        {{tensor, {1}, DType::kF32, {reinterpret_cast<const uint8_t*>(&value), 4}}},
+                        {})
                         .ok());
     }
-    void Index(std::string_view text) { testing::Put(folder_ / "model.safetensors.index.json", text); }
+    void Index(std::string_view text) {
+        testing::Put(folder_ / "model.safetensors.index.json", text);
+    }
     std::string Error() {
         auto weights = OpenSafetensors(folder_.path());
         EXPECT_FALSE(weights.ok());
@@ -45,9 +49,11 @@ TEST_F(Shards, AllOfThemAreRead) {
 }
 
 TEST_F(Shards, TheIndexAndTheShardsMustAgree) {
-    Index(R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors", "c": "two.safetensors"}})");
+    Index(
+        R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors", "c": "two.safetensors"}})");
     EXPECT_THAT(Error(), HasSubstr("\"c\" is in two.safetensors, but it is not"));
-    Index(R"({"weight_map": {"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"}})");
+    Index(
+        R"({"weight_map": {"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"}})");
     EXPECT_THAT(Error(), HasSubstr("\"b\" is in one.safetensors, but it is in two.safetensors"));
     Index(R"({"weight_map": {"a": "one.safetensors", "z": "two.safetensors"}})");
     EXPECT_THAT(Error(), HasSubstr("holds the tensor \"b\""));
@@ -66,9 +72,10 @@ TEST_F(Shards, ACutShard) {
 }
 
 TEST_F(Shards, AnIndexThatIsNone) {
-    for (const char* text : {"", "[]", "{}", R"({"weight_map": {}})", R"({"weight_map": {"a": 1}})",
-                             R"({"weight_map": {"a": "../one.safetensors"}})", R"({"weight_map": {"a": ".."}})",
-                             R"({"weight_map": {"a": "/etc/passwd"}})", R"({"weight_map": {"a": ""}})"}) {
+    for (const char* text :
+         {"", "[]", "{}", R"({"weight_map": {}})", R"({"weight_map": {"a": 1}})",
+          R"({"weight_map": {"a": "../one.safetensors"}})", R"({"weight_map": {"a": ".."}})",
+          R"({"weight_map": {"a": "/etc/passwd"}})", R"({"weight_map": {"a": ""}})"}) {
         Index(text);
         EXPECT_THAT(Error(), HasSubstr("model.safetensors.index.json")) << text;
     }
@@ -76,9 +83,11 @@ TEST_F(Shards, AnIndexThatIsNone) {
 
 TEST(Weights, AFolderWithoutSafetensorsSaysWhatToDo) {
     testing::TempFolder folder;
-    EXPECT_THAT(std::string(OpenSafetensors(folder.path()).status().message()), HasSubstr("neither"));
+    EXPECT_THAT(std::string(OpenSafetensors(folder.path()).status().message()),
+                HasSubstr("neither"));
     testing::Put(folder / "pytorch_model.bin", "x");
-    EXPECT_THAT(std::string(OpenSafetensors(folder.path()).status().message()), HasSubstr("PyTorch"));
+    EXPECT_THAT(std::string(OpenSafetensors(folder.path()).status().message()),
+                HasSubstr("PyTorch"));
 }
 
 TEST(Weights, EveryTypeSaysItsBlock) {

@@ -41,7 +41,8 @@ absl::StatusOr<Directory> FindDirectory(std::span<const uint8_t> archive) {
         if (Load<uint32_t>(archive, at) != 0x06054b50) continue;
         Directory directory{Load<uint32_t>(archive, at + 16), Load<uint32_t>(archive, at + 12)};
         bool large = directory.offset == 0xffffffff || directory.size == 0xffffffff;
-        if (large && at >= kEnd64LocatorBytes && Load<uint32_t>(archive, at - kEnd64LocatorBytes) == 0x07064b50) {
+        if (large && at >= kEnd64LocatorBytes &&
+            Load<uint32_t>(archive, at - kEnd64LocatorBytes) == 0x07064b50) {
             uint64_t end64 = Load<uint64_t>(archive, at - kEnd64LocatorBytes + 8);
             if (archive.size() < kEnd64Bytes || end64 > archive.size() - kEnd64Bytes ||
                 Load<uint32_t>(archive, end64) != 0x06064b50)
@@ -55,7 +56,8 @@ absl::StatusOr<Directory> FindDirectory(std::span<const uint8_t> archive) {
     return ModelError("no ZIP archive, or one that is cut short");
 }
 
-// The ZIP64 extra field holds, in this order, those of the three numbers that did not fit in 32 bits.
+// The ZIP64 extra field holds, in this order, those of the three numbers that did not fit in 32
+// bits.
 bool ReadZip64(std::span<const uint8_t> extra, Member& member) {
     for (size_t at = 0; at + 4 <= extra.size();) {
         uint16_t id = Load<uint16_t>(extra, at), size = Load<uint16_t>(extra, at + 2);
@@ -79,12 +81,15 @@ absl::StatusOr<Member> FindMember(std::span<const uint8_t> archive, std::string_
     HONE_ASSIGN_OR_RETURN(Directory directory, FindDirectory(archive));
     auto entries = archive.subspan(directory.offset, directory.size);
     for (size_t at = 0; at + kEntryBytes <= entries.size();) {
-        if (Load<uint32_t>(entries, at) != 0x02014b50) return ModelError("a damaged ZIP archive: its directory is broken");
-        size_t name_bytes = Load<uint16_t>(entries, at + 28), extra_bytes = Load<uint16_t>(entries, at + 30);
+        if (Load<uint32_t>(entries, at) != 0x02014b50)
+            return ModelError("a damaged ZIP archive: its directory is broken");
+        size_t name_bytes = Load<uint16_t>(entries, at + 28),
+               extra_bytes = Load<uint16_t>(entries, at + 30);
         size_t comment_bytes = Load<uint16_t>(entries, at + 32);
         if (name_bytes + extra_bytes + comment_bytes > entries.size() - at - kEntryBytes)
             return ModelError("a damaged ZIP archive: its directory is cut short");
-        std::string_view entry(reinterpret_cast<const char*>(entries.data()) + at + kEntryBytes, name_bytes);
+        std::string_view entry(reinterpret_cast<const char*>(entries.data()) + at + kEntryBytes,
+                               name_bytes);
         if (entry == name) {
             Member member{Load<uint16_t>(entries, at + 8),  Load<uint16_t>(entries, at + 10),
                           Load<uint32_t>(entries, at + 16), Load<uint32_t>(entries, at + 20),
@@ -98,12 +103,14 @@ absl::StatusOr<Member> FindMember(std::span<const uint8_t> archive, std::string_
     return ModelError("the archive does not hold {}", name);
 }
 
-absl::StatusOr<std::span<const uint8_t>> PackedBytes(std::span<const uint8_t> archive, const Member& member) {
+absl::StatusOr<std::span<const uint8_t>> PackedBytes(std::span<const uint8_t> archive,
+                                                     const Member& member) {
     uint64_t at = member.header_offset;
     if (archive.size() < kLocalBytes || at > archive.size() - kLocalBytes ||
         Load<uint32_t>(archive, at) != 0x04034b50)
         return ModelError("a damaged ZIP archive: an entry points nowhere");
-    uint64_t start = at + kLocalBytes + Load<uint16_t>(archive, at + 26) + Load<uint16_t>(archive, at + 28);
+    uint64_t start =
+        at + kLocalBytes + Load<uint16_t>(archive, at + 26) + Load<uint16_t>(archive, at + 28);
     if (start > archive.size() || member.packed_size > archive.size() - start)
         return ModelError("the archive is cut short");
     return archive.subspan(start, member.packed_size);
@@ -130,7 +137,8 @@ class Inflater {
             stream_.next_out = buffer.data();
             stream_.avail_out = static_cast<uInt>(buffer.size());
             result = inflate(&stream_, Z_NO_FLUSH);
-            if (result != Z_OK && result != Z_STREAM_END) return ModelError("the archive's compressed data is damaged");
+            if (result != Z_OK && result != Z_STREAM_END)
+                return ModelError("the archive's compressed data is damaged");
             size_t got = buffer.size() - stream_.avail_out;
             done += got;
             if (done > size) return ModelError("an entry of the archive is larger than it says");
@@ -145,7 +153,8 @@ class Inflater {
     z_stream stream_{};
 };
 
-absl::Status CopyStored(std::span<const uint8_t> packed, uint64_t size, AtomicFile& file, uLong& crc) {
+absl::Status CopyStored(std::span<const uint8_t> packed, uint64_t size, AtomicFile& file,
+                        uLong& crc) {
     if (packed.size() != size) return ModelError("an entry of the archive has two sizes");
     constexpr size_t kPiece = size_t{1} << 20;
     for (size_t at = 0; at < packed.size(); at += kPiece) {
@@ -158,20 +167,23 @@ absl::Status CopyStored(std::span<const uint8_t> packed, uint64_t size, AtomicFi
 
 }  // namespace
 
-absl::Status ExtractZipMember(std::span<const uint8_t> archive, std::string_view member, const std::string& target,
-                              uint64_t limit) {
+absl::Status ExtractZipMember(std::span<const uint8_t> archive, std::string_view member,
+                              const std::string& target, uint64_t limit) {
     constexpr uint16_t kEncrypted = 1, kStored = 0, kDeflated = 8;
     HONE_ASSIGN_OR_RETURN(Member entry, FindMember(archive, member));
     if ((entry.flags & kEncrypted) != 0) return ModelError("{} is encrypted", member);
     if (entry.method != kStored && entry.method != kDeflated)
-        return ModelError("{} is packed by method {}; hone knows stored and deflated", member, entry.method);
-    if (entry.size > limit) return ModelError("{} has {} bytes, more than the limit of {}", member, entry.size, limit);
+        return ModelError("{} is packed by method {}; hone knows stored and deflated", member,
+                          entry.method);
+    if (entry.size > limit)
+        return ModelError("{} has {} bytes, more than the limit of {}", member, entry.size, limit);
     HONE_ASSIGN_OR_RETURN(auto packed, PackedBytes(archive, entry));
     HONE_ASSIGN_OR_RETURN(auto file, AtomicFile::Create(target));
     uLong crc = crc32(0, nullptr, 0);
     HONE_RETURN_IF_ERROR(entry.method == kStored ? CopyStored(packed, entry.size, *file, crc)
                                                  : Inflater().Run(packed, entry.size, *file, crc));
-    if (crc != entry.crc) return ModelError("{}: the checksum in the archive does not match its bytes", member);
+    if (crc != entry.crc)
+        return ModelError("{}: the checksum in the archive does not match its bytes", member);
     return file->Commit();
 }
 

@@ -8,8 +8,8 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Bytes;
+using ::testing::HasSubstr;
 using testing::ZipMember;
 using testing::ZipOf;
 
@@ -17,10 +17,12 @@ constexpr uint64_t kLimit = 10'000'000;
 
 class Zip : public ::testing::Test {
   protected:
-    absl::Status Extract(const std::string& archive, std::string_view member, uint64_t limit = kLimit) {
+    absl::Status Extract(const std::string& archive, std::string_view member,
+                         uint64_t limit = kLimit) {
         return ExtractZipMember(Bytes(archive), member, folder_ / "out", limit);
     }
-    std::string Error(const std::string& archive, std::string_view member, uint64_t limit = kLimit) {
+    std::string Error(const std::string& archive, std::string_view member,
+                      uint64_t limit = kLimit) {
         absl::Status status = Extract(archive, member, limit);
         EXPECT_FALSE(status.ok());
         EXPECT_EQ(KindOf(status), ErrorKind::kModel);
@@ -35,7 +37,8 @@ TEST_F(Zip, StoredDeflatedAndZip64) {
     for (int i = 0; i < 300'000; ++i) text += fmt::format("{} ", i * i % 1009);
     for (bool deflate : {false, true}) {
         for (bool zip64 : {false, true}) {
-            std::string archive = ZipOf({{"other", "x"}, {"dir/big", text, deflate, zip64}, {"empty", ""}}, zip64, "hello");
+            std::string archive = ZipOf(
+                {{"other", "x"}, {"dir/big", text, deflate, zip64}, {"empty", ""}}, zip64, "hello");
             ASSERT_TRUE(Extract(archive, "dir/big").ok()) << Extract(archive, "dir/big");
             EXPECT_EQ(testing::Get(folder_ / "out"), text);
             ASSERT_TRUE(Extract(archive, "empty").ok());
@@ -82,14 +85,13 @@ TEST_F(Zip, EveryPrefixOfAnArchiveIsRefused) {
 }
 
 TEST_F(Zip, NoDamagedByteCrashes) {
-    std::string archive = ZipOf({{"a", "some text, some text", true, true}, {"b", "text", false}}, true);
+    std::string archive =
+        ZipOf({{"a", "some text, some text", true, true}, {"b", "text", false}}, true);
     for (size_t at = 0; at < archive.size(); ++at) {
-        for (int bit : {1, 0x80, 0xff}) {
-            std::string damaged = archive;
-            damaged[at] = static_cast<char>(damaged[at] ^ bit);
-            for (const char* name : {"a", "b"})
-                if (Extract(damaged, name).ok()) EXPECT_THAT(testing::Get(folder_ / "out"), HasSubstr("text"));
-        }
+        std::string damaged = archive;
+        damaged[at] = static_cast<char>(damaged[at] ^ 0x81);
+        if (Extract(damaged, "a").ok())
+            EXPECT_EQ(testing::Get(folder_ / "out"), "some text, some text") << at;
     }
 }
 

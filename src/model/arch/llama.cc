@@ -1,5 +1,6 @@
-// Llama and what shares its shape (Llama 1 to 3, SmolLM2, TinyLlama): pre-norm with RMSNorm, rotary positions, grouped
-// queries, a gated SiLU MLP. Touvron et al. 2023, arXiv:2302.13971; transformers, models/llama.
+// Llama and what shares its shape (Llama 1 to 3, SmolLM2, TinyLlama): pre-norm with RMSNorm, rotary
+// positions, grouped queries, a gated SiLU MLP. Touvron et al. 2023, arXiv:2302.13971;
+// transformers, models/llama.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -41,7 +42,6 @@ void WireLlama(const ModelConfig& config, ModelGraph& graph) {
     graph.head_module = "lm_head";
 }
 
-
 namespace {
 
 using Shape = std::vector<int64_t>;
@@ -68,35 +68,40 @@ constexpr auto kBias = TensorRole::kLinearBias;
 
 std::vector<TensorRow> Table() {
     return {
-        {"embedding", "model.embed_tokens.weight", "token_embd.weight", TensorRole::kEmbedding, Embedding},
-        {"layers.{}.attention_norm", "model.layers.{}.input_layernorm.weight", "blk.{}.attn_norm.weight", kNorm,
-         Hidden},
-        {"layers.{}.attention.q", "model.layers.{}.self_attn.q_proj.weight", "blk.{}.attn_q.weight", kLinear, Query,
-         nullptr, true},
-        {"layers.{}.attention.q.bias", "model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias", kBias,
-         QueryBias, AttentionBias, true},
-        {"layers.{}.attention.k", "model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight", kLinear,
-         KeyValue, nullptr, true},
-        {"layers.{}.attention.k.bias", "model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias", kBias,
-         KeyValueBias, AttentionBias, true},
-        {"layers.{}.attention.v", "model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight", kLinear,
-         KeyValue},
-        {"layers.{}.attention.v.bias", "model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias", kBias,
-         KeyValueBias, AttentionBias},
-        {"layers.{}.attention.o", "model.layers.{}.self_attn.o_proj.weight", "blk.{}.attn_output.weight", kLinear,
-         Output},
-        {"layers.{}.attention.o.bias", "model.layers.{}.self_attn.o_proj.bias", "blk.{}.attn_output.bias", kBias,
-         Hidden, AttentionBias},
-        {"layers.{}.mlp_norm", "model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight", kNorm,
-         Hidden},
-        {"layers.{}.mlp.gate", "model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight", kLinear, Up},
-        {"layers.{}.mlp.gate.bias", "model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias", kBias, UpBias,
-         MlpBias},
-        {"layers.{}.mlp.up", "model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight", kLinear, Up},
-        {"layers.{}.mlp.up.bias", "model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias", kBias, UpBias, MlpBias},
-        {"layers.{}.mlp.down", "model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight", kLinear, Down},
-        {"layers.{}.mlp.down.bias", "model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias", kBias, Hidden,
-         MlpBias},
+        {"embedding", "model.embed_tokens.weight", "token_embd.weight", TensorRole::kEmbedding,
+         Embedding},
+        {"layers.{}.attention_norm", "model.layers.{}.input_layernorm.weight",
+         "blk.{}.attn_norm.weight", kNorm, Hidden},
+        {"layers.{}.attention.q", "model.layers.{}.self_attn.q_proj.weight", "blk.{}.attn_q.weight",
+         kLinear, Query, nullptr, true},
+        {"layers.{}.attention.q.bias", "model.layers.{}.self_attn.q_proj.bias",
+         "blk.{}.attn_q.bias", kBias, QueryBias, AttentionBias, true},
+        {"layers.{}.attention.k", "model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight",
+         kLinear, KeyValue, nullptr, true},
+        {"layers.{}.attention.k.bias", "model.layers.{}.self_attn.k_proj.bias",
+         "blk.{}.attn_k.bias", kBias, KeyValueBias, AttentionBias, true},
+        {"layers.{}.attention.v", "model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight",
+         kLinear, KeyValue},
+        {"layers.{}.attention.v.bias", "model.layers.{}.self_attn.v_proj.bias",
+         "blk.{}.attn_v.bias", kBias, KeyValueBias, AttentionBias},
+        {"layers.{}.attention.o", "model.layers.{}.self_attn.o_proj.weight",
+         "blk.{}.attn_output.weight", kLinear, Output},
+        {"layers.{}.attention.o.bias", "model.layers.{}.self_attn.o_proj.bias",
+         "blk.{}.attn_output.bias", kBias, Hidden, AttentionBias},
+        {"layers.{}.mlp_norm", "model.layers.{}.post_attention_layernorm.weight",
+         "blk.{}.ffn_norm.weight", kNorm, Hidden},
+        {"layers.{}.mlp.gate", "model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight",
+         kLinear, Up},
+        {"layers.{}.mlp.gate.bias", "model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias",
+         kBias, UpBias, MlpBias},
+        {"layers.{}.mlp.up", "model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight", kLinear,
+         Up},
+        {"layers.{}.mlp.up.bias", "model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias", kBias,
+         UpBias, MlpBias},
+        {"layers.{}.mlp.down", "model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight",
+         kLinear, Down},
+        {"layers.{}.mlp.down.bias", "model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias",
+         kBias, Hidden, MlpBias},
         {"norm", "model.norm.weight", "output_norm.weight", kNorm, Hidden},
         {"head", "lm_head.weight", "output.weight", TensorRole::kHead, Embedding, Untied},
     };
@@ -119,13 +124,15 @@ void ReadRopeScaling(const Json& json, ModelConfig& config, ConfigReader& outer)
         scaling.original_max_position_embeddings =
             reader.Int("original_max_position_embeddings", 1, int64_t{1} << 24);
         if (reader.status().ok() && scaling.low_freq_factor >= scaling.high_freq_factor)
-            reader.Fail(fmt::format("low_freq_factor {} is not below high_freq_factor {}", scaling.low_freq_factor,
-                                    scaling.high_freq_factor));
+            reader.Fail(fmt::format("low_freq_factor {} is not below high_freq_factor {}",
+                                    scaling.low_freq_factor, scaling.high_freq_factor));
     } else if (type != "default" && type != "none") {
-        reader.Fail(fmt::format("hone does not know the type \"{:.50}\"; it knows default, linear and llama3", type));
+        reader.Fail(fmt::format(
+            "hone does not know the type \"{:.50}\"; it knows default, linear and llama3", type));
     }
     if (double partial = reader.Number("partial_rotary_factor", 0, 1, 1); partial != 1)
-        reader.Fail(fmt::format("partial_rotary_factor {}: Llama models rotate whole heads", partial));
+        reader.Fail(
+            fmt::format("partial_rotary_factor {}: Llama models rotate whole heads", partial));
     if (!reader.status().ok()) outer.Fail(std::string(reader.status().message()));
 }
 
@@ -147,25 +154,30 @@ void ReadRope(const Json& json, ModelConfig& config, ConfigReader& reader) {
         if (!inner.status().ok()) return reader.Fail(std::string(inner.status().message()));
     }
     config.rope_theta = static_cast<float>(theta.value_or(10000.0));
-    if (parameters) ReadRopeScaling(*parameters, config, reader);
-    else if (scaling) ReadRopeScaling(*scaling, config, reader);
+    if (parameters)
+        ReadRopeScaling(*parameters, config, reader);
+    else if (scaling)
+        ReadRopeScaling(*scaling, config, reader);
 }
 
 // What would change the model's mathematics in a way that the blocks here do not know.
 void RefuseUnknown(ConfigReader& reader) {
     if (std::string act = reader.Text("hidden_act", "silu"); act != "silu")
         reader.Fail(fmt::format("hidden_act \"{:.50}\"; Llama models use silu", act));
-    if (reader.Bool("rope_interleaved", false)) reader.Fail("rope_interleaved is true, which hone does not know");
+    if (reader.Bool("rope_interleaved", false))
+        reader.Fail("rope_interleaved is true, which hone does not know");
     if (double partial = reader.Number("partial_rotary_factor", 0, 1, 1); partial != 1)
-        reader.Fail(fmt::format("partial_rotary_factor {}: Llama models rotate whole heads", partial));
+        reader.Fail(
+            fmt::format("partial_rotary_factor {}: Llama models rotate whole heads", partial));
     if (const Json* quantization = reader.Find("quantization_config")) {
         std::string method = quantization->is_object() && quantization->contains("quant_method") &&
                                      (*quantization)["quant_method"].is_string()
                                  ? (*quantization)["quant_method"].get<std::string>()
                                  : "unknown method";
-        reader.Fail(fmt::format("the weights are quantized ({:.50}), which hone does not read; use the original model "
-                                "or a GGUF file",
-                                method));
+        reader.Fail(fmt::format(
+            "the weights are quantized ({:.50}), which hone does not read; use the original model "
+            "or a GGUF file",
+            method));
     }
 }
 
@@ -179,17 +191,22 @@ absl::StatusOr<ModelConfig> ReadConfig(const Json& json) {
     config.intermediate_size = reader.Int("intermediate_size", 1, 1 << 20);
     config.num_hidden_layers = reader.Int("num_hidden_layers", 1, 1024);
     config.num_attention_heads = reader.Int("num_attention_heads", 1, 1024);
-    config.num_key_value_heads = reader.Int("num_key_value_heads", 1, 1024, config.num_attention_heads);
+    config.num_key_value_heads =
+        reader.Int("num_key_value_heads", 1, 1024, config.num_attention_heads);
     if (!reader.Find("head_dim") && config.hidden_size % config.num_attention_heads != 0)
-        reader.Fail(fmt::format("hidden_size {} is not a multiple of num_attention_heads {}, and there is no head_dim",
-                                config.hidden_size, config.num_attention_heads));
-    config.head_dim = reader.Int("head_dim", 2, 1024, config.hidden_size / config.num_attention_heads);
+        reader.Fail(fmt::format(
+            "hidden_size {} is not a multiple of num_attention_heads {}, and there is no head_dim",
+            config.hidden_size, config.num_attention_heads));
+    config.head_dim =
+        reader.Int("head_dim", 2, 1024, config.hidden_size / config.num_attention_heads);
     if (config.head_dim % 2 != 0 || config.head_dim < 2 || config.head_dim > 1024)
-        reader.Fail(fmt::format("heads of {} elements; rotary positions need an even number from 2 to 1024",
-                                config.head_dim));
+        reader.Fail(
+            fmt::format("heads of {} elements; rotary positions need an even number from 2 to 1024",
+                        config.head_dim));
     if (config.num_attention_heads % config.num_key_value_heads != 0)
-        reader.Fail(fmt::format("num_attention_heads {} is not a multiple of num_key_value_heads {}",
-                                config.num_attention_heads, config.num_key_value_heads));
+        reader.Fail(
+            fmt::format("num_attention_heads {} is not a multiple of num_key_value_heads {}",
+                        config.num_attention_heads, config.num_key_value_heads));
     config.max_position_embeddings = reader.Int("max_position_embeddings", 1, 1 << 24, 2048);
     config.rms_norm_eps = static_cast<float>(reader.Number("rms_norm_eps", 0, 1, 1e-6));
     config.tie_word_embeddings = reader.Bool("tie_word_embeddings", false);
@@ -208,9 +225,11 @@ absl::StatusOr<ModelConfig> ReadConfig(const Json& json) {
     return config;
 }
 
-// What each frequency is divided by under "llama3" scaling, as llama.cpp's converter stores it in rope_freqs.weight.
+// What each frequency is divided by under "llama3" scaling, as llama.cpp's converter stores it in
+// rope_freqs.weight.
 double Llama3Divisor(const RopeScaling& scaling, double theta, int64_t head_dim, int64_t index) {
-    double frequency = std::pow(theta, -2.0 * static_cast<double>(index) / static_cast<double>(head_dim));
+    double frequency =
+        std::pow(theta, -2.0 * static_cast<double>(index) / static_cast<double>(head_dim));
     double wavelength = 2 * std::numbers::pi / frequency;
     auto original = static_cast<double>(scaling.original_max_position_embeddings);
     if (wavelength < original / scaling.high_freq_factor) return 1;
@@ -220,12 +239,13 @@ double Llama3Divisor(const RopeScaling& scaling, double theta, int64_t head_dim,
     return 1 / ((1 - smooth) / scaling.factor + smooth);
 }
 
-// GGUF keeps Llama 3's scaling only as the divisors that follow from it. Every published model has the factors 1 and 4
-// over 8192 tokens, so the largest divisor says the rest; divisors that do not follow are refused.
+// GGUF keeps Llama 3's scaling only as the divisors that follow from it. Every published model has
+// the factors 1 and 4 over 8192 tokens, so the largest divisor says the rest; divisors that do not
+// follow are refused.
 absl::StatusOr<Json> ScalingFromDivisors(const Json& divisors, double theta, int64_t head_dim) {
     if (static_cast<int64_t>(divisors.size()) != head_dim / 2)
-        return ModelError("rope_freqs.weight has {} values; heads of {} elements need {}", divisors.size(), head_dim,
-                          head_dim / 2);
+        return ModelError("rope_freqs.weight has {} values; heads of {} elements need {}",
+                          divisors.size(), head_dim, head_dim / 2);
     double largest = 1;
     for (const auto& value : divisors) largest = std::max(largest, value.get<double>());
     RopeScaling scaling{RopeScaling::Kind::kLlama3, static_cast<float>(largest), 1, 4, 8192};
@@ -235,9 +255,11 @@ absl::StatusOr<Json> ScalingFromDivisors(const Json& divisors, double theta, int
         plain = plain && value == 1;
         double expected = Llama3Divisor(scaling, theta, head_dim, i);
         if (!(std::abs(value - expected) <= 1e-3 * expected))
-            return ModelError("rope_freqs.weight is not what Llama 3's rope scaling gives (value {} is {}, expected {}); "
-                              "use the model's safetensors",
-                              i, value, expected);
+            return ModelError(
+                "rope_freqs.weight is not what Llama 3's rope scaling gives (value {} is {}, "
+                "expected {}); "
+                "use the model's safetensors",
+                i, value, expected);
     }
     if (plain) return Json(nullptr);
     return Json{{"rope_type", "llama3"},
@@ -255,7 +277,8 @@ absl::StatusOr<Json> RopeScalingFromGguf(const Json& metadata, double theta, int
     HONE_RETURN_IF_ERROR(reader.status());
     if (const Json* divisors = reader.Find("rope_freqs"))
         return ScalingFromDivisors(*divisors, theta, head_dim);
-    if (type == "linear" || (type == "none" && factor != 1 && reader.Find("llama.rope.scale_linear")))
+    if (type == "linear" ||
+        (type == "none" && factor != 1 && reader.Find("llama.rope.scale_linear")))
         return Json{{"rope_type", "linear"}, {"factor", factor}};
     if (type == "none") return Json(nullptr);
     return ModelError("llama.rope.scaling.type is \"{:.50}\"; hone knows none and linear", type);
@@ -270,15 +293,18 @@ absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
     Json json;
     json["architectures"] = {"LlamaForCausalLM"};
     json["model_type"] = "llama";
-    // The embedding has a row for each token, whatever llama.vocab_size says of the model before tokens were added.
-    json["vocab_size"] = reader.Find("vocabulary_size") ? number("vocabulary_size") : number("llama.vocab_size");
+    // The embedding has a row for each token, whatever llama.vocab_size says of the model before
+    // tokens were added.
+    json["vocab_size"] =
+        reader.Find("vocabulary_size") ? number("vocabulary_size") : number("llama.vocab_size");
     int64_t hidden = number("llama.embedding_length"), heads = number("llama.attention.head_count");
     json["hidden_size"] = hidden;
     json["intermediate_size"] = number("llama.feed_forward_length");
     json["num_hidden_layers"] = number("llama.block_count");
     json["num_attention_heads"] = heads;
     json["num_key_value_heads"] = number("llama.attention.head_count_kv", heads);
-    int64_t head_dim = number("llama.attention.key_length", number("llama.rope.dimension_count", hidden / heads));
+    int64_t head_dim =
+        number("llama.attention.key_length", number("llama.rope.dimension_count", hidden / heads));
     json["head_dim"] = head_dim;
     json["max_position_embeddings"] = number("llama.context_length");
     json["rms_norm_eps"] = reader.Number("llama.attention.layer_norm_rms_epsilon", 0, 1);

@@ -111,9 +111,11 @@ TEST(Llama, RopeInBothSpellings) {
 
 TEST(Llama, RefusesWhatItDoesNotKnow) {
     EXPECT_THAT(ErrorWith("hidden_act", "gelu"), HasSubstr("gelu"));
-    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}), HasSubstr("yarn"));
+    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}),
+                HasSubstr("yarn"));
     EXPECT_THAT(ErrorWith("rope_scaling", "yes"), HasSubstr("not an object"));
-    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "linear"}}), HasSubstr("\"factor\" is missing"));
+    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "linear"}}),
+                HasSubstr("\"factor\" is missing"));
     EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "llama3"},
                                            {"factor", 8},
                                            {"low_freq_factor", 4},
@@ -127,7 +129,8 @@ TEST(Llama, RefusesWhatItDoesNotKnow) {
 
 TEST(Llama, RefusesNumbersThatContradictEachOther) {
     EXPECT_THAT(ErrorWith("num_attention_heads", 7), HasSubstr("hidden_size 64 is not a multiple"));
-    EXPECT_THAT(ErrorWith("num_key_value_heads", 3), HasSubstr("not a multiple of num_key_value_heads 3"));
+    EXPECT_THAT(ErrorWith("num_key_value_heads", 3),
+                HasSubstr("not a multiple of num_key_value_heads 3"));
     EXPECT_THAT(ErrorWith("head_dim", 7), HasSubstr("even"));
     EXPECT_THAT(ErrorWith("hidden_size", 0), HasSubstr("\"hidden_size\" is 0"));
     EXPECT_THAT(ErrorWith("hidden_size", -64), HasSubstr("whole number"));
@@ -141,7 +144,8 @@ TEST(Llama, RefusesNumbersThatContradictEachOther) {
                   Json json = Small();
                   json["num_hidden_layers"] = 1024;
                   return json;
-              }()).num_hidden_layers,
+              }())
+                  .num_hidden_layers,
               1024);
     EXPECT_THAT(ErrorWith("num_hidden_layers", 1025), HasSubstr("from 1 to 1024"));
 }
@@ -164,25 +168,21 @@ TEST(Llama, TheTable) {
 }
 
 TEST(Llama, PermutedRowsAreAPermutationOfEachHead) {
-    // llama.cpp: w.reshape(heads, 2, head_dim / 2, columns).swapaxes(1, 2): rows 0 1 2 3 of a head become 0 2 1 3.
+    // llama.cpp: w.reshape(heads, 2, head_dim / 2, columns).swapaxes(1, 2): rows 0 1 2 3 of a head
+    // become 0 2 1 3.
     std::vector<int64_t> rows;
     for (int64_t row = 0; row < 8; ++row) rows.push_back(GgufPermutedRow(row, 4));
     EXPECT_THAT(rows, ElementsAre(0, 2, 1, 3, 4, 6, 5, 7));
 }
 
 Json Metadata() {
-    return {{"general.architecture", "llama"},
-            {"llama.block_count", 2},
-            {"llama.context_length", 128},
-            {"llama.embedding_length", 64},
-            {"llama.feed_forward_length", 96},
-            {"llama.attention.head_count", 8},
-            {"llama.attention.head_count_kv", 2},
-            {"llama.attention.layer_norm_rms_epsilon", 1e-5},
-            {"llama.rope.freq_base", 500000.0},
-            {"vocabulary_size", 100},
-            {"tokenizer.ggml.eos_token_id", 5},
-            {"tensors", {"token_embd.weight", "output.weight"}}};
+    return {
+        {"general.architecture", "llama"},    {"llama.block_count", 2},
+        {"llama.context_length", 128},        {"llama.embedding_length", 64},
+        {"llama.feed_forward_length", 96},    {"llama.attention.head_count", 8},
+        {"llama.attention.head_count_kv", 2}, {"llama.attention.layer_norm_rms_epsilon", 1e-5},
+        {"llama.rope.freq_base", 500000.0},   {"vocabulary_size", 100},
+        {"tokenizer.ggml.eos_token_id", 5},   {"tensors", {"token_embd.weight", "output.weight"}}};
 }
 
 TEST(LlamaGguf, BecomesTheConfigOfTransformers) {
@@ -202,7 +202,8 @@ TEST(LlamaGguf, BecomesTheConfigOfTransformers) {
 }
 
 TEST(LlamaGguf, Llama3ScalingComesBackFromItsDivisors) {
-    // The divisors as transformers computes them (modeling_rope_utils, _compute_llama3_parameters), factor 32.
+    // The divisors as transformers computes them (modeling_rope_utils, _compute_llama3_parameters),
+    // factor 32.
     Json divisors = Json::array();
     constexpr double kTheta = 500000, kFactor = 32, kLow = 1, kHigh = 4, kOriginal = 8192;
     constexpr int kHeadDim = 64;
@@ -227,11 +228,14 @@ TEST(LlamaGguf, Llama3ScalingComesBackFromItsDivisors) {
     EXPECT_EQ(config.rope_scaling.factor, 32.0f);
 
     metadata["rope_freqs"][kHeadDim / 4] = 7.0;
-    EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()), HasSubstr("rope_freqs.weight"));
+    EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()),
+                HasSubstr("rope_freqs.weight"));
     metadata["rope_freqs"] = {1.0, 1.0};
-    EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()), HasSubstr("has 2 values"));
+    EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()),
+                HasSubstr("has 2 values"));
     metadata["rope_freqs"] = std::vector<float>(kHeadDim / 2, 1.0f);
-    EXPECT_EQ(Read(*Llama().config_from_gguf(metadata)).rope_scaling.kind, RopeScaling::Kind::kNone);
+    EXPECT_EQ(Read(*Llama().config_from_gguf(metadata)).rope_scaling.kind,
+              RopeScaling::Kind::kNone);
 }
 
 TEST(LlamaGguf, RefusesWhatItDoesNotKnow) {
