@@ -74,13 +74,13 @@ TEST(Dataset, RowsComeInOrderWithTheirPlaces) {
 // The same data set on any number of threads, in memory or in a file.
 TEST(Dataset, ThreadsAndSpillingChangeNothing) {
     TestFolder folder;
-    const std::string path = folder.Write("rows.jsonl", Chats(2500));
+    const std::string path = folder.Write("rows.jsonl", Chats(1300));
     DataOptions options{.data_name = path};
     const Context one(1);
     auto expected = LoadData(options, TestEncoder(), one);
     ASSERT_TRUE(expected.ok()) << expected.status();
     EXPECT_FALSE(expected->report.spilled);
-    for (int64_t limit : {int64_t{0}, int64_t{40'000}, int64_t{256} << 20}) {
+    for (int64_t limit : {int64_t{0}, int64_t{20'000}, int64_t{256} << 20}) {
         options.memory_limit_bytes = limit;
         options.cache_folder = folder.Path("cache");
         auto data = Load(options);
