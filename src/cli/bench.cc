@@ -64,7 +64,7 @@ absl::Status RunInfer(const InferFlags& flags) {
     }
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.compute(), context));
+                          LoadModel(flags.model, flags.weights.options(), context));
     const ModelConfig& config = loaded.model->config();
     if (flags.prompt_tokens + flags.new_tokens > config.max_position_embeddings) {
         return UsageError(

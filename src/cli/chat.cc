@@ -151,7 +151,7 @@ absl::Status RunChat(const ChatFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.compute(), context));
+                          LoadModel(flags.model, flags.weights.options(), context));
     CountInterrupts();
     Chat chat(loaded, flags, context);
     return chat.Run();

@@ -96,11 +96,16 @@ absl::Status DataFlags::Resolve(DataOptions& options) const {
 }
 
 void WeightFlags::Add(Flags& flags) {
-    flags.Choice("--weights", weights, {"bf16", "f32"}, "how the weights are held and multiplied");
+    flags.Choice("--weights", weights, {"bf16", "f32", "int8", "int4"},
+                 "how the weights are held; int8 and int4 are multiplied as bf16");
 }
 
-ComputeType WeightFlags::compute() const {
-    return weights == "f32" ? ComputeType::kF32 : ComputeType::kBF16;
+LoadOptions WeightFlags::options() const {
+    LoadOptions options;
+    if (weights == "f32") options.compute = ComputeType::kF32;
+    if (weights == "int8") options.storage = WeightStorage::kInt8;
+    if (weights == "int4") options.storage = WeightStorage::kInt4;
+    return options;
 }
 
 void SamplingFlags::Add(Flags& flags) {

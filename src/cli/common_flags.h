@@ -46,7 +46,7 @@ struct DataFlags {
 struct WeightFlags {
     std::string weights = "bf16";
     void Add(Flags& flags);
-    ComputeType compute() const;
+    LoadOptions options() const;
 };
 
 // Sampling and stopping. What is not given comes from the model's generation_config.json where that

@@ -47,7 +47,7 @@ struct Answers {
 absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
                                   const std::vector<Prompt>& prompts, const Context& context) {
     const std::atomic<int>& interrupts = CountInterrupts();
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.compute(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.options(), context));
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
     std::vector<GenerateRequest> requests;
     for (const Prompt& prompt : prompts) {

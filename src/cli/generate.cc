@@ -105,7 +105,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.compute(), context));
+                          LoadModel(flags.model, flags.weights.options(), context));
     std::vector<GenerateRequest> requests;
     for (size_t i = 0; i < prompts.size(); ++i) {
         GenerateRequest request;

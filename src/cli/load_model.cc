@@ -48,11 +48,9 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
     return loaded;
 }
 
-absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute,
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context) {
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags));
-    LoadOptions options;
-    options.compute = compute;
     HONE_ASSIGN_OR_RETURN(loaded.model, Model::Load(*loaded.files, options, context));
     if (!loaded.adapter.empty()) {
         HONE_RETURN_IF_ERROR(LoadAdapter(*loaded.model, loaded.adapter, context).status());

@@ -28,7 +28,7 @@ absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const Mod
 // The model and adapter of the flags, as ChooseModel decides; what was decided is said on standard
 // error. OpenOnly leaves the weights on the disk.
 absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags);
-absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, ComputeType compute,
+absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context);
 
 // A conversation of an optional system prompt and one message of the user.

@@ -57,7 +57,7 @@ class TypedNetwork : public Network {
         std::vector<float*> inputs;  // with checkpointing: [M, C] each layer's input
     };
 
-    TypedNetwork(const ModelFiles& files, const ModelGraph& graph);
+    TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options);
     LinearMember Member(const LinearSpec& spec, std::string name) const;
     std::string ModuleName(const std::string& tensor) const;
     void CollectLinears();
@@ -81,6 +81,7 @@ class TypedNetwork : public Network {
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits);
 
+    const LoadOptions options_;
     int64_t C_, V_;
     std::vector<Layer> layers_;
     HeadBlock<T> head_;

@@ -32,8 +32,9 @@ LinearMember TypedNetwork<T>::Member(const LinearSpec& spec, std::string name) c
 }
 
 template <typename T>
-TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph)
+TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options)
     : Network(files),
+      options_(options),
       C_(files.config.hidden_size),
       V_(files.config.vocab_size),
       head_(C_, files.config.rms_norm_eps, Member(graph.head, graph.head_module),
@@ -83,7 +84,7 @@ void TypedNetwork<T>::CollectLinears() {
 template <typename T>
 absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files, const ModelGraph& graph,
                                                                const LoadOptions& options, const Context& context) {
-    std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph));
+    std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph, options));
     if (sizeof(T) == 2 && (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
         return ModelError("{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
                           files.path);
@@ -112,6 +113,8 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 
 template <typename T>
 absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
+    if (options_.storage != WeightStorage::kNative)
+        return UsageError("{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16", module);
     auto matches = [&](const std::string& name) { return name == module || name.ends_with("." + module); };
     bool found = false;
     for (LinearGroup<T>* group : Groups())
