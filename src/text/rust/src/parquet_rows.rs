@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(decimal(&[0xff], 3), "-0.001");
         assert_eq!(decimal(&[0x80, 0x00], 0), "-32768");
         assert_eq!(decimal(&[0xff, 0x00], 1), "-25.6");
-        assert_eq!(decimal(&[0x7f; 16], 0), "169474397027316926411014190270806229887");
+        assert_eq!(decimal(&[0x7f; 16], 0), "169473963133173273960190490760135540607");
     }
 
     #[test]
