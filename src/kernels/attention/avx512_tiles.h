@@ -25,16 +25,18 @@
 
 #include "kernels/attention/attention.h"
 
+// _Pragma takes one string literal; # makes it of the tokens, quotes and all.
+#define HONE_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define HONE_AVX512_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma"
 #if defined(__clang__)
-#define HONE_BEGIN_AVX512                                                                                          \
-    _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma\"))), " \
-            "apply_to = function)")
-#define HONE_END_AVX512 _Pragma("clang attribute pop")
+#define HONE_PUSH_TARGET(target_list) \
+    HONE_PRAGMA(clang attribute push(__attribute__((target(target_list))), apply_to = function))
+#define HONE_BEGIN_AVX512 HONE_PUSH_TARGET(HONE_AVX512_TARGET)
+#define HONE_END_AVX512 HONE_PRAGMA(clang attribute pop)
 #else
-#define HONE_BEGIN_AVX512              \
-    _Pragma("GCC push_options")        \
-    _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma\")")
-#define HONE_END_AVX512 _Pragma("GCC pop_options")
+#define HONE_PUSH_TARGET(target_list) HONE_PRAGMA(GCC push_options) HONE_PRAGMA(GCC target(target_list))
+#define HONE_BEGIN_AVX512 HONE_PUSH_TARGET(HONE_AVX512_TARGET)
+#define HONE_END_AVX512 HONE_PRAGMA(GCC pop_options)
 #endif
 
 HONE_BEGIN_AVX512
