@@ -115,9 +115,7 @@ bool HoldsModel(const fs::path& folder) {
 std::optional<std::string> FindInHuggingFaceCache(const std::string& repo,
                                                   const std::string& hf_cache) {
     if (hf_cache.empty()) return std::nullopt;
-    std::string name = "models--" + repo;
-    name.replace(name.find('/'), 1, "--");
-    fs::path root = fs::path(hf_cache) / name;
+    fs::path root = fs::path(hf_cache) / ("models--" + FolderName(repo));
     auto revision = ReadFile((root / "refs" / "main").string(), 1024);
     if (!revision.ok()) return std::nullopt;
     while (!revision->empty() && std::isspace(static_cast<unsigned char>(revision->back())))
@@ -181,23 +179,43 @@ bool LooksLikeRepo(std::string_view argument) {
            IsNamePart(argument.substr(slash + 1));
 }
 
-absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::string& repo) {
+absl::StatusOr<nlohmann::json> ParseDescription(std::string_view body, const std::string& repo) {
     HONE_ASSIGN_OR_RETURN(auto json, ParseJson<nlohmann::json>(body, repo + ": the hub's answer"));
     if (!json.is_object() || !json.contains("siblings") || !json["siblings"].is_array())
         return ModelError("{}: the hub's answer has no list of files", repo);
+    return json;
+}
+
+absl::StatusOr<RepoListing> ListFiles(const nlohmann::json& description, const std::string& repo) {
     RepoListing listing;
+    auto sha = description.find("sha");
     listing.revision =
-        json.contains("sha") && json["sha"].is_string() ? json["sha"].get<std::string>() : "main";
+        sha != description.end() && sha->is_string() ? sha->get<std::string>() : "main";
     if (!IsNamePart(listing.revision)) return ModelError("{}: the hub names no commit", repo);
-    std::vector<HubFile> all;
-    bool gguf = false, pytorch = false;
-    for (const auto& sibling : json["siblings"]) {
+    for (const auto& sibling : description["siblings"]) {
         HONE_ASSIGN_OR_RETURN(HubFile file, ReadSibling(sibling, repo));
+        listing.files.push_back(std::move(file));
+    }
+    return listing;
+}
+
+absl::Status CheckSizesKnown(const RepoListing& listing, const std::string& repo) {
+    for (const auto& file : listing.files)
+        if (file.size < 0)
+            return ModelError("{}: the hub does not say how large {} is", repo, file.name);
+    return absl::OkStatus();
+}
+
+absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::string& repo) {
+    HONE_ASSIGN_OR_RETURN(auto json, ParseDescription(body, repo));
+    HONE_ASSIGN_OR_RETURN(RepoListing listing, ListFiles(json, repo));
+    bool gguf = false, pytorch = false;
+    for (const auto& file : listing.files) {
         gguf = gguf || file.name.ends_with(".gguf");
         pytorch = pytorch || file.name.ends_with(".bin");
-        if (IsNamePart(file.name)) all.push_back(std::move(file));
     }
-    listing.files = SelectFiles(all);
+    std::erase_if(listing.files, [](const HubFile& file) { return !IsNamePart(file.name); });
+    listing.files = SelectFiles(listing.files);
     auto has = [&](std::string_view name) {
         return std::any_of(listing.files.begin(), listing.files.end(),
                            [&](const HubFile& f) { return f.name == name; });
@@ -214,9 +232,7 @@ absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::strin
             "copy that "
             "has it",
             repo);
-    for (const auto& file : listing.files)
-        if (file.size < 0)
-            return ModelError("{}: the hub does not say how large {} is", repo, file.name);
+    HONE_RETURN_IF_ERROR(CheckSizesKnown(listing, repo));
     return listing;
 }
 
@@ -236,10 +252,13 @@ std::string GitBlobHash(std::string_view bytes) {
     return hex;
 }
 
+std::string FolderName(std::string repo) {
+    if (size_t slash = repo.find('/'); slash != repo.npos) repo.replace(slash, 1, "--");
+    return repo;
+}
+
 std::string CacheFolder(const std::string& repo_or_name, const HubOptions& options) {
-    std::string name = repo_or_name;
-    if (size_t slash = name.find('/'); slash != name.npos) name.replace(slash, 1, "--");
-    return options.cache + "/models/" + name;
+    return options.cache + "/models/" + FolderName(repo_or_name);
 }
 
 absl::Status WriteManifest(const std::string& folder, const std::string& source,
@@ -257,21 +276,25 @@ absl::Status WriteManifest(const std::string& folder, const std::string& source,
     return SyncDirectory(folder);
 }
 
-bool IsComplete(const std::string& folder) {
-    if (!Exists(folder + "/manifest.json")) return false;
+std::optional<std::vector<std::string>> FilesOf(const std::string& folder) {
+    if (!Exists(folder + "/manifest.json")) return std::nullopt;
     auto manifest = ReadJsonObject(folder + "/manifest.json", kMaxManifestBytes);
     if (!manifest.ok() || !manifest->contains("files") || !(*manifest)["files"].is_array())
-        return false;
-    return std::all_of(
-        (*manifest)["files"].begin(), (*manifest)["files"].end(), [&](const Json& file) {
-            if (!file.is_object() || !file.contains("name") || !file["name"].is_string() ||
-                !file.contains("size") || !file["size"].is_number_unsigned())
-                return false;
-            std::error_code error;
-            auto size = fs::file_size(folder + "/" + file["name"].get<std::string>(), error);
-            return !error && size == file["size"].get<uint64_t>();
-        });
+        return std::nullopt;
+    std::vector<std::string> paths;
+    for (const Json& file : (*manifest)["files"]) {
+        if (!file.is_object() || !file.contains("name") || !file["name"].is_string() ||
+            !file.contains("size") || !file["size"].is_number_unsigned())
+            return std::nullopt;
+        paths.push_back(folder + "/" + file["name"].get<std::string>());
+        std::error_code error;
+        auto size = fs::file_size(paths.back(), error);
+        if (error || size != file["size"].get<uint64_t>()) return std::nullopt;
+    }
+    return paths;
 }
+
+bool IsComplete(const std::string& folder) { return FilesOf(folder).has_value(); }
 
 std::string SourceOf(const std::string& folder) {
     auto manifest = ReadJsonObject(folder + "/manifest.json", kMaxManifestBytes);
