@@ -71,8 +71,10 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
         .map(|text| text.to_string())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no reason given".to_string());
-    // A payload whose own drop panics would unwind into C++.
-    std::mem::forget(panic);
+    // A payload whose own drop panics would unwind into C++; what that leaves is never dropped.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(second);
+    }
     format!("internal failure: {reason}")
 }
 
