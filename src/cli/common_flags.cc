@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/log.h"
+#include "cli/load_model.h"
 
 namespace hone {
 
@@ -70,6 +71,7 @@ void DataFlags::AddRows(Flags& flags, DataOptions& options) {
 }
 
 absl::Status DataFlags::Resolve(DataOptions& options) const {
+    options.fetch_hub = FetchDataset;
     HONE_ASSIGN_OR_RETURN(options.on_overflow, ParseOnOverflow(on_overflow));
     const int ways = !options.text_template.empty() + !options.text_field.empty() +
                      options.use_chat_template.value_or(false);

@@ -38,7 +38,8 @@ struct DataFlags {
     std::string on_overflow = "truncate";
     void AddSource(Flags& flags, DataOptions& options);
     void AddRows(Flags& flags, DataOptions& options);
-    // on_overflow; data_name from data_files where it is missing; and what excludes each other.
+    // on_overflow; data_name from data_files where it is missing; what excludes each other; and
+    // where data sets of the Hub come from.
     absl::Status Resolve(DataOptions& options) const;
 };
 

@@ -65,7 +65,7 @@ absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& f
     return answers;
 }
 
-std::string Footer(const GenerateResult& result) {
+std::string CountsAndTime(const GenerateResult& result) {
     return fmt::format("{} + {} tokens, {}", result.prompt_tokens, result.tokens.size(),
                        FormatDuration(result.seconds));
 }
@@ -113,11 +113,13 @@ absl::Status RunCompare(const CompareFlags& flags) {
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print("{}", SideBySide("base: " + base.model,
-                                    base.results[i].text + "\n\n" + Footer(base.results[i]),
-                                    "fine-tuned: " + tuned.adapter,
-                                    tuned.results[i].text + "\n\n" + Footer(tuned.results[i]),
-                                    terminal.width, terminal.colours));
+        fmt::print(
+            "{}",
+            SideBySide(
+                fmt::format("base: {}\n{}", base.model, CountsAndTime(base.results[i])),
+                base.results[i].text,
+                fmt::format("fine-tuned: {}\n{}", tuned.adapter, CountsAndTime(tuned.results[i])),
+                tuned.results[i].text, terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }

@@ -34,7 +34,10 @@ struct CheckFlags {
                     data.eval_split = value;
                     return "";
                 },
-                "likewise; none or \"\": no evaluation");
+                "likewise; none or \"\": no evaluation")
+            .Text("--train_subset", data.train_subset, "which subset of a data set of the Hub")
+            .Text("--eval_subset", data.eval_subset,
+                  "likewise for evaluation; default: the training subset");
         data_flags.AddRows(flags, data);
         flags.Group("Output").Bool("--json", json, "prints JSON");
         machine.Add(flags);

@@ -68,7 +68,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(ComputeType compute, ReadTorchDtype(flags.torch_dtype));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, {.compute = compute}, context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          LoadModel(flags.model, {.compute = compute}, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.cache;
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));

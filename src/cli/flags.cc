@@ -317,16 +317,21 @@ absl::Status UnknownFlag(const CLI::App& app, const std::string& name,
     return UsageError("{} has no flag {}; did you mean {}?", command, name, nearest);
 }
 
-absl::Status UnknownCommand(const CLI::App& app, const std::string& name) {
+std::vector<std::string> SubcommandNames(const CLI::App& app) {
     std::vector<std::string> names;
+    for (const CLI::App* sub : app.get_subcommands(AnyCommand)) names.push_back(sub->get_name());
+    return names;
+}
+
+absl::Status UnknownCommand(const CLI::App& app, const std::string& name) {
+    const std::vector<std::string> names = SubcommandNames(app);
     std::string nearest;
     int least = 4;
-    for (const CLI::App* sub : app.get_subcommands(AnyCommand)) {
-        names.push_back(sub->get_name());
-        const int distance = EditDistance(name, sub->get_name());
+    for (const std::string& candidate : names) {
+        const int distance = EditDistance(name, candidate);
         if (distance < least) {
             least = distance;
-            nearest = sub->get_name();
+            nearest = candidate;
         }
     }
     if (!nearest.empty()) {
@@ -374,6 +379,11 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
         HONE_ASSIGN_OR_RETURN(std::string value, SeparateValue(option, arguments, next));
         normal.push_back(std::move(value));
         i = next - 1;
+    }
+    const std::vector<std::string> missing = SubcommandNames(*app);
+    const bool asks_for_help = !normal.empty() && normal.back().starts_with('-');
+    if (app != &root && !missing.empty() && !asks_for_help) {
+        return UsageError("{} needs a command: {}", CommandName(*app), fmt::join(missing, ", "));
     }
     return normal;
 }

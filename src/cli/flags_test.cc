@@ -154,12 +154,12 @@ TEST(Flags, UnknownCommandsNameTheNearest) {
         return std::string(status.message());
     };
     EXPECT_EQ(error("rnu"), "hone has no command rnu; did you mean run?");
-    EXPECT_EQ(error("fine"), "hone has no command fine; it has run, other");
+    EXPECT_EQ(error("finetune"), "hone has no command finetune; it has run, other");
 }
 
 TEST(Flags, HelpShowsDefaultsAndGroups) {
     Sample sample;
-    sample.root.formatter(std::make_shared<HelpFormatter>(80));
+    sample.app->formatter(std::make_shared<HelpFormatter>(80));
     ASSERT_TRUE(sample.Parse({"--help"}).ok());
     EXPECT_THAT(sample.help, HasSubstr("--learning_rate NUMBER"));
     EXPECT_THAT(sample.help, HasSubstr("a rate [0.5]"));

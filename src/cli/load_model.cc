@@ -6,8 +6,22 @@
 #include "cli/finetune_flags.h"
 #include "cli/live_line.h"
 #include "model/catalogue.h"
+#include "model/hub_dataset.h"
 
 namespace hone {
+namespace {
+
+// What `pull` returns; it is handed what shows its progress.
+template <typename Pull>
+auto WithLiveLine(const std::string& name, const HubOptions& hub, const Pull& pull) {
+    LiveLine line(stderr);
+    line.Say(fmt::format("fetching {} into {}", name, hub.cache));
+    auto pulled = pull([&](const PullProgress& progress) { line.Show(PullLine(progress)); });
+    line.Clear();
+    return pulled;
+}
+
+}  // namespace
 
 absl::Status FetchModel(const std::string& model_name_or_path) {
     std::error_code error;
@@ -15,12 +29,20 @@ absl::Status FetchModel(const std::string& model_name_or_path) {
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(model_name_or_path, hub));
     if (!path.empty()) return absl::OkStatus();
-    LiveLine line(stderr);
-    line.Say(fmt::format("fetching {} into {}", model_name_or_path, hub.cache));
-    auto pulled = PullModel(model_name_or_path, hub,
-                            [&](const PullProgress& progress) { line.Show(PullLine(progress)); });
-    line.Clear();
-    return pulled.status();
+    return WithLiveLine(model_name_or_path, hub,
+                        [&](const ProgressCallback& progress) {
+                            return PullModel(model_name_or_path, hub, progress);
+                        })
+        .status();
+}
+
+absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
+                                                      const std::string& subset) {
+    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    if (auto found = FindDataset(repo, subset, hub)) return *std::move(found);
+    return WithLiveLine(repo, hub, [&](const ProgressCallback& progress) {
+        return PullDataset(repo, subset, hub, progress);
+    });
 }
 
 absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const ModelFiles& files) {

@@ -14,6 +14,10 @@ namespace hone {
 // Fetches the model into the cache, with a line of progress, where it is not there yet.
 absl::Status FetchModel(const std::string& model_name_or_path);
 
+// The same for data sets of the Hub.
+absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
+                                                      const std::string& subset);
+
 struct LoadedModel {
     std::string name;     // what the user typed, or what was chosen
     std::string adapter;  // folder; empty: none

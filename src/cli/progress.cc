@@ -62,7 +62,7 @@ std::string PlanText(const RunPlan& plan) {
                                   : "none");
     text += DataNotes(plan.data_summary);
     std::string steps =
-        fmt::format("{} ({:.2f} epochs of {}), at most {} tokens through the model at a time",
+        fmt::format("{} ({:.2f} epochs of {} steps), at most {} tokens through the model at a time",
                     FormatCount(plan.total_steps), plan.epochs, FormatCount(plan.steps_per_epoch),
                     FormatCount(plan.micro_batch_tokens));
     if (plan.start_step > 0)

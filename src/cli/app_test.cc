@@ -1,0 +1,101 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/version.h"
+#include "cli/commands.h"
+
+namespace hone {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+    int code = 0;
+    std::string out, err;
+};
+
+Outcome Invoke(const std::vector<std::string>& arguments) {
+    Outcome outcome;
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    outcome.code = RunHone(arguments);
+    outcome.out = testing::internal::GetCapturedStdout();
+    outcome.err = testing::internal::GetCapturedStderr();
+    return outcome;
+}
+
+TEST(RunHone, EveryCommandHasHelp) {
+    const std::vector<std::vector<std::string>> commands = {
+        {},
+        {"finetune"},
+        {"evaluate"},
+        {"generate"},
+        {"chat"},
+        {"compare"},
+        {"models"},
+        {"models", "pull"},
+        {"models", "list"},
+        {"models", "inspect"},
+        {"data"},
+        {"data", "check"},
+        {"bench"},
+        {"bench", "train"},
+        {"bench", "infer"},
+        {"bench", "kernels"},
+    };
+    for (std::vector<std::string> command : commands) {
+        const std::string usage = command.empty() ? "hone" : command.back();
+        command.push_back("--help");
+        const Outcome outcome = Invoke(command);
+        EXPECT_EQ(outcome.code, 0) << usage;
+        EXPECT_THAT(outcome.out, HasSubstr("Usage: hone"));
+        EXPECT_THAT(outcome.out, HasSubstr(usage));
+        EXPECT_EQ(outcome.err, "");
+    }
+}
+
+TEST(RunHone, VersionIsThatOfTheBuild) {
+    EXPECT_EQ(Invoke({"--version"}).out, fmt::format("hone {}\n", kVersion));
+    const auto cmake = ReadFile(HONE_SOURCE_DIR "/CMakeLists.txt");
+    ASSERT_TRUE(cmake.ok());
+    EXPECT_THAT(*cmake, HasSubstr(fmt::format("project(hone VERSION {} ", kVersion)));
+}
+
+TEST(RunHone, KernelsAreExplained) {
+    const Outcome outcome = Invoke({"--explain-kernels"});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("reference"));
+}
+
+// Each failure is one line on standard error, and nothing on standard output.
+TEST(RunHone, FailuresAreOneLineWithTheirExitCode) {
+    const auto fails = [](const std::vector<std::string>& arguments, int code, const char* words) {
+        const Outcome outcome = Invoke(arguments);
+        EXPECT_EQ(outcome.code, code) << outcome.err;
+        EXPECT_EQ(outcome.err.rfind("error: ", 0), 0u) << outcome.err;
+        EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(words));
+        EXPECT_EQ(outcome.out, "");
+    };
+    const std::string model = HONE_SOURCE_DIR "/tests/golden/models/tied";
+    fails({"finetun"}, 2, "did you mean finetune?");
+    fails({"models"}, 2, "hone models needs a command: pull, list, inspect");
+    fails({"models", "pull"}, 2, "NAME");
+    fails({"generate", "--temperatur", "1"}, 2, "--temperature");
+    fails({"generate", "-m", model, "--prompt", "x", "--top_p", "2"}, 2, "top_p");
+    fails({"generate", "-m", model, "--prompt_file", "no-such-file.txt"}, 3, "no-such-file.txt");
+    fails({"generate", "-m", model, "--prompt", ""}, 3, "empty");
+    fails({"generate", "-m", model, "--raw", "--system_prompt", "x", "--prompt", "y"}, 2, "--raw");
+    fails({"chat", "-m", "no-such-model"}, 4, "no-such-model");
+    fails({"evaluate", "-m", model}, 2, "--data_name");
+    fails({"evaluate", "-m", model, "-d", "no-such-file.jsonl"}, 3, "no-such-file.jsonl");
+    fails({"evaluate", "-m", model, "-d", "x.jsonl", "--per_row"}, 2, "--output_file");
+    fails({"compare", "-m", model, "--prompt", "x"}, 2, "--adapter_path");
+    fails({"chat", "-m", model, "-a", "no-such-adapter"}, 4, "no-such-adapter");
+    fails({"generate", "-m", model, "--prompt", "x", "--threads", "-1"}, 2, "--threads");
+    fails({"bench", "infer", "-m", model, "--prompt_tokens", "100000"}, 2, "context");
+}
+
+}  // namespace
+}  // namespace hone
