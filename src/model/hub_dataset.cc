@@ -141,8 +141,9 @@ absl::StatusOr<const Config*> ChooseConfig(const std::vector<Config>& configs,
         if (subset.empty() ? config.is_default || configs.size() == 1 : config.name == subset)
             return config.patterns.empty() ? nullptr : &config;
     if (subset.empty() && !configs.empty())
-        return DataError("{} has several subsets: choose one of {} with --train_subset", repo,
-                         NamesOf(configs));
+        return DataError(
+            "{} has several subsets: choose one of {:.1000} with --train_subset (or --eval_subset)",
+            repo, NamesOf(configs));
     return nullptr;
 }
 
@@ -165,7 +166,7 @@ void KeepMostUsedFormat(std::vector<HubFile>& files, const std::string& repo) {
         if (counts[format] >= counts[best]) best = format;
     size_t before = files.size();
     std::erase_if(files, [&](const HubFile& file) { return FamilyOf(file.name) != best; });
-    spdlog::info("{} has files of several formats: {} like {} are read, {} others are not", repo,
+    spdlog::warn("{} has files of several formats: {} like {} are read, {} others are not", repo,
                  files.size(), files.front().name, before - files.size());
 }
 
@@ -178,8 +179,8 @@ absl::Status NoFiles(const std::vector<HubFile>& all, const std::vector<Config>&
             repo);
     if (subset.empty())
         return DataError(
-            "the card of {} names no file that hone reads: choose a folder with --train_subset, or "
-            "download its files and give their folder",
+            "the card of {} names no file that hone reads: choose a folder with --train_subset (or "
+            "--eval_subset), or download its files and give their folder",
             repo);
     std::set<std::string> folders;
     for (const HubFile& file : all)
