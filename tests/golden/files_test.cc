@@ -1,5 +1,5 @@
-// What goes in and out of files: chats become the reference's tokens, and an adapter that hone saves is the one that PEFT
-// saved.
+// What goes in and out of files: chats become the reference's tokens, and an adapter that hone
+// saves is the one that PEFT saved.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -56,7 +56,8 @@ class AdapterFilesTest : public testing::TestWithParam<std::string> {};
 TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     Context context(2);
     const Case golden(GetParam());
-    Loaded base = LoadBase(golden.model_folder(), ComputeType::kF32, context, /*for_training=*/true);
+    Loaded base =
+        LoadBase(golden.model_folder(), ComputeType::kF32, context, /*for_training=*/true);
     auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
     GOLDEN_ASSERT_OK(config.status());
     std::string folder = testing::TempDir() + "hone-golden-XXXXXX";
@@ -75,10 +76,12 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
         ExpectSameBits(*ReadTensor(*saved), *ReadTensor(tensor), tensor.name);
     }
 
-    auto Read = [](const std::string& path) { return nlohmann::json::parse(*ReadFile(path + "/adapter_config.json")); };
+    auto Read = [](const std::string& path) {
+        return nlohmann::json::parse(*ReadFile(path + "/adapter_config.json"));
+    };
     const nlohmann::json our_config = Read(folder), their_config = Read(golden.adapter_folder());
-    for (const char* key : {"peft_type", "task_type", "r", "lora_alpha", "bias", "use_rslora", "rank_pattern",
-                            "alpha_pattern", "modules_to_save", "lora_dropout"}) {
+    for (const char* key : {"peft_type", "task_type", "r", "lora_alpha", "bias", "use_rslora",
+                            "rank_pattern", "alpha_pattern", "modules_to_save", "lora_dropout"}) {
         EXPECT_EQ(our_config.value(key, nlohmann::json()), their_config[key]) << key;
     }
     std::filesystem::remove_all(folder);
@@ -90,18 +93,20 @@ TEST_P(AdapterFilesTest, AnotherBaseRefusesIt) {
     const Case golden(GetParam());
     for (const std::string& name : ModelNames()) {
         if ("models/" + name == golden.values()["model"].get<std::string>()) continue;
-        Loaded base = LoadBase(Folder() + "/models/" + name, ComputeType::kF32, context, /*for_training=*/true);
+        Loaded base = LoadBase(Folder() + "/models/" + name, ComputeType::kF32, context,
+                               /*for_training=*/true);
         auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
         EXPECT_FALSE(config.ok()) << name;
         EXPECT_EQ(KindOf(config.status()), ErrorKind::kModel) << config.status();
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, AdapterFilesTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
-    std::string name = info.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Golden, AdapterFilesTest, testing::ValuesIn(CaseNames()),
+                         [](const auto& info) {
+                             std::string name = info.param;
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
 
 }  // namespace
 }  // namespace hone::golden

@@ -66,18 +66,21 @@ std::vector<Example> Case::Examples(const nlohmann::json& documents) {
     return examples;
 }
 
-Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context, bool for_training) {
+Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
+                bool for_training) {
     Loaded loaded;
     auto files = OpenModel(folder);
     HONE_CHECK(files.ok(), "{}", files.status().ToString());
     loaded.files = *std::move(files);
-    auto model = Model::Load(*loaded.files, {.compute = compute, .for_training = for_training}, context);
+    auto model =
+        Model::Load(*loaded.files, {.compute = compute, .for_training = for_training}, context);
     HONE_CHECK(model.ok(), "{}", model.status().ToString());
     loaded.model = *std::move(model);
     return loaded;
 }
 
-Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context, bool gradient_checkpointing) {
+Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context,
+                   bool gradient_checkpointing) {
     Loaded loaded = LoadBase(golden.model_folder(), compute, context, /*for_training=*/true);
     auto config = LoadAdapter(*loaded.model, golden.adapter_folder(), context);
     HONE_CHECK(config.ok(), "{}", config.status().ToString());
@@ -107,7 +110,8 @@ void ZeroGradients(Model& model) {
 }
 
 double RelativeError(std::span<const float> actual, std::span<const float> expected) {
-    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(), expected.size());
+    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(),
+               expected.size());
     double difference = 0, norm = 0;
     for (size_t i = 0; i < actual.size(); ++i) {
         difference += std::pow(double{actual[i]} - expected[i], 2);
@@ -117,12 +121,14 @@ double RelativeError(std::span<const float> actual, std::span<const float> expec
 }
 
 double WorstElement(std::span<const float> actual, std::span<const float> expected) {
-    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(), expected.size());
+    HONE_CHECK(actual.size() == expected.size(), "{} values, expected {}", actual.size(),
+               expected.size());
     double square = 0, worst = 0;
     for (float value : expected) square += double{value} * value;
     const double rms = std::sqrt(square / static_cast<double>(expected.size()));
     for (size_t i = 0; i < actual.size(); ++i) {
-        const double error = std::abs(double{actual[i]} - expected[i]) / (std::abs(double{expected[i]}) + rms + 1e-30);
+        const double error = std::abs(double{actual[i]} - expected[i]) /
+                             (std::abs(double{expected[i]}) + rms + 1e-30);
         // A NaN must not pass for 0.
         if (!(error <= worst)) worst = error;
     }
@@ -133,7 +139,8 @@ void ExpectSameBits(std::span<const float> a, std::span<const float> b, const st
     ASSERT_EQ(a.size(), b.size()) << what;
     for (size_t i = 0; i < a.size(); ++i) {
         if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
-            FAIL() << what << ": element " << i << " of " << a.size() << " is " << a[i] << " and " << b[i];
+            FAIL() << what << ": element " << i << " of " << a.size() << " is " << a[i] << " and "
+                   << b[i];
         }
     }
 }

@@ -1,4 +1,5 @@
-// The committed values of the Python reference (tools/golden/make.py), and how close is close enough.
+// The committed values of the Python reference (tools/golden/make.py), and how close is close
+// enough.
 #pragma once
 
 #include <memory>
@@ -16,13 +17,13 @@ namespace hone::golden {
 
 // Fails the running test with the status.
 void ExpectOk(const absl::Status& status);
-#define GOLDEN_ASSERT_OK(expression)                      \
-    do {                                                  \
-        const auto& golden_status_ = (expression);        \
+#define GOLDEN_ASSERT_OK(expression)                        \
+    do {                                                    \
+        const auto& golden_status_ = (expression);          \
         ASSERT_TRUE(golden_status_.ok()) << golden_status_; \
     } while (0)
 
-std::string Folder();                  // tests/golden
+std::string Folder();                   // tests/golden
 std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd"
 std::vector<std::string> CaseNames();   // "tied-lora", ...
 
@@ -32,8 +33,12 @@ class Case {
     explicit Case(const std::string& name);
 
     const nlohmann::json& values() const { return values_; }
-    std::string model_folder() const { return Folder() + "/" + values_["model"].get<std::string>(); }
-    std::string adapter_folder() const { return Folder() + "/" + values_["adapter"].get<std::string>(); }
+    std::string model_folder() const {
+        return Folder() + "/" + values_["model"].get<std::string>();
+    }
+    std::string adapter_folder() const {
+        return Folder() + "/" + values_["adapter"].get<std::string>();
+    }
     // "base.logits", "gradient.NAME", ...
     std::vector<float> Tensor(const std::string& name) const;
     // Names after the prefix: every tensor that it has.
@@ -52,7 +57,8 @@ struct Loaded {
     std::unique_ptr<Model> model;
 };
 // Aborts the test program when the model does not load: nothing else could be said then.
-Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context, bool for_training = false);
+Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
+                bool for_training = false);
 // With the case's adapter; ready for ForwardBackward with up to 256 tokens.
 Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context,
                    bool gradient_checkpointing = false);
@@ -66,8 +72,9 @@ void ZeroGradients(Model& model);
 
 // Euclidean norm of the difference, over the norm of `expected`.
 double RelativeError(std::span<const float> actual, std::span<const float> expected);
-// The largest |actual - expected| / (|expected| + rms of `expected`): an error relative to the element, with a floor at
-// the tensor's own scale, below which single-precision sums have no digits left.
+// The largest |actual - expected| / (|expected| + rms of `expected`): an error relative to the
+// element, with a floor at the tensor's own scale, below which single-precision sums have no digits
+// left.
 double WorstElement(std::span<const float> actual, std::span<const float> expected);
 
 // Same count and bits.

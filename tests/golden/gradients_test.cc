@@ -1,4 +1,5 @@
-// Gradients of every adapter against torch's, and what must hold of gradients whoever computes them.
+// Gradients of every adapter against torch's, and what must hold of gradients whoever computes
+// them.
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -13,8 +14,8 @@ class GradientsTest : public testing::TestWithParam<std::string> {
     GradientsTest() : golden_(GetParam()), batch_(Pack(golden_.documents())) {}
 
     // All gradients of one pass from zero, and its loss.
-    std::vector<float> Backward(Model& model, const Context& context, const Batch& batch, float scale,
-                                double* loss = nullptr) {
+    std::vector<float> Backward(Model& model, const Context& context, const Batch& batch,
+                                float scale, double* loss = nullptr) {
         ZeroGradients(model);
         auto sums = model.ForwardBackward(context, batch, scale, /*dropout_seed=*/17);
         ExpectOk(sums.status());
@@ -32,7 +33,8 @@ TEST_P(GradientsTest, F32EqualsTorch) {
     Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
     double loss = 0;
     Backward(*adapted.model, context_, batch_, 1, &loss);
-    const double expected = golden_.values()["adapted"]["loss"].get<double>() * batch_.TotalWeight();
+    const double expected =
+        golden_.values()["adapted"]["loss"].get<double>() * batch_.TotalWeight();
     EXPECT_NEAR(loss, expected, 1e-5 * expected);
     const std::vector<std::string> names = golden_.TensorsWith("gradient.");
     // Every trainable tensor has a golden and the other way round.
@@ -48,7 +50,10 @@ TEST_P(GradientsTest, Bf16IsNear) {
     Loaded adapted = LoadAdapted(golden_, ComputeType::kBF16, context_);
     Backward(*adapted.model, context_, batch_, 1);
     for (const std::string& name : golden_.TensorsWith("gradient.")) {
-        EXPECT_LT(RelativeError(Gradients(*adapted.model, name), golden_.Tensor("gradient." + name)), 0.06) << name;
+        EXPECT_LT(
+            RelativeError(Gradients(*adapted.model, name), golden_.Tensor("gradient." + name)),
+            0.06)
+            << name;
     }
 }
 
@@ -58,7 +63,8 @@ TEST_P(GradientsTest, LossScaleIsLinear) {
         Loaded adapted = LoadAdapted(golden_, compute, context_);
         double loss = 0, scaled_loss = 0;
         std::vector<float> gradients = Backward(*adapted.model, context_, batch_, 1, &loss);
-        const std::vector<float> scaled = Backward(*adapted.model, context_, batch_, 0.125f, &scaled_loss);
+        const std::vector<float> scaled =
+            Backward(*adapted.model, context_, batch_, 0.125f, &scaled_loss);
         EXPECT_EQ(loss, scaled_loss) << "the reported loss is not scaled";
         for (float& gradient : gradients) gradient *= 0.125f;
         ExpectSameBits(scaled, gradients, "scaled gradients");
@@ -75,7 +81,8 @@ TEST_P(GradientsTest, PassesAccumulate) {
     EXPECT_LT(WorstElement(halved, once), 1e-5);
 }
 
-// One batch of all documents, or one pass for each: the same gradients. A document without a label may be among them.
+// One batch of all documents, or one pass for each: the same gradients. A document without a label
+// may be among them.
 TEST_P(GradientsTest, PackedEqualsOneByOne) {
     Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
     const std::vector<float> packed = Backward(*adapted.model, context_, batch_, 1);
@@ -107,10 +114,12 @@ TEST_P(GradientsTest, CheckpointingDoesNotChangeABit) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
         Loaded plain = LoadAdapted(golden_, compute, context_, /*gradient_checkpointing=*/false);
         Loaded thrifty = LoadAdapted(golden_, compute, context_, /*gradient_checkpointing=*/true);
-        EXPECT_LT(thrifty.model->PlanTraining(256, true).activations, plain.model->PlanTraining(256, false).activations);
+        EXPECT_LT(thrifty.model->PlanTraining(256, true).activations,
+                  plain.model->PlanTraining(256, false).activations);
         double loss = 0, thrifty_loss = 0;
         const std::vector<float> gradients = Backward(*plain.model, context_, batch_, 1, &loss);
-        const std::vector<float> recomputed = Backward(*thrifty.model, context_, batch_, 1, &thrifty_loss);
+        const std::vector<float> recomputed =
+            Backward(*thrifty.model, context_, batch_, 1, &thrifty_loss);
         EXPECT_EQ(loss, thrifty_loss);
         ExpectSameBits(recomputed, gradients, "recomputed gradients");
     }
@@ -133,7 +142,8 @@ TEST_P(GradientsTest, FiniteDifferences) {
         double losses[2];
         for (int side : {0, 1}) {
             for (size_t i = 0; i < values.size(); ++i) {
-                values[i] = static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
+                values[i] =
+                    static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
             }
             model.ParametersChanged(context_);
             auto sums = model.Evaluate(context_, batch_);
@@ -146,17 +156,20 @@ TEST_P(GradientsTest, FiniteDifferences) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
-    std::string name = info.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(CaseNames()),
+                         [](const auto& info) {
+                             std::string name = info.param;
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
 
-// With dropout: fixed by its seed, the same with checkpointing, and its gradient is that of the thinned network.
+// With dropout: fixed by its seed, the same with checkpointing, and its gradient is that of the
+// thinned network.
 class DropoutTest : public testing::Test {
   protected:
     Loaded Load(bool gradient_checkpointing) {
-        Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context_, /*for_training=*/true);
+        Loaded loaded =
+            LoadBase(Folder() + "/models/tied", ComputeType::kF32, context_, /*for_training=*/true);
         LoraConfig config;
         config.r = 4;
         config.lora_alpha = 8;
@@ -193,7 +206,8 @@ TEST_F(DropoutTest, SeedDecides) {
 TEST_F(DropoutTest, CheckpointingDropsTheSame) {
     Loaded plain = Load(false), thrifty = Load(true);
     EXPECT_EQ(Loss(*plain.model, 3), Loss(*thrifty.model, 3));
-    ExpectSameBits(plain.model->parameters().gradients(), thrifty.model->parameters().gradients(), "gradients");
+    ExpectSameBits(plain.model->parameters().gradients(), thrifty.model->parameters().gradients(),
+                   "gradients");
 }
 
 TEST_F(DropoutTest, FiniteDifferences) {
@@ -203,15 +217,18 @@ TEST_F(DropoutTest, FiniteDifferences) {
     Loss(model, 9);
     const std::span<float> values = model.parameters().values();
     const std::vector<float> start(values.begin(), values.end());
-    const std::vector<float> gradient(model.parameters().gradients().begin(), model.parameters().gradients().end());
+    const std::vector<float> gradient(model.parameters().gradients().begin(),
+                                      model.parameters().gradients().end());
     for (const ParameterSlice& slice : model.parameters().slices()) {
         double square = 0;
-        for (int64_t i = 0; i < slice.count; ++i) square += std::pow(double{gradient[slice.offset + i]}, 2);
+        for (int64_t i = 0; i < slice.count; ++i)
+            square += std::pow(double{gradient[slice.offset + i]}, 2);
         const double norm = std::sqrt(square), step = 4e-3;
         double losses[2];
         for (int side : {0, 1}) {
             for (int64_t i = slice.offset; i < slice.offset + slice.count; ++i) {
-                values[i] = static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
+                values[i] =
+                    static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
             }
             model.ParametersChanged(context_);
             losses[side] = Loss(model, 9);

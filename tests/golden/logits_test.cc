@@ -32,10 +32,12 @@ class LogitsTest : public testing::TestWithParam<std::string> {
             const double sum = expected["document_losses"][i];
             EXPECT_NEAR(each[i].loss, sum, tolerance * sum) << "document " << i;
             if (exact_ranks) {
-                EXPECT_EQ(each[i].correct, expected["correct"][i].get<int64_t>()) << "document " << i;
+                EXPECT_EQ(each[i].correct, expected["correct"][i].get<int64_t>())
+                    << "document " << i;
             }
             int64_t expected_labelled = 0;
-            for (size_t t = 1; t < documents_[i].weights.size(); ++t) expected_labelled += documents_[i].weights[t] > 0;
+            for (size_t t = 1; t < documents_[i].weights.size(); ++t)
+                expected_labelled += documents_[i].weights[t] > 0;
             EXPECT_EQ(each[i].labelled, expected_labelled) << "document " << i;
             labelled += each[i].labelled;
         }
@@ -69,11 +71,13 @@ TEST_P(LogitsTest, Bf16IsNear) {
     EXPECT_LT(RelativeError(Logits(*base.model, batch_), golden_.Tensor("base.logits")), 0.03);
     CheckLosses(*base.model, "base", 0.01, /*exact_ranks=*/false);
     Loaded adapted = LoadAdapted(golden_, ComputeType::kBF16, context_);
-    EXPECT_LT(RelativeError(Logits(*adapted.model, batch_), golden_.Tensor("adapted.logits")), 0.03);
+    EXPECT_LT(RelativeError(Logits(*adapted.model, batch_), golden_.Tensor("adapted.logits")),
+              0.03);
     CheckLosses(*adapted.model, "adapted", 0.01, /*exact_ranks=*/false);
 }
 
-// A document among others gives what it gives alone. Products of other sizes may add in another order.
+// A document among others gives what it gives alone. Products of other sizes may add in another
+// order.
 TEST_P(LogitsTest, PackedEqualsAlone) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
         const double tolerance = compute == ComputeType::kF32 ? 1e-5 : 0.02;
@@ -107,7 +111,8 @@ TEST_P(LogitsTest, DocumentsDoNotSeeEachOther) {
         for (int i = 0; i < batch_.num_documents(); ++i) {
             const size_t begin = batch_.document_starts[i] * vocabulary;
             const size_t count = batch_.document_starts[i + 1] * vocabulary - begin;
-            const std::span<const float> a(before.data() + begin, count), b(after.data() + begin, count);
+            const std::span<const float> a(before.data() + begin, count),
+                b(after.data() + begin, count);
             if (i == 2) {
                 EXPECT_GT(RelativeError(a, b), 0.1);
             } else {
@@ -123,7 +128,8 @@ TEST_P(LogitsTest, LaterTokensDoNotMatter) {
     const Example& document = documents_[2];
     Example changed = document;
     const size_t half = document.tokens.size() / 2;
-    for (size_t i = half; i < changed.tokens.size(); ++i) changed.tokens[i] = (changed.tokens[i] + 7) % 300;
+    for (size_t i = half; i < changed.tokens.size(); ++i)
+        changed.tokens[i] = (changed.tokens[i] + 7) % 300;
     const size_t kept = half * adapted.model->config().vocab_size;
     const std::vector<float> a = Logits(*adapted.model, Pack({document}));
     const std::vector<float> b = Logits(*adapted.model, Pack({changed}));
@@ -152,7 +158,8 @@ TEST_P(LogitsTest, ThreadsDoNotChangeABit) {
     }
 }
 
-// Prompts of several lengths at once, then token by token, against the reference's full forward pass.
+// Prompts of several lengths at once, then token by token, against the reference's full forward
+// pass.
 TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
         Loaded adapted = LoadAdapted(golden_, compute, context_);
@@ -161,7 +168,8 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
         const std::vector<int> chosen = {0, 2, 4};  // 9, 17 and 8 tokens
         std::vector<std::unique_ptr<KvCache>> caches;
         std::vector<size_t> fed(chosen.size(), 0);
-        for (int document : chosen) caches.push_back(adapted.model->NewCache(documents_[document].tokens.size()));
+        for (int document : chosen)
+            caches.push_back(adapted.model->NewCache(documents_[document].tokens.size()));
         for (int round = 0;; ++round) {
             std::vector<std::vector<int32_t>> tokens;
             std::vector<KvCache*> active;
@@ -180,12 +188,15 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
             GOLDEN_ASSERT_OK(adapted.model->Decode(context_, tokens, active, logits.data()));
             for (size_t i = 0; i < active.size(); ++i) {
                 const std::span<const float> row(logits.data() + i * vocabulary, vocabulary);
-                const std::span<const float> want(expected.data() + rows[i] * vocabulary, vocabulary);
-                EXPECT_LT(RelativeError(row, want), compute == ComputeType::kF32 ? 1e-4 : 0.04) << "round " << round;
+                const std::span<const float> want(expected.data() + rows[i] * vocabulary,
+                                                  vocabulary);
+                EXPECT_LT(RelativeError(row, want), compute == ComputeType::kF32 ? 1e-4 : 0.04)
+                    << "round " << round;
             }
         }
         for (size_t i = 0; i < chosen.size(); ++i) {
-            EXPECT_EQ(caches[i]->length(), static_cast<int64_t>(documents_[chosen[i]].tokens.size()));
+            EXPECT_EQ(caches[i]->length(),
+                      static_cast<int64_t>(documents_[chosen[i]].tokens.size()));
         }
     }
 }
@@ -200,13 +211,15 @@ TEST_P(LogitsTest, TruncatedCacheGoesOnFromThere) {
     std::vector<float> logits(vocabulary);
     const std::vector<int32_t> beginning(tokens.begin(), tokens.begin() + 6);
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {beginning}, {cache.get()}, logits.data()));
-    GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {{1, 2, 3, 4, 5}}, {cache.get()}, logits.data()));
+    GOLDEN_ASSERT_OK(
+        adapted.model->Decode(context_, {{1, 2, 3, 4, 5}}, {cache.get()}, logits.data()));
     cache->Truncate(6);
     EXPECT_EQ(cache->length(), 6);
     const std::vector<int32_t> rest(tokens.begin() + 6, tokens.end());
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {rest}, {cache.get()}, logits.data()));
     const int64_t row = batch_.document_starts[3] - 1;
-    EXPECT_LT(RelativeError(logits, std::span(expected).subspan(row * vocabulary, vocabulary)), 1e-4);
+    EXPECT_LT(RelativeError(logits, std::span(expected).subspan(row * vocabulary, vocabulary)),
+              1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, LogitsTest, testing::ValuesIn(CaseNames()), [](const auto& info) {

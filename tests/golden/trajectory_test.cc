@@ -1,4 +1,5 @@
-// Twenty training steps from the same adapter, against torch's AdamW with transformers' schedules and clipping.
+// Twenty training steps from the same adapter, against torch's AdamW with transformers' schedules
+// and clipping.
 #include <algorithm>
 #include <cmath>
 
@@ -22,7 +23,8 @@ class Trajectory {
           loaded_(LoadAdapted(golden, compute, context)),
           m_(loaded_.model->parameters().count()),
           v_(m_.size()) {
-        for (const nlohmann::json& documents : training_["batches"]) batches_.push_back(Pack(Case::Examples(documents)));
+        for (const nlohmann::json& documents : training_["batches"])
+            batches_.push_back(Pack(Case::Examples(documents)));
         auto kind = ParseScheduleKind(training_["lr_scheduler_type"].get<std::string>());
         HONE_CHECK(kind.ok(), "{}", kind.status().ToString());
         schedule_.kind = *kind;
@@ -50,7 +52,8 @@ class Trajectory {
         }
         EXPECT_NEAR(sums.weight, weight, 1e-6 * weight);
         double square = 0;
-        for (float gradient : model().parameters().gradients()) square += double{gradient} * gradient;
+        for (float gradient : model().parameters().gradients())
+            square += double{gradient} * gradient;
         const double norm = std::sqrt(square), limit = training_["max_grad_norm"];
         const double rate = LearningRate(schedule_, step);
         Update(step, rate, limit > 0 && norm > limit ? limit / (norm + 1e-6) : 1);
@@ -68,8 +71,8 @@ class Trajectory {
             const ParameterSlice& slice = parameters.slices()[i];
             options.weight_decay = slice.weight_decay ? training_["weight_decay"].get<float>() : 0;
             const int index = static_cast<int>(i);
-            AdamWStep(context_, slice.count, options, parameters.gradient(index), parameters.value(index),
-                      m_.data() + slice.offset, v_.data() + slice.offset);
+            AdamWStep(context_, slice.count, options, parameters.gradient(index),
+                      parameters.value(index), m_.data() + slice.offset, v_.data() + slice.offset);
         }
         model().ParametersChanged(context_);
     }
@@ -94,7 +97,8 @@ TEST_P(TrajectoryTest, F32FollowsTorch) {
     ASSERT_EQ(steps.size(), 20);
     for (size_t i = 0; i < steps.size(); ++i) {
         const Step step = trajectory.Run(static_cast<int64_t>(i));
-        const double loss = steps[i]["loss"], norm = steps[i]["grad_norm"], rate = steps[i]["learning_rate"];
+        const double loss = steps[i]["loss"], norm = steps[i]["grad_norm"],
+                     rate = steps[i]["learning_rate"];
         EXPECT_NEAR(step.loss, loss, 1e-4 * loss) << "step " << i;
         EXPECT_NEAR(step.grad_norm, norm, 1e-4 * norm) << "step " << i;
         EXPECT_NEAR(step.learning_rate, rate, 1e-6 * rate) << "step " << i;
@@ -117,11 +121,12 @@ TEST_P(TrajectoryTest, Bf16StaysNear) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, TrajectoryTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
-    std::string name = info.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Golden, TrajectoryTest, testing::ValuesIn(CaseNames()),
+                         [](const auto& info) {
+                             std::string name = info.param;
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
 
 }  // namespace
 }  // namespace hone::golden
