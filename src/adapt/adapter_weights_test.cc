@@ -22,7 +22,8 @@ class AdapterWeights : public testing::Test {
   protected:
     void SetUp() override {
         const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ = fmt::format("{}adapter_weights-{}-{}", testing::TempDir(), test->name(), getpid());
+        folder_ =
+            fmt::format("{}adapter_weights-{}-{}", testing::TempDir(), test->name(), getpid());
         std::filesystem::remove_all(folder_);
         std::filesystem::create_directories(folder_);
         path_ = folder_ + "/adapter_model.safetensors";

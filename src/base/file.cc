@@ -24,7 +24,8 @@ int InjectedFault(std::string_view operation, const std::string& path) {
 }
 
 absl::Status FileError(std::string_view doing, const std::string& path, int error) {
-    const char* cure = error == ENOSPC || error == EDQUOT ? " (free some space or choose another folder)"
+    const char* cure = error == ENOSPC || error == EDQUOT
+                           ? " (free some space or choose another folder)"
                        : error == EACCES || error == EPERM || error == EROFS
                            ? " (check the permissions or choose another folder)"
                            : "";
@@ -67,7 +68,8 @@ absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& 
         }
     }
     close(fd);
-    return std::shared_ptr<MappedFile>(new MappedFile(path, static_cast<const uint8_t*>(data), size));
+    return std::shared_ptr<MappedFile>(
+        new MappedFile(path, static_cast<const uint8_t*>(data), size));
 }
 
 MappedFile::~MappedFile() {
@@ -81,7 +83,8 @@ void MappedFile::DropPages() const {
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
     HONE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
     if (file->bytes().size() > limit)
-        return OtherError("{} holds {} bytes, more than the limit of {}", path, file->bytes().size(), limit);
+        return OtherError("{} holds {} bytes, more than the limit of {}", path,
+                          file->bytes().size(), limit);
     return std::string(file->text());
 }
 
@@ -99,7 +102,9 @@ AtomicFile::~AtomicFile() {
     unlink(temporary_.c_str());
 }
 
-absl::Status AtomicFile::Write(std::span<const uint8_t> bytes) { return WriteAll(fd_, path_, bytes); }
+absl::Status AtomicFile::Write(std::span<const uint8_t> bytes) {
+    return WriteAll(fd_, path_, bytes);
+}
 
 absl::Status AtomicFile::Write(std::string_view text) {
     return Write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
@@ -111,7 +116,8 @@ absl::Status AtomicFile::Commit() {
     int closed = close(fd_);
     fd_ = -1;
     int error = InjectedFault("rename", path_);
-    if (error == 0 && (closed != 0 || rename(temporary_.c_str(), path_.c_str()) != 0)) error = errno;
+    if (error == 0 && (closed != 0 || rename(temporary_.c_str(), path_.c_str()) != 0))
+        error = errno;
     if (error != 0) {
         unlink(temporary_.c_str());
         return FileError("finish", path_, error);
@@ -135,7 +141,8 @@ absl::StatusOr<std::unique_ptr<AppendFile>> AppendFile::Open(const std::string& 
 AppendFile::~AppendFile() { close(fd_); }
 
 absl::Status AppendFile::Append(std::string_view bytes) {
-    return WriteAll(fd_, path_, std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+    return WriteAll(fd_, path_,
+                    std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
 }
 
 absl::Status RenameFolder(const std::string& from, const std::string& to) {

@@ -37,7 +37,8 @@ class MappedFile {
 // The whole file, or an error when it holds more than `limit` bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit = size_t{1} << 30);
 
-// Collects bytes in PATH.tmp-<pid>; Commit syncs it and renames it to PATH. Without Commit nothing remains.
+// Collects bytes in PATH.tmp-<pid>; Commit syncs it and renames it to PATH. Without Commit nothing
+// remains.
 class AtomicFile {
   public:
     static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::string& path);
@@ -86,8 +87,9 @@ absl::Status MakeDirectories(const std::string& path);
 // Syncs a directory, so that the renames in it last through a power cut.
 absl::Status SyncDirectory(const std::string& path);
 
-// Tests: every write, sync and rename asks `fault` first with the operation ("write", "sync", "rename", "create") and
-// the path; a non-zero errno that it returns is what the operation fails with. nullptr: none.
+// Tests: every write, sync and rename asks `fault` first with the operation ("write", "sync",
+// "rename", "create") and the path; a non-zero errno that it returns is what the operation fails
+// with. nullptr: none.
 using FileFault = std::function<int(std::string_view operation, const std::string& path)>;
 void SetFileFault(FileFault fault);
 

@@ -27,7 +27,8 @@ class FileTest : public ::testing::Test {
     }
     std::string Path(const std::string& name) const { return folder_ + "/" + name; }
     size_t Entries() const {
-        return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+        return static_cast<size_t>(
+            std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
     }
     std::string folder_;
 };
@@ -59,13 +60,17 @@ TEST_F(FileTest, AnEmptyFileIsAnEmptySpan) {
 TEST_F(FileTest, ReadFileStopsAtItsLimit) {
     ASSERT_TRUE(WriteFileAtomic(Path("x"), "12345").ok());
     EXPECT_EQ(*ReadFile(Path("x"), 5), "12345");
-    EXPECT_THAT(std::string(ReadFile(Path("x"), 4).status().message()), HasSubstr("5 bytes, more than the limit of 4"));
+    EXPECT_THAT(std::string(ReadFile(Path("x"), 4).status().message()),
+                HasSubstr("5 bytes, more than the limit of 4"));
 }
 
 TEST_F(FileTest, ErrorsNameThePath) {
-    EXPECT_THAT(std::string(ReadFile(Path("missing")).status().message()), HasSubstr(Path("missing")));
-    EXPECT_THAT(std::string(MappedFile::Open(folder_).status().message()), HasSubstr("not a regular file"));
-    EXPECT_THAT(std::string(WriteFileAtomic(Path("no/such/folder"), "x").message()), HasSubstr("cannot create"));
+    EXPECT_THAT(std::string(ReadFile(Path("missing")).status().message()),
+                HasSubstr(Path("missing")));
+    EXPECT_THAT(std::string(MappedFile::Open(folder_).status().message()),
+                HasSubstr("not a regular file"));
+    EXPECT_THAT(std::string(WriteFileAtomic(Path("no/such/folder"), "x").message()),
+                HasSubstr("cannot create"));
 }
 
 TEST_F(FileTest, WithoutCommitNothingRemains) {
@@ -111,9 +116,14 @@ TEST_F(FileTest, AppendedBytesFollowWhatWasThere) {
     }
     EXPECT_EQ(*ReadFile(Path("log")), "one\ntwo\n");
     auto file = AppendFile::Open(Path("log"));
-    SetFileFault([](std::string_view operation, const std::string&) { return operation == "write" ? EACCES : 0; });
-    EXPECT_THAT(std::string((*file)->Append("three").message()), HasSubstr("check the permissions"));
-    SetFileFault([](std::string_view operation, const std::string&) { return operation == "create" ? EMFILE : 0; });
+    SetFileFault([](std::string_view operation, const std::string&) {
+        return operation == "write" ? EACCES : 0;
+    });
+    EXPECT_THAT(std::string((*file)->Append("three").message()),
+                HasSubstr("check the permissions"));
+    SetFileFault([](std::string_view operation, const std::string&) {
+        return operation == "create" ? EMFILE : 0;
+    });
     EXPECT_FALSE(AppendFile::Open(Path("other")).ok());
     SetFileFault(nullptr);
     EXPECT_EQ(*ReadFile(Path("log")), "one\ntwo\n");
@@ -123,7 +133,9 @@ TEST_F(FileTest, AppendedBytesFollowWhatWasThere) {
 TEST_F(FileTest, RenamedFoldersAreWholeOrNotThere) {
     ASSERT_TRUE(MakeDirectories(Path("tmp")).ok());
     ASSERT_TRUE(WriteFileAtomic(Path("tmp/x"), "x").ok());
-    SetFileFault([](std::string_view operation, const std::string&) { return operation == "rename" ? ENOSPC : 0; });
+    SetFileFault([](std::string_view operation, const std::string&) {
+        return operation == "rename" ? ENOSPC : 0;
+    });
     EXPECT_FALSE(RenameFolder(Path("tmp"), Path("done")).ok());
     SetFileFault(nullptr);
     EXPECT_TRUE(fs::exists(Path("tmp/x")));
@@ -140,7 +152,8 @@ TEST_F(FileTest, Directories) {
     EXPECT_TRUE(SyncDirectory(Path("a/b/c")).ok());
     EXPECT_FALSE(SyncDirectory(Path("none")).ok());
     ASSERT_TRUE(WriteFileAtomic(Path("file"), "x").ok());
-    EXPECT_THAT(std::string(MakeDirectories(Path("file/under")).message()), HasSubstr("cannot create the folder"));
+    EXPECT_THAT(std::string(MakeDirectories(Path("file/under")).message()),
+                HasSubstr("cannot create the folder"));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ class Sha256 {
 std::string Sha256Hex(std::string_view bytes);
 absl::StatusOr<std::string> Sha256File(const std::string& path);
 
-// A 64-bit hash (FNV-1a with a final mix) that never changes between versions: splits and shuffles rest on it.
+// A 64-bit hash (FNV-1a with a final mix) that never changes between versions: splits and shuffles
+// rest on it.
 uint64_t StableHash(std::string_view bytes, uint64_t seed = 0);
 
 }  // namespace hone

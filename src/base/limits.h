@@ -6,9 +6,10 @@
 
 namespace hone {
 
-inline constexpr size_t kMaxHeaderBytes = size_t{100} << 20;  // safetensors header, GGUF metadata, any JSON config
-inline constexpr size_t kMaxTensors = 100'000;                // tensors in one model
-inline constexpr size_t kMaxTensorRank = 8;                   // dimensions of one tensor
+inline constexpr size_t kMaxHeaderBytes =
+    size_t{100} << 20;  // safetensors header, GGUF metadata, any JSON config
+inline constexpr size_t kMaxTensors = 100'000;  // tensors in one model
+inline constexpr size_t kMaxTensorRank = 8;     // dimensions of one tensor
 inline constexpr int64_t kMaxTensorElements = int64_t{1} << 40;
 inline constexpr size_t kMaxNameBytes = 1024;                 // a tensor or metadata name
 inline constexpr size_t kMaxJsonDepth = 128;                  // nesting of any JSON from outside

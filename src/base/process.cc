@@ -16,7 +16,8 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argumen
     constexpr size_t kOutputLimit = size_t{1} << 20;
     HONE_CHECK(!arguments.empty());
     int pipe_fds[2];
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0) return OtherError("cannot make a pipe: {}", std::strerror(errno));
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0)
+        return OtherError("cannot make a pipe: {}", std::strerror(errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);

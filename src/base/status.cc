@@ -14,11 +14,16 @@ absl::StatusCode CodeOf(ErrorKind kind) {
     switch (kind) {
         case ErrorKind::kUsage:
         case ErrorKind::kData:
-        case ErrorKind::kModel: return absl::StatusCode::kInvalidArgument;
-        case ErrorKind::kMemory: return absl::StatusCode::kResourceExhausted;
-        case ErrorKind::kTraining: return absl::StatusCode::kAborted;
-        case ErrorKind::kInterrupted: return absl::StatusCode::kCancelled;
-        case ErrorKind::kOther: break;
+        case ErrorKind::kModel:
+            return absl::StatusCode::kInvalidArgument;
+        case ErrorKind::kMemory:
+            return absl::StatusCode::kResourceExhausted;
+        case ErrorKind::kTraining:
+            return absl::StatusCode::kAborted;
+        case ErrorKind::kInterrupted:
+            return absl::StatusCode::kCancelled;
+        case ErrorKind::kOther:
+            break;
     }
     return absl::StatusCode::kUnknown;
 }

@@ -1,6 +1,7 @@
 // Errors of operation as absl::Status, each with the exit code that it means for the process.
 //
-// A message says what is wrong, where (file, line, row, field) and what to do next. Programming errors are HONE_CHECKs.
+// A message says what is wrong, where (file, line, row, field) and what to do next. Programming
+// errors are HONE_CHECKs.
 #pragma once
 
 #include <fmt/format.h>
@@ -63,22 +64,25 @@ int ExitCode(const absl::Status& status);
 // The same status with "context: " before its message; OK stays OK.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
-// The same message under another kind (a missing file is a data error or a model error by who asked for it).
+// The same message under another kind (a missing file is a data error or a model error by who asked
+// for it).
 absl::Status WithKind(const absl::Status& status, ErrorKind kind);
 
-[[noreturn]] void CheckFailed(const char* file, int line, const char* condition, std::string message);
+[[noreturn]] void CheckFailed(const char* file, int line, const char* condition,
+                              std::string message);
 
 }  // namespace hone
 
-// Always on. A false condition is a bug of ours: prints file, line, condition and the formatted message, then aborts.
-#define HONE_CHECK(condition, ...)                                                                  \
-    do {                                                                                            \
-        if (!(condition)) [[unlikely]]                                                              \
-            ::hone::CheckFailed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__));     \
+// Always on. A false condition is a bug of ours: prints file, line, condition and the formatted
+// message, then aborts.
+#define HONE_CHECK(condition, ...)                                                              \
+    do {                                                                                        \
+        if (!(condition)) [[unlikely]]                                                          \
+            ::hone::CheckFailed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
     } while (0)
 
-#define HONE_RETURN_IF_ERROR(expression)                       \
-    do {                                                       \
+#define HONE_RETURN_IF_ERROR(expression)                                                       \
+    do {                                                                                       \
         if (absl::Status hone_status_ = (expression); !hone_status_.ok()) return hone_status_; \
     } while (0)
 

@@ -8,8 +8,9 @@ namespace {
 
 TEST(Status, EachKindKeepsItsMessageAndExitCode) {
     const std::pair<absl::Status, int> cases[] = {
-        {UsageError("flag {}", 1), 2},  {DataError("row {}", 2), 3},       {ModelError("tensor {}", 3), 4},
-        {MemoryError("{} GB", 4), 5},   {TrainingError("step {}", 5), 6}, {InterruptedError("stop"), 130},
+        {UsageError("flag {}", 1), 2},    {DataError("row {}", 2), 3},
+        {ModelError("tensor {}", 3), 4},  {MemoryError("{} GB", 4), 5},
+        {TrainingError("step {}", 5), 6}, {InterruptedError("stop"), 130},
         {OtherError("disk {}", "x"), 1}};
     for (const auto& [status, code] : cases) {
         EXPECT_FALSE(status.ok());
@@ -56,7 +57,8 @@ TEST(Status, Macros) {
 
 TEST(StatusDeathTest, ACheckSaysWhereAndWhat) {
     HONE_CHECK(true, "not printed");
-    EXPECT_DEATH(HONE_CHECK(1 > 2, "x is {}", 7), "status_test.cc:[0-9]+: internal error.*1 > 2 x is 7");
+    EXPECT_DEATH(HONE_CHECK(1 > 2, "x is {}", 7),
+                 "status_test.cc:[0-9]+: internal error.*1 > 2 x is 7");
 }
 
 }  // namespace

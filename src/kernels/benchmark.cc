@@ -45,7 +45,8 @@ template <typename T>
 double Error(const std::vector<T>& actual, const std::vector<T>& expected) {
     double worst = 0, largest = 1e-30;
     for (size_t i = 0; i < actual.size(); ++i) {
-        const double difference = std::abs(static_cast<double>(ToFloat(actual[i])) - ToFloat(expected[i]));
+        const double difference =
+            std::abs(static_cast<double>(ToFloat(actual[i])) - ToFloat(expected[i]));
         worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
         largest = std::max(largest, std::abs(static_cast<double>(ToFloat(expected[i]))));
     }
@@ -58,11 +59,12 @@ struct Work {
     double amount;
 };
 
-// Times run(functions, &result) for every implementation of the list; result is a vector that is reset to `start` first
-// and compared with the reference's afterwards.
+// Times run(functions, &result) for every implementation of the list; result is a vector that is
+// reset to `start` first and compared with the reference's afterwards.
 template <typename Problem, typename Functions, typename T, typename Run>
-void BenchEach(bool smoke, const KernelList<Problem, Functions>& list, const Problem& problem, const Work& work,
-               const std::vector<T>& start, const Run& run, std::vector<BenchRow>& rows) {
+void BenchEach(bool smoke, const KernelList<Problem, Functions>& list, const Problem& problem,
+               const Work& work, const std::vector<T>& start, const Run& run,
+               std::vector<BenchRow>& rows) {
     std::vector<T> expected = start;
     run(list.reference(), expected);
     std::string declined;
@@ -75,8 +77,8 @@ void BenchEach(bool smoke, const KernelList<Problem, Functions>& list, const Pro
         run(kernel.functions, result);
         const double error = Error(result, expected);
         const double seconds = BestSeconds(smoke, [&] { run(kernel.functions, result); });
-        rows.push_back({work.op, std::string(kernel.name), work.shape, seconds, work.amount / seconds / 1e9, work.unit,
-                        error, declined});
+        rows.push_back({work.op, std::string(kernel.name), work.shape, seconds,
+                        work.amount / seconds / 1e9, work.unit, error, declined});
     }
 }
 
@@ -91,22 +93,25 @@ std::vector<BenchRow> BenchRmsNorm(const Context& context, bool smoke) {
     const std::string shape = fmt::format("bf16 {} x {}", M, C);
     const double elements = static_cast<double>(M * C);
     std::vector<BenchRow> rows;
-    BenchEach(smoke, RmsNormKernels<bf16>(), {}, {"rmsnorm forward", shape, "GB/s", elements * 8}, y,
-              [&](const auto& functions, std::vector<bf16>& out) {
-                  ForRows(context, M, C, [&](int64_t r, int64_t n) {
-                      functions.forward(n, C, &x[r * C], weight.data(), 1e-5f, &xhat_out[r * C], &out[r * C], &rstd[r]);
-                  });
-              },
-              rows);
-    BenchEach(smoke, RmsNormKernels<bf16>(), {}, {"rmsnorm backward", shape, "GB/s", elements * 16},
-              std::vector<float>(M * C),
-              [&](const auto& functions, std::vector<float>& dx) {
-                  ForRows(context, M, C, [&](int64_t r, int64_t n) {
-                      functions.backward(n, C, &dy[r * C], &xhat[r * C], weight.data(), &rstd[r], &dx[r * C],
-                                         &dx_t[r * C]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, RmsNormKernels<bf16>(), {}, {"rmsnorm forward", shape, "GB/s", elements * 8}, y,
+        [&](const auto& functions, std::vector<bf16>& out) {
+            ForRows(context, M, C, [&](int64_t r, int64_t n) {
+                functions.forward(n, C, &x[r * C], weight.data(), 1e-5f, &xhat_out[r * C],
+                                  &out[r * C], &rstd[r]);
+            });
+        },
+        rows);
+    BenchEach(
+        smoke, RmsNormKernels<bf16>(), {}, {"rmsnorm backward", shape, "GB/s", elements * 16},
+        std::vector<float>(M * C),
+        [&](const auto& functions, std::vector<float>& dx) {
+            ForRows(context, M, C, [&](int64_t r, int64_t n) {
+                functions.backward(n, C, &dy[r * C], &xhat[r * C], weight.data(), &rstd[r],
+                                   &dx[r * C], &dx_t[r * C]);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -114,16 +119,18 @@ std::vector<BenchRow> BenchRope(const Context& context, bool smoke) {
     const int64_t M = smoke ? 5 : 2048, n = 12, D = 64, stride = 15 * D;
     const auto cosine = Values<float>(M * D / 2), sine = Values<float>(M * D / 2);
     std::vector<BenchRow> rows;
-    BenchEach(smoke, RopeKernels<bf16>(), {},
-              {"rope", fmt::format("bf16 {} x {} heads of {}", M, n, D), "GB/s", static_cast<double>(M * n * D) * 4},
-              Values<bf16>(M * stride),
-              [&](const auto& functions, std::vector<bf16>& x) {
-                  ForRows(context, M, n * D, [&](int64_t first, int64_t count) {
-                      for (int64_t r = first; r < first + count; ++r)
-                          functions.row(n, D, &x[r * stride], &cosine[r * D / 2], &sine[r * D / 2], 1.0f);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, RopeKernels<bf16>(), {},
+        {"rope", fmt::format("bf16 {} x {} heads of {}", M, n, D), "GB/s",
+         static_cast<double>(M * n * D) * 4},
+        Values<bf16>(M * stride),
+        [&](const auto& functions, std::vector<bf16>& x) {
+            ForRows(context, M, n * D, [&](int64_t first, int64_t count) {
+                for (int64_t r = first; r < first + count; ++r)
+                    functions.row(n, D, &x[r * stride], &cosine[r * D / 2], &sine[r * D / 2], 1.0f);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -134,23 +141,26 @@ std::vector<BenchRow> BenchSwiglu(const Context& context, bool smoke) {
     const double elements = static_cast<double>(M * F);
     std::vector<bf16> act(M * F);
     std::vector<BenchRow> rows;
-    BenchEach(smoke, SwigluKernels<bf16>(), {}, {"swiglu forward", shape, "GB/s", elements * 6}, act,
-              [&](const auto& functions, std::vector<bf16>& out) {
-                  ForRows(context, M, F, [&](int64_t first, int64_t count) {
-                      for (int64_t r = first; r < first + count; ++r)
-                          functions.forward(F, &gate_up[r * 2 * F], &out[r * F]);
-                  });
-              },
-              rows);
-    BenchEach(smoke, SwigluKernels<bf16>(), {}, {"swiglu backward", shape, "GB/s", elements * 12},
-              std::vector<bf16>(M * 2 * F),
-              [&](const auto& functions, std::vector<bf16>& dgate_up) {
-                  ForRows(context, M, F, [&](int64_t first, int64_t count) {
-                      for (int64_t r = first; r < first + count; ++r)
-                          functions.backward(F, &gate_up[r * 2 * F], &dact[r * F], &dgate_up[r * 2 * F], &act[r * F]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, SwigluKernels<bf16>(), {}, {"swiglu forward", shape, "GB/s", elements * 6}, act,
+        [&](const auto& functions, std::vector<bf16>& out) {
+            ForRows(context, M, F, [&](int64_t first, int64_t count) {
+                for (int64_t r = first; r < first + count; ++r)
+                    functions.forward(F, &gate_up[r * 2 * F], &out[r * F]);
+            });
+        },
+        rows);
+    BenchEach(
+        smoke, SwigluKernels<bf16>(), {}, {"swiglu backward", shape, "GB/s", elements * 12},
+        std::vector<bf16>(M * 2 * F),
+        [&](const auto& functions, std::vector<bf16>& dgate_up) {
+            ForRows(context, M, F, [&](int64_t first, int64_t count) {
+                for (int64_t r = first; r < first + count; ++r)
+                    functions.backward(F, &gate_up[r * 2 * F], &dact[r * F], &dgate_up[r * 2 * F],
+                                       &act[r * F]);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -161,8 +171,8 @@ std::vector<BenchRow> BenchAttention(const Context& context, bool smoke) {
     const auto qkv = Values<bf16>(M * stride), dout = Values<bf16>(M * width);
     const Heads<const bf16> q{qkv.data(), stride}, k{qkv.data() + width, stride},
         v{qkv.data() + width + options.KV * options.D, stride};
-    const std::string shape = fmt::format("bf16 {} x {}, {} heads over {} of {}", documents, length, options.H,
-                                          options.KV, options.D);
+    const std::string shape = fmt::format("bf16 {} x {}, {} heads over {} of {}", documents, length,
+                                          options.H, options.KV, options.D);
     // Causal: half of the two products of length x length.
     const double flop = 2.0 * static_cast<double>(M * (length + 1) * width);
     std::vector<float> lse(options.H * M);
@@ -171,11 +181,13 @@ std::vector<BenchRow> BenchAttention(const Context& context, bool smoke) {
         const auto at = [&](auto heads) {
             return decltype(heads){heads.data + document * length * heads.stride, heads.stride};
         };
-        return AttentionSegment<bf16>{at(q), at(k), at(v), at(Heads<bf16>{to.data(), width}),
-                                      lse.data() + document * length, M, length, length};
+        return AttentionSegment<bf16>{
+            at(q), at(k),  at(v), at(Heads<bf16>{to.data(), width}), lse.data() + document * length,
+            M,     length, length};
     };
     const auto forward = [&](const AttentionFunctions<bf16>& functions, std::vector<bf16>& to) {
-        const size_t bytes = static_cast<size_t>(functions.forward_scratch(options, length, length));
+        const size_t bytes =
+            static_cast<size_t>(functions.forward_scratch(options, length, length));
         context.ParallelFor(documents * options.KV, [&](int64_t i, int thread) {
             functions.forward(options, segment(to, i / options.KV), i % options.KV, 0, length,
                               context.Scratch(thread, bytes));
@@ -187,14 +199,17 @@ std::vector<BenchRow> BenchAttention(const Context& context, bool smoke) {
             const int64_t row = i / options.KV * length;
             bf16* d = dqkv.data() + row * stride;
             functions.backward(options, segment(out, i / options.KV),
-                               {{dout.data() + row * width, width}, {d, stride}, {d + width, stride},
+                               {{dout.data() + row * width, width},
+                                {d, stride},
+                                {d + width, stride},
                                 {d + width + options.KV * options.D, stride}},
                                i % options.KV, context.Scratch(thread, bytes));
         });
     };
     std::vector<BenchRow> rows;
     const auto& list = AttentionKernels<bf16>();
-    BenchEach(smoke, list, options, {"attention forward", shape, "GFLOP/s", flop}, out, forward, rows);
+    BenchEach(smoke, list, options, {"attention forward", shape, "GFLOP/s", flop}, out, forward,
+              rows);
     forward(list.reference(), out);
     BenchEach(smoke, list, options, {"attention backward", shape, "GFLOP/s", 2.5 * flop},
               std::vector<bf16>(M * stride), backward, rows);
@@ -205,16 +220,19 @@ std::vector<BenchRow> BenchCrossEntropy(const Context& context, bool smoke) {
     const int64_t M = smoke ? 3 : 128, V = smoke ? 1000 : 49152;
     std::vector<BenchRow> rows;
     // From logits to f32 gradients; later runs start from those, which takes the same time.
-    BenchEach(smoke, CrossEntropyKernels(), {},
-              {"cross_entropy", fmt::format("f32 {} x {}", M, V), "GB/s", static_cast<double>(M * V) * 12},
-              Values<float>(M * V),
-              [&](const auto& functions, std::vector<float>& logits) {
-                  context.ParallelFor(M, [&](int64_t r, int) {
-                      const CrossEntropyStats stats = functions.stats(V, &logits[r * V], 0);
-                      functions.gradient_f32(V, &logits[r * V], 0, static_cast<float>(stats.log_sum), r, 1);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, CrossEntropyKernels(), {},
+        {"cross_entropy", fmt::format("f32 {} x {}", M, V), "GB/s",
+         static_cast<double>(M * V) * 12},
+        Values<float>(M * V),
+        [&](const auto& functions, std::vector<float>& logits) {
+            context.ParallelFor(M, [&](int64_t r, int) {
+                const CrossEntropyStats stats = functions.stats(V, &logits[r * V], 0);
+                functions.gradient_f32(V, &logits[r * V], 0, static_cast<float>(stats.log_sum), r,
+                                       1);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -224,26 +242,30 @@ std::vector<BenchRow> BenchEmbedding(const Context& context, bool smoke) {
     std::vector<int32_t> tokens(M);
     for (int64_t r = 0; r < M; ++r) tokens[r] = static_cast<int32_t>(r * 7919 % V);
     std::vector<BenchRow> rows;
-    BenchEach(smoke, EmbeddingKernels<bf16>(), {},
-              {"embedding forward", fmt::format("bf16 {} x {}", M, C), "GB/s", static_cast<double>(M * C) * 6},
-              std::vector<float>(M * C),
-              [&](const auto& functions, std::vector<float>& x) {
-                  ForRows(context, M, C, [&](int64_t first, int64_t count) {
-                      for (int64_t r = first; r < first + count; ++r)
-                          functions.row(C, &table[tokens[r] * C], &x[r * C]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, EmbeddingKernels<bf16>(), {},
+        {"embedding forward", fmt::format("bf16 {} x {}", M, C), "GB/s",
+         static_cast<double>(M * C) * 6},
+        std::vector<float>(M * C),
+        [&](const auto& functions, std::vector<float>& x) {
+            ForRows(context, M, C, [&](int64_t first, int64_t count) {
+                for (int64_t r = first; r < first + count; ++r)
+                    functions.row(C, &table[tokens[r] * C], &x[r * C]);
+            });
+        },
+        rows);
     const auto dx = Values<float>(M * C);
-    BenchEach(smoke, EmbeddingKernels<float>(), {},
-              {"embedding backward", fmt::format("f32 {} x {}", M, C), "GB/s", static_cast<double>(M * C) * 12},
-              std::vector<float>(V * C),
-              [&](const auto& functions, std::vector<float>& dtable) {
-                  ForColumns(context, C, [&](int64_t c, int64_t count) {
-                      functions.scatter(M, C, count, tokens.data(), &dx[c], &dtable[c]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, EmbeddingKernels<float>(), {},
+        {"embedding backward", fmt::format("f32 {} x {}", M, C), "GB/s",
+         static_cast<double>(M * C) * 12},
+        std::vector<float>(V * C),
+        [&](const auto& functions, std::vector<float>& dtable) {
+            ForColumns(context, C, [&](int64_t c, int64_t count) {
+                functions.scatter(M, C, count, tokens.data(), &dx[c], &dtable[c]);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -254,13 +276,16 @@ std::vector<BenchRow> BenchAdamW(const Context& context, bool smoke) {
     std::vector<float> start(3 * n);  // values, m, v
     std::copy(gradient.begin(), gradient.end(), start.begin());
     std::vector<BenchRow> rows;
-    BenchEach(smoke, AdamWKernels(), {}, {"adamw", fmt::format("f32 {}", n), "GB/s", static_cast<double>(n) * 28}, start,
-              [&](const auto& functions, std::vector<float>& state) {
-                  ForElements(context, n, [&](int64_t i, int64_t count) {
-                      functions.range(count, factors, &gradient[i], &state[i], &state[n + i], &state[2 * n + i]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, AdamWKernels(), {},
+        {"adamw", fmt::format("f32 {}", n), "GB/s", static_cast<double>(n) * 28}, start,
+        [&](const auto& functions, std::vector<float>& state) {
+            ForElements(context, n, [&](int64_t i, int64_t count) {
+                functions.range(count, factors, &gradient[i], &state[i], &state[n + i],
+                                &state[2 * n + i]);
+            });
+        },
+        rows);
     return rows;
 }
 
@@ -271,24 +296,30 @@ std::vector<BenchRow> BenchReduce(const Context& context, bool smoke) {
     const double elements = static_cast<double>(n);
     std::vector<BenchRow> rows;
     const auto& list = ReduceKernels();
-    BenchEach(smoke, list, {}, {"sum of squares", shape, "GB/s", elements * 4},
-              std::vector<float>((n + kElementsPerTask - 1) / kElementsPerTask),
-              [&](const auto& functions, std::vector<float>& sums) {
-                  ForElements(context, n, [&](int64_t i, int64_t count) {
-                      sums[i / kElementsPerTask] = static_cast<float>(functions.sum_of_squares(count, &x[i]));
-                  });
-              },
-              rows);
-    BenchEach(smoke, list, {}, {"add", shape, "GB/s", elements * 12}, std::vector<float>(n),
-              [&](const auto& functions, std::vector<float>& y) {
-                  ForElements(context, n, [&](int64_t i, int64_t count) { functions.add_f32(count, &x[i], &y[i]); });
-              },
-              rows);
-    BenchEach(smoke, list, {}, {"cast to bf16", shape, "GB/s", elements * 6}, std::vector<bf16>(n),
-              [&](const auto& functions, std::vector<bf16>& y) {
-                  ForElements(context, n, [&](int64_t i, int64_t count) { functions.to_bf16(count, &x[i], &y[i]); });
-              },
-              rows);
+    BenchEach(
+        smoke, list, {}, {"sum of squares", shape, "GB/s", elements * 4},
+        std::vector<float>((n + kElementsPerTask - 1) / kElementsPerTask),
+        [&](const auto& functions, std::vector<float>& sums) {
+            ForElements(context, n, [&](int64_t i, int64_t count) {
+                sums[i / kElementsPerTask] =
+                    static_cast<float>(functions.sum_of_squares(count, &x[i]));
+            });
+        },
+        rows);
+    BenchEach(
+        smoke, list, {}, {"add", shape, "GB/s", elements * 12}, std::vector<float>(n),
+        [&](const auto& functions, std::vector<float>& y) {
+            ForElements(context, n,
+                        [&](int64_t i, int64_t count) { functions.add_f32(count, &x[i], &y[i]); });
+        },
+        rows);
+    BenchEach(
+        smoke, list, {}, {"cast to bf16", shape, "GB/s", elements * 6}, std::vector<bf16>(n),
+        [&](const auto& functions, std::vector<bf16>& y) {
+            ForElements(context, n,
+                        [&](int64_t i, int64_t count) { functions.to_bf16(count, &x[i], &y[i]); });
+        },
+        rows);
     return rows;
 }
 
@@ -296,21 +327,23 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
     const int64_t n = smoke ? 1000 : 2048 * 576;
     const auto x = Values<bf16>(n);
     std::vector<BenchRow> rows;
-    BenchEach(smoke, DropoutKernels<bf16>(), {},
-              {"dropout", fmt::format("bf16 {}", n), "GB/s", static_cast<double>(n) * 4}, x,
-              [&](const auto& functions, std::vector<bf16>& y) {
-                  ForElements(context, n, [&](int64_t i, int64_t count) {
-                      functions.range(count, static_cast<uint32_t>(i), {1, 2}, 0x20000000u, 1.14f, &x[i], &y[i]);
-                  });
-              },
-              rows);
+    BenchEach(
+        smoke, DropoutKernels<bf16>(), {},
+        {"dropout", fmt::format("bf16 {}", n), "GB/s", static_cast<double>(n) * 4}, x,
+        [&](const auto& functions, std::vector<bf16>& y) {
+            ForElements(context, n, [&](int64_t i, int64_t count) {
+                functions.range(count, static_cast<uint32_t>(i), {1, 2}, 0x20000000u, 1.14f, &x[i],
+                                &y[i]);
+            });
+        },
+        rows);
     return rows;
 }
 
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
-    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy, BenchEmbedding,
-                        BenchAdamW, BenchReduce, BenchDropout})
+    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy,
+                        BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

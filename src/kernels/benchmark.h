@@ -1,5 +1,5 @@
-// How fast the ops run, on shapes of SmolLM2-135M: every implementation that does not decline, its result checked against
-// the reference's. `hone bench kernels` prints the rows.
+// How fast the ops run, on shapes of SmolLM2-135M: every implementation that does not decline, its
+// result checked against the reference's. `hone bench kernels` prints the rows.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 namespace hone {
 
 struct BenchRow {
-    std::string op;      // "attention backward"
-    std::string kernel;  // the implementation
-    std::string shape;   // "bf16 4 x 512, 9 heads over 3 of 64"
-    double seconds = 0;  // of the best run
-    double rate = 0;     // in `unit`
-    std::string unit;    // "GFLOP/s" or "GB/s" of what must be read and written
-    double error = 0;    // largest difference from the reference, relative to its largest value
+    std::string op;        // "attention backward"
+    std::string kernel;    // the implementation
+    std::string shape;     // "bf16 4 x 512, 9 heads over 3 of 64"
+    double seconds = 0;    // of the best run
+    double rate = 0;       // in `unit`
+    std::string unit;      // "GFLOP/s" or "GB/s" of what must be read and written
+    double error = 0;      // largest difference from the reference, relative to its largest value
     std::string declined;  // better implementations that declined, "name: why; ..."
 };
 

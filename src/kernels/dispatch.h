@@ -1,8 +1,9 @@
-// Choosing an implementation of an op: an ordered list, best first, the reference last. One that cannot do a problem
-// says why; the first that can is used. HONE_KERNEL=op:name[,op:name...] forces one.
+// Choosing an implementation of an op: an ordered list, best first, the reference last. One that
+// cannot do a problem says why; the first that can is used. HONE_KERNEL=op:name[,op:name...] forces
+// one.
 //
-// An op keeps its list in a function (a local static, so that no linker can drop it), and explain.cc collects what all of
-// them say.
+// An op keeps its list in a function (a local static, so that no linker can drop it), and
+// explain.cc collects what all of them say.
 #pragma once
 
 #include <string>
@@ -33,40 +34,50 @@ using KernelOverride = std::vector<std::pair<std::string, std::string>>;  // op,
 // Reads "op:name,op:name". A usage error names the part that is not of that form.
 absl::StatusOr<KernelOverride> ParseKernelOverride(std::string_view text);
 
-// The name that HONE_KERNEL gives for `op`, or an empty string. The variable is read once per process; one that does
-// not parse forces nothing (CheckKernelOverride reports it).
+// The name that HONE_KERNEL gives for `op`, or an empty string. The variable is read once per
+// process; one that does not parse forces nothing (CheckKernelOverride reports it).
 std::string_view ForcedKernel(std::string_view op);
 
 // Reasons to decline that depend on the machine alone; empty when it has what is asked for.
 std::string LacksSimd();        // nothing better than the reference's plain loops
 std::string LacksAvx512Bf16();  // AVX-512 F, BW, DQ, VL and BF16, usable by the operating system
 
-[[noreturn]] void ForcedKernelFailed(std::string_view op, std::string_view name, std::string_view why);
+[[noreturn]] void ForcedKernelFailed(std::string_view op, std::string_view name,
+                                     std::string_view why);
 
 // One implementation. `functions` is a struct of function pointers, one per entry point of the op.
 template <typename Problem, typename Functions>
 struct Kernel {
     std::string_view name;
-    std::string (*declines)(const Problem&);  // why it cannot do this problem here; empty when it can
+    std::string (*declines)(
+        const Problem&);  // why it cannot do this problem here; empty when it can
     Functions functions;
 };
 
 template <typename Problem>
-std::string NeverDeclines(const Problem&) { return {}; }
+std::string NeverDeclines(const Problem&) {
+    return {};
+}
 template <typename Problem>
-std::string NeedsSimd(const Problem&) { return LacksSimd(); }
+std::string NeedsSimd(const Problem&) {
+    return LacksSimd();
+}
 
 template <typename Problem, typename Functions>
 class KernelList {
   public:
     using Entry = Kernel<Problem, Functions>;
 
-    KernelList(std::string_view op, std::vector<Entry> kernels) : op_(op), kernels_(std::move(kernels)) {
+    KernelList(std::string_view op, std::vector<Entry> kernels)
+        : op_(op), kernels_(std::move(kernels)) {
         HONE_CHECK(!kernels_.empty() && kernels_.back().name == "reference");
     }
 
-    // The functions for `problem`. A forced kernel that is unknown or declines ends the process with the reason.
-    const Functions& Choose(const Problem& problem) const { return ChooseKernel(problem).functions; }
+    // The functions for `problem`. A forced kernel that is unknown or declines ends the process
+    // with the reason.
+    const Functions& Choose(const Problem& problem) const {
+        return ChooseKernel(problem).functions;
+    }
 
     const Entry& ChooseKernel(const Problem& problem) const {
         if (std::string_view forced = ForcedKernel(op_); !forced.empty()) {
@@ -84,10 +95,12 @@ class KernelList {
     }
 
     OpInfo Explain(const Problem& example, std::string description) const {
-        OpInfo info{std::string(op_), std::move(description), {}, {}, std::string(ForcedKernel(op_))};
+        OpInfo info{
+            std::string(op_), std::move(description), {}, {}, std::string(ForcedKernel(op_))};
         for (const Entry& kernel : kernels_) {
             info.kernels.push_back({std::string(kernel.name), kernel.declines(example)});
-            if (info.chosen.empty() && info.kernels.back().declines.empty()) info.chosen = kernel.name;
+            if (info.chosen.empty() && info.kernels.back().declines.empty())
+                info.chosen = kernel.name;
         }
         for (const KernelInfo& kernel : info.kernels)
             if (kernel.name == info.forced && kernel.declines.empty()) info.chosen = info.forced;
@@ -109,8 +122,8 @@ std::vector<OpInfo> ListKernels();
 // The same as a table, for `hone --explain-kernels`.
 std::string ExplainKernels();
 
-// A usage error when HONE_KERNEL does not parse, or names an op or an implementation that does not exist or that cannot
-// run on this machine. Call once, before work starts.
+// A usage error when HONE_KERNEL does not parse, or names an op or an implementation that does not
+// exist or that cannot run on this machine. Call once, before work starts.
 absl::Status CheckKernelOverride();
 
 // The same for a given value of the variable.

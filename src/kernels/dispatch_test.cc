@@ -23,9 +23,10 @@ std::string NeedsEven(const Problem& problem) {
 }
 
 KernelList<Problem, Functions> List(std::string_view op) {
-    return KernelList<Problem, Functions>(op, {{"even", NeedsEven, {[] { return 2; }}},
-                                               {"any", NeverDeclines<Problem>, {[] { return 1; }}},
-                                               {"reference", NeverDeclines<Problem>, {[] { return 0; }}}});
+    return KernelList<Problem, Functions>(
+        op, {{"even", NeedsEven, {[] { return 2; }}},
+             {"any", NeverDeclines<Problem>, {[] { return 1; }}},
+             {"reference", NeverDeclines<Problem>, {[] { return 0; }}}});
 }
 
 TEST(Dispatch, TheFirstThatDoesNotDeclineIsChosen) {
@@ -49,7 +50,8 @@ TEST(DispatchDeathTest, OneCanBeForced) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(run("other:x,op:reference", 4), ::testing::ExitedWithCode(100), "");
     EXPECT_EXIT(run("op:even", 4), ::testing::ExitedWithCode(102), "");
-    EXPECT_EXIT(run("op:even", 5), ::testing::ExitedWithCode(2), "op:even, which cannot be used: 5 is odd");
+    EXPECT_EXIT(run("op:even", 5), ::testing::ExitedWithCode(2),
+                "op:even, which cannot be used: 5 is odd");
     EXPECT_EXIT(run("op:none", 4), ::testing::ExitedWithCode(2), "there is no such implementation");
 }
 
@@ -69,8 +71,10 @@ TEST(Dispatch, OverridesAreCheckedAgainstWhatExists) {
     EXPECT_TRUE(CheckKernelOverride("").ok());
     EXPECT_TRUE(CheckKernelOverride("rmsnorm:reference,attention:reference").ok());
     EXPECT_THAT(std::string(CheckKernelOverride("rmsnorm").message()), HasSubstr("op:name"));
-    EXPECT_THAT(std::string(CheckKernelOverride("norm:reference").message()), HasSubstr("no operation \"norm\""));
-    EXPECT_THAT(std::string(CheckKernelOverride("rmsnorm:fast").message()), HasSubstr("it has highway, reference"));
+    EXPECT_THAT(std::string(CheckKernelOverride("norm:reference").message()),
+                HasSubstr("no operation \"norm\""));
+    EXPECT_THAT(std::string(CheckKernelOverride("rmsnorm:fast").message()),
+                HasSubstr("it has highway, reference"));
     EXPECT_EQ(ExitCode(CheckKernelOverride("rmsnorm:fast")), 2);
     // On a machine without the instructions the same request is refused with the reason.
     EXPECT_EQ(CheckKernelOverride("attention:avx512_bf16").ok(), LacksAvx512Bf16().empty());
@@ -85,8 +89,8 @@ TEST(Dispatch, EveryOpIsExplained) {
         EXPECT_EQ(op.kernels.back().declines, "");
         EXPECT_THAT(ExplainKernels(), HasSubstr(fmt::format("{} ({}): ", op.op, op.problem)));
     }
-    for (const char* op : {"adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm", "reduce", "rmsnorm",
-                           "rope", "swiglu"})
+    for (const char* op : {"adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm",
+                           "reduce", "rmsnorm", "rope", "swiglu"})
         EXPECT_TRUE(names.count(op)) << op;
 }
 

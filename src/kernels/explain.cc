@@ -38,7 +38,8 @@ std::vector<OpInfo> ListKernels() {
     ops.push_back(CrossEntropyKernels().Explain({}, "f32"));
     ops.push_back(AdamWKernels().Explain({}, "f32"));
     ops.push_back(ReduceKernels().Explain({}, "f32"));
-    std::stable_sort(ops.begin(), ops.end(), [](const OpInfo& a, const OpInfo& b) { return a.op < b.op; });
+    std::stable_sort(ops.begin(), ops.end(),
+                     [](const OpInfo& a, const OpInfo& b) { return a.op < b.op; });
     return ops;
 }
 
@@ -49,7 +50,8 @@ std::string ExplainKernels() {
                             op.forced.empty() ? "" : ", forced by HONE_KERNEL");
         for (const KernelInfo& kernel : op.kernels) {
             if (kernel.name == op.chosen) continue;
-            text += fmt::format("    {}: {}\n", kernel.name, kernel.declines.empty() ? "could be used" : kernel.declines);
+            text += fmt::format("    {}: {}\n", kernel.name,
+                                kernel.declines.empty() ? "could be used" : kernel.declines);
         }
     }
     return text;
@@ -65,16 +67,22 @@ absl::Status CheckKernelOverride(std::string_view text) {
             if (info.op != op) continue;
             op_known = true;
             for (const KernelInfo& kernel : info.kernels) {
-                if (names.find(kernel.name) == std::string::npos) names += (names.empty() ? "" : ", ") + kernel.name;
+                if (names.find(kernel.name) == std::string::npos)
+                    names += (names.empty() ? "" : ", ") + kernel.name;
                 if (kernel.name != name) continue;
                 usable = usable || kernel.declines.empty();
                 why = kernel.declines;
             }
         }
         if (!op_known)
-            return UsageError("HONE_KERNEL: there is no operation \"{}\" (hone --explain-kernels lists them)", op);
-        if (!usable && !why.empty()) return UsageError("HONE_KERNEL: {}:{} cannot be used: {}", op, name, why);
-        if (!usable) return UsageError("HONE_KERNEL: {} has no implementation \"{}\", it has {}", op, name, names);
+            return UsageError(
+                "HONE_KERNEL: there is no operation \"{}\" (hone --explain-kernels lists them)",
+                op);
+        if (!usable && !why.empty())
+            return UsageError("HONE_KERNEL: {}:{} cannot be used: {}", op, name, why);
+        if (!usable)
+            return UsageError("HONE_KERNEL: {} has no implementation \"{}\", it has {}", op, name,
+                              names);
     }
     return absl::OkStatus();
 }

@@ -7,7 +7,8 @@
 
 namespace hone {
 
-// Elements of one task of an element-wise op: small enough to balance, large enough to pay for the hand-over.
+// Elements of one task of an element-wise op: small enough to balance, large enough to pay for the
+// hand-over.
 inline constexpr int64_t kElementsPerTask = 32768;
 
 // body(first, count) over runs of rows of C elements that cover [0, M).
@@ -28,13 +29,14 @@ void ForElements(const Context& context, int64_t n, const Body& body) {
     ForRows(context, n, 1, body);
 }
 
-// body(first, count) over runs of columns that cover [0, C): whoever sums over rows takes columns, so that one thread
-// sees all rows in order.
+// body(first, count) over runs of columns that cover [0, C): whoever sums over rows takes columns,
+// so that one thread sees all rows in order.
 template <typename Body>
 void ForColumns(const Context& context, int64_t C, const Body& body) {
     constexpr int64_t kColumns = 64;
-    context.ParallelFor((C + kColumns - 1) / kColumns,
-                        [&](int64_t i, int) { body(i * kColumns, std::min(kColumns, C - i * kColumns)); });
+    context.ParallelFor((C + kColumns - 1) / kColumns, [&](int64_t i, int) {
+        body(i * kColumns, std::min(kColumns, C - i * kColumns));
+    });
 }
 
 }  // namespace hone

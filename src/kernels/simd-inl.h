@@ -1,5 +1,6 @@
-// What the Highway kernels share: loads and stores of float and bf16 with any number of elements, exp and tanh.
-// Included once per instruction set (the guard toggles), after kernels/simd_targets.h.
+// What the Highway kernels share: loads and stores of float and bf16 with any number of elements,
+// exp and tanh. Included once per instruction set (the guard toggles), after
+// kernels/simd_targets.h.
 #if defined(HONE_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HONE_KERNELS_SIMD_INL_H_
 #undef HONE_KERNELS_SIMD_INL_H_
@@ -41,7 +42,8 @@ HWY_INLINE VU RoundToBF16(VF value) {
     const VU bits = hn::BitCast(du, value), high = hn::ShiftRight<16>(bits);
     const VU odd = hn::And(high, hn::Set(du, 1));
     const VU rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff))));
-    return hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(value)), hn::Or(high, hn::Set(du, 0x40)), rounded);
+    return hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(value)), hn::Or(high, hn::Set(du, 0x40)),
+                          rounded);
 }
 HWY_INLINE VF RoundThrough(VF value, const float*) { return value; }
 HWY_INLINE VF RoundThrough(VF value, const bf16*) {
@@ -72,14 +74,15 @@ HWY_INLINE void StoreN(VF value, T* to, int64_t n) {
 
 HWY_INLINE float Sum(VF value) { return hn::GetLane(hn::SumOfLanes(DF(), value)); }
 
-// e^x within 1e-6 relative (Cephes' expf polynomial); below -87.3 a positive number under 2e-38, above 88 e^88. NaN
-// gives NaN.
+// e^x within 1e-6 relative (Cephes' expf polynomial); below -87.3 a positive number under 2e-38,
+// above 88 e^88. NaN gives NaN.
 HWY_INLINE VF Exp(VF x) {
     const DF d;
     const hn::RebindToSigned<DF> di;
     const VF bounded = hn::Min(hn::Max(x, Set(-87.3f)), Set(88.0f));
     const VF n = hn::Round(hn::Mul(bounded, Set(1.44269504088896341f)));
-    const VF r = hn::NegMulAdd(n, Set(-2.12194440e-4f), hn::NegMulAdd(n, Set(0.693359375f), bounded));
+    const VF r =
+        hn::NegMulAdd(n, Set(-2.12194440e-4f), hn::NegMulAdd(n, Set(0.693359375f), bounded));
     VF p = Set(1.9875691500e-4f);
     p = hn::MulAdd(p, r, Set(1.3981999507e-3f));
     p = hn::MulAdd(p, r, Set(8.3334519073e-3f));

@@ -1,4 +1,5 @@
-// What the tests of the kernels share: random shapes and values, outputs with canaries around them, comparisons.
+// What the tests of the kernels share: random shapes and values, outputs with canaries around them,
+// comparisons.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,8 +22,8 @@ class Random {
     int64_t Between(int64_t low, int64_t high) {
         return low + static_cast<int64_t>(engine_() % static_cast<uint64_t>(high - low + 1));
     }
-    // A size in [1, high]: every second one a multiple of `alignment`, so that fast paths are tested with and without
-    // a remainder.
+    // A size in [1, high]: every second one a multiple of `alignment`, so that fast paths are
+    // tested with and without a remainder.
     int64_t Size(int64_t high, int64_t alignment = 16) {
         const int64_t size = Between(1, high);
         return engine_() % 2 == 0 ? size : std::max(alignment, size / alignment * alignment);
@@ -44,17 +45,21 @@ class Random {
 template <typename T>
 class Guarded {
   public:
-    explicit Guarded(int64_t n, T fill = T{}) : values_(static_cast<size_t>(n) + 2 * kCanaries, fill) {
+    explicit Guarded(int64_t n, T fill = T{})
+        : values_(static_cast<size_t>(n) + 2 * kCanaries, fill) {
         std::memset(static_cast<void*>(values_.data()), kByte, kCanaries * sizeof(T));
-        std::memset(static_cast<void*>(values_.data() + kCanaries + n), kByte, kCanaries * sizeof(T));
+        std::memset(static_cast<void*>(values_.data() + kCanaries + n), kByte,
+                    kCanaries * sizeof(T));
     }
     explicit Guarded(const std::vector<T>& values) : Guarded(static_cast<int64_t>(values.size())) {
         std::copy(values.begin(), values.end(), data());
     }
     ~Guarded() {
         std::vector<uint8_t> expected(kCanaries * sizeof(T), kByte);
-        EXPECT_EQ(std::memcmp(values_.data(), expected.data(), expected.size()), 0) << "written before the start";
-        EXPECT_EQ(std::memcmp(data() + size(), expected.data(), expected.size()), 0) << "written past the end";
+        EXPECT_EQ(std::memcmp(values_.data(), expected.data(), expected.size()), 0)
+            << "written before the start";
+        EXPECT_EQ(std::memcmp(data() + size(), expected.data(), expected.size()), 0)
+            << "written past the end";
     }
     Guarded(const Guarded&) = delete;
     Guarded& operator=(const Guarded&) = delete;
@@ -75,9 +80,11 @@ class Guarded {
 template <typename T>
 inline constexpr float kRounding = sizeof(T) == 2 ? 0.00390625f : 1e-7f;
 
-// |actual - expected| <= absolute + relative * |expected| for each of n elements; says where the worst one is.
+// |actual - expected| <= absolute + relative * |expected| for each of n elements; says where the
+// worst one is.
 template <typename A, typename B>
-void ExpectClose(const A* actual, const B* expected, size_t n, float relative, float absolute, const char* what) {
+void ExpectClose(const A* actual, const B* expected, size_t n, float relative, float absolute,
+                 const char* what) {
     float worst = 0;
     size_t at = n;
     for (size_t i = 0; i < n; ++i) {
@@ -87,12 +94,14 @@ void ExpectClose(const A* actual, const B* expected, size_t n, float relative, f
         if (std::isnan(excess)) break;
     }
     if (at < n)
-        ADD_FAILURE() << what << "[" << at << "] of " << n << " is " << ToFloat(actual[at]) << ", expected "
-                      << ToFloat(expected[at]) << " (relative " << relative << ", absolute " << absolute << ")";
+        ADD_FAILURE() << what << "[" << at << "] of " << n << " is " << ToFloat(actual[at])
+                      << ", expected " << ToFloat(expected[at]) << " (relative " << relative
+                      << ", absolute " << absolute << ")";
 }
 
 template <typename A, typename B>
-void ExpectClose(const A& actual, const B& expected, float relative, float absolute, const char* what) {
+void ExpectClose(const A& actual, const B& expected, float relative, float absolute,
+                 const char* what) {
     ASSERT_EQ(actual.size(), expected.size());
     ExpectClose(actual.data(), expected.data(), actual.size(), relative, absolute, what);
 }
@@ -100,7 +109,9 @@ void ExpectClose(const A& actual, const B& expected, float relative, float absol
 template <typename A, typename B>
 void ExpectSameBits(const A& actual, const B& expected, const char* what) {
     ASSERT_EQ(actual.size(), expected.size());
-    EXPECT_EQ(std::memcmp(actual.data(), expected.data(), actual.size() * sizeof(*actual.data())), 0) << what;
+    EXPECT_EQ(std::memcmp(actual.data(), expected.data(), actual.size() * sizeof(*actual.data())),
+              0)
+        << what;
 }
 
 // d f / d values[i] by central differences, f a double; puts values[i] back.

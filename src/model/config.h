@@ -1,4 +1,5 @@
-// What a model is, as numbers: read from config.json or GGUF metadata by its family's file in arch/.
+// What a model is, as numbers: read from config.json or GGUF metadata by its family's file in
+// arch/.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +40,10 @@ struct ModelConfig {
     bool mlp_bias = false;
     std::optional<int32_t> bos_token_id;
     std::optional<int32_t> pad_token_id;
-    std::vector<int32_t> eos_token_ids;  // any of them ends an answer; the tokenizer's own eos_token comes first
-    nlohmann::ordered_json json;         // config.json as it is, or as transformers would have written it (from GGUF)
+    std::vector<int32_t>
+        eos_token_ids;  // any of them ends an answer; the tokenizer's own eos_token comes first
+    nlohmann::ordered_json
+        json;  // config.json as it is, or as transformers would have written it (from GGUF)
 };
 
 }  // namespace hone

@@ -1,4 +1,5 @@
-// What an architecture wires: which block stands where, on which tensors. No weights, no passes: blocks/ has those.
+// What an architecture wires: which block stands where, on which tensors. No weights, no passes:
+// blocks/ has those.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ struct AttentionSpec {
     std::string norm;
     LinearSpec q, k, v, o;
     int64_t H = 0, KV = 0, D = 0;
-    float scale = 1;        // of the scores
-    int64_t window = 0;     // sliding window in tokens; 0: none
-    float soft_cap = 0;     // 0: none
+    float scale = 1;     // of the scores
+    int64_t window = 0;  // sliding window in tokens; 0: none
+    float soft_cap = 0;  // 0: none
 };
 
 // x += down(silu(gate(rmsnorm(x))) * up(rmsnorm(x))).

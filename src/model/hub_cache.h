@@ -15,14 +15,14 @@
 namespace hone {
 
 struct HubFile {
-    std::string name;  // a model's has no folders
+    std::string name;      // a model's has no folders
     int64_t size = 0;      // -1: the Hub does not say
     std::string sha256;    // of large files; empty for small ones
     std::string git_blob;  // of small ones: git's hash of the blob
 };
 
 struct RepoListing {
-    std::string revision;        // the commit
+    std::string revision;  // the commit
     std::vector<HubFile> files;
 };
 
@@ -50,8 +50,8 @@ std::string CacheFolder(const std::string& repo_or_name, const HubOptions& optio
 // Written last.
 absl::Status WriteManifest(const std::string& folder, const std::string& source,
                            const std::string& revision, const std::vector<HubFile>& files);
-// The paths of the manifest's files; nullopt when there is no manifest, or a file that it lists does
-// not have the size that it says.
+// The paths of the manifest's files; nullopt when there is no manifest, or a file that it lists
+// does not have the size that it says.
 std::optional<std::vector<std::string>> FilesOf(const std::string& folder);
 // Whether there is a manifest, and every file that it lists has the size that it says.
 bool IsComplete(const std::string& folder);

@@ -13,7 +13,8 @@ struct Model::Impl {
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files, const LoadOptions& options,
+absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files,
+                                                   const LoadOptions& options,
                                                    const Context& context) {
     ModelGraph graph;
     files.arch->wire(files.config, graph);
@@ -31,8 +32,12 @@ int64_t Model::num_base_parameters() const { return impl_->num_base_parameters; 
 absl::Status Model::AddLowRank(const std::string& linear, const LowRankOptions& options) {
     return impl_->network->AddLowRank(linear, options);
 }
-absl::Status Model::MakeTrainable(const std::string& module) { return impl_->network->MakeTrainable(module); }
-absl::Status Model::FinishParameters(const Context& context) { return impl_->network->FinishParameters(context); }
+absl::Status Model::MakeTrainable(const std::string& module) {
+    return impl_->network->MakeTrainable(module);
+}
+absl::Status Model::FinishParameters(const Context& context) {
+    return impl_->network->FinishParameters(context);
+}
 ParameterSet& Model::parameters() { return impl_->network->parameters(); }
 void Model::ParametersChanged(const Context& context) { impl_->network->Pack(context); }
 
@@ -41,13 +46,14 @@ MemoryPlan Model::PlanTraining(int64_t max_tokens, bool gradient_checkpointing) 
 }
 absl::Status Model::PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) {
     if (parameters().slices().empty())
-        return UsageError("there is nothing to train: choose --target_modules or --modules_to_save");
+        return UsageError(
+            "there is nothing to train: choose --target_modules or --modules_to_save");
     impl_->network->Prepare(max_tokens, gradient_checkpointing);
     return absl::OkStatus();
 }
 
-absl::StatusOr<LossSums> Model::ForwardBackward(const Context& context, const Batch& batch, float loss_scale,
-                                                uint64_t dropout_seed) {
+absl::StatusOr<LossSums> Model::ForwardBackward(const Context& context, const Batch& batch,
+                                                float loss_scale, uint64_t dropout_seed) {
     return impl_->network->ForwardBackward(context, batch, loss_scale, dropout_seed);
 }
 absl::StatusOr<LossSums> Model::Evaluate(const Context& context, const Batch& batch,
@@ -57,7 +63,9 @@ absl::StatusOr<LossSums> Model::Evaluate(const Context& context, const Batch& ba
 absl::Status Model::Logits(const Context& context, const Batch& batch, float* logits) {
     return impl_->network->Logits(context, batch, logits);
 }
-std::unique_ptr<KvCache> Model::NewCache(int64_t capacity) const { return impl_->network->NewCache(capacity); }
+std::unique_ptr<KvCache> Model::NewCache(int64_t capacity) const {
+    return impl_->network->NewCache(capacity);
+}
 absl::Status Model::Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                            const std::vector<KvCache*>& caches, float* logits) {
     return impl_->network->Decode(context, tokens, caches, logits);

@@ -1,8 +1,9 @@
 // A loaded model: forward, backward, and forward with a key-value cache.
 //
-// Order of use for training: Load; AddLowRank / MakeTrainable; FinishParameters (then fill parameters().values());
-// PrepareTraining; then, for each step: zero the gradients, ForwardBackward per micro-batch, the optimiser,
-// ParametersChanged. Evaluation and generation work on any loaded model.
+// Order of use for training: Load; AddLowRank / MakeTrainable; FinishParameters (then fill
+// parameters().values()); PrepareTraining; then, for each step: zero the gradients, ForwardBackward
+// per micro-batch, the optimiser, ParametersChanged. Evaluation and generation work on any loaded
+// model.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ enum class ComputeType { kF32, kBF16 };
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
     bool for_training = false;  // also packs the weights for the backward products
-    // How the frozen weights are kept; codes are for inference only. With kInt4 the head stays int8: it picks the token.
+    // How the frozen weights are kept; codes are for inference only. With kInt4 the head stays
+    // int8: it picks the token.
     WeightStorage storage = WeightStorage::kNative;
 };
 
@@ -34,7 +36,8 @@ struct LinearInfo {
     bool is_head = false;  // lm_head: not part of "all-linear"
 };
 
-// y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named NAME.lora_A.weight and so on.
+// y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named
+// NAME.lora_A.weight and so on.
 struct LowRankOptions {
     int64_t rank = 0;
     float scale = 1;
@@ -55,7 +58,7 @@ struct LossSums {
     }
 };
 
-struct MemoryPlan {  // bytes
+struct MemoryPlan {          // bytes
     size_t weights = 0;      // frozen, packed
     size_t parameters = 0;   // trainable values, gradients, two optimiser moments
     size_t activations = 0;  // saved for the backward pass
@@ -75,20 +78,23 @@ class KvCache {
 
 class Model {
   public:
-    static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelFiles& files, const LoadOptions& options,
+    static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelFiles& files,
+                                                       const LoadOptions& options,
                                                        const Context& context);
     ~Model();
 
     const ModelConfig& config() const;
-    // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the head last).
+    // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the
+    // head last).
     const std::vector<LinearInfo>& linears() const;
     int64_t num_base_parameters() const;
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options);
-    // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens", "model.norm", a linear's
-    // name). A tied embedding and head become two.
+    // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
+    // "model.norm", a linear's name). A tied embedding and head become two.
     absl::Status MakeTrainable(const std::string& module);
-    // Allocates parameters(); trainable base modules start from the base's values, low-rank ones from zero.
+    // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
+    // from zero.
     absl::Status FinishParameters(const Context& context);
     ParameterSet& parameters();
     // After parameters().values() changed by whatever means: packs them for the next pass.
@@ -98,8 +104,8 @@ class Model {
     MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const;
     absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing);
     // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
-    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch, float loss_scale,
-                                             uint64_t dropout_seed);
+    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
+                                             float loss_scale, uint64_t dropout_seed);
 
     // No dropout. per_document, if given, gets one entry per document.
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
@@ -108,8 +114,8 @@ class Model {
     absl::Status Logits(const Context& context, const Batch& batch, float* logits);
 
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const;
-    // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one) and writes the logits of
-    // each sequence's last token: logits [caches.size(), V], f32.
+    // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one)
+    // and writes the logits of each sequence's last token: logits [caches.size(), V], f32.
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits);
 

@@ -21,13 +21,14 @@ class Network {
     virtual void Pack(const Context& context) = 0;
     virtual MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const = 0;
     virtual void Prepare(int64_t max_tokens, bool checkpointing) = 0;
-    virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch, float loss_scale,
-                                                     uint64_t seed) = 0;
+    virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
+                                                     float loss_scale, uint64_t seed) = 0;
     virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                               std::vector<LossSums>* per_document) = 0;
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits) = 0;
     virtual std::unique_ptr<KvCache> NewCache(int64_t capacity) const = 0;
-    virtual absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+    virtual absl::Status Decode(const Context& context,
+                                const std::vector<std::vector<int32_t>>& tokens,
                                 const std::vector<KvCache*>& caches, float* logits) = 0;
 
     const ModelFiles& files() const { return files_; }
@@ -42,11 +43,13 @@ class Network {
     ParameterSet parameters_;
 };
 
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files, const ModelGraph& graph,
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files,
+                                                        const ModelGraph& graph,
                                                         const LoadOptions& options,
                                                         const Context& context);
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files, const ModelGraph& graph,
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files,
+                                                         const ModelGraph& graph,
                                                          const LoadOptions& options,
-                                                        const Context& context);
+                                                         const Context& context);
 
 }  // namespace hone

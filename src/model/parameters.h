@@ -1,4 +1,5 @@
-// What training changes: named slices of one flat buffer of f32 values, and the gradients beside them.
+// What training changes: named slices of one flat buffer of f32 values, and the gradients beside
+// them.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,11 @@
 namespace hone {
 
 struct ParameterSlice {
-    std::string name;            // PEFT's or Hugging Face's name of the tensor, as it is saved
+    std::string name;  // PEFT's or Hugging Face's name of the tensor, as it is saved
     std::vector<int64_t> shape;
-    int64_t offset = 0;          // in floats
+    int64_t offset = 0;  // in floats
     int64_t count = 0;
-    bool weight_decay = true;    // false for norms and biases
+    bool weight_decay = true;  // false for norms and biases
 };
 
 class ParameterSet {

@@ -1,4 +1,5 @@
-// Network for products of type T: its blocks, its memory, and the three ways through it (train, evaluate, decode).
+// Network for products of type T: its blocks, its memory, and the three ways through it (train,
+// evaluate, decode).
 #pragma once
 
 #include <memory>
@@ -15,8 +16,10 @@ namespace hone {
 template <typename T>
 class TypedNetwork : public Network {
   public:
-    static absl::StatusOr<std::unique_ptr<Network>> Load(const ModelFiles& files, const ModelGraph& graph,
-                                                         const LoadOptions& options, const Context& context);
+    static absl::StatusOr<std::unique_ptr<Network>> Load(const ModelFiles& files,
+                                                         const ModelGraph& graph,
+                                                         const LoadOptions& options,
+                                                         const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status MakeTrainable(const std::string& module) override;
@@ -24,8 +27,8 @@ class TypedNetwork : public Network {
     void Pack(const Context& context) override;
     MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const override;
     void Prepare(int64_t max_tokens, bool checkpointing) override;
-    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch, float loss_scale,
-                                             uint64_t seed) override;
+    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
+                                             float loss_scale, uint64_t seed) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits) override;
@@ -74,7 +77,8 @@ class TypedNetwork : public Network {
     absl::Status Check(const std::vector<int32_t>& tokens) const;
     absl::Status ReservePositions(int64_t count);
     absl::Status Embed(const Context& context, const std::vector<int32_t>& tokens, float* x) const;
-    Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory, bool training, uint64_t seed) const;
+    Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory, bool training,
+                     uint64_t seed) const;
     void LayerForward(const Pass<T>& pass, size_t layer, float* x, const LayerSaved& saved) const;
     // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
     absl::Status ForwardOnly(const Context& context, const Batch& batch, Memory& memory);
@@ -91,7 +95,8 @@ class TypedNetwork : public Network {
     RopeScaling rope_scaling_;
     int64_t rope_positions_ = 0;
     std::vector<float> rope_cosine_, rope_sine_;
-    // Index of the first layer with something to train: layers_.size() when only the head has, -1 with the embedding.
+    // Index of the first layer with something to train: layers_.size() when only the head has, -1
+    // with the embedding.
     int64_t lowest_ = 0;
     Memory training_, forward_;
     int64_t head_rows_ = 0;

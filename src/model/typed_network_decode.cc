@@ -19,7 +19,8 @@ std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
 
 // Appends to the caches; logits of each sequence's last token unless null.
 template <typename T>
-absl::Status TypedNetwork<T>::Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+absl::Status TypedNetwork<T>::Append(const Context& context,
+                                     const std::vector<std::vector<int32_t>>& tokens,
                                      const std::vector<KvCache*>& caches, float* logits) {
     Batch batch;
     std::vector<int64_t> last_rows;
@@ -29,7 +30,8 @@ absl::Status TypedNetwork<T>::Append(const Context& context, const std::vector<s
         HONE_RETURN_IF_ERROR(Check(tokens[i]));
         const int64_t before = caches[i]->length(), count = static_cast<int64_t>(tokens[i].size());
         HONE_CHECK(count > 0 && before + count <= caches[i]->capacity(), "the cache is full");
-        for (int64_t t = 0; t < count; ++t) batch.positions.push_back(static_cast<int32_t>(before + t));
+        for (int64_t t = 0; t < count; ++t)
+            batch.positions.push_back(static_cast<int32_t>(before + t));
         batch.tokens.insert(batch.tokens.end(), tokens[i].begin(), tokens[i].end());
         batch.document_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
         last_rows.push_back(batch.size() - 1);
@@ -41,7 +43,8 @@ absl::Status TypedNetwork<T>::Append(const Context& context, const std::vector<s
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
     std::vector<typename AttentionBlock<T>::Cache> rows(caches.size());
     for (size_t l = 0; l < layers_.size(); ++l) {
-        for (size_t i = 0; i < caches.size(); ++i) rows[i] = static_cast<TypedKvCache<T>*>(caches[i])->layer(l);
+        for (size_t i = 0; i < caches.size(); ++i)
+            rows[i] = static_cast<TypedKvCache<T>*>(caches[i])->layer(l);
         const LayerSaved& saved = SavedOf(memory, l);
         layers_[l].attention.ForwardCached(pass, memory.x, saved.attention, rows);
         layers_[l].mlp.Forward(pass, memory.x, saved.mlp);
@@ -53,16 +56,19 @@ absl::Status TypedNetwork<T>::Append(const Context& context, const std::vector<s
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+absl::Status TypedNetwork<T>::Decode(const Context& context,
+                                     const std::vector<std::vector<int32_t>>& tokens,
                                      const std::vector<KvCache*>& caches, float* logits) {
     HONE_CHECK(tokens.size() == caches.size());
     if (tokens.empty()) return absl::OkStatus();
-    // Long prompts one after another, all but their last piece; then what is left of all sequences together.
+    // Long prompts one after another, all but their last piece; then what is left of all sequences
+    // together.
     std::vector<std::vector<int32_t>> rest = tokens;
     for (size_t i = 0; i < rest.size(); ++i) {
         while (static_cast<int64_t>(rest[i].size()) > kPrefillTokens) {
-            HONE_RETURN_IF_ERROR(
-                Append(context, {{rest[i].begin(), rest[i].begin() + kPrefillTokens}}, {caches[i]}, nullptr));
+            HONE_RETURN_IF_ERROR(Append(context,
+                                        {{rest[i].begin(), rest[i].begin() + kPrefillTokens}},
+                                        {caches[i]}, nullptr));
             rest[i].erase(rest[i].begin(), rest[i].begin() + kPrefillTokens);
         }
     }

@@ -32,7 +32,8 @@ LinearMember TypedNetwork<T>::Member(const LinearSpec& spec, std::string name) c
 }
 
 template <typename T>
-TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options)
+TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
+                              const LoadOptions& options)
     : Network(files),
       options_(options),
       C_(files.config.hidden_size),
@@ -48,10 +49,11 @@ TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph, 
     for (size_t i = 0; i < graph.layers.size(); ++i) {
         const AttentionSpec& a = graph.layers[i].attention;
         const GatedMlpSpec& m = graph.layers[i].mlp;
-        layers_.push_back(Layer{AttentionBlock<T>(a, C_, eps, named(a.q), named(a.k), named(a.v), named(a.o),
-                                                  ModuleName(a.norm), i * kStreamsPerLayer),
-                                MlpBlock<T>(m, C_, eps, named(m.gate), named(m.up), named(m.down),
-                                            ModuleName(m.norm), i * kStreamsPerLayer + 2)});
+        layers_.push_back(
+            Layer{AttentionBlock<T>(a, C_, eps, named(a.q), named(a.k), named(a.v), named(a.o),
+                                    ModuleName(a.norm), i * kStreamsPerLayer),
+                  MlpBlock<T>(m, C_, eps, named(m.gate), named(m.up), named(m.down),
+                              ModuleName(m.norm), i * kStreamsPerLayer + 2)});
     }
     lowest_ = static_cast<int64_t>(layers_.size());
     CollectLinears();
@@ -61,7 +63,8 @@ template <typename T>
 std::vector<LinearGroup<T>*> TypedNetwork<T>::Groups() {
     std::vector<LinearGroup<T>*> groups;
     for (Layer& layer : layers_)
-        groups.insert(groups.end(), {&layer.attention.qkv, &layer.attention.o, &layer.mlp.gate_up, &layer.mlp.down});
+        groups.insert(groups.end(), {&layer.attention.qkv, &layer.attention.o, &layer.mlp.gate_up,
+                                     &layer.mlp.down});
     groups.push_back(&head_.head);
     return groups;
 }
@@ -69,7 +72,8 @@ std::vector<LinearGroup<T>*> TypedNetwork<T>::Groups() {
 template <typename T>
 std::vector<NormWeight*> TypedNetwork<T>::Norms() {
     std::vector<NormWeight*> norms;
-    for (Layer& layer : layers_) norms.insert(norms.end(), {&layer.attention.norm, &layer.mlp.norm});
+    for (Layer& layer : layers_)
+        norms.insert(norms.end(), {&layer.attention.norm, &layer.mlp.norm});
     norms.push_back(&head_.norm);
     return norms;
 }
@@ -82,12 +86,16 @@ void TypedNetwork<T>::CollectLinears() {
 }
 
 template <typename T>
-absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files, const ModelGraph& graph,
-                                                               const LoadOptions& options, const Context& context) {
+absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files,
+                                                               const ModelGraph& graph,
+                                                               const LoadOptions& options,
+                                                               const Context& context) {
     std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph, options));
-    if (sizeof(T) == 2 && (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
-        return ModelError("{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
-                          files.path);
+    if (sizeof(T) == 2 &&
+        (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
+        return ModelError(
+            "{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
+            files.path);
     for (Layer& layer : network->layers_) {
         HONE_RETURN_IF_ERROR(layer.attention.Load(files, options, context));
         HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
@@ -100,7 +108,8 @@ absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles&
 template <typename T>
 absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRankOptions& options) {
     if (options.rank < 1 || options.rank > kMaxLoraRank)
-        return UsageError("the LoRA rank of {} is {}: it must be from 1 to {}", linear, options.rank, kMaxLoraRank);
+        return UsageError("the LoRA rank of {} is {}: it must be from 1 to {}", linear,
+                          options.rank, kMaxLoraRank);
     for (LinearGroup<T>* group : Groups()) {
         for (LinearMember& member : group->members()) {
             if (member.name != linear) continue;
@@ -114,8 +123,12 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 template <typename T>
 absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
     if (options_.storage != WeightStorage::kNative)
-        return UsageError("{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16", module);
-    auto matches = [&](const std::string& name) { return name == module || name.ends_with("." + module); };
+        return UsageError(
+            "{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16",
+            module);
+    auto matches = [&](const std::string& name) {
+        return name == module || name.ends_with("." + module);
+    };
     bool found = false;
     for (LinearGroup<T>* group : Groups())
         for (LinearMember& member : group->members())
@@ -135,10 +148,12 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
     for (NormWeight* norm : Norms()) norm->AddParameter(parameters_);
     parameters_.Allocate();
-    for (LinearGroup<T>* group : Groups()) HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
+    for (LinearGroup<T>* group : Groups())
+        HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
     for (NormWeight* norm : Norms()) norm->FillParameter(parameters_);
     if (embedding_parameter_ >= 0)
-        HONE_RETURN_IF_ERROR(ReadModelRows(files_, *embedding_, 0, V_, parameters_.value(embedding_parameter_)));
+        HONE_RETURN_IF_ERROR(
+            ReadModelRows(files_, *embedding_, 0, V_, parameters_.value(embedding_parameter_)));
     lowest_ = static_cast<int64_t>(layers_.size());
     while (lowest_ > 0 && std::any_of(layers_.begin(), layers_.begin() + lowest_,
                                       [](const Layer& layer) { return layer.trainable(); }))
@@ -202,7 +217,8 @@ void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkp
 }
 
 template <typename T>
-typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool backward, bool checkpointing) const {
+typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool backward,
+                                                            bool checkpointing) const {
     Memory plan;
     Take(plan, M, backward, checkpointing);
     Memory memory;
@@ -215,15 +231,16 @@ typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool back
 template <typename T>
 MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
-    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups()) plan.weights += group->bytes();
+    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups())
+        plan.weights += group->bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, forward;
     Take(whole, max_tokens, true, checkpointing);
     Take(forward, max_tokens, true, true);
     size_t inputs = forward.inputs.size() * static_cast<size_t>(max_tokens * C_) * sizeof(float);
     plan.workspace = forward.arena.peak_bytes() - inputs + head_.ReservedBytes(true, max_tokens);
-    plan.activations = whole.arena.peak_bytes() - std::min(whole.arena.peak_bytes(),
-                                                           forward.arena.peak_bytes() - inputs);
+    plan.activations = whole.arena.peak_bytes() -
+                       std::min(whole.arena.peak_bytes(), forward.arena.peak_bytes() - inputs);
     return plan;
 }
 
@@ -261,12 +278,16 @@ typename TypedNetwork<T>::LayerSaved& TypedNetwork<T>::SavedOf(Memory& memory, s
 template class TypedNetwork<float>;
 template class TypedNetwork<bf16>;
 
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files, const ModelGraph& graph,
-                                                        const LoadOptions& options, const Context& context) {
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files,
+                                                        const ModelGraph& graph,
+                                                        const LoadOptions& options,
+                                                        const Context& context) {
     return TypedNetwork<float>::Load(files, graph, options, context);
 }
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files, const ModelGraph& graph,
-                                                         const LoadOptions& options, const Context& context) {
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files,
+                                                         const ModelGraph& graph,
+                                                         const LoadOptions& options,
+                                                         const Context& context) {
     return TypedNetwork<bf16>::Load(files, graph, options, context);
 }
 

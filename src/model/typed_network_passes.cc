@@ -28,8 +28,11 @@ template <typename T>
 absl::Status TypedNetwork<T>::Check(const std::vector<int32_t>& tokens) const {
     for (size_t i = 0; i < tokens.size(); ++i)
         if (tokens[i] < 0 || tokens[i] >= V_)
-            return DataError("token {} at position {} is outside the model's vocabulary of {}: the data was tokenised "
-                             "for another model", tokens[i], i, V_);
+            return DataError(
+                "token {} at position {} is outside the model's vocabulary of {}: the data was "
+                "tokenised "
+                "for another model",
+                tokens[i], i, V_);
     return absl::OkStatus();
 }
 
@@ -37,13 +40,18 @@ template <typename T>
 absl::Status TypedNetwork<T>::ReservePositions(int64_t count) {
     const int64_t limit = files_.config.max_position_embeddings;
     if (count > limit)
-        return DataError("a sequence of {} tokens is longer than the {} that the model can take: shorten it or lower "
-                         "--max_seq_len", count, limit);
+        return DataError(
+            "a sequence of {} tokens is longer than the {} that the model can take: shorten it or "
+            "lower "
+            "--max_seq_len",
+            count, limit);
     if (count <= rope_positions_) return absl::OkStatus();
     int64_t positions = 1024;
     while (positions < count) positions *= 2;
     rope_positions_ = std::min(positions, limit);
-    RopeTable table{.max_positions = rope_positions_, .D = files_.config.head_dim, .theta = files_.config.rope_theta};
+    RopeTable table{.max_positions = rope_positions_,
+                    .D = files_.config.head_dim,
+                    .theta = files_.config.rope_theta};
     table.scaling = rope_scaling_.kind == RopeScaling::Kind::kLinear   ? RopeTable::Scaling::kLinear
                     : rope_scaling_.kind == RopeScaling::Kind::kLlama3 ? RopeTable::Scaling::kLlama3
                                                                        : RopeTable::Scaling::kNone;
@@ -59,7 +67,8 @@ absl::Status TypedNetwork<T>::ReservePositions(int64_t count) {
 
 // A frozen embedding is read from the file's map, row by row: it takes no memory of its own.
 template <typename T>
-absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<int32_t>& tokens, float* x) const {
+absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<int32_t>& tokens,
+                                    float* x) const {
     const int64_t M = static_cast<int64_t>(tokens.size());
     if (embedding_parameter_ >= 0) {
         const float* table = const_cast<ParameterSet&>(parameters_).value(embedding_parameter_);
@@ -83,8 +92,8 @@ absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<in
 }
 
 template <typename T>
-Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Memory& memory, bool training,
-                                  uint64_t seed) const {
+Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Memory& memory,
+                                  bool training, uint64_t seed) const {
     return Pass<T>{.context = context,
                    .M = batch.size(),
                    .positions = batch.positions,
@@ -97,18 +106,21 @@ Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Me
 }
 
 template <typename T>
-void TypedNetwork<T>::LayerForward(const Pass<T>& pass, size_t layer, float* x, const LayerSaved& saved) const {
+void TypedNetwork<T>::LayerForward(const Pass<T>& pass, size_t layer, float* x,
+                                   const LayerSaved& saved) const {
     layers_[layer].attention.Forward(pass, x, saved.attention);
     layers_[layer].mlp.Forward(pass, x, saved.mlp);
 }
 
 template <typename T>
-absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context, const Batch& batch,
-                                                          float loss_scale, uint64_t seed) {
+absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context,
+                                                          const Batch& batch, float loss_scale,
+                                                          uint64_t seed) {
     HONE_CHECK(!parameters_.slices().empty(), "nothing to train");
     if (batch.size() == 0) return LossSums{};
     HONE_RETURN_IF_ERROR(Check(batch.tokens));
-    HONE_RETURN_IF_ERROR(ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
+    HONE_RETURN_IF_ERROR(
+        ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
     if (batch.size() > training_.M) Prepare(batch.size(), training_.checkpointing);
     Memory& memory = training_;
     const Pass<T> pass = MakePass(context, batch, memory, true, seed);
@@ -117,15 +129,16 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
 
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
     for (int64_t l = 0; l < layers; ++l) {
-        if (memory.checkpointing && l >= lowest) std::copy_n(memory.x, M * C_, memory.inputs[l - lowest]);
+        if (memory.checkpointing && l >= lowest)
+            std::copy_n(memory.x, M * C_, memory.inputs[l - lowest]);
         LayerForward(pass, l, memory.x, SavedOf(memory, l));
     }
 
     std::vector<double> losses(M);
     std::vector<uint8_t> correct(M);
     const bool below_head = lowest_ < layers;
-    head_.LossAndGradient(context, batch, memory.x, loss_scale, seed, parameters_, losses.data(), correct.data(),
-                          below_head ? memory.dx : nullptr, memory.dx_t);
+    head_.LossAndGradient(context, batch, memory.x, loss_scale, seed, parameters_, losses.data(),
+                          correct.data(), below_head ? memory.dx : nullptr, memory.dx_t);
 
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
         const Layer& layer = layers_[l];
@@ -138,7 +151,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,
                            below || layer.attention.trainable());
         if (below || layer.attention.trainable())
-            layer.attention.Backward(pass, memory.dx, memory.dx_t, saved.attention, parameters_, below);
+            layer.attention.Backward(pass, memory.dx, memory.dx_t, saved.attention, parameters_,
+                                     below);
     }
     if (embedding_parameter_ >= 0)
         EmbeddingBackward(context, M, C_, V_, batch.tokens.data(), memory.dx,
@@ -147,9 +161,11 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& batch, Memory& memory) {
+absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& batch,
+                                          Memory& memory) {
     HONE_RETURN_IF_ERROR(Check(batch.tokens));
-    HONE_RETURN_IF_ERROR(ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
+    HONE_RETURN_IF_ERROR(
+        ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
     const Pass<T> pass = MakePass(context, batch, memory, false, 0);
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) LayerForward(pass, l, memory.x, SavedOf(memory, l));
@@ -168,8 +184,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const
     if (per_document != nullptr) {
         per_document->clear();
         for (int64_t d = 0; d < batch.num_documents(); ++d)
-            per_document->push_back(
-                Sum(batch, batch.document_starts[d], batch.document_starts[d + 1], losses, correct));
+            per_document->push_back(Sum(batch, batch.document_starts[d],
+                                        batch.document_starts[d + 1], losses, correct));
     }
     return Sum(batch, 0, batch.size(), losses, correct);
 }

@@ -10,7 +10,8 @@ namespace hone {
 Buffer::Buffer(size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
     constexpr size_t kHugePage = size_t{2} << 20;
-    data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     HONE_CHECK(data_ != MAP_FAILED, "cannot map {} bytes: {}", bytes, std::strerror(errno));
     if (bytes >= kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
 }

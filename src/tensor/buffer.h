@@ -10,11 +10,13 @@
 
 namespace hone {
 
-// A block of bytes from mmap, zero-filled; movable. Sizes of 2 MiB and more ask for transparent huge pages.
+// A block of bytes from mmap, zero-filled; movable. Sizes of 2 MiB and more ask for transparent
+// huge pages.
 class Buffer {
   public:
     Buffer() = default;
-    explicit Buffer(size_t bytes);  // aborts with a clear message if the system has no address space left
+    explicit Buffer(
+        size_t bytes);  // aborts with a clear message if the system has no address space left
     ~Buffer();
     Buffer(Buffer&& other) noexcept { *this = std::move(other); }
     Buffer& operator=(Buffer&& other) noexcept;
@@ -25,17 +27,21 @@ class Buffer {
     void* data() { return data_; }
     const void* data() const { return data_; }
     template <typename T>
-    T* as() { return static_cast<T*>(data_); }
+    T* as() {
+        return static_cast<T*>(data_);
+    }
     template <typename T>
-    const T* as() const { return static_cast<const T*>(data_); }
+    const T* as() const {
+        return static_cast<const T*>(data_);
+    }
 
   private:
     void* data_ = nullptr;
     size_t bytes_ = 0;
 };
 
-// Hands out 64-byte aligned pieces of one Buffer, front to back. Two passes: with no buffer it only counts, so the same
-// code that takes the pieces also plans how large the buffer must be.
+// Hands out 64-byte aligned pieces of one Buffer, front to back. Two passes: with no buffer it only
+// counts, so the same code that takes the pieces also plans how large the buffer must be.
 class Arena {
   public:
     Arena() = default;  // counts only: Take returns nullptr
@@ -50,7 +56,8 @@ class Arena {
         HONE_CHECK(used_ <= buffer_.bytes(), "arena of {} bytes is too small", buffer_.bytes());
         return reinterpret_cast<T*>(buffer_.as<std::byte>() + offset);
     }
-    // Seek goes back to a mark, so that pieces which never live at once share memory, or on to the end of the longer.
+    // Seek goes back to a mark, so that pieces which never live at once share memory, or on to the
+    // end of the longer.
     size_t mark() const { return used_; }
     void Seek(size_t mark) { used_ = mark; }
     size_t peak_bytes() const { return peak_; }

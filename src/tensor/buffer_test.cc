@@ -30,7 +30,8 @@ TEST(Arena, CountsThenHandsOut) {
         double* c = arena.Take<double>(3);
         if (!arena.counting()) {
             EXPECT_EQ(reinterpret_cast<char*>(a) + 64, b);
-            EXPECT_EQ(static_cast<void*>(b), static_cast<void*>(c)) << "memory given back is handed out again";
+            EXPECT_EQ(static_cast<void*>(b), static_cast<void*>(c))
+                << "memory given back is handed out again";
             EXPECT_EQ(reinterpret_cast<uintptr_t>(c) % 64, 0u);
             for (int i = 0; i < 10; ++i) EXPECT_EQ(a[i], 0);
         }

@@ -26,15 +26,16 @@ void Pause() {
 #endif
 }
 
-// How long a thread watches for work before it sleeps: longer than the gaps between the ops of a step.
+// How long a thread watches for work before it sleeps: longer than the gaps between the ops of a
+// step.
 constexpr int kSpins = 20'000;
 
 }  // namespace
 
 // Workers watch `generation_`; each new value is one ParallelFor. Indices are claimed from `next_`.
 //
-// A call ends when all indices are claimed and no worker is inside: one that has not woken yet (another process may have
-// its core) is not waited for, and finds the call closed when it comes.
+// A call ends when all indices are claimed and no worker is inside: one that has not woken yet
+// (another process may have its core) is not waited for, and finds the call closed when it comes.
 class ThreadPool {
   public:
     explicit ThreadPool(int num_threads) : scratch_(num_threads) {
@@ -63,14 +64,15 @@ class ThreadPool {
         next_.store(0, std::memory_order_relaxed);
         open_.store(true);
         {
-            std::lock_guard lock(mutex_);  // pairs with the sleeper's check, so that no wake-up is lost
+            std::lock_guard lock(
+                mutex_);  // pairs with the sleeper's check, so that no wake-up is lost
             generation_.fetch_add(1, std::memory_order_release);
         }
         if (sleepers_.load() > 0) wake_.notify_all();
         Claim(0);
         open_.store(false);
-        // Either this sees that a worker is inside, or the worker sees that the call is closed: both are sequentially
-        // consistent.
+        // Either this sees that a worker is inside, or the worker sees that the call is closed:
+        // both are sequentially consistent.
         for (int spins = 0; inside_.load() > 0; ++spins) {
             if (spins < kSpins) {
                 Pause();
@@ -107,7 +109,8 @@ class ThreadPool {
             if (generation_.load(std::memory_order_acquire) == seen) {
                 std::unique_lock lock(mutex_);
                 sleepers_.fetch_add(1);
-                wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+                wake_.wait(lock,
+                           [&] { return generation_.load(std::memory_order_acquire) != seen; });
                 sleepers_.fetch_sub(1);
             }
             seen = generation_.load(std::memory_order_acquire);

@@ -1,4 +1,5 @@
-// Where work runs: passed to every op, never global. Today a CPU with a number of threads; a device goes here.
+// Where work runs: passed to every op, never global. Today a CPU with a number of threads; a device
+// goes here.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +20,15 @@ class Context {
 
     int num_threads() const { return num_threads_; }
 
-    // Runs task(index, thread) for every index in [0, count), on the pool's threads and this one; returns when all are
-    // done. `thread` in [0, num_threads) tells apart what runs at the same time: use it for scratch, never for results,
-    // so that the results are the same bits on any number of threads. Not reentrant: a task must not call it.
-    void ParallelFor(int64_t count, const std::function<void(int64_t index, int thread)>& task) const;
+    // Runs task(index, thread) for every index in [0, count), on the pool's threads and this one;
+    // returns when all are done. `thread` in [0, num_threads) tells apart what runs at the same
+    // time: use it for scratch, never for results, so that the results are the same bits on any
+    // number of threads. Not reentrant: a task must not call it.
+    void ParallelFor(int64_t count,
+                     const std::function<void(int64_t index, int thread)>& task) const;
 
-    // At least `bytes` of 64-byte aligned scratch for that thread, kept until the next call with the same thread.
+    // At least `bytes` of 64-byte aligned scratch for that thread, kept until the next call with
+    // the same thread.
     void* Scratch(int thread, size_t bytes) const;
 
   private:

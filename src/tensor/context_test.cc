@@ -17,7 +17,8 @@ TEST(Context, EveryIndexRunsOnce) {
         const Context context(threads);
         EXPECT_EQ(context.num_threads(), threads);
         for (int64_t count : {0, 1, 2, 7, 1000}) {
-            std::vector<int> runs(static_cast<size_t>(count));  // plain ints: two threads on one index would be a race
+            std::vector<int> runs(static_cast<size_t>(
+                count));  // plain ints: two threads on one index would be a race
             context.ParallelFor(count, [&](int64_t i, int thread) {
                 ASSERT_GE(thread, 0);
                 ASSERT_LT(thread, threads);
@@ -28,16 +29,20 @@ TEST(Context, EveryIndexRunsOnce) {
     }
 }
 
-// What tasks wrote is visible afterwards, and to the tasks of the next call: thousands of short calls in a row.
+// What tasks wrote is visible afterwards, and to the tasks of the next call: thousands of short
+// calls in a row.
 TEST(Context, CallsFollowOneAnother) {
     const Context context(4);
     std::vector<int64_t> values(64);
     for (int round = 0; round < 3000; ++round) {
         context.ParallelFor(64, [&](int64_t i, int) { values[static_cast<size_t>(i)] += i; });
-        // Element i was written by whoever had index i, now whoever has its neighbour's goes on with it.
-        context.ParallelFor(64, [&](int64_t i, int) { values[static_cast<size_t>(i ^ 1)] -= 2 * i; });
+        // Element i was written by whoever had index i, now whoever has its neighbour's goes on
+        // with it.
+        context.ParallelFor(64,
+                            [&](int64_t i, int) { values[static_cast<size_t>(i ^ 1)] -= 2 * i; });
     }
-    EXPECT_EQ(std::accumulate(values.begin(), values.end(), int64_t{0}), int64_t{-3000} * 64 * 63 / 2);
+    EXPECT_EQ(std::accumulate(values.begin(), values.end(), int64_t{0}),
+              int64_t{-3000} * 64 * 63 / 2);
 }
 
 TEST(Context, WakesThreadsThatWentToSleep) {
@@ -94,7 +99,8 @@ TEST(ContextDeathTest, ATaskMustNotStartAnother) {
     EXPECT_DEATH(
         {
             const Context context(2);
-            context.ParallelFor(4, [&](int64_t, int) { context.ParallelFor(4, [](int64_t, int) {}); });
+            context.ParallelFor(4,
+                                [&](int64_t, int) { context.ParallelFor(4, [](int64_t, int) {}); });
         },
         "ParallelFor inside ParallelFor");
 }

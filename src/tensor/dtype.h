@@ -11,12 +11,16 @@ enum class DType { kF32, kF16, kBF16, kI64, kI32, kI8, kU8, kBool };
 
 constexpr int64_t DTypeBytes(DType dtype) {
     switch (dtype) {
-        case DType::kI64: return 8;
+        case DType::kI64:
+            return 8;
         case DType::kF32:
-        case DType::kI32: return 4;
+        case DType::kI32:
+            return 4;
         case DType::kF16:
-        case DType::kBF16: return 2;
-        default: return 1;
+        case DType::kBF16:
+            return 2;
+        default:
+            return 1;
     }
 }
 
@@ -35,7 +39,9 @@ struct f16 {
 };
 
 constexpr float ToFloat(float value) { return value; }
-constexpr float ToFloat(bf16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
+constexpr float ToFloat(bf16 value) {
+    return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
+}
 
 constexpr float ToFloat(f16 value) {
     uint32_t sign = static_cast<uint32_t>(value.bits & 0x8000) << 16;
@@ -60,9 +66,13 @@ f16 ToF16(float value);  // round to nearest even; overflow becomes infinity
 template <typename T>
 T FromFloat(float value);
 template <>
-constexpr float FromFloat<float>(float value) { return value; }
+constexpr float FromFloat<float>(float value) {
+    return value;
+}
 template <>
-constexpr bf16 FromFloat<bf16>(float value) { return ToBF16(value); }
+constexpr bf16 FromFloat<bf16>(float value) {
+    return ToBF16(value);
+}
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::kF32;

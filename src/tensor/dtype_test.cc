@@ -51,15 +51,17 @@ TEST(DType, EveryHalfHasItsValueAndComesBack) {
     }
 }
 
-// A float between two neighbours goes to the nearer, half way to the even one: checked just below, at and just above the
-// middle of every pair of neighbours.
+// A float between two neighbours goes to the nearer, half way to the even one: checked just below,
+// at and just above the middle of every pair of neighbours.
 template <typename Round>
 void CheckRounding(int exponent_bits, const Round& round) {
-    const uint16_t infinity = static_cast<uint16_t>(((1 << exponent_bits) - 1) << (15 - exponent_bits));
+    const uint16_t infinity =
+        static_cast<uint16_t>(((1 << exponent_bits) - 1) << (15 - exponent_bits));
     for (uint32_t bits = 0; bits + 1 < infinity; ++bits) {
         const uint16_t low = static_cast<uint16_t>(bits), high = static_cast<uint16_t>(bits + 1);
         const uint16_t even = low % 2 == 0 ? low : high;
-        const float middle = static_cast<float>((Value(low, exponent_bits) + Value(high, exponent_bits)) / 2);
+        const float middle =
+            static_cast<float>((Value(low, exponent_bits) + Value(high, exponent_bits)) / 2);
         for (uint16_t sign : {0x0000, 0x8000}) {
             const float s = sign ? -1.0f : 1.0f;
             ASSERT_EQ(round(s * middle).bits, even | sign) << bits;
@@ -84,7 +86,8 @@ TEST(DType, WhatIsTooLargeBecomesInfinityAndTooSmallZero) {
     EXPECT_EQ(ToF16(-0x1.1p-25f).bits, 0x8001);
     EXPECT_EQ(ToBF16(3.4e38f).bits, 0x7f80);
     EXPECT_EQ(ToBF16(-INFINITY).bits, 0xff80);
-    EXPECT_EQ(ToBF16(std::bit_cast<float>(0x7f800001u)).bits, 0x7fc0) << "a NaN whose upper half is infinity's";
+    EXPECT_EQ(ToBF16(std::bit_cast<float>(0x7f800001u)).bits, 0x7fc0)
+        << "a NaN whose upper half is infinity's";
 }
 
 TEST(DType, RandomFloatsGoToTheNearest) {

@@ -23,8 +23,9 @@ absl::StatusOr<std::shared_ptr<ChatTemplate>> ChatTemplate::Parse(std::string_vi
     }
     HoneTemplate* chat_template = nullptr;
     HoneBytes error{};
-    if (!hone_template_parse(rust::Data(source), source.size(), rust::Data(bos_token), bos_token.size(),
-                             rust::Data(eos_token), eos_token.size(), &chat_template, &error)) {
+    if (!hone_template_parse(rust::Data(source), source.size(), rust::Data(bos_token),
+                             bos_token.size(), rust::Data(eos_token), eos_token.size(),
+                             &chat_template, &error)) {
         return DataError("the chat template does not parse: {}", rust::Take(error));
     }
     std::unique_ptr<Handle> handle(new Handle{chat_template});
@@ -36,14 +37,16 @@ absl::StatusOr<std::string> ChatTemplate::Render(const nlohmann::ordered_json& m
                                                  bool add_generation_prompt) const {
     std::string context;
     try {
-        context = fmt::format(R"({{"messages":{},"tools":{},"documents":null,"add_generation_prompt":{}}})",
-                              messages.dump(), tools.dump(), add_generation_prompt);
+        context = fmt::format(
+            R"({{"messages":{},"tools":{},"documents":null,"add_generation_prompt":{}}})",
+            messages.dump(), tools.dump(), add_generation_prompt);
     } catch (const nlohmann::json::exception& error) {
         return DataError("the messages cannot be written as JSON: {}", error.what());
     }
     HoneBytes out{};
     HoneBytes error{};
-    if (!hone_template_render(handle_->chat_template, rust::Data(context), context.size(), &out, &error)) {
+    if (!hone_template_render(handle_->chat_template, rust::Data(context), context.size(), &out,
+                              &error)) {
         return DataError("the chat template failed: {}", rust::Take(error));
     }
     return rust::Take(out);
@@ -51,7 +54,8 @@ absl::StatusOr<std::string> ChatTemplate::Render(const nlohmann::ordered_json& m
 
 std::string_view ChatMlTemplate() {
     return "{% for message in messages %}"
-           "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+           "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
+           "'\\n' }}"
            "{% endfor %}"
            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 }

@@ -23,14 +23,16 @@ const Json& Golden() {
     return golden;
 }
 
-absl::StatusOr<std::string> Rendered(std::string_view source, const Json& messages, const Json& tools = nullptr,
+absl::StatusOr<std::string> Rendered(std::string_view source, const Json& messages,
+                                     const Json& tools = nullptr,
                                      bool add_generation_prompt = false) {
     HONE_ASSIGN_OR_RETURN(auto chat_template, ChatTemplate::Parse(source, "<s>", "</s>"));
     return chat_template->Render(messages, tools, add_generation_prompt);
 }
 
 // The text, or the error's text.
-std::string Shown(std::string_view source, const Json& messages = Json::array(), const Json& tools = nullptr) {
+std::string Shown(std::string_view source, const Json& messages = Json::array(),
+                  const Json& tools = nullptr) {
     auto text = Rendered(source, messages, tools);
     return text.ok() ? *text : "error: " + std::string(text.status().message());
 }
@@ -39,7 +41,8 @@ TEST(ChatTemplateTest, ChatsRenderAsInPython) {
     int compared = 0;
     for (const Json& chat : Golden()["chats"]) {
         const std::string source = TestFile("templates/" + chat["file"].get<std::string>());
-        auto text = Rendered(source, chat["messages"], chat["tools"], chat["add_generation_prompt"]);
+        auto text =
+            Rendered(source, chat["messages"], chat["tools"], chat["add_generation_prompt"]);
         if (chat.contains("expected")) {
             ASSERT_TRUE(text.ok()) << chat["name"] << ": " << text.status();
             EXPECT_EQ(*text, chat["expected"].get<std::string>()) << chat["name"];
@@ -53,7 +56,8 @@ TEST(ChatTemplateTest, ChatsRenderAsInPython) {
 
 TEST(ChatTemplateTest, SnippetsRenderAsInPython) {
     for (const Json& snippet : Golden()["snippets"]) {
-        EXPECT_EQ(Shown(snippet["template"].get<std::string>(), Golden()["messages"]), snippet["expected"].get<std::string>())
+        EXPECT_EQ(Shown(snippet["template"].get<std::string>(), Golden()["messages"]),
+                  snippet["expected"].get<std::string>())
             << snippet["template"];
     }
 }
@@ -61,7 +65,8 @@ TEST(ChatTemplateTest, SnippetsRenderAsInPython) {
 TEST(ChatTemplateTest, WhatFailsInPythonFails) {
     for (const Json& source : Golden()["failing"]) {
         auto chat_template = ChatTemplate::Parse(source.get<std::string>(), "<s>", "</s>");
-        if (!chat_template.ok()) continue;  // Python finds unknown filters and tests when it parses, too
+        if (!chat_template.ok())
+            continue;  // Python finds unknown filters and tests when it parses, too
         auto text = (*chat_template)->Render(Golden()["messages"], nullptr, false);
         ASSERT_FALSE(text.ok()) << source << " gave " << *text;
         EXPECT_EQ(KindOf(text.status()), ErrorKind::kData);
@@ -76,19 +81,24 @@ TEST(ChatTemplateTest, WhatFailsInPythonFails) {
 }
 
 TEST(ChatTemplateTest, TheReasonOfRaiseExceptionComesBack) {
-    EXPECT_EQ(Shown("\n{{ raise_exception('roles must alternate') }}"),
-              "error: the chat template failed: line 2: the template refuses: roles must alternate");
+    EXPECT_EQ(
+        Shown("\n{{ raise_exception('roles must alternate') }}"),
+        "error: the chat template failed: line 2: the template refuses: roles must alternate");
 }
 
 TEST(ChatTemplateTest, ChatMl) {
-    const Json messages = {{{"role", "system"}, {"content", "S"}}, {{"role", "user"}, {"content", "U\n"}}};
+    const Json messages = {{{"role", "system"}, {"content", "S"}},
+                           {{"role", "user"}, {"content", "U\n"}}};
     auto text = Rendered(ChatMlTemplate(), messages, nullptr, true);
     ASSERT_TRUE(text.ok()) << text.status();
-    EXPECT_EQ(*text, "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU\n<|im_end|>\n<|im_start|>assistant\n");
+    EXPECT_EQ(*text,
+              "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU\n<|im_end|>\n<|im_start|>"
+              "assistant\n");
 }
 
 TEST(ChatTemplateTest, AnEmptyTokenIsUndefined) {
-    auto chat_template = ChatTemplate::Parse("{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}", "", "E");
+    auto chat_template =
+        ChatTemplate::Parse("{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}", "", "E");
     ASSERT_TRUE(chat_template.ok());
     EXPECT_EQ(*(*chat_template)->Render(Json::array(), nullptr, false), "False E");
 }
@@ -104,23 +114,45 @@ TEST(ChatTemplateTest, HostileTemplatesEndWithAnError) {
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% for a in range(999999999999) %}x{% endfor %}",
-        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}",
-        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
-        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s * 99 %}{% endfor %}",
-        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s | replace('x', n.s) %}{% endfor %}",
-        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s.replace('x', n.s) %}{% endfor %}",
-        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s | list | join(n.s) %}{% endfor %}",
-        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s.join(n.s) %}{% endfor %}",
-        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}",
-        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s }}",
-        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s | tojson }}",
-        "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set x %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = x %}{% endfor %}",
-        "{% set n = namespace(s=[]) %}{% for i in range(99) %}{% set n.s = n.s + ['x' * (60000000 - i)] %}{% endfor %}",
+        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% "
+        "endfor %}",
+        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% "
+        "endfor %}",
+        "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s * 99 %}{% "
+        "endfor %}",
+        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s | replace('x', "
+        "n.s) %}{% endfor %}",
+        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s.replace('x', n.s) "
+        "%}{% endfor %}",
+        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s | list | "
+        "join(n.s) %}{% endfor %}",
+        "{% set n = namespace(s='xx') %}{% for i in range(99) %}{% set n.s = n.s.join(n.s) %}{% "
+        "endfor %}",
+        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor "
+        "%}",
+        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor "
+        "%}{{ n.s }}",
+        "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor "
+        "%}{{ n.s | tojson }}",
+        "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set x %}{{ n.s }}{{ n.s }}{% "
+        "endset %}{% set n.s = x %}{% endfor %}",
+        "{% set n = namespace(s=[]) %}{% for i in range(99) %}{% set n.s = n.s + ['x' * (60000000 "
+        "- i)] %}{% endfor %}",
         "{% set s = 'x' * 60000000 %}{% for i in range(9999) %}{{ s }}{% endfor %}",
-        "{{ 'x' | center(9999999999) }}", "{{ 'x'.ljust(9999999999) }}", "{{ '7'.zfill(9999999999) }}", "{{ 'x' | indent(9999999999, true) }}",
-        "{{ '%9999999999d' | format(1) }}", "{{ '%*d' | format(999999999, 1) }}", "{{ '{:>999999999}'.format(1) }}", "{{ '{:{}}'.format(1, 999999999) }}",
-        "{{ '%.999999999f' % 1.5 }}", "{{ [0] * 999999999 }}", "{{ 2 ** 9999999999 }}", "{{ [[]] | tojson(indent=999999999) }}",
-        "{% for a in range(99999) %}{% for b in range(99) %}" + std::string(20000, 'r') + "{% endfor %}{% endfor %}",
+        "{{ 'x' | center(9999999999) }}",
+        "{{ 'x'.ljust(9999999999) }}",
+        "{{ '7'.zfill(9999999999) }}",
+        "{{ 'x' | indent(9999999999, true) }}",
+        "{{ '%9999999999d' | format(1) }}",
+        "{{ '%*d' | format(999999999, 1) }}",
+        "{{ '{:>999999999}'.format(1) }}",
+        "{{ '{:{}}'.format(1, 999999999) }}",
+        "{{ '%.999999999f' % 1.5 }}",
+        "{{ [0] * 999999999 }}",
+        "{{ 2 ** 9999999999 }}",
+        "{{ [[]] | tojson(indent=999999999) }}",
+        "{% for a in range(99999) %}{% for b in range(99) %}" + std::string(20000, 'r') +
+            "{% endfor %}{% endfor %}",
     };
     for (const std::string& source : hostile) {
         SCOPED_TRACE(source.substr(0, 200));
@@ -132,10 +164,13 @@ TEST(ChatTemplateTest, HostileTemplatesEndWithAnError) {
 }
 
 TEST(ChatTemplateTest, ADeepValueIsFreedWithoutAFault) {
-    EXPECT_EQ(Shown("{% set n = namespace(s=[]) %}{% for i in range(99000) %}{% set n.s = [n.s] %}{% endfor %}done"), "done");
+    EXPECT_EQ(Shown("{% set n = namespace(s=[]) %}{% for i in range(99000) %}{% set n.s = [n.s] "
+                    "%}{% endfor %}done"),
+              "done");
     const std::string deep = std::string(50, '[') + "n.s" + std::string(50, ']');
     const std::string source =
-        "{% set n = namespace(s=[]) %}{% for i in range(99000) %}{% set n.s = " + deep + " %}{% endfor %}";
+        "{% set n = namespace(s=[]) %}{% for i in range(99000) %}{% set n.s = " + deep +
+        " %}{% endfor %}";
     EXPECT_NE(Shown(source).find("does not come to an end"), std::string::npos) << Shown(source);
 }
 
@@ -158,7 +193,8 @@ TEST(ChatTemplateTest, DeepSourceIsAnErrorOrWorks) {
     EXPECT_EQ(Shown("{{ 1" + filled(" or 1") + " }}"), "1");
     EXPECT_EQ(Shown("{{ 1" + filled(" if 1 else 1") + " }}"), "1");
     EXPECT_EQ(Shown("{{ 1" + filled("|d") + " }}"), "1");
-    EXPECT_NE(Shown("{{ 1" + filled("**1") + " }}").find("'**' stands more than"), std::string::npos);
+    EXPECT_NE(Shown("{{ 1" + filled("**1") + " }}").find("'**' stands more than"),
+              std::string::npos);
     std::string blocks;
     for (int i = 0; i < 50000; ++i) blocks += "{% if true %}";
     EXPECT_FALSE(Rendered(blocks, Json::array()).ok());
@@ -196,7 +232,8 @@ TEST(ChatTemplateTest, OutputAtTheLimit) {
 
 TEST(ChatTemplateTest, ALongChatHasFuelEnough) {
     Json messages = Json::array();
-    for (int i = 0; i < 4000; ++i) messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", "text"}});
+    for (int i = 0; i < 4000; ++i)
+        messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", "text"}});
     auto text = Rendered(TestFile("templates/qwen3.jinja"), messages);
     EXPECT_TRUE(text.ok()) << text.status();
 }

@@ -14,12 +14,19 @@ namespace {
 using nlohmann::json;
 
 // Values of tokenizer.ggml.token_type (the GGUF format page).
-enum TokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum TokenType : int32_t {
+    kNormal = 1,
+    kUnknown = 2,
+    kControl = 3,
+    kUserDefined = 4,
+    kUnused = 5,
+    kByte = 6
+};
 
 constexpr std::string_view kSpace = "\u2581";  // how SentencePiece spells a space
 
-// How the text is cut before the merges, by the names that GGUF files give it. The patterns are those of the models'
-// published tokenizer.json files.
+// How the text is cut before the merges, by the names that GGUF files give it. The patterns are
+// those of the models' published tokenizer.json files.
 constexpr std::string_view kLlama3Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -37,11 +44,11 @@ constexpr std::string_view kGpt4oSplit =
 
 struct PreTokenizer {
     std::string_view name;
-    std::string_view split;   // empty: the pattern of GPT-2, which ByteLevel brings
-    bool digits_alone;        // each digit is a piece of its own
-    bool whole_words_first;   // a piece that is a token is not built from merges
-    bool nfc;                 // the text is brought to Unicode's form C first
-    bool bos;                 // BOS is added where the file does not say
+    std::string_view split;  // empty: the pattern of GPT-2, which ByteLevel brings
+    bool digits_alone;       // each digit is a piece of its own
+    bool whole_words_first;  // a piece that is a token is not built from merges
+    bool nfc;                // the text is brought to Unicode's form C first
+    bool bos;                // BOS is added where the file does not say
 };
 
 constexpr auto kPreTokenizers = std::to_array<PreTokenizer>({
@@ -77,9 +84,11 @@ int32_t TypeOf(const GgufVocabulary& vocabulary, size_t id) {
     return vocabulary.token_types.empty() ? int32_t{kNormal} : vocabulary.token_types[id];
 }
 
-absl::Status CheckId(const GgufVocabulary& vocabulary, std::optional<int32_t> id, std::string_view field) {
+absl::Status CheckId(const GgufVocabulary& vocabulary, std::optional<int32_t> id,
+                     std::string_view field) {
     if (id && (*id < 0 || static_cast<size_t>(*id) >= vocabulary.tokens.size())) {
-        return ModelError("tokenizer.ggml.{} is {}, but there are {} tokens", field, *id, vocabulary.tokens.size());
+        return ModelError("tokenizer.ggml.{} is {}, but there are {} tokens", field, *id,
+                          vocabulary.tokens.size());
     }
     return absl::OkStatus();
 }
@@ -88,15 +97,18 @@ absl::Status Check(const GgufVocabulary& vocabulary) {
     const size_t count = vocabulary.tokens.size();
     if (count == 0) return ModelError("tokenizer.ggml.tokens is empty");
     if (count > kMaxVocabulary) {
-        return ModelError("tokenizer.ggml.tokens has {} tokens, at most {} are allowed", count, kMaxVocabulary);
+        return ModelError("tokenizer.ggml.tokens has {} tokens, at most {} are allowed", count,
+                          kMaxVocabulary);
     }
     if (!vocabulary.token_types.empty() && vocabulary.token_types.size() != count) {
-        return ModelError("tokenizer.ggml.token_type has {} values for {} tokens", vocabulary.token_types.size(), count);
+        return ModelError("tokenizer.ggml.token_type has {} values for {} tokens",
+                          vocabulary.token_types.size(), count);
     }
     for (size_t id = 0; id < count; ++id) {
         if (vocabulary.tokens[id].size() > kMaxNameBytes) {
-            return ModelError("tokenizer.ggml.tokens: token {} has {} bytes, at most {} are allowed", id,
-                              vocabulary.tokens[id].size(), kMaxNameBytes);
+            return ModelError(
+                "tokenizer.ggml.tokens: token {} has {} bytes, at most {} are allowed", id,
+                vocabulary.tokens[id].size(), kMaxNameBytes);
         }
     }
     HONE_RETURN_IF_ERROR(CheckId(vocabulary, vocabulary.bos_id, "bos_token_id"));
@@ -109,7 +121,9 @@ json AddedTokens(const GgufVocabulary& vocabulary) {
     json added = json::array();
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
         const int32_t type = TypeOf(vocabulary, id);
-        const auto is = [id](std::optional<int32_t> other) { return other && static_cast<size_t>(*other) == id; };
+        const auto is = [id](std::optional<int32_t> other) {
+            return other && static_cast<size_t>(*other) == id;
+        };
         const bool special =
             type == kControl || type == kUnknown || is(vocabulary.bos_id) || is(vocabulary.eos_id);
         if ((!special && type != kUserDefined) || vocabulary.tokens[id].empty()) continue;
@@ -146,10 +160,15 @@ json PostProcessor(const GgufVocabulary& vocabulary, bool add_bos, bool add_eos)
         pair.push_back(sequence(type_id == 0 ? "A" : "B", type_id));
         if (add_eos) add(*vocabulary.eos_id, type_id, type_id == 0);
     }
-    return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
+    return {{"type", "TemplateProcessing"},
+            {"single", single},
+            {"pair", pair},
+            {"special_tokens", special}};
 }
 
-json Sequence(const char* part, json items) { return {{"type", "Sequence"}, {part, std::move(items)}}; }
+json Sequence(const char* part, json items) {
+    return {{"type", "Sequence"}, {part, std::move(items)}};
+}
 
 json ReplaceText(std::string_view from, std::string_view to) {
     return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
@@ -162,29 +181,41 @@ absl::StatusOr<json> ByteLevelBpe(const GgufVocabulary& vocabulary, const json& 
         for (const PreTokenizer& other : kPreTokenizers) {
             if (!other.name.empty()) known += (known.empty() ? "" : ", ") + std::string(other.name);
         }
-        return ModelError("tokenizer.ggml.pre is '{}', which hone does not know (it knows {}); a folder with the model's "
-                          "tokenizer.json works", vocabulary.pre, known);
+        return ModelError(
+            "tokenizer.ggml.pre is '{}', which hone does not know (it knows {}); a folder with the "
+            "model's "
+            "tokenizer.json works",
+            vocabulary.pre, known);
     }
     const bool prefix = vocabulary.add_space_prefix.value_or(false);
-    json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
+    json byte_level = {
+        {"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
     byte_level["use_regex"] = pre->split.empty();
     json cuts = json::array();
     if (pre->digits_alone) cuts.push_back({{"type", "Digits"}, {"individual_digits", true}});
     if (!pre->split.empty()) {
-        cuts.push_back({{"type", "Split"}, {"pattern", {{"Regex", pre->split}}}, {"behavior", "Isolated"}, {"invert", false}});
+        cuts.push_back({{"type", "Split"},
+                        {"pattern", {{"Regex", pre->split}}},
+                        {"behavior", "Isolated"},
+                        {"invert", false}});
     }
     cuts.push_back(byte_level);
     json result;
     result["normalizer"] = pre->nfc ? json{{"type", "NFC"}} : json(nullptr);
     result["pre_tokenizer"] = Sequence("pretokenizers", cuts);
-    result["post_processor"] =
-        PostProcessor(vocabulary, vocabulary.add_bos.value_or(pre->bos), vocabulary.add_eos.value_or(false));
+    result["post_processor"] = PostProcessor(vocabulary, vocabulary.add_bos.value_or(pre->bos),
+                                             vocabulary.add_eos.value_or(false));
     result["decoder"] = byte_level;
-    result["model"] = {{"type", "BPE"},        {"dropout", nullptr},
-                       {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                       {"end_of_word_suffix", nullptr}, {"fuse_unk", false},
-                       {"byte_fallback", false}, {"ignore_merges", pre->whole_words_first},
-                       {"vocab", vocab},       {"merges", vocabulary.merges}};
+    result["model"] = {{"type", "BPE"},
+                       {"dropout", nullptr},
+                       {"unk_token", nullptr},
+                       {"continuing_subword_prefix", nullptr},
+                       {"end_of_word_suffix", nullptr},
+                       {"fuse_unk", false},
+                       {"byte_fallback", false},
+                       {"ignore_merges", pre->whole_words_first},
+                       {"vocab", vocab},
+                       {"merges", vocabulary.merges}};
     return result;
 }
 
@@ -193,12 +224,12 @@ bool IsBoundary(std::string_view text, size_t place) {
 }
 
 size_t Characters(std::string_view text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(),
-                                             [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+    return static_cast<size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
-// SentencePiece joins the neighbours whose joint piece has the best score. As a list of merges: every way to cut a piece
-// into two others, best piece first.
+// SentencePiece joins the neighbours whose joint piece has the best score. As a list of merges:
+// every way to cut a piece into two others, best piece first.
 json MergesFromScores(const GgufVocabulary& vocabulary) {
     struct Merge {
         float score;
@@ -223,25 +254,29 @@ json MergesFromScores(const GgufVocabulary& vocabulary) {
             const auto left = ids.find(piece.substr(0, place));
             const auto right = ids.find(piece.substr(place));
             if (left == ids.end() || right == ids.end()) continue;
-            merges.push_back({vocabulary.scores[id], Characters(left->first), Characters(right->first), left->second,
-                              right->second});
+            merges.push_back({vocabulary.scores[id], Characters(left->first),
+                              Characters(right->first), left->second, right->second});
         }
-        std::sort(merges.begin() + static_cast<std::ptrdiff_t>(first), merges.end(), [](const Merge& a, const Merge& b) {
-            return std::tie(a.left, a.right) < std::tie(b.left, b.right);
-        });
+        std::sort(merges.begin() + static_cast<std::ptrdiff_t>(first), merges.end(),
+                  [](const Merge& a, const Merge& b) {
+                      return std::tie(a.left, a.right) < std::tie(b.left, b.right);
+                  });
     }
     std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
-        return std::tie(a.score, a.left_length, a.right_length) > std::tie(b.score, b.left_length, b.right_length);
+        return std::tie(a.score, a.left_length, a.right_length) >
+               std::tie(b.score, b.left_length, b.right_length);
     });
     json list = json::array();
-    for (const Merge& merge : merges) list.push_back({vocabulary.tokens[merge.left], vocabulary.tokens[merge.right]});
+    for (const Merge& merge : merges)
+        list.push_back({vocabulary.tokens[merge.left], vocabulary.tokens[merge.right]});
     return list;
 }
 
 absl::StatusOr<json> SentencePieceBpe(const GgufVocabulary& vocabulary, const json& vocab) {
     const size_t count = vocabulary.tokens.size();
     if (vocabulary.scores.size() != count) {
-        return ModelError("tokenizer.ggml.scores has {} values for {} tokens", vocabulary.scores.size(), count);
+        return ModelError("tokenizer.ggml.scores has {} values for {} tokens",
+                          vocabulary.scores.size(), count);
     }
     for (size_t id = 0; id < count; ++id) {
         if (vocabulary.scores[id] != vocabulary.scores[id]) {
@@ -260,12 +295,13 @@ absl::StatusOr<json> SentencePieceBpe(const GgufVocabulary& vocabulary, const js
     if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
     normalizers.push_back(ReplaceText(" ", kSpace));
     json decoders = {ReplaceText(kSpace, " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}};
-    if (prefix) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+    if (prefix)
+        decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
     json result;
     result["normalizer"] = Sequence("normalizers", normalizers);
     result["pre_tokenizer"] = nullptr;
-    result["post_processor"] =
-        PostProcessor(vocabulary, vocabulary.add_bos.value_or(true), vocabulary.add_eos.value_or(false));
+    result["post_processor"] = PostProcessor(vocabulary, vocabulary.add_bos.value_or(true),
+                                             vocabulary.add_eos.value_or(false));
     result["decoder"] = Sequence("decoders", decoders);
     result["model"] = {{"type", "BPE"},
                        {"dropout", nullptr},
@@ -288,11 +324,13 @@ absl::StatusOr<std::string> TokenizerJsonFromGguf(const GgufVocabulary& vocabula
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
         const auto [found, inserted] = vocab.emplace(vocabulary.tokens[id], id);
         if (!inserted) {
-            return ModelError("tokenizer.ggml.tokens: tokens {} and {} are the same", found->get<size_t>(), id);
+            return ModelError("tokenizer.ggml.tokens: tokens {} and {} are the same",
+                              found->get<size_t>(), id);
         }
     }
     absl::StatusOr<json> result = ModelError(
-        "tokenizer.ggml.model is '{}'; hone knows 'gpt2' and 'llama'; a folder with the model's tokenizer.json works",
+        "tokenizer.ggml.model is '{}'; hone knows 'gpt2' and 'llama'; a folder with the model's "
+        "tokenizer.json works",
         vocabulary.model);
     if (vocabulary.model == "gpt2") result = ByteLevelBpe(vocabulary, vocab);
     if (vocabulary.model == "llama") result = SentencePieceBpe(vocabulary, vocab);

@@ -23,7 +23,8 @@ GgufVocabulary ByteLevel() {
 GgufVocabulary SentencePiece() {
     GgufVocabulary vocabulary;
     vocabulary.model = "llama";
-    vocabulary.tokens = {"<unk>", "<s>", "</s>", "<0x63>", "\u2581", "a", "b", "ab", "\u2581a", "ba", "s"};
+    vocabulary.tokens = {"<unk>", "<s>", "</s>",    "<0x63>", "\u2581", "a",
+                         "b",     "ab",  "\u2581a", "ba",     "s"};
     vocabulary.scores = {0, 0, 0, 0, -9, -7, -8, -2, -1, -3, -10};
     vocabulary.token_types = {2, 3, 3, 6, 1, 1, 1, 1, 1, 1, 1};
     vocabulary.bos_id = 1;
@@ -53,9 +54,11 @@ TEST(GgufTokenizerTest, ThePreTokenizerDecidesHowDigitsAreCut) {
         EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{6, 4, 5})) << pre;
     }
     vocabulary.pre = "llama-bpe";
-    EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{1, 6, 7})) << "Llama 3 adds BOS where the file does not say";
+    EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{1, 6, 7}))
+        << "Llama 3 adds BOS where the file does not say";
     vocabulary.merges = {"1 2"};
-    EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{1, 6, 7})) << "a piece that is a token needs no merges";
+    EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{1, 6, 7}))
+        << "a piece that is a token needs no merges";
     vocabulary.pre = "gpt-2";
     EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{2, 3, 7}));
 }
@@ -96,7 +99,8 @@ TEST(GgufTokenizerTest, ScoresDecideWhichPiecesJoin) {
 
 TEST(GgufTokenizerTest, UnknownCharactersBecomeBytesOrTheUnknownToken) {
     EXPECT_EQ(Ids(SentencePiece(), "cz"), (Expected{1, 4, 3, 0}));
-    EXPECT_EQ(Ids(SentencePiece(), "</s>a"), (Expected{1, 2, 8})) << "text that spells a special token is the token";
+    EXPECT_EQ(Ids(SentencePiece(), "</s>a"), (Expected{1, 2, 8}))
+        << "text that spells a special token is the token";
 }
 
 TEST(GgufTokenizerTest, WhatDoesNotFitTogetherIsAModelError) {
@@ -121,8 +125,10 @@ TEST(GgufTokenizerTest, WhatDoesNotFitTogetherIsAModelError) {
     refused("tokenizer", ByteLevel(), [](V& v) { v.merges.push_back("a z"); });
     refused("tokenizer", ByteLevel(), [](V& v) { v.merges.push_back("noblank"); });
     refused("scores has 10 values", SentencePiece(), [](V& v) { v.scores.pop_back(); });
-    refused("score of token 3 is not a number", SentencePiece(), [](V& v) { v.scores[3] = std::nanf(""); });
-    refused("token 3 has 1025 bytes", ByteLevel(), [](V& v) { v.tokens[3] = std::string(kMaxNameBytes + 1, 'x'); });
+    refused("score of token 3 is not a number", SentencePiece(),
+            [](V& v) { v.scores[3] = std::nanf(""); });
+    refused("token 3 has 1025 bytes", ByteLevel(),
+            [](V& v) { v.tokens[3] = std::string(kMaxNameBytes + 1, 'x'); });
     refused("at most 4194304", ByteLevel(), [](V& v) { v.tokens.resize(kMaxVocabulary + 1); });
 }
 

@@ -19,7 +19,8 @@ absl::StatusOr<std::unique_ptr<ParquetReader>> ParquetReader::Open(const std::st
     if (!hone_parquet_open(rust::Data(path), path.size(), kMaxLineBytes, &file, &error)) {
         return DataError("{}: not a readable Parquet file: {}", path, rust::Take(error));
     }
-    std::unique_ptr<ParquetReader> reader(new ParquetReader(std::unique_ptr<Handle>(new Handle{file})));
+    std::unique_ptr<ParquetReader> reader(
+        new ParquetReader(std::unique_ptr<Handle>(new Handle{file})));
     reader->path_ = path;
     reader->num_rows_ = hone_parquet_num_rows(file);
     for (size_t i = 0; i < hone_parquet_num_columns(file); ++i) {
@@ -38,7 +39,8 @@ absl::StatusOr<std::vector<std::string>> ParquetReader::ReadBatch(size_t max_row
     lines.reserve(rows.len);
     size_t begin = 0;
     for (size_t i = 0; i < rows.len; ++i) {
-        lines.emplace_back(reinterpret_cast<const char*>(rows.text.data) + begin, rows.ends[i] - begin);
+        lines.emplace_back(reinterpret_cast<const char*>(rows.text.data) + begin,
+                           rows.ends[i] - begin);
         begin = rows.ends[i];
     }
     hone_rows_free(rows);

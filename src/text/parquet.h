@@ -13,13 +13,15 @@ namespace hone {
 // One reader per thread; moving between threads is fine.
 class ParquetReader {
   public:
-    // Reads the file's footer and schema. DataError, with the path, when it is no Parquet file or is broken.
+    // Reads the file's footer and schema. DataError, with the path, when it is no Parquet file or
+    // is broken.
     static absl::StatusOr<std::unique_ptr<ParquetReader>> Open(const std::string& path);
     ~ParquetReader();
 
-    // The next rows, at most `max_rows`, each one line of JSON: an object with the columns in the file's order; a list is
-    // an array, a struct or map an object, a null is null. Empty at the end of the file. A byte column must hold
-    // UTF-8; a row larger than kMaxLineBytes is an error, and so is a damaged page: the message names the row.
+    // The next rows, at most `max_rows`, each one line of JSON: an object with the columns in the
+    // file's order; a list is an array, a struct or map an object, a null is null. Empty at the end
+    // of the file. A byte column must hold UTF-8; a row larger than kMaxLineBytes is an error, and
+    // so is a damaged page: the message names the row.
     absl::StatusOr<std::vector<std::string>> ReadBatch(size_t max_rows);
     // As the footer says it.
     int64_t num_rows() const { return num_rows_; }

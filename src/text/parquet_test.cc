@@ -11,7 +11,9 @@
 namespace hone {
 namespace {
 
-std::string Path(const std::string& name) { return std::string(HONE_SOURCE_DIR) + "/src/text/testdata/" + name; }
+std::string Path(const std::string& name) {
+    return std::string(HONE_SOURCE_DIR) + "/src/text/testdata/" + name;
+}
 
 absl::StatusOr<std::vector<std::string>> AllRows(const std::string& path, size_t batch) {
     HONE_ASSIGN_OR_RETURN(auto reader, ParquetReader::Open(path));
@@ -28,7 +30,8 @@ absl::StatusOr<std::vector<std::string>> AllRows(const std::string& path, size_t
 class TemporaryFile {
   public:
     explicit TemporaryFile(std::string_view bytes)
-        : path_((std::filesystem::temp_directory_path() / fmt::format("hone-parquet-{}", getpid())).string()) {
+        : path_((std::filesystem::temp_directory_path() / fmt::format("hone-parquet-{}", getpid()))
+                    .string()) {
         EXPECT_TRUE(WriteFileAtomic(path_, bytes).ok());
     }
     ~TemporaryFile() { std::filesystem::remove(path_); }
@@ -52,21 +55,23 @@ TEST_P(ParquetCompression, RowsAreTheJsonThatPythonWrites) {
     auto reader = ParquetReader::Open(path);
     ASSERT_TRUE(reader.ok());
     EXPECT_EQ((*reader)->num_rows(), 40);
-    EXPECT_EQ((*reader)->columns(), (std::vector<std::string>{"id", "text", "score", "good", "messages", "meta"}));
+    EXPECT_EQ((*reader)->columns(),
+              (std::vector<std::string>{"id", "text", "score", "good", "messages", "meta"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ParquetCompression, testing::Values("none", "snappy", "gzip", "zstd", "lz4", "brotli"));
+INSTANTIATE_TEST_SUITE_P(All, ParquetCompression,
+                         testing::Values("none", "snappy", "gzip", "zstd", "lz4", "brotli"));
 
 TEST(ParquetTest, RarerTypes) {
     auto rows = AllRows(Path("types.parquet"), 10);
     ASSERT_TRUE(rows.ok()) << rows.status();
     ASSERT_EQ(rows->size(), 2u);
-    EXPECT_EQ((*rows)[0],
-              R"({"i8":-128,"u64":18446744073709551615,"f32":0.1,"f64":1e300,"day":"2024-02-29",)"
-              R"("time":"2024-02-29T01:02:03.450","price":-12.30,"bytes":"café","map":{"k":1,"l":2}})");
-    EXPECT_EQ((*rows)[1],
-              R"({"i8":null,"u64":0,"f32":null,"f64":null,"day":"1969-12-31",)"
-              R"("time":null,"price":0.07,"bytes":"","map":{}})");
+    EXPECT_EQ(
+        (*rows)[0],
+        R"({"i8":-128,"u64":18446744073709551615,"f32":0.1,"f64":1e300,"day":"2024-02-29",)"
+        R"("time":"2024-02-29T01:02:03.450","price":-12.30,"bytes":"café","map":{"k":1,"l":2}})");
+    EXPECT_EQ((*rows)[1], R"({"i8":null,"u64":0,"f32":null,"f64":null,"day":"1969-12-31",)"
+                          R"("time":null,"price":0.07,"bytes":"","map":{}})");
 }
 
 TEST(ParquetTest, BytesThatAreNotUtf8AreAnErrorWithTheRow) {
@@ -76,13 +81,16 @@ TEST(ParquetTest, BytesThatAreNotUtf8AreAnErrorWithTheRow) {
     const auto rows = (*reader)->ReadBatch(1);
     ASSERT_FALSE(rows.ok());
     EXPECT_EQ(KindOf(rows.status()), ErrorKind::kData);
-    EXPECT_NE(rows.status().message().find("row 2: column 'raw': not UTF-8"), std::string::npos) << rows.status();
+    EXPECT_NE(rows.status().message().find("row 2: column 'raw': not UTF-8"), std::string::npos)
+        << rows.status();
     EXPECT_FALSE((*reader)->ReadBatch(1).ok()) << "after an error nothing more is read";
 }
 
 TEST(ParquetTest, NoParquetFile) {
-    for (const std::string_view bytes : {std::string_view(""), std::string_view("PAR1"), std::string_view("PAR1PAR1"),
-                                         std::string_view("PAR1\xff\xff\xff\x7fPAR1"), std::string_view("{\"a\": 1}\n{\"a\": 2}\n")}) {
+    for (const std::string_view bytes :
+         {std::string_view(""), std::string_view("PAR1"), std::string_view("PAR1PAR1"),
+          std::string_view("PAR1\xff\xff\xff\x7fPAR1"),
+          std::string_view("{\"a\": 1}\n{\"a\": 2}\n")}) {
         const TemporaryFile file(bytes);
         const auto reader = ParquetReader::Open(file.path());
         ASSERT_FALSE(reader.ok());

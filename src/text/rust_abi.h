@@ -30,27 +30,30 @@ void hone_bytes_free(HoneBytes bytes);
 void hone_ids_free(HoneIds ids);
 void hone_rows_free(HoneRows rows);
 
-bool hone_tokenizer_from_json(const uint8_t* json, size_t len, size_t max_vocabulary, HoneTokenizer** out,
-                              HoneBytes* error);
+bool hone_tokenizer_from_json(const uint8_t* json, size_t len, size_t max_vocabulary,
+                              HoneTokenizer** out, HoneBytes* error);
 void hone_tokenizer_free(HoneTokenizer* tokenizer);
-bool hone_tokenizer_encode(const HoneTokenizer* tokenizer, const uint8_t* input, size_t len, bool add_special,
-                           bool with_offsets, HoneIds* out, HoneBytes* error);
-bool hone_tokenizer_decode(const HoneTokenizer* tokenizer, const int32_t* ids, size_t len, bool skip_special,
-                           HoneBytes* out, HoneBytes* error);
-int64_t hone_tokenizer_token_to_id(const HoneTokenizer* tokenizer, const uint8_t* token, size_t len);
+bool hone_tokenizer_encode(const HoneTokenizer* tokenizer, const uint8_t* input, size_t len,
+                           bool add_special, bool with_offsets, HoneIds* out, HoneBytes* error);
+bool hone_tokenizer_decode(const HoneTokenizer* tokenizer, const int32_t* ids, size_t len,
+                           bool skip_special, HoneBytes* out, HoneBytes* error);
+int64_t hone_tokenizer_token_to_id(const HoneTokenizer* tokenizer, const uint8_t* token,
+                                   size_t len);
 bool hone_tokenizer_id_to_token(const HoneTokenizer* tokenizer, uint32_t id, HoneBytes* out);
 bool hone_tokenizer_is_special(const HoneTokenizer* tokenizer, uint32_t id);
 bool hone_tokenizer_is_byte(const HoneTokenizer* tokenizer, uint32_t id);
 size_t hone_tokenizer_size(const HoneTokenizer* tokenizer);
 bool hone_tokenizer_to_json(const HoneTokenizer* tokenizer, HoneBytes* out, HoneBytes* error);
 
-bool hone_template_parse(const uint8_t* source, size_t source_len, const uint8_t* bos, size_t bos_len,
-                         const uint8_t* eos, size_t eos_len, HoneTemplate** out, HoneBytes* error);
+bool hone_template_parse(const uint8_t* source, size_t source_len, const uint8_t* bos,
+                         size_t bos_len, const uint8_t* eos, size_t eos_len, HoneTemplate** out,
+                         HoneBytes* error);
 void hone_template_free(HoneTemplate* chat_template);
-bool hone_template_render(const HoneTemplate* chat_template, const uint8_t* context, size_t len, HoneBytes* out,
-                          HoneBytes* error);
+bool hone_template_render(const HoneTemplate* chat_template, const uint8_t* context, size_t len,
+                          HoneBytes* out, HoneBytes* error);
 
-bool hone_parquet_open(const uint8_t* path, size_t len, size_t max_row_bytes, HoneParquet** out, HoneBytes* error);
+bool hone_parquet_open(const uint8_t* path, size_t len, size_t max_row_bytes, HoneParquet** out,
+                       HoneBytes* error);
 void hone_parquet_free(HoneParquet* file);
 int64_t hone_parquet_num_rows(const HoneParquet* file);
 size_t hone_parquet_num_columns(const HoneParquet* file);
@@ -61,7 +64,9 @@ bool hone_parquet_read(HoneParquet* file, size_t max_rows, HoneRows* out, HoneBy
 
 namespace hone::rust {
 
-inline const uint8_t* Data(std::string_view text) { return reinterpret_cast<const uint8_t*>(text.data()); }
+inline const uint8_t* Data(std::string_view text) {
+    return reinterpret_cast<const uint8_t*>(text.data());
+}
 
 // The bytes as a string; frees them.
 inline std::string Take(HoneBytes bytes) {

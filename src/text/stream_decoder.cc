@@ -3,16 +3,19 @@
 namespace hone {
 namespace {
 
-constexpr std::string_view kReplacement = "\uFFFD";  // what a decoder writes for bytes that are no character
+constexpr std::string_view kReplacement =
+    "\uFFFD";  // what a decoder writes for bytes that are no character
 
 }  // namespace
 
-// The ids since the last place where the text was certain are decoded again with each new id. They stay behind the new
-// ones as context, because decoders treat the first token of a text differently (a leading space goes).
+// The ids since the last place where the text was certain are decoded again with each new id. They
+// stay behind the new ones as context, because decoders treat the first token of a text differently
+// (a leading space goes).
 absl::StatusOr<std::string> StreamDecoder::Push(int32_t id) {
     if (skip_special_tokens_ && tokenizer_->IsSpecial(id)) return std::string();
     pending_.push_back(id);
-    // A run of byte tokens is decoded as a whole: one bad byte turns each of them into a replacement character.
+    // A run of byte tokens is decoded as a whole: one bad byte turns each of them into a
+    // replacement character.
     if (tokenizer_->IsByte(id)) return std::string();
     auto text = tokenizer_->Decode(pending_, skip_special_tokens_);
     if (!text.ok()) {

@@ -16,11 +16,13 @@ Tokenizer::~Tokenizer() = default;
 
 absl::StatusOr<std::shared_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view json) {
     if (json.size() > kMaxHeaderBytes) {
-        return ModelError("tokenizer.json has {} bytes, at most {} are allowed", json.size(), kMaxHeaderBytes);
+        return ModelError("tokenizer.json has {} bytes, at most {} are allowed", json.size(),
+                          kMaxHeaderBytes);
     }
     HoneTokenizer* tokenizer = nullptr;
     HoneBytes error{};
-    if (!hone_tokenizer_from_json(rust::Data(json), json.size(), kMaxVocabulary, &tokenizer, &error)) {
+    if (!hone_tokenizer_from_json(rust::Data(json), json.size(), kMaxVocabulary, &tokenizer,
+                                  &error)) {
         return ModelError("tokenizer.json cannot be used: {}", rust::Take(error));
     }
     std::unique_ptr<Handle> handle(new Handle{tokenizer});
@@ -38,23 +40,25 @@ absl::StatusOr<Tokenizer::Encoding> Tokenizer::EncodeWithOffsets(std::string_vie
                                                                  bool add_special_tokens) const {
     HoneIds ids{};
     HoneBytes error{};
-    if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(), add_special_tokens, true,
-                               &ids, &error)) {
+    if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(),
+                               add_special_tokens, true, &ids, &error)) {
         return DataError("the text cannot be tokenized: {}", rust::Take(error));
     }
     Encoding encoding;
     encoding.ids.assign(ids.ids, ids.ids + ids.len);
     encoding.offsets.reserve(ids.len);
-    for (size_t i = 0; i < ids.len; ++i) encoding.offsets.emplace_back(ids.offsets[2 * i], ids.offsets[2 * i + 1]);
+    for (size_t i = 0; i < ids.len; ++i)
+        encoding.offsets.emplace_back(ids.offsets[2 * i], ids.offsets[2 * i + 1]);
     hone_ids_free(ids);
     return encoding;
 }
 
-absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text, bool add_special_tokens) const {
+absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
+                                                       bool add_special_tokens) const {
     HoneIds ids{};
     HoneBytes error{};
-    if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(), add_special_tokens, false,
-                               &ids, &error)) {
+    if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(),
+                               add_special_tokens, false, &ids, &error)) {
         return DataError("the text cannot be tokenized: {}", rust::Take(error));
     }
     std::vector<int32_t> result(ids.ids, ids.ids + ids.len);
@@ -62,24 +66,28 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text, bo
     return result;
 }
 
-absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<int32_t>& ids, bool skip_special_tokens) const {
+absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<int32_t>& ids,
+                                              bool skip_special_tokens) const {
     HoneBytes text{};
     HoneBytes error{};
-    if (!hone_tokenizer_decode(handle_->tokenizer, ids.data(), ids.size(), skip_special_tokens, &text, &error)) {
+    if (!hone_tokenizer_decode(handle_->tokenizer, ids.data(), ids.size(), skip_special_tokens,
+                               &text, &error)) {
         return DataError("the ids cannot be decoded: {}", rust::Take(error));
     }
     return rust::Take(text);
 }
 
 std::optional<int32_t> Tokenizer::TokenToId(std::string_view token) const {
-    const int64_t id = hone_tokenizer_token_to_id(handle_->tokenizer, rust::Data(token), token.size());
+    const int64_t id =
+        hone_tokenizer_token_to_id(handle_->tokenizer, rust::Data(token), token.size());
     if (id < 0) return std::nullopt;
     return static_cast<int32_t>(id);
 }
 
 std::optional<std::string> Tokenizer::IdToToken(int32_t id) const {
     HoneBytes token{};
-    if (id < 0 || !hone_tokenizer_id_to_token(handle_->tokenizer, static_cast<uint32_t>(id), &token)) {
+    if (id < 0 ||
+        !hone_tokenizer_id_to_token(handle_->tokenizer, static_cast<uint32_t>(id), &token)) {
         return std::nullopt;
     }
     return rust::Take(token);

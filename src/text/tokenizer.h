@@ -13,14 +13,15 @@
 
 namespace hone {
 
-// What a GGUF file says of its tokenizer ("tokenizer.ggml.*"); the strings are in the file's own spelling.
+// What a GGUF file says of its tokenizer ("tokenizer.ggml.*"); the strings are in the file's own
+// spelling.
 struct GgufVocabulary {
-    std::string model;                // "gpt2" (byte-level BPE) or "llama" (SentencePiece-style)
-    std::string pre;                  // "tokenizer.ggml.pre": which pre-tokenizer; may be empty
+    std::string model;  // "gpt2" (byte-level BPE) or "llama" (SentencePiece-style)
+    std::string pre;    // "tokenizer.ggml.pre": which pre-tokenizer; may be empty
     std::vector<std::string> tokens;
-    std::vector<float> scores;        // empty for BPE
-    std::vector<int32_t> token_types; // 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte
-    std::vector<std::string> merges;  // "left right"
+    std::vector<float> scores;         // empty for BPE
+    std::vector<int32_t> token_types;  // 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte
+    std::vector<std::string> merges;   // "left right"
     std::optional<int32_t> bos_id, eos_id, unk_id, pad_id;
     std::optional<bool> add_bos, add_eos, add_space_prefix;
 };
@@ -33,17 +34,20 @@ class Tokenizer {
     static absl::StatusOr<std::shared_ptr<Tokenizer>> FromGguf(const GgufVocabulary& vocabulary);
     ~Tokenizer();
 
-    // Special tokens spelled out in the text become their ids; with add_special_tokens the post-processor adds BOS/EOS.
-    // Text that is not UTF-8 is an error.
-    absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text, bool add_special_tokens) const;
+    // Special tokens spelled out in the text become their ids; with add_special_tokens the
+    // post-processor adds BOS/EOS. Text that is not UTF-8 is an error.
+    absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text,
+                                                bool add_special_tokens) const;
     // Also the [begin, end) byte range of the text that each token covers.
     struct Encoding {
         std::vector<int32_t> ids;
         std::vector<std::pair<size_t, size_t>> offsets;
     };
-    absl::StatusOr<Encoding> EncodeWithOffsets(std::string_view text, bool add_special_tokens) const;
+    absl::StatusOr<Encoding> EncodeWithOffsets(std::string_view text,
+                                               bool add_special_tokens) const;
     // Ids outside the vocabulary are an error.
-    absl::StatusOr<std::string> Decode(const std::vector<int32_t>& ids, bool skip_special_tokens) const;
+    absl::StatusOr<std::string> Decode(const std::vector<int32_t>& ids,
+                                       bool skip_special_tokens) const;
 
     std::optional<int32_t> TokenToId(std::string_view token) const;
     std::optional<std::string> IdToToken(int32_t id) const;
@@ -62,13 +66,15 @@ class Tokenizer {
     std::unique_ptr<Handle> handle_;
 };
 
-// Turns ids into text as they come: holds back bytes that are not whole UTF-8 characters yet. All pieces together are
-// what Decode makes of all ids together.
+// Turns ids into text as they come: holds back bytes that are not whole UTF-8 characters yet. All
+// pieces together are what Decode makes of all ids together.
 class StreamDecoder {
   public:
-    explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special_tokens = true)
+    explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer,
+                           bool skip_special_tokens = true)
         : tokenizer_(std::move(tokenizer)), skip_special_tokens_(skip_special_tokens) {}
-    // The text that became certain with this id; may be empty. After an error the id counts as not given.
+    // The text that became certain with this id; may be empty. After an error the id counts as not
+    // given.
     absl::StatusOr<std::string> Push(int32_t id);
     // What is still held back, at the end; then begins anew.
     absl::StatusOr<std::string> Finish();

@@ -30,16 +30,19 @@ GgufVocabulary VocabularyOf(const json& file) {
     vocabulary.tokens = file.at("tokens").get<std::vector<std::string>>();
     vocabulary.token_types = file.at("token_types").get<std::vector<int32_t>>();
     if (file.contains("scores")) vocabulary.scores = file.at("scores").get<std::vector<float>>();
-    if (file.contains("merges")) vocabulary.merges = file.at("merges").get<std::vector<std::string>>();
+    if (file.contains("merges"))
+        vocabulary.merges = file.at("merges").get<std::vector<std::string>>();
     vocabulary.bos_id = file.at("bos_id").get<int32_t>();
     vocabulary.eos_id = file.at("eos_id").get<int32_t>();
     vocabulary.unk_id = file.at("unk_id").get<int32_t>();
     vocabulary.add_bos = file.at("add_bos").get<bool>();
-    if (file.contains("add_space_prefix")) vocabulary.add_space_prefix = file.at("add_space_prefix").get<bool>();
+    if (file.contains("add_space_prefix"))
+        vocabulary.add_space_prefix = file.at("add_space_prefix").get<bool>();
     return vocabulary;
 }
 
-// What tools/golden/tokenizer.py writes for a list of ids: their number and a 64-bit FNV-1a over their bytes.
+// What tools/golden/tokenizer.py writes for a list of ids: their number and a 64-bit FNV-1a over
+// their bytes.
 std::string Digest(const std::vector<int32_t>& ids) {
     uint64_t hash = 0xCBF29CE484222325;
     for (int32_t id : ids) {
@@ -62,7 +65,8 @@ std::string Text(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, bo
     return text.ok() ? *text : std::string();
 }
 
-// Each tokenizer comes from its tokenizer.json, from its GGUF metadata, and from what the latter writes.
+// Each tokenizer comes from its tokenizer.json, from its GGUF metadata, and from what the latter
+// writes.
 struct Source {
     const char* file;
     const char* from;
@@ -73,8 +77,9 @@ class GoldenTokenizer : public testing::TestWithParam<Source> {
     void SetUp() override {
         const std::string file = GetParam().file;
         const std::string from = GetParam().from;
-        auto made = from == "json" ? Tokenizer::FromJson(TestFile(file + ".tokenizer.json"))
-                                   : Tokenizer::FromGguf(VocabularyOf(TestJson(file + ".gguf.json")));
+        auto made = from == "json"
+                        ? Tokenizer::FromJson(TestFile(file + ".tokenizer.json"))
+                        : Tokenizer::FromGguf(VocabularyOf(TestJson(file + ".gguf.json")));
         if (from == "written" && made.ok()) made = Tokenizer::FromJson((*made)->ToJson());
         ASSERT_TRUE(made.ok()) << made.status();
         tokenizer_ = *made;
@@ -91,7 +96,8 @@ class GoldenTokenizer : public testing::TestWithParam<Source> {
 
 TEST_P(GoldenTokenizer, CuratedLinesHaveTheIdsOfPython) {
     for (size_t i = 0; i < curated_.size(); ++i) {
-        EXPECT_EQ(Ids(*tokenizer_, curated_[i]), expected_["curated"][i].get<std::vector<int32_t>>())
+        EXPECT_EQ(Ids(*tokenizer_, curated_[i]),
+                  expected_["curated"][i].get<std::vector<int32_t>>())
             << "line " << i << ": " << curated_[i];
     }
 }
@@ -99,7 +105,8 @@ TEST_P(GoldenTokenizer, CuratedLinesHaveTheIdsOfPython) {
 TEST_P(GoldenTokenizer, EveryScriptHasTheIdsOfPython) {
     std::vector<int32_t> plain;
     for (size_t i = 0; i < lines_.size(); ++i) {
-        EXPECT_EQ(Digest(Ids(*tokenizer_, lines_[i])), expected_["all"][i]) << "line " << i << ": " << lines_[i];
+        EXPECT_EQ(Digest(Ids(*tokenizer_, lines_[i])), expected_["all"][i])
+            << "line " << i << ": " << lines_[i];
         const auto ids = Ids(*tokenizer_, lines_[i], false);
         plain.insert(plain.end(), ids.begin(), ids.end());
     }
@@ -110,7 +117,8 @@ TEST_P(GoldenTokenizer, DecodesAsPython) {
     for (size_t i = 0; i < curated_.size(); ++i) {
         const auto ids = Ids(*tokenizer_, curated_[i]);
         EXPECT_EQ(Text(*tokenizer_, ids, false), expected_["decoded"][i]) << "line " << i;
-        EXPECT_EQ(Text(*tokenizer_, ids, true), expected_["decoded_without_special"][i]) << "line " << i;
+        EXPECT_EQ(Text(*tokenizer_, ids, true), expected_["decoded_without_special"][i])
+            << "line " << i;
     }
 }
 
@@ -151,7 +159,8 @@ TEST_P(GoldenTokenizer, StreamsAnyIds) {
         for (int i = 0; i < 40; ++i) {
             state = state * 6364136223846793005 + 1442695040888963407;
             // Half of the ids are among the first 300: special tokens and single bytes.
-            const uint32_t range = (state >> 20) % 2 == 0 ? 300 : static_cast<uint32_t>(tokenizer_->vocabulary_size());
+            const uint32_t range =
+                (state >> 20) % 2 == 0 ? 300 : static_cast<uint32_t>(tokenizer_->vocabulary_size());
             ids.push_back(static_cast<int32_t>((state >> 33) % range));
             auto piece = stream.Push(ids.back());
             ASSERT_TRUE(piece.ok()) << piece.status();
@@ -200,7 +209,8 @@ TEST_P(GoldenTokenizer, IdsOutsideTheVocabularyAreErrors) {
     for (const int32_t id : {-1, tokenizer_->vocabulary_size(), INT32_MAX, INT32_MIN}) {
         const auto text = tokenizer_->Decode({5, id}, false);
         ASSERT_FALSE(text.ok()) << id;
-        EXPECT_NE(text.status().message().find(std::to_string(id)), std::string::npos) << text.status();
+        EXPECT_NE(text.status().message().find(std::to_string(id)), std::string::npos)
+            << text.status();
         StreamDecoder stream(tokenizer_);
         EXPECT_FALSE(stream.Push(id).ok());
         EXPECT_TRUE(stream.Push(700).ok()) << "an error must not spoil what follows";
@@ -208,7 +218,8 @@ TEST_P(GoldenTokenizer, IdsOutsideTheVocabularyAreErrors) {
 }
 
 TEST_P(GoldenTokenizer, TextThatIsNotUtf8IsAnError) {
-    for (const std::string_view text : {"ab\xff", "\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80"}) {
+    for (const std::string_view text :
+         {"ab\xff", "\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80"}) {
         const auto ids = tokenizer_->Encode(text, true);
         ASSERT_FALSE(ids.ok());
         EXPECT_EQ(KindOf(ids.status()), ErrorKind::kData);
@@ -221,18 +232,20 @@ TEST_P(GoldenTokenizer, ManyThreadsGetTheSameIds) {
     std::vector<int> wrong(4, 0);
     for (size_t t = 0; t < wrong.size(); ++t) {
         threads.emplace_back([&, t] {
-            for (size_t i = t; i < lines_.size(); i += 2) wrong[t] += Digest(Ids(*tokenizer_, lines_[i])) != expected_["all"][i];
+            for (size_t i = t; i < lines_.size(); i += 2)
+                wrong[t] += Digest(Ids(*tokenizer_, lines_[i])) != expected_["all"][i];
         });
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, std::vector<int>(4, 0));
 }
 
-INSTANTIATE_TEST_SUITE_P(Sources, GoldenTokenizer,
-                         testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
-                                         Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
-                                         Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
-                         [](const auto& info) { return std::string(info.param.file) + "_" + info.param.from; });
+INSTANTIATE_TEST_SUITE_P(
+    Sources, GoldenTokenizer,
+    testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
+                    Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
+                    Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
+    [](const auto& info) { return std::string(info.param.file) + "_" + info.param.from; });
 
 TEST(TokenizerTest, TenMegabytesWithoutABreak) {
     auto tokenizer = Tokenizer::FromJson(TestFile("byte_level.tokenizer.json"));
@@ -244,9 +257,14 @@ TEST(TokenizerTest, TenMegabytesWithoutABreak) {
 
 TEST(TokenizerTest, TruncationAndPaddingOfTheFileAreNotUsed) {
     json file = TestJson("byte_level.tokenizer.json");
-    file["truncation"] = {{"direction", "Right"}, {"max_length", 2}, {"strategy", "LongestFirst"}, {"stride", 0}};
-    file["padding"] = {{"strategy", {{"Fixed", 8}}}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr},
-                       {"pad_id", 0}, {"pad_type_id", 0}, {"pad_token", "<|endoftext|>"}};
+    file["truncation"] = {
+        {"direction", "Right"}, {"max_length", 2}, {"strategy", "LongestFirst"}, {"stride", 0}};
+    file["padding"] = {{"strategy", {{"Fixed", 8}}},
+                       {"direction", "Right"},
+                       {"pad_to_multiple_of", nullptr},
+                       {"pad_id", 0},
+                       {"pad_type_id", 0},
+                       {"pad_token", "<|endoftext|>"}};
     auto tokenizer = Tokenizer::FromJson(file.dump());
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     EXPECT_EQ(Ids(**tokenizer, "12345").size(), 5u);
@@ -259,12 +277,25 @@ TEST(TokenizerTest, BrokenJsonIsAModelError) {
     json bad_merge = json::parse(good);
     bad_merge["model"]["merges"].push_back({"nowhere", "found"});
     json bad_regex = json::parse(good);
-    bad_regex["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(("}}}, {"behavior", "Isolated"}, {"invert", false}};
+    bad_regex["pre_tokenizer"] = {{"type", "Split"},
+                                  {"pattern", {{"Regex", "(("}}},
+                                  {"behavior", "Isolated"},
+                                  {"invert", false}};
     json huge_id = json::parse(good);
     huge_id["model"]["vocab"]["far"] = kMaxVocabulary;
-    const std::vector<std::string> broken = {
-        "", "{", "null", "[]", "{}", good.substr(0, good.size() / 2), std::string(1000, '['), "\xff", std::string("{}\0", 3),
-        no_model.dump(), bad_merge.dump(), bad_regex.dump(), huge_id.dump()};
+    const std::vector<std::string> broken = {"",
+                                             "{",
+                                             "null",
+                                             "[]",
+                                             "{}",
+                                             good.substr(0, good.size() / 2),
+                                             std::string(1000, '['),
+                                             "\xff",
+                                             std::string("{}\0", 3),
+                                             no_model.dump(),
+                                             bad_merge.dump(),
+                                             bad_regex.dump(),
+                                             huge_id.dump()};
     for (const std::string& text : broken) {
         const auto tokenizer = Tokenizer::FromJson(text);
         ASSERT_FALSE(tokenizer.ok()) << text.substr(0, 100);
@@ -283,7 +314,8 @@ TEST(TokenizerTest, JsonLargerThanTheLimitIsRefusedUnread) {
     EXPECT_FALSE(Tokenizer::FromJson(text).ok());
 }
 
-// The tokenizer's part of a GGUF file (v2 and v3), read without any check: the file is the tester's own.
+// The tokenizer's part of a GGUF file (v2 and v3), read without any check: the file is the tester's
+// own.
 class GgufStrings {
   public:
     explicit GgufStrings(std::string_view bytes) : bytes_(bytes) {}
@@ -312,12 +344,19 @@ class GgufStrings {
     // One value as text or number; what has neither place in a vocabulary is skipped.
     json Value(uint32_t type) {
         switch (type) {
-            case 4: return Take<uint32_t>();
-            case 5: return Take<int32_t>();
-            case 6: return Take<float>();
-            case 7: return Take<uint8_t>() != 0;
-            case 8: return String();
-            default: place_ += type < 2 ? 1 : type < 4 ? 2 : 8; return nullptr;
+            case 4:
+                return Take<uint32_t>();
+            case 5:
+                return Take<int32_t>();
+            case 6:
+                return Take<float>();
+            case 7:
+                return Take<uint8_t>() != 0;
+            case 8:
+                return String();
+            default:
+                place_ += type < 2 ? 1 : type < 4 ? 2 : 8;
+                return nullptr;
         }
     }
     void Entry(GgufVocabulary& vocabulary) {
@@ -331,7 +370,9 @@ class GgufStrings {
         } else {
             value = Value(type);
         }
-        const auto is = [&key](const char* name) { return key == std::string("tokenizer.ggml.") + name; };
+        const auto is = [&key](const char* name) {
+            return key == std::string("tokenizer.ggml.") + name;
+        };
         if (is("model")) vocabulary.model = value;
         if (is("pre")) vocabulary.pre = value;
         if (is("tokens")) vocabulary.tokens = value.get<std::vector<std::string>>();
@@ -360,7 +401,8 @@ TEST(TokenizerTest, RealModelHasTheIdsOfPython) {
     const json corpus = TestJson("corpus.json");
     for (size_t i = 0; i < corpus["lines"].size(); ++i) {
         const std::string line = corpus["lines"][i];
-        EXPECT_EQ(Digest(Ids(**tokenizer, line, false)), expected["all"][i]) << "line " << i << ": " << line;
+        EXPECT_EQ(Digest(Ids(**tokenizer, line, false)), expected["all"][i])
+            << "line " << i << ": " << line;
     }
 }
 

@@ -20,7 +20,8 @@ std::vector<Example> RandomRows(int64_t rows, int64_t length, int64_t vocab_size
     std::vector<Example> examples(static_cast<size_t>(rows));
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t i = 0; i < length; ++i)
-            examples[row].tokens.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(vocab_size)));
+            examples[row].tokens.push_back(
+                static_cast<int32_t>(random() % static_cast<uint64_t>(vocab_size)));
         examples[row].weights.assign(static_cast<size_t>(length), 1.0f);
         examples[row].row = row;
     }
@@ -36,12 +37,16 @@ absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step,
     double weight = 0;
     for (const Batch& batch : batches) weight += batch.TotalWeight();
     for (const Batch& batch : batches)
-        HONE_RETURN_IF_ERROR(
-            model.ForwardBackward(context, batch, static_cast<float>(1 / weight), static_cast<uint64_t>(step)).status());
+        HONE_RETURN_IF_ERROR(model
+                                 .ForwardBackward(context, batch, static_cast<float>(1 / weight),
+                                                  static_cast<uint64_t>(step))
+                                 .status());
     const double norm = std::sqrt(SumOfSquares(context, count, parameters.gradients().data()));
     if (!std::isfinite(norm)) return TrainingError("the gradient is not finite at step {}", step);
     AdamWStep(context, count,
-              {.learning_rate = 1e-4f, .weight_decay = 0, .step = step,
+              {.learning_rate = 1e-4f,
+               .weight_decay = 0,
+               .step = step,
                .gradient_scale = static_cast<float>(std::min(1.0, 1.0 / (norm + 1e-6)))},
               parameters.gradients().data(), parameters.values().data(), moments.as<float>(),
               moments.as<float>() + count);
@@ -56,17 +61,20 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
         return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
     const Context context(options.threads);
     HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
-    HONE_ASSIGN_OR_RETURN(auto model,
-                          Model::Load(*files, {.compute = options.compute, .for_training = true}, context));
+    HONE_ASSIGN_OR_RETURN(
+        auto model,
+        Model::Load(*files, {.compute = options.compute, .for_training = true}, context));
     HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
     TrainBenchmarkResult result;
-    result.micro_batch_tokens =
-        options.micro_batch_tokens > 0 ? options.micro_batch_tokens : FinetuneOptions().micro_batch_tokens;
+    result.micro_batch_tokens = options.micro_batch_tokens > 0
+                                    ? options.micro_batch_tokens
+                                    : FinetuneOptions().micro_batch_tokens;
     const ModelConfig& config = model->config();
-    const auto batches = CutMicroBatches(RandomRows(options.batch_size, options.seq_len, config.vocab_size),
-                                         result.micro_batch_tokens);
-    HONE_RETURN_IF_ERROR(model->PrepareTraining(std::max(options.seq_len, result.micro_batch_tokens),
-                                                options.gradient_checkpointing));
+    const auto batches =
+        CutMicroBatches(RandomRows(options.batch_size, options.seq_len, config.vocab_size),
+                        result.micro_batch_tokens);
+    HONE_RETURN_IF_ERROR(model->PrepareTraining(
+        std::max(options.seq_len, result.micro_batch_tokens), options.gradient_checkpointing));
     result.trainable_parameters = model->parameters().count();
     Buffer moments(static_cast<size_t>(2 * result.trainable_parameters) * sizeof(float));
     double best_s = 1e30;
@@ -88,7 +96,8 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
                               .tokens = tokens,
                               .row_length = options.seq_len,
                               .rank = options.lora.r};
-    HONE_ASSIGN_OR_RETURN(result.roofline, MeasureRoofline(shape, options.compute == ComputeType::kBF16));
+    HONE_ASSIGN_OR_RETURN(result.roofline,
+                          MeasureRoofline(shape, options.compute == ComputeType::kBF16));
     return result;
 }
 

@@ -12,14 +12,14 @@
 namespace hone {
 
 struct TrainBenchmarkOptions {
-    std::string model;             // as --model_name_or_path
+    std::string model;  // as --model_name_or_path
     LoraConfig lora;
     ComputeType compute = ComputeType::kBF16;
-    int64_t batch_size = 4;        // rows a step
-    int64_t seq_len = 512;         // tokens a row, all of them labelled
+    int64_t batch_size = 4;          // rows a step
+    int64_t seq_len = 512;           // tokens a row, all of them labelled
     int64_t micro_batch_tokens = 0;  // tokens at a time; 0: as training chooses
     bool gradient_checkpointing = false;
-    int steps = 5;                 // measured after one that warms up; the fastest counts
+    int steps = 5;  // measured after one that warms up; the fastest counts
     int threads = 0;
 };
 
@@ -33,7 +33,8 @@ struct TrainBenchmarkResult {
     double limit_ratio() const { return tokens_per_second / roofline.limit_tokens_per_second; }
 };
 
-// Random tokens, one row a document; forward, backward, clipping, AdamW and packing of the adapters, as training does.
+// Random tokens, one row a document; forward, backward, clipping, AdamW and packing of the
+// adapters, as training does.
 absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptions& options);
 
 }  // namespace hone

@@ -121,7 +121,8 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
         TestRun first(folder, fmt::format("broken-{}", i));
         first.eval = whole.eval;
         first.options.eval_steps = 4;
-        // In the middle of a step of several passes, which is dropped; a step of one pass is finished.
+        // In the middle of a step of several passes, which is dropped; a step of one pass is
+        // finished.
         first.learner.on_pass = [&](int64_t) {
             if (first.trainer->step() == stop) first.interrupts = 1;
         };

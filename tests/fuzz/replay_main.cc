@@ -1,4 +1,5 @@
-// Runs a fuzz target over the files of its corpus, without libFuzzer: so every compiler replays every past finding.
+// Runs a fuzz target over the files of its corpus, without libFuzzer: so every compiler replays
+// every past finding.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

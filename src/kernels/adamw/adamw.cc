@@ -7,7 +7,8 @@
 namespace hone {
 namespace {
 
-void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v) {
+void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m,
+           float* v) {
     for (int64_t i = 0; i < n; ++i) {
         const float g = gradient[i] * factors.gradient_scale;
         m[i] += factors.rest1 * (g - m[i]);
@@ -26,11 +27,12 @@ const KernelList<AnyProblem, AdamWFunctions>& AdamWKernels() {
     return list;
 }
 
-void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options, const float* gradient, float* value,
-               float* m, float* v) {
+void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options,
+               const float* gradient, float* value, float* m, float* v) {
     HONE_CHECK(options.step >= 1);
     const double step = static_cast<double>(options.step);
-    const double correction1 = 1 - std::pow(options.beta1, step), correction2 = 1 - std::pow(options.beta2, step);
+    const double correction1 = 1 - std::pow(options.beta1, step),
+                 correction2 = 1 - std::pow(options.beta2, step);
     const AdamWFactors factors{options.gradient_scale,
                                static_cast<float>(1 - options.learning_rate * options.weight_decay),
                                static_cast<float>(options.beta2),

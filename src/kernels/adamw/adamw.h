@@ -1,5 +1,6 @@
-// AdamW as torch.optim.AdamW defines it (Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019), fused over
-// flat buffers. Element by element in f32: results are the same bits on any number of threads.
+// AdamW as torch.optim.AdamW defines it (Loshchilov & Hutter, "Decoupled Weight Decay
+// Regularization", 2019), fused over flat buffers. Element by element in f32: results are the same
+// bits on any number of threads.
 #pragma once
 
 #include "kernels/dispatch.h"
@@ -18,11 +19,11 @@ struct AdamWOptions {
     float gradient_scale = 1;  // multiplies the gradient first: clipping, or 1 / the loss scale
 };
 
-// n elements: g = gradient * gradient_scale; value *= 1 - lr * weight_decay; m = lerp(m, g, 1 - beta1);
-// v = beta2 * v + (1 - beta2) * g^2; value -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + eps).
-// value, m, v are updated in place; gradient is only read. No aliasing.
-void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options, const float* gradient, float* value,
-               float* m, float* v);
+// n elements: g = gradient * gradient_scale; value *= 1 - lr * weight_decay; m = lerp(m, g, 1 -
+// beta1); v = beta2 * v + (1 - beta2) * g^2; value -= lr / (1 - beta1^step) * m / (sqrt(v / (1 -
+// beta2^step)) + eps). value, m, v are updated in place; gradient is only read. No aliasing.
+void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options,
+               const float* gradient, float* value, float* m, float* v);
 
 // The numbers of one step that do not depend on the element.
 struct AdamWFactors {
@@ -32,7 +33,8 @@ struct AdamWFactors {
     float inverse_sqrt_correction;  // 1 / sqrt(1 - beta2^step)
 };
 struct AdamWFunctions {
-    void (*range)(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v);
+    void (*range)(int64_t n, const AdamWFactors& factors, const float* gradient, float* value,
+                  float* m, float* v);
 };
 const KernelList<AnyProblem, AdamWFunctions>& AdamWKernels();
 AdamWFunctions AdamWHighway();

@@ -12,11 +12,13 @@ namespace HWY_NAMESPACE {
 namespace adamw {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
-void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m, float* v) {
+void Range(int64_t n, const AdamWFactors& factors, const float* gradient, float* value, float* m,
+           float* v) {
     const int64_t N = Lanes();
     const VF rest1 = Set(factors.rest1), beta2 = Set(factors.beta2), rest2 = Set(factors.rest2);
     const VF correction = Set(factors.inverse_sqrt_correction), eps = Set(factors.eps);
-    const VF step_size = Set(factors.step_size), decay = Set(factors.decay), scale = Set(factors.gradient_scale);
+    const VF step_size = Set(factors.step_size), decay = Set(factors.decay),
+             scale = Set(factors.gradient_scale);
     for (int64_t i = 0; i < n; i += N) {
         const int64_t count = HWY_MIN(N, n - i);
         const VF g = hn::Mul(LoadN(gradient + i, count), scale);

@@ -6,8 +6,8 @@
 namespace hone {
 namespace {
 
-// Queries of one task of the forward pass: enough to pay for packing the keys they see, few enough to share one long
-// document among many threads.
+// Queries of one task of the forward pass: enough to pay for packing the keys they see, few enough
+// to share one long document among many threads.
 constexpr int64_t kQueriesPerTask = 256;
 
 std::string NeedsEights(const AttentionOptions& options) {
@@ -22,8 +22,8 @@ std::string NeedsAvx512Bf16(const AttentionOptions& options) {
 }
 
 void CheckOptions(const AttentionOptions& options) {
-    HONE_CHECK(options.D > 0 && options.KV > 0 && options.H % options.KV == 0 && options.window >= 0 &&
-                   options.soft_cap >= 0,
+    HONE_CHECK(options.D > 0 && options.KV > 0 && options.H % options.KV == 0 &&
+                   options.window >= 0 && options.soft_cap >= 0,
                "attention of {} heads over {} of {}", options.H, options.KV, options.D);
 }
 
@@ -35,7 +35,8 @@ struct Task {
 
 // Large ones first, so that the threads end together.
 void SortByCost(std::vector<Task>& tasks) {
-    std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.cost > b.cost; });
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [](const Task& a, const Task& b) { return a.cost > b.cost; });
 }
 
 template <typename T>
@@ -47,7 +48,8 @@ void RunForward(const Context& context, const AttentionOptions& options,
         const AttentionSegment<T>& segment = segments[s];
         for (int64_t first = 0; first < segment.num_queries; first += kQueriesPerTask) {
             const int64_t count = std::min(kQueriesPerTask, segment.num_queries - first);
-            const double keys = static_cast<double>(segment.num_keys - segment.num_queries + first) + 0.5 * count;
+            const double keys =
+                static_cast<double>(segment.num_keys - segment.num_queries + first) + 0.5 * count;
             for (int64_t head = 0; head < options.KV; ++head)
                 tasks.push_back({s, head, first, count, keys * static_cast<double>(count)});
         }
@@ -64,9 +66,11 @@ void RunForward(const Context& context, const AttentionOptions& options,
 
 // The documents of a batch, as segments whose queries and keys are the same tokens.
 template <typename T>
-std::vector<AttentionSegment<T>> Documents(int64_t M, Heads<const T> q, Heads<const T> k, Heads<const T> v,
-                                           std::span<const int32_t> starts, Heads<T> out, float* lse) {
-    HONE_CHECK(!starts.empty() && starts.front() == 0 && starts.back() == M, "documents do not cover the {} tokens", M);
+std::vector<AttentionSegment<T>> Documents(int64_t M, Heads<const T> q, Heads<const T> k,
+                                           Heads<const T> v, std::span<const int32_t> starts,
+                                           Heads<T> out, float* lse) {
+    HONE_CHECK(!starts.empty() && starts.front() == 0 && starts.back() == M,
+               "documents do not cover the {} tokens", M);
     std::vector<AttentionSegment<T>> segments;
     segments.reserve(starts.size());
     for (size_t i = 0; i + 1 < starts.size(); ++i) {
@@ -105,27 +109,30 @@ const KernelList<AttentionOptions, AttentionFunctions<bf16>>& AttentionKernels()
 }
 
 template <typename T>
-void AttentionForward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
-                      Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts, Heads<T> out,
-                      float* lse) {
+void AttentionForward(const Context& context, const AttentionOptions& options, int64_t M,
+                      Heads<const T> q, Heads<const T> k, Heads<const T> v,
+                      std::span<const int32_t> document_starts, Heads<T> out, float* lse) {
     CheckOptions(options);
     RunForward(context, options, Documents(M, q, k, v, document_starts, out, lse));
 }
 
 template <typename T>
-void AttentionBackward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
-                       Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts,
-                       Heads<const T> out, const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
+void AttentionBackward(const Context& context, const AttentionOptions& options, int64_t M,
+                       Heads<const T> q, Heads<const T> k, Heads<const T> v,
+                       std::span<const int32_t> document_starts, Heads<const T> out,
+                       const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
                        Heads<T> dv) {
     CheckOptions(options);
     const auto& functions = AttentionKernels<T>().Choose(options);
     // The backward pass only reads out and lse.
-    const auto segments = Documents(M, q, k, v, document_starts, Heads<T>{const_cast<T*>(out.data), out.stride},
-                                    const_cast<float*>(lse));
+    const auto segments =
+        Documents(M, q, k, v, document_starts, Heads<T>{const_cast<T*>(out.data), out.stride},
+                  const_cast<float*>(lse));
     std::vector<Task> tasks;
     for (size_t s = 0; s < segments.size(); ++s)
         for (int64_t head = 0; head < options.KV; ++head)
-            tasks.push_back({s, head, 0, 0, static_cast<double>(segments[s].num_keys) * segments[s].num_keys});
+            tasks.push_back(
+                {s, head, 0, 0, static_cast<double>(segments[s].num_keys) * segments[s].num_keys});
     SortByCost(tasks);
     context.ParallelFor(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
         const Task& task = tasks[static_cast<size_t>(i)];
@@ -148,8 +155,8 @@ void AttentionCached(const Context& context, const AttentionOptions& options, He
     std::vector<AttentionSegment<T>> segments;
     segments.reserve(sequences.size());
     for (const CachedSequence<T>& sequence : sequences) {
-        HONE_CHECK(sequence.num_new <= sequence.num_keys, "{} new tokens among {} keys", sequence.num_new,
-                   sequence.num_keys);
+        HONE_CHECK(sequence.num_new <= sequence.num_keys, "{} new tokens among {} keys",
+                   sequence.num_new, sequence.num_keys);
         segments.push_back({{q.data + sequence.first_row * q.stride, q.stride},
                             sequence.k,
                             sequence.v,
@@ -162,13 +169,15 @@ void AttentionCached(const Context& context, const AttentionOptions& options, He
     RunForward(context, options, segments);
 }
 
-#define HONE_INSTANTIATE(T)                                                                                         \
-    template void AttentionForward<T>(const Context&, const AttentionOptions&, int64_t, Heads<const T>,             \
-                                      Heads<const T>, Heads<const T>, std::span<const int32_t>, Heads<T>, float*);  \
-    template void AttentionBackward<T>(const Context&, const AttentionOptions&, int64_t, Heads<const T>,            \
-                                       Heads<const T>, Heads<const T>, std::span<const int32_t>, Heads<const T>,    \
-                                       const float*, Heads<const T>, Heads<T>, Heads<T>, Heads<T>);                 \
-    template void AttentionCached<T>(const Context&, const AttentionOptions&, Heads<const T>,                       \
+#define HONE_INSTANTIATE(T)                                                                    \
+    template void AttentionForward<T>(const Context&, const AttentionOptions&, int64_t,        \
+                                      Heads<const T>, Heads<const T>, Heads<const T>,          \
+                                      std::span<const int32_t>, Heads<T>, float*);             \
+    template void AttentionBackward<T>(const Context&, const AttentionOptions&, int64_t,       \
+                                       Heads<const T>, Heads<const T>, Heads<const T>,         \
+                                       std::span<const int32_t>, Heads<const T>, const float*, \
+                                       Heads<const T>, Heads<T>, Heads<T>, Heads<T>);          \
+    template void AttentionCached<T>(const Context&, const AttentionOptions&, Heads<const T>,  \
                                      std::span<const CachedSequence<T>>, Heads<T>);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)

@@ -1,9 +1,10 @@
-// Causal scaled dot-product attention over documents, tiled so that no T x T matrix exists (Dao et al.,
-// "FlashAttention", 2022; "FlashAttention-2", 2023), with grouped queries, a sliding window and a soft cap.
+// Causal scaled dot-product attention over documents, tiled so that no T x T matrix exists (Dao et
+// al., "FlashAttention", 2022; "FlashAttention-2", 2023), with grouped queries, a sliding window
+// and a soft cap.
 //
-// T is float or bf16. Scores, the softmax and all sums are f32; with bf16 the probabilities and the gradients of the
-// scores are rounded to bf16 where they enter a product. Work is cut by shapes alone and sums run in a fixed order: the
-// same bits on any number of threads.
+// T is float or bf16. Scores, the softmax and all sums are f32; with bf16 the probabilities and the
+// gradients of the scores are rounded to bf16 where they enter a product. Work is cut by shapes
+// alone and sums run in a fixed order: the same bits on any number of threads.
 #pragma once
 
 #include <span>
@@ -14,39 +15,43 @@
 namespace hone {
 
 struct AttentionOptions {
-    int64_t H = 0;   // query heads
-    int64_t KV = 0;  // key and value heads; H is a multiple of KV, query head h reads key head h / (H / KV)
-    int64_t D = 0;   // size of a head
-    float scale = 1;      // of the scores, usually 1 / sqrt(D)
-    int64_t window = 0;   // a query sees itself and the window - 1 tokens before it; 0: no limit
-    float soft_cap = 0;   // score = soft_cap * tanh(score / soft_cap); 0: none
+    int64_t H = 0;  // query heads
+    int64_t KV =
+        0;  // key and value heads; H is a multiple of KV, query head h reads key head h / (H / KV)
+    int64_t D = 0;       // size of a head
+    float scale = 1;     // of the scores, usually 1 / sqrt(D)
+    int64_t window = 0;  // a query sees itself and the window - 1 tokens before it; 0: no limit
+    float soft_cap = 0;  // score = soft_cap * tanh(score / soft_cap); 0: none
 };
 
-// Rows of a tensor of heads: row r starts at data + r * stride, its heads follow one another, D elements each.
+// Rows of a tensor of heads: row r starts at data + r * stride, its heads follow one another, D
+// elements each.
 template <typename T>
 struct Heads {
     T* data = nullptr;
     int64_t stride = 0;
 };
 
-// q, k, v rows [M] -> out rows [M] (=), lse f32 [H, M] (=; natural logarithm of the sum of exp(score); nullptr: not
-// wanted). document_starts: D + 1 numbers from 0 to M; a token sees the tokens of its document up to itself. out
-// aliases nothing.
+// q, k, v rows [M] -> out rows [M] (=), lse f32 [H, M] (=; natural logarithm of the sum of
+// exp(score); nullptr: not wanted). document_starts: D + 1 numbers from 0 to M; a token sees the
+// tokens of its document up to itself. out aliases nothing.
 template <typename T>
-void AttentionForward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
-                      Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts, Heads<T> out,
-                      float* lse);
+void AttentionForward(const Context& context, const AttentionOptions& options, int64_t M,
+                      Heads<const T> q, Heads<const T> k, Heads<const T> v,
+                      std::span<const int32_t> document_starts, Heads<T> out, float* lse);
 
-// From the forward pass's inputs and outputs and dout: dq, dk, dv (=). dq, dk, dv may be parts of one buffer, none of
-// which aliases an input.
+// From the forward pass's inputs and outputs and dout: dq, dk, dv (=). dq, dk, dv may be parts of
+// one buffer, none of which aliases an input.
 template <typename T>
-void AttentionBackward(const Context& context, const AttentionOptions& options, int64_t M, Heads<const T> q,
-                       Heads<const T> k, Heads<const T> v, std::span<const int32_t> document_starts,
-                       Heads<const T> out, const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
+void AttentionBackward(const Context& context, const AttentionOptions& options, int64_t M,
+                       Heads<const T> q, Heads<const T> k, Heads<const T> v,
+                       std::span<const int32_t> document_starts, Heads<const T> out,
+                       const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
                        Heads<T> dv);
 
-// One sequence of a decoding batch: its num_new tokens' queries are rows [first_row, first_row + num_new) of q and
-// out; its keys and values, those of the new tokens included, are the first num_keys rows of its cache.
+// One sequence of a decoding batch: its num_new tokens' queries are rows [first_row, first_row +
+// num_new) of q and out; its keys and values, those of the new tokens included, are the first
+// num_keys rows of its cache.
 template <typename T>
 struct CachedSequence {
     int64_t first_row = 0;
@@ -68,7 +73,7 @@ template <typename T>
 struct AttentionSegment {
     Heads<const T> q, k, v;  // from the segment's first query and the document's first key on
     Heads<T> out;
-    float* lse = nullptr;    // of the first query; head h's at lse + h * lse_stride
+    float* lse = nullptr;  // of the first query; head h's at lse + h * lse_stride
     int64_t lse_stride = 0;
     int64_t num_queries = 0;
     int64_t num_keys = 0;
@@ -83,10 +88,10 @@ struct AttentionGradients {
 
 template <typename T>
 struct AttentionFunctions {
-    // The query heads of one key head, for queries [first, first + count) of the segment. `scratch` has the bytes that
-    // forward_scratch says for the segment's keys and the query count.
-    void (*forward)(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head,
-                    int64_t first, int64_t count, void* scratch);
+    // The query heads of one key head, for queries [first, first + count) of the segment. `scratch`
+    // has the bytes that forward_scratch says for the segment's keys and the query count.
+    void (*forward)(const AttentionOptions& options, const AttentionSegment<T>& segment,
+                    int64_t kv_head, int64_t first, int64_t count, void* scratch);
     int64_t (*forward_scratch)(const AttentionOptions& options, int64_t num_keys, int64_t count);
     // Everything of one key head of one document.
     void (*backward)(const AttentionOptions& options, const AttentionSegment<T>& segment,

@@ -5,12 +5,12 @@
 
 namespace hone::avx512 {
 
-void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segment, int64_t kv_head, int64_t first,
-             int64_t count, void* scratch);
+void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
+             int64_t kv_head, int64_t first, int64_t count, void* scratch);
 int64_t ForwardScratch(const AttentionOptions& options, int64_t num_keys, int64_t count);
 // The same for so few queries that packing their keys would not pay.
-void ForwardFew(const AttentionOptions& options, const AttentionSegment<bf16>& segment, int64_t kv_head, int64_t first,
-                int64_t count, void* scratch);
+void ForwardFew(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
+                int64_t kv_head, int64_t first, int64_t count, void* scratch);
 int64_t ForwardFewScratch(const AttentionOptions& options, int64_t num_keys, int64_t count);
 
 void Backward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,

@@ -1,6 +1,7 @@
-// The backward pass in AVX512-BF16. Scores are computed transposed, keys by queries: then the log-sums and the deltas of
-// the queries lie along the lanes, the probabilities come out as the left factor that dv and dk need, and interleaving
-// two rows of score gradients gives the left factor that dq needs.
+// The backward pass in AVX512-BF16. Scores are computed transposed, keys by queries: then the
+// log-sums and the deltas of the queries lie along the lanes, the probabilities come out as the
+// left factor that dv and dk need, and interleaving two rows of score gradients gives the left
+// factor that dq needs.
 #include "kernels/attention/avx512_tiles.h"
 
 #if defined(__x86_64__)
@@ -14,30 +15,32 @@ namespace {
 // All of one key head of one document, `padded` tokens rounded up to tiles.
 struct Document {
     int64_t length, padded;
-    uint32_t *k, *v;              // [padded, D/2] pairs
-    uint32_t* k_interleaved;      // per tile [32, width]
-    float *dk, *dv;               // [padded, width]
+    uint32_t *k, *v;          // [padded, D/2] pairs
+    uint32_t* k_interleaved;  // per tile [32, width]
+    float *dk, *dv;           // [padded, width]
     // Of the query head in work:
     uint32_t *q_transposed, *dout_transposed;    // per tile [D/2, 64]
     uint32_t *q_interleaved, *dout_interleaved;  // per tile [32, width]
     float* dq;                                   // [padded, width]
     float *log_sum, *delta;                      // [padded]; log_sum in units of log2
     // Of the tile in work:
-    uint32_t *p, *ds;        // [4, 32] pairs along the queries
-    uint32_t* ds_by_keys;    // [32, 64] pairs along the keys
+    uint32_t *p, *ds;      // [4, 32] pairs along the queries
+    uint32_t* ds_by_keys;  // [32, 64] pairs along the keys
 };
 
 struct Scores {
-    float scale;      // of the dot product, to the exponent of 2 or with a cap to the argument of tanh
-    float cap;        // cap * log2(e); 0: none
-    float slope;      // d score / d dot product, before the cap
+    float scale;  // of the dot product, to the exponent of 2 or with a cap to the argument of tanh
+    float cap;    // cap * log2(e); 0: none
+    float slope;  // d score / d dot product, before the cap
 };
 
-// Four keys from row `row` of the tile of keys at `key` on, against the last kVectors * 16 queries of the tile at
-// `query`. visible[r]: the queries of those vectors that see key r, as bits; read only when kMasked.
+// Four keys from row `row` of the tile of keys at `key` on, against the last kVectors * 16 queries
+// of the tile at `query`. visible[r]: the queries of those vectors that see key r, as bits; read
+// only when kMasked.
 template <int kVectors, bool kMasked>
-inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, int64_t key, int64_t row,
-                                                 int64_t query, Scores scores, const uint64_t* visible) {
+inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, int64_t key,
+                                                 int64_t row, int64_t query, Scores scores,
+                                                 const uint64_t* visible) {
     const int64_t width = Padded(D), skipped = (4 - kVectors) * kLanes;  // queries
     const float* log_sum = x.log_sum + query + skipped;
     const float* delta = x.delta + query + skipped;
@@ -49,8 +52,8 @@ inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, i
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) s[r][v] = _mm512_setzero_ps();
         }
-        Accumulate<4, kVectors>(s, x.k + (key + row) * D / 2, D / 2, 1, x.q_transposed + query * D / 2 + skipped,
-                                kTile, D / 2);
+        Accumulate<4, kVectors>(s, x.k + (key + row) * D / 2, D / 2, 1,
+                                x.q_transposed + query * D / 2 + skipped, kTile, D / 2);
         const __m512 scale = _mm512_set1_ps(scores.scale), slope = _mm512_set1_ps(scores.slope);
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
@@ -66,16 +69,18 @@ inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, i
                     score = _mm512_fmsub_ps(s[r][v], scale, logs);
                 }
                 __m512 p = Exp2(score);
-                if (kMasked) p = _mm512_maskz_mov_ps(static_cast<__mmask16>(visible[r] >> (16 * v)), p);
+                if (kMasked)
+                    p = _mm512_maskz_mov_ps(static_cast<__mmask16>(visible[r] >> (16 * v)), p);
                 _mm512_store_ps(factor[r][v], _mm512_mul_ps(p, slopes));
-                _mm256_storeu_si256(reinterpret_cast<__m256i*>(x.p + r * kTilePairs + v * kLanes / 2),
-                                    (__m256i)_mm512_cvtneps_pbh(p));
+                _mm256_storeu_si256(
+                    reinterpret_cast<__m256i*>(x.p + r * kTilePairs + v * kLanes / 2),
+                    (__m256i)_mm512_cvtneps_pbh(p));
             }
         }
     }
     const int64_t pairs = kVectors * kLanes / 2;
-    AddProduct(x.p, kTilePairs, 1, x.dout_interleaved + query / 2 * width + skipped / 2 * width, pairs,
-               x.dv + (key + row) * width, width);
+    AddProduct(x.p, kTilePairs, 1, x.dout_interleaved + query / 2 * width + skipped / 2 * width,
+               pairs, x.dv + (key + row) * width, width);
     {
         __m512 s[4][kVectors];
 #pragma GCC unroll 4
@@ -83,19 +88,20 @@ inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, i
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) s[r][v] = _mm512_setzero_ps();
         }
-        Accumulate<4, kVectors>(s, x.v + (key + row) * D / 2, D / 2, 1, x.dout_transposed + query * D / 2 + skipped,
-                                kTile, D / 2);
+        Accumulate<4, kVectors>(s, x.v + (key + row) * D / 2, D / 2, 1,
+                                x.dout_transposed + query * D / 2 + skipped, kTile, D / 2);
         const __m512i interleave =
-            _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
-                             19, 3, 18, 2, 17, 1, 16, 0);
+            _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                             22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
             const __m512 deltas = _mm512_loadu_ps(delta + v * kLanes);
 #pragma GCC unroll 2
             for (int r = 0; r < 4; r += 2) {
-                const __m512 first = _mm512_mul_ps(_mm512_load_ps(factor[r][v]), _mm512_sub_ps(s[r][v], deltas));
-                const __m512 second =
-                    _mm512_mul_ps(_mm512_load_ps(factor[r + 1][v]), _mm512_sub_ps(s[r + 1][v], deltas));
+                const __m512 first =
+                    _mm512_mul_ps(_mm512_load_ps(factor[r][v]), _mm512_sub_ps(s[r][v], deltas));
+                const __m512 second = _mm512_mul_ps(_mm512_load_ps(factor[r + 1][v]),
+                                                    _mm512_sub_ps(s[r + 1][v], deltas));
                 const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(second, first);
                 uint32_t* rows = x.ds + r * kTilePairs + v * kLanes / 2;
                 _mm256_storeu_si256(reinterpret_cast<__m256i*>(rows), _mm512_castsi512_si256(both));
@@ -106,12 +112,13 @@ inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, i
             }
         }
     }
-    AddProduct(x.ds, kTilePairs, 1, x.q_interleaved + query / 2 * width + skipped / 2 * width, pairs,
-               x.dk + (key + row) * width, width);
+    AddProduct(x.ds, kTilePairs, 1, x.q_interleaved + query / 2 * width + skipped / 2 * width,
+               pairs, x.dk + (key + row) * width, width);
 }
 
 // One tile of keys against one tile of queries.
-void Tile(const AttentionOptions& options, const Document& x, int64_t key, int64_t query, Scores scores) {
+void Tile(const AttentionOptions& options, const Document& x, int64_t key, int64_t query,
+          Scores scores) {
     const int64_t D = options.D, width = Padded(D);
     const int64_t keys = x.length - key < kTile ? x.length - key : kTile;
     const int64_t queries = x.length - query < kTile ? x.length - query : kTile;
@@ -130,10 +137,18 @@ void Tile(const AttentionOptions& options, const Document& x, int64_t key, int64
             visible[r] = Bits(from, options.window > 0 ? from + options.window : kTile) >> skipped;
         }
         switch (skipped / kLanes) {
-            case 0: Group<4, true>(x, D, key, row, query, scores, visible); break;
-            case 1: Group<3, true>(x, D, key, row, query, scores, visible); break;
-            case 2: Group<2, true>(x, D, key, row, query, scores, visible); break;
-            default: Group<1, true>(x, D, key, row, query, scores, visible); break;
+            case 0:
+                Group<4, true>(x, D, key, row, query, scores, visible);
+                break;
+            case 1:
+                Group<3, true>(x, D, key, row, query, scores, visible);
+                break;
+            case 2:
+                Group<2, true>(x, D, key, row, query, scores, visible);
+                break;
+            default:
+                Group<1, true>(x, D, key, row, query, scores, visible);
+                break;
         }
     }
     // On the diagonal the four queries of a group see no key past their own group of four.
@@ -156,7 +171,8 @@ void LoadHead(const AttentionOptions& options, const AttentionSegment<bf16>& seg
         PackTransposed(rows, D, q, segment.q.stride, x.q_transposed + token * D / 2);
         PackTransposed(rows, D, dout, gradients.dout.stride, x.dout_transposed + token * D / 2);
         PackInterleaved(rows, D, q, segment.q.stride, x.q_interleaved + token / 2 * width);
-        PackInterleaved(rows, D, dout, gradients.dout.stride, x.dout_interleaved + token / 2 * width);
+        PackInterleaved(rows, D, dout, gradients.dout.stride,
+                        x.dout_interleaved + token / 2 * width);
     }
     for (int64_t r = 0; r < x.padded; ++r) {
         x.log_sum[r] = x.delta[r] = 0;
@@ -181,11 +197,14 @@ int64_t Layout(const AttentionOptions& options, int64_t length, void* scratch, D
     x->length = length;
     x->padded = padded;
     uint32_t* next = static_cast<uint32_t*>(scratch);
-    for (float** wide : {&x->dk, &x->dv, &x->dq}) *wide = reinterpret_cast<float*>(next), next += padded * width;
-    for (uint32_t** pairs : {&x->k, &x->v, &x->q_transposed, &x->dout_transposed}) *pairs = next, next += padded * D / 2;
+    for (float** wide : {&x->dk, &x->dv, &x->dq})
+        *wide = reinterpret_cast<float*>(next), next += padded * width;
+    for (uint32_t** pairs : {&x->k, &x->v, &x->q_transposed, &x->dout_transposed})
+        *pairs = next, next += padded * D / 2;
     for (uint32_t** pairs : {&x->k_interleaved, &x->q_interleaved, &x->dout_interleaved})
         *pairs = next, next += padded / 2 * width;
-    for (float** one : {&x->log_sum, &x->delta}) *one = reinterpret_cast<float*>(next), next += padded;
+    for (float** one : {&x->log_sum, &x->delta})
+        *one = reinterpret_cast<float*>(next), next += padded;
     for (uint32_t** pairs : {&x->p, &x->ds}) *pairs = next, next += 4 * kTilePairs;
     x->ds_by_keys = next;
     next += kTilePairs * kTile;
@@ -196,19 +215,20 @@ int64_t Layout(const AttentionOptions& options, int64_t length, void* scratch, D
 
 void Backward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
               const AttentionGradients<bf16>& gradients, int64_t kv_head, void* scratch) {
-    const int64_t D = options.D, width = Padded(D), group = options.H / options.KV, length = segment.num_keys;
+    const int64_t D = options.D, width = Padded(D), group = options.H / options.KV,
+                  length = segment.num_keys;
     Document x;
     Layout(options, length, scratch, &x);
     const bf16* k = segment.k.data + kv_head * D;
     CopyRows(x.padded, length, D, k, segment.k.stride, x.k);
     CopyRows(x.padded, length, D, segment.v.data + kv_head * D, segment.v.stride, x.v);
     for (int64_t key = 0; key < length; key += kTile)
-        PackInterleaved(length - key < kTile ? length - key : kTile, D, k + key * segment.k.stride, segment.k.stride,
-                        x.k_interleaved + key / 2 * width);
+        PackInterleaved(length - key < kTile ? length - key : kTile, D, k + key * segment.k.stride,
+                        segment.k.stride, x.k_interleaved + key / 2 * width);
     std::memset(x.dk, 0, static_cast<size_t>(2 * x.padded * width) * sizeof(float));  // and dv
-    const Scores scores =
-        options.soft_cap > 0 ? Scores{options.scale / options.soft_cap, options.soft_cap * kLog2E, options.scale}
-                             : Scores{options.scale * kLog2E, 0, options.scale};
+    const Scores scores = options.soft_cap > 0 ? Scores{options.scale / options.soft_cap,
+                                                        options.soft_cap * kLog2E, options.scale}
+                                               : Scores{options.scale * kLog2E, 0, options.scale};
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
         LoadHead(options, segment, gradients, h, x);
         for (int64_t key = 0; key < length; key += kTile) {
@@ -228,7 +248,8 @@ void Backward(const AttentionOptions& options, const AttentionSegment<bf16>& seg
 
 int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys) {
     const int64_t width = Padded(options.D), padded = RoundUp(num_keys, kTile);
-    const int64_t dwords = padded * (3 * width + 2 * options.D + 3 * width / 2 + 2) + 8 * kTilePairs + kTilePairs * kTile;
+    const int64_t dwords = padded * (3 * width + 2 * options.D + 3 * width / 2 + 2) +
+                           8 * kTilePairs + kTilePairs * kTile;
     return dwords * static_cast<int64_t>(sizeof(uint32_t));
 }
 

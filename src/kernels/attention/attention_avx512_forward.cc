@@ -1,5 +1,5 @@
-// The forward pass in AVX512-BF16: tiles of 64 keys against groups of four queries whose 4 x 64 scores stay in
-// registers from the product to the rounded probabilities.
+// The forward pass in AVX512-BF16: tiles of 64 keys against groups of four queries whose 4 x 64
+// scores stay in registers from the product to the rounded probabilities.
 #include "kernels/attention/avx512_tiles.h"
 
 #if defined(__x86_64__)
@@ -12,8 +12,9 @@ HONE_BEGIN_AVX512
 namespace hone::avx512 {
 namespace {
 
-// A running maximum is raised only when a score passes it by this much (in powers of two): probabilities up to 2^8 are
-// as exact as those up to 1, and most tiles then need neither a reduction across lanes nor a rescaling.
+// A running maximum is raised only when a score passes it by this much (in powers of two):
+// probabilities up to 2^8 are as exact as those up to 1, and most tiles then need neither a
+// reduction across lanes nor a rescaling.
 constexpr float kSlack = 8;
 
 // State of a tile of 64 queries of one head. Scores are in units of log2 after the scale.
@@ -26,8 +27,8 @@ struct QueryTile {
 };
 
 struct Scores {
-    float scale;        // score * log2(e), or with a cap the factor of the argument of tanh
-    float cap;          // cap * log2(e); 0: none
+    float scale;  // score * log2(e), or with a cap the factor of the argument of tanh
+    float cap;    // cap * log2(e); 0: none
 };
 
 // Raises the maximum of one row to `best` and rescales what it has summed.
@@ -39,11 +40,12 @@ inline void RaiseMax(float best, int64_t width, float* max, float* sums, float* 
         _mm512_storeu_ps(out + d, _mm512_mul_ps(_mm512_loadu_ps(out + d), factor));
 }
 
-// Four queries from row `row` of the tile on, against the first kVectors * 16 keys of a tile of keys. visible[r]: the
-// keys that query r sees, as bits; read only when kMasked.
+// Four queries from row `row` of the tile on, against the first kVectors * 16 keys of a tile of
+// keys. visible[r]: the keys that query r sees, as bits; read only when kMasked.
 template <int kVectors, bool kMasked>
-inline __attribute__((always_inline)) void Group(const QueryTile& tile, int64_t row, int64_t D, int64_t width,
-                                                 Scores scores, const uint64_t* visible, const uint32_t* keys,
+inline __attribute__((always_inline)) void Group(const QueryTile& tile, int64_t row, int64_t D,
+                                                 int64_t width, Scores scores,
+                                                 const uint64_t* visible, const uint32_t* keys,
                                                  const uint32_t* values) {
     __m512 s[4][kVectors];
 #pragma GCC unroll 4
@@ -60,8 +62,10 @@ inline __attribute__((always_inline)) void Group(const QueryTile& tile, int64_t 
         for (int v = 0; v < kVectors; ++v) {
             s[r][v] = _mm512_mul_ps(s[r][v], scale);
             if (scores.cap > 0) s[r][v] = _mm512_mul_ps(Tanh(s[r][v]), _mm512_set1_ps(scores.cap));
-            best = kMasked ? _mm512_mask_max_ps(best, static_cast<__mmask16>(visible[r] >> (16 * v)), best, s[r][v])
-                           : _mm512_max_ps(best, s[r][v]);
+            best = kMasked
+                       ? _mm512_mask_max_ps(best, static_cast<__mmask16>(visible[r] >> (16 * v)),
+                                            best, s[r][v])
+                       : _mm512_max_ps(best, s[r][v]);
         }
         float* max = tile.max + row + r;
         float* sums = tile.sums + (row + r) * kLanes;
@@ -74,8 +78,9 @@ inline __attribute__((always_inline)) void Group(const QueryTile& tile, int64_t 
             __m512 p = Exp2(_mm512_sub_ps(s[r][v], shift));
             if (kMasked) p = _mm512_maskz_mov_ps(static_cast<__mmask16>(visible[r] >> (16 * v)), p);
             sum = _mm512_add_ps(sum, p);
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile.p + r * kTilePairs + v * kLanes / 2),
-                                (__m256i)_mm512_cvtneps_pbh(p));
+            _mm256_storeu_si256(
+                reinterpret_cast<__m256i*>(tile.p + r * kTilePairs + v * kLanes / 2),
+                (__m256i)_mm512_cvtneps_pbh(p));
         }
         _mm512_storeu_ps(sums, sum);
     }
@@ -83,8 +88,8 @@ inline __attribute__((always_inline)) void Group(const QueryTile& tile, int64_t 
 }
 
 // The tile's queries (`rows` of them from `position` on) against the tile of keys from `key` on.
-void Tile(const AttentionOptions& options, const QueryTile& tile, int64_t rows, int64_t position, int64_t key,
-          Scores scores, const uint32_t* keys, const uint32_t* values) {
+void Tile(const AttentionOptions& options, const QueryTile& tile, int64_t rows, int64_t position,
+          int64_t key, Scores scores, const uint32_t* keys, const uint32_t* values) {
     const int64_t D = options.D, width = Padded(D);
     for (int64_t row = 0; row < rows; row += 4) {
         const int64_t first = position + row, last = first + 3;
@@ -99,18 +104,26 @@ void Tile(const AttentionOptions& options, const QueryTile& tile, int64_t rows, 
         const int64_t end = last + 1 - key < kTile ? last + 1 - key : kTile;
         if (end <= 0 || FirstKeyOf(options, first) >= key + kTile) continue;
         switch ((end + kLanes - 1) / kLanes) {
-            case 1: Group<1, true>(tile, row, D, width, scores, visible, keys, values); break;
-            case 2: Group<2, true>(tile, row, D, width, scores, visible, keys, values); break;
-            case 3: Group<3, true>(tile, row, D, width, scores, visible, keys, values); break;
-            default: Group<4, true>(tile, row, D, width, scores, visible, keys, values); break;
+            case 1:
+                Group<1, true>(tile, row, D, width, scores, visible, keys, values);
+                break;
+            case 2:
+                Group<2, true>(tile, row, D, width, scores, visible, keys, values);
+                break;
+            case 3:
+                Group<3, true>(tile, row, D, width, scores, visible, keys, values);
+                break;
+            default:
+                Group<4, true>(tile, row, D, width, scores, visible, keys, values);
+                break;
         }
     }
 }
 
 }  // namespace
 
-void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segment, int64_t kv_head, int64_t first,
-             int64_t count, void* scratch) {
+void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
+             int64_t kv_head, int64_t first, int64_t count, void* scratch) {
     const int64_t D = options.D, width = Padded(D), group = options.H / options.KV;
     const int64_t position = segment.num_keys - segment.num_queries + first;
     const int64_t first_key = FirstKeyOf(options, position) / kTile * kTile;
@@ -123,26 +136,31 @@ void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segm
     float* sums = out + kTile * width;
     float* max = sums + kTile * kLanes;
     for (int64_t i = 0; i < num_tiles; ++i) {
-        const int64_t key = first_key + i * kTile, left = position + count - key, rows = left < kTile ? left : kTile;
-        PackTransposed(rows, D, segment.k.data + key * segment.k.stride + kv_head * D, segment.k.stride,
-                       keys + i * kTile * D / 2);
-        PackInterleaved(rows, D, segment.v.data + key * segment.v.stride + kv_head * D, segment.v.stride,
-                        values + i * kTilePairs * width);
+        const int64_t key = first_key + i * kTile, left = position + count - key,
+                      rows = left < kTile ? left : kTile;
+        PackTransposed(rows, D, segment.k.data + key * segment.k.stride + kv_head * D,
+                       segment.k.stride, keys + i * kTile * D / 2);
+        PackInterleaved(rows, D, segment.v.data + key * segment.v.stride + kv_head * D,
+                        segment.v.stride, values + i * kTilePairs * width);
     }
-    const Scores scores = options.soft_cap > 0 ? Scores{options.scale / options.soft_cap, options.soft_cap * kLog2E}
-                                               : Scores{options.scale * kLog2E, 0};
+    const Scores scores = options.soft_cap > 0
+                              ? Scores{options.scale / options.soft_cap, options.soft_cap * kLog2E}
+                              : Scores{options.scale * kLog2E, 0};
     const QueryTile tile{q, out, sums, max, p};
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
         for (int64_t query = first; query < first + count; query += kTile) {
             const int64_t rows = first + count - query < kTile ? first + count - query : kTile;
             const int64_t at = position + query - first;
-            CopyRows(kTile, rows, D, segment.q.data + query * segment.q.stride + h * D, segment.q.stride, q);
-            std::memset(out, 0, static_cast<size_t>(kTile * (width + kLanes)) * sizeof(float));  // and the sums
+            CopyRows(kTile, rows, D, segment.q.data + query * segment.q.stride + h * D,
+                     segment.q.stride, q);
+            std::memset(
+                out, 0,
+                static_cast<size_t>(kTile * (width + kLanes)) * sizeof(float));  // and the sums
             for (int64_t r = 0; r < kTile; ++r) max[r] = kNever;
             int64_t i = (FirstKeyOf(options, at) - first_key) / kTile;
             for (; first_key + i * kTile < at + rows; ++i)
-                Tile(options, tile, rows, at, first_key + i * kTile, scores, keys + i * kTile * D / 2,
-                     values + i * kTilePairs * width);
+                Tile(options, tile, rows, at, first_key + i * kTile, scores,
+                     keys + i * kTile * D / 2, values + i * kTilePairs * width);
             for (int64_t r = 0; r < rows; ++r) {
                 const float sum = _mm512_reduce_add_ps(_mm512_loadu_ps(sums + r * kLanes));
                 StoreRow(D, out + r * width, 1 / sum,
@@ -156,7 +174,8 @@ void Forward(const AttentionOptions& options, const AttentionSegment<bf16>& segm
 
 int64_t ForwardScratch(const AttentionOptions& options, int64_t num_keys, int64_t) {
     const int64_t width = Padded(options.D), keys = RoundUp(num_keys, kTile) + kTile;
-    const int64_t dwords = keys * width / 2 * 2 + kTile * width / 2 + 4 * kTilePairs + kTile * (width + kLanes + 1);
+    const int64_t dwords =
+        keys * width / 2 * 2 + kTile * width / 2 + 4 * kTilePairs + kTile * (width + kLanes + 1);
     return dwords * static_cast<int64_t>(sizeof(uint32_t));
 }
 

@@ -15,18 +15,20 @@ namespace HWY_NAMESPACE {
 namespace attention {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
-constexpr int64_t kTile = 64;      // queries and keys of a tile
-constexpr int64_t kFewQueries = 4;  // below or at this many, keys are read in place instead of packed
-constexpr float kNever = -1e30f;   // the maximum before any score
+constexpr int64_t kTile = 64;  // queries and keys of a tile
+constexpr int64_t kFewQueries =
+    4;                            // below or at this many, keys are read in place instead of packed
+constexpr float kNever = -1e30f;  // the maximum before any score
 
 constexpr int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 // Rows of D floats are padded to whole vectors of any length.
 constexpr int64_t Padded(int64_t D) { return RoundUp(D, 16); }
 
-// C [4, vectors of columns] (+)= A [4, k] B [k, ...]: element (r, i) of A at a + r * a_row + i * a_step.
+// C [4, vectors of columns] (+)= A [4, k] B [k, ...]: element (r, i) of A at a + r * a_row + i *
+// a_step.
 template <int kVectors, bool kAdd>
-HWY_INLINE void Block(int64_t k, const float* a, int64_t a_row, int64_t a_step, const float* b, int64_t b_row,
-                      float* c, int64_t c_row) {
+HWY_INLINE void Block(int64_t k, const float* a, int64_t a_row, int64_t a_step, const float* b,
+                      int64_t b_row, float* c, int64_t c_row) {
     const int64_t N = Lanes();
     VF sum[4][kVectors];
     for (int r = 0; r < 4; ++r)
@@ -45,23 +47,26 @@ HWY_INLINE void Block(int64_t k, const float* a, int64_t a_row, int64_t a_step, 
 
 // C [m, n] (+)= A [m, k] B [k, n]; m is rounded up to fours, n is a multiple of 16.
 template <bool kAdd>
-HWY_INLINE void Product(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, int64_t a_step,
-                        const float* b, int64_t b_row, float* c, int64_t c_row) {
+HWY_INLINE void Product(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row,
+                        int64_t a_step, const float* b, int64_t b_row, float* c, int64_t c_row) {
     // As many columns as the registers hold: 16 of AVX2, 32 of AVX-512.
     constexpr int kWide = HWY_TARGET == HWY_AVX3 ? 4 : 2;
     const int64_t N = Lanes();
     for (int64_t r = 0; r < m; r += 4) {
         int64_t column = 0;
         for (; column + kWide * N <= n; column += kWide * N)
-            Block<kWide, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row, c + r * c_row + column, c_row);
+            Block<kWide, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row,
+                               c + r * c_row + column, c_row);
         for (; column < n; column += N)
-            Block<1, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row, c + r * c_row + column, c_row);
+            Block<1, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row,
+                           c + r * c_row + column, c_row);
     }
 }
 
 // to f32 [rows, Padded(D)] = from T * factor; rows from `count` on and columns from D on are zero.
 template <typename T>
-void CopyRows(int64_t rows, int64_t count, int64_t D, const T* from, int64_t stride, float factor, float* to) {
+void CopyRows(int64_t rows, int64_t count, int64_t D, const T* from, int64_t stride, float factor,
+              float* to) {
     const int64_t N = Lanes(), width = Padded(D);
     for (int64_t r = 0; r < rows; ++r, to += width) {
         for (int64_t d = 0; d < width; d += N) {
@@ -95,9 +100,10 @@ HWY_INLINE auto Inside(int64_t column, int64_t begin, int64_t end) {
                                         hn::Lt(index, hn::Set(di, static_cast<int32_t>(end)))));
 }
 
-// One row of scores to probabilities relative to the running maximum; columns outside [begin, end) become zero.
-// Returns the factor for what was summed before.
-HWY_INLINE float SoftmaxRow(float* scores, int64_t begin, int64_t end, Cap cap, float* max, float* sum) {
+// One row of scores to probabilities relative to the running maximum; columns outside [begin, end)
+// become zero. Returns the factor for what was summed before.
+HWY_INLINE float SoftmaxRow(float* scores, int64_t begin, int64_t end, Cap cap, float* max,
+                            float* sum) {
     const int64_t N = Lanes();
     VF best = Set(*max);
     for (int64_t c = 0; c < kTile; c += N) {
@@ -108,7 +114,8 @@ HWY_INLINE float SoftmaxRow(float* scores, int64_t begin, int64_t end, Cap cap, 
     const float now = hn::GetLane(hn::MaxOfLanes(DF(), best));
     VF total = Zero();
     for (int64_t c = 0; c < kTile; c += N) {
-        const VF p = hn::IfThenElseZero(Inside(c, begin, end), Exp(hn::Sub(Load(scores + c), Set(now))));
+        const VF p =
+            hn::IfThenElseZero(Inside(c, begin, end), Exp(hn::Sub(Load(scores + c), Set(now))));
         Store(p, scores + c);
         total = hn::Add(total, p);
     }
@@ -123,7 +130,8 @@ struct Columns {
     int64_t begin, end;
 };
 HWY_INLINE Columns VisibleColumns(const AttentionOptions& options, int64_t position, int64_t key) {
-    const int64_t first = options.window > 0 ? HWY_MAX(int64_t{0}, position - options.window + 1) : 0;
+    const int64_t first =
+        options.window > 0 ? HWY_MAX(int64_t{0}, position - options.window + 1) : 0;
     return {HWY_MAX(int64_t{0}, HWY_MIN(kTile, first - key)),
             HWY_MAX(int64_t{0}, HWY_MIN(kTile, position + 1 - key))};
 }
@@ -133,31 +141,36 @@ HWY_INLINE int64_t FirstKeyOf(const AttentionOptions& options, int64_t position)
 }
 
 struct ForwardTiles {
-    float *keys, *values;                    // per tile of keys: [D, kTile] transposed; [kTile, width]
-    float *q, *scores, *out, *max, *sum;     // [kTile, width], [kTile, kTile], [kTile, width], [kTile] twice
+    float *keys, *values;  // per tile of keys: [D, kTile] transposed; [kTile, width]
+    float *q, *scores, *out, *max,
+        *sum;  // [kTile, width], [kTile, kTile], [kTile, width], [kTile] twice
 };
 
-// `rows` queries of one head from position `position` on, over tiles of keys that start at key `first_key`.
+// `rows` queries of one head from position `position` on, over tiles of keys that start at key
+// `first_key`.
 template <typename T>
-void ForwardTile(const AttentionOptions& options, const AttentionSegment<T>& segment, const ForwardTiles& tiles,
-                 int64_t head, int64_t query, int64_t rows, int64_t first_key) {
+void ForwardTile(const AttentionOptions& options, const AttentionSegment<T>& segment,
+                 const ForwardTiles& tiles, int64_t head, int64_t query, int64_t rows,
+                 int64_t first_key) {
     const int64_t D = options.D, width = Padded(D), N = Lanes();
     const int64_t position = segment.num_keys - segment.num_queries + query;
-    CopyRows(kTile, rows, D, segment.q.data + query * segment.q.stride + head * D, segment.q.stride, options.scale,
-             tiles.q);
+    CopyRows(kTile, rows, D, segment.q.data + query * segment.q.stride + head * D, segment.q.stride,
+             options.scale, tiles.q);
     for (int64_t i = 0; i < kTile * width; i += N) Store(Zero(), tiles.out + i);
     for (int64_t r = 0; r < kTile; ++r) tiles.max[r] = kNever, tiles.sum[r] = 0;
     const int64_t from = FirstKeyOf(options, position);
     for (int64_t key = first_key; key < position + rows; key += kTile) {
         if (key + kTile <= from) continue;
         const int64_t tile = (key - first_key) / kTile;
-        Product<false>(rows, kTile, D, tiles.q, width, 1, tiles.keys + tile * D * kTile, kTile, tiles.scores, kTile);
+        Product<false>(rows, kTile, D, tiles.q, width, 1, tiles.keys + tile * D * kTile, kTile,
+                       tiles.scores, kTile);
         for (int64_t r = 0; r < rows; ++r) {
             const Columns columns = VisibleColumns(options, position + r, key);
             const float factor = SoftmaxRow(tiles.scores + r * kTile, columns.begin, columns.end,
                                             Cap{options.soft_cap}, &tiles.max[r], &tiles.sum[r]);
             float* out = tiles.out + r * width;
-            for (int64_t d = 0; d < width; d += N) Store(hn::Mul(Load(out + d), Set(factor)), out + d);
+            for (int64_t d = 0; d < width; d += N)
+                Store(hn::Mul(Load(out + d), Set(factor)), out + d);
         }
         Product<true>(rows, width, HWY_MIN(kTile, position + rows - key), tiles.scores, kTile, 1,
                       tiles.values + tile * kTile * width, width, tiles.out, width);
@@ -165,17 +178,20 @@ void ForwardTile(const AttentionOptions& options, const AttentionSegment<T>& seg
     for (int64_t r = 0; r < rows; ++r) {
         T* out = segment.out.data + (query + r) * segment.out.stride + head * D;
         for (int64_t d = 0; d < D; d += N)
-            StoreN(hn::Mul(Load(tiles.out + r * width + d), Set(1 / tiles.sum[r])), out + d, HWY_MIN(N, D - d));
+            StoreN(hn::Mul(Load(tiles.out + r * width + d), Set(1 / tiles.sum[r])), out + d,
+                   HWY_MIN(N, D - d));
         if (segment.lse != nullptr)
-            segment.lse[head * segment.lse_stride + query + r] = tiles.max[r] + std::log(tiles.sum[r]);
+            segment.lse[head * segment.lse_stride + query + r] =
+                tiles.max[r] + std::log(tiles.sum[r]);
     }
 }
 
 // One query against keys read in place: what decoding does.
 template <typename T>
-void ForwardOne(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t head, int64_t kv_head,
-                int64_t query, float* scratch) {
-    const int64_t D = options.D, N = Lanes(), position = segment.num_keys - segment.num_queries + query;
+void ForwardOne(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t head,
+                int64_t kv_head, int64_t query, float* scratch) {
+    const int64_t D = options.D, N = Lanes(),
+                  position = segment.num_keys - segment.num_queries + query;
     const int64_t first = FirstKeyOf(options, position), count = position + 1 - first;
     float* q = scratch;
     float* scores = q + Padded(D);
@@ -183,7 +199,8 @@ void ForwardOne(const AttentionOptions& options, const AttentionSegment<T>& segm
     for (int64_t j = 0; j < count; ++j) {
         const T* k = segment.k.data + (first + j) * segment.k.stride + kv_head * D;
         VF dot = Zero();
-        for (int64_t d = 0; d < D; d += N) dot = hn::MulAdd(Load(q + d), LoadN(k + d, HWY_MIN(N, D - d)), dot);
+        for (int64_t d = 0; d < D; d += N)
+            dot = hn::MulAdd(Load(q + d), LoadN(k + d, HWY_MIN(N, D - d)), dot);
         scores[j] = Sum(dot);
     }
     const Cap cap{options.soft_cap};
@@ -197,12 +214,14 @@ void ForwardOne(const AttentionOptions& options, const AttentionSegment<T>& segm
     const float max = hn::GetLane(hn::MaxOfLanes(DF(), best));
     for (int64_t j = 0; j < count; j += N) {
         const int64_t n = HWY_MIN(N, count - j);
-        const VF p = hn::IfThenElseZero(Inside(j, 0, count), Exp(hn::Sub(LoadN(scores + j, n), Set(max))));
+        const VF p =
+            hn::IfThenElseZero(Inside(j, 0, count), Exp(hn::Sub(LoadN(scores + j, n), Set(max))));
         StoreN(p, scores + j, n);
         total = hn::Add(total, p);
     }
     const float sum = Sum(total);
-    if (segment.lse != nullptr) segment.lse[head * segment.lse_stride + query] = max + std::log(sum);
+    if (segment.lse != nullptr)
+        segment.lse[head * segment.lse_stride + query] = max + std::log(sum);
     T* out = segment.out.data + query * segment.out.stride + head * D;
     for (int64_t d = 0; d < D; d += N) {
         const int64_t n = HWY_MIN(N, D - d);
@@ -213,19 +232,21 @@ void ForwardOne(const AttentionOptions& options, const AttentionSegment<T>& segm
             odd = hn::MulAdd(Set(scores[j + 1]), LoadN(v + (j + 1) * segment.v.stride, n), odd);
         }
         if (count % 2 == 1)
-            even = hn::MulAdd(Set(scores[count - 1]), LoadN(v + (count - 1) * segment.v.stride, n), even);
+            even = hn::MulAdd(Set(scores[count - 1]), LoadN(v + (count - 1) * segment.v.stride, n),
+                              even);
         StoreN(hn::Mul(hn::Add(even, odd), Set(1 / sum)), out + d, n);
     }
 }
 
 template <typename T>
-void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head, int64_t first,
-             int64_t count, void* scratch) {
+void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head,
+             int64_t first, int64_t count, void* scratch) {
     const int64_t D = options.D, width = Padded(D), group = options.H / options.KV;
     float* memory = static_cast<float*>(scratch);
     if (count <= kFewQueries) {
         for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
-            for (int64_t i = first; i < first + count; ++i) ForwardOne(options, segment, h, kv_head, i, memory);
+            for (int64_t i = first; i < first + count; ++i)
+                ForwardOne(options, segment, h, kv_head, i, memory);
         return;
     }
     const int64_t position = segment.num_keys - segment.num_queries + first;
@@ -241,33 +262,35 @@ void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment
     tiles.sum = tiles.max + kTile;
     for (int64_t tile = 0; tile < num_tiles; ++tile) {
         const int64_t key = first_key + tile * kTile, rows = HWY_MIN(kTile, position + count - key);
-        TransposeTile(rows, D, segment.k.data + key * segment.k.stride + kv_head * D, segment.k.stride,
-                      tiles.keys + tile * kTile * D);
-        CopyRows(kTile, rows, D, segment.v.data + key * segment.v.stride + kv_head * D, segment.v.stride, 1.0f,
-                 tiles.values + tile * kTile * width);
+        TransposeTile(rows, D, segment.k.data + key * segment.k.stride + kv_head * D,
+                      segment.k.stride, tiles.keys + tile * kTile * D);
+        CopyRows(kTile, rows, D, segment.v.data + key * segment.v.stride + kv_head * D,
+                 segment.v.stride, 1.0f, tiles.values + tile * kTile * width);
     }
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
         for (int64_t i = first; i < first + count; i += kTile)
-            ForwardTile(options, segment, tiles, h, i, HWY_MIN(kTile, first + count - i), first_key);
+            ForwardTile(options, segment, tiles, h, i, HWY_MIN(kTile, first + count - i),
+                        first_key);
 }
 
 int64_t ForwardScratch(const AttentionOptions& options, int64_t num_keys, int64_t count) {
     const int64_t width = Padded(options.D), keys = RoundUp(num_keys, kTile) + kTile;
-    const int64_t floats = count <= kFewQueries ? width + keys
-                                                : 2 * keys * width + kTile * (2 * width + kTile + 2);
+    const int64_t floats =
+        count <= kFewQueries ? width + keys : 2 * keys * width + kTile * (2 * width + kTile + 2);
     return floats * static_cast<int64_t>(sizeof(float));
 }
 
 struct BackwardTiles {
-    float *keys_t, *values_t;          // per tile of keys [D, kTile], transposed
-    float *keys, *dk, *dv;             // [length, width]
+    float *keys_t, *values_t;            // per tile of keys [D, kTile], transposed
+    float *keys, *dk, *dv;               // [length, width]
     float *q, *dout, *dq, *lse, *delta;  // of one head: [length, width] three times, [length] twice
-    float *p, *ds;                     // [kTile, kTile]
+    float *p, *ds;                       // [kTile, kTile]
 };
 
-// p = exp(score - lse) in place of the scores, ds = p (dp - delta) slope in place of dp, zero outside the mask.
-HWY_INLINE void ScoreGradientRow(const AttentionOptions& options, Columns columns, float lse, float delta, float* p,
-                                 float* ds) {
+// p = exp(score - lse) in place of the scores, ds = p (dp - delta) slope in place of dp, zero
+// outside the mask.
+HWY_INLINE void ScoreGradientRow(const AttentionOptions& options, Columns columns, float lse,
+                                 float delta, float* p, float* ds) {
     const int64_t N = Lanes();
     const float inverse_cap = options.soft_cap > 0 ? 1 / options.soft_cap : 0.0f;
     for (int64_t c = 0; c < kTile; c += N) {
@@ -284,18 +307,21 @@ HWY_INLINE void ScoreGradientRow(const AttentionOptions& options, Columns column
 
 template <typename T>
 void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& segment,
-                  const AttentionGradients<T>& gradients, const BackwardTiles& tiles, int64_t head) {
+                  const AttentionGradients<T>& gradients, const BackwardTiles& tiles,
+                  int64_t head) {
     const int64_t D = options.D, width = Padded(D), N = Lanes(), length = segment.num_keys;
     const int64_t padded = RoundUp(length, kTile);
     CopyRows(padded, length, D, segment.q.data + head * D, segment.q.stride, 1.0f, tiles.q);
-    CopyRows(padded, length, D, gradients.dout.data + head * D, gradients.dout.stride, 1.0f, tiles.dout);
+    CopyRows(padded, length, D, gradients.dout.data + head * D, gradients.dout.stride, 1.0f,
+             tiles.dout);
     for (int64_t i = 0; i < padded * width; i += N) Store(Zero(), tiles.dq + i);
     for (int64_t r = 0; r < padded; ++r) {
         tiles.lse[r] = r < length ? segment.lse[head * segment.lse_stride + r] : 0.0f;
         VF dot = Zero();
         const T* out = segment.out.data + r * segment.out.stride + head * D;
         for (int64_t d = 0; d < D && r < length; d += N)
-            dot = hn::MulAdd(LoadN(out + d, HWY_MIN(N, D - d)), Load(tiles.dout + r * width + d), dot);
+            dot = hn::MulAdd(LoadN(out + d, HWY_MIN(N, D - d)), Load(tiles.dout + r * width + d),
+                             dot);
         tiles.delta[r] = Sum(dot);
     }
     for (int64_t key = 0; key < length; key += kTile) {
@@ -309,18 +335,21 @@ void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& se
             Product<false>(rows, kTile, D, q, width, 1, keys_t, kTile, tiles.p, kTile);
             Product<false>(rows, kTile, D, dout, width, 1, values_t, kTile, tiles.ds, kTile);
             for (int64_t r = 0; r < rows; ++r)
-                ScoreGradientRow(options, VisibleColumns(options, query + r, key), tiles.lse[query + r],
-                                 tiles.delta[query + r], tiles.p + r * kTile, tiles.ds + r * kTile);
-            Product<true>(kTile, width, rows, tiles.p, 1, kTile, dout, width, tiles.dv + key * width, width);
-            Product<true>(kTile, width, rows, tiles.ds, 1, kTile, q, width, tiles.dk + key * width, width);
+                ScoreGradientRow(options, VisibleColumns(options, query + r, key),
+                                 tiles.lse[query + r], tiles.delta[query + r], tiles.p + r * kTile,
+                                 tiles.ds + r * kTile);
+            Product<true>(kTile, width, rows, tiles.p, 1, kTile, dout, width,
+                          tiles.dv + key * width, width);
+            Product<true>(kTile, width, rows, tiles.ds, 1, kTile, q, width, tiles.dk + key * width,
+                          width);
             Product<true>(rows, width, kTile, tiles.ds, kTile, 1, tiles.keys + key * width, width,
                           tiles.dq + query * width, width);
         }
     }
     for (int64_t r = 0; r < length; ++r)
         for (int64_t d = 0; d < D; d += N)
-            StoreN(Load(tiles.dq + r * width + d), gradients.dq.data + r * gradients.dq.stride + head * D + d,
-                   HWY_MIN(N, D - d));
+            StoreN(Load(tiles.dq + r * width + d),
+                   gradients.dq.data + r * gradients.dq.stride + head * D + d, HWY_MIN(N, D - d));
 }
 
 template <typename T>
@@ -330,8 +359,8 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
     const int64_t length = segment.num_keys, padded = RoundUp(length, kTile);
     BackwardTiles tiles;
     float* next = static_cast<float*>(scratch);
-    for (float** wide : {&tiles.keys_t, &tiles.values_t, &tiles.keys, &tiles.dk, &tiles.dv, &tiles.q, &tiles.dout,
-                         &tiles.dq})
+    for (float** wide : {&tiles.keys_t, &tiles.values_t, &tiles.keys, &tiles.dk, &tiles.dv,
+                         &tiles.q, &tiles.dout, &tiles.dq})
         *wide = next, next += padded * width;
     tiles.lse = next;
     tiles.delta = tiles.lse + padded;
@@ -341,25 +370,31 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
     const T* v = segment.v.data + kv_head * D;
     for (int64_t key = 0; key < length; key += kTile) {
         const int64_t rows = HWY_MIN(kTile, length - key);
-        TransposeTile(rows, D, k + key * segment.k.stride, segment.k.stride, tiles.keys_t + key * D);
-        TransposeTile(rows, D, v + key * segment.v.stride, segment.v.stride, tiles.values_t + key * D);
+        TransposeTile(rows, D, k + key * segment.k.stride, segment.k.stride,
+                      tiles.keys_t + key * D);
+        TransposeTile(rows, D, v + key * segment.v.stride, segment.v.stride,
+                      tiles.values_t + key * D);
     }
     CopyRows(padded, length, D, k, segment.k.stride, 1.0f, tiles.keys);
-    for (int64_t i = 0; i < padded * width; i += N) Store(Zero(), tiles.dk + i), Store(Zero(), tiles.dv + i);
+    for (int64_t i = 0; i < padded * width; i += N)
+        Store(Zero(), tiles.dk + i), Store(Zero(), tiles.dv + i);
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
         BackwardHead(options, segment, gradients, tiles, h);
     for (int64_t r = 0; r < length; ++r) {
         for (int64_t d = 0; d < D; d += N) {
             const int64_t n = HWY_MIN(N, D - d);
-            StoreN(Load(tiles.dk + r * width + d), gradients.dk.data + r * gradients.dk.stride + kv_head * D + d, n);
-            StoreN(Load(tiles.dv + r * width + d), gradients.dv.data + r * gradients.dv.stride + kv_head * D + d, n);
+            StoreN(Load(tiles.dk + r * width + d),
+                   gradients.dk.data + r * gradients.dk.stride + kv_head * D + d, n);
+            StoreN(Load(tiles.dv + r * width + d),
+                   gradients.dv.data + r * gradients.dv.stride + kv_head * D + d, n);
         }
     }
 }
 
 int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys) {
     const int64_t padded = RoundUp(num_keys, kTile);
-    return (padded * (8 * Padded(options.D) + 2) + 2 * kTile * kTile) * static_cast<int64_t>(sizeof(float));
+    return (padded * (8 * Padded(options.D) + 2) + 2 * kTile * kTile) *
+           static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace attention
@@ -384,9 +419,13 @@ HWY_EXPORT(AttentionTableF32);
 HWY_EXPORT(AttentionTableBF16);
 
 template <>
-AttentionFunctions<float> AttentionHighway() { return HWY_DYNAMIC_DISPATCH(AttentionTableF32)(); }
+AttentionFunctions<float> AttentionHighway() {
+    return HWY_DYNAMIC_DISPATCH(AttentionTableF32)();
+}
 template <>
-AttentionFunctions<bf16> AttentionHighway() { return HWY_DYNAMIC_DISPATCH(AttentionTableBF16)(); }
+AttentionFunctions<bf16> AttentionHighway() {
+    return HWY_DYNAMIC_DISPATCH(AttentionTableBF16)();
+}
 
 }  // namespace hone
 #endif

@@ -32,9 +32,10 @@ float Score(const AttentionOptions& options, float dot, float* slope) {
 }
 
 template <typename T>
-void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head, int64_t first,
-             int64_t count, void* scratch) {
-    const int64_t D = options.D, group = options.H / options.KV, past = segment.num_keys - segment.num_queries;
+void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment, int64_t kv_head,
+             int64_t first, int64_t count, void* scratch) {
+    const int64_t D = options.D, group = options.H / options.KV,
+                  past = segment.num_keys - segment.num_queries;
     float* scores = static_cast<float*>(scratch);
     float slope;
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
@@ -48,13 +49,16 @@ void Forward(const AttentionOptions& options, const AttentionSegment<T>& segment
                 max = std::max(max, scores[j]);
             }
             float sum = 0;
-            for (int64_t j = keys.first; j <= keys.last; ++j) sum += scores[j] = std::exp(scores[j] - max);
-            if (segment.lse != nullptr) segment.lse[h * segment.lse_stride + i] = max + std::log(sum);
+            for (int64_t j = keys.first; j <= keys.last; ++j)
+                sum += scores[j] = std::exp(scores[j] - max);
+            if (segment.lse != nullptr)
+                segment.lse[h * segment.lse_stride + i] = max + std::log(sum);
             T* out = segment.out.data + i * segment.out.stride + h * D;
             for (int64_t d = 0; d < D; ++d) {
                 float total = 0;
                 for (int64_t j = keys.first; j <= keys.last; ++j)
-                    total += scores[j] * ToFloat(segment.v.data[j * segment.v.stride + kv_head * D + d]);
+                    total +=
+                        scores[j] * ToFloat(segment.v.data[j * segment.v.stride + kv_head * D + d]);
                 out[d] = FromFloat<T>(total / sum);
             }
         }
@@ -101,8 +105,10 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
     }
     for (int64_t j = 0; j < length; ++j) {
         for (int64_t d = 0; d < D; ++d) {
-            gradients.dk.data[j * gradients.dk.stride + kv_head * D + d] = FromFloat<T>(dk[j * D + d]);
-            gradients.dv.data[j * gradients.dv.stride + kv_head * D + d] = FromFloat<T>(dv[j * D + d]);
+            gradients.dk.data[j * gradients.dk.stride + kv_head * D + d] =
+                FromFloat<T>(dk[j * D + d]);
+            gradients.dv.data[j * gradients.dv.stride + kv_head * D + d] =
+                FromFloat<T>(dv[j * D + d]);
         }
     }
 }

@@ -18,10 +18,12 @@ struct Batch {
     std::vector<int32_t> starts;
     std::vector<T> qkv, dout;
 
-    Batch(Random& random, AttentionOptions with, int64_t M_, int64_t documents) : options(with), M(M_) {
+    Batch(Random& random, AttentionOptions with, int64_t M_, int64_t documents)
+        : options(with), M(M_) {
         const int64_t width = (options.H + 2 * options.KV) * options.D;
         stride = width + 8 * random.Between(0, 2);
-        for (int64_t i = 0; i + 1 < documents; ++i) starts.push_back(static_cast<int32_t>(random.Between(0, M)));
+        for (int64_t i = 0; i + 1 < documents; ++i)
+            starts.push_back(static_cast<int32_t>(random.Between(0, M)));
         starts.push_back(0);
         starts.push_back(static_cast<int32_t>(M));
         std::sort(starts.begin(), starts.end());
@@ -33,28 +35,33 @@ struct Batch {
     Heads<const T> v() const { return {qkv.data() + (options.H + options.KV) * options.D, stride}; }
     int64_t out_stride() const { return options.H * options.D; }
     std::string Name() const {
-        return fmt::format("M={} H={} KV={} D={} window={} cap={} stride={} starts={}", M, options.H, options.KV,
-                           options.D, options.window, options.soft_cap, stride, fmt::join(starts, ","));
+        return fmt::format("M={} H={} KV={} D={} window={} cap={} stride={} starts={}", M,
+                           options.H, options.KV, options.D, options.window, options.soft_cap,
+                           stride, fmt::join(starts, ","));
     }
 };
 
 // Runs one implementation over whole documents, in pieces of 100 queries as the dispatcher would.
 template <typename T>
-void RunKernel(const AttentionFunctions<T>& functions, const Batch<T>& batch, T* out, float* lse, T* dqkv,
-               const T* out_for_backward, const float* lse_for_backward) {
+void RunKernel(const AttentionFunctions<T>& functions, const Batch<T>& batch, T* out, float* lse,
+               T* dqkv, const T* out_for_backward, const float* lse_for_backward) {
     const AttentionOptions& options = batch.options;
     for (size_t i = 0; i + 1 < batch.starts.size(); ++i) {
         const int64_t first = batch.starts[i], length = batch.starts[i + 1] - first;
         if (length == 0) continue;
-        const auto at = [&](auto heads) { return decltype(heads){heads.data + first * heads.stride, heads.stride}; };
-        AttentionSegment<T> segment{at(batch.q()), at(batch.k()), at(batch.v()), {}, lse + first, batch.M, length,
-                                    length};
+        const auto at = [&](auto heads) {
+            return decltype(heads){heads.data + first * heads.stride, heads.stride};
+        };
+        AttentionSegment<T> segment{at(batch.q()), at(batch.k()), at(batch.v()), {},
+                                    lse + first,   batch.M,       length,        length};
         segment.out = at(Heads<T>{out, batch.out_stride()});
         for (int64_t head = 0; head < options.KV; ++head) {
             for (int64_t query = 0; query < length; query += 100) {
                 const int64_t count = std::min<int64_t>(100, length - query);
-                std::vector<double> scratch((functions.forward_scratch(options, length, count) + 64) / 8 + 1);
-                void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+                std::vector<double> scratch(
+                    (functions.forward_scratch(options, length, count) + 64) / 8 + 1);
+                void* aligned = reinterpret_cast<void*>(
+                    (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
                 functions.forward(options, segment, head, query, count, aligned);
             }
             const auto dq = at(Heads<T>{dqkv, batch.stride});
@@ -66,7 +73,8 @@ void RunKernel(const AttentionFunctions<T>& functions, const Batch<T>& batch, T*
             segment.out = at(Heads<T>{const_cast<T*>(out_for_backward), batch.out_stride()});
             segment.lse = const_cast<float*>(lse_for_backward) + first;
             std::vector<double> scratch((functions.backward_scratch(options, length) + 64) / 8 + 1);
-            void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+            void* aligned = reinterpret_cast<void*>(
+                (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
             functions.backward(options, segment, gradients, head, aligned);
             segment.out = at(Heads<T>{out, batch.out_stride()});
             segment.lse = lse + first;
@@ -90,19 +98,21 @@ TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
         options.scale = 1.3f / std::sqrt(static_cast<float>(options.D));
         options.window = seed % 4 == 1 ? random.Between(1, 150) : 0;
         options.soft_cap = seed % 5 == 2 ? 2.5f : 0.0f;
-        const Batch<T> batch(random, options, random.Size(seed % 2 == 0 ? 300 : 60, 64), random.Between(1, 4));
+        const Batch<T> batch(random, options, random.Size(seed % 2 == 0 ? 300 : 60, 64),
+                             random.Between(1, 4));
         SCOPED_TRACE(fmt::format("seed={} {}", seed, batch.Name()));
         const int64_t out_size = batch.M * batch.out_stride(), qkv_size = batch.M * batch.stride;
         std::vector<T> out(out_size), dqkv(qkv_size);
         std::vector<float> lse(options.H * batch.M);
-        RunKernel(AttentionReference<T>(), batch, out.data(), lse.data(), dqkv.data(), out.data(), lse.data());
+        RunKernel(AttentionReference<T>(), batch, out.data(), lse.data(), dqkv.data(), out.data(),
+                  lse.data());
         for (const auto& kernel : AttentionKernels<T>().kernels()) {
             if (kernel.name == "reference" || !kernel.declines(options).empty()) continue;
             SCOPED_TRACE(kernel.name);
             Guarded<T> got_out(out_size), got_dqkv(qkv_size);
             Guarded<float> got_lse(options.H * batch.M);
-            RunKernel(kernel.functions, batch, got_out.data(), got_lse.data(), got_dqkv.data(), out.data(),
-                      lse.data());
+            RunKernel(kernel.functions, batch, got_out.data(), got_lse.data(), got_dqkv.data(),
+                      out.data(), lse.data());
             const bool rounds = kernel.name == "avx512_bf16";  // probabilities, to bf16
             const float relative = rounds ? 0.01f : 2 * testing::kRounding<T> + 1e-5f;
             ExpectClose(got_lse, lse, 1e-5f, 1e-5f, "lse");
@@ -119,8 +129,8 @@ TEST(Attention, KnownValues) {
     std::vector<float> q(3 * 8), k(3 * 8, 1.0f), v(3 * 8), out(3 * 8), lse(3);
     for (int i = 0; i < 24; ++i) v[i] = static_cast<float>(i / 8 * 3);  // 0, 3, 6
     const std::vector<int32_t> starts = {0, 3};
-    AttentionForward<float>(context, options, 3, {q.data(), 8}, {k.data(), 8}, {v.data(), 8}, starts, {out.data(), 8},
-                            lse.data());
+    AttentionForward<float>(context, options, 3, {q.data(), 8}, {k.data(), 8}, {v.data(), 8},
+                            starts, {out.data(), 8}, lse.data());
     for (int i = 0; i < 8; ++i) {
         EXPECT_FLOAT_EQ(out[i], 0);
         EXPECT_FLOAT_EQ(out[8 + i], 1.5);
@@ -140,20 +150,23 @@ TEST(Attention, BackwardIsTheSlopeOfForward) {
         SCOPED_TRACE(batch.Name());
         std::vector<float> out(11 * 32), lse(4 * 11), dqkv(11 * batch.stride);
         const auto loss = [&] {
-            AttentionForward<float>(context, options, batch.M, batch.q(), batch.k(), batch.v(), batch.starts,
-                                    {out.data(), 32}, lse.data());
+            AttentionForward<float>(context, options, batch.M, batch.q(), batch.k(), batch.v(),
+                                    batch.starts, {out.data(), 32}, lse.data());
             double sum = 0;
-            for (size_t i = 0; i < out.size(); ++i) sum += static_cast<double>(out[i]) * batch.dout[i];
+            for (size_t i = 0; i < out.size(); ++i)
+                sum += static_cast<double>(out[i]) * batch.dout[i];
             return sum;
         };
         loss();
-        AttentionBackward<float>(context, options, batch.M, batch.q(), batch.k(), batch.v(), batch.starts,
-                                 {out.data(), 32}, lse.data(), {batch.dout.data(), 32}, {dqkv.data(), batch.stride},
-                                 {dqkv.data() + 32, batch.stride}, {dqkv.data() + 48, batch.stride});
+        AttentionBackward<float>(
+            context, options, batch.M, batch.q(), batch.k(), batch.v(), batch.starts,
+            {out.data(), 32}, lse.data(), {batch.dout.data(), 32}, {dqkv.data(), batch.stride},
+            {dqkv.data() + 32, batch.stride}, {dqkv.data() + 48, batch.stride});
         for (int64_t r = 0; r < batch.M; ++r)
             for (int64_t c = 0; c < 64; ++c)
-                EXPECT_NEAR(testing::FiniteDifference(&batch.qkv[r * batch.stride + c], 1e-2f, loss),
-                            dqkv[r * batch.stride + c], 3e-3)
+                EXPECT_NEAR(
+                    testing::FiniteDifference(&batch.qkv[r * batch.stride + c], 1e-2f, loss),
+                    dqkv[r * batch.stride + c], 3e-3)
                     << "row " << r << " column " << c;
     }
 }
@@ -171,13 +184,16 @@ TYPED_TEST(AttentionTest, DocumentsCannotSeeEachOtherAndThreadsChangeNothing) {
         std::vector<T> out(M * width), dqkv(M * batch.stride);
         std::vector<float> lse(options.H * M);
         const auto run = [&](std::span<const int32_t> starts, int64_t row, int64_t rows) {
-            const auto at = [&](auto heads) { return decltype(heads){heads.data + row * heads.stride, heads.stride}; };
+            const auto at = [&](auto heads) {
+                return decltype(heads){heads.data + row * heads.stride, heads.stride};
+            };
             const auto dq = at(Heads<T>{dqkv.data(), batch.stride});
             const auto rows_out = at(Heads<T>{out.data(), width});
-            AttentionForward<T>(context, options, rows, at(batch.q()), at(batch.k()), at(batch.v()), starts, rows_out,
-                                lse.data());
-            AttentionBackward<T>(context, options, rows, at(batch.q()), at(batch.k()), at(batch.v()), starts,
-                                 {rows_out.data, width}, lse.data(), at(Heads<const T>{batch.dout.data(), width}), dq,
+            AttentionForward<T>(context, options, rows, at(batch.q()), at(batch.k()), at(batch.v()),
+                                starts, rows_out, lse.data());
+            AttentionBackward<T>(context, options, rows, at(batch.q()), at(batch.k()),
+                                 at(batch.v()), starts, {rows_out.data, width}, lse.data(),
+                                 at(Heads<const T>{batch.dout.data(), width}), dq,
                                  {dq.data + options.H * options.D, batch.stride},
                                  {dq.data + (options.H + options.KV) * options.D, batch.stride});
         };
@@ -203,7 +219,8 @@ TYPED_TEST(AttentionTest, CachedEqualsForward) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         Random random(seed);
         // One to six heads over a key head, heads of one and of several vectors.
-        AttentionOptions options{.H = static_cast<int64_t>(2 + 2 * seed), .KV = 2, .D = 40, .scale = 0.125f};
+        AttentionOptions options{
+            .H = static_cast<int64_t>(2 + 2 * seed), .KV = 2, .D = 40, .scale = 0.125f};
         if (seed != 1) options.D = seed == 2 ? 136 : 64;
         options.window = seed % 3 == 1 ? 37 : 0;
         options.soft_cap = seed % 3 == 2 ? 3.0f : 0;
@@ -212,22 +229,27 @@ TYPED_TEST(AttentionTest, CachedEqualsForward) {
         SCOPED_TRACE(fmt::format("seed={} {}", seed, batch.Name()));
         const int64_t width = batch.out_stride();
         std::vector<T> expected(batch.M * width);
-        const int32_t starts[] = {0, static_cast<int32_t>(length), static_cast<int32_t>(2 * length)};
+        const int32_t starts[] = {0, static_cast<int32_t>(length),
+                                  static_cast<int32_t>(2 * length)};
         AttentionForward<T>(context, options, batch.M, batch.q(), batch.k(), batch.v(), starts,
                             {expected.data(), width}, nullptr);
         Guarded<T> out(batch.M * width);
         int64_t done = 0;
         while (done < length) {  // two sequences side by side, the second's rows after the first's
-            const int64_t step = std::min(length - done, seed % 2 == 0 ? random.Between(1, 2) : random.Between(1, 90));
+            const int64_t step = std::min(
+                length - done, seed % 2 == 0 ? random.Between(1, 2) : random.Between(1, 90));
             std::vector<CachedSequence<T>> sequences;
             for (int64_t s : {0, 1})
-                sequences.push_back({s * length + done, step, done + step,
+                sequences.push_back({s * length + done,
+                                     step,
+                                     done + step,
                                      {batch.k().data + s * length * batch.stride, batch.stride},
                                      {batch.v().data + s * length * batch.stride, batch.stride}});
             AttentionCached<T>(context, options, batch.q(), sequences, {out.data(), width});
             done += step;
         }
-        ExpectClose(out, expected, sizeof(T) == 2 ? 0.012f : 2e-5f, sizeof(T) == 2 ? 0.012f : 2e-5f, "out");
+        ExpectClose(out, expected, sizeof(T) == 2 ? 0.012f : 2e-5f, sizeof(T) == 2 ? 0.012f : 2e-5f,
+                    "out");
     }
 }
 
@@ -236,8 +258,8 @@ TEST(AttentionDeathTest, DocumentsMustCoverTheTokens) {
     const AttentionOptions options{.H = 1, .KV = 1, .D = 8};
     std::vector<float> x(4 * 8), out(4 * 8);
     const int32_t starts[] = {0, 3};
-    EXPECT_DEATH(AttentionForward<float>(context, options, 4, {x.data(), 8}, {x.data(), 8}, {x.data(), 8}, starts,
-                                         {out.data(), 8}, nullptr),
+    EXPECT_DEATH(AttentionForward<float>(context, options, 4, {x.data(), 8}, {x.data(), 8},
+                                         {x.data(), 8}, starts, {out.data(), 8}, nullptr),
                  "documents do not cover the 4 tokens");
 }
 

@@ -5,7 +5,9 @@
 namespace hone {
 namespace {
 
-float Capped(float logit, float soft_cap) { return soft_cap > 0 ? soft_cap * std::tanh(logit / soft_cap) : logit; }
+float Capped(float logit, float soft_cap) {
+    return soft_cap > 0 ? soft_cap * std::tanh(logit / soft_cap) : logit;
+}
 
 CrossEntropyStats Stats(int64_t V, const float* logits, float soft_cap) {
     CrossEntropyStats stats{Capped(logits[0], soft_cap), 0, 0};
@@ -14,15 +16,17 @@ CrossEntropyStats Stats(int64_t V, const float* logits, float soft_cap) {
         if (z > stats.max) stats.max = z, stats.argmax = i;
     }
     double sum = 0;
-    for (int64_t i = 0; i < V; ++i) sum += std::exp(static_cast<double>(Capped(logits[i], soft_cap) - stats.max));
+    for (int64_t i = 0; i < V; ++i)
+        sum += std::exp(static_cast<double>(Capped(logits[i], soft_cap) - stats.max));
     stats.log_sum = stats.max + std::log(sum);
     return stats;
 }
 
-// Element i of T ends no later than element i of float begins to be needed, so front to back is safe. Bytes are copied
-// because the memory changes its type.
+// Element i of T ends no later than element i of float begins to be needed, so front to back is
+// safe. Bytes are copied because the memory changes its type.
 template <typename T>
-void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target, float factor) {
+void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+              float factor) {
     for (int64_t i = 0; i < V; ++i) {
         const float z = Capped(logits[i], soft_cap), probability = std::exp(z - log_sum);
         float gradient = (probability - (i == target ? 1.0f : 0.0f)) * factor;
@@ -35,15 +39,17 @@ void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t t
 bool HasLoss(int32_t target, float weight) { return target >= 0 && weight != 0; }
 
 // Loss and correctness of row r from its stats; false where there is no loss.
-bool Judge(int64_t r, int64_t V, const CrossEntropyFunctions& functions, const float* logits, const int32_t* targets,
-           const float* weights, float soft_cap, double* loss, uint8_t* correct, CrossEntropyStats* stats) {
+bool Judge(int64_t r, int64_t V, const CrossEntropyFunctions& functions, const float* logits,
+           const int32_t* targets, const float* weights, float soft_cap, double* loss,
+           uint8_t* correct, CrossEntropyStats* stats) {
     loss[r] = 0;
     if (correct != nullptr) correct[r] = 0;
     if (!HasLoss(targets[r], weights[r])) return false;
     HONE_CHECK(targets[r] < V, "target {} of {} logits", targets[r], V);
     *stats = functions.stats(V, logits, soft_cap);
     const float own = logits[targets[r]];
-    loss[r] = weights[r] * (stats->log_sum - (soft_cap > 0 ? soft_cap * std::tanh(own / soft_cap) : own));
+    loss[r] =
+        weights[r] * (stats->log_sum - (soft_cap > 0 ? soft_cap * std::tanh(own / soft_cap) : own));
     if (correct != nullptr) correct[r] = stats->argmax == targets[r];
     return true;
 }
@@ -52,31 +58,35 @@ bool Judge(int64_t r, int64_t V, const CrossEntropyFunctions& functions, const f
 
 const KernelList<AnyProblem, CrossEntropyFunctions>& CrossEntropyKernels() {
     static const KernelList<AnyProblem, CrossEntropyFunctions> list(
-        "cross_entropy", {{"highway", NeedsSimd<AnyProblem>, CrossEntropyHighway()},
-                          {"reference", NeverDeclines<AnyProblem>, {Stats, Gradient<float>, Gradient<bf16>}}});
+        "cross_entropy",
+        {{"highway", NeedsSimd<AnyProblem>, CrossEntropyHighway()},
+         {"reference", NeverDeclines<AnyProblem>, {Stats, Gradient<float>, Gradient<bf16>}}});
     return list;
 }
 
-void CrossEntropyForward(const Context& context, int64_t M, int64_t V, const float* logits, int64_t row_stride,
-                         const int32_t* targets, const float* weights, const CrossEntropyOptions& options,
-                         double* loss, uint8_t* correct) {
+void CrossEntropyForward(const Context& context, int64_t M, int64_t V, const float* logits,
+                         int64_t row_stride, const int32_t* targets, const float* weights,
+                         const CrossEntropyOptions& options, double* loss, uint8_t* correct) {
     const CrossEntropyFunctions& functions = CrossEntropyKernels().Choose({});
     context.ParallelFor(M, [&](int64_t r, int) {
         CrossEntropyStats stats;
-        Judge(r, V, functions, logits + r * row_stride, targets, weights, options.soft_cap, loss, correct, &stats);
+        Judge(r, V, functions, logits + r * row_stride, targets, weights, options.soft_cap, loss,
+              correct, &stats);
     });
 }
 
 template <typename T>
-void CrossEntropyBackward(const Context& context, int64_t M, int64_t V, float* logits, int64_t row_stride,
-                          const int32_t* targets, const float* weights, const CrossEntropyOptions& options,
-                          double* loss, uint8_t* correct) {
+void CrossEntropyBackward(const Context& context, int64_t M, int64_t V, float* logits,
+                          int64_t row_stride, const int32_t* targets, const float* weights,
+                          const CrossEntropyOptions& options, double* loss, uint8_t* correct) {
     const CrossEntropyFunctions& functions = CrossEntropyKernels().Choose({});
-    const auto gradient = sizeof(T) == sizeof(float) ? functions.gradient_f32 : functions.gradient_bf16;
+    const auto gradient =
+        sizeof(T) == sizeof(float) ? functions.gradient_f32 : functions.gradient_bf16;
     context.ParallelFor(M, [&](int64_t r, int) {
         float* row = logits + r * row_stride;
         CrossEntropyStats stats;
-        if (Judge(r, V, functions, row, targets, weights, options.soft_cap, loss, correct, &stats)) {
+        if (Judge(r, V, functions, row, targets, weights, options.soft_cap, loss, correct,
+                  &stats)) {
             gradient(V, row, options.soft_cap, static_cast<float>(stats.log_sum), targets[r],
                      weights[r] * options.scale);
         } else {
@@ -85,9 +95,11 @@ void CrossEntropyBackward(const Context& context, int64_t M, int64_t V, float* l
     });
 }
 
-template void CrossEntropyBackward<float>(const Context&, int64_t, int64_t, float*, int64_t, const int32_t*,
-                                          const float*, const CrossEntropyOptions&, double*, uint8_t*);
-template void CrossEntropyBackward<bf16>(const Context&, int64_t, int64_t, float*, int64_t, const int32_t*,
-                                         const float*, const CrossEntropyOptions&, double*, uint8_t*);
+template void CrossEntropyBackward<float>(const Context&, int64_t, int64_t, float*, int64_t,
+                                          const int32_t*, const float*, const CrossEntropyOptions&,
+                                          double*, uint8_t*);
+template void CrossEntropyBackward<bf16>(const Context&, int64_t, int64_t, float*, int64_t,
+                                         const int32_t*, const float*, const CrossEntropyOptions&,
+                                         double*, uint8_t*);
 
 }  // namespace hone

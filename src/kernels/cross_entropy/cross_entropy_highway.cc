@@ -19,7 +19,8 @@ HWY_INLINE VF Cap(VF logit, VF cap, VF inverse_cap) {
     return kCapped ? hn::Mul(cap, Tanh(hn::Mul(logit, inverse_cap))) : logit;
 }
 
-// The sum of a run of exponentials is f32, runs are added in double. NaN anywhere makes the sum NaN.
+// The sum of a run of exponentials is f32, runs are added in double. NaN anywhere makes the sum
+// NaN.
 constexpr int64_t kRun = 4096;
 
 template <bool kCapped>
@@ -32,7 +33,8 @@ HWY_INLINE CrossEntropyStats StatsOf(int64_t V, const float* logits, float soft_
     float max = hn::GetLane(hn::MaxOfLanes(DF(), best));
     for (int64_t i = whole; i < V; ++i) max = logits[i] > max ? logits[i] : max;
     int64_t argmax = 0;
-    while (argmax < whole && hn::AllFalse(DF(), hn::Eq(Load(logits + argmax), Set(max)))) argmax += N;
+    while (argmax < whole && hn::AllFalse(DF(), hn::Eq(Load(logits + argmax), Set(max))))
+        argmax += N;
     while (argmax < V - 1 && logits[argmax] != max) ++argmax;
 
     if (kCapped) max = hn::GetLane(Cap<kCapped>(Set(max), cap, inverse_cap));
@@ -41,7 +43,8 @@ HWY_INLINE CrossEntropyStats StatsOf(int64_t V, const float* logits, float soft_
     for (int64_t first = 0; first < whole; first += kRun) {
         VF run = Zero();
         for (int64_t i = first; i < HWY_MIN(whole, first + kRun); i += N)
-            run = hn::Add(run, Exp(hn::Sub(Cap<kCapped>(Load(logits + i), cap, inverse_cap), largest)));
+            run = hn::Add(run,
+                          Exp(hn::Sub(Cap<kCapped>(Load(logits + i), cap, inverse_cap), largest)));
         sum += Sum(run);
     }
     for (int64_t i = whole; i < V; ++i)
@@ -54,7 +57,8 @@ CrossEntropyStats Stats(int64_t V, const float* logits, float soft_cap) {
 }
 
 template <typename T, bool kCapped>
-HWY_INLINE void GradientOf(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target, float factor) {
+HWY_INLINE void GradientOf(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+                           float factor) {
     const int64_t N = Lanes();
     const VF cap = Set(soft_cap), inverse_cap = Set(kCapped ? 1 / soft_cap : 0.0f);
     const VF log_sums = Set(log_sum), factors = Set(factor);
@@ -79,7 +83,8 @@ HWY_INLINE void GradientOf(int64_t V, float* logits, float soft_cap, float log_s
 }
 
 template <typename T>
-void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target, float factor) {
+void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+              float factor) {
     if (soft_cap > 0)
         GradientOf<T, true>(V, logits, soft_cap, log_sum, target, factor);
     else

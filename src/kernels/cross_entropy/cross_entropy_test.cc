@@ -33,8 +33,8 @@ TEST(CrossEntropy, EveryKernelEqualsTheReference) {
             kernel.functions.gradient_f32(V, f32.data(), cap, log_sum, target, 0.7f);
             kernel.functions.gradient_bf16(V, b16.data(), cap, log_sum, target, 0.7f);
             ExpectClose(f32, gradient, 2e-5f, 1e-7f, "f32");
-            ExpectClose(reinterpret_cast<const bf16*>(b16.data()), gradient.data(), static_cast<size_t>(V), 0.0042f,
-                        1e-7f, "bf16");
+            ExpectClose(reinterpret_cast<const bf16*>(b16.data()), gradient.data(),
+                        static_cast<size_t>(V), 0.0042f, 1e-7f, "bf16");
         }
     }
 }
@@ -75,8 +75,8 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
         std::vector<double> loss(M), again(M);
         std::vector<uint8_t> correct(M);
         const auto total = [&] {
-            CrossEntropyForward(context, M, V, logits.data(), stride, targets.data(), weights.data(), options,
-                                loss.data(), nullptr);
+            CrossEntropyForward(context, M, V, logits.data(), stride, targets.data(),
+                                weights.data(), options, loss.data(), nullptr);
             double sum = 0;
             for (double row : loss) sum += row;
             return sum * options.scale;
@@ -86,19 +86,21 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
         EXPECT_EQ(loss[4], 0);
         EXPECT_GT(loss[0], 0);
         auto gradient = logits;
-        CrossEntropyBackward<float>(context, M, V, gradient.data(), stride, targets.data(), weights.data(), options,
-                                    again.data(), correct.data());
+        CrossEntropyBackward<float>(context, M, V, gradient.data(), stride, targets.data(),
+                                    weights.data(), options, again.data(), correct.data());
         EXPECT_EQ(again, loss);
         for (int64_t r = 0; r < M; ++r) {
             const float* row = logits.data() + r * stride;
-            const bool best = targets[r] >= 0 && weights[r] != 0 && std::max_element(row, row + V) - row == targets[r];
+            const bool best = targets[r] >= 0 && weights[r] != 0 &&
+                              std::max_element(row, row + V) - row == targets[r];
             EXPECT_EQ(correct[r], best);
             for (int64_t i = 0; i < V; ++i) {
                 const float slope = gradient[r * stride + i];
                 if (loss[r] == 0) {
                     EXPECT_EQ(slope, 0) << r << " " << i;
                 }
-                EXPECT_NEAR(testing::FiniteDifference(&logits[r * stride + i], 1e-2f, total), slope, 1e-3);
+                EXPECT_NEAR(testing::FiniteDifference(&logits[r * stride + i], 1e-2f, total), slope,
+                            1e-3);
             }
         }
     }
@@ -113,14 +115,14 @@ TEST(CrossEntropy, Bf16RowsStartWhereTheLogitsDidAndKeepTheirNeighbours) {
     const std::vector<int32_t> targets = {3, 49, -1, 0};
     const std::vector<float> weights = {1, 0.5f, 1, 1};
     std::vector<double> loss(M), loss_f32(M);
-    CrossEntropyBackward<float>(context, M, V, expected.data(), stride, targets.data(), weights.data(), {},
-                                loss_f32.data(), nullptr);
-    CrossEntropyBackward<bf16>(context, M, V, logits.data(), stride, targets.data(), weights.data(), {}, loss.data(),
-                               nullptr);
+    CrossEntropyBackward<float>(context, M, V, expected.data(), stride, targets.data(),
+                                weights.data(), {}, loss_f32.data(), nullptr);
+    CrossEntropyBackward<bf16>(context, M, V, logits.data(), stride, targets.data(), weights.data(),
+                               {}, loss.data(), nullptr);
     EXPECT_EQ(loss, loss_f32);
     for (int64_t r = 0; r < M; ++r)
-        ExpectClose(reinterpret_cast<const bf16*>(logits.data()) + r * stride * 2, expected.data() + r * stride,
-                    static_cast<size_t>(V), 0.004f, 1e-9f, "row");
+        ExpectClose(reinterpret_cast<const bf16*>(logits.data()) + r * stride * 2,
+                    expected.data() + r * stride, static_cast<size_t>(V), 0.004f, 1e-9f, "row");
 }
 
 }  // namespace

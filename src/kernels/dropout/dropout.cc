@@ -15,7 +15,9 @@ uint32_t Mix(uint32_t x) {
     return x;
 }
 
-uint32_t Bits(uint32_t index, DropoutKeys keys) { return Mix(Mix(index ^ keys.first) + keys.second); }
+uint32_t Bits(uint32_t index, DropoutKeys keys) {
+    return Mix(Mix(index ^ keys.first) + keys.second);
+}
 
 // splitmix64 of the seed and the high half of the index.
 DropoutKeys KeysOf(uint64_t seed, uint32_t high) {
@@ -27,7 +29,8 @@ DropoutKeys KeysOf(uint64_t seed, uint32_t high) {
 }
 
 template <typename T>
-void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x, T* y) {
+void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x,
+           T* y) {
     for (int64_t i = 0; i < n; ++i) {
         const bool kept = Bits(index + static_cast<uint32_t>(i), keys) >= threshold;
         y[i] = FromFloat<T>(kept ? ToFloat(x[i]) * scale : 0.0f);
@@ -49,8 +52,8 @@ const KernelList<AnyProblem, DropoutFunctions<T>>& DropoutKernels() {
 }
 
 template <typename T>
-void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t seed, int64_t first_row, const T* x,
-             T* y) {
+void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t seed,
+             int64_t first_row, const T* x, T* y) {
     HONE_CHECK(p >= 0 && p < 1, "dropout of {}", p);
     const auto& functions = DropoutKernels<T>().Choose({});
     const uint32_t threshold = static_cast<uint32_t>(static_cast<double>(p) * 0x1p32);
@@ -59,9 +62,11 @@ void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t see
         uint64_t index = static_cast<uint64_t>(first_row * C + first);
         while (count > 0) {  // cut where the high half of the index changes
             const uint64_t left = (uint64_t{1} << 32) - (index & 0xffffffffu);
-            const int64_t n = static_cast<int64_t>(std::min<uint64_t>(left, static_cast<uint64_t>(count)));
-            functions.range(n, static_cast<uint32_t>(index), KeysOf(seed, static_cast<uint32_t>(index >> 32)),
-                            threshold, scale, x + first, y + first);
+            const int64_t n =
+                static_cast<int64_t>(std::min<uint64_t>(left, static_cast<uint64_t>(count)));
+            functions.range(n, static_cast<uint32_t>(index),
+                            KeysOf(seed, static_cast<uint32_t>(index >> 32)), threshold, scale,
+                            x + first, y + first);
             first += n;
             count -= n;
             index += static_cast<uint64_t>(n);
@@ -69,9 +74,10 @@ void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t see
     });
 }
 
-#define HONE_INSTANTIATE(T)                                                          \
-    template const KernelList<AnyProblem, DropoutFunctions<T>>& DropoutKernels<T>(); \
-    template void Dropout<T>(const Context&, int64_t, int64_t, float, uint64_t, int64_t, const T*, T*);
+#define HONE_INSTANTIATE(T)                                                                        \
+    template const KernelList<AnyProblem, DropoutFunctions<T>>& DropoutKernels<T>();               \
+    template void Dropout<T>(const Context&, int64_t, int64_t, float, uint64_t, int64_t, const T*, \
+                             T*);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)
 #undef HONE_INSTANTIATE

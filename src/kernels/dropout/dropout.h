@@ -1,5 +1,6 @@
-// Dropout (Srivastava et al., 2014) with a mask that is computed from the seed and the element's index, never stored:
-// the forward pass, the backward pass and a recomputation get the same mask, on any number of threads.
+// Dropout (Srivastava et al., 2014) with a mask that is computed from the seed and the element's
+// index, never stored: the forward pass, the backward pass and a recomputation get the same mask,
+// on any number of threads.
 #pragma once
 
 #include "kernels/dispatch.h"
@@ -7,22 +8,26 @@
 
 namespace hone {
 
-// x T [M, C] -> y T [M, C] (=; may be x): 0 with probability p, else x / (1 - p). p in [0, 1). The backward pass is the
-// same function on the gradient. Element (row, column) has index (first_row + row) * C + column.
+// x T [M, C] -> y T [M, C] (=; may be x): 0 with probability p, else x / (1 - p). p in [0, 1). The
+// backward pass is the same function on the gradient. Element (row, column) has index (first_row +
+// row) * C + column.
 template <typename T>
-void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t seed, int64_t first_row, const T* x, T* y);
+void Dropout(const Context& context, int64_t M, int64_t C, float p, uint64_t seed,
+             int64_t first_row, const T* x, T* y);
 
-// The 32 random bits of element `index` under `seed`: the high half of the index and the seed give two keys, and two
-// rounds of an invertible 32-bit mixer run over the low half.
+// The 32 random bits of element `index` under `seed`: the high half of the index and the seed give
+// two keys, and two rounds of an invertible 32-bit mixer run over the low half.
 uint32_t DropoutBits(uint64_t seed, uint64_t index);
 
-// Elements [index, index + n) that share the high half of their index. An element is kept where its bits >= threshold.
+// Elements [index, index + n) that share the high half of their index. An element is kept where its
+// bits >= threshold.
 struct DropoutKeys {
     uint32_t first, second;
 };
 template <typename T>
 struct DropoutFunctions {
-    void (*range)(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x, T* y);
+    void (*range)(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale,
+                  const T* x, T* y);
 };
 template <typename T>
 const KernelList<AnyProblem, DropoutFunctions<T>>& DropoutKernels();

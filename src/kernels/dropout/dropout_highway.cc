@@ -22,10 +22,12 @@ HWY_INLINE VU Mix(VU x) {
 }
 
 template <typename T>
-void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x, T* y) {
+void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x,
+           T* y) {
     const DU du;
     const int64_t N = Lanes();
-    const VU first = hn::Set(du, keys.first), second = hn::Set(du, keys.second), least = hn::Set(du, threshold);
+    const VU first = hn::Set(du, keys.first), second = hn::Set(du, keys.second),
+             least = hn::Set(du, threshold);
     const VF factor = Set(scale);
     const VU lanes = hn::Iota(du, 0);
     for (int64_t i = 0; i < n; i += N) {
@@ -53,9 +55,13 @@ HWY_EXPORT(DropoutTableF32);
 HWY_EXPORT(DropoutTableBF16);
 
 template <>
-DropoutFunctions<float> DropoutHighway() { return HWY_DYNAMIC_DISPATCH(DropoutTableF32)(); }
+DropoutFunctions<float> DropoutHighway() {
+    return HWY_DYNAMIC_DISPATCH(DropoutTableF32)();
+}
 template <>
-DropoutFunctions<bf16> DropoutHighway() { return HWY_DYNAMIC_DISPATCH(DropoutTableBF16)(); }
+DropoutFunctions<bf16> DropoutHighway() {
+    return HWY_DYNAMIC_DISPATCH(DropoutTableBF16)();
+}
 
 }  // namespace hone
 #endif

@@ -26,9 +26,12 @@ TYPED_TEST(DropoutTest, EveryKernelEqualsTheReference) {
             std::vector<T> y(n);
             Guarded<T> in_place(x);
             const uint32_t index = seed % 2 == 0 ? 12345 : 0xffffff80u;
-            const DropoutKeys keys{static_cast<uint32_t>(seed * 77), static_cast<uint32_t>(seed * 991)};
-            DropoutKernels<T>().reference().range(n, index, keys, 0x60000000u, 1.6f, x.data(), y.data());
-            kernel.functions.range(n, index, keys, 0x60000000u, 1.6f, in_place.data(), in_place.data());
+            const DropoutKeys keys{static_cast<uint32_t>(seed * 77),
+                                   static_cast<uint32_t>(seed * 991)};
+            DropoutKernels<T>().reference().range(n, index, keys, 0x60000000u, 1.6f, x.data(),
+                                                  y.data());
+            kernel.functions.range(n, index, keys, 0x60000000u, 1.6f, in_place.data(),
+                                   in_place.data());
             ExpectSameBits(in_place, y, "y");
         }
     }
@@ -67,7 +70,8 @@ TEST(Dropout, APieceOfTheRowsGetsItsPartOfTheMask) {
     std::vector<float> whole(M * C), piece(10 * C);
     Dropout(context, M, C, 0.3f, 9, 0, x.data(), whole.data());
     Dropout(context, 10, C, 0.3f, 9, 20, x.data() + 20 * C, piece.data());
-    ExpectSameBits(piece, std::vector<float>(whole.begin() + 20 * C, whole.begin() + 30 * C), "rows 20 to 30");
+    ExpectSameBits(piece, std::vector<float>(whole.begin() + 20 * C, whole.begin() + 30 * C),
+                   "rows 20 to 30");
     // Across the place where an index no longer fits 32 bits.
     const int64_t row = (int64_t{1} << 32) / C - 5;
     Dropout(context, 10, C, 0.5f, 9, row, x.data(), piece.data());

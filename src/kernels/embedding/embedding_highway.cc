@@ -21,7 +21,8 @@ void Row(int64_t C, const T* from, float* to) {
     }
 }
 
-void Scatter(int64_t M, int64_t C, int64_t columns, const int32_t* tokens, const float* dx, float* dtable) {
+void Scatter(int64_t M, int64_t C, int64_t columns, const int32_t* tokens, const float* dx,
+             float* dtable) {
     const int64_t N = Lanes();
     for (int64_t r = 0; r < M; ++r) {
         const float* from = dx + r * C;
@@ -35,7 +36,9 @@ void Scatter(int64_t M, int64_t C, int64_t columns, const int32_t* tokens, const
 
 }  // namespace embedding
 
-EmbeddingFunctions<float> EmbeddingTableF32() { return {embedding::Row<float>, embedding::Scatter}; }
+EmbeddingFunctions<float> EmbeddingTableF32() {
+    return {embedding::Row<float>, embedding::Scatter};
+}
 EmbeddingFunctions<bf16> EmbeddingTableBF16() { return {embedding::Row<bf16>, embedding::Scatter}; }
 
 }  // namespace HWY_NAMESPACE
@@ -49,9 +52,13 @@ HWY_EXPORT(EmbeddingTableF32);
 HWY_EXPORT(EmbeddingTableBF16);
 
 template <>
-EmbeddingFunctions<float> EmbeddingHighway() { return HWY_DYNAMIC_DISPATCH(EmbeddingTableF32)(); }
+EmbeddingFunctions<float> EmbeddingHighway() {
+    return HWY_DYNAMIC_DISPATCH(EmbeddingTableF32)();
+}
 template <>
-EmbeddingFunctions<bf16> EmbeddingHighway() { return HWY_DYNAMIC_DISPATCH(EmbeddingTableBF16)(); }
+EmbeddingFunctions<bf16> EmbeddingHighway() {
+    return HWY_DYNAMIC_DISPATCH(EmbeddingTableBF16)();
+}
 
 }  // namespace hone
 #endif

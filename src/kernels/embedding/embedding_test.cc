@@ -21,7 +21,8 @@ TYPED_TEST(EmbeddingTest, EveryKernelEqualsTheReference) {
         if (!kernel.declines({}).empty()) continue;
         for (uint64_t seed = 0; seed < 30; ++seed) {
             Random random(seed);
-            const int64_t M = random.Between(1, 20), C = random.Size(150), V = random.Between(1, 10);
+            const int64_t M = random.Between(1, 20), C = random.Size(150),
+                          V = random.Between(1, 10);
             SCOPED_TRACE(fmt::format("{} seed={} M={} C={} V={}", kernel.name, seed, M, C, V));
             const auto table = random.Values<T>(V * C);
             std::vector<float> row(C), dtable(V * C, 1.0f);
@@ -54,7 +55,8 @@ TEST(Embedding, ForwardGathersAndBackwardScattersOnAnyNumberOfThreads) {
         Guarded<float> x(M * C), dtable(V * C, 0.25f);
         EmbeddingForward(context, M, C, V, tokens.data(), table.data(), x.data());
         for (int64_t r = 0; r < M; ++r)
-            for (int64_t c = 0; c < C; ++c) ASSERT_EQ(x[r * C + c], ToFloat(table[tokens[r] * C + c]));
+            for (int64_t c = 0; c < C; ++c)
+                ASSERT_EQ(x[r * C + c], ToFloat(table[tokens[r] * C + c]));
         EmbeddingBackward(context, M, C, V, tokens.data(), dx.data(), dtable.data());
         ExpectSameBits(dtable, expected, "dtable");
     }
@@ -65,8 +67,10 @@ TEST(EmbeddingDeathTest, ATokenOutsideTheTableIsABug) {
     std::vector<float> table(4), x(2), dtable(4);
     const int32_t at_limit = 1, past_limit = 2, negative = -1;
     EmbeddingForward<float>(context, 1, 2, 2, &at_limit, table.data(), x.data());
-    EXPECT_DEATH(EmbeddingForward<float>(context, 1, 2, 2, &past_limit, table.data(), x.data()), "token 2 of 2");
-    EXPECT_DEATH(EmbeddingBackward(context, 1, 2, 2, &negative, x.data(), dtable.data()), "token -1 of 2");
+    EXPECT_DEATH(EmbeddingForward<float>(context, 1, 2, 2, &past_limit, table.data(), x.data()),
+                 "token 2 of 2");
+    EXPECT_DEATH(EmbeddingBackward(context, 1, 2, 2, &negative, x.data(), dtable.data()),
+                 "token -1 of 2");
 }
 
 }  // namespace

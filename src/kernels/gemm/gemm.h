@@ -1,10 +1,13 @@
-// Matrix products on packed right-hand sides: C = A B, with the low-rank delta of LoRA as an extension of K.
+// Matrix products on packed right-hand sides: C = A B, with the low-rank delta of LoRA as an
+// extension of K.
 //
-// B is packed once, in panels of up to 64 columns, each laid out in the order in which the inner loop reads it:
+// B is packed once, in panels of up to 64 columns, each laid out in the order in which the inner
+// loop reads it:
 //   float:  [K][W]          W = the panel's width rounded up to 16
-//   bf16:   [K / 2][W][2]   pairs along K, as the dot-product instruction takes them; an odd K gets a row of zeros
-// Columns past the width are zeros. Sums are f32, taken in the order of K by one thread per element: the result is the
-// same bits on any number of threads.
+//   bf16:   [K / 2][W][2]   pairs along K, as the dot-product instruction takes them; an odd K gets
+//   a row of zeros
+// Columns past the width are zeros. Sums are f32, taken in the order of K by one thread per
+// element: the result is the same bits on any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +30,14 @@ struct Panel {
     int64_t offset = 0;  // first element in the packed data
 };
 
-// How a packed matrix keeps its elements: as T, or in codes that are turned into T panel by panel when they are used.
-// Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as minimum + scale * code (the fields of
-// GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml, whose values they hold without loss).
+// How a packed matrix keeps its elements: as T, or in codes that are turned into T panel by panel
+// when they are used. Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as
+// minimum + scale * code (the fields of GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml,
+// whose values they hold without loss).
 enum class WeightStorage { kNative, kInt8, kInt4 };
 
-// B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that share an input).
+// B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that
+// share an input).
 template <typename T>
 class PackedMatrix {
   public:
@@ -50,14 +55,16 @@ class PackedMatrix {
     void DequantizePanel(const Panel& panel, T* out) const;
     size_t bytes() const { return data_.bytes() + codes_.bytes() + scales_.bytes(); }
 
-    // Once all columns are set: replaces the elements by codes of that storage. Nothing can be set afterwards.
+    // Once all columns are set: replaces the elements by codes of that storage. Nothing can be set
+    // afterwards.
     void Quantize(WeightStorage storage, const Context& context);
 
-    // Fills columns [column, column + count) from src [count, K] (K as given to the constructor), row-major: src's row is
-    // B's column (a weight [out, in] for the forward product). Different columns may be filled at the same time.
+    // Fills columns [column, column + count) from src [count, K] (K as given to the constructor),
+    // row-major: src's row is B's column (a weight [out, in] for the forward product). Different
+    // columns may be filled at the same time.
     void SetColumns(int64_t column, int64_t count, const float* src);
-    // Fills rows [row, row + count) from src [count, N], row-major with `stride` floats per row (a weight [out, in] for
-    // the backward product). Different rows may be filled at the same time.
+    // Fills rows [row, row + count) from src [count, N], row-major with `stride` floats per row (a
+    // weight [out, in] for the backward product). Different rows may be filled at the same time.
     void SetRows(int64_t row, int64_t count, const float* src, int64_t stride);
     // B's element, for tests.
     float At(int64_t row, int64_t column) const;
@@ -68,12 +75,13 @@ class PackedMatrix {
     std::vector<Panel> panels_;
     Buffer data_;
     WeightStorage storage_ = WeightStorage::kNative;
-    Buffer codes_;   // where a panel's elements began at `offset`, its codes begin at offset / codes per byte
+    Buffer codes_;  // where a panel's elements began at `offset`, its codes begin at offset / codes
+                    // per byte
     Buffer scales_;  // f16 [groups][stored] per panel; for int4 followed by as many minima
 };
 
-// K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed like a panel of the
-// same width. LoRA forward: H = A x. LoRA backward: H = the gradient of A x.
+// K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed
+// like a panel of the same width. LoRA forward: H = A x. LoRA backward: H = the gradient of A x.
 template <typename T>
 struct PanelExtension {
     const T* b = nullptr;  // [k/2][stored][2] or [k][stored]
@@ -106,8 +114,8 @@ struct GemmArgs {
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args);
 
-// The gradient of a weight: C [m, n] f32 += scale * A^T B, A [tokens, m] and B [tokens, n] of T with strides in elements.
-// Both are packed block by block in scratch.
+// The gradient of a weight: C [m, n] f32 += scale * A^T B, A [tokens, m] and B [tokens, n] of T
+// with strides in elements. Both are packed block by block in scratch.
 template <typename T>
 struct GradGemmArgs {
     int64_t tokens = 0, m = 0, n = 0;

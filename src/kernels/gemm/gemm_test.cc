@@ -57,11 +57,13 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
             t.c_stride = t.width + 3 + random() % 4;
             t.scale = trial % 5 ? 1.0f : 0.5f;
             auto a = Random<T>(random, t.rows * t.a_stride), b = Random<T>(random, t.k * stored);
-            auto h = Random<T>(random, t.rows * t.h_stride + 1), h_b = Random<T>(random, t.h_k * stored + 1);
+            auto h = Random<T>(random, t.rows * t.h_stride + 1),
+                 h_b = Random<T>(random, t.h_k * stored + 1);
             auto bias = Random<float>(random, t.width);
             t.a = a.data(), t.b = b.data(), t.h = h.data(), t.h_b = h_b.data();
             t.bias = trial % 4 ? bias.data() : nullptr;
-            for (GemmOutput output : {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
+            for (GemmOutput output :
+                 {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
                 t.output = output;
                 auto expected = Random<float>(random, t.rows * t.c_stride), actual = expected;
                 t.c = expected.data();
@@ -80,7 +82,8 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
                         if (column >= t.width) {
                             ASSERT_EQ(std::memcmp(&want, &got, 4), 0) << "wrote past the tile";
                         } else {
-                            const float tolerance = (rounded ? 1e-2f : 2e-5f) * (1 + std::abs(want)) *
+                            const float tolerance = (rounded ? 1e-2f : 2e-5f) *
+                                                    (1 + std::abs(want)) *
                                                     std::sqrt(static_cast<float>(t.k));
                             ASSERT_NEAR(want, got, tolerance) << "trial " << trial;
                         }
@@ -104,11 +107,20 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
     b2.SetColumns(0, n, low.data());
     std::vector<PanelExtension<T>> extension;
     for (const Panel& panel : b2.panels())
-        extension.push_back({b2.panel_data(panel), static_cast<int32_t>(h_k), panel.column < 100 ? 0 : 2});
+        extension.push_back(
+            {b2.panel_data(panel), static_cast<int32_t>(h_k), panel.column < 100 ? 0 : 2});
     auto a = Random<T>(random, m * k), h = Random<T>(random, m * 8);
     std::vector<float> c(m * n, 1.0f);
-    GemmArgs<T> args{.m = m, .a = a.data(), .a_stride = k, .b = &b, .h = h.data(), .h_stride = 8,
-                     .extension = extension, .c = c.data(), .c_stride = n, .output = GemmOutput::kAddF32};
+    GemmArgs<T> args{.m = m,
+                     .a = a.data(),
+                     .a_stride = k,
+                     .b = &b,
+                     .h = h.data(),
+                     .h_stride = 8,
+                     .extension = extension,
+                     .c = c.data(),
+                     .c_stride = n,
+                     .output = GemmOutput::kAddF32};
     Gemm(context, args);
     for (int64_t row = 0; row < m; ++row) {
         for (int64_t column = 0; column < n; ++column) {
@@ -138,7 +150,8 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
         }
 }
 
-// Codes hold what the definition says, on every path, and a product with them is the product with their values.
+// Codes hold what the definition says, on every path, and a product with them is the product with
+// their values.
 TYPED_TEST(GemmTest, QuantizedPanels) {
     using T = TypeParam;
     std::mt19937 random(5);
@@ -161,12 +174,18 @@ TYPED_TEST(GemmTest, QuantizedPanels) {
         EXPECT_LT(std::sqrt(error / power), storage == WeightStorage::kInt8 ? 0.01 : 0.1);
         auto a = Random<T>(random, m * k);
         std::vector<float> c(m * n);
-        Gemm(context, GemmArgs<T>{.m = m, .a = a.data(), .a_stride = k, .b = &coded, .c = c.data(), .c_stride = n,
+        Gemm(context, GemmArgs<T>{.m = m,
+                                  .a = a.data(),
+                                  .a_stride = k,
+                                  .b = &coded,
+                                  .c = c.data(),
+                                  .c_stride = n,
                                   .output = GemmOutput::kStoreF32});
         for (int64_t row = 0; row < m; ++row)
             for (int64_t column = 0; column < n; ++column) {
                 double sum = 0;
-                for (int64_t i = 0; i < k; ++i) sum += ToFloat(a[row * k + i]) * coded.At(i, column);
+                for (int64_t i = 0; i < k; ++i)
+                    sum += ToFloat(a[row * k + i]) * coded.At(i, column);
                 ASSERT_NEAR(c[row * n + column], sum, 1e-3);
             }
     }
@@ -190,7 +209,9 @@ TYPED_TEST(GemmTest, EveryDequantizePathEqualsTheReference) {
                 kernel.functions.panel(storage, k, stored, panel, actual.data());
                 // A multiply-add is not one rounding on every instruction set.
                 for (size_t i = 0; i < expected.size(); ++i)
-                    ASSERT_NEAR(ToFloat(expected[i]), ToFloat(actual[i]), sizeof(T) == 2 ? 2e-2 : 1e-6) << kernel.name;
+                    ASSERT_NEAR(ToFloat(expected[i]), ToFloat(actual[i]),
+                                sizeof(T) == 2 ? 2e-2 : 1e-6)
+                        << kernel.name;
             }
         }
     }
@@ -207,9 +228,17 @@ TYPED_TEST(GemmTest, GradientOfAWeight) {
             for (int threads : {1, 2}) {
                 const Context context(threads);
                 c[threads - 1].assign(m * n, 0.25f);
-                GradGemmArgs<T> args{.tokens = tokens, .m = m, .n = n, .a = a.data(), .a_stride = m + 2,
-                                     .b = b.data(), .b_stride = n + 5, .scale = 0.5f, .c = c[threads - 1].data(),
-                                     .c_stride = transposed ? m : n, .transposed = transposed};
+                GradGemmArgs<T> args{.tokens = tokens,
+                                     .m = m,
+                                     .n = n,
+                                     .a = a.data(),
+                                     .a_stride = m + 2,
+                                     .b = b.data(),
+                                     .b_stride = n + 5,
+                                     .scale = 0.5f,
+                                     .c = c[threads - 1].data(),
+                                     .c_stride = transposed ? m : n,
+                                     .transposed = transposed};
                 GradGemm(context, args);
             }
             EXPECT_EQ(c[0], c[1]) << "the number of threads changed the bits";
@@ -217,7 +246,8 @@ TYPED_TEST(GemmTest, GradientOfAWeight) {
                 for (int64_t j = 0; j < n; ++j) {
                     double sum = 0;
                     for (int64_t t = 0; t < tokens; ++t)
-                        sum += static_cast<double>(ToFloat(a[t * (m + 2) + i])) * ToFloat(b[t * (n + 5) + j]);
+                        sum += static_cast<double>(ToFloat(a[t * (m + 2) + i])) *
+                               ToFloat(b[t * (n + 5) + j]);
                     ASSERT_NEAR(c[0][transposed ? j * m + i : i * n + j], 0.25 + 0.5 * sum, 1e-3);
                 }
         }

@@ -13,11 +13,13 @@ int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
     return row * stored + column;
 }
 
-QuantizedPanel PanelCodes(WeightStorage storage, int64_t k, const Panel& panel, void* codes, void* scales) {
+QuantizedPanel PanelCodes(WeightStorage storage, int64_t k, const Panel& panel, void* codes,
+                          void* scales) {
     const int64_t per_byte = storage == WeightStorage::kInt4 ? 2 : 1;
     const int64_t columns_before = panel.offset / k, groups = QuantGroups(k);
     f16* first = static_cast<f16*>(scales) + columns_before * groups * per_byte;
-    return {static_cast<uint8_t*>(codes) + panel.offset / per_byte, first, first + groups * panel.stored};
+    return {static_cast<uint8_t*>(codes) + panel.offset / per_byte, first,
+            first + groups * panel.stored};
 }
 
 }  // namespace
@@ -44,8 +46,9 @@ PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_colum
 
 template <typename T>
 size_t PackedMatrix<T>::PanelOf(int64_t column) const {
-    auto after = std::upper_bound(panels_.begin(), panels_.end(), column,
-                                  [](int64_t value, const Panel& panel) { return value < panel.column; });
+    auto after =
+        std::upper_bound(panels_.begin(), panels_.end(), column,
+                         [](int64_t value, const Panel& panel) { return value < panel.column; });
     return static_cast<size_t>(after - panels_.begin()) - 1;
 }
 
@@ -96,7 +99,8 @@ void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
     const int64_t groups = QuantGroups(k_);
     const int64_t elements = static_cast<int64_t>(data_.bytes() / sizeof(T));
     Buffer codes(static_cast<size_t>(storage == WeightStorage::kInt4 ? elements / 2 : elements));
-    Buffer scales(static_cast<size_t>(elements / k_ * groups) * sizeof(f16) * (storage == WeightStorage::kInt4 ? 2 : 1));
+    Buffer scales(static_cast<size_t>(elements / k_ * groups) * sizeof(f16) *
+                  (storage == WeightStorage::kInt4 ? 2 : 1));
     context.ParallelFor(static_cast<int64_t>(panels_.size()), [&](int64_t index, int) {
         const Panel& panel = panels_[index];
         std::vector<float> values(static_cast<size_t>(k_ * panel.stored));

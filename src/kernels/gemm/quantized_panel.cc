@@ -10,7 +10,8 @@ namespace {
 void QuantizeInt8(int64_t begin, int64_t end, int64_t stored, int64_t column, const float* values,
                   const QuantizedPanel& panel) {
     float largest = 0;
-    for (int64_t row = begin; row < end; ++row) largest = std::max(largest, std::abs(values[row * stored + column]));
+    for (int64_t row = begin; row < end; ++row)
+        largest = std::max(largest, std::abs(values[row * stored + column]));
     const f16 scale = ToF16(largest / 127);
     panel.scales[begin / kQuantGroup * stored + column] = scale;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
@@ -33,7 +34,8 @@ void QuantizeInt4(int64_t begin, int64_t end, int64_t stored, int64_t column, co
     panel.minima[begin / kQuantGroup * stored + column] = minimum;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
     for (int64_t row = begin; row < end; ++row) {
-        const float code = std::nearbyint((values[row * stored + column] - ToFloat(minimum)) * inverse);
+        const float code =
+            std::nearbyint((values[row * stored + column] - ToFloat(minimum)) * inverse);
         const auto bits = static_cast<uint8_t>(std::clamp(code, 0.0f, 15.0f));
         uint8_t& pair = panel.codes[row / 2 * stored + column];
         pair = row % 2 == 0 ? bits : static_cast<uint8_t>(pair | bits << 4);
@@ -41,10 +43,12 @@ void QuantizeInt4(int64_t begin, int64_t end, int64_t stored, int64_t column, co
 }
 
 template <typename T>
-void Reference(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel, T* out) {
+void Reference(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel,
+               T* out) {
     for (int64_t row = 0; row < k; ++row) {
         for (int64_t column = 0; column < stored; ++column) {
-            const int64_t group = row / kQuantGroup * stored + column, pair = row / 2 * stored + column;
+            const int64_t group = row / kQuantGroup * stored + column,
+                          pair = row / 2 * stored + column;
             float value = ToFloat(panel.scales[group]);
             if (storage == WeightStorage::kInt8) {
                 value *= static_cast<float>(static_cast<int8_t>(panel.codes[pair * 2 + row % 2]));
@@ -63,8 +67,8 @@ void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float
                    const QuantizedPanel& panel) {
     for (int64_t begin = 0; begin < k; begin += kQuantGroup)
         for (int64_t column = 0; column < stored; ++column)
-            (storage == WeightStorage::kInt8 ? QuantizeInt8 : QuantizeInt4)(begin, std::min(k, begin + kQuantGroup),
-                                                                            stored, column, values, panel);
+            (storage == WeightStorage::kInt8 ? QuantizeInt8 : QuantizeInt4)(
+                begin, std::min(k, begin + kQuantGroup), stored, column, values, panel);
 }
 
 template <typename T>

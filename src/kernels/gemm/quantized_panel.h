@@ -21,12 +21,14 @@ struct QuantizedPanel {
 };
 
 // values f32 [K, stored], row-major -> the panel's codes, scales and minima (=).
-void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values, const QuantizedPanel& panel);
+void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values,
+                   const QuantizedPanel& panel);
 
 // Back to T in the layout of a packed panel: out [K * stored] (=).
 template <typename T>
 struct DequantizeFunctions {
-    void (*panel)(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel, T* out);
+    void (*panel)(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel,
+                  T* out);
 };
 template <typename T>
 const KernelList<AnyProblem, DequantizeFunctions<T>>& DequantizeKernels();

@@ -32,7 +32,8 @@ HWY_INLINE void Store(VF even, VF odd, int64_t pair, int64_t stored, int64_t col
         const auto lowest = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
         return hn::Add(bits, hn::Add(lowest, hn::Set(du, 0x7fff)));
     };
-    const auto both = hn::Or(hn::ShiftRight<16>(round(even)), hn::And(round(odd), hn::Set(du, 0xffff0000u)));
+    const auto both =
+        hn::Or(hn::ShiftRight<16>(round(even)), hn::And(round(odd), hn::Set(du, 0xffff0000u)));
     hn::StoreU(both, du, reinterpret_cast<uint32_t*>(out) + pair * stored + column);
 }
 HWY_INLINE void Store(VF even, VF odd, int64_t pair, int64_t stored, int64_t column, float* out) {
@@ -41,7 +42,8 @@ HWY_INLINE void Store(VF even, VF odd, int64_t pair, int64_t stored, int64_t col
 }
 
 template <typename T>
-HWY_INLINE void Int4(int64_t pairs, int64_t stored, const QuantizedPanel& panel, int64_t column, T* out) {
+HWY_INLINE void Int4(int64_t pairs, int64_t stored, const QuantizedPanel& panel, int64_t column,
+                     T* out) {
     const hn::Rebind<uint8_t, D> d8;
     const DI di;
     VF scale = hn::Zero(D()), minimum = scale;
@@ -54,20 +56,24 @@ HWY_INLINE void Int4(int64_t pairs, int64_t stored, const QuantizedPanel& panel,
         const auto codes = hn::PromoteTo(di, hn::LoadU(d8, panel.codes + pair * stored + column));
         const VF even = hn::ConvertTo(D(), hn::And(codes, hn::Set(di, 15)));
         const VF odd = hn::ConvertTo(D(), hn::ShiftRight<4>(codes));
-        Store(hn::MulAdd(even, scale, minimum), hn::MulAdd(odd, scale, minimum), pair, stored, column, out);
+        Store(hn::MulAdd(even, scale, minimum), hn::MulAdd(odd, scale, minimum), pair, stored,
+              column, out);
     }
 }
 
 template <typename T>
-HWY_INLINE void Int8(int64_t pairs, int64_t stored, const QuantizedPanel& panel, int64_t column, T* out) {
+HWY_INLINE void Int8(int64_t pairs, int64_t stored, const QuantizedPanel& panel, int64_t column,
+                     T* out) {
     const hn::Rebind<int16_t, D> d16;
     const DI di;
     VF scale = hn::Zero(D());
     for (int64_t pair = 0; pair < pairs; ++pair) {
-        if (pair % (kQuantGroup / 2) == 0) scale = LoadF16(panel.scales + pair / (kQuantGroup / 2) * stored + column);
+        if (pair % (kQuantGroup / 2) == 0)
+            scale = LoadF16(panel.scales + pair / (kQuantGroup / 2) * stored + column);
         // One int16 holds both rows' codes of a column: the even row's is its low byte.
         const auto codes = hn::PromoteTo(
-            di, hn::LoadU(d16, reinterpret_cast<const int16_t*>(panel.codes) + pair * stored + column));
+            di,
+            hn::LoadU(d16, reinterpret_cast<const int16_t*>(panel.codes) + pair * stored + column));
         const VF even = hn::ConvertTo(D(), hn::ShiftRight<24>(hn::ShiftLeft<24>(codes)));
         const VF odd = hn::ConvertTo(D(), hn::ShiftRight<8>(codes));
         Store(hn::Mul(even, scale), hn::Mul(odd, scale), pair, stored, column, out);
@@ -102,9 +108,13 @@ HWY_EXPORT(DequantizeTableF32);
 HWY_EXPORT(DequantizeTableBF16);
 
 template <>
-DequantizeFunctions<float> HighwayDequantize() { return HWY_DYNAMIC_DISPATCH(DequantizeTableF32)(); }
+DequantizeFunctions<float> HighwayDequantize() {
+    return HWY_DYNAMIC_DISPATCH(DequantizeTableF32)();
+}
 template <>
-DequantizeFunctions<bf16> HighwayDequantize() { return HWY_DYNAMIC_DISPATCH(DequantizeTableBF16)(); }
+DequantizeFunctions<bf16> HighwayDequantize() {
+    return HWY_DYNAMIC_DISPATCH(DequantizeTableBF16)();
+}
 
 }  // namespace hone
 #endif

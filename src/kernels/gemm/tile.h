@@ -1,4 +1,5 @@
-// The inner product that gemm is made of: one tile of C, held in registers from the first k to the store.
+// The inner product that gemm is made of: one tile of C, held in registers from the first k to the
+// store.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ struct TileArgs {
 template <typename T>
 struct TileFunctions {
     void (*run)(const TileArgs<T>&);
-    int (*rows)(int stored);  // how many rows fill the registers at that width, at most kMaxTileRows
+    int (*rows)(
+        int stored);  // how many rows fill the registers at that width, at most kMaxTileRows
 };
 
 // Best first; explained as op "gemm".

@@ -1,7 +1,8 @@
 // Tiles for AVX-512, and for its bf16 dot products (Zen 4, Cooper Lake, Sapphire Rapids and later).
 //
-// A tile is R rows by V vectors of 16 columns: R * V accumulators, V vectors of B, one broadcast of A, within 32
-// registers. Each step of k costs V + R loads for R * V fused products, so the products set the pace.
+// A tile is R rows by V vectors of 16 columns: R * V accumulators, V vectors of B, one broadcast of
+// A, within 32 registers. Each step of k costs V + R loads for R * V fused products, so the
+// products set the pace.
 #include "kernels/gemm/tile.h"
 
 #if defined(__x86_64__)
@@ -18,8 +19,8 @@ namespace {
 constexpr int kRows[5] = {0, 12, 12, 8, 6};
 
 template <int R, int V>
-inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const bf16* a, int64_t a_stride,
-                                                      const bf16* b, int64_t k) {
+inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const bf16* a,
+                                                      int64_t a_stride, const bf16* b, int64_t k) {
     for (int64_t pair = 0; pair < k / 2; ++pair) {
         __m512bh column[V];
 #pragma GCC unroll 4
@@ -37,8 +38,8 @@ inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const
 }
 
 template <int R, int V>
-inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const float* a, int64_t a_stride,
-                                                      const float* b, int64_t k) {
+inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const float* a,
+                                                      int64_t a_stride, const float* b, int64_t k) {
     for (int64_t i = 0; i < k; ++i) {
         __m512 column[V];
 #pragma GCC unroll 4
@@ -70,7 +71,8 @@ void Run(const TileArgs<T>& t) {
     for (int v = 0; v < V; ++v) {
         const int left = t.width - v * 16;
         const __mmask16 mask = left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0;
-        const __m512 bias = t.bias ? _mm512_maskz_loadu_ps(mask, t.bias + v * 16) : _mm512_setzero_ps();
+        const __m512 bias =
+            t.bias ? _mm512_maskz_loadu_ps(mask, t.bias + v * 16) : _mm512_setzero_ps();
         const __m512 scale = _mm512_set1_ps(t.scale);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
@@ -98,10 +100,14 @@ void ByRows(const TileArgs<T>& t, std::integer_sequence<int, R...>) {
 template <typename T>
 void ByShape(const TileArgs<T>& t) {
     switch (t.stored) {
-        case 16: return ByRows<T, 1>(t, std::make_integer_sequence<int, kRows[1]>());
-        case 32: return ByRows<T, 2>(t, std::make_integer_sequence<int, kRows[2]>());
-        case 48: return ByRows<T, 3>(t, std::make_integer_sequence<int, kRows[3]>());
-        default: return ByRows<T, 4>(t, std::make_integer_sequence<int, kRows[4]>());
+        case 16:
+            return ByRows<T, 1>(t, std::make_integer_sequence<int, kRows[1]>());
+        case 32:
+            return ByRows<T, 2>(t, std::make_integer_sequence<int, kRows[2]>());
+        case 48:
+            return ByRows<T, 3>(t, std::make_integer_sequence<int, kRows[3]>());
+        default:
+            return ByRows<T, 4>(t, std::make_integer_sequence<int, kRows[4]>());
     }
 }
 

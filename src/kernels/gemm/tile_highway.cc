@@ -1,7 +1,7 @@
 // Tiles for any SIMD: Highway picks the instruction set when the program runs.
 //
-// Columns are taken two vectors at a time, so that six rows of accumulators fit sixteen registers. A pair of bf16 is two
-// floats by a shift and a mask.
+// Columns are taken two vectors at a time, so that six rows of accumulators fit sixteen registers.
+// A pair of bf16 is two floats by a shift and a mask.
 #include "kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -19,11 +19,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 8>;
 
 template <int R>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t a_stride, const float* b,
-                           int stored, int64_t k) {
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t a_stride,
+                           const float* b, int stored, int64_t k) {
     const size_t lanes = hn::Lanes(d);
     for (int64_t i = 0; i < k; ++i) {
-        const auto left = hn::LoadU(d, b + i * stored), right = hn::LoadU(d, b + i * stored + lanes);
+        const auto left = hn::LoadU(d, b + i * stored),
+                   right = hn::LoadU(d, b + i * stored + lanes);
         for (int r = 0; r < R; ++r) {
             const auto row = hn::Set(d, a[r * a_stride + i]);
             acc[r][0] = hn::MulAdd(row, left, acc[r][0]);
@@ -33,15 +34,17 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t
 }
 
 template <int R>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const bf16* a, int64_t a_stride, const bf16* b,
-                           int stored, int64_t k) {
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const bf16* a, int64_t a_stride,
+                           const bf16* b, int stored, int64_t k) {
     const size_t lanes = hn::Lanes(d);
     const hn::RebindToUnsigned<D> du;
     const auto high_mask = hn::Set(du, 0xffff0000u);
     const uint32_t* pairs = reinterpret_cast<const uint32_t*>(b);
     for (int64_t i = 0; i < k / 2; ++i) {
-        const auto left = hn::LoadU(du, pairs + i * stored), right = hn::LoadU(du, pairs + i * stored + lanes);
-        const auto left0 = hn::BitCast(d, hn::ShiftLeft<16>(left)), left1 = hn::BitCast(d, hn::And(left, high_mask));
+        const auto left = hn::LoadU(du, pairs + i * stored),
+                   right = hn::LoadU(du, pairs + i * stored + lanes);
+        const auto left0 = hn::BitCast(d, hn::ShiftLeft<16>(left)),
+                   left1 = hn::BitCast(d, hn::And(left, high_mask));
         const auto right0 = hn::BitCast(d, hn::ShiftLeft<16>(right)),
                    right1 = hn::BitCast(d, hn::And(right, high_mask));
         for (int r = 0; r < R; ++r) {
@@ -62,7 +65,8 @@ void RunColumns(const TileArgs<T>& t, int column) {
     hn::Vec<D> acc[R][2];
     for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = hn::Zero(d);
     Accumulate<R>(d, acc, t.a, t.a_stride, t.b + column * per_column, t.stored, t.k);
-    if (t.h_k > 0) Accumulate<R>(d, acc, t.h, t.h_stride, t.h_b + column * per_column, t.stored, t.h_k);
+    if (t.h_k > 0)
+        Accumulate<R>(d, acc, t.h, t.h_stride, t.h_b + column * per_column, t.stored, t.h_k);
     HWY_ALIGN float row[2 * 8];
     const int count = HWY_MIN(2 * lanes, t.width - column);
     for (int r = 0; r < R; ++r) {
@@ -72,9 +76,15 @@ void RunColumns(const TileArgs<T>& t, int column) {
             const float value = row[i] * t.scale + (t.bias ? t.bias[column + i] : 0.0f);
             const int64_t at = r * t.c_stride + column + i;
             switch (t.output) {
-                case GemmOutput::kStore: static_cast<T*>(t.c)[at] = FromFloat<T>(value); break;
-                case GemmOutput::kStoreF32: static_cast<float*>(t.c)[at] = value; break;
-                case GemmOutput::kAddF32: static_cast<float*>(t.c)[at] += value; break;
+                case GemmOutput::kStore:
+                    static_cast<T*>(t.c)[at] = FromFloat<T>(value);
+                    break;
+                case GemmOutput::kStoreF32:
+                    static_cast<float*>(t.c)[at] = value;
+                    break;
+                case GemmOutput::kAddF32:
+                    static_cast<float*>(t.c)[at] += value;
+                    break;
             }
         }
     }
@@ -85,12 +95,24 @@ void Run(const TileArgs<T>& t) {
     const int step = 2 * static_cast<int>(hn::Lanes(D()));
     for (int column = 0; column < t.width; column += step) {
         switch (t.rows) {
-            case 1: RunColumns<T, 1>(t, column); break;
-            case 2: RunColumns<T, 2>(t, column); break;
-            case 3: RunColumns<T, 3>(t, column); break;
-            case 4: RunColumns<T, 4>(t, column); break;
-            case 5: RunColumns<T, 5>(t, column); break;
-            default: RunColumns<T, 6>(t, column); break;
+            case 1:
+                RunColumns<T, 1>(t, column);
+                break;
+            case 2:
+                RunColumns<T, 2>(t, column);
+                break;
+            case 3:
+                RunColumns<T, 3>(t, column);
+                break;
+            case 4:
+                RunColumns<T, 4>(t, column);
+                break;
+            case 5:
+                RunColumns<T, 5>(t, column);
+                break;
+            default:
+                RunColumns<T, 6>(t, column);
+                break;
         }
     }
 }
@@ -115,9 +137,13 @@ int Rows(int) { return 6; }
 }  // namespace
 
 template <>
-TileFunctions<float> HighwayTile() { return {DispatchF32, Rows}; }
+TileFunctions<float> HighwayTile() {
+    return {DispatchF32, Rows};
+}
 template <>
-TileFunctions<bf16> HighwayTile() { return {DispatchBF16, Rows}; }
+TileFunctions<bf16> HighwayTile() {
+    return {DispatchBF16, Rows};
+}
 
 }  // namespace hone
 #endif

@@ -22,9 +22,15 @@ void Run(const TileArgs<T>& t) {
             if (t.bias != nullptr) sum += t.bias[column];
             const int64_t at = row * t.c_stride + column;
             switch (t.output) {
-                case GemmOutput::kStore: static_cast<T*>(t.c)[at] = FromFloat<T>(sum); break;
-                case GemmOutput::kStoreF32: static_cast<float*>(t.c)[at] = sum; break;
-                case GemmOutput::kAddF32: static_cast<float*>(t.c)[at] += sum; break;
+                case GemmOutput::kStore:
+                    static_cast<T*>(t.c)[at] = FromFloat<T>(sum);
+                    break;
+                case GemmOutput::kStoreF32:
+                    static_cast<float*>(t.c)[at] = sum;
+                    break;
+                case GemmOutput::kAddF32:
+                    static_cast<float*>(t.c)[at] += sum;
+                    break;
             }
         }
     }

@@ -46,10 +46,11 @@ void ToF(int64_t n, const bf16* from, float* to) {
 
 const KernelList<AnyProblem, ReduceFunctions>& ReduceKernels() {
     static const KernelList<AnyProblem, ReduceFunctions> list(
-        "reduce", {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
-                   {"reference",
-                    NeverDeclines<AnyProblem>,
-                    {SumSquares, Finite, AddScaled, Multiply, AddTo<float>, AddTo<bf16>, ToB, ToF}}});
+        "reduce",
+        {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
+         {"reference",
+          NeverDeclines<AnyProblem>,
+          {SumSquares, Finite, AddScaled, Multiply, AddTo<float>, AddTo<bf16>, ToB, ToF}}});
     return list;
 }
 
@@ -57,7 +58,8 @@ double SumOfSquares(const Context& context, int64_t n, const float* x) {
     const auto& functions = ReduceKernels().Choose({});
     std::vector<double> pieces(static_cast<size_t>((n + kElementsPerTask - 1) / kElementsPerTask));
     ForElements(context, n, [&](int64_t first, int64_t count) {
-        pieces[static_cast<size_t>(first / kElementsPerTask)] = functions.sum_of_squares(count, x + first);
+        pieces[static_cast<size_t>(first / kElementsPerTask)] =
+            functions.sum_of_squares(count, x + first);
     });
     double sum = 0;
     for (double piece : pieces) sum += piece;
@@ -76,41 +78,54 @@ bool AllFinite(const Context& context, int64_t n, const float* x) {
 
 void Axpy(const Context& context, int64_t n, float a, const float* x, float* y) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.axpy(count, a, x + first, y + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        functions.axpy(count, a, x + first, y + first);
+    });
 }
 
 void Scale(const Context& context, int64_t n, float a, float* y) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.scale(count, a, y + first); });
+    ForElements(context, n,
+                [&](int64_t first, int64_t count) { functions.scale(count, a, y + first); });
 }
 
 template <>
 void Add(const Context& context, int64_t n, const float* x, float* y) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.add_f32(count, x + first, y + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        functions.add_f32(count, x + first, y + first);
+    });
 }
 
 template <>
 void Add(const Context& context, int64_t n, const bf16* x, float* y) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.add_bf16(count, x + first, y + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        functions.add_bf16(count, x + first, y + first);
+    });
 }
 
 template <>
 void Cast(const Context& context, int64_t n, const float* from, bf16* to) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.to_bf16(count, from + first, to + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        functions.to_bf16(count, from + first, to + first);
+    });
 }
 
 template <>
 void Cast(const Context& context, int64_t n, const bf16* from, float* to) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) { functions.to_f32(count, from + first, to + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        functions.to_f32(count, from + first, to + first);
+    });
 }
 
 template <>
 void Cast(const Context& context, int64_t n, const float* from, float* to) {
-    ForElements(context, n, [&](int64_t first, int64_t count) { std::copy_n(from + first, count, to + first); });
+    ForElements(context, n, [&](int64_t first, int64_t count) {
+        std::copy_n(from + first, count, to + first);
+    });
 }
 
 }  // namespace hone

@@ -1,6 +1,7 @@
 // Sums, checks, and element-wise sums and casts over flat buffers.
 //
-// Reductions run over fixed pieces whose results are added in order: the same bits on any number of threads.
+// Reductions run over fixed pieces whose results are added in order: the same bits on any number of
+// threads.
 #pragma once
 
 #include "kernels/dispatch.h"
@@ -24,7 +25,8 @@ void Scale(const Context& context, int64_t n, float a, float* y);
 template <typename T>
 void Add(const Context& context, int64_t n, const T* x, float* y);
 
-// to = from, rounded to nearest even; To and From are float and bf16 in any pairing but bf16 to bf16.
+// to = from, rounded to nearest even; To and From are float and bf16 in any pairing but bf16 to
+// bf16.
 template <typename To, typename From>
 void Cast(const Context& context, int64_t n, const From* from, To* to);
 

@@ -12,7 +12,8 @@ namespace HWY_NAMESPACE {
 namespace reduce {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
-// Squares in double: sixteen running sums, which compilers turn into vectors, added in order at the end.
+// Squares in double: sixteen running sums, which compilers turn into vectors, added in order at the
+// end.
 double SumOfSquares(int64_t n, const float* x) {
     constexpr int64_t kSums = 16;
     double sums[kSums] = {};
@@ -30,7 +31,8 @@ double SumOfSquares(int64_t n, const float* x) {
 bool AllFinite(int64_t n, const float* x) {
     const int64_t N = Lanes();
     VF sum = Zero();
-    for (int64_t i = 0; i < n; i += N) sum = hn::MulAdd(LoadN(x + i, HWY_MIN(N, n - i)), Zero(), sum);
+    for (int64_t i = 0; i < n; i += N)
+        sum = hn::MulAdd(LoadN(x + i, HWY_MIN(N, n - i)), Zero(), sum);
     return hn::AllFalse(DF(), hn::IsNaN(sum));
 }
 
@@ -71,9 +73,14 @@ void Cast(int64_t n, const From* from, To* to) {
 }  // namespace reduce
 
 ReduceFunctions ReduceTable() {
-    return {reduce::SumOfSquares, reduce::AllFinite,        reduce::Axpy,
-            reduce::Scale,        reduce::Add<float>,       reduce::Add<bf16>,
-            reduce::Cast<bf16, float>, reduce::Cast<float, bf16>};
+    return {reduce::SumOfSquares,
+            reduce::AllFinite,
+            reduce::Axpy,
+            reduce::Scale,
+            reduce::Add<float>,
+            reduce::Add<bf16>,
+            reduce::Cast<bf16, float>,
+            reduce::Cast<float, bf16>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -22,7 +22,8 @@ TEST(Reduce, EveryKernelEqualsTheReference) {
             SCOPED_TRACE(fmt::format("{} seed={} n={}", kernel.name, seed, n));
             const auto x = random.Values<float>(n), y = random.Values<float>(n);
             const auto x16 = random.Values<bf16>(n);
-            EXPECT_NEAR(kernel.functions.sum_of_squares(n, x.data()), reference.sum_of_squares(n, x.data()), 1e-9);
+            EXPECT_NEAR(kernel.functions.sum_of_squares(n, x.data()),
+                        reference.sum_of_squares(n, x.data()), 1e-9);
 
             std::vector<float> expected = y;
             Guarded<float> got(y);
@@ -50,16 +51,19 @@ TEST(Reduce, EveryKernelEqualsTheReference) {
 }
 
 TEST(Reduce, CastRoundsToNearestEvenAndKeepsNaNAndInfinity) {
-    const uint32_t patterns[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x3f80ffff, 0x7f7fffff, 0x7f800000, 0xff800000,
-                                 0x7f800001, 0x7fffffff, 0xffc00000, 0x00000001, 0x80008000, 0x00018000, 0x00000000};
+    const uint32_t patterns[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x3f80ffff, 0x7f7fffff,
+                                 0x7f800000, 0xff800000, 0x7f800001, 0x7fffffff, 0xffc00000,
+                                 0x00000001, 0x80008000, 0x00018000, 0x00000000};
     const uint16_t bits[] = {0x3f80, 0x3f82, 0x3f81, 0x3f81, 0x7f80, 0x7f80, 0xff80,
                              0x7fc0, 0x7fff, 0xffc0, 0x0000, 0x8000, 0x0002, 0x0000};
     for (const auto& kernel : ReduceKernels().kernels()) {
         std::vector<float> from(32, 1.0f);
         std::vector<bf16> to(32);
-        for (size_t i = 0; i < std::size(patterns); ++i) from[i] = std::bit_cast<float>(patterns[i]);
+        for (size_t i = 0; i < std::size(patterns); ++i)
+            from[i] = std::bit_cast<float>(patterns[i]);
         kernel.functions.to_bf16(32, from.data(), to.data());
-        for (size_t i = 0; i < std::size(patterns); ++i) EXPECT_EQ(to[i].bits, bits[i]) << kernel.name << " " << i;
+        for (size_t i = 0; i < std::size(patterns); ++i)
+            EXPECT_EQ(to[i].bits, bits[i]) << kernel.name << " " << i;
     }
 }
 
@@ -71,7 +75,8 @@ TEST(Reduce, FindsOneBadElementAnywhere) {
             for (int64_t i = 0; i < n; ++i) {
                 for (float bad : {NAN, INFINITY, -INFINITY}) {
                     x[i] = bad;
-                    EXPECT_FALSE(kernel.functions.all_finite(n, x.data())) << kernel.name << " " << i << " of " << n;
+                    EXPECT_FALSE(kernel.functions.all_finite(n, x.data()))
+                        << kernel.name << " " << i << " of " << n;
                 }
                 x[i] = 1;
             }

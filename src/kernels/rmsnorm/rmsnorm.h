@@ -1,8 +1,9 @@
 // Root mean square normalisation (Zhang & Sennrich, "Root Mean Square Layer Normalization", 2019):
 // xhat = x / sqrt(mean(x^2) + eps), y = xhat * weight.
 //
-// T is float or bf16. Arithmetic is f32, sums over a row in f32 lanes; results are the same bits on any number of
-// threads. For bf16, xhat is rounded before it is multiplied, as transformers does. Outputs alias no input unless said.
+// T is float or bf16. Arithmetic is f32, sums over a row in f32 lanes; results are the same bits on
+// any number of threads. For bf16, xhat is rounded before it is multiplied, as transformers does.
+// Outputs alias no input unless said.
 #pragma once
 
 #include "kernels/dispatch.h"
@@ -10,15 +11,16 @@
 
 namespace hone {
 
-// x f32 [M, C], weight f32 [C] -> xhat T [M, C] (=; may be nullptr), y T [M, C] (=), rstd f32 [M] (=, 1 / the root;
-// may be nullptr).
+// x f32 [M, C], weight f32 [C] -> xhat T [M, C] (=; may be nullptr), y T [M, C] (=), rstd f32 [M]
+// (=, 1 / the root; may be nullptr).
 template <typename T>
-void RmsNormForward(const Context& context, int64_t M, int64_t C, const float* x, const float* weight, float eps,
-                    T* xhat, T* y, float* rstd);
+void RmsNormForward(const Context& context, int64_t M, int64_t C, const float* x,
+                    const float* weight, float eps, T* xhat, T* y, float* rstd);
 
 // y T [M, C] (=) from the saved xhat, the same bits as RmsNormForward gave. y may be xhat.
 template <typename T>
-void RmsNormScale(const Context& context, int64_t M, int64_t C, const T* xhat, const float* weight, T* y);
+void RmsNormScale(const Context& context, int64_t M, int64_t C, const T* xhat, const float* weight,
+                  T* y);
 
 // dy f32 [M, C], and xhat, weight, rstd of the forward pass ->
 //   dx f32 [M, C] += rstd * (dy * weight - xhat * mean(dy * weight * xhat))
@@ -31,13 +33,14 @@ void RmsNormBackward(const Context& context, int64_t M, int64_t C, const float* 
 // What an implementation does: a range of rows of one thread, or for the weight a range of columns.
 template <typename T>
 struct RmsNormFunctions {
-    void (*forward)(int64_t rows, int64_t C, const float* x, const float* weight, float eps, T* xhat, T* y,
-                    float* rstd);
+    void (*forward)(int64_t rows, int64_t C, const float* x, const float* weight, float eps,
+                    T* xhat, T* y, float* rstd);
     void (*scale)(int64_t rows, int64_t C, const T* xhat, const float* weight, T* y);
-    void (*backward)(int64_t rows, int64_t C, const float* dy, const T* xhat, const float* weight, const float* rstd,
-                     float* dx, T* dx_t);
+    void (*backward)(int64_t rows, int64_t C, const float* dy, const T* xhat, const float* weight,
+                     const float* rstd, float* dx, T* dx_t);
     // dweight[c] += over all M rows, for c in [0, columns); dy and xhat have rows of C elements.
-    void (*backward_weight)(int64_t M, int64_t C, int64_t columns, const float* dy, const T* xhat, float* dweight);
+    void (*backward_weight)(int64_t M, int64_t C, int64_t columns, const float* dy, const T* xhat,
+                            float* dweight);
 };
 template <typename T>
 const KernelList<AnyProblem, RmsNormFunctions<T>>& RmsNormKernels();

@@ -13,7 +13,8 @@ namespace rmsnorm {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
 template <typename T>
-HWY_INLINE void ForwardRow(int64_t C, const float* x, const float* weight, float eps, T* xhat, T* y, float* rstd) {
+HWY_INLINE void ForwardRow(int64_t C, const float* x, const float* weight, float eps, T* xhat, T* y,
+                           float* rstd) {
     const int64_t N = Lanes();
     VF sum0 = Zero(), sum1 = Zero();
     int64_t c = 0;
@@ -47,8 +48,8 @@ HWY_INLINE void ScaleRow(int64_t C, const T* xhat, const float* weight, T* y) {
 }
 
 template <typename T>
-HWY_INLINE void BackwardRow(int64_t C, const float* dy, const T* xhat, const float* weight, float rstd, float* dx,
-                            T* dx_t) {
+HWY_INLINE void BackwardRow(int64_t C, const float* dy, const T* xhat, const float* weight,
+                            float rstd, float* dx, T* dx_t) {
     const int64_t N = Lanes();
     VF sum = Zero();
     for (int64_t c = 0; c < C; c += N) {
@@ -68,7 +69,8 @@ HWY_INLINE void BackwardRow(int64_t C, const float* dy, const T* xhat, const flo
 
 // Rows are summed in runs, and the runs' sums in order: the error grows with the run, not with M.
 template <typename T>
-HWY_INLINE void WeightColumns(int64_t M, int64_t C, int64_t n, const float* dy, const T* xhat, float* dweight) {
+HWY_INLINE void WeightColumns(int64_t M, int64_t C, int64_t n, const float* dy, const T* xhat,
+                              float* dweight) {
     constexpr int64_t kRun = 64;
     VF total = Zero();
     for (int64_t first = 0; first < M; first += kRun) {
@@ -81,7 +83,8 @@ HWY_INLINE void WeightColumns(int64_t M, int64_t C, int64_t n, const float* dy, 
 }
 
 template <typename T>
-void Forward(int64_t rows, int64_t C, const float* x, const float* weight, float eps, T* xhat, T* y, float* rstd) {
+void Forward(int64_t rows, int64_t C, const float* x, const float* weight, float eps, T* xhat, T* y,
+             float* rstd) {
     for (int64_t r = 0; r < rows; ++r)
         ForwardRow(C, x + r * C, weight, eps, xhat == nullptr ? nullptr : xhat + r * C, y + r * C,
                    rstd == nullptr ? nullptr : rstd + r);
@@ -93,15 +96,16 @@ void ScaleRows(int64_t rows, int64_t C, const T* xhat, const float* weight, T* y
 }
 
 template <typename T>
-void Backward(int64_t rows, int64_t C, const float* dy, const T* xhat, const float* weight, const float* rstd,
-              float* dx, T* dx_t) {
+void Backward(int64_t rows, int64_t C, const float* dy, const T* xhat, const float* weight,
+              const float* rstd, float* dx, T* dx_t) {
     for (int64_t r = 0; r < rows; ++r)
         BackwardRow(C, dy + r * C, xhat + r * C, weight, rstd[r], dx + r * C,
                     dx_t == nullptr ? nullptr : dx_t + r * C);
 }
 
 template <typename T>
-void BackwardWeight(int64_t M, int64_t C, int64_t columns, const float* dy, const T* xhat, float* dweight) {
+void BackwardWeight(int64_t M, int64_t C, int64_t columns, const float* dy, const T* xhat,
+                    float* dweight) {
     const int64_t N = Lanes();
     for (int64_t c = 0; c < columns; c += N)
         WeightColumns(M, C, HWY_MIN(N, columns - c), dy + c, xhat + c, dweight + c);
@@ -128,9 +132,13 @@ HWY_EXPORT(RmsNormTableF32);
 HWY_EXPORT(RmsNormTableBF16);
 
 template <>
-RmsNormFunctions<float> RmsNormHighway() { return HWY_DYNAMIC_DISPATCH(RmsNormTableF32)(); }
+RmsNormFunctions<float> RmsNormHighway() {
+    return HWY_DYNAMIC_DISPATCH(RmsNormTableF32)();
+}
 template <>
-RmsNormFunctions<bf16> RmsNormHighway() { return HWY_DYNAMIC_DISPATCH(RmsNormTableBF16)(); }
+RmsNormFunctions<bf16> RmsNormHighway() {
+    return HWY_DYNAMIC_DISPATCH(RmsNormTableBF16)();
+}
 
 }  // namespace hone
 #endif

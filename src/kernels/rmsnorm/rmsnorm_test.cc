@@ -28,17 +28,19 @@ TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
             const auto dy = random.Values<float>(M * C), start = random.Values<float>(M * C);
             std::vector<T> xhat(M * C), y(M * C), dx_t(M * C);
             std::vector<float> rstd(M), dx = start, dweight(C, 0.5f);
-            reference.forward(M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(), rstd.data());
-            reference.backward(M, C, dy.data(), xhat.data(), weight.data(), rstd.data(), dx.data(), dx_t.data());
+            reference.forward(M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(),
+                              rstd.data());
+            reference.backward(M, C, dy.data(), xhat.data(), weight.data(), rstd.data(), dx.data(),
+                               dx_t.data());
             reference.backward_weight(M, C, C, dy.data(), xhat.data(), dweight.data());
 
             Guarded<T> got_xhat(M * C), got_y(M * C), scaled(M * C), got_dx_t(M * C);
             Guarded<float> got_rstd(M), got_dx(start), got_dweight(C, 0.5f);
-            kernel.functions.forward(M, C, x.data(), weight.data(), 1e-5f, got_xhat.data(), got_y.data(),
-                                     got_rstd.data());
+            kernel.functions.forward(M, C, x.data(), weight.data(), 1e-5f, got_xhat.data(),
+                                     got_y.data(), got_rstd.data());
             kernel.functions.scale(M, C, got_xhat.data(), weight.data(), scaled.data());
-            kernel.functions.backward(M, C, dy.data(), xhat.data(), weight.data(), rstd.data(), got_dx.data(),
-                                      got_dx_t.data());
+            kernel.functions.backward(M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
+                                      got_dx.data(), got_dx_t.data());
             kernel.functions.backward_weight(M, C, C, dy.data(), xhat.data(), got_dweight.data());
             const float tolerance = 2 * testing::kRounding<T> + 2e-6f;
             ExpectClose(got_rstd, rstd, 2e-6f, 0, "rstd");
@@ -62,35 +64,40 @@ TEST(RmsNorm, BackwardIsTheSlopeOfForward) {
         const auto dy = random.Values<float>(M * C);
         std::vector<float> xhat(M * C), y(M * C), rstd(M), dx(M * C), dweight(C);
         const auto loss = [&] {
-            RmsNormForward(context, M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(), rstd.data());
+            RmsNormForward(context, M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(),
+                           rstd.data());
             double sum = 0;
             for (int64_t i = 0; i < M * C; ++i) sum += static_cast<double>(y[i]) * dy[i];
             return sum;
         };
         loss();
-        RmsNormBackward<float>(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(), dx.data(), nullptr,
-                               dweight.data());
+        RmsNormBackward<float>(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
+                               dx.data(), nullptr, dweight.data());
         for (int64_t i = 0; i < M * C; ++i)
             EXPECT_NEAR(testing::FiniteDifference(&x[i], 1e-2f, loss), dx[i], 2e-2) << "x " << i;
         for (int64_t i = 0; i < C; ++i)
-            EXPECT_NEAR(testing::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3) << "weight " << i;
+            EXPECT_NEAR(testing::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3)
+                << "weight " << i;
     }
 }
 
 TEST(RmsNorm, OptionalOutputsAndThreadsChangeNothing) {
     Random random(7);
     const int64_t M = 301, C = 576;
-    const auto x = random.Values<float>(M * C), weight = random.Values<float>(C), dy = random.Values<float>(M * C);
+    const auto x = random.Values<float>(M * C), weight = random.Values<float>(C),
+               dy = random.Values<float>(M * C);
     std::vector<bf16> first_y, first_dx_t;
     std::vector<float> first_dweight;
     for (int threads : {1, 2, 5}) {
         const Context context(threads);
         std::vector<bf16> xhat(M * C), y(M * C), dx_t(M * C), only_y(M * C);
         std::vector<float> rstd(M), dx(M * C), dweight(C);
-        RmsNormForward(context, M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(), rstd.data());
-        RmsNormForward<bf16>(context, M, C, x.data(), weight.data(), 1e-5f, nullptr, only_y.data(), nullptr);
-        RmsNormBackward(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(), dx.data(), dx_t.data(),
-                        dweight.data());
+        RmsNormForward(context, M, C, x.data(), weight.data(), 1e-5f, xhat.data(), y.data(),
+                       rstd.data());
+        RmsNormForward<bf16>(context, M, C, x.data(), weight.data(), 1e-5f, nullptr, only_y.data(),
+                             nullptr);
+        RmsNormBackward(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
+                        dx.data(), dx_t.data(), dweight.data());
         ExpectSameBits(only_y, y, "without xhat and rstd");
         if (first_y.empty()) first_y = y, first_dx_t = dx_t, first_dweight = dweight;
         ExpectSameBits(y, first_y, "y");

@@ -19,15 +19,18 @@ using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
 // Seconds of one [m, k] x [k, n] product, the weights in the layout that the library prefers.
-double GemmSeconds(dnnl::engine& engine, dnnl::stream& stream, Type type, int64_t m, int64_t k, int64_t n) {
-    dnnl::memory::desc a({m, k}, type, Tag::ab), b({k, n}, type, Tag::any), c({m, n}, type, Tag::ab);
+double GemmSeconds(dnnl::engine& engine, dnnl::stream& stream, Type type, int64_t m, int64_t k,
+                   int64_t n) {
+    dnnl::memory::desc a({m, k}, type, Tag::ab), b({k, n}, type, Tag::any),
+        c({m, n}, type, Tag::ab);
 #if DNNL_VERSION_MAJOR >= 3
     dnnl::matmul::primitive_desc description(engine, a, b, c);
 #else
     dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), engine);
 #endif
     dnnl::matmul product(description);
-    dnnl::memory a_memory(a, engine), b_memory(description.weights_desc(), engine), c_memory(c, engine);
+    dnnl::memory a_memory(a, engine), b_memory(description.weights_desc(), engine),
+        c_memory(c, engine);
     for (dnnl::memory* memory : {&a_memory, &b_memory, &c_memory})
         std::memset(memory->get_data_handle(), 0, memory->get_desc().get_size());
     std::unordered_map<int, dnnl::memory> arguments{
@@ -48,32 +51,37 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
     struct Product {
         int64_t k, n, times;
     };
-    const std::vector<Product> products = {{s.hidden, s.attention, s.layers},        {s.attention, s.hidden, s.layers},
-                                           {s.hidden, s.key_value, 2 * s.layers},    {s.hidden, s.intermediate, 2 * s.layers},
-                                           {s.intermediate, s.hidden, s.layers},     {s.hidden, s.vocabulary, 1}};
+    const std::vector<Product> products = {
+        {s.hidden, s.attention, s.layers},     {s.attention, s.hidden, s.layers},
+        {s.hidden, s.key_value, 2 * s.layers}, {s.hidden, s.intermediate, 2 * s.layers},
+        {s.intermediate, s.hidden, s.layers},  {s.hidden, s.vocabulary, 1}};
     const Type type = bf16_products ? Type::bf16 : Type::f32;
     double forward = 0, backward = 0, flop = 0;
     try {
         dnnl::engine engine(dnnl::engine::kind::cpu, 0);
         dnnl::stream stream(engine);
         for (const Product& product : products) {
-            forward += product.times * GemmSeconds(engine, stream, type, s.tokens, product.k, product.n);
-            backward += product.times * GemmSeconds(engine, stream, type, s.tokens, product.n, product.k);
+            forward +=
+                product.times * GemmSeconds(engine, stream, type, s.tokens, product.k, product.n);
+            backward +=
+                product.times * GemmSeconds(engine, stream, type, s.tokens, product.n, product.k);
             flop += 4.0 * product.times * s.tokens * product.k * product.n;
         }
     } catch (const dnnl::error& error) {
         return OtherError("oneDNN cannot run the roofline's products here: {}", error.what());
     }
     const double tokens = static_cast<double>(s.tokens), layers = static_cast<double>(s.layers);
-    const double attention = 3.5 * 2.0 * layers * tokens * s.row_length * s.attention;  // causal halves two products
+    const double attention =
+        3.5 * 2.0 * layers * tokens * s.row_length * s.attention;  // causal halves two products
     const double widths = 2.0 * (s.hidden + s.attention) + 2.0 * (s.hidden + s.key_value) +
                           3.0 * (s.hidden + s.intermediate);
     const double adapters = 3.0 * 2.0 * layers * tokens * s.rank * widths;
     const double seconds = forward + backward;
-    return Roofline{.gemm_gflops = flop / seconds / 1e9,
-                    .roofline_tokens_per_second = tokens / seconds,
-                    .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop),
-                    .forward_tokens_per_second = tokens / forward};
+    return Roofline{
+        .gemm_gflops = flop / seconds / 1e9,
+        .roofline_tokens_per_second = tokens / seconds,
+        .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop),
+        .forward_tokens_per_second = tokens / forward};
 }
 
 double MeasureReadBandwidth(int num_threads) {
@@ -87,7 +95,8 @@ double MeasureReadBandwidth(int num_threads) {
     for (int run = 0; run < 4; ++run) {
         const double start = NowSeconds();
         context.ParallelFor(pieces, [&](int64_t piece, int) {
-            const uint64_t* words = buffer.as<uint64_t>() + piece * static_cast<int64_t>(kPiece / 8);
+            const uint64_t* words =
+                buffer.as<uint64_t>() + piece * static_cast<int64_t>(kPiece / 8);
             uint64_t lanes[8] = {};  // enough independent sums that the loads set the pace
             for (size_t i = 0; i < kPiece / 8; i += 8)
                 for (int lane = 0; lane < 8; ++lane) lanes[lane] += words[i + lane];

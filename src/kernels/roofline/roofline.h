@@ -1,7 +1,9 @@
-// What this machine allows at best: the matrix products of a training step done by oneDNN, with nothing in between.
+// What this machine allows at best: the matrix products of a training step done by oneDNN, with
+// nothing in between.
 //
-// The figure to hold a training step against, measured in the same run on the same machine. Norms, activations, softmax,
-// the loss, the optimiser and the data are left out: an engine reaches 1.0 only if they are free.
+// The figure to hold a training step against, measured in the same run on the same machine. Norms,
+// activations, softmax, the loss, the optimiser and the data are left out: an engine reaches 1.0
+// only if they are free.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +24,19 @@ struct Roofline {
     double gemm_gflops = 0;
     // The base's products: forward, and the gradient of the input.
     double roofline_tokens_per_second = 0;
-    // Those, attention (causal: forward 1 and backward 2.5 times) and the rank-r products (forward 1 and backward 2
-    // times) at the same rate.
+    // Those, attention (causal: forward 1 and backward 2.5 times) and the rank-r products (forward
+    // 1 and backward 2 times) at the same rate.
     double limit_tokens_per_second = 0;
     // The base's products of a forward pass alone: prefill and evaluation are held against it.
     double forward_tokens_per_second = 0;
 };
 
-// Takes some seconds: a few runs of each shape, the best counts. Uses all cores, through oneDNN's own threads.
+// Takes some seconds: a few runs of each shape, the best counts. Uses all cores, through oneDNN's
+// own threads.
 absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& shape, bool bf16_products);
 
-// Bytes per second that all cores together read from memory, from a buffer far larger than the caches.
+// Bytes per second that all cores together read from memory, from a buffer far larger than the
+// caches.
 double MeasureReadBandwidth(int num_threads);
 
 }  // namespace hone

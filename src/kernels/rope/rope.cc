@@ -10,11 +10,13 @@ namespace {
 
 float InverseFrequency(const RopeTable& table, int64_t i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(table.D);
-    const float inverse = 1.0f / static_cast<float>(std::pow(table.theta, static_cast<double>(exponent)));
+    const float inverse =
+        1.0f / static_cast<float>(std::pow(table.theta, static_cast<double>(exponent)));
     if (table.scaling == RopeTable::Scaling::kNone) return inverse;
     const float scaled = inverse / static_cast<float>(table.factor);
     if (table.scaling == RopeTable::Scaling::kLinear) return scaled;
-    const double wave = 2 * std::numbers::pi / inverse, context = static_cast<double>(table.original_max_positions);
+    const double wave = 2 * std::numbers::pi / inverse,
+                 context = static_cast<double>(table.original_max_positions);
     if (wave > context / table.low_freq_factor) return scaled;
     if (wave < context / table.high_freq_factor) return inverse;
     const double smooth =
@@ -41,8 +43,8 @@ void Rotate(const Context& context, int64_t M, int64_t n, int64_t D, T* x, int64
     const auto& functions = RopeKernels<T>().Choose({});
     ForRows(context, M, n * D, [&](int64_t first, int64_t count) {
         for (int64_t r = first; r < first + count; ++r)
-            functions.row(n, D, x + r * row_stride, cosine + positions[r] * (D / 2), sine + positions[r] * (D / 2),
-                          direction);
+            functions.row(n, D, x + r * row_stride, cosine + positions[r] * (D / 2),
+                          sine + positions[r] * (D / 2), direction);
     });
 }
 
@@ -81,12 +83,12 @@ void RopeInverse(const Context& context, int64_t M, int64_t n, int64_t D, T* x, 
     Rotate(context, M, n, D, x, row_stride, positions, cosine, sine, -1.0f);
 }
 
-#define HONE_INSTANTIATE(T)                                                                                    \
-    template const KernelList<AnyProblem, RopeFunctions<T>>& RopeKernels<T>();                                 \
-    template void RopeForward<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, const int32_t*,       \
-                                 const float*, const float*);                                                  \
-    template void RopeInverse<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, const int32_t*,       \
-                                 const float*, const float*);
+#define HONE_INSTANTIATE(T)                                                              \
+    template const KernelList<AnyProblem, RopeFunctions<T>>& RopeKernels<T>();           \
+    template void RopeForward<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, \
+                                 const int32_t*, const float*, const float*);            \
+    template void RopeInverse<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, \
+                                 const int32_t*, const float*, const float*);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)
 #undef HONE_INSTANTIATE

@@ -44,9 +44,13 @@ HWY_EXPORT(RopeTableF32);
 HWY_EXPORT(RopeTableBF16);
 
 template <>
-RopeFunctions<float> RopeHighway() { return HWY_DYNAMIC_DISPATCH(RopeTableF32)(); }
+RopeFunctions<float> RopeHighway() {
+    return HWY_DYNAMIC_DISPATCH(RopeTableF32)();
+}
 template <>
-RopeFunctions<bf16> RopeHighway() { return HWY_DYNAMIC_DISPATCH(RopeTableBF16)(); }
+RopeFunctions<bf16> RopeHighway() {
+    return HWY_DYNAMIC_DISPATCH(RopeTableBF16)();
+}
 
 }  // namespace hone
 #endif

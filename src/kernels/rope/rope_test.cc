@@ -26,7 +26,8 @@ TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
             std::vector<T> expected = random.Values<T>(n * D);
             Guarded<T> x(expected);
             const float direction = seed % 2 == 0 ? 1.0f : -1.0f;
-            RopeKernels<T>().reference().row(n, D, expected.data(), cosine.data(), sine.data(), direction);
+            RopeKernels<T>().reference().row(n, D, expected.data(), cosine.data(), sine.data(),
+                                             direction);
             kernel.functions.row(n, D, x.data(), cosine.data(), sine.data(), direction);
             ExpectClose(x, expected, 2 * testing::kRounding<T>, 1e-6f, "x");
         }
@@ -45,12 +46,14 @@ TYPED_TEST(RopeTest, InverseTurnsBackWithinRowsOfAFusedBuffer) {
     for (int64_t r = 0; r < M; ++r) positions[r] = static_cast<int32_t>((r * 7) % 50);
     const auto original = random.Values<T>(M * stride);
     auto x = original;
-    RopeForward(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(), sine.data());
+    RopeForward(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(),
+                sine.data());
     float moved = 0;
     for (int64_t r = 0; r < M; ++r) {
         for (int64_t i = 0; i < stride; ++i) {
             const bool inside = i >= D && i < D + n * D;
-            const float before = ToFloat(original[r * stride + i]), after = ToFloat(x[r * stride + i]);
+            const float before = ToFloat(original[r * stride + i]),
+                        after = ToFloat(x[r * stride + i]);
             if (!inside) {
                 EXPECT_EQ(before, after) << r << " " << i;
             }
@@ -58,12 +61,13 @@ TYPED_TEST(RopeTest, InverseTurnsBackWithinRowsOfAFusedBuffer) {
         }
     }
     EXPECT_GT(moved, 0.5f);
-    RopeInverse(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(), sine.data());
+    RopeInverse(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(),
+                sine.data());
     ExpectClose(x, original, 4 * testing::kRounding<T>, 4 * testing::kRounding<T>, "turned back");
 }
 
-// Values of transformers' LlamaRotaryEmbedding (theta 10000, D 8, position 5; llama3: theta 500000, factor 8,
-// low 1, high 4, original 8192).
+// Values of transformers' LlamaRotaryEmbedding (theta 10000, D 8, position 5; llama3: theta 500000,
+// factor 8, low 1, high 4, original 8192).
 TEST(RopeTable, KnownFrequencies) {
     const int64_t D = 8;
     std::vector<float> cosine(6 * D / 2), sine(6 * D / 2);
@@ -72,9 +76,11 @@ TEST(RopeTable, KnownFrequencies) {
         EXPECT_NEAR(cosine[5 * 4 + i], std::cos(5 * std::pow(10.0, -i)), 1e-6);
         EXPECT_NEAR(sine[5 * 4 + i], std::sin(5 * std::pow(10.0, -i)), 1e-6);
     }
-    BuildRopeTable({.max_positions = 6, .D = D, .scaling = RopeTable::Scaling::kLinear, .factor = 4}, cosine.data(),
-                   sine.data());
-    for (int i = 0; i < 4; ++i) EXPECT_NEAR(sine[5 * 4 + i], std::sin(1.25 * std::pow(10.0, -i)), 1e-6);
+    BuildRopeTable(
+        {.max_positions = 6, .D = D, .scaling = RopeTable::Scaling::kLinear, .factor = 4},
+        cosine.data(), sine.data());
+    for (int i = 0; i < 4; ++i)
+        EXPECT_NEAR(sine[5 * 4 + i], std::sin(1.25 * std::pow(10.0, -i)), 1e-6);
 }
 
 TEST(RopeTable, Llama3KeepsHighDividesLowAndRampsBetween) {
@@ -93,7 +99,7 @@ TEST(RopeTable, Llama3KeepsHighDividesLowAndRampsBetween) {
     for (int i = 0; i < D / 2; ++i) {
         const double frequency = std::pow(500000.0, -2.0 * i / D), wave = 2 * M_PI / frequency;
         const double got = std::asin(std::min(1.0f, sine[D / 2 + i]));  // at position 1
-        if (i == 0) continue;                                           // sin(1) alone is outside asin's easy range
+        if (i == 0) continue;  // sin(1) alone is outside asin's easy range
         if (wave < 8192 / 4.0) {
             ++kept;
             EXPECT_NEAR(got / frequency, 1, 1e-4) << i;

@@ -42,13 +42,14 @@ template <typename T>
 void SwigluForward(const Context& context, int64_t M, int64_t F, const T* gate_up, T* act) {
     const auto& functions = SwigluKernels<T>().Choose({});
     ForRows(context, M, F, [&](int64_t first, int64_t count) {
-        for (int64_t r = first; r < first + count; ++r) functions.forward(F, gate_up + r * 2 * F, act + r * F);
+        for (int64_t r = first; r < first + count; ++r)
+            functions.forward(F, gate_up + r * 2 * F, act + r * F);
     });
 }
 
 template <typename T>
-void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_up, const T* dact, T* dgate_up,
-                    T* act) {
+void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_up, const T* dact,
+                    T* dgate_up, T* act) {
     const auto& functions = SwigluKernels<T>().Choose({});
     ForRows(context, M, F, [&](int64_t first, int64_t count) {
         for (int64_t r = first; r < first + count; ++r)
@@ -57,8 +58,8 @@ void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_
     });
 }
 
-#define HONE_INSTANTIATE(T)                                                          \
-    template const KernelList<AnyProblem, SwigluFunctions<T>>& SwigluKernels<T>();   \
+#define HONE_INSTANTIATE(T)                                                         \
+    template const KernelList<AnyProblem, SwigluFunctions<T>>& SwigluKernels<T>();  \
     template void SwigluForward<T>(const Context&, int64_t, int64_t, const T*, T*); \
     template void SwigluBackward<T>(const Context&, int64_t, int64_t, const T*, const T*, T*, T*);
 HONE_INSTANTIATE(float)

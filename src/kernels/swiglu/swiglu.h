@@ -1,8 +1,8 @@
 // The gated activation of Llama's MLP (Shazeer, "GLU Variants Improve Transformer", 2020):
 // act = silu(gate) * up, silu(z) = z / (1 + exp(-z)).
 //
-// T is float or bf16. Arithmetic is f32 with one rounding at the end; the vectorised exp is within 1e-6 relative.
-// Element by element: results are the same bits on any number of threads.
+// T is float or bf16. Arithmetic is f32 with one rounding at the end; the vectorised exp is within
+// 1e-6 relative. Element by element: results are the same bits on any number of threads.
 #pragma once
 
 #include "kernels/dispatch.h"
@@ -14,11 +14,11 @@ namespace hone {
 template <typename T>
 void SwigluForward(const Context& context, int64_t M, int64_t F, const T* gate_up, T* act);
 
-// gate_up T [M, 2F], dact T [M, F] -> dgate_up T [M, 2F] (=; may be gate_up itself) and act T [M, F] (=, the bits of
-// the forward pass; may be dact itself; nullptr: not wanted).
+// gate_up T [M, 2F], dact T [M, F] -> dgate_up T [M, 2F] (=; may be gate_up itself) and act T [M,
+// F] (=, the bits of the forward pass; may be dact itself; nullptr: not wanted).
 template <typename T>
-void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_up, const T* dact, T* dgate_up,
-                    T* act);
+void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_up, const T* dact,
+                    T* dgate_up, T* act);
 
 // One row.
 template <typename T>

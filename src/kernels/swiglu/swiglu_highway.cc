@@ -27,7 +27,8 @@ void Backward(int64_t F, const T* gate_up, const T* dact, T* dgate_up, T* act) {
     const int64_t N = Lanes();
     for (int64_t i = 0; i < F; i += N) {
         const int64_t n = HWY_MIN(N, F - i);
-        const VF gate = LoadN(gate_up + i, n), up = LoadN(gate_up + F + i, n), d = LoadN(dact + i, n);
+        const VF gate = LoadN(gate_up + i, n), up = LoadN(gate_up + F + i, n),
+                 d = LoadN(dact + i, n);
         const VF s = Sigmoid(gate), silu = hn::Mul(gate, s);
         const VF slope = hn::MulAdd(silu, hn::Sub(Set(1.0f), s), s);
         StoreN(hn::Mul(hn::Mul(d, up), slope), dgate_up + i, n);
@@ -38,7 +39,9 @@ void Backward(int64_t F, const T* gate_up, const T* dact, T* dgate_up, T* act) {
 
 }  // namespace swiglu
 
-SwigluFunctions<float> SwigluTableF32() { return {swiglu::Forward<float>, swiglu::Backward<float>}; }
+SwigluFunctions<float> SwigluTableF32() {
+    return {swiglu::Forward<float>, swiglu::Backward<float>};
+}
 SwigluFunctions<bf16> SwigluTableBF16() { return {swiglu::Forward<bf16>, swiglu::Backward<bf16>}; }
 
 }  // namespace HWY_NAMESPACE
@@ -52,9 +55,13 @@ HWY_EXPORT(SwigluTableF32);
 HWY_EXPORT(SwigluTableBF16);
 
 template <>
-SwigluFunctions<float> SwigluHighway() { return HWY_DYNAMIC_DISPATCH(SwigluTableF32)(); }
+SwigluFunctions<float> SwigluHighway() {
+    return HWY_DYNAMIC_DISPATCH(SwigluTableF32)();
+}
 template <>
-SwigluFunctions<bf16> SwigluHighway() { return HWY_DYNAMIC_DISPATCH(SwigluTableBF16)(); }
+SwigluFunctions<bf16> SwigluHighway() {
+    return HWY_DYNAMIC_DISPATCH(SwigluTableBF16)();
+}
 
 }  // namespace hone
 #endif

@@ -24,7 +24,8 @@ TYPED_TEST(SwigluTest, EveryKernelEqualsTheReference) {
             Random random(seed);
             const int64_t F = random.Size(200);
             SCOPED_TRACE(fmt::format("{} seed={} F={}", kernel.name, seed, F));
-            const auto gate_up = random.Values<T>(2 * F, seed % 4 == 0 ? 40.0f : 2.0f), dact = random.Values<T>(F);
+            const auto gate_up = random.Values<T>(2 * F, seed % 4 == 0 ? 40.0f : 2.0f),
+                       dact = random.Values<T>(F);
             std::vector<T> act(F), again(F), dgate_up(2 * F);
             reference.forward(F, gate_up.data(), act.data());
             reference.backward(F, gate_up.data(), dact.data(), dgate_up.data(), again.data());
@@ -32,7 +33,8 @@ TYPED_TEST(SwigluTest, EveryKernelEqualsTheReference) {
 
             Guarded<T> got_act(F), in_place(gate_up), got_again(dact);
             kernel.functions.forward(F, gate_up.data(), got_act.data());
-            kernel.functions.backward(F, in_place.data(), got_again.data(), in_place.data(), got_again.data());
+            kernel.functions.backward(F, in_place.data(), got_again.data(), in_place.data(),
+                                      got_again.data());
             const float tolerance = 2 * testing::kRounding<T> + 3e-6f;
             ExpectClose(got_act, act, tolerance, 1e-30f, "act");
             ExpectSameBits(got_again, got_act, "act recomputed");
@@ -66,7 +68,8 @@ TYPED_TEST(SwigluTest, NotANumberStaysOne) {
         gate_up[3] = FromFloat<T>(NAN);
         gate_up[32 + 20] = FromFloat<T>(NAN);
         kernel.functions.forward(32, gate_up.data(), act.data());
-        for (int i = 0; i < 32; ++i) EXPECT_EQ(std::isnan(ToFloat(act[i])), i == 3 || i == 20) << kernel.name << i;
+        for (int i = 0; i < 32; ++i)
+            EXPECT_EQ(std::isnan(ToFloat(act[i])), i == 3 || i == 20) << kernel.name << i;
     }
 }
 

@@ -8,8 +8,9 @@
 namespace hone {
 
 template <typename T>
-AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q, LinearMember k,
-                                  LinearMember v, LinearMember o_member, std::string norm_name, uint64_t stream)
+AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q,
+                                  LinearMember k, LinearMember v, LinearMember o_member,
+                                  std::string norm_name, uint64_t stream)
     : qkv(C, {std::move(q), std::move(k), std::move(v)}),
       o(spec.H * spec.D, {std::move(o_member)}),
       spec_(spec),
@@ -18,20 +19,28 @@ AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float ep
       stream_(stream) {
     norm.name = std::move(norm_name);
     norm.tensor = spec.norm;
-    options_ = {.H = spec.H, .KV = spec.KV, .D = spec.D, .scale = spec.scale, .window = spec.window,
+    options_ = {.H = spec.H,
+                .KV = spec.KV,
+                .D = spec.D,
+                .scale = spec.scale,
+                .window = spec.window,
                 .soft_cap = spec.soft_cap};
 }
 
 template <typename T>
-absl::Status AttentionBlock<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
+absl::Status AttentionBlock<T>::Load(const ModelFiles& files, const LoadOptions& options,
+                                     const Context& context) {
     HONE_RETURN_IF_ERROR(norm.Load(files));
     HONE_RETURN_IF_ERROR(qkv.Load(files, options, context));
     return o.Load(files, options, context);
 }
 
 template <typename T>
-void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_rank_columns) {
-    auto rank = [&](const LinearGroup<T>& group) { return std::max(group.rank_columns(), min_rank_columns); };
+void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, int64_t M,
+                                    int64_t min_rank_columns) {
+    auto rank = [&](const LinearGroup<T>& group) {
+        return std::max(group.rank_columns(), min_rank_columns);
+    };
     xhat = arena.Take<T>(M * block.C_);
     rstd = arena.Take<float>(M);
     qkv = arena.Take<T>(M * block.qkv_columns());
@@ -45,11 +54,12 @@ void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, i
 template <typename T>
 void AttentionBlock<T>::Project(const Pass<T>& pass, const float* x, const Saved& saved) const {
     const auto& ws = pass.workspace;
-    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y, saved.rstd);
-    qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(), GemmOutput::kStore, pass.training,
-                MixSeed(pass.seed, stream_), ws.linear);
-    RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(), pass.positions.data(),
-                   pass.rope_cosine, pass.rope_sine);
+    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
+                      saved.rstd);
+    qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
+                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear);
+    RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(),
+                   pass.positions.data(), pass.rope_cosine, pass.rope_sine);
 }
 
 template <typename T>
@@ -57,10 +67,10 @@ void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& save
     Project(pass, x, saved);
     const int64_t k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const T* fused = saved.qkv;
-    AttentionForward<T>(pass.context, options_, pass.M, Part(fused, 0), Part(fused, k), Part(fused, v),
-                        pass.document_starts, {saved.attention, o.in()}, saved.lse);
-    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, pass.training,
-              MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
+    AttentionForward<T>(pass.context, options_, pass.M, Part(fused, 0), Part(fused, k),
+                        Part(fused, v), pass.document_starts, {saved.attention, o.in()}, saved.lse);
+    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32,
+              pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
 }
 
 template <typename T>
@@ -80,9 +90,10 @@ void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved
         sequences.push_back({first, count, cache.length + count, {cache.k, row}, {cache.v, row}});
     }
     const T* fused = saved.qkv;
-    AttentionCached<T>(pass.context, options_, Part(fused, 0), sequences, {saved.attention, o.in()});
-    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, false, 0,
-              pass.workspace.linear);
+    AttentionCached<T>(pass.context, options_, Part(fused, 0), sequences,
+                       {saved.attention, o.in()});
+    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, false,
+              0, pass.workspace.linear);
 }
 
 template <typename T>
@@ -93,26 +104,29 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, float* dx, T* dx_t, const 
     const int64_t M = pass.M, k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const uint64_t o_seed = MixSeed(pass.seed, stream_ + 1), qkv_seed = MixSeed(pass.seed, stream_);
     o.HiddenGradient(context, M, dx_t, C_, ws.linear);
-    o.ParameterGradients(context, M, saved.attention, saved.h_o, dx_t, C_, o_seed, parameters, ws.linear);
+    o.ParameterGradients(context, M, saved.attention, saved.h_o, dx_t, C_, o_seed, parameters,
+                         ws.linear);
     if (!input_gradient && !qkv.trainable() && norm.parameter < 0) return;
     o.InputGradient(context, M, dx_t, C_, ws.dattention, GemmOutput::kStore, o_seed, ws.linear);
 
     const T* fused = saved.qkv;
     const T* attention = saved.attention;
     const T* dattention = ws.dattention;
-    AttentionBackward<T>(context, options_, M, Part(fused, 0), Part(fused, k), Part(fused, v), pass.document_starts,
-                         {attention, o.in()}, saved.lse, {dattention, o.in()}, Part(ws.dqkv, 0), Part(ws.dqkv, k),
-                         Part(ws.dqkv, v));
-    RopeInverse<T>(context, M, spec_.H + spec_.KV, spec_.D, ws.dqkv, qkv_columns(), pass.positions.data(),
-                   pass.rope_cosine, pass.rope_sine);
+    AttentionBackward<T>(context, options_, M, Part(fused, 0), Part(fused, k), Part(fused, v),
+                         pass.document_starts, {attention, o.in()}, saved.lse, {dattention, o.in()},
+                         Part(ws.dqkv, 0), Part(ws.dqkv, k), Part(ws.dqkv, v));
+    RopeInverse<T>(context, M, spec_.H + spec_.KV, spec_.D, ws.dqkv, qkv_columns(),
+                   pass.positions.data(), pass.rope_cosine, pass.rope_sine);
 
     qkv.HiddenGradient(context, M, ws.dqkv, qkv_columns(), ws.linear);
     if (qkv.trainable()) {
         RmsNormScale<T>(context, M, C_, saved.xhat, norm.weight(), ws.y);
-        qkv.ParameterGradients(context, M, ws.y, saved.h_qkv, ws.dqkv, qkv_columns(), qkv_seed, parameters, ws.linear);
+        qkv.ParameterGradients(context, M, ws.y, saved.h_qkv, ws.dqkv, qkv_columns(), qkv_seed,
+                               parameters, ws.linear);
     }
     if (!input_gradient && norm.parameter < 0) return;
-    qkv.InputGradient(context, M, ws.dqkv, qkv_columns(), ws.dy, GemmOutput::kStoreF32, qkv_seed, ws.linear);
+    qkv.InputGradient(context, M, ws.dqkv, qkv_columns(), ws.dy, GemmOutput::kStoreF32, qkv_seed,
+                      ws.linear);
     RmsNormBackward<T>(context, M, C_, ws.dy, saved.xhat, norm.weight(), saved.rstd, dx, dx_t,
                        norm.gradient(parameters));
 }

@@ -1,4 +1,5 @@
-// The attention half of a decoder layer: x += o(attention(rope(q(y)), rope(k(y)), v(y))), y = rmsnorm(x).
+// The attention half of a decoder layer: x += o(attention(rope(q(y)), rope(k(y)), v(y))), y =
+// rmsnorm(x).
 #pragma once
 
 #include "kernels/attention/attention.h"
@@ -14,13 +15,13 @@ class AttentionBlock {
   public:
     // What the backward pass needs again, for M tokens.
     struct Saved {
-        T* xhat = nullptr;      // [M, C]
-        float* rstd = nullptr;  // [M]
-        T* qkv = nullptr;       // [M, (H + 2 KV) D], rotated
-        T* h_qkv = nullptr;     // [M, ranks of q, k, v]
-        T* attention = nullptr; // [M, H D]
-        float* lse = nullptr;   // [H, M]
-        T* h_o = nullptr;       // [M, rank of o]
+        T* xhat = nullptr;       // [M, C]
+        float* rstd = nullptr;   // [M]
+        T* qkv = nullptr;        // [M, (H + 2 KV) D], rotated
+        T* h_qkv = nullptr;      // [M, ranks of q, k, v]
+        T* attention = nullptr;  // [M, H D]
+        float* lse = nullptr;    // [H, M]
+        T* h_o = nullptr;        // [M, rank of o]
         // Memory that serves several layers in turn needs room for the largest h of them.
         void Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_rank_columns);
     };
@@ -31,19 +32,20 @@ class AttentionBlock {
         int64_t length = 0;  // before this pass
     };
 
-    AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q, LinearMember k, LinearMember v,
-                   LinearMember o, std::string norm_name, uint64_t stream);
+    AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q, LinearMember k,
+                   LinearMember v, LinearMember o, std::string norm_name, uint64_t stream);
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     // x f32 [M, C] +=.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    // The same with caches: sequence i has the tokens [document_starts[i], document_starts[i + 1]) of the pass, which are
-    // appended to caches[i].
-    void ForwardCached(const Pass<T>& pass, float* x, const Saved& saved, std::span<const Cache> caches) const;
-    // dx f32 [M, C]: the gradient of the output on entry, of the input on return; dx_t its rounded copy, likewise. With
-    // input_gradient false nothing below is trained: dx is left as it is.
-    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved, ParameterSet& parameters,
-                  bool input_gradient) const;
+    // The same with caches: sequence i has the tokens [document_starts[i], document_starts[i + 1])
+    // of the pass, which are appended to caches[i].
+    void ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
+                       std::span<const Cache> caches) const;
+    // dx f32 [M, C]: the gradient of the output on entry, of the input on return; dx_t its rounded
+    // copy, likewise. With input_gradient false nothing below is trained: dx is left as it is.
+    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
+                  ParameterSet& parameters, bool input_gradient) const;
 
     bool trainable() const { return qkv.trainable() || o.trainable() || norm.parameter >= 0; }
     int64_t qkv_columns() const { return (spec_.H + 2 * spec_.KV) * spec_.D; }
@@ -55,7 +57,9 @@ class AttentionBlock {
 
   private:
     void Project(const Pass<T>& pass, const float* x, const Saved& saved) const;
-    Heads<const T> Part(const T* fused, int64_t column) const { return {fused + column, qkv_columns()}; }
+    Heads<const T> Part(const T* fused, int64_t column) const {
+        return {fused + column, qkv_columns()};
+    }
     Heads<T> Part(T* fused, int64_t column) const { return {fused + column, qkv_columns()}; }
     AttentionSpec spec_;
     AttentionOptions options_;

@@ -23,7 +23,8 @@ struct Labels {
     std::vector<float> weights;
     std::vector<double> losses;
     std::vector<uint8_t> correct;
-    Labels(const Batch& batch, std::span<const int64_t> rows) : losses(rows.size()), correct(rows.size()) {
+    Labels(const Batch& batch, std::span<const int64_t> rows)
+        : losses(rows.size()), correct(rows.size()) {
         for (int64_t row : rows) {
             targets.push_back(batch.targets[row]);
             weights.push_back(batch.target_weights[row]);
@@ -40,7 +41,8 @@ struct Labels {
 }  // namespace
 
 template <typename T>
-HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeight norm_weight, uint64_t stream)
+HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeight norm_weight,
+                        uint64_t stream)
     : norm(std::move(norm_weight)),
       head(C, {head_member}),
       C_(C),
@@ -49,7 +51,8 @@ HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeig
       stream_(stream) {}
 
 template <typename T>
-absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
+absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& options,
+                                const Context& context) {
     HONE_RETURN_IF_ERROR(norm.Load(files));
     LoadOptions head_options = options;
     if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
@@ -57,8 +60,10 @@ absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& opti
 }
 
 template <typename T>
-typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward, int64_t max_rows) const {
-    const int64_t rows = std::min(kRows, max_rows), rank = std::max<int64_t>(head.rank_columns(), 1);
+typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
+                                                 int64_t max_rows) const {
+    const int64_t rows = std::min(kRows, max_rows),
+                  rank = std::max<int64_t>(head.rank_columns(), 1);
     Pieces pieces;
     pieces.x = arena.Take<float>(rows * C_);
     pieces.xhat = arena.Take<T>(rows * C_);
@@ -89,24 +94,26 @@ void HeadBlock<T>::Reserve(bool backward, int64_t max_rows) {
 }
 
 template <typename T>
-void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<const int64_t> rows, float* logits,
-                           int64_t logits_stride, bool training, uint64_t seed) {
+void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<const int64_t> rows,
+                           float* logits, int64_t logits_stride, bool training, uint64_t seed) {
     const int64_t count = static_cast<int64_t>(rows.size());
     for (int64_t i = 0; i < count; ++i) std::copy_n(x + rows[i] * C_, C_, pieces_.x + i * C_);
-    RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y, pieces_.rstd);
-    head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32, training,
-                 MixSeed(seed, stream_), pieces_.linear);
+    RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y,
+                      pieces_.rstd);
+    head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32,
+                 training, MixSeed(seed, stream_), pieces_.linear);
 }
 
 template <typename T>
-void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float* x, double* row_losses,
-                        uint8_t* row_correct) {
+void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float* x,
+                        double* row_losses, uint8_t* row_correct) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
     for (int64_t begin = 0; begin < total; begin += kRows) {
-        const std::span rows(labelled.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        const std::span rows(labelled.data() + begin,
+                             static_cast<size_t>(std::min(kRows, total - begin)));
         Forward(context, x, rows, pieces_.logits, stride, false, 0);
         Labels labels(batch, rows);
         CrossEntropyForward(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
@@ -127,34 +134,36 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
     const uint64_t head_seed = MixSeed(seed, stream_);
     head.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
     if (head.trainable())
-        head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed, parameters,
-                                pieces_.linear);
+        head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
+                                parameters, pieces_.linear);
     if (dx == nullptr && norm.parameter < 0) return;
-    head.InputGradient(context, count, dlogits, stride, pieces_.dy, GemmOutput::kStoreF32, head_seed, pieces_.linear);
+    head.InputGradient(context, count, dlogits, stride, pieces_.dy, GemmOutput::kStoreF32,
+                       head_seed, pieces_.linear);
     std::fill_n(pieces_.dx, count * C_, 0.0f);
-    RmsNormBackward<T>(context, count, C_, pieces_.dy, pieces_.xhat, norm.weight(), pieces_.rstd, pieces_.dx, nullptr,
-                       norm.gradient(parameters));
+    RmsNormBackward<T>(context, count, C_, pieces_.dy, pieces_.xhat, norm.weight(), pieces_.rstd,
+                       pieces_.dx, nullptr, norm.gradient(parameters));
     if (dx == nullptr) return;
     for (int64_t i = 0; i < count; ++i) std::copy_n(pieces_.dx + i * C_, C_, dx + rows[i] * C_);
 }
 
 template <typename T>
-void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x, float loss_scale,
-                                   uint64_t seed, ParameterSet& parameters, double* row_losses,
-                                   uint8_t* row_correct, float* dx, T* dx_t) {
+void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x,
+                                   float loss_scale, uint64_t seed, ParameterSet& parameters,
+                                   double* row_losses, uint8_t* row_correct, float* dx, T* dx_t) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
     for (int64_t begin = 0; begin < total; begin += kRows) {
-        const std::span rows(labelled.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        const std::span rows(labelled.data() + begin,
+                             static_cast<size_t>(std::min(kRows, total - begin)));
         const uint64_t chunk_seed = MixSeed(seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
         Labels labels(batch, rows);
-        CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
-                                labels.targets.data(), labels.weights.data(), {.scale = loss_scale},
-                                labels.losses.data(), labels.correct.data());
+        CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
+                                stride, labels.targets.data(), labels.weights.data(),
+                                {.scale = loss_scale}, labels.losses.data(), labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
@@ -167,10 +176,12 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
 }
 
 template <typename T>
-void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows, float* logits) {
+void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
+                          float* logits) {
     const int64_t total = static_cast<int64_t>(rows.size());
     for (int64_t begin = 0; begin < total; begin += kRows) {
-        const std::span part(rows.data() + begin, static_cast<size_t>(std::min(kRows, total - begin)));
+        const std::span part(rows.data() + begin,
+                             static_cast<size_t>(std::min(kRows, total - begin)));
         Forward(context, x, part, logits + begin * V_, V_, false, 0);
     }
 }

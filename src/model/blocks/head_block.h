@@ -1,5 +1,5 @@
-// The end of the network: logits = head(rmsnorm(x)), and the loss. Rows are taken a few hundred at a time, and only those
-// that have a label, so that the logits never exist whole.
+// The end of the network: logits = head(rmsnorm(x)), and the loss. Rows are taken a few hundred at
+// a time, and only those that have a label, so that the logits never exist whole.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,8 @@ namespace hone {
 template <typename T>
 class HeadBlock {
   public:
-    // Rows of logits at a time: enough to use each packed panel of the head often, few enough for the memory.
+    // Rows of logits at a time: enough to use each packed panel of the head often, few enough for
+    // the memory.
     static constexpr int64_t kRows = 256;
 
     HeadBlock(int64_t C, float eps, LinearMember head, NormWeight norm, uint64_t stream);
@@ -22,15 +23,18 @@ class HeadBlock {
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;
 
-    // Adds up the losses of the rows of x f32 [M, C] that have one. row_losses f64, row_correct u8 [M] (=; zero where
-    // there is no loss).
-    void Loss(const Context& context, const Batch& batch, const float* x, double* row_losses, uint8_t* row_correct);
-    // The same, with dropout's seed, and the gradient of loss_scale * the sum of the losses: parameters' +=, and unless
-    // dx is null dx f32 [M, C] = and dx_t T [M, C] =.
-    void LossAndGradient(const Context& context, const Batch& batch, const float* x, float loss_scale, uint64_t seed,
-                         ParameterSet& parameters, double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
+    // Adds up the losses of the rows of x f32 [M, C] that have one. row_losses f64, row_correct u8
+    // [M] (=; zero where there is no loss).
+    void Loss(const Context& context, const Batch& batch, const float* x, double* row_losses,
+              uint8_t* row_correct);
+    // The same, with dropout's seed, and the gradient of loss_scale * the sum of the losses:
+    // parameters' +=, and unless dx is null dx f32 [M, C] = and dx_t T [M, C] =.
+    void LossAndGradient(const Context& context, const Batch& batch, const float* x,
+                         float loss_scale, uint64_t seed, ParameterSet& parameters,
+                         double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
     // logits f32 [rows.size(), V] (=) of those rows of x.
-    void Logits(const Context& context, const float* x, const std::vector<int64_t>& rows, float* logits);
+    void Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
+                float* logits);
 
     bool trainable() const { return head.trainable() || norm.parameter >= 0; }
 
@@ -51,10 +55,10 @@ class HeadBlock {
     };
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;
     // Gathers rows of x and computes their logits.
-    void Forward(const Context& context, const float* x, std::span<const int64_t> rows, float* logits,
-                 int64_t logits_stride, bool training, uint64_t seed);
-    void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed, ParameterSet& parameters,
-                  float* dx);
+    void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
+                 float* logits, int64_t logits_stride, bool training, uint64_t seed);
+    void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
+                  ParameterSet& parameters, float* dx);
     int64_t C_, V_;
     float eps_;
     uint64_t stream_;

@@ -17,7 +17,8 @@ int64_t Even(int64_t value) { return (value + 1) / 2 * 2; }
 }  // namespace
 
 template <typename T>
-LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members) : in_(in), members_(std::move(members)) {
+LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members)
+    : in_(in), members_(std::move(members)) {
     for (LinearMember& member : members_) {
         member.column = out_;
         out_ += member.out;
@@ -25,9 +26,11 @@ LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members) : in_
 }
 
 template <typename T>
-absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options, const Context& context) {
+absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
+                                  const Context& context) {
     for_training_ = options.for_training;
-    HONE_CHECK(!for_training_ || options.storage == WeightStorage::kNative, "coded weights cannot be trained through");
+    HONE_CHECK(!for_training_ || options.storage == WeightStorage::kNative,
+               "coded weights cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
     forward_ = PackedMatrix<T>(in_, groups);
@@ -38,15 +41,18 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
         const ModelTensor* tensor = FindModelTensor(files, member.weight);
         HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
         context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
-            const int64_t begin = task * kRowsPerRead, end = std::min(member.out, begin + kRowsPerRead);
+            const int64_t begin = task * kRowsPerRead,
+                          end = std::min(member.out, begin + kRowsPerRead);
             std::vector<float> rows(static_cast<size_t>((end - begin) * in_));
-            if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data()); !status.ok()) {
+            if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data());
+                !status.ok()) {
                 std::lock_guard lock(mutex);
                 failed.Update(status);
                 return;
             }
             forward_.SetColumns(member.column + begin, end - begin, rows.data());
-            if (for_training_) backward_.SetRows(member.column + begin, end - begin, rows.data(), in_);
+            if (for_training_)
+                backward_.SetRows(member.column + begin, end - begin, rows.data(), in_);
         });
         HONE_RETURN_IF_ERROR(failed);
         if (member.bias.empty()) continue;
@@ -72,7 +78,8 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
     for (LinearMember& member : members_) {
         if (member.own_weight >= 0) {
             member.own_weight = parameters.Add(member.name + ".weight", {member.out, in_}, true);
-            if (!member.bias.empty()) member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
+            if (!member.bias.empty())
+                member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
         }
         const int64_t rank = member.low_rank.rank;
         if (rank == 0) continue;
@@ -93,21 +100,24 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
     for (size_t i = 0; i < members_.size(); ++i) {
         const int64_t rank = members_[i].low_rank.rank;
         for (const Panel& panel : b_[i].panels())
-            forward_extension_.push_back({b_[i].panel_data(panel), static_cast<int32_t>(rank ? Even(rank) : 0),
+            forward_extension_.push_back({b_[i].panel_data(panel),
+                                          static_cast<int32_t>(rank ? Even(rank) : 0),
                                           static_cast<int32_t>(members_[i].rank_column)});
     }
     for (const Panel& panel : a_backward_.panels())
-        backward_extension_.push_back({a_backward_.panel_data(panel), static_cast<int32_t>(rank_columns_), 0});
+        backward_extension_.push_back(
+            {a_backward_.panel_data(panel), static_cast<int32_t>(rank_columns_), 0});
 }
 
 template <typename T>
 absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const ModelFiles& files) {
     for (const LinearMember& member : members_) {
         if (member.own_weight < 0) continue;
-        HONE_RETURN_IF_ERROR(ReadModelRows(files, *FindModelTensor(files, member.weight), 0, member.out,
-                                           parameters.value(member.own_weight)));
+        HONE_RETURN_IF_ERROR(ReadModelRows(files, *FindModelTensor(files, member.weight), 0,
+                                           member.out, parameters.value(member.own_weight)));
         if (member.own_bias >= 0)
-            std::copy_n(bias_.data() + member.column, member.out, parameters.value(member.own_bias));
+            std::copy_n(bias_.data() + member.column, member.out,
+                        parameters.value(member.own_bias));
     }
     return absl::OkStatus();
 }
@@ -121,7 +131,8 @@ void LinearGroup<T>::PackLowRank(const LinearMember& member, ParameterSet& param
     const float* b = parameters.value(member.b);
     std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
     for (int64_t row = 0; row < member.out; ++row)
-        for (int64_t i = 0; i < rank; ++i) scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
+        for (int64_t i = 0; i < rank; ++i)
+            scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
     b_[index].SetColumns(0, member.out, scaled.data());
     b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
 }
@@ -133,28 +144,42 @@ void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
         if (member.own_weight < 0) continue;
         const float* weight = parameters.value(member.own_weight);
         context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
-            const int64_t begin = task * kRowsPerRead, count = std::min(member.out - begin, kRowsPerRead);
+            const int64_t begin = task * kRowsPerRead,
+                          count = std::min(member.out - begin, kRowsPerRead);
             forward_.SetColumns(member.column + begin, count, weight + begin * in_);
-            if (for_training_) backward_.SetRows(member.column + begin, count, weight + begin * in_, in_);
+            if (for_training_)
+                backward_.SetRows(member.column + begin, count, weight + begin * in_, in_);
         });
         if (member.own_bias >= 0)
-            std::copy_n(parameters.value(member.own_bias), member.out, bias_.data() + member.column);
+            std::copy_n(parameters.value(member.own_bias), member.out,
+                        bias_.data() + member.column);
     }
 }
 
 template <typename T>
-void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
-                             GemmOutput output, bool training, uint64_t seed,
+void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
+                             int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch) const {
-    GemmArgs<T> args{.m = m, .a = x, .a_stride = in_, .b = &forward_, .bias = bias_.empty() ? nullptr : bias_.data(),
-                     .c = y, .c_stride = y_stride, .output = output};
+    GemmArgs<T> args{.m = m,
+                     .a = x,
+                     .a_stride = in_,
+                     .b = &forward_,
+                     .bias = bias_.empty() ? nullptr : bias_.data(),
+                     .c = y,
+                     .c_stride = y_stride,
+                     .output = output};
     if (rank_columns_ > 0) {
         const T* dropped = x;
         if (training && dropout_ > 0) {
             Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
             dropped = scratch.dropped;
         }
-        Gemm(context, GemmArgs<T>{.m = m, .a = dropped, .a_stride = in_, .b = &a_, .c = h, .c_stride = rank_columns_});
+        Gemm(context, GemmArgs<T>{.m = m,
+                                  .a = dropped,
+                                  .a_stride = in_,
+                                  .b = &a_,
+                                  .c = h,
+                                  .c_stride = rank_columns_});
         args.h = h;
         args.h_stride = rank_columns_;
         args.extension = forward_extension_;
@@ -163,20 +188,31 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
 }
 
 template <typename T>
-void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
-                                    const LinearScratch<T>& scratch) const {
+void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
+                                    int64_t dy_stride, const LinearScratch<T>& scratch) const {
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
         if (rank_columns_ == 0 || member.low_rank.rank == 0) continue;
-        Gemm(context, GemmArgs<T>{.m = m, .a = dy + member.column, .a_stride = dy_stride, .b = &b_backward_[i],
-                                  .c = scratch.dh + member.rank_column, .c_stride = rank_columns_});
+        Gemm(context, GemmArgs<T>{.m = m,
+                                  .a = dy + member.column,
+                                  .a_stride = dy_stride,
+                                  .b = &b_backward_[i],
+                                  .c = scratch.dh + member.rank_column,
+                                  .c_stride = rank_columns_});
     }
 }
 
 template <typename T>
-void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
-                                   GemmOutput output, uint64_t seed, const LinearScratch<T>& scratch) const {
-    GemmArgs<T> args{.m = m, .a = dy, .a_stride = dy_stride, .b = &backward_, .c = dx, .c_stride = in_, .output = output};
+void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
+                                   int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
+                                   const LinearScratch<T>& scratch) const {
+    GemmArgs<T> args{.m = m,
+                     .a = dy,
+                     .a_stride = dy_stride,
+                     .b = &backward_,
+                     .c = dx,
+                     .c_stride = in_,
+                     .output = output};
     if (rank_columns_ == 0) return Gemm(context, args);
     if (dropout_ == 0) {
         args.h = scratch.dh;
@@ -188,8 +224,12 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
     args.c = output == GemmOutput::kStore ? scratch.dx : dx;
     args.output = GemmOutput::kStoreF32;
     Gemm(context, args);
-    Gemm(context, GemmArgs<T>{.m = m, .a = scratch.dh, .a_stride = rank_columns_, .b = &a_backward_,
-                              .c = scratch.dropped, .c_stride = in_});
+    Gemm(context, GemmArgs<T>{.m = m,
+                              .a = scratch.dh,
+                              .a_stride = rank_columns_,
+                              .b = &a_backward_,
+                              .c = scratch.dropped,
+                              .c_stride = in_});
     Dropout(context, m, in_, dropout_, seed, 0, scratch.dropped, scratch.dropped);
     Add(context, m * in_, scratch.dropped, static_cast<float*>(args.c));
     if (output != GemmOutput::kStore) return;
@@ -201,8 +241,9 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
 }
 
 template <typename T>
-void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
-                                        int64_t dy_stride, uint64_t seed, ParameterSet& parameters,
+void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const T* x, const T* h,
+                                        const T* dy, int64_t dy_stride, uint64_t seed,
+                                        ParameterSet& parameters,
                                         const LinearScratch<T>& scratch) const {
     const T* dropped = x;
     if (rank_columns_ > 0 && dropout_ > 0) {

@@ -1,8 +1,9 @@
-// Linear layers that read the same input, as one product: y = x W^T + bias, each with an optional low-rank delta
-// (LoRA, arXiv:2106.09685) and each either frozen or trainable in full.
+// Linear layers that read the same input, as one product: y = x W^T + bias, each with an optional
+// low-rank delta (LoRA, arXiv:2106.09685) and each either frozen or trainable in full.
 //
-// T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'), where x' is x after
-// dropout and B' = scale * B. A of all members is one thin product h = x' A^T; B' extends the K of the large one.
+// T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'),
+// where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
+// B' extends the K of the large one.
 #pragma once
 
 #include <memory>
@@ -17,24 +18,25 @@ namespace hone {
 
 struct ModelGraph;
 
-// One layer of a group, and what was attached to it. Parameter indices are -1 where there is nothing to train.
+// One layer of a group, and what was attached to it. Parameter indices are -1 where there is
+// nothing to train.
 struct LinearMember {
     std::string name;          // what users and PEFT call it: "model.layers.0.self_attn.q_proj"
     std::string weight, bias;  // in the family's table; bias may be empty
     int64_t out = 0;
-    int64_t column = 0;        // first column in the group's output
-    LowRankOptions low_rank;   // rank 0: none
-    int64_t rank_column = 0;   // first column in h
-    int a = -1, b = -1;        // lora_A [rank, in], lora_B [out, rank]
+    int64_t column = 0;       // first column in the group's output
+    LowRankOptions low_rank;  // rank 0: none
+    int64_t rank_column = 0;  // first column in h
+    int a = -1, b = -1;       // lora_A [rank, in], lora_B [out, rank]
     int own_weight = -1, own_bias = -1;
 };
 
 // Scratch of the passes, shared by all groups; sized by the largest of them.
 template <typename T>
 struct LinearScratch {
-    T* dropped = nullptr;      // [M, in] the input after dropout
-    T* dh = nullptr;           // [M, rank columns]
-    float* dx = nullptr;       // [M, in], only with dropout
+    T* dropped = nullptr;  // [M, in] the input after dropout
+    T* dh = nullptr;       // [M, rank columns]
+    float* dx = nullptr;   // [M, in], only with dropout
 };
 
 template <typename T>
@@ -42,7 +44,8 @@ class LinearGroup {
   public:
     LinearGroup(int64_t in, std::vector<LinearMember> members);
 
-    // Reads and packs the members' weights as the options say, for the backward products too if asked.
+    // Reads and packs the members' weights as the options say, for the backward products too if
+    // asked.
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
@@ -53,29 +56,34 @@ class LinearGroup {
     float dropout() const { return dropout_; }
     bool trainable() const;
     size_t bytes() const { return forward_.bytes() + backward_.bytes(); }
-    // B's columns as packed for the backward product: dy rows must have that many readable elements, zeros at the end.
+    // B's columns as packed for the backward product: dy rows must have that many readable
+    // elements, zeros at the end.
     int64_t padded_out() const { return sizeof(T) == 2 ? (out_ + 1) / 2 * 2 : out_; }
 
-    // Registers what Attach wrote into the members; then, once the set is allocated, fills in the base's own values.
+    // Registers what Attach wrote into the members; then, once the set is allocated, fills in the
+    // base's own values.
     void AddParameters(ParameterSet& parameters);
     absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
     // Packs the parameters' values for the products.
     void Pack(ParameterSet& parameters, const Context& context);
 
-    // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the backward pass.
-    // training: with dropout, whose mask `seed` fixes.
-    void Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride, GemmOutput output,
-                 bool training, uint64_t seed, const LinearScratch<T>& scratch) const;
+    // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the
+    // backward pass. training: with dropout, whose mask `seed` fixes.
+    void Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
+                 GemmOutput output, bool training, uint64_t seed,
+                 const LinearScratch<T>& scratch) const;
 
     // The gradient of h, into scratch.dh, from dy [m, out]. Before the two below.
     void HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
                         const LinearScratch<T>& scratch) const;
     // dx [m, in] = : float* for kStoreF32, T* for kStore.
-    void InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx, GemmOutput output,
-                       uint64_t seed, const LinearScratch<T>& scratch) const;
-    // Parameters' gradients += from the forward pass's x and h. With dropout the dropped x is made again from `seed`.
-    void ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy, int64_t dy_stride,
-                            uint64_t seed, ParameterSet& parameters, const LinearScratch<T>& scratch) const;
+    void InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
+                       GemmOutput output, uint64_t seed, const LinearScratch<T>& scratch) const;
+    // Parameters' gradients += from the forward pass's x and h. With dropout the dropped x is made
+    // again from `seed`.
+    void ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
+                            int64_t dy_stride, uint64_t seed, ParameterSet& parameters,
+                            const LinearScratch<T>& scratch) const;
 
   private:
     void PackLowRank(const LinearMember& member, ParameterSet& parameters);
@@ -88,9 +96,9 @@ class LinearGroup {
     PackedMatrix<T> forward_;   // [in, out]
     PackedMatrix<T> backward_;  // [out, in]
     // Low-rank parts.
-    PackedMatrix<T> a_;                      // [in, rank_columns]
-    PackedMatrix<T> a_backward_;             // [rank_columns, in]
-    std::vector<PackedMatrix<T>> b_;         // per member [rank, out], with the scale in it
+    PackedMatrix<T> a_;                        // [in, rank_columns]
+    PackedMatrix<T> a_backward_;               // [rank_columns, in]
+    std::vector<PackedMatrix<T>> b_;           // per member [rank, out], with the scale in it
     std::vector<PackedMatrix<T>> b_backward_;  // per member [out, rank]
     std::vector<PanelExtension<T>> forward_extension_, backward_extension_;
 };

@@ -22,16 +22,18 @@ class MlpBlock {
         void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns);
     };
 
-    MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up, LinearMember down,
-             std::string norm_name, uint64_t stream);
+    MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up,
+             LinearMember down, std::string norm_name, uint64_t stream);
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     // As AttentionBlock's.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved, ParameterSet& parameters,
-                  bool input_gradient) const;
+    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
+                  ParameterSet& parameters, bool input_gradient) const;
 
-    bool trainable() const { return gate_up.trainable() || down.trainable() || norm.parameter >= 0; }
+    bool trainable() const {
+        return gate_up.trainable() || down.trainable() || norm.parameter >= 0;
+    }
     int64_t F() const { return F_; }
 
     NormWeight norm;

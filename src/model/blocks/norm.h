@@ -10,11 +10,11 @@
 namespace hone {
 
 struct NormWeight {
-    std::string name;    // what users call the module: "model.layers.0.input_layernorm"
-    std::string tensor;  // in the family's table
+    std::string name;           // what users call the module: "model.layers.0.input_layernorm"
+    std::string tensor;         // in the family's table
     std::vector<float> frozen;  // [C]
     int parameter = -1;
-    float* value = nullptr;     // the parameter's values once allocated
+    float* value = nullptr;  // the parameter's values once allocated
 
     absl::Status Load(const ModelFiles& files);
     const float* weight() const { return value != nullptr ? value : frozen.data(); }

@@ -27,13 +27,13 @@ struct BlockSizes {
 // Pieces for M tokens; what one block leaves here, the next overwrites.
 template <typename T>
 struct Workspace {
-    T* y = nullptr;          // [M, C] normalised input of a block
-    T* act = nullptr;        // [M, F]
-    float* dy = nullptr;     // [M, C] gradient of y
-    T* dattention = nullptr; // [M, H * D]
-    T* dqkv = nullptr;       // [M, qkv]
-    T* dgate_up = nullptr;   // [M, 2 F]
-    T* dact = nullptr;       // [M, F]
+    T* y = nullptr;           // [M, C] normalised input of a block
+    T* act = nullptr;         // [M, F]
+    float* dy = nullptr;      // [M, C] gradient of y
+    T* dattention = nullptr;  // [M, H * D]
+    T* dqkv = nullptr;        // [M, qkv]
+    T* dgate_up = nullptr;    // [M, 2 F]
+    T* dact = nullptr;        // [M, F]
     LinearScratch<T> linear;
 
     void Take(Arena& arena, const BlockSizes& sizes) {

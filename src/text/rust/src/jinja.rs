@@ -1,5 +1,5 @@
-//! Where Jinja in Python and minijinja differ: operators, filters, tests and methods as transformers has them, each with
-//! the budget of a rendering.
+//! Where Jinja in Python and minijinja differ: operators, filters, tests and methods as transformers has them,
+//! each with the budget of a rendering.
 
 use crate::budget::{charge, charge_items, too_long, MAX_TEXT_BYTES};
 use crate::python::{float_of, is_space, text_of, JsonStyle};

@@ -15,8 +15,8 @@ const MAX_FUEL: u64 = 2_000_000;
 const MAX_RAW_BYTES: u64 = 1 << 30;
 /// Powers in one source: the parser's time grows with the square of a chain of them.
 const MAX_POWERS: usize = 10_000;
-/// Room for the deepest value that the fuel can build to be freed, and for the longest expression that a source can hold
-/// to be compiled: one stack frame per level. Pages that are not touched cost nothing.
+/// Room for the deepest value that the fuel can build to be freed, and for the longest expression that a source
+/// can hold to be compiled: one stack frame per level. Pages that are not touched cost nothing.
 const STACK_BYTES: usize = 1 << 30;
 const NAME: &str = "chat_template";
 
