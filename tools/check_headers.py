@@ -29,7 +29,7 @@ def read_flags(build):
         for place, word in enumerate(words):
             if word == "-isystem":
                 flags[f"-isystem{words[place + 1]}"] = None
-            elif word.startswith("-I"):
+            elif word.startswith(("-I", "-DHONE_")):
                 flags[word] = None
     return compiler, list(flags)
 
