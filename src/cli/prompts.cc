@@ -33,7 +33,8 @@ absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
     const auto& content = messages.back()["content"];
     prompt.text = content.is_string() ? content.get<std::string>() : content.dump();
     if (!system_prompt.empty() && messages.front()["role"] != "system") {
-        messages.insert(messages.begin(), {{"role", "system"}, {"content", system_prompt}});
+        nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
+        messages.insert(messages.begin(), std::move(system));
         prompt.conversation.weights.insert(prompt.conversation.weights.begin(), 0);
     }
     return prompt;

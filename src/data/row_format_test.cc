@@ -28,7 +28,8 @@ TEST(RowFormat, Messages) {
         {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"Ann"},
         {"role":"assistant","content":"one","weight":0},
         {"role":"user","content":""},
-        {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},
+        {"role":"assistant","content":null,"tool_calls":[
+            {"id":"1","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},
         {"role":"tool","content":"7","tool_call_id":"1"},
         {"role":"assistant","content":"two","weight":1}],
         "tools":[{"type":"function","function":{"name":"f"}}]})");
