@@ -34,7 +34,9 @@ absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
     prompt.text = content.is_string() ? content.get<std::string>() : content.dump();
     if (!system_prompt.empty() && messages.front()["role"] != "system") {
         nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
-        messages.insert(messages.begin(), std::move(system));
+        // Spelled out: braces alone would be a list of two elements to insert.
+        const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
+        messages.insert(messages.begin(), system);
         prompt.conversation.weights.insert(prompt.conversation.weights.begin(), 0);
     }
     return prompt;
