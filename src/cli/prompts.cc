@@ -33,7 +33,6 @@ absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
     const auto& content = messages.back()["content"];
     prompt.text = content.is_string() ? content.get<std::string>() : content.dump();
     if (!system_prompt.empty() && messages.front()["role"] != "system") {
-        nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
         // Spelled out: braces alone would be a list of two elements to insert.
         const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
         messages.insert(messages.begin(), system);
