@@ -31,8 +31,7 @@ def check_code_line(line, suffix):
         yield "a tab: indent with spaces"
     if line != line.rstrip():
         yield "spaces at the end of the line"
-    # A raw string literal is a document of its own, whose lines cannot be broken.
-    if len(line) > MAX_COLUMNS and 'R"' not in line:
+    if len(line) > MAX_COLUMNS:
         yield f"{len(line)} columns, more than {MAX_COLUMNS}"
     if TODO.search(line) and not REASON.search(line):
         yield "an open end without the reason why it can wait (`because ...` or `until ...`)"

@@ -237,7 +237,8 @@ TEST(RowReader, Parquet) {
     ASSERT_EQ(rows.size(), 3u);
     EXPECT_EQ(
         rows[1],
-        R"({"messages":[{"role":"user","content":"What is 1 + 1?"},{"role":"assistant","content":"2"}],"source":"counting"})");
+        R"({"messages":[{"role":"user","content":"What is 1 + 1?"},{"role":"assistant",)"
+        R"("content":"2"}],"source":"counting"})");
     TestFolder folder;
     auto bytes = ReadFile(path);
     ASSERT_TRUE(bytes.ok());

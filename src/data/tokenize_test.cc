@@ -84,7 +84,8 @@ TEST(Tokenize, AnswersThatMeltIntoTheHeader) {
     auto encoder = TestEncoder();
     for (std::string_view answer : {"\n\n  indented", " x", "\n", "\t\n a"}) {
         Conversation chat = Chat(
-            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}])");
+            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user",)"
+            R"("content":"c"},{"role":"assistant","content":"d"}])");
         chat.messages[1]["content"] = answer;
         chat.messages[3]["content"] = answer;
         const std::string once = std::string(answer) + "<|im_end|>";
@@ -97,7 +98,8 @@ TEST(Tokenize, AnswersThatMeltIntoTheHeader) {
 TEST(Tokenize, AnswersThatRepeatTheQuestion) {
     auto encoder = TestEncoder();
     const Conversation chat = Chat(
-        R"([{"role":"user","content":"user"},{"role":"assistant","content":"user"},{"role":"user","content":"assistant"},{"role":"assistant","content":"assistant"}])");
+        R"([{"role":"user","content":"user"},{"role":"assistant","content":"user"},)"
+        R"({"role":"user","content":"assistant"},{"role":"assistant","content":"assistant"}])");
     EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
               "user<|im_end|>|assistant<|im_end|>");
     ExpectServedAsTrained(*encoder, chat);
@@ -114,7 +116,8 @@ constexpr std::string_view kThinking =
 TEST(Tokenize, TemplatesThatRewriteHistory) {
     auto encoder = TestEncoder(kThinking);
     Conversation chat = Chat(
-        R"([{"role":"user","content":"a"},{"role":"assistant","content":"bee"},{"role":"user","content":"c"},{"role":"assistant","content":"<t>\nhm</t>dee"}])");
+        R"([{"role":"user","content":"a"},{"role":"assistant","content":"bee"},{"role":"user",)"
+        R"("content":"c"},{"role":"assistant","content":"<t>\nhm</t>dee"}])");
     EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
               "bee<|im_end|>|\nhm</t>dee<|im_end|>");
     // The first answer is not shown as it was written: an error, unless it is not to be trained.
@@ -130,7 +133,8 @@ TEST(Tokenize, TemplatesThatRewriteHistory) {
 TEST(Tokenize, TheConversationMayStartWithTheAssistant) {
     auto encoder = TestEncoder();
     const Conversation chat = Chat(
-        R"([{"role":"assistant","content":"assistant, at your service"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}])");
+        R"([{"role":"assistant","content":"assistant, at your service"},{"role":"user",)"
+        R"("content":"b"},{"role":"assistant","content":"c"}])");
     EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
               "assistant, at your service<|im_end|>|c<|im_end|>");
 }
@@ -167,7 +171,8 @@ TEST(Tokenize, AnEndIsAddedWhereTheTemplateHasNone) {
     const EncodedRow row = Encode(
         *encoder,
         Chat(
-            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}])"));
+            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user",)"
+            R"("content":"c"},{"role":"assistant","content":"d"}])"));
     EXPECT_EQ(TrainedText(*encoder, row.example), " b\n| d\n<|endoftext|>");
     EXPECT_EQ(row.answers, 2);
     EXPECT_EQ(row.ended_answers, 1);
@@ -187,7 +192,8 @@ constexpr std::string_view kInst =
 
 TEST(Tokenize, BosIsThereOnce) {
     const Conversation chat = Chat(
-        R"([{"role":"user","content":"good morning"},{"role":"assistant","content":"good day"},{"role":"user","content":"c"},{"role":"assistant","content":"good night"}])");
+        R"([{"role":"user","content":"good morning"},{"role":"assistant","content":"good day"},)"
+        R"({"role":"user","content":"c"},{"role":"assistant","content":"good night"}])");
     // The template prints it.
     auto encoder = TestEncoder(kInst, "sentence_piece");
     EncodedRow row = Encode(*encoder, chat);
@@ -270,7 +276,8 @@ TEST(Tokenize, ToolCallsAreTrained) {
         "<|im_end|>\n{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant\n{% endif "
         "-%}");
     const Conversation chat = Chat(
-        R"([{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},
+        R"([{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"type":"function",)"
+        R"("function":{"name":"f","arguments":"{\"x\": 1}"}}]},
                                       {"role":"tool","content":"7"},{"role":"assistant","content":"It is 7."}])");
     EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
               "CALL f {\"x\": 1}<|im_end|>|It is 7.<|im_end|>");

@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <dnnl.hpp>
-#include <numeric>
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "tensor/buffer.h"
-#include "tensor/context.h"
 
 namespace hone {
 namespace {
@@ -80,32 +77,7 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
     return Roofline{
         .gemm_gflops = flop / seconds / 1e9,
         .roofline_tokens_per_second = tokens / seconds,
-        .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop),
-        .forward_tokens_per_second = tokens / forward};
-}
-
-double MeasureReadBandwidth(int num_threads) {
-    const Context context(num_threads);
-    constexpr size_t kBytes = size_t{512} << 20, kPiece = size_t{1} << 20;
-    Buffer buffer(kBytes);
-    std::memset(buffer.data(), 1, kBytes);
-    const int64_t pieces = static_cast<int64_t>(kBytes / kPiece);
-    std::vector<uint64_t> sums(static_cast<size_t>(pieces));
-    double best = 1e30;
-    for (int run = 0; run < 4; ++run) {
-        const double start = NowSeconds();
-        context.ParallelFor(pieces, [&](int64_t piece, int) {
-            const uint64_t* words =
-                buffer.as<uint64_t>() + piece * static_cast<int64_t>(kPiece / 8);
-            uint64_t lanes[8] = {};  // enough independent sums that the loads set the pace
-            for (size_t i = 0; i < kPiece / 8; i += 8)
-                for (int lane = 0; lane < 8; ++lane) lanes[lane] += words[i + lane];
-            sums[piece] = std::accumulate(lanes, lanes + 8, uint64_t{0});
-        });
-        best = std::min(best, NowSeconds() - start);
-    }
-    HONE_CHECK(std::accumulate(sums.begin(), sums.end(), uint64_t{0}) != 0);
-    return static_cast<double>(kBytes) / best;
+        .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop)};
 }
 
 }  // namespace hone

@@ -27,16 +27,10 @@ struct Roofline {
     // Those, attention (causal: forward 1 and backward 2.5 times) and the rank-r products (forward
     // 1 and backward 2 times) at the same rate.
     double limit_tokens_per_second = 0;
-    // The base's products of a forward pass alone: prefill and evaluation are held against it.
-    double forward_tokens_per_second = 0;
 };
 
 // Takes some seconds: a few runs of each shape, the best counts. Uses all cores, through oneDNN's
 // own threads.
 absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& shape, bool bf16_products);
-
-// Bytes per second that all cores together read from memory, from a buffer far larger than the
-// caches.
-double MeasureReadBandwidth(int num_threads);
 
 }  // namespace hone
