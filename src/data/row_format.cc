@@ -170,9 +170,10 @@ absl::StatusOr<std::vector<int64_t>> Integers(const ordered_json& row, std::stri
     std::vector<int64_t> values;
     values.reserve(list->size());
     for (const ordered_json& value : *list) {
-        const bool fits = value.is_number_integer() &&
-                          (!value.is_number_unsigned() || value.get<uint64_t>() <= INT32_MAX) &&
-                          std::llabs(value.get<int64_t>()) <= INT32_MAX;
+        const bool fits =
+            value.is_number_integer() && (value.is_number_unsigned()
+                                              ? value.get<uint64_t>() <= INT32_MAX
+                                              : std::abs(value.get<double>()) <= INT32_MAX);
         if (!fits)
             return DataError(
                 "\"{}\" must hold integers; item {} is {}", name, values.size() + 1,

@@ -34,7 +34,7 @@ class Zip : public ::testing::Test {
 
 TEST_F(Zip, StoredDeflatedAndZip64) {
     std::string text;
-    for (int i = 0; i < 300'000; ++i) text += fmt::format("{} ", i * i % 1009);
+    for (int64_t i = 0; i < 300'000; ++i) text += fmt::format("{} ", i * i % 1009);
     for (bool deflate : {false, true}) {
         for (bool zip64 : {false, true}) {
             std::string archive = ZipOf(

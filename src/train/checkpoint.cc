@@ -128,8 +128,8 @@ absl::Status VerifyCheckpoint(const std::string& folder) {
     };
     auto manifest = ReadJsonObject(path);
     if (!manifest.ok()) return broken(std::string(manifest.status().message()));
-    const Json& files = (*manifest)["files"];
-    const Json& format = (*manifest)["format"];
+    const Json files = manifest->value("files", Json());
+    const Json format = manifest->value("format", Json());
     if (!files.is_object() || !format.is_number_integer())
         return broken("its manifest.json is not a manifest");
     if (format.get<int64_t>() != kFormat)

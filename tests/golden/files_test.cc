@@ -21,7 +21,8 @@ TEST_P(ModelFilesTest, ChatsBecomeTheSameTokensAndLoss) {
     auto encoder = ConversationEncoder::Create(base.files->tokenizer, base.files->chat_template,
                                                base.files->config.eos_token_ids);
     GOLDEN_ASSERT_OK(encoder.status());
-    for (const auto& row : nlohmann::ordered_json::parse(*text)["rows"]) {
+    const auto chats = nlohmann::ordered_json::parse(*text);
+    for (const auto& row : chats["rows"]) {
         auto conversation = ParseMessages(row["messages"]);
         GOLDEN_ASSERT_OK(conversation.status());
         auto encoded = (*encoder)->EncodeConversation(*conversation, {});
