@@ -90,8 +90,8 @@ TEST_F(Zip, NoDamagedByteCrashes) {
     for (size_t at = 0; at < archive.size(); ++at) {
         std::string damaged = archive;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x81);
-        if (Extract(damaged, "a").ok())
-            EXPECT_EQ(testing::Get(folder_ / "out"), "some text, some text") << at;
+        if (!Extract(damaged, "a").ok()) continue;
+        EXPECT_EQ(testing::Get(folder_ / "out"), "some text, some text") << at;
     }
 }
 

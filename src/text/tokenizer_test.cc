@@ -306,6 +306,20 @@ TEST(TokenizerTest, BrokenJsonIsAModelError) {
     EXPECT_TRUE(Tokenizer::FromJson(huge_id.dump()).ok());
 }
 
+TEST(TokenizerTest, CharacterMapsThatLieAboutTheirSizeAreRefused) {
+    json file = json::parse(TestFile("byte_level.tokenizer.json"));
+    file["normalizer"] = {
+        {"type", "Sequence"},
+        {"normalizers", {{{"type", "Precompiled"}, {"precompiled_charsmap", "/////wAAAAA="}}}}};
+    const auto tokenizer = Tokenizer::FromJson(file.dump());
+    ASSERT_FALSE(tokenizer.ok());
+    EXPECT_NE(tokenizer.status().message().find("cut off"), std::string::npos)
+        << tokenizer.status();
+    // A trie of one unit, and one replacement.
+    file["normalizer"]["normalizers"][0]["precompiled_charsmap"] = "BAAAAAAAAABhAA==";
+    EXPECT_TRUE(Tokenizer::FromJson(file.dump()).ok());
+}
+
 TEST(TokenizerTest, JsonLargerThanTheLimitIsRefusedUnread) {
     std::string text = TestFile("byte_level.tokenizer.json");
     text.resize(kMaxHeaderBytes, ' ');

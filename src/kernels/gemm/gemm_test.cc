@@ -122,12 +122,15 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
                      .c_stride = n,
                      .output = GemmOutput::kAddF32};
     Gemm(context, args);
-    for (int64_t row = 0; row < m; ++row) {
-        for (int64_t column = 0; column < n; ++column) {
+    for (int64_t column = 0; column < n; ++column) {
+        std::vector<float> base(k), delta(h_k);
+        for (int64_t i = 0; i < k; ++i) base[i] = b.At(i, column);
+        for (int64_t i = 0; i < h_k; ++i) delta[i] = b2.At(i, column);
+        for (int64_t row = 0; row < m; ++row) {
             double sum = 1;
-            for (int64_t i = 0; i < k; ++i) sum += ToFloat(a[row * k + i]) * b.At(i, column);
+            for (int64_t i = 0; i < k; ++i) sum += ToFloat(a[row * k + i]) * base[i];
             for (int64_t i = 0; i < h_k; ++i)
-                sum += ToFloat(h[row * 8 + (column < 100 ? 0 : 2) + i]) * b2.At(i, column);
+                sum += ToFloat(h[row * 8 + (column < 100 ? 0 : 2) + i]) * delta[i];
             ASSERT_NEAR(c[row * n + column], sum, 1e-3) << row << "," << column;
         }
     }

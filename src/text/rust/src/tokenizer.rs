@@ -41,8 +41,49 @@ fn flag(flags: &[bool], id: u32) -> bool {
     flags.get(id as usize).copied().unwrap_or(false)
 }
 
+#[derive(serde::Deserialize)]
+struct Normalization {
+    #[serde(default)]
+    normalizer: serde_json::Value,
+}
+
+/// The little-endian number that the first four bytes of a base64 text stand for; None when it has fewer, or no base64.
+fn first_number(base64: &str) -> Option<u32> {
+    let mut bits = 0u64;
+    for place in 0..6 {
+        let value = match *base64.as_bytes().get(place)? {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a' + 26,
+            digit @ b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u64::from(value);
+    }
+    Some(((bits >> 4) as u32).swap_bytes())
+}
+
+/// SentencePiece's map of characters begins with the size of its trie in bytes, for which memory is taken before a look
+/// at how many bytes follow: a size that lies is refused here.
+fn check_character_maps(normalizer: &serde_json::Value) -> Result<(), String> {
+    match normalizer {
+        serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, value)| match value.as_str() {
+            Some(map) if name == "precompiled_charsmap" => match first_number(map) {
+                Some(size) if u64::from(size) <= map.len() as u64 / 4 * 3 => Ok(()),
+                _ => Err("the normalizer's precompiled_charsmap is cut off".into()),
+            },
+            _ => check_character_maps(value),
+        }),
+        serde_json::Value::Array(items) => items.iter().try_for_each(check_character_maps),
+        _ => Ok(()),
+    }
+}
+
 impl HoneTokenizer {
     fn from_json(json: &[u8], max_vocabulary: usize) -> Result<HoneTokenizer, String> {
+        let normalization: Normalization = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        check_character_maps(&normalization.normalizer)?;
         let mut inner = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // A tokenizer.json may carry the truncation and padding of its last use: a caller that wants them says so.
         inner.with_truncation(None).map_err(|error| error.to_string())?;
