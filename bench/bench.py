@@ -1,98 +1,235 @@
 #!/usr/bin/env python3
-"""Measures hone on this machine beside what the machine could do and what PEFT does: prints a table, writes JSON.
+"""Measures hone on this machine beside what the machine could do and what PEFT and TRL do: a table, and JSON.
 
-bench.py [--hone PROGRAM] [--output FILE] [--model NAME] [--python PYTHON]
+bench.py [--hone PROGRAM] [--output FILE] [--model NAME] [--python PYTHON] [--chats FILE] [--only ROW...] [--growth]
 
-Absolute figures differ by two and three times between machines, so all is measured in one run. PYTHON is one that
-has torch, transformers, peft and gguf; without it, and where this Python lacks them, PEFT is left out.
+Absolute figures differ by two and three times between machines, so all is measured in one run, one thing at a time,
+and the table holds ratios. PYTHON is one that has torch, transformers, peft, trl, datasets and gguf; without it the
+rows that compare are left out. CHATS are rows of {"messages": [...]}, of which 64 are trained on: real ones say more
+than the example's, which are short. --growth adds the curves: threads, batch, length, rank (some minutes more).
 """
 
 import argparse
 import json
+import os
 import pathlib
+import platform
+import re
 import subprocess
 import sys
+import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BATCH_SIZE, SEQ_LEN, LORA_R = 4, 512, 16
-PROMPT_TOKENS, NEW_TOKENS = 512, 128
+STEP = ("--lora_r", 16, "--target_modules", "all-linear")
+CHAT_ROWS = 64
 
 
-def run(*command):
-    """Standard output of a command that must succeed; what it says on standard error is shown."""
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"bench: exit code {done.returncode} from: {' '.join(map(str, command))}")
-    return done.stdout
+class Bench:
+    """What is to be run, and on what; results by name, each measured once."""
+
+    def __init__(self, flags):
+        self.flags = flags
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hone-bench-"))
+        self.results = {}
+
+    def run(self, *command):
+        """Standard output of a command that must succeed; its standard error is shown when it does not."""
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: exit code {done.returncode} from: {' '.join(map(str, command))}\n{done.stderr}")
+        return done.stdout
+
+    def measure(self, name, what):
+        if name not in self.results:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
+            self.results[name] = what()
+        return self.results[name]
+
+    def train(self, name, *flags):
+        return self.measure(name, lambda: json.loads(self.run(
+            self.flags.hone, "bench", "train", "--model_name_or_path", self.flags.model, *STEP, "--json", *flags)))
+
+    def infer(self, name, *flags):
+        return self.measure(name, lambda: json.loads(self.run(
+            self.flags.hone, "bench", "infer", "--model_name_or_path", self.flags.model, "--json", *flags)))
+
+    def lora(self):
+        return self.train("lora_bf16")
+
+    def reference_model(self):
+        """The same weights as a folder in Hugging Face's layout, which is how PEFT's users have them."""
+        path = pathlib.Path(self.run(self.flags.hone, "models", "pull", self.flags.model).strip())
+        if path.suffix != ".gguf":
+            return path
+        folder = ROOT / "build/bench" / path.stem
+        if not (folder / "config.json").exists():
+            self.run(self.flags.python, ROOT / "tools/golden/smollm2.py", "convert", path, folder, "bf16")
+        return folder
+
+    def peft(self, name, *flags):
+        return self.measure(name, lambda: json.loads(self.run(
+            self.flags.python, ROOT / "bench/peft_step.py", self.reference_model(), *flags).splitlines()[-1]))
+
+    def timed(self, *command):
+        begin = time.time()
+        output = self.run(*command)
+        return time.time() - begin, output
+
+    def chats(self):
+        """64 chats, batch 8, one epoch, from launch to the saved adapter."""
+        def hone():
+            out = self.folder / "chats"
+            seconds, _ = self.timed(
+                self.flags.hone, "finetune", "--model_name_or_path", self.flags.model, "--data_name", self.flags.chats,
+                "--max_samples", CHAT_ROWS, "--eval_split", "none", "--no_packing", "--per_device_train_batch_size", 8,
+                "--num_train_epochs", 1, *STEP, "--lora_alpha", 32, "--output_path", out)
+            run = json.loads((out / "run.json").read_text())
+            return {"seconds": seconds, "peak_memory_bytes": run["peak_memory_bytes"]}
+
+        def trl():
+            seconds, output = self.timed(self.flags.python, ROOT / "bench/trl_sft.py", self.reference_model(),
+                                         self.flags.chats, self.folder / "trl", "--rows", CHAT_ROWS)
+            return {"seconds": seconds, **json.loads(output.splitlines()[-1])}
+
+        return self.measure("chats_hone", hone), self.measure("chats_trl", trl)
+
+    def launch(self):
+        """Seconds from launch to the end of step 1, beyond what the step itself takes."""
+        def once():
+            out = self.folder / f"launch-{time.time_ns()}"
+            begin = time.time()
+            self.run(self.flags.hone, "finetune", "--model_name_or_path", self.flags.model, "--data_name",
+                     self.flags.chats, "--max_samples", CHAT_ROWS, "--eval_split", "none", "--max_steps", 1,
+                     "--per_device_train_batch_size", 1, "--logging_steps", 1, *STEP, "--output_path", out)
+            metrics = out / "metrics.jsonl"
+            step = json.loads(metrics.read_text().splitlines()[0])
+            return metrics.stat().st_mtime - begin - step["tokens"] / step["tokens_per_second"]
+        return self.measure("launch_seconds", lambda: min(once() for _ in range(3)))
 
 
-def has_peft(python):
-    check = "import torch, transformers, peft, gguf"
-    done = subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False)
-    return done.returncode == 0
+class Row:
+    """One line of the table: achieved(bench) gives the ratio, `target` the bound it must keep."""
+
+    def __init__(self, key, title, bound, target, achieved, peers=False, unit="x"):
+        self.key, self.title, self.bound, self.target = key, title, bound, target
+        self.achieved, self.peers, self.unit = achieved, peers, unit
+
+    def met(self, value):
+        return value >= self.target if self.bound == ">=" else value <= self.target
 
 
-def measure(flags):
-    model = ("--model_name_or_path", flags.model)
-    print("hone: training", file=sys.stderr)
-    results = {"train": json.loads(run(
-        flags.hone, "bench", "train", *model, "--method", "lora", "--lora_r", LORA_R, "--target_modules", "all-linear",
-        "--batch_size", BATCH_SIZE, "--seq_len", SEQ_LEN, "--torch_dtype", "bfloat16", "--json"))}
-    print("hone: inference", file=sys.stderr)
-    results["infer"] = json.loads(run(
-        flags.hone, "bench", "infer", *model, "--prompt_tokens", PROMPT_TOKENS, "--new_tokens", NEW_TOKENS, "--json"))
-    python = flags.python or sys.executable
-    if has_peft(python):
-        print("peft: training", file=sys.stderr)
-        path = run(flags.hone, "models", "pull", flags.model).strip()
-        output = run(python, ROOT / "bench/peft_step.py", path, "--batch_size", BATCH_SIZE, "--seq_len", SEQ_LEN,
-                     "--lora_r", LORA_R)
-        peft = json.loads(output.strip().splitlines()[-1])
-        results["peft"] = peft
-        results["speed_over_peft"] = results["train"]["tokens_per_second"] / peft["tokens_per_second"]
-        results["memory_over_peft"] = results["train"]["peak_memory_bytes"] / peft["peak_memory_bytes"]
-    elif flags.python:
-        sys.exit(f"bench: {python} lacks one of torch, transformers, peft, gguf")
-    return results
+def over(measurement, other, key="tokens_per_second"):
+    return measurement[key] / other[key]
 
 
-def table(results):
-    """The lines of a table in Markdown."""
-    train, infer = results["train"], results["infer"]
-    rows = [("LoRA step, tokens/s", train["tokens_per_second"], f"{train['limit_ratio']:.2f} of the limit"),
-            ("limit: every product of the step at full rate, tokens/s", train["limit_tokens_per_second"], ""),
-            ("roofline: the base's products alone, tokens/s", train["roofline_tokens_per_second"], ""),
-            ("LoRA step, peak memory, MB", train["peak_memory_bytes"] / 1e6, "")]
-    if "peft" in results:
-        peft = results["peft"]
-        rows += [("PEFT, the same step, tokens/s", peft["tokens_per_second"],
-                  f"hone is {results['speed_over_peft']:.2f} times as fast"),
-                 ("PEFT, peak memory, MB", peft["peak_memory_bytes"] / 1e6,
-                  f"hone takes {results['memory_over_peft']:.2f} of it")]
-    rows += [(f"prefill of {PROMPT_TOKENS} tokens, tokens/s", infer["prefill_tokens_per_second"], ""),
-             (f"decode of {NEW_TOKENS} tokens, tokens/s", infer["decode_tokens_per_second"], "")]
-    yield f"LoRA r={LORA_R} on all linear layers, {BATCH_SIZE} x {SEQ_LEN} tokens a step, bf16"
-    yield ""
-    yield "| | | |"
-    yield "|---|---:|---|"
-    for name, value, remark in rows:
-        yield f"| {name} | {value:.0f} | {remark} |"
-    if "peft" not in results:
+def memory_over_time(bench):
+    """Of checkpointing: the activations that remain, and the time that it adds."""
+    base, less = bench.lora(), bench.train("lora_checkpointing", "--gradient_checkpointing")
+    return over(less, base, "activation_bytes"), over(base, less)
+
+
+ROWS = [
+    Row("lora", "LoRA step r=16 4x512 bf16, of the limit", ">=", 0.75, lambda b: b.lora()["limit_ratio"]),
+    Row("lora_f32", "the same in f32, of the limit", ">=", 0.75,
+        lambda b: b.train("lora_f32", "--torch_dtype", "float32")["limit_ratio"]),
+    Row("peft", "LoRA step, speed over PEFT bf16", ">=", 2.8,
+        lambda b: over(b.lora(), b.peft("peft_bf16")), peers=True),
+    Row("peft_memory", "LoRA step, peak memory over PEFT bf16", "<=", 0.2,
+        lambda b: over(b.lora(), b.peft("peft_bf16"), "peak_memory_bytes"), peers=True),
+    Row("trl", f"{CHAT_ROWS} chats, launch to adapter, times as fast as TRL", ">=", 6,
+        lambda b: over(*reversed(b.chats()), key="seconds"), peers=True),
+    Row("trl_memory", f"{CHAT_ROWS} chats, peak memory over TRL", "<=", 0.1,
+        lambda b: over(*b.chats(), key="peak_memory_bytes"), peers=True),
+    Row("long", "rows of 8,192 tokens: cost of a token over that at 512", "<=", 2,
+        lambda b: over(b.lora(), b.train("lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1))),
+    Row("long_memory", "rows of 8,192 tokens: peak memory, GB", "<=", 3, lambda b: b.train(
+        "lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1)["peak_memory_bytes"] / 1e9, unit="GB"),
+    Row("checkpointing_memory", "gradient checkpointing: activations that remain", "<=", 0.25,
+        lambda b: memory_over_time(b)[0]),
+    Row("checkpointing_time", "gradient checkpointing: time of a step", "<=", 1.35, lambda b: memory_over_time(b)[1]),
+    Row("launch", "launch to step 1 done, seconds beyond the step", "<=", 1.5, lambda b: b.launch(), unit="s"),
+]
+
+
+def machine():
+    """What the figures were measured on."""
+    info = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    name = re.search(r"model name\s*: (.*)", info)
+    flags = re.search(r"flags\s*: (.*)", info)
+    wide = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+            if flags and flag in flags[1].split()]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {"cpu": name[1] if name else platform.machine(), "cores": os.cpu_count(), "memory_bytes": memory,
+            "instructions": wide, "system": platform.platform(), "date": time.strftime("%Y-%m-%d")}
+
+
+def growth(bench):
+    """Tokens per second as one thing grows."""
+    def speed(name, *flags):
+        return bench.train(name, "--steps", 1, *flags)["tokens_per_second"]
+    return {
+        "threads": {n: speed(f"threads_{n}", "--threads", n) for n in range(1, os.cpu_count() + 1)},
+        "batch_size": {n: speed(f"batch_{n}", "--batch_size", n) for n in (1, 2, 4, 8, 16, 64)},
+        "seq_len": {n: speed(f"length_{n}", "--batch_size", max(1, 2048 // n), "--seq_len", n)
+                    for n in (128, 512, 2048, 8192)},
+        "lora_r": {n: speed(f"rank_{n}", "--lora_r", n) for n in (4, 16, 64, 256)},
+    }
+
+
+def has_peers(python):
+    check = "import torch, transformers, peft, trl, datasets, gguf"
+    return subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def table(rows, curves):
+    """The lines of the table in Markdown."""
+    yield "| work | achieved | target | |"
+    yield "|---|---:|---:|---|"
+    for row in rows:
+        yield (f"| {row['title']} | {row['achieved']:.2f} {row['unit']} | {row['bound']} {row['target']:g} | "
+               f"{'met' if row['met'] else 'not met'} |")
+    for name, points in curves.items():
         yield ""
-        yield "PEFT was not measured: --python PYTHON, one that has torch, transformers, peft and gguf."
+        yield f"tokens/s by {name}: " + ", ".join(f"{at}: {value:.0f}" for at, value in points.items())
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hone", type=pathlib.Path, default=ROOT / "build/release/hone")
-    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/bench.json")
+    parser.add_argument("--output", type=pathlib.Path, help="default: bench/results/MACHINE.json")
     parser.add_argument("--model", default="smollm2-135m-instruct")
-    parser.add_argument("--python", help="a Python that has torch, transformers, peft and gguf")
+    parser.add_argument("--python", default=sys.executable, help="a Python that has torch, transformers, peft, trl")
+    parser.add_argument("--chats", type=pathlib.Path, default=ROOT / "examples/elements/train.jsonl")
+    parser.add_argument("--only", nargs="+", choices=[row.key for row in ROWS], help="these rows alone")
+    parser.add_argument("--growth", action="store_true", help="the curves as well")
     flags = parser.parse_args()
-    results = measure(flags)
-    flags.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(table(results)))
-    print(f"\nwritten to {flags.output}")
+    peers = has_peers(flags.python)
+    bench = Bench(flags)
+    rows = []
+    for row in ROWS:
+        if (flags.only and row.key not in flags.only) or (row.peers and not peers):
+            continue
+        value = row.achieved(bench)
+        rows.append({"key": row.key, "title": row.title, "achieved": value, "bound": row.bound, "target": row.target,
+                     "unit": row.unit, "met": row.met(value)})
+    curves = growth(bench) if flags.growth else {}
+    here = machine()
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{here['cpu']} {here['cores']} cores".lower()).strip("-")
+    output = flags.output or ROOT / "bench/results" / f"{slug}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"machine": here, "model": flags.model, "rows": rows, "growth": curves,
+                                  "measurements": bench.results}, indent=2) + "\n", encoding="utf-8")
+    lora = bench.results.get("lora_bf16")
+    print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 1e9:.0f} GB"
+          + (f"; products at {lora['gemm_gflops']:.0f} GFLOP/s" if lora else ""))
+    print()
+    print("\n".join(table(rows, curves)))
+    if not peers:
+        print("\nPEFT and TRL were not measured: --python PYTHON, one that has torch, transformers, peft, trl, "
+              "datasets and gguf.")
+    print(f"\nwritten to {output}")
 
 
 if __name__ == "__main__":

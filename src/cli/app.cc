@@ -31,6 +31,7 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
         "prints which implementation each operation uses on this machine, and why others do not");
     std::vector<Command> commands;
     AddFinetune(root, commands);
+    AddEstimate(root, commands);
     AddEvaluate(root, commands);
     AddGenerate(root, commands);
     AddChat(root, commands);

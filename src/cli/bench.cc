@@ -176,6 +176,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"tokens_per_second", result.tokens_per_second},
                       {"step_time_ms", result.step_time_ms},
                       {"peak_memory_bytes", result.peak_memory_bytes},
+                      {"activation_bytes", result.activation_bytes},
                       {"gemm_gflops", result.roofline.gemm_gflops},
                       {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
                       {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},

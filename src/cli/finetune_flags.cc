@@ -20,9 +20,7 @@ bool IsFile(const std::filesystem::path& path) {
 template <typename T>
 std::string ReadPattern(const std::string& text, std::vector<std::pair<std::string, T>>& pattern) {
     pattern.clear();
-    for (size_t begin = 0; begin < text.size();) {
-        const size_t end = std::min(text.find(',', begin), text.size());
-        const std::string entry = text.substr(begin, end - begin);
+    for (const std::string& entry : SplitList(text)) {
         const size_t equals = entry.rfind('=');
         char* stop = nullptr;
         const double value =
@@ -32,9 +30,12 @@ std::string ReadPattern(const std::string& text, std::vector<std::pair<std::stri
             return fmt::format("\"{}\" is not NAME=NUMBER", entry);
         }
         pattern.emplace_back(entry.substr(0, equals), static_cast<T>(value));
-        begin = end + 1;
     }
     return "";
+}
+
+std::filesystem::path TrainFile(const std::string& folder) {
+    return std::filesystem::path(folder) / "train.jsonl";
 }
 
 std::string LowerText(std::string text) {
@@ -223,13 +224,8 @@ void ReadTargetModules(const std::string& text, LoraConfig& lora) {
         lora.target_modules = {text};
         return;
     }
-    for (size_t begin = 0; begin < text.size();) {
-        const size_t end = std::min(text.find(',', begin), text.size());
-        std::string name = text.substr(begin, end - begin);
-        std::erase(name, ' ');
-        if (!name.empty() && LowerText(name) != "none")
-            lora.target_modules.push_back(std::move(name));
-        begin = end + 1;
+    for (std::string& name : SplitList(text)) {
+        if (LowerText(name) != "none") lora.target_modules.push_back(std::move(name));
     }
 }
 
@@ -269,7 +265,7 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         ChooseModel(model_.model_name_or_path, options.adapter_path, resolved.notes));
     HONE_RETURN_IF_ERROR(data_.Resolve(options.data));
     if (options.data.data_name.empty()) {
-        const std::filesystem::path train = std::filesystem::path(folder) / "train.jsonl";
+        const std::filesystem::path train = TrainFile(folder);
         const std::filesystem::path validation = std::filesystem::path(folder) / "validation.jsonl";
         if (!IsFile(train)) {
             return UsageError(
@@ -297,6 +293,11 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         options.resume_from_checkpoint = "none";
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
     return resolved;
+}
+
+bool FinetuneFlags::HasData(const std::string& folder) const {
+    return !options_.data.data_name.empty() || !options_.data.data_files.empty() ||
+           IsFile(TrainFile(folder));
 }
 
 absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::string& adapter_folder,

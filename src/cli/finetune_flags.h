@@ -24,7 +24,11 @@ class FinetuneFlags {
     // looked for; without a model, the adapter's base or the default model is taken.
     absl::StatusOr<Resolved> Resolve(const std::string& folder = ".") const;
 
+    // Whether a flag, or train.jsonl in `folder`, says what to train on.
+    bool HasData(const std::string& folder) const;
+
     const MachineFlags& machine() const { return machine_; }
+    const FinetuneOptions& options() const { return options_; }  // as given
     static std::span<const RefusedFlag> Refused();
 
   private:

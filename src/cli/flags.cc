@@ -211,20 +211,25 @@ Flags& Flags::Choice(const std::string& names, std::string& target,
     return *this;
 }
 
+std::vector<std::string> SplitList(const std::string& text) {
+    std::vector<std::string> entries;
+    for (size_t begin = 0; begin <= text.size();) {
+        const size_t end = std::min(text.find(',', begin), text.size());
+        const size_t first = text.find_first_not_of(" \t", begin);
+        if (first < end) {
+            const size_t last = text.find_last_not_of(" \t", end - 1);
+            entries.push_back(text.substr(first, last - first + 1));
+        }
+        begin = end + 1;
+    }
+    return entries;
+}
+
 Flags& Flags::List(const std::string& names, std::vector<std::string>& target,
                    const std::string& help) {
     Add(names, "A,B,...", fmt::format("{}", fmt::join(target, ",")), help,
         [&target](const std::string& value) -> std::string {
-            target.clear();
-            for (size_t begin = 0; begin <= value.size();) {
-                const size_t end = std::min(value.find(',', begin), value.size());
-                const size_t first = value.find_first_not_of(" \t", begin);
-                if (first < end) {
-                    const size_t last = value.find_last_not_of(" \t", end - 1);
-                    target.push_back(value.substr(first, last - first + 1));
-                }
-                begin = end + 1;
-            }
+            target = SplitList(value);
             return "";
         });
     return *this;

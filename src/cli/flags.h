@@ -96,6 +96,9 @@ absl::Status ParseArguments(
     CLI::App& root, const std::vector<std::string>& arguments,
     const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused, std::string* help);
 
+// The entries of "A, B,C" without the spaces around them; empty ones are dropped.
+std::vector<std::string> SplitList(const std::string& text);
+
 // Wraps descriptions at `width` columns.
 class HelpFormatter : public CLI::Formatter {
   public:

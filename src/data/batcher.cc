@@ -218,6 +218,23 @@ std::string StepPlan::Warning() {
         options_.packing ? " or use --no_packing" : "");
 }
 
+Batch BatchPrefix(const Batch& batch, int64_t count) {
+    Batch prefix;
+    for (int64_t document = 0; document < batch.num_documents(); ++document) {
+        const int64_t begin = batch.document_starts[document];
+        const int64_t end = std::min<int64_t>(batch.document_starts[document + 1], count);
+        if (begin >= end) break;
+        Example example;
+        example.row = batch.rows[document];
+        example.tokens.assign(batch.tokens.begin() + begin, batch.tokens.begin() + end);
+        example.weights = {0.0f};
+        example.weights.insert(example.weights.end(), batch.target_weights.begin() + begin,
+                               batch.target_weights.begin() + end - 1);
+        prefix.Append(example);
+    }
+    return prefix;
+}
+
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens) {
     std::vector<Batch> batches;
     for (const Example& example : examples) {

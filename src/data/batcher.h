@@ -86,6 +86,9 @@ class StepPlan {
 // alone in its batch.
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens);
 
+// The first `count` tokens of a batch, at most all; the last document may be cut.
+Batch BatchPrefix(const Batch& batch, int64_t count);
+
 // One optimiser step, ready to run.
 struct TrainingStep {
     DataCursor cursor;  // of this step

@@ -64,6 +64,21 @@ TEST(Batch, LayoutOfPackedDocuments) {
     EXPECT_EQ(batch.TotalWeight(), 1.5);
 }
 
+TEST(Batch, Prefix) {
+    Batch batch;
+    batch.Append({{10, 11, 12}, {0, 0.5f, 1}, 7});
+    batch.Append({{20, 21}, {1, 1}, 8});
+    const Batch cut = BatchPrefix(batch, 4);
+    EXPECT_THAT(cut.tokens, ElementsAre(10, 11, 12, 20));
+    EXPECT_THAT(cut.targets, ElementsAre(11, 12, -1, -1));
+    EXPECT_THAT(cut.target_weights, ElementsAre(0.5f, 1, 0, 0));
+    EXPECT_THAT(cut.document_starts, ElementsAre(0, 3, 4));
+    EXPECT_THAT(cut.rows, ElementsAre(7, 8));
+    EXPECT_THAT(BatchPrefix(batch, 2).targets, ElementsAre(11, -1));
+    EXPECT_EQ(BatchPrefix(batch, 3).num_documents(), 1);
+    EXPECT_EQ(BatchPrefix(batch, 100).target_weights, batch.target_weights);
+}
+
 TEST(Batcher, CutsMicroBatches) {
     auto dataset = MakeDataset({4, 6, 1, 12, 3, 3});
     std::vector<Example> examples;

@@ -73,8 +73,10 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     const auto batches =
         CutMicroBatches(RandomRows(options.batch_size, options.seq_len, config.vocab_size),
                         result.micro_batch_tokens);
-    HONE_RETURN_IF_ERROR(model->PrepareTraining(
-        std::max(options.seq_len, result.micro_batch_tokens), options.gradient_checkpointing));
+    const int64_t most_tokens = std::max(options.seq_len, result.micro_batch_tokens);
+    HONE_RETURN_IF_ERROR(model->PrepareTraining(most_tokens, options.gradient_checkpointing));
+    result.activation_bytes =
+        model->PlanTraining(most_tokens, options.gradient_checkpointing).activations;
     result.trainable_parameters = model->parameters().count();
     Buffer moments(static_cast<size_t>(2 * result.trainable_parameters) * sizeof(float));
     double best_s = 1e30;

@@ -29,6 +29,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// What a run measures before step 1: a fraction of a second, which nobody waits for.
+constexpr int64_t kQuickProbeTokens = 128;
+// What an estimate measures: as much as training takes at a time.
+constexpr int64_t kThoroughProbeTokens = 1 << 20;
+
 // The stages of one run, in their order; each leaves what the next ones need.
 class FinetuneRun {
   public:
@@ -39,6 +44,8 @@ class FinetuneRun {
           interrupts_(interrupts),
           context_(options.threads) {}
 
+    // All that comes before step 1; `probe_tokens` are what the time is measured on.
+    absl::Status Prepare(int64_t probe_tokens);
     absl::Status Run();
 
   private:
@@ -51,7 +58,7 @@ class FinetuneRun {
     Json Configuration() const;
     // The checkpoint to go on from; empty: none.
     absl::StatusOr<std::string> ChooseCheckpoint();
-    absl::Status Announce();
+    absl::Status Announce(int64_t probe_tokens);
     absl::Status Train();
     absl::Status WriteResult();
     absl::StatusOr<std::string> WriteAdapter();
@@ -78,9 +85,20 @@ class FinetuneRun {
     RunFacts facts_;
 };
 
-absl::Status FinetuneRun::Run() {
+absl::Status FinetuneRun::Prepare(int64_t probe_tokens) {
     facts_.options = options_;
     facts_.started = UtcNow();
+    if (!output_) {
+        HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
+    }
+    HONE_RETURN_IF_ERROR(OpenInputs());
+    HONE_RETURN_IF_ERROR(LoadModel());
+    HONE_RETURN_IF_ERROR(MakePlan());
+    HONE_RETURN_IF_ERROR(MakeTrainer());
+    return Announce(probe_tokens);
+}
+
+absl::Status FinetuneRun::Run() {
     HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
     if (options_.dry_run || options_.save_config_file)
         HONE_RETURN_IF_ERROR(WriteFileAtomic(output_->config_json(), ConfigText(options_)));
@@ -89,11 +107,7 @@ absl::Status FinetuneRun::Run() {
                         output_->config_json()));
         return absl::OkStatus();
     }
-    HONE_RETURN_IF_ERROR(OpenInputs());
-    HONE_RETURN_IF_ERROR(LoadModel());
-    HONE_RETURN_IF_ERROR(MakePlan());
-    HONE_RETURN_IF_ERROR(MakeTrainer());
-    HONE_RETURN_IF_ERROR(Announce());
+    HONE_RETURN_IF_ERROR(Prepare(kQuickProbeTokens));
     absl::Status status = Train();
     if (status.ok()) status = WriteResult();
     if (!status.ok()) {
@@ -368,16 +382,10 @@ absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
 }
 
 // The plan, with the time that one measured pass promises.
-absl::Status FinetuneRun::Announce() {
+absl::Status FinetuneRun::Announce(int64_t probe_tokens) {
     RunPlan& plan = facts_.plan;
     plan.start_step = trainer_->step();
-    const int64_t to_come = plan.total_steps - plan.start_step;
-    if (to_come > 0) {
-        HONE_ASSIGN_OR_RETURN(double tokens_per_second, trainer_->Measure());
-        const double tokens_per_step =
-            static_cast<double>(plan.train_tokens) / static_cast<double>(plan.steps_per_epoch);
-        plan.estimated_seconds = static_cast<double>(to_come) * tokens_per_step / tokens_per_second;
-    }
+    HONE_ASSIGN_OR_RETURN(plan.estimated_seconds, trainer_->EstimateSeconds(probe_tokens));
     reporter_.OnPlan(plan);
     return absl::OkStatus();
 }
@@ -442,6 +450,12 @@ absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
                       const std::atomic<int>& interrupts) {
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
     return FinetuneRun(options, reporter, interrupts).Run();
+}
+
+absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter) {
+    HONE_RETURN_IF_ERROR(ValidateOptions(options));
+    const std::atomic<int> interrupts = 0;
+    return FinetuneRun(options, reporter, interrupts).Prepare(kThoroughProbeTokens);
 }
 
 }  // namespace hone

@@ -17,4 +17,8 @@ namespace hone {
 absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
                       const std::atomic<int>& interrupts);
 
+// The plan of that run alone, with a longer look at the speed: reporter.OnPlan is called, nothing is
+// written.
+absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter);
+
 }  // namespace hone

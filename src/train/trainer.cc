@@ -73,13 +73,37 @@ TrainingStep Trainer::TakeStep() {
     return prefetcher_->Next();
 }
 
-absl::StatusOr<double> Trainer::Measure() {
+int64_t Trainer::EvaluationsToCome() {
+    if (!eval_) return 0;
+    const int64_t every = options_.eval_steps > 0 ? options_.eval_steps : plan_.steps_per_epoch();
+    // The last step is always followed by one.
+    return (options_.total_steps - 1) / every - state_.step / every + 1 +
+           (state_.step == 0 && options_.eval_on_start ? 1 : 0);
+}
+
+absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
+    const int64_t steps = options_.total_steps - state_.step;
+    if (steps <= 0) return 0.0;
     pending_ = TakeStep();
-    const Batch& batch = pending_->micro_batches.front();
-    const double begin = NowSeconds();
-    HONE_RETURN_IF_ERROR(
-        learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
-    return static_cast<double>(batch.size()) / std::max(1e-6, NowSeconds() - begin);
+    const Batch batch = BatchPrefix(pending_->micro_batches.front(), tokens);
+    double pass_s = 1e30;
+    for (int pass = 0; pass < 2; ++pass) {  // the first one also pays for pages that are new
+        const double begin = NowSeconds();
+        HONE_RETURN_IF_ERROR(
+            learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
+        pass_s = std::min(pass_s, NowSeconds() - begin);
+    }
+    const double size = static_cast<double>(batch.size());
+    const double step_tokens = static_cast<double>(plan_.dataset().total_tokens()) /
+                               static_cast<double>(plan_.steps_per_epoch());
+    double seconds = static_cast<double>(steps) * step_tokens * pass_s / size;
+    if (const int64_t evaluations = EvaluationsToCome(); evaluations > 0) {
+        const double begin = NowSeconds();
+        HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
+        seconds += static_cast<double>(evaluations * eval_->total_tokens()) *
+                   (NowSeconds() - begin) / size;
+    }
+    return seconds;
 }
 
 double Trainer::EpochNow() {

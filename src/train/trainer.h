@@ -65,9 +65,9 @@ class Trainer {
     // Takes up the state of a checkpoint; a usage error says what differs when it was made with
     // another configuration.
     absl::Status Restore(const std::string& checkpoint);
-    // One forward and backward pass over the first micro-batch, without effect on the training.
-    // Tokens per second.
-    absl::StatusOr<double> Measure();
+    // Seconds that the steps and evaluations to come will take, from two passes over at most
+    // `tokens` of the first micro-batch; without effect on the training.
+    absl::StatusOr<double> EstimateSeconds(int64_t tokens);
     // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted).
     // Errors during a step leave the last checkpoint as it is. Adds rows to `log`.
     absl::Status Run(RunLog& log);
@@ -95,6 +95,7 @@ class Trainer {
             const std::atomic<int>& interrupts, const Context& context);
 
     TrainingStep TakeStep();
+    int64_t EvaluationsToCome();
     // False: interrupted; nothing but the gradients has changed.
     absl::StatusOr<bool> RunStep(const TrainingStep& step);
     absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);

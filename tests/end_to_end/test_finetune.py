@@ -52,6 +52,33 @@ class FinetuneTest(HoneTest):
                          "the adapter's rank, not the flag's")
 
 
+class EstimateTest(HoneTest):
+    def estimate(self, *arguments):
+        done = self.hone("estimate", "--model_name_or_path", TINY, "--lora_r", 4, "--json", *arguments)
+        return json.loads(done.stdout)
+
+    def test_it_says_what_the_run_then_plans_and_writes_nothing(self):
+        data = self.write("chats.jsonl", many_chats(40))
+        flags = ("--data_name", data, "--max_steps", 7, "--output_path", "out")
+        said = self.estimate(*flags)
+        self.assertFalse((self.work / "out").exists())
+        self.assertEqual(said["steps"], 7)
+        self.assertGreater(said["seconds"], 0)
+        self.hone("finetune", "--model_name_or_path", TINY, "--lora_r", 4, *flags)
+        plan = self.read_json("out/run.json")["plan"]
+        self.assertEqual(said["activation_bytes"], plan["memory_bytes"]["activations"])
+        self.assertEqual(said["trainable_parameters"], plan["trainable_parameters"])
+        self.assertAlmostEqual(said["memory_bytes"] / plan["memory_bytes"]["needed"], 1, delta=0.1)
+
+    def test_without_data_it_takes_full_rows(self):
+        short = self.estimate("--max_seq_len", 64, "--micro_batch_tokens", 64)
+        long = self.estimate("--max_seq_len", 512, "--micro_batch_tokens", 64)
+        self.assertEqual(short["steps"], 1)
+        self.assertGreater(long["activation_bytes"], 4 * short["activation_bytes"])
+        self.assertGreater(long["memory_bytes"], self.estimate("--max_seq_len", 512, "--micro_batch_tokens", 64,
+                                                               "--gradient_checkpointing")["memory_bytes"])
+
+
 class LossTest(HoneTest):
     def golden_rows(self, model):
         rows = json.loads((GOLDEN / "values" / f"{model}-chat.json").read_text())["rows"]
