@@ -31,8 +31,7 @@ absl::Status WriteFullRows(const FinetuneOptions& options, const std::string& pa
 class ScratchFolder {
   public:
     ScratchFolder()
-        : path_((std::filesystem::temp_directory_path() /
-                 fmt::format("hone-estimate-{}", getpid()))
+        : path_((std::filesystem::temp_directory_path() / fmt::format("hone-estimate-{}", getpid()))
                     .string()) {}
     ~ScratchFolder() {
         std::error_code ignored;
@@ -107,9 +106,9 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
     if (!own_data) {
         options.data.eval_split = "none";
         if (options.max_steps < 1) options.max_steps = 1;
-        fmt::print(stderr, "note: no --data_name: rows of the full --max_seq_len of {} tokens, {}\n",
-                   options.data.max_seq_len,
-                   options.max_steps == 1 ? "one step" : "for --max_steps");
+        fmt::print(
+            stderr, "note: no --data_name: rows of the full --max_seq_len of {} tokens, {}\n",
+            options.data.max_seq_len, options.max_steps == 1 ? "one step" : "for --max_steps");
     } else {
         for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
     }
@@ -124,7 +123,8 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
 
 void AddEstimate(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* app = root.add_subcommand(
-        "estimate", "says what memory and time `hone finetune` with the same flags would take here");
+        "estimate",
+        "says what memory and time `hone finetune` with the same flags would take here");
     auto flags = std::make_shared<FinetuneFlags>();
     auto json = std::make_shared<bool>(false);
     flags->Add(*app);
