@@ -25,9 +25,10 @@ struct CompareFlags {
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
-        flags.Text("--base_model_name_or_path", base_model,
-                   "what the fine-tuned model is compared with; default: the adapter's base, or the "
-                   "one that the model of --method full was made from, by the run.json beside it");
+        flags.Text(
+            "--base_model_name_or_path", base_model,
+            "what the fine-tuned model is compared with; default: the adapter's base, or the "
+            "one that the model of --method full was made from, by the run.json beside it");
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what both answer")
@@ -143,15 +144,13 @@ absl::Status RunCompare(const CompareFlags& flags) {
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print(
-            "{}",
-            SideBySide(
-                fmt::format("base: {}\n{}", base.model, CountsAndTime(base.results[i])),
-                base.results[i].text,
-                fmt::format("fine-tuned: {}\n{}",
-                            tuned.adapter.empty() ? tuned.model : tuned.adapter,
-                            CountsAndTime(tuned.results[i])),
-                tuned.results[i].text, terminal.width, terminal.colours));
+        fmt::print("{}", SideBySide(fmt::format("base: {}\n{}", base.model,
+                                                CountsAndTime(base.results[i])),
+                                    base.results[i].text,
+                                    fmt::format("fine-tuned: {}\n{}",
+                                                tuned.adapter.empty() ? tuned.model : tuned.adapter,
+                                                CountsAndTime(tuned.results[i])),
+                                    tuned.results[i].text, terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }

@@ -261,8 +261,8 @@ absl::Status FinetuneFlags::ResolveFull(Resolved& resolved) const {
     if (options.method != "full") return absl::OkStatus();
     auto given = [&](const char* flag) { return app_->get_option(flag)->count() > 0; };
     for (const char* flag :
-         {"--lora_r", "--lora_alpha", "--lora_dropout", "--target_modules",
-          "--modules_to_save", "--rank_pattern", "--alpha_pattern", "--use_rslora"}) {
+         {"--lora_r", "--lora_alpha", "--lora_dropout", "--target_modules", "--modules_to_save",
+          "--rank_pattern", "--alpha_pattern", "--use_rslora"}) {
         if (given(flag)) {
             return UsageError(
                 "{} belongs to --method lora: --method full trains every weight of the model, "

@@ -254,14 +254,18 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
     EXPECT_EQ(full.method, "full");
     EXPECT_EQ(full.learning_rate, 5e-5);
     EXPECT_EQ(full.output_path, "finetuned-model");
-    const FinetuneOptions given = Options(
-        {"-d", "rows.jsonl", "--method", "full", "--learning_rate", "2e-4", "-o", "finetuned-adapter"});
+    const FinetuneOptions given = Options({"-d", "rows.jsonl", "--method", "full",
+                                           "--learning_rate", "2e-4", "-o", "finetuned-adapter"});
     EXPECT_EQ(given.learning_rate, 2e-4);
     EXPECT_EQ(given.output_path, "finetuned-adapter");
-    const std::vector<std::vector<std::string>> refused = {
-        {"--lora_r", "64"},           {"--lora_alpha", "16"},      {"--lora_dropout", "0.05"},
-        {"--target_modules", "none"}, {"--modules_to_save", "norm"}, {"--rank_pattern", "q_proj=4"},
-        {"--alpha_pattern", "q_proj=4"}, {"--use_rslora"}};
+    const std::vector<std::vector<std::string>> refused = {{"--lora_r", "64"},
+                                                           {"--lora_alpha", "16"},
+                                                           {"--lora_dropout", "0.05"},
+                                                           {"--target_modules", "none"},
+                                                           {"--modules_to_save", "norm"},
+                                                           {"--rank_pattern", "q_proj=4"},
+                                                           {"--alpha_pattern", "q_proj=4"},
+                                                           {"--use_rslora"}};
     for (std::vector<std::string> arguments : refused) {
         const std::string flag = arguments[0];
         arguments.insert(arguments.begin(), {"--method", "full"});

@@ -45,9 +45,8 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
         HONE_CHECK(static_cast<int64_t>(numbers.size()) == tensor.elements(), "{} values for {}",
                    numbers.size(), tensor.hf_name);
         const bool fits = dtype != DType::kF16 ||
-                          std::all_of(numbers.begin(), numbers.end(), [](float value) {
-                              return std::abs(value) <= kLargestF16;
-                          });
+                          std::all_of(numbers.begin(), numbers.end(),
+                                      [](float value) { return std::abs(value) <= kLargestF16; });
         if (!fits)
             return ModelError(
                 "{} holds a number that float16 has no room for: use --torch_dtype bfloat16",
@@ -106,10 +105,9 @@ absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const Tensor
         HONE_RETURN_IF_ERROR(WriteJson(generation, GenerationConfig(files)));
         return WriteTokenizer(files, folder);
     }
-    for (const char* name :
-         {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-          "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja",
-          "chat_template.json", "generation_config.json"})
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                             "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
+                             "chat_template.jinja", "chat_template.json", "generation_config.json"})
         HONE_RETURN_IF_ERROR(Copy(Join(files.path, name), Join(folder, name)));
     std::error_code error;
     if (fs::exists(generation, error)) return absl::OkStatus();

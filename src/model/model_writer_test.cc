@@ -77,8 +77,7 @@ TEST_P(ModelWriter, TheFolderIsReadAgain) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ModelWriter,
-                         ::testing::Values("tied", "llama3", "bias", "odd"));
+INSTANTIATE_TEST_SUITE_P(Models, ModelWriter, ::testing::Values("tied", "llama3", "bias", "odd"));
 
 TEST(ModelWriter, WhatFloat16CannotHoldIsRefused) {
     const auto base = Golden("odd");
@@ -103,9 +102,8 @@ TEST(ModelWriter, AFullDiskIsSaid) {
     testing::TempFolder folder;
     for (int failing = 0;; ++failing) {
         int seen = 0;
-        SetFileFault([&](std::string_view, const std::string&) {
-            return seen++ == failing ? ENOSPC : 0;
-        });
+        SetFileFault(
+            [&](std::string_view, const std::string&) { return seen++ == failing ? ENOSPC : 0; });
         absl::Status status =
             WriteModelFolder(*base, DType::kBF16, scaled.values(), folder / "out");
         SetFileFault(nullptr);

@@ -148,8 +148,7 @@ absl::Status WriteNumbers(const TensorToWrite& tensor, AtomicFile& file) {
     HONE_CHECK(dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16);
     std::vector<uint16_t> halves;
     for (size_t begin = 0; begin < tensor.values.size(); begin += kPiece) {
-        auto piece =
-            tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
+        auto piece = tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
         const void* data = piece.data();
         if (dtype != DType::kF32) {
             halves.clear();
@@ -157,9 +156,9 @@ absl::Status WriteNumbers(const TensorToWrite& tensor, AtomicFile& file) {
                 halves.push_back(dtype == DType::kF16 ? ToF16(value).bits : ToBF16(value).bits);
             data = halves.data();
         }
-        HONE_RETURN_IF_ERROR(file.Write(
-            std::span(static_cast<const uint8_t*>(data),
-                      piece.size() * static_cast<size_t>(DTypeBytes(dtype)))));
+        HONE_RETURN_IF_ERROR(
+            file.Write(std::span(static_cast<const uint8_t*>(data),
+                                 piece.size() * static_cast<size_t>(DTypeBytes(dtype)))));
     }
     return absl::OkStatus();
 }

@@ -70,10 +70,9 @@ std::string LoraLearner::Summary() const {
 
 Json LoraLearner::Configuration() const {
     std::span<const float> values = model_.parameters().values();
-    Json json = {
-        {"adapter_at_the_start",
-         Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
-        {"lora", Json::parse(AdapterConfigText(config_))}};
+    Json json = {{"adapter_at_the_start",
+                  Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
+                 {"lora", Json::parse(AdapterConfigText(config_))}};
     json["lora"].erase("base_model_name_or_path");
     return json;
 }
@@ -122,6 +121,7 @@ absl::Status FullLearner::CheckDelivered(const std::string& folder) {
         HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor.stored));
         for (size_t i = 0; i < numbers.size(); ++i)
             if (numbers[i] != RoundedTo(dtype_, values[i])) return NotReadBack(folder);
+        written->weights->DropPages();
     }
     return absl::OkStatus();
 }

@@ -120,7 +120,8 @@ TEST(OutputFolder, TheResultIsReplacedWholeOrNotAtAll) {
         }
         if (status.ok()) break;
         EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
-        EXPECT_EQ(ReadFile(out->artifact("model") + "/file").value(), "old") << "operation " << failing;
+        EXPECT_EQ(ReadFile(out->artifact("model") + "/file").value(), "old")
+            << "operation " << failing;
         ASSERT_LT(failing, 20);
     }
     EXPECT_EQ(ReadFile(out->artifact("model") + "/file").value(), "new");

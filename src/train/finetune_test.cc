@@ -218,8 +218,9 @@ TEST(FinetuneFull, MakesAModelAndPlansItsMemory) {
     EXPECT_EQ(job.reporter.result->artifact_path, folder / "out/model");
     EXPECT_EQ(job.RunJson()["fine_tuned_model"]["sha256"], job.ModelHash());
     EXPECT_FALSE(std::filesystem::exists(folder / "out/adapter"));
-    EXPECT_NE(ReadFile(folder / "out/README.md")->find("--model_name_or_path " + (folder / "out/model")),
-              std::string::npos);
+    EXPECT_NE(
+        ReadFile(folder / "out/README.md")->find("--model_name_or_path " + (folder / "out/model")),
+        std::string::npos);
     // It is a base: an adapter can be trained on it.
     Job next(folder, "next");
     next.options.model_name_or_path = folder / "out/model";

@@ -42,7 +42,8 @@ void Repair(const std::string& path) {
         const std::string old = OldName(path, name), artifact = path + "/" + name;
         std::error_code error;
         fs::remove_all(NewName(path, name), error);
-        if (fs::exists(old, error) && !fs::exists(artifact, error)) fs::rename(old, artifact, error);
+        if (fs::exists(old, error) && !fs::exists(artifact, error))
+            fs::rename(old, artifact, error);
         fs::remove_all(old, error);
     }
 }

@@ -76,9 +76,8 @@ struct RunResult {
     std::optional<EvalReport> first_eval, last_eval, best_eval;
     bool stopped_early = false;
     std::string stop_reason;  // "all steps done", "no improvement in 3 evaluations", ...
-    int64_t best_step =
-        0;               // whose weights the artifact holds with load_best_model_at_end; else 0
-    double seconds = 0;  // of this process
+    int64_t best_step = 0;  // whose weights the artifact holds with load_best_model_at_end; else 0
+    double seconds = 0;     // of this process
     double tokens_per_second = 0;  // mean over this process
     size_t peak_memory_bytes = 0;
 };

@@ -136,16 +136,16 @@ Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                  {"options", OptionsToJson(facts.options)}};
     if (!error.empty()) json["error"] = error;
     if (status == RunStatus::kRunning) return json;
-    json["result"] = {{"steps", result.steps},
-                      {"stop_reason", result.stop_reason},
-                      {"stopped_early", result.stopped_early},
-                      {"train_loss", result.train_loss},
-                      {"first_eval", EvalJson(result.first_eval)},
-                      {"last_eval", EvalJson(result.last_eval)},
-                      {"best_eval", EvalJson(result.best_eval)},
-                      {result.artifact + "_of_step",
-                       result.best_step > 0 ? result.best_step : result.steps},
-                      {"tokens_per_second", result.tokens_per_second}};
+    json["result"] = {
+        {"steps", result.steps},
+        {"stop_reason", result.stop_reason},
+        {"stopped_early", result.stopped_early},
+        {"train_loss", result.train_loss},
+        {"first_eval", EvalJson(result.first_eval)},
+        {"last_eval", EvalJson(result.last_eval)},
+        {"best_eval", EvalJson(result.best_eval)},
+        {result.artifact + "_of_step", result.best_step > 0 ? result.best_step : result.steps},
+        {"tokens_per_second", result.tokens_per_second}};
     // "model" is the base.
     if (!artifact_sha256.empty())
         json[result.artifact == "model" ? "fine_tuned_model" : result.artifact] = {

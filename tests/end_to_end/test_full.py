@@ -47,7 +47,8 @@ class FullTest(HoneTest):
     def test_the_result_is_a_base_as_it_was(self):
         """Stored in --torch_dtype, tied or not, and a start for the next run."""
         data = self.write("chats.jsonl", CHATS)
-        for model, dtype, stored in (("tied", "bfloat16", "BF16"), ("bias", "float32", "F32"), ("odd", "float16", "F16")):
+        for model, dtype, stored in (("tied", "bfloat16", "BF16"), ("bias", "float32", "F32"),
+                                     ("odd", "float16", "F16")):
             with self.subTest(model=model):
                 base = str(GOLDEN / "models" / model)
                 self.full(model, data, "--torch_dtype", dtype, "--max_steps", 3, model=base)

@@ -1,5 +1,5 @@
-// Gradients of every adapter, and of every weight, against torch's, and what must hold of gradients whoever computes
-// them.
+// Gradients of every adapter, and of every weight, against torch's, and what must hold of gradients
+// whoever computes them.
 #include <algorithm>
 #include <cmath>
 #include <random>

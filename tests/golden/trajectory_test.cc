@@ -1,5 +1,5 @@
-// Twenty training steps from the same adapter, or of every weight, against torch's AdamW with transformers' schedules
-// and clipping.
+// Twenty training steps from the same adapter, or of every weight, against torch's AdamW with
+// transformers' schedules and clipping.
 #include <algorithm>
 #include <cmath>
 

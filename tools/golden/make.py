@@ -314,7 +314,11 @@ def make_full(name, out, index):
     generator = torch.Generator().manual_seed(3000 + index)
 
     def load():
-        return LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+        model = LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+        # torch leaves the padding token's row without a gradient, though that token may be a real one (BOS, EOS) too.
+        # Nothing is padded here: every row has the gradient of the loss.
+        model.get_input_embeddings().padding_idx = None
+        return model
 
     model = load()
     vocabulary = model.config.vocab_size

@@ -90,10 +90,9 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
     rank_columns_ = 0;
     for (LinearMember& member : members_) {
         if (member.own_weight >= 0) {
-            member.own_weight =
-                member.tied_weight >= 0
-                    ? member.tied_weight
-                    : parameters.Add(member.name + ".weight", {member.out, in_}, true);
+            member.own_weight = member.tied_weight >= 0 ? member.tied_weight
+                                                        : parameters.Add(member.name + ".weight",
+                                                                         {member.out, in_}, true);
             if (!member.bias.empty())
                 member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
         }
