@@ -37,7 +37,14 @@ std::string Sha256Hex(std::string_view bytes) {
 
 absl::StatusOr<std::string> Sha256File(const std::string& path) {
     HONE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-    return Sha256Hex(file->text());
+    // A file may be larger than the memory: what was read leaves the resident set.
+    constexpr size_t kPiece = size_t{64} << 20;
+    Sha256 hash;
+    for (size_t at = 0; at < file->text().size(); at += kPiece) {
+        hash.Update(file->text().substr(at, kPiece));
+        file->DropPages();
+    }
+    return hash.Finish();
 }
 
 uint64_t StableHash(std::string_view bytes, uint64_t seed) {

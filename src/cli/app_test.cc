@@ -91,7 +91,7 @@ TEST(RunHone, FailuresAreOneLineWithTheirExitCode) {
     fails({"evaluate", "-m", model}, 2, "--data_name");
     fails({"evaluate", "-m", model, "-d", "no-such-file.jsonl"}, 3, "no-such-file.jsonl");
     fails({"evaluate", "-m", model, "-d", "x.jsonl", "--per_row"}, 2, "--output_file");
-    fails({"compare", "-m", model, "--prompt", "x"}, 2, "--adapter_path");
+    fails({"compare", "-m", model, "--prompt", "x"}, 2, "--base_model_name_or_path");
     fails({"chat", "-m", model, "-a", "no-such-adapter"}, 4, "no-such-adapter");
     fails({"generate", "-m", model, "--prompt", "x", "--threads", "-1"}, 2, "--threads");
     fails({"bench", "infer", "-m", model, "--prompt_tokens", "100000"}, 2, "context");

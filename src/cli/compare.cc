@@ -1,11 +1,14 @@
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/finetune_flags.h"
 #include "cli/json_text.h"
 #include "cli/layout.h"
 #include "cli/load_model.h"
 #include "cli/prompts.h"
 #include "cli/signals.h"
+#include "model/json_file.h"
 
 namespace hone {
 namespace {
@@ -16,12 +19,16 @@ struct CompareFlags {
     MachineFlags machine;
     SamplingFlags sampling;
     std::vector<std::string> prompts;
-    std::string prompt_file, system_prompt;
+    std::string prompt_file, system_prompt, base_model;
     bool json = false;
 
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
+        flags.Text(
+            "--base_model_name_or_path", base_model,
+            "what the fine-tuned model is compared with; default: the adapter's base, or the "
+            "one that the model of --method full was made from, by the run.json beside it");
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what both answer")
@@ -65,6 +72,31 @@ absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& f
     return answers;
 }
 
+// The base to compare with: the flag's; with an adapter, the model that it stands on; else what
+// run.json beside the model's folder says that a run of hone's made it from.
+absl::StatusOr<std::string> ChooseBase(const CompareFlags& flags) {
+    if (!flags.base_model.empty()) return flags.base_model;
+    if (!flags.model.adapter_path.empty()) {
+        HONE_ASSIGN_OR_RETURN(std::string adapter, FindAdapterFolder(flags.model.adapter_path));
+        std::vector<std::string> notes;  // LoadModel says them
+        return ChooseModel(flags.model.model_name_or_path, adapter, notes);
+    }
+    namespace fs = std::filesystem;
+    const fs::path model = fs::path(flags.model.model_name_or_path) / "";
+    const fs::path run = model.parent_path().parent_path() / "run.json";
+    std::error_code error;
+    if (!flags.model.model_name_or_path.empty() && fs::is_regular_file(run, error)) {
+        HONE_ASSIGN_OR_RETURN(auto json, ReadJsonObject(run.string()));
+        const auto base = json.value("model", nlohmann::ordered_json());
+        if (json.contains("fine_tuned_model") && base.is_object() && base.contains("name") &&
+            base["name"].is_string())
+            return base["name"].get<std::string>();
+    }
+    return UsageError(
+        "which two? give --adapter_path, or --model_name_or_path with the fine-tuned model and "
+        "--base_model_name_or_path with its base");
+}
+
 std::string CountsAndTime(const GenerateResult& result) {
     return fmt::format("{} + {} tokens, {}", result.prompt_tokens, result.tokens.size(),
                        FormatDuration(result.seconds));
@@ -80,8 +112,7 @@ nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
 
 absl::Status RunCompare(const CompareFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    if (flags.model.adapter_path.empty())
-        return UsageError("--adapter_path is missing: which fine-tuned answers?");
+    HONE_ASSIGN_OR_RETURN(const std::string base_name, ChooseBase(flags));
     std::vector<Prompt> prompts;
     for (const std::string& text : flags.prompts) {
         HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, false));
@@ -98,7 +129,7 @@ absl::Status RunCompare(const CompareFlags& flags) {
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, context));
     ModelFlags base_model;
-    base_model.model_name_or_path = tuned.model;
+    base_model.model_name_or_path = base_name;
     HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(base_model, flags, prompts, context));
 
     const Terminal terminal = DetectTerminal();
@@ -113,13 +144,13 @@ absl::Status RunCompare(const CompareFlags& flags) {
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print(
-            "{}",
-            SideBySide(
-                fmt::format("base: {}\n{}", base.model, CountsAndTime(base.results[i])),
-                base.results[i].text,
-                fmt::format("fine-tuned: {}\n{}", tuned.adapter, CountsAndTime(tuned.results[i])),
-                tuned.results[i].text, terminal.width, terminal.colours));
+        fmt::print("{}", SideBySide(fmt::format("base: {}\n{}", base.model,
+                                                CountsAndTime(base.results[i])),
+                                    base.results[i].text,
+                                    fmt::format("fine-tuned: {}\n{}",
+                                                tuned.adapter.empty() ? tuned.model : tuned.adapter,
+                                                CountsAndTime(tuned.results[i])),
+                                    tuned.results[i].text, terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }

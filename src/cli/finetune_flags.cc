@@ -51,6 +51,7 @@ FinetuneFlags::FinetuneFlags() {
 }
 
 void FinetuneFlags::Add(CLI::App& app) {
+    app_ = &app;
     Flags flags(app);
     model_.Add(flags);
     flags
@@ -59,7 +60,8 @@ void FinetuneFlags::Add(CLI::App& app) {
         .Text("-t,--task", task_, "text-generation is what hone fine-tunes for");
     flags.Group("Output")
         .Text("-o,--output_path", options_.output_path,
-              "the folder for the adapter, checkpoints, metrics and reports")
+              "the folder for the adapter or model, checkpoints, metrics and reports; with "
+              "--method full finetuned-model")
         .Text("--task_name", options_.task_name,
               "a name for the run, in run.json and the model card")
         .Bool("--dry_run", options_.dry_run, "writes OUTPUT/config.json and runs nothing")
@@ -108,7 +110,8 @@ void FinetuneFlags::AddData(Flags& flags) {
 void FinetuneFlags::AddMethod(Flags& flags) {
     LoraConfig& lora = options_.lora;
     flags.Group("Method")
-        .Text("--method", options_.method, "lora; qlora and full are not available in this version")
+        .Text("--method", options_.method,
+              "lora, or full: every weight of the model; qlora is not available in this version")
         .Integer("--lora_r", lora.r, "rank of the adapter")
         .Number("--lora_alpha", lora.lora_alpha,
                 "the adapter's output is scaled by lora_alpha / lora_r")
@@ -152,7 +155,7 @@ void FinetuneFlags::AddTraining(Flags& flags) {
         .Bool("--greater_is_better", options_.greater_is_better,
               "default: as the metric's name says")
         .Bool("--load_best_model_at_end", options_.load_best_model_at_end,
-              "the adapter of the best evaluation is the result, not the last one")
+              "the weights of the best evaluation are the result, not the last ones")
         .Integer("--early_stopping_patience", options_.early_stopping_patience,
                  "stops after so many evaluations without improvement; 0: never")
         .Number("--early_stopping_threshold", options_.early_stopping_threshold,
@@ -169,7 +172,8 @@ void FinetuneFlags::AddOptimiser(Flags& flags) {
     flags.Group("Optimiser and schedule")
         .Text("--optim", options_.optim,
               "adamw_torch, adamw_torch_fused, adamw_hf or adamw: all the same AdamW")
-        .Number("--learning_rate", options_.learning_rate, "the highest learning rate")
+        .Number("--learning_rate", options_.learning_rate,
+                "the highest learning rate; with --method full 5e-05")
         .Text("--lr_scheduler_type", options_.lr_scheduler_type,
               "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, "
               "inverse_sqrt, "
@@ -247,6 +251,30 @@ absl::Status FinetuneFlags::ResolveStrategies(FinetuneOptions& options) const {
     return absl::OkStatus();
 }
 
+// What --method full makes of flags that were not given, and of those that belong to an adapter.
+absl::Status FinetuneFlags::ResolveFull(Resolved& resolved) const {
+    FinetuneOptions& options = resolved.options;
+    if (options.method != "full") return absl::OkStatus();
+    auto given = [&](const char* flag) { return app_->get_option(flag)->count() > 0; };
+    for (const char* flag :
+         {"--lora_r", "--lora_alpha", "--lora_dropout", "--target_modules", "--modules_to_save",
+          "--rank_pattern", "--alpha_pattern", "--use_rslora"}) {
+        if (given(flag)) {
+            return UsageError(
+                "{} belongs to --method lora: --method full trains every weight of the model, "
+                "without an adapter; leave it out",
+                flag);
+        }
+    }
+    // Olive's defaults are those of an adapter; this rate is transformers' own.
+    if (!given("--output_path")) options.output_path = "finetuned-model";
+    if (!given("--learning_rate")) {
+        options.learning_rate = 5e-5;
+        resolved.notes.push_back("--method full: a learning rate of 5e-05 where none is given");
+    }
+    return absl::OkStatus();
+}
+
 absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string& folder) const {
     Resolved resolved;
     FinetuneOptions& options = resolved.options = options_;
@@ -283,6 +311,7 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         resolved.notes.push_back(std::move(note));
     }
     ReadTargetModules(target_modules_, options.lora);
+    HONE_RETURN_IF_ERROR(ResolveFull(resolved));
     HONE_RETURN_IF_ERROR(ResolveStrategies(options));
     options.gradient_checkpointing = LowerText(options.gradient_checkpointing);
     for (const char* word : {"true", "auto", "none"}) {

@@ -39,6 +39,9 @@ class FinetuneFlags {
     void AddReports(Flags& flags);
     absl::Status ResolveStrategies(FinetuneOptions& options) const;
 
+    absl::Status ResolveFull(Resolved& resolved) const;
+
+    const CLI::App* app_ = nullptr;  // says which flags were given; outlives this object
     FinetuneOptions options_;
     ModelFlags model_;
     MachineFlags machine_;

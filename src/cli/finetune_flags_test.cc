@@ -236,7 +236,6 @@ TEST(FinetuneFlags, FilesWithoutADataNameAreOfTheirEnding) {
 
 TEST(FinetuneFlags, NothingIsIgnored) {
     EXPECT_THAT(ErrorOf({"--method", "qlora"}), HasSubstr("qlora"));
-    EXPECT_THAT(ErrorOf({"--method", "full"}), HasSubstr("full"));
     EXPECT_THAT(ErrorOf({"--task", "text-classification"}), HasSubstr("text-generation"));
     EXPECT_THAT(ErrorOf({"--batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));
     EXPECT_THAT(ErrorOf({"--fp16"}), HasSubstr("--torch_dtype"));
@@ -248,6 +247,30 @@ TEST(FinetuneFlags, NothingIsIgnored) {
     EXPECT_THAT(ErrorOf({"--on_overflow", "explode"}), HasSubstr("truncate"));
     EXPECT_THAT(ErrorOf({"--max_samples", "0"}), HasSubstr("--max_samples"));
     EXPECT_THAT(ErrorOf({"--lora_r", "0"}), HasSubstr("lora_r"));
+}
+
+TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
+    const FinetuneOptions full = Options({"-d", "rows.jsonl", "--method", "full"});
+    EXPECT_EQ(full.method, "full");
+    EXPECT_EQ(full.learning_rate, 5e-5);
+    EXPECT_EQ(full.output_path, "finetuned-model");
+    const FinetuneOptions given = Options({"-d", "rows.jsonl", "--method", "full",
+                                           "--learning_rate", "2e-4", "-o", "finetuned-adapter"});
+    EXPECT_EQ(given.learning_rate, 2e-4);
+    EXPECT_EQ(given.output_path, "finetuned-adapter");
+    const std::vector<std::vector<std::string>> refused = {{"--lora_r", "64"},
+                                                           {"--lora_alpha", "16"},
+                                                           {"--lora_dropout", "0.05"},
+                                                           {"--target_modules", "none"},
+                                                           {"--modules_to_save", "norm"},
+                                                           {"--rank_pattern", "q_proj=4"},
+                                                           {"--alpha_pattern", "q_proj=4"},
+                                                           {"--use_rslora"}};
+    for (std::vector<std::string> arguments : refused) {
+        const std::string flag = arguments[0];
+        arguments.insert(arguments.begin(), {"--method", "full"});
+        EXPECT_THAT(ErrorOf(arguments), HasSubstr(flag + " belongs to --method lora"));
+    }
 }
 
 TEST(FinetuneFlags, RefusedNamesAreNoFlagsOfHoneAndSorted) {

@@ -134,12 +134,16 @@ std::string ResultText(const RunResult& result, const std::string& model_name_or
         }
         text += Row("evaluation", "loss " + losses);
     }
-    std::string adapter = result.adapter_path;
-    if (result.best_step > 0) adapter += fmt::format(" (of step {}, the best)", result.best_step);
-    text += Row("adapter", adapter);
+    std::string artifact = result.artifact_path;
+    if (result.best_step > 0) artifact += fmt::format(" (of step {}, the best)", result.best_step);
+    text += Row(result.artifact, artifact);
     text += Row("reports", result.output_path + "/README.md, metrics.jsonl, run.json");
+    if (result.artifact == "model") {
+        return text + fmt::format("Try it:\n  hone chat --model_name_or_path {}\n",
+                                  ShellWord(result.artifact_path));
+    }
     text += fmt::format("Try it:\n  hone chat --model_name_or_path {} --adapter_path {}\n",
-                        ShellWord(model_name_or_path), ShellWord(result.adapter_path));
+                        ShellWord(model_name_or_path), ShellWord(result.artifact_path));
     return text;
 }
 

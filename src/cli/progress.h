@@ -17,7 +17,7 @@ std::string LiveStepText(const StepReport& report, int width);
 // One step for a log: "step 10/50  epoch 0.4  loss 2.345 ...".
 std::string PlainStepText(const StepReport& report);
 std::string EvalText(const EvalReport& report);
-// The end of a run: losses, time, where the adapter lies, and the commands to try it.
+// The end of a run: losses, time, where the result lies, and the command to try it.
 std::string ResultText(const RunResult& result, const std::string& model_name_or_path);
 
 // Prints to standard output.

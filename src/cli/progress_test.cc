@@ -59,7 +59,7 @@ TEST(Progress, LiveLineFitsAnyWidth) {
 TEST(Progress, ResultNamesTheCommandToTry) {
     RunResult result;
     result.output_path = "my out";
-    result.adapter_path = "my out/adapter";
+    result.artifact_path = "my out/adapter";
     result.steps = 50;
     result.first_eval = EvalReport{.step = 10, .loss = 3};
     result.best_eval = EvalReport{.step = 20, .loss = 2};
@@ -69,6 +69,10 @@ TEST(Progress, ResultNamesTheCommandToTry) {
     EXPECT_THAT(
         text,
         HasSubstr("hone chat --model_name_or_path base.gguf --adapter_path 'my out/adapter'"));
+    result.artifact = "model";
+    result.artifact_path = "my out/model";
+    EXPECT_THAT(ResultText(result, "base.gguf"),
+                testing::EndsWith("hone chat --model_name_or_path 'my out/model'\n"));
 }
 
 TEST(Progress, BarIsBounded) {

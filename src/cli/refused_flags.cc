@@ -7,7 +7,7 @@ namespace {
 constexpr std::string_view kNoDistribution =
     "is not available: hone trains in one process on this machine";
 constexpr std::string_view kNoHub =
-    "is not available: hone uploads nothing; the adapter lies in --output_path";
+    "is not available: hone uploads nothing; the result lies in --output_path";
 constexpr std::string_view kNoTorch = "means nothing here: hone does not run on torch";
 constexpr std::string_view kNotYet = "is not available in this version";
 constexpr std::string_view kAlways = "is not needed: hone always does that";

@@ -35,6 +35,7 @@ absl::Status Model::AddLowRank(const std::string& linear, const LowRankOptions& 
 absl::Status Model::MakeTrainable(const std::string& module) {
     return impl_->network->MakeTrainable(module);
 }
+void Model::MakeAllTrainable() { impl_->network->MakeAllTrainable(); }
 absl::Status Model::FinishParameters(const Context& context) {
     return impl_->network->FinishParameters(context);
 }

@@ -93,6 +93,9 @@ class Model {
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
     // "model.norm", a linear's name). A tied embedding and head become two.
     absl::Status MakeTrainable(const std::string& module);
+    // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
+    // one.
+    void MakeAllTrainable();
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
     // from zero.
     absl::Status FinishParameters(const Context& context);

@@ -5,6 +5,7 @@
 
 #include "model/inspect.h"
 #include "model/json_file.h"
+#include "model/model_writer.h"
 #include "model/safetensors.h"
 #include "model/testing.h"
 
@@ -346,6 +347,38 @@ TEST_F(GgufModel, ReadsTheSameRowsAsTheOriginal) {
     }
     // A folder with nothing but that file is that model.
     EXPECT_TRUE(OpenModel(folder_.path(), HubOptions(), nullptr).ok());
+}
+
+// As a folder it is the same model, under Hugging Face's names and in its rows' order.
+TEST_F(GgufModel, AFolderOfItIsTheSameModel) {
+    AddTokenizer();
+    auto gguf = Open();
+    ASSERT_TRUE(gguf.ok()) << gguf.status();
+    std::map<std::string, std::vector<float>> numbers;
+    for (const ModelTensor& tensor : original_->tensors)
+        numbers[tensor.hf_name] = *ReadTensor(*tensor.stored);
+    absl::Status written = WriteModelFolder(
+        **gguf, DType::kF32,
+        [&](const ModelTensor& tensor) {
+            return std::span<const float>(numbers.at(tensor.hf_name));
+        },
+        folder_ / "written");
+    ASSERT_TRUE(written.ok()) << written;
+    auto files = OpenModel(folder_ / "written", HubOptions(), nullptr);
+    ASSERT_TRUE(files.ok()) << files.status();
+    EXPECT_FALSE((*files)->gguf);
+    for (const ModelTensor& tensor : (*files)->tensors)
+        EXPECT_EQ(*ReadTensor(*tensor.stored), numbers.at(tensor.hf_name)) << tensor.name;
+    EXPECT_EQ((*files)->config.rope_scaling.factor, 2);
+    EXPECT_EQ((*files)->config.eos_token_ids, (*gguf)->config.eos_token_ids);
+    EXPECT_EQ((*files)->config.bos_token_id, (*gguf)->config.bos_token_id);
+    EXPECT_EQ((*files)->adds_bos, (*gguf)->adds_bos);
+    EXPECT_EQ((*files)->bos_token, (*gguf)->bos_token);
+    EXPECT_EQ((*files)->eos_token, (*gguf)->eos_token);
+    EXPECT_TRUE((*files)->has_chat_template);
+    EXPECT_EQ((*files)->chat_template->source(), (*gguf)->chat_template->source());
+    EXPECT_EQ((*files)->tokenizer->Encode("ab a", true).value(),
+              (*gguf)->tokenizer->Encode("ab a", true).value());
 }
 
 TEST_F(GgufModel, WithoutATokenizer) {

@@ -17,6 +17,7 @@ class Network {
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     virtual absl::Status MakeTrainable(const std::string& module) = 0;
+    virtual void MakeAllTrainable() = 0;
     virtual absl::Status FinishParameters(const Context& context) = 0;
     virtual void Pack(const Context& context) = 0;
     virtual MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const = 0;

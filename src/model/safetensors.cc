@@ -141,6 +141,28 @@ absl::StatusOr<std::string_view> HeaderOf(std::span<const uint8_t> bytes, std::s
     return header;
 }
 
+// The tensor's values as its dtype, a piece at a time.
+absl::Status WriteNumbers(const TensorToWrite& tensor, AtomicFile& file) {
+    constexpr size_t kPiece = size_t{1} << 18;
+    const DType dtype = tensor.dtype;
+    HONE_CHECK(dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16);
+    std::vector<uint16_t> halves;
+    for (size_t begin = 0; begin < tensor.values.size(); begin += kPiece) {
+        auto piece = tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
+        const void* data = piece.data();
+        if (dtype != DType::kF32) {
+            halves.clear();
+            for (float value : piece)
+                halves.push_back(dtype == DType::kF16 ? ToF16(value).bits : ToBF16(value).bits);
+            data = halves.data();
+        }
+        HONE_RETURN_IF_ERROR(
+            file.Write(std::span(static_cast<const uint8_t*>(data),
+                                 piece.size() * static_cast<size_t>(DTypeBytes(dtype)))));
+    }
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<SafetensorsContents> ParseSafetensors(std::span<const uint8_t> bytes,
@@ -208,12 +230,14 @@ absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorT
             elements *= size;
             shape += fmt::format("{}{}", shape.empty() ? "" : ",", size);
         }
-        HONE_CHECK(tensor.bytes.size() == static_cast<size_t>(elements * DTypeBytes(tensor.dtype)),
+        const size_t bytes = static_cast<size_t>(elements * DTypeBytes(tensor.dtype));
+        HONE_CHECK(tensor.values.empty() ? tensor.bytes.size() == bytes
+                                         : tensor.values.size() == static_cast<size_t>(elements),
                    "{} bytes for the tensor {} [{}]", tensor.bytes.size(), tensor.name, shape);
         header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                               header.size() == 1 ? "" : ",", text(tensor.name),
-                              DTypeName(tensor.dtype), shape, offset, offset + tensor.bytes.size());
-        offset += tensor.bytes.size();
+                              DTypeName(tensor.dtype), shape, offset, offset + bytes);
+        offset += bytes;
     }
     header += "}";
     header.append((8 - header.size() % 8) % 8, ' ');
@@ -222,7 +246,9 @@ absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorT
     HONE_RETURN_IF_ERROR(
         file->Write(std::span(reinterpret_cast<const uint8_t*>(&length), sizeof length)));
     HONE_RETURN_IF_ERROR(file->Write(header));
-    for (const auto& tensor : tensors) HONE_RETURN_IF_ERROR(file->Write(tensor.bytes));
+    for (const auto& tensor : tensors)
+        HONE_RETURN_IF_ERROR(tensor.values.empty() ? file->Write(tensor.bytes)
+                                                   : WriteNumbers(tensor, *file));
     return file->Commit();
 }
 

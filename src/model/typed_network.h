@@ -23,6 +23,7 @@ class TypedNetwork : public Network {
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status MakeTrainable(const std::string& module) override;
+    void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
     void Pack(const Context& context) override;
     MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const override;
@@ -92,6 +93,7 @@ class TypedNetwork : public Network {
     const ModelTensor* embedding_;
     std::string embedding_module_;
     int embedding_parameter_ = -1;
+    bool tied_parameter_ = false;  // the head trains the embedding's parameter
     RopeScaling rope_scaling_;
     int64_t rope_positions_ = 0;
     std::vector<float> rope_cosine_, rope_sine_;

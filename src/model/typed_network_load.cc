@@ -141,10 +141,21 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
 }
 
 template <typename T>
+void TypedNetwork<T>::MakeAllTrainable() {
+    HONE_CHECK(options_.storage == WeightStorage::kNative, "coded weights cannot be trained");
+    for (LinearGroup<T>* group : Groups())
+        for (LinearMember& member : group->members()) member.own_weight = 0;
+    for (NormWeight* norm : Norms()) norm->parameter = 0;
+    embedding_parameter_ = 0;
+    tied_parameter_ = head_.head.members()[0].weight == embedding_->name;
+}
+
+template <typename T>
 absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     HONE_CHECK(parameters_.slices().empty(), "FinishParameters twice");
     if (embedding_parameter_ >= 0)
         embedding_parameter_ = parameters_.Add(embedding_module_ + ".weight", {V_, C_}, true);
+    if (tied_parameter_) head_.head.members()[0].tied_weight = embedding_parameter_;
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
     for (NormWeight* norm : Norms()) norm->AddParameter(parameters_);
     parameters_.Allocate();

@@ -86,6 +86,8 @@ struct TensorToWrite {
     std::vector<int64_t> shape;
     DType dtype = DType::kF32;
     std::span<const uint8_t> bytes;
+    // In place of bytes: numbers, turned into dtype (F32, F16 or BF16) piece by piece.
+    std::span<const float> values = {};
 };
 absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                               const std::vector<std::pair<std::string, std::string>>& metadata);

@@ -73,6 +73,43 @@ absl::Status Publish(const std::string& temporary, const std::string& folder,
     return absl::OkStatus();
 }
 
+// A buffer as flat as the parameters' own, and what its tensors' names begin with.
+template <typename T>
+struct Flat {
+    std::string prefix;
+    std::span<T> numbers;
+};
+
+absl::Status WriteFlat(const std::string& path, const ParameterSet& parameters,
+                       const std::vector<Flat<const float>>& buffers) {
+    std::vector<TensorToWrite> tensors;
+    for (const auto& [prefix, numbers] : buffers)
+        for (const ParameterSlice& slice : parameters.slices())
+            tensors.push_back({.name = prefix + slice.name,
+                               .shape = slice.shape,
+                               .dtype = DType::kF32,
+                               .values = numbers.subspan(slice.offset, slice.count)});
+    return WriteSafetensors(path, tensors, {});
+}
+
+absl::Status ReadFlat(const std::string& path, const ParameterSet& parameters,
+                      const std::vector<Flat<float>>& buffers) {
+    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
+    const size_t count = buffers.size() * parameters.slices().size();
+    if (file->tensors().size() != count)
+        return TrainingError("{}: {} tensors instead of {}", path, file->tensors().size(), count);
+    for (const auto& [prefix, numbers] : buffers)
+        for (const ParameterSlice& slice : parameters.slices()) {
+            const StoredTensor* tensor = file->Find(prefix + slice.name);
+            if (!tensor || tensor->shape != slice.shape)
+                return TrainingError("{}: {}{} is missing or has another shape", path, prefix,
+                                     slice.name);
+            HONE_ASSIGN_OR_RETURN(auto values, ReadTensor(*tensor));
+            std::copy(values.begin(), values.end(), numbers.begin() + slice.offset);
+        }
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 std::vector<CheckpointEntry> ListCheckpoints(const std::string& root) {
@@ -196,33 +233,20 @@ absl::Status PruneCheckpoints(const std::string& root, int64_t limit, int64_t be
 
 absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters,
                           std::span<const float> m, std::span<const float> v) {
-    std::vector<TensorToWrite> tensors;
-    for (const auto& [prefix, values] : {std::pair{"exp_avg.", m}, std::pair{"exp_avg_sq.", v}})
-        for (const ParameterSlice& slice : parameters.slices()) {
-            const float* first = values.data() + slice.offset;
-            tensors.push_back(
-                {prefix + slice.name, slice.shape, DType::kF32,
-                 std::span(reinterpret_cast<const uint8_t*>(first), slice.count * sizeof(float))});
-        }
-    return WriteSafetensors(path, tensors, {});
+    return WriteFlat(path, parameters, {{"exp_avg.", m}, {"exp_avg_sq.", v}});
 }
 
 absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
                          std::span<float> m, std::span<float> v) {
-    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
-    if (file->tensors().size() != 2 * parameters.slices().size())
-        return TrainingError("{}: {} tensors instead of {}", path, file->tensors().size(),
-                             2 * parameters.slices().size());
-    for (const auto& [prefix, values] : {std::pair{"exp_avg.", m}, std::pair{"exp_avg_sq.", v}})
-        for (const ParameterSlice& slice : parameters.slices()) {
-            const StoredTensor* tensor = file->Find(prefix + slice.name);
-            if (!tensor || tensor->shape != slice.shape)
-                return TrainingError("{}: {}{} is missing or has another shape", path, prefix,
-                                     slice.name);
-            HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor));
-            std::copy(numbers.begin(), numbers.end(), values.begin() + slice.offset);
-        }
-    return absl::OkStatus();
+    return ReadFlat(path, parameters, {{"exp_avg.", m}, {"exp_avg_sq.", v}});
+}
+
+absl::Status WriteValues(const std::string& path, ParameterSet& parameters) {
+    return WriteFlat(path, parameters, {{"", parameters.values()}});
+}
+
+absl::Status ReadValues(const std::string& path, ParameterSet& parameters) {
+    return ReadFlat(path, parameters, {{"", parameters.values()}});
 }
 
 std::vector<std::string> Differences(const Json& there, const Json& here) {

@@ -54,6 +54,10 @@ absl::Status WriteMoments(const std::string& path, const ParameterSet& parameter
 absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
                          std::span<float> m, std::span<float> v);
 
+// parameters.values() as safetensors, f32, each slice under its name; and = from there.
+absl::Status WriteValues(const std::string& path, ParameterSet& parameters);
+absl::Status ReadValues(const std::string& path, ParameterSet& parameters);
+
 // What differs between two flat or nested objects, as "key: A there, B here" per difference; empty:
 // nothing.
 std::vector<std::string> Differences(const nlohmann::ordered_json& there,

@@ -102,13 +102,13 @@ TEST(OutputFolder, OneRunAtATime) {
     EXPECT_TRUE(OutputFolder::Claim(folder / "out").ok());
 }
 
-TEST(OutputFolder, TheAdapterIsReplacedWholeOrNotAtAll) {
+TEST(OutputFolder, TheResultIsReplacedWholeOrNotAtAll) {
     TestFolder folder;
     auto out = OutputFolder::Claim(folder / "out").value();
     auto write = [](const std::string& text) {
         return [text](const std::string& to) { return WriteFileAtomic(to + "/file", text); };
     };
-    ASSERT_TRUE(out->ReplaceAdapter(write("old")).ok());
+    ASSERT_TRUE(out->Replace("model", write("old")).ok());
     for (int failing = 0;; ++failing) {
         int seen = 0;
         absl::Status status;
@@ -116,14 +116,15 @@ TEST(OutputFolder, TheAdapterIsReplacedWholeOrNotAtAll) {
             FaultGuard guard([&](std::string_view, const std::string&) {
                 return seen++ == failing ? ENOSPC : 0;
             });
-            status = out->ReplaceAdapter(write("new"));
+            status = out->Replace("model", write("new"));
         }
         if (status.ok()) break;
         EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
-        EXPECT_EQ(ReadFile(out->adapter() + "/file").value(), "old") << "operation " << failing;
+        EXPECT_EQ(ReadFile(out->artifact("model") + "/file").value(), "old")
+            << "operation " << failing;
         ASSERT_LT(failing, 20);
     }
-    EXPECT_EQ(ReadFile(out->adapter() + "/file").value(), "new");
+    EXPECT_EQ(ReadFile(out->artifact("model") + "/file").value(), "new");
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out->path()), {}), 1);
 }
 
@@ -151,7 +152,7 @@ TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
         return memory;
     };
     auto decide = [&](const char* mode, size_t available) {
-        return DecideMemory(plan, mode, 1024, 1200, available);
+        return DecideMemory(plan, mode, 1024, "a smaller --lora_r", 1200, available);
     };
     EXPECT_FALSE(decide("auto", 610)->gradient_checkpointing);
     EXPECT_TRUE(decide("auto", 609)->gradient_checkpointing);
@@ -161,6 +162,7 @@ TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
     absl::Status small = decide("auto", 159).status();
     EXPECT_EQ(KindOf(small), ErrorKind::kMemory);
     EXPECT_NE(std::string(small.message()).find("--micro_batch_tokens"), std::string::npos);
+    EXPECT_NE(std::string(small.message()).find("a smaller --lora_r"), std::string::npos);
     absl::Status off = decide("false", 609).status();
     EXPECT_EQ(KindOf(off), ErrorKind::kMemory);
     EXPECT_NE(std::string(off.message()).find("use --gradient_checkpointing true"),
@@ -199,6 +201,14 @@ TEST(RunFiles, CardAndRunJson) {
     EXPECT_EQ(run["result"]["adapter_of_step"], 3);
     EXPECT_EQ(run["result"]["last_eval"]["loss"], 1.5);
     EXPECT_TRUE(run["result"]["first_eval"].is_null());
+    result.artifact = "model";
+    result.artifact_path = "out/model";
+    const std::string full = ModelCard(facts, result);
+    EXPECT_NE(full.find("library_name: transformers\n"), std::string::npos) << full;
+    EXPECT_NE(full.find("hone chat --model_name_or_path out/model\n"), std::string::npos) << full;
+    const Json of_model = RunJson(facts, RunStatus::kDone, result, "", "def");
+    EXPECT_EQ(of_model["fine_tuned_model"]["path"], "model");
+    EXPECT_EQ(of_model["result"]["model_of_step"], 3);
     EXPECT_EQ(RunJson(facts, RunStatus::kFailed, result, "why", "")["error"], "why");
     EXPECT_FALSE(RunJson(facts, RunStatus::kRunning, result, "", "").contains("result"));
 }

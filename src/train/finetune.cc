@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "adapt/adapter_config.h"
-#include "adapt/lora.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -61,9 +58,10 @@ class FinetuneRun {
     absl::Status Announce(int64_t probe_tokens);
     absl::Status Train();
     absl::Status WriteResult();
-    absl::StatusOr<std::string> WriteAdapter();
+    absl::StatusOr<std::string> WriteArtifact();
     absl::Status WriteRunJson(RunStatus status, const std::string& error,
-                              const std::string& adapter_sha256);
+                              const std::string& artifact_sha256);
+    bool full() const { return options_.method == "full"; }
     void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
     void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
 
@@ -77,7 +75,6 @@ class FinetuneRun {
     std::unique_ptr<ModelFiles> files_;
     LoadedData data_;
     std::unique_ptr<Model> model_;
-    LoraConfig lora_;
     std::unique_ptr<StepPlan> steps_;
     std::unique_ptr<EngineLearner> learner_;
     std::unique_ptr<Trainer> trainer_;
@@ -146,13 +143,22 @@ absl::Status FinetuneRun::OpenInputs() {
     return absl::OkStatus();
 }
 
-// Before anything large is allocated: 2 bytes for each number is the least that the weights take.
+// Before anything large is allocated. 2 bytes for each number is the least that the weights take;
+// training them all needs these in both directions and 16 bytes of f32: master, gradient, two
+// moments.
 absl::Status FinetuneRun::CheckLoadFits() const {
     int64_t elements = 0;
     for (const ModelTensor& tensor : files_->tensors) elements += tensor.elements();
-    const size_t bytes =
+    const size_t weights =
         static_cast<size_t>(elements) * (options_.torch_dtype == "float32" ? 4 : 2);
-    if (const size_t available = AvailableBytes(); bytes > available)
+    const size_t bytes = full() ? 2 * weights + static_cast<size_t>(elements) * 16 : weights;
+    const size_t available = AvailableBytes();
+    if (bytes > available && full())
+        return MemoryError(
+            "training every weight of {} needs {} before the first token, {} are free: use "
+            "--method lora, a smaller model, or free some memory",
+            options_.model_name_or_path, HumanBytes(bytes), HumanBytes(available));
+    if (bytes > available)
         return MemoryError(
             "{} has {} of weights in {}, {} are free: use a smaller model or free some memory",
             options_.model_name_or_path, HumanBytes(bytes), options_.torch_dtype,
@@ -160,7 +166,7 @@ absl::Status FinetuneRun::CheckLoadFits() const {
     return absl::OkStatus();
 }
 
-// The base with its adapter, new or continued.
+// The base with what is trained of it.
 absl::Status FinetuneRun::LoadModel() {
     HONE_RETURN_IF_ERROR(CheckLoadFits());
     if (options_.torch_dtype == "float16")
@@ -171,21 +177,13 @@ absl::Status FinetuneRun::LoadModel() {
     load.for_training = true;
     HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
-    if (options_.adapter_path.empty()) {
-        lora_ = options_.lora;
-        // What does not fit the model here is what the flags asked for.
-        HONE_RETURN_IF_ERROR(
-            WithKind(ApplyLora(*model_, lora_, options_.seed, context_), ErrorKind::kUsage));
-    } else {
-        HONE_ASSIGN_OR_RETURN(lora_, LoadAdapter(*model_, options_.adapter_path, context_));
+    HONE_ASSIGN_OR_RETURN(learner_, EngineLearner::Create(options_, *files_, *model_, context_));
+    if (!options_.adapter_path.empty())
         Say(
             fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
                         "--lora_r and its kin",
                         options_.adapter_path));
-    }
-    lora_.base_model_name_or_path = options_.model_name_or_path;
     facts_.model_path = files_->path;
-    learner_ = std::make_unique<EngineLearner>(*model_, lora_, context_);
     return absl::OkStatus();
 }
 
@@ -206,11 +204,7 @@ absl::Status FinetuneRun::MakePlan() {
     plan.architecture = files_->config.architecture;
     plan.base_parameters = model_->num_base_parameters();
     plan.trainable_parameters = model_->parameters().count();
-    const auto& slices = model_->parameters().slices();
-    const auto layers = std::count_if(
-        slices.begin(), slices.end(),
-        [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
-    plan.method = fmt::format("lora r={} alpha={} on {} layers", lora_.r, lora_.lora_alpha, layers);
+    plan.method = learner_->Summary();
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_.num_threads();
     plan.train_rows = data_.train->size();
@@ -229,14 +223,17 @@ absl::Status FinetuneRun::MakePlan() {
         std::max(data_.train->longest(), data_.eval ? data_.eval->longest() : 0);
     plan.micro_batch_tokens = std::max(options_.micro_batch_tokens, longest);
     plan.available_bytes = AvailableBytes();
+    // The trained values are in their place already; the plan counts them as to come.
+    const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
     HONE_ASSIGN_OR_RETURN(
         MemoryDecision memory,
         DecideMemory(
             [&](bool checkpointing) {
                 return model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
             },
-            options_.gradient_checkpointing, options_.micro_batch_tokens, ResidentBytes(),
-            plan.available_bytes));
+            options_.gradient_checkpointing, options_.micro_batch_tokens,
+            full() ? "--method lora" : "a smaller --lora_r", ResidentBytes() - held,
+            plan.available_bytes + held));
     plan.gradient_checkpointing = memory.gradient_checkpointing;
     plan.memory = memory.plan;
     plan.needed_bytes = memory.needed_bytes;
@@ -300,11 +297,7 @@ Json FinetuneRun::Configuration() const {
                  {"compute", facts_.plan.compute},
                  {"train_data", data_.train->fingerprint()}};
     if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
-    std::span<const float> values = model_->parameters().values();
-    json["adapter_at_the_start"] =
-        Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
-    json["lora"] = Json::parse(AdapterConfigText(lora_));
-    json["lora"].erase("base_model_name_or_path");
+    json.update(learner_->Configuration());
     json["total_steps"] = facts_.plan.total_steps;
     for (const char* flag : flags) json[flag] = all.at(flag);
     return json;
@@ -400,26 +393,22 @@ absl::Status FinetuneRun::Train() {
     return trainer_->Run(*log_);
 }
 
-// OUT/adapter, read back and compared: the exit status promises that it is there. Returns the
-// weights' SHA-256.
-absl::StatusOr<std::string> FinetuneRun::WriteAdapter() {
-    HONE_RETURN_IF_ERROR(output_->ReplaceAdapter(
-        [&](const std::string& folder) { return SaveAdapter(*model_, lora_, folder); }));
-    std::span<float> values = model_->parameters().values();
-    const std::vector<float> written(values.begin(), values.end());
-    HONE_RETURN_IF_ERROR(ReadAdapterConfig(output_->adapter()).status());
-    HONE_RETURN_IF_ERROR(LoadAdapterWeights(*model_, output_->adapter(), context_));
-    if (std::memcmp(written.data(), values.data(), values.size_bytes()) != 0)
-        return TrainingError("{} does not read back as it was written; look at the disk",
-                             output_->adapter());
-    return Sha256File(output_->adapter() + "/adapter_model.safetensors");
+// OUT/adapter or OUT/model, read back and compared: the exit status promises that it is there.
+// Returns the weights' SHA-256.
+absl::StatusOr<std::string> FinetuneRun::WriteArtifact() {
+    const std::string folder = output_->artifact(learner_->artifact());
+    HONE_RETURN_IF_ERROR(output_->Replace(
+        learner_->artifact(), [&](const std::string& fresh) { return learner_->Deliver(fresh); }));
+    HONE_RETURN_IF_ERROR(learner_->CheckDelivered(folder));
+    return Sha256File(folder + "/" + learner_->weights_file());
 }
 
 absl::Status FinetuneRun::WriteResult() {
-    HONE_ASSIGN_OR_RETURN(std::string sha256, WriteAdapter());
+    HONE_ASSIGN_OR_RETURN(std::string sha256, WriteArtifact());
     RunResult result = trainer_->result();
     result.output_path = output_->path();
-    result.adapter_path = output_->adapter();
+    result.artifact = learner_->artifact();
+    result.artifact_path = output_->artifact(result.artifact);
     result.seconds = NowSeconds() - started_;
     result.peak_memory_bytes = PeakResidentBytes();
     const std::string title =
@@ -434,10 +423,11 @@ absl::Status FinetuneRun::WriteResult() {
 }
 
 absl::Status FinetuneRun::WriteRunJson(RunStatus status, const std::string& error,
-                                       const std::string& adapter_sha256) {
+                                       const std::string& artifact_sha256) {
     RunResult result = trainer_->result();
+    result.artifact = learner_->artifact();
     result.seconds = NowSeconds() - started_;
-    const Json json = RunJson(facts_, status, result, error, adapter_sha256);
+    const Json json = RunJson(facts_, status, result, error, artifact_sha256);
     return WithKind(
         WriteFileAtomic(output_->run_json(),
                         json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"),

@@ -193,6 +193,76 @@ TEST(Finetune, SavedModulesAreTrainedAndWritten) {
     EXPECT_TRUE(next.Run().ok());
 }
 
+// A job that trains every weight.
+struct FullJob : Job {
+    explicit FullJob(const TestFolder& folder, const std::string& name = "out")
+        : Job(folder, name) {
+        options.method = "full";
+        options.lora = {};
+        options.learning_rate = 1e-3;
+    }
+    std::string ModelHash() const {
+        return Sha256File(options.output_path + "/model/model.safetensors").value();
+    }
+};
+
+TEST(FinetuneFull, MakesAModelAndPlansItsMemory) {
+    TestFolder folder;
+    FullJob job(folder);
+    ASSERT_TRUE(job.Run().ok());
+    const RunPlan& plan = job.reporter.plans.at(0);
+    EXPECT_EQ(plan.trainable_parameters, plan.base_parameters);
+    EXPECT_EQ(plan.memory.parameters, 16u * static_cast<size_t>(plan.base_parameters));
+    EXPECT_TRUE(plan.method.starts_with("full")) << plan.method;
+    EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
+    EXPECT_EQ(job.reporter.result->artifact_path, folder / "out/model");
+    EXPECT_EQ(job.RunJson()["fine_tuned_model"]["sha256"], job.ModelHash());
+    EXPECT_FALSE(std::filesystem::exists(folder / "out/adapter"));
+    EXPECT_NE(
+        ReadFile(folder / "out/README.md")->find("--model_name_or_path " + (folder / "out/model")),
+        std::string::npos);
+    // It is a base: an adapter can be trained on it.
+    Job next(folder, "next");
+    next.options.model_name_or_path = folder / "out/model";
+    ASSERT_TRUE(next.Run().ok());
+    EXPECT_NEAR(next.reporter.steps[0].step_loss, job.reporter.steps.back().step_loss, 1.0);
+}
+
+TEST(FinetuneFull, InterruptedItGoesOnWithTheSameBits) {
+    TestFolder folder;
+    FullJob whole(folder, "whole"), first(folder), second(folder);
+    ASSERT_TRUE(whole.Run().ok());
+    first.reporter.on_step = [&](const StepReport& report) {
+        if (report.step == 3) first.interrupts = 1;
+    };
+    EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
+    second.options.threads = 2;
+    ASSERT_TRUE(second.Run().ok());
+    EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+    EXPECT_EQ(second.ModelHash(), whole.ModelHash());
+    // An adapter's run does not go on from such a checkpoint.
+    Job lora(folder);
+    absl::Status status = lora.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find("method"), std::string::npos) << status;
+}
+
+TEST(FinetuneFull, AFullDiskFailsWithoutAModel) {
+    TestFolder folder;
+    for (const char* name : {"master_weights", ".model-new/model.safetensors",
+                             ".model-new/config.json", ".model-new/tokenizer.json"}) {
+        std::filesystem::remove_all(folder / "out");
+        FullJob job(folder);
+        FaultGuard guard([&](std::string_view operation, const std::string& path) {
+            return operation == "write" && path.find(name) != std::string::npos ? ENOSPC : 0;
+        });
+        absl::Status status = job.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << name << ": " << status;
+        EXPECT_FALSE(std::filesystem::exists(folder / "out/model")) << name;
+        EXPECT_FALSE(std::filesystem::exists(folder / "out/.model-new")) << name;
+    }
+}
+
 TEST(Finetune, WrongTargetsAreUsageErrors) {
     TestFolder folder;
     Job job(folder);

@@ -24,7 +24,7 @@ class Learner {
     virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch) = 0;
     // After parameters().values() changed.
     virtual void ParametersChanged() = 0;
-    // Writes the trained weights in the form that they are delivered in.
+    // Writes the trained weights into a checkpoint's folder.
     virtual absl::Status Save(const std::string& folder) = 0;
     // parameters().values() = what Save wrote, to the bit.
     virtual absl::Status Restore(const std::string& folder) = 0;

@@ -16,8 +16,8 @@ size_t ToCome(const MemoryPlan& plan) {
 
 absl::StatusOr<MemoryDecision> DecideMemory(
     const std::function<MemoryPlan(bool gradient_checkpointing)>& plan,
-    const std::string& gradient_checkpointing, int64_t micro_batch_tokens, size_t resident,
-    size_t available) {
+    const std::string& gradient_checkpointing, int64_t micro_batch_tokens,
+    const std::string& fewer_parameters, size_t resident, size_t available) {
     MemoryDecision decision;
     decision.gradient_checkpointing = gradient_checkpointing == "true";
     decision.plan = plan(decision.gradient_checkpointing);
@@ -32,11 +32,10 @@ absl::StatusOr<MemoryDecision> DecideMemory(
         cure = "use --gradient_checkpointing true";
     } else {
         cure = fmt::format(
-            "use {}a smaller --micro_batch_tokens (now {}), a smaller --max_seq_len or --lora_r, "
-            "or a "
+            "use {}a smaller --micro_batch_tokens (now {}), a smaller --max_seq_len, {}, or a "
             "smaller model",
             decision.gradient_checkpointing ? "" : "--gradient_checkpointing true, ",
-            micro_batch_tokens);
+            micro_batch_tokens, fewer_parameters);
     }
     return MemoryError(
         "training needs {} more memory ({} for trained parameters, {} for activations, {} of "

@@ -19,10 +19,11 @@ struct MemoryDecision {
 // Decides on gradient checkpointing ("true", "false", "auto": only where the plan does not fit
 // without) and checks the plan. `resident` is what the process holds now, the frozen weights
 // included; `available` what it can still get. An error of kind kMemory says what is needed, what
-// is free, and which flags help.
+// is free, and which flags help: `fewer_parameters` ("a smaller --lora_r") is one that makes the
+// trained ones fewer.
 absl::StatusOr<MemoryDecision> DecideMemory(
     const std::function<MemoryPlan(bool gradient_checkpointing)>& plan,
-    const std::string& gradient_checkpointing, int64_t micro_batch_tokens, size_t resident,
-    size_t available);
+    const std::string& gradient_checkpointing, int64_t micro_batch_tokens,
+    const std::string& fewer_parameters, size_t resident, size_t available);
 
 }  // namespace hone

@@ -188,9 +188,9 @@ absl::Status CheckNames(const FinetuneOptions& o) {
         return UsageError("--{} '{}' is not known; it takes {}", flag, value,
                           fmt::join(names, ", "));
     };
-    if (o.method != "lora")
-        return UsageError("--method '{}' is not there; this version trains with --method lora",
-                          o.method);
+    if (o.method != "lora" && o.method != "full")
+        return UsageError(
+            "--method '{}' is not there; this version trains with --method lora or full", o.method);
     HONE_RETURN_IF_ERROR(one_of("torch_dtype", o.torch_dtype, {"bfloat16", "float16", "float32"}));
     HONE_RETURN_IF_ERROR(one_of("report_to", o.report_to, {"tensorboard", "all", "none"}));
     HONE_RETURN_IF_ERROR(
@@ -200,6 +200,26 @@ absl::Status CheckNames(const FinetuneOptions& o) {
                           fmt::join(kAdamWNames, ", "));
     HONE_RETURN_IF_ERROR(ParseScheduleKind(o.lr_scheduler_type).status());
     return Metric::Parse(o.metric_for_best_model, o.greater_is_better).status();
+}
+
+// The fields of an adapter mean nothing where every weight is trained: none may be set.
+absl::Status CheckFull(const FinetuneOptions& o) {
+    if (o.method != "full") return absl::OkStatus();
+    if (!o.adapter_path.empty())
+        return UsageError(
+            "--method full trains every weight of a model, --adapter_path {} is no model: "
+            "leave it out, or use --method lora",
+            o.adapter_path);
+    FinetuneOptions ours, plain;
+    ours.lora = o.lora;
+    plain.lora.lora_dropout = o.lora.lora_dropout;  // another default on the command line
+    const Json given = OptionsToJson(ours), expected = OptionsToJson(plain);
+    for (const auto& [name, value] : given.items())
+        if (value != expected[name])
+            return UsageError(
+                "--{} belongs to --method lora: --method full trains every weight of the model",
+                name);
+    return absl::OkStatus();
 }
 
 absl::Status CheckRanges(const FinetuneOptions& o) {
@@ -285,6 +305,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o) {
     if (o.output_path.empty()) return UsageError("--output_path is empty");
     HONE_RETURN_IF_ERROR(CheckNames(o));
     HONE_RETURN_IF_ERROR(CheckRanges(o));
+    HONE_RETURN_IF_ERROR(CheckFull(o));
     if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
         return UsageError("--lr_end {} must be below --learning_rate {}", o.lr_end,
                           o.learning_rate);

@@ -34,9 +34,9 @@ struct FinetuneOptions {
 
     DataOptions data;
 
-    // Method. lora_r, lora_alpha, lora_dropout, target_modules, modules_to_save ... are the fields
-    // of LoraConfig.
-    std::string method = "lora";  // Olive; the other methods are refused by name
+    // Method: lora | full; others are refused by name. lora_r, lora_alpha, lora_dropout,
+    // target_modules, modules_to_save ... are the fields of LoraConfig, refused with full.
+    std::string method = "lora";  // Olive
     LoraConfig lora;
 
     // How long.

@@ -80,6 +80,9 @@ TEST(Options, UnknownKeysAndWrongTypesAreNamed) {
 
 TEST(Options, ValidationNamesTheFlag) {
     EXPECT_TRUE(ValidateOptions(Valid()).ok());
+    FinetuneOptions full = Valid();
+    full.method = "full";
+    EXPECT_TRUE(ValidateOptions(full).ok());
     auto expect = [](auto change, const char* flag) {
         FinetuneOptions options = Valid();
         change(options);
@@ -90,6 +93,10 @@ TEST(Options, ValidationNamesTheFlag) {
     expect([](auto& o) { o.model_name_or_path = ""; }, "--model_name_or_path");
     expect([](auto& o) { o.data.data_name = ""; }, "--data_name");
     expect([](auto& o) { o.method = "qlora"; }, "--method");
+    expect([](auto& o) { o.method = "full", o.lora.r = 8; }, "--lora_r");
+    expect([](auto& o) { o.method = "full", o.lora.modules_to_save = {"norm"}; },
+           "--modules_to_save");
+    expect([](auto& o) { o.method = "full", o.adapter_path = "a"; }, "--adapter_path");
     expect([](auto& o) { o.torch_dtype = "int8"; }, "--torch_dtype");
     expect([](auto& o) { o.optim = "sgd"; }, "--optim");
     expect([](auto& o) { o.lr_scheduler_type = "step"; }, "--lr_scheduler_type");

@@ -15,8 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kNew[] = "/.adapter-new";
-constexpr char kOld[] = "/.adapter-old";
+constexpr const char* kArtifacts[] = {"adapter", "model"};
+
+// What artifact(name) is called while it is written, and while the new one takes its place.
+std::string NewName(const std::string& path, const std::string& name) {
+    return path + "/." + name + "-new";
+}
+std::string OldName(const std::string& path, const std::string& name) {
+    return path + "/." + name + "-old";
+}
 
 // Both files are written by hone with its version in them.
 bool HoldsRun(const std::string& path) {
@@ -29,13 +36,16 @@ bool HoldsRun(const std::string& path) {
     return false;
 }
 
-// After a kill in the middle of ReplaceAdapter.
-void RepairAdapter(const std::string& path) {
-    std::error_code error;
-    fs::remove_all(path + kNew, error);
-    if (fs::exists(path + kOld, error) && !fs::exists(path + "/adapter", error))
-        fs::rename(path + kOld, path + "/adapter", error);
-    fs::remove_all(path + kOld, error);
+// After a kill in the middle of Replace.
+void Repair(const std::string& path) {
+    for (const char* name : kArtifacts) {
+        const std::string old = OldName(path, name), artifact = path + "/" + name;
+        std::error_code error;
+        fs::remove_all(NewName(path, name), error);
+        if (fs::exists(old, error) && !fs::exists(artifact, error))
+            fs::rename(old, artifact, error);
+        fs::remove_all(old, error);
+    }
 }
 
 }  // namespace
@@ -71,7 +81,7 @@ absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::str
             path);
     }
     std::unique_ptr<OutputFolder> folder(new OutputFolder(path, lock, made));
-    RepairAdapter(path);
+    Repair(path);
     return folder;
 }
 
@@ -80,20 +90,22 @@ OutputFolder::~OutputFolder() {
     close(lock_);
 }
 
-absl::Status OutputFolder::ReplaceAdapter(
+absl::Status OutputFolder::Replace(
+    const std::string& name,
     const std::function<absl::Status(const std::string& folder)>& write) const {
-    const std::string fresh = path_ + kNew, old = path_ + kOld;
+    const std::string fresh = NewName(path_, name), old = OldName(path_, name);
+    const std::string standing = artifact(name);
     std::error_code error;
     fs::remove_all(fresh, error);
     absl::Status status = MakeDirectories(fresh);
     if (status.ok()) status = write(fresh);
     if (status.ok()) status = SyncDirectory(fresh);
-    const bool replaces = fs::exists(adapter(), error);
-    if (status.ok() && replaces) status = RenameFolder(adapter(), old);
+    const bool replaces = fs::exists(standing, error);
+    if (status.ok() && replaces) status = RenameFolder(standing, old);
     if (status.ok()) {
-        status = RenameFolder(fresh, adapter());
-        if (!status.ok() && replaces && !fs::exists(adapter(), error))
-            fs::rename(old, adapter(), error);
+        status = RenameFolder(fresh, standing);
+        if (!status.ok() && replaces && !fs::exists(standing, error))
+            fs::rename(old, standing, error);
     }
     fs::remove_all(status.ok() ? old : fresh, error);
     return WithKind(status, ErrorKind::kTraining);

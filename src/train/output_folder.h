@@ -1,9 +1,10 @@
 // OUT: the one folder that a run writes to.
 //
-//   adapter/          the result, in PEFT's format      metrics.jsonl   one line per log and
-//   evaluation checkpoints/      step-N, see checkpoint.h          run.json        what ran, on
-//   what, how it ended logs/             TensorBoard event files           README.md       the
-//   model card config.json       on request                        loss.svg        the loss curve
+//   adapter/      the result, in PEFT's format    metrics.jsonl  one line per log and evaluation
+//   model/        of --method full instead        run.json       what ran, on what, how it ended
+//   checkpoints/  step-N, see checkpoint.h        README.md      the model card
+//   logs/         TensorBoard event files         loss.svg       the loss curve
+//   config.json   on request
 #pragma once
 
 #include <functional>
@@ -26,7 +27,8 @@ class OutputFolder {
     OutputFolder& operator=(const OutputFolder&) = delete;
 
     const std::string& path() const { return path_; }
-    std::string adapter() const { return path_ + "/adapter"; }
+    // `name` is "adapter" or "model".
+    std::string artifact(const std::string& name) const { return path_ + "/" + name; }
     std::string checkpoints() const { return path_ + "/checkpoints"; }
     std::string metrics() const { return path_ + "/metrics.jsonl"; }
     std::string logs() const { return path_ + "/logs"; }
@@ -35,10 +37,10 @@ class OutputFolder {
     std::string card() const { return path_ + "/README.md"; }
     std::string loss_curve() const { return path_ + "/loss.svg"; }
 
-    // adapter() = what `write` puts into the folder that it is given: all of it, or what was there
-    // before.
-    absl::Status ReplaceAdapter(
-        const std::function<absl::Status(const std::string& folder)>& write) const;
+    // artifact(name) = what `write` puts into the folder that it is given: all of it, or what was
+    // there before.
+    absl::Status Replace(const std::string& name,
+                         const std::function<absl::Status(const std::string& folder)>& write) const;
 
   private:
     OutputFolder(std::string path, int lock, bool made)

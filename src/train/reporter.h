@@ -14,7 +14,7 @@ struct RunPlan {
     std::string model;         // as the user named it
     std::string architecture;  // "LlamaForCausalLM"
     int64_t base_parameters = 0;
-    std::string method;  // "lora r=16 alpha=32 on 210 layers"
+    std::string method;  // "lora r=16 alpha=32 on 210 layers", "full, 272 tensors"
     int64_t trainable_parameters = 0;
     std::string compute;  // "bf16" or "f32"
     int threads = 0;
@@ -69,15 +69,15 @@ struct EvalReport {
 
 struct RunResult {
     std::string output_path;
-    std::string adapter_path;  // OUTPUT/adapter
+    std::string artifact = "adapter";  // or "model": what was made
+    std::string artifact_path;         // OUTPUT/adapter or OUTPUT/model
     int64_t steps = 0;
     double train_loss = 0;  // mean over the last logged steps
     std::optional<EvalReport> first_eval, last_eval, best_eval;
     bool stopped_early = false;
     std::string stop_reason;  // "all steps done", "no improvement in 3 evaluations", ...
-    int64_t best_step =
-        0;               // whose weights OUTPUT/adapter holds with load_best_model_at_end; else 0
-    double seconds = 0;  // of this process
+    int64_t best_step = 0;  // whose weights the artifact holds with load_best_model_at_end; else 0
+    double seconds = 0;     // of this process
     double tokens_per_second = 0;  // mean over this process
     size_t peak_memory_bytes = 0;
 };

@@ -60,6 +60,29 @@ std::string Quoted(const std::string& text) {
     return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+// Front matter, title, and how the result is used.
+std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
+    const bool full = result.artifact == "model";
+    const std::string name = full ? "Fine-tuned model" : "LoRA adapter";
+    std::string text = fmt::format(
+        "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
+        "hone\n---\n\n# {}\n\n",
+        Quoted(o.model_name_or_path), full ? "transformers" : "peft",
+        full ? "full-fine-tuning" : "lora", o.task_name.empty() ? name : o.task_name);
+    if (full)
+        return text +
+               fmt::format(
+                   "`{}` with every weight trained further, by hone {}.\n\n## Use\n\n"
+                   "```\nhone chat --model_name_or_path {}\n```\n\n"
+                   "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
+                   o.model_name_or_path, kVersion, result.artifact_path);
+    return text + fmt::format(
+                      "A LoRA adapter for `{}`, trained with hone {}.\n\n## Use\n\n"
+                      "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
+                      "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
+                      o.model_name_or_path, kVersion, o.model_name_or_path, result.artifact_path);
+}
+
 std::string CardResults(const RunResult& result) {
     std::string text = "| | step | loss | perplexity | token accuracy |\n|---|---|---|---|---|\n";
     auto row = [&](const char* name, const std::optional<EvalReport>& report) {
@@ -93,7 +116,7 @@ std::string ConfigText(const FinetuneOptions& options) {
 }
 
 Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
-             const std::string& error, const std::string& adapter_sha256) {
+             const std::string& error, const std::string& artifact_sha256) {
     Json json = {{"hone_version", kVersion},
                  {"command", "finetune"},
                  {"status", StatusName(status)},
@@ -113,33 +136,28 @@ Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                  {"options", OptionsToJson(facts.options)}};
     if (!error.empty()) json["error"] = error;
     if (status == RunStatus::kRunning) return json;
-    json["result"] = {{"steps", result.steps},
-                      {"stop_reason", result.stop_reason},
-                      {"stopped_early", result.stopped_early},
-                      {"train_loss", result.train_loss},
-                      {"first_eval", EvalJson(result.first_eval)},
-                      {"last_eval", EvalJson(result.last_eval)},
-                      {"best_eval", EvalJson(result.best_eval)},
-                      {"adapter_of_step", result.best_step > 0 ? result.best_step : result.steps},
-                      {"tokens_per_second", result.tokens_per_second}};
-    if (!adapter_sha256.empty())
-        json["adapter"] = {{"path", "adapter"}, {"sha256", adapter_sha256}};
+    json["result"] = {
+        {"steps", result.steps},
+        {"stop_reason", result.stop_reason},
+        {"stopped_early", result.stopped_early},
+        {"train_loss", result.train_loss},
+        {"first_eval", EvalJson(result.first_eval)},
+        {"last_eval", EvalJson(result.last_eval)},
+        {"best_eval", EvalJson(result.best_eval)},
+        {result.artifact + "_of_step", result.best_step > 0 ? result.best_step : result.steps},
+        {"tokens_per_second", result.tokens_per_second}};
+    // "model" is the base.
+    if (!artifact_sha256.empty())
+        json[result.artifact == "model" ? "fine_tuned_model" : result.artifact] = {
+            {"path", result.artifact}, {"sha256", artifact_sha256}};
     return json;
 }
 
 std::string ModelCard(const RunFacts& facts, const RunResult& result) {
     const FinetuneOptions& o = facts.options;
     const RunPlan& plan = facts.plan;
-    const std::string title = o.task_name.empty() ? "LoRA adapter" : o.task_name;
-    std::string text = fmt::format(
-        "---\nbase_model: {}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- "
-        "hone\n---\n\n# {}\n\n"
-        "A LoRA adapter for `{}`, trained with hone {}.\n\n## Use\n\n"
-        "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
-        "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n## Result\n\n{}\n"
-        "![loss](loss.svg)\n\n",
-        Quoted(o.model_name_or_path), title, o.model_name_or_path, kVersion, o.model_name_or_path,
-        result.adapter_path, CardResults(result));
+    std::string text = CardHead(o, result);
+    text += fmt::format("## Result\n\n{}\n![loss](loss.svg)\n\n", CardResults(result));
     text += fmt::format(
         "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from "
         "`{}`.\n\n"

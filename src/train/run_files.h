@@ -27,9 +27,10 @@ struct RunFacts {
 enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
 
 // run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did
-// not end well; `adapter_sha256` once there is an adapter.
+// not end well; `artifact_sha256` of the result's weights once
+// they are written.
 nlohmann::ordered_json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
-                               const std::string& error, const std::string& adapter_sha256);
+                               const std::string& error, const std::string& artifact_sha256);
 
 // A model card as the Hugging Face Hub reads it: YAML front matter, then what was trained on what,
 // and how it went.

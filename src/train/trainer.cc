@@ -325,7 +325,7 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
                 "while "
                 "the training loss fell. Stop here and keep the best checkpoint "
                 "(--load_best_model_at_end, --early_stopping_patience 2), train fewer epochs, add "
-                "data, or lower --learning_rate or --lora_r",
+                "data, or lower --learning_rate or the adapter's rank",
                 state_.step, OverfitDetector::kRises, report.loss));
     state_.since_eval = {};
     return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "golden.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -28,6 +29,17 @@ std::string Folder() { return HONE_SOURCE_DIR "/tests/golden"; }
 std::vector<std::string> ModelNames() { return {"tied", "llama3", "bias", "odd"}; }
 std::vector<std::string> CaseNames() {
     return {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head"};
+}
+
+std::vector<std::string> FullNames() {
+    std::vector<std::string> names = ModelNames();
+    for (std::string& name : names) name += "-full";
+    return names;
+}
+std::vector<std::string> AllCaseNames() {
+    std::vector<std::string> names = CaseNames(), full = FullNames();
+    names.insert(names.end(), full.begin(), full.end());
+    return names;
 }
 
 Case::Case(const std::string& name) {
@@ -79,11 +91,17 @@ Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& c
     return loaded;
 }
 
-Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context,
+Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,
                    bool gradient_checkpointing) {
     Loaded loaded = LoadBase(golden.model_folder(), compute, context, /*for_training=*/true);
-    auto config = LoadAdapter(*loaded.model, golden.adapter_folder(), context);
-    HONE_CHECK(config.ok(), "{}", config.status().ToString());
+    absl::Status added;
+    if (golden.full()) {
+        loaded.model->MakeAllTrainable();
+        added = loaded.model->FinishParameters(context);
+    } else {
+        added = LoadAdapter(*loaded.model, golden.adapter_folder(), context).status();
+    }
+    HONE_CHECK(added.ok(), "{}", added.ToString());
     absl::Status prepared = loaded.model->PrepareTraining(256, gradient_checkpointing);
     HONE_CHECK(prepared.ok(), "{}", prepared.ToString());
     return loaded;
@@ -107,6 +125,24 @@ std::span<float> Gradients(Model& model, const std::string& name) {
 
 void ZeroGradients(Model& model) {
     for (float& gradient : model.parameters().gradients()) gradient = 0;
+}
+
+void ExpectGolden(const Case& golden, const std::string& prefix, const std::string& name,
+                  std::span<const float> actual, double tolerance) {
+    const std::vector<float> want = golden.Tensor(prefix + "." + name);
+    if (!golden.full()) {
+        EXPECT_LT(RelativeError(actual, want), tolerance) << name;
+        return;
+    }
+    constexpr size_t kSample = 192;  // make.py's
+    std::vector<float> sample;
+    const size_t step = std::max<size_t>(1, actual.size() / kSample | 1);
+    for (size_t i = 0; i < actual.size(); i += step) sample.push_back(actual[i]);
+    EXPECT_LT(RelativeError(sample, want), tolerance) << name;
+    double square = 0;
+    for (float value : actual) square += double{value} * value;
+    const double norm = golden.values()[prefix + "_norms"][name];
+    EXPECT_NEAR(std::sqrt(square), norm, tolerance * norm) << name;
 }
 
 double RelativeError(std::span<const float> actual, std::span<const float> expected) {

@@ -26,13 +26,18 @@ void ExpectOk(const absl::Status& status);
 std::string Folder();                   // tests/golden
 std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd"
 std::vector<std::string> CaseNames();   // "tied-lora", ...
+std::vector<std::string> FullNames();   // "tied-full", ...: every weight is trained, no adapter
+std::vector<std::string> AllCaseNames();
 
-// One model with one adapter, and what the reference computed with them.
+// One model with one adapter, or with every weight trained, and what the reference computed.
 class Case {
   public:
     explicit Case(const std::string& name);
 
     const nlohmann::json& values() const { return values_; }
+    bool full() const { return !values_.contains("adapter"); }
+    // The mean loss of the documents with the trained parameters where training begins.
+    double start_loss() const { return values_[full() ? "base" : "adapted"]["loss"]; }
     std::string model_folder() const {
         return Folder() + "/" + values_["model"].get<std::string>();
     }
@@ -59,8 +64,9 @@ struct Loaded {
 // Aborts the test program when the model does not load: nothing else could be said then.
 Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
                 bool for_training = false);
-// With the case's adapter; ready for ForwardBackward with up to 256 tokens.
-Loaded LoadAdapted(const Case& golden, ComputeType compute, const Context& context,
+// With the case's adapter, or all weights trainable; ready for ForwardBackward with up to 256
+// tokens.
+Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,
                    bool gradient_checkpointing = false);
 
 Batch Pack(const std::vector<Example>& documents);
@@ -69,6 +75,12 @@ Batch Pack(const std::vector<Example>& documents);
 std::span<float> Values(Model& model, const std::string& name);
 std::span<float> Gradients(Model& model, const std::string& name);
 void ZeroGradients(Model& model);
+
+// Expects the tensor to be the golden one, "gradient.NAME" or "final.NAME", within `tolerance`:
+// RelativeError of all or, in a case with every weight, of the sample that make.py keeps, and the
+// norm of all.
+void ExpectGolden(const Case& golden, const std::string& prefix, const std::string& name,
+                  std::span<const float> actual, double tolerance);
 
 // Euclidean norm of the difference, over the norm of `expected`.
 double RelativeError(std::span<const float> actual, std::span<const float> expected);

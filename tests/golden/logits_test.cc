@@ -57,7 +57,7 @@ TEST_P(LogitsTest, BaseModelInF32) {
 }
 
 TEST_P(LogitsTest, AdapterInF32) {
-    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     const std::vector<float> logits = Logits(*adapted.model, batch_);
     EXPECT_LT(WorstElement(logits, golden_.Tensor("adapted.logits")), 3e-5);
     // The adapter does something: else the line above would prove nothing.
@@ -70,7 +70,7 @@ TEST_P(LogitsTest, Bf16IsNear) {
     Loaded base = LoadBase(golden_.model_folder(), ComputeType::kBF16, context_);
     EXPECT_LT(RelativeError(Logits(*base.model, batch_), golden_.Tensor("base.logits")), 0.03);
     CheckLosses(*base.model, "base", 0.01, /*exact_ranks=*/false);
-    Loaded adapted = LoadAdapted(golden_, ComputeType::kBF16, context_);
+    Loaded adapted = LoadTrained(golden_, ComputeType::kBF16, context_);
     EXPECT_LT(RelativeError(Logits(*adapted.model, batch_), golden_.Tensor("adapted.logits")),
               0.03);
     CheckLosses(*adapted.model, "adapted", 0.01, /*exact_ranks=*/false);
@@ -81,7 +81,7 @@ TEST_P(LogitsTest, Bf16IsNear) {
 TEST_P(LogitsTest, PackedEqualsAlone) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
         const double tolerance = compute == ComputeType::kF32 ? 1e-5 : 0.02;
-        Loaded adapted = LoadAdapted(golden_, compute, context_);
+        Loaded adapted = LoadTrained(golden_, compute, context_);
         const std::vector<float> packed = Logits(*adapted.model, batch_);
         std::vector<LossSums> each;
         GOLDEN_ASSERT_OK(adapted.model->Evaluate(context_, batch_, &each).status());
@@ -102,7 +102,7 @@ TEST_P(LogitsTest, PackedEqualsAlone) {
 // Nothing of another document comes through: not even a bit.
 TEST_P(LogitsTest, DocumentsDoNotSeeEachOther) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
-        Loaded adapted = LoadAdapted(golden_, compute, context_);
+        Loaded adapted = LoadTrained(golden_, compute, context_);
         const std::vector<float> before = Logits(*adapted.model, batch_);
         std::vector<Example> changed = documents_;
         for (int32_t& token : changed[2].tokens) token = (token + 7) % 300;
@@ -124,7 +124,7 @@ TEST_P(LogitsTest, DocumentsDoNotSeeEachOther) {
 
 // A token sees none that come after it.
 TEST_P(LogitsTest, LaterTokensDoNotMatter) {
-    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     const Example& document = documents_[2];
     Example changed = document;
     const size_t half = document.tokens.size() / 2;
@@ -143,7 +143,7 @@ TEST_P(LogitsTest, ThreadsDoNotChangeABit) {
         double first_loss = 0;
         for (int threads : {1, 2, 3}) {
             Context context(threads);
-            Loaded adapted = LoadAdapted(golden_, compute, context);
+            Loaded adapted = LoadTrained(golden_, compute, context);
             std::vector<float> logits(batch_.size() * adapted.model->config().vocab_size);
             GOLDEN_ASSERT_OK(adapted.model->Logits(context, batch_, logits.data()));
             auto sums = adapted.model->Evaluate(context, batch_);
@@ -162,7 +162,7 @@ TEST_P(LogitsTest, ThreadsDoNotChangeABit) {
 // pass.
 TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
-        Loaded adapted = LoadAdapted(golden_, compute, context_);
+        Loaded adapted = LoadTrained(golden_, compute, context_);
         const int64_t vocabulary = adapted.model->config().vocab_size;
         const std::vector<float> expected = golden_.Tensor("adapted.logits");
         const std::vector<int> chosen = {0, 2, 4};  // 9, 17 and 8 tokens
@@ -203,7 +203,7 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
 
 // What was cut off is forgotten: another continuation from the same beginning.
 TEST_P(LogitsTest, TruncatedCacheGoesOnFromThere) {
-    Loaded adapted = LoadAdapted(golden_, ComputeType::kF32, context_);
+    Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     const int64_t vocabulary = adapted.model->config().vocab_size;
     const std::vector<int32_t>& tokens = documents_[2].tokens;
     const std::vector<float> expected = golden_.Tensor("adapted.logits");

@@ -8,6 +8,9 @@ adapters/CASE  an adapter as PEFT saved it, with random A and B (a fresh adapter
 values/CASE.json, values/CASE.safetensors
                documents with a weight per token; logits and losses without and with the adapter, all gradients, and
                20 steps of training as transformers' Trainer takes them (see Trajectory). Everything in f32 on the CPU.
+values/MODEL-full.json, values/MODEL-full.safetensors
+               the same for every weight of a model in place of an adapter's. To stay small, a sample of each tensor
+               (see sample) and its norm.
 values/NAME-chat.json
                chats with the token ids and the tokens that carry loss, and the loss of each, for the data room.
 
@@ -85,7 +88,14 @@ CASES = {
     "tied-head": ("tied", dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], modules_to_save=["lm_head"]),
                   ("inverse_sqrt", 2, 1e-3, 0.01, 0.0)),
 }
-STEPS, ACCUMULATION = 20, 2
+# Of the training of every weight, likewise.
+FULL = {
+    "tied": ("linear", 3, 1e-3, 0.1, 1.0),
+    "llama3": ("cosine", 0, 1e-3, 0.0, 4.0),
+    "bias": ("constant", 0, 1e-3, 0.1, 2.0),
+    "odd": ("constant_with_warmup", 4, 2e-3, 0.05, 0.0),
+}
+STEPS, ACCUMULATION, SAMPLE = 20, 2, 192
 
 TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + "
             "'<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
@@ -198,11 +208,12 @@ def trajectory(model, batches, settings, total_steps):
 
     The loss of a step is the weighted sum over all its micro-batches divided by the weight of the whole step; gradients
     are clipped to max_norm (before the update; the norm before clipping is what is reported); AdamW(0.9, 0.999, 1e-8)
-    decays every LoRA matrix and saved weight; the schedule moves after the optimiser, so step 1 uses its value at 0.
+    decays every matrix, but no norm and no bias; the schedule moves after the optimiser, so step 1 uses its value at 0.
     """
     schedule, warmup, rate, decay, max_norm = settings
     trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=rate, weight_decay=decay)
+    optimizer = torch.optim.AdamW([{"params": [p for p in trainable if p.dim() > 1], "weight_decay": decay},
+                                   {"params": [p for p in trainable if p.dim() == 1], "weight_decay": 0.0}], lr=rate)
     scheduler = get_scheduler(schedule, optimizer, num_warmup_steps=warmup, num_training_steps=total_steps)
     steps = []
     for step in range(total_steps):
@@ -292,6 +303,49 @@ def make_case(case, out, index):
           f"{max(s['grad_norm'] for s in steps):.2f}")
 
 
+def sample(tensor):
+    """SAMPLE elements at equal distances, an odd number apart; all of a small tensor."""
+    flat = tensor.detach().flatten()
+    return flat[::max(1, flat.numel() // SAMPLE | 1)].clone()
+
+
+def make_full(name, out, index):
+    model_folder = os.path.join(out, "models", name)
+    generator = torch.Generator().manual_seed(3000 + index)
+
+    def load():
+        model = LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+        # torch leaves the padding token's row without a gradient, though that token may be a real one (BOS, EOS) too.
+        # Nothing is padded here: every row has the gradient of the loss.
+        model.get_input_embeddings().padding_idx = None
+        return model
+
+    model = load()
+    vocabulary = model.config.vocab_size
+    documents = make_documents(generator, [9, 1, 17, 2, 8], vocabulary)
+    tensors, values = {}, {"made_by": "tools/golden/make.py", "versions": VERSIONS, "model": f"models/{name}",
+                           "documents": documents}
+    values["base"], _ = forward(model, documents, grad=True)
+    values["gradient_norms"] = {key: parameter.grad.norm().item() for key, parameter in model.named_parameters()}
+    tensors.update({"gradient." + key: sample(parameter.grad) for key, parameter in model.named_parameters()})
+    model.zero_grad()
+    batches = [make_documents(generator, lengths, vocabulary)
+               for lengths in ([9, 14], [21], [5, 6, 7], [16, 3])]
+    schedule, warmup, rate, decay, max_norm = FULL[name]
+    values["training"] = {
+        "lr_scheduler_type": schedule, "warmup_steps": warmup, "learning_rate": rate, "weight_decay": decay,
+        "max_grad_norm": max_norm, "gradient_accumulation_steps": ACCUMULATION, "batches": batches,
+        "steps": trajectory(model, batches, FULL[name], STEPS)}
+    values["final_norms"] = {key: parameter.norm().item() for key, parameter in model.named_parameters()}
+    tensors.update({"final." + key: sample(parameter) for key, parameter in model.named_parameters()})
+    path = os.path.join(out, "values", name + "-full")
+    save_file(tensors, path + ".safetensors")
+    write_json(path + ".json", values)
+    steps = values["training"]["steps"]
+    print(f"{name}-full: trajectory {steps[0]['loss']:.4f} -> {steps[-1]['loss']:.4f}, norms "
+          f"{min(s['grad_norm'] for s in steps):.2f}..{max(s['grad_norm'] for s in steps):.2f}")
+
+
 def make_chats(name, model, tokenizer, out):
     rows = []
     for chat in CHATS:
@@ -323,6 +377,8 @@ def main():
             make_chats(name, model, tokenizer, out)
     for index, case in enumerate(CASES):
         make_case(case, out, index)
+    for index, name in enumerate(FULL):
+        make_full(name, out, index)
     for folder, _, names in os.walk(out):
         for name in names:
             if name.endswith(".safetensors"):

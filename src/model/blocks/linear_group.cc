@@ -14,6 +14,19 @@ constexpr int64_t kRowsPerRead = 64;
 
 int64_t Even(int64_t value) { return (value + 1) / 2 * 2; }
 
+// sums [columns] += the rows of dy [m, columns], in their order.
+template <typename T>
+void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* dy,
+                   int64_t dy_stride, float* sums) {
+    constexpr int64_t kColumnsPerTask = 64;
+    context.ParallelFor((columns + kColumnsPerTask - 1) / kColumnsPerTask, [&](int64_t task, int) {
+        const int64_t begin = task * kColumnsPerTask,
+                      end = std::min(columns, begin + kColumnsPerTask);
+        for (int64_t row = 0; row < m; ++row)
+            for (int64_t i = begin; i < end; ++i) sums[i] += ToFloat(dy[row * dy_stride + i]);
+    });
+}
+
 }  // namespace
 
 template <typename T>
@@ -77,7 +90,9 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
     rank_columns_ = 0;
     for (LinearMember& member : members_) {
         if (member.own_weight >= 0) {
-            member.own_weight = parameters.Add(member.name + ".weight", {member.out, in_}, true);
+            member.own_weight = member.tied_weight >= 0 ? member.tied_weight
+                                                        : parameters.Add(member.name + ".weight",
+                                                                         {member.out, in_}, true);
             if (!member.bias.empty())
                 member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
         }
@@ -112,7 +127,7 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
 template <typename T>
 absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const ModelFiles& files) {
     for (const LinearMember& member : members_) {
-        if (member.own_weight < 0) continue;
+        if (member.own_weight < 0 || member.tied_weight >= 0) continue;
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *FindModelTensor(files, member.weight), 0,
                                            member.out, parameters.value(member.own_weight)));
         if (member.own_bias >= 0)
@@ -260,12 +275,9 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
             args.c_stride = in_;
             GradGemm(context, args);
         }
-        if (member.own_bias >= 0) {
-            float* gradient = parameters.gradient(member.own_bias);
-            for (int64_t row = 0; row < m; ++row)
-                for (int64_t i = 0; i < member.out; ++i)
-                    gradient[i] += ToFloat(dy[row * dy_stride + member.column + i]);
-        }
+        if (member.own_bias >= 0)
+            AddColumnSums(context, m, member.out, dy + member.column, dy_stride,
+                          parameters.gradient(member.own_bias));
         if (member.low_rank.rank == 0) continue;
         args.m = member.low_rank.rank;
         args.a = scratch.dh + member.rank_column;

@@ -29,6 +29,7 @@ struct LinearMember {
     int64_t rank_column = 0;  // first column in h
     int a = -1, b = -1;       // lora_A [rank, in], lora_B [out, rank]
     int own_weight = -1, own_bias = -1;
+    int tied_weight = -1;  // the parameter that own_weight becomes, where another module has it
 };
 
 // Scratch of the passes, shared by all groups; sized by the largest of them.
