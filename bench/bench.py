@@ -15,7 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BATCH_SIZE, SEQ_LEN, LORA_R = 4, 512, 16
-PROMPT_TOKENS, NEW_TOKENS = 512, 128
+PROMPT_TOKENS, NEW_TOKENS, STREAMS = 512, 128, 8
 
 
 def run(*command):
@@ -39,8 +39,11 @@ def measure(flags):
         flags.hone, "bench", "train", *model, "--method", "lora", "--lora_r", LORA_R, "--target_modules", "all-linear",
         "--batch_size", BATCH_SIZE, "--seq_len", SEQ_LEN, "--torch_dtype", "bfloat16", "--json"))}
     print("hone: inference", file=sys.stderr)
-    results["infer"] = json.loads(run(
-        flags.hone, "bench", "infer", *model, "--prompt_tokens", PROMPT_TOKENS, "--new_tokens", NEW_TOKENS, "--json"))
+    infer = (flags.hone, "bench", "infer", *model, "--prompt_tokens", PROMPT_TOKENS, "--new_tokens", NEW_TOKENS,
+             "--json")
+    results["infer"] = json.loads(run(*infer))
+    results["infer_int4"] = json.loads(run(*infer, "--weights", "int4"))
+    results["infer_streams"] = json.loads(run(*infer, "--weights", "int4", "--streams", STREAMS))
     python = flags.python or sys.executable
     if has_peft(python):
         print("peft: training", file=sys.stderr)
@@ -69,8 +72,16 @@ def table(results):
                   f"hone is {results['speed_over_peft']:.2f} times as fast"),
                  ("PEFT, peak memory, MB", peft["peak_memory_bytes"] / 1e6,
                   f"hone takes {results['memory_over_peft']:.2f} of it")]
-    rows += [(f"prefill of {PROMPT_TOKENS} tokens, tokens/s", infer["prefill_tokens_per_second"], ""),
-             (f"decode of {NEW_TOKENS} tokens, tokens/s", infer["decode_tokens_per_second"], "")]
+    int4, streams = results["infer_int4"], results["infer_streams"]
+    gain = streams["decode_tokens_per_second"] / int4["decode_tokens_per_second"]
+    rows += [(f"prefill of {PROMPT_TOKENS} tokens, tokens/s", infer["prefill_tokens_per_second"],
+              f"{infer['prefill_limit_ratio']:.2f} of the layers' products alone"),
+             (f"decode of {NEW_TOKENS} tokens, tokens/s", infer["decode_tokens_per_second"],
+              f"reads weights at {infer['decode_limit_ratio']:.2f} of the memory's rate"),
+             ("the same with int4 weights, tokens/s", int4["decode_tokens_per_second"],
+              f"reads weights at {int4['decode_limit_ratio']:.2f} of the memory's rate"),
+             (f"the same, {STREAMS} streams together, tokens/s", streams["decode_tokens_per_second"],
+              f"{gain:.2f} times one stream")]
     yield f"LoRA r={LORA_R} on all linear layers, {BATCH_SIZE} x {SEQ_LEN} tokens a step, bf16"
     yield ""
     yield "| | | |"

@@ -19,8 +19,11 @@ namespace {
 // How far ahead weights are asked for: hardware stops at every page, a panel has five.
 constexpr int64_t kPrefetchBytes = 4096;
 
+// Masked with ones: GCC 12 warns of an uninitialized register in the forms without a mask.
+constexpr __mmask16 kAll = 0xffff;
+
 inline __m512 LoadHalf(const uint8_t* from) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    return _mm512_maskz_cvtph_ps(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
 inline __m512i Four(const int8_t* codes) {
@@ -94,7 +97,7 @@ void Columns(const QuantizedTileArgs& t, int column) {
             for (int r = 0; r < R; ++r) {
                 const int64_t row = r * t.groups + g;
                 const __m512 sum = _mm512_set1_ps(t.sums[row]),
-                             whole = _mm512_cvtepi32_ps(dot[r][v]);
+                             whole = _mm512_maskz_cvtepi32_ps(kAll, dot[r][v]);
                 const __m512 part =
                     S == WeightStorage::kInt4
                         ? _mm512_fmadd_ps(scale, whole, _mm512_mul_ps(minimum, sum))
