@@ -58,6 +58,9 @@ class Bench:
     def lora(self):
         return self.train("lora_bf16")
 
+    def full(self):
+        return self.train("full_bf16", "--method", "full")
+
     def reference_model(self):
         """The same weights as a folder in Hugging Face's layout, which is how PEFT's users have them."""
         path = pathlib.Path(self.run(self.flags.hone, "models", "pull", self.flags.model).strip())
@@ -109,6 +112,20 @@ class Bench:
         return self.measure("launch_seconds", lambda: min(once() for _ in range(3)))
 
 
+    def forward(self):
+        return self.infer("infer", "--prompt_tokens", 512, "--new_tokens", 16)
+
+    def evaluate(self):
+        """Of an evaluation on the chats: its tokens a second over what the layers' products alone would take."""
+        def once():
+            output = self.run(self.flags.hone, "evaluate", "--model_name_or_path", self.flags.model, "--data_name",
+                              self.flags.chats, "--max_samples", 2 * CHAT_ROWS)
+            return float(re.search(r"([\d,.]+) tokens/s", output)[1].replace(",", ""))
+        rate = self.measure("evaluate_tokens_per_second", lambda: max(once() for _ in range(2)))
+        forward = self.forward()
+        return rate * forward["prefill_limit_ratio"] / forward["prefill_tokens_per_second"]
+
+
 class Row:
     """One line of the table: achieved(bench) gives the ratio, `target` the bound it must keep."""
 
@@ -122,6 +139,13 @@ class Row:
 
 def over(measurement, other, key="tokens_per_second"):
     return measurement[key] / other[key]
+
+
+def streams(bench):
+    """Of eight streams decoded together over one alone."""
+    decode = "--prompt_tokens", 64, "--new_tokens", 128, "--weights", "int4"
+    return over(bench.infer("decode_int4_8", *decode, "--streams", 8), bench.infer("decode_int4", *decode),
+                "decode_tokens_per_second")
 
 
 def memory_over_time(bench):
@@ -142,6 +166,10 @@ ROWS = [
         lambda b: over(*reversed(b.chats()), key="seconds"), peers=True),
     Row("trl_memory", f"{CHAT_ROWS} chats, peak memory over TRL", "<=", 0.1,
         lambda b: over(*b.chats(), key="peak_memory_bytes"), peers=True),
+    Row("full", "full fine-tuning 4x512 bf16, speed over transformers autocast", ">=", 3,
+        lambda b: over(b.full(), b.peft("transformers_full", "--method", "full")), peers=True),
+    Row("full_memory", "full fine-tuning, peak memory over transformers autocast", "<=", 0.5, lambda b: over(
+        b.full(), b.peft("transformers_full", "--method", "full"), "peak_memory_bytes"), peers=True),
     Row("long", "rows of 8,192 tokens: cost of a token over that at 512", "<=", 2,
         lambda b: over(b.lora(), b.train("lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1))),
     Row("long_memory", "rows of 8,192 tokens: peak memory, GB", "<=", 3, lambda b: b.train(
@@ -150,6 +178,12 @@ ROWS = [
         lambda b: memory_over_time(b)[0]),
     Row("checkpointing_time", "gradient checkpointing: time of a step", "<=", 1.35, lambda b: memory_over_time(b)[1]),
     Row("launch", "launch to step 1 done, seconds beyond the step", "<=", 1.5, lambda b: b.launch(), unit="s"),
+    Row("evaluate", "hone evaluate, over the forward products alone", ">=", 0.75, lambda b: b.evaluate()),
+    Row("prefill", "prefill of 512 tokens, over the forward products alone", ">=", 0.6,
+        lambda b: b.forward()["prefill_limit_ratio"]),
+    Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6, lambda b: b.infer(
+        "decode_int4", "--prompt_tokens", 64, "--new_tokens", 128, "--weights", "int4")["decode_limit_ratio"]),
+    Row("streams", "decode of 8 streams over one, all tokens", ">=", 4, streams),
 ]
 
 

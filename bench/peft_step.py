@@ -1,7 +1,8 @@
-"""One LoRA training step with PEFT and transformers on this CPU, timed: what bench.py holds hone against.
+"""One training step with PEFT and transformers on this CPU, timed: what bench.py holds hone against.
 
-peft_step.py MODEL [--batch_size 4] [--seq_len 512] [--lora_r 16] [--dtype bfloat16] [--steps 5]: MODEL is a folder in
-Hugging Face's layout or a .gguf file. Prints one JSON object. Needs torch, transformers, peft, gguf.
+peft_step.py MODEL [--method lora] [--batch_size 4] [--seq_len 512] [--lora_r 16] [--dtype bfloat16] [--steps 5]: MODEL
+is a folder in Hugging Face's layout or a .gguf file. The method full keeps weights in f32 and computes in bf16 by
+autocast, whatever the dtype. Prints one JSON object. Needs torch, transformers, peft, gguf.
 """
 
 import argparse
@@ -27,6 +28,7 @@ def load(path, dtype):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
+    parser.add_argument("--method", default="lora", choices=["lora", "full"])
     parser.add_argument("--batch_size", type=int, default=4)
     parser.add_argument("--seq_len", type=int, default=512)
     parser.add_argument("--lora_r", type=int, default=16)
@@ -35,16 +37,21 @@ def main():
     flags = parser.parse_args()
 
     torch.manual_seed(0)
-    config = peft.LoraConfig(r=flags.lora_r, lora_alpha=2 * flags.lora_r, lora_dropout=0.0, task_type="CAUSAL_LM",
-                             target_modules=LINEAR_LAYERS)
-    model = peft.get_peft_model(load(flags.model, getattr(torch, flags.dtype)), config)
+    full = flags.method == "full"
+    model = load(flags.model, torch.float32 if full else getattr(torch, flags.dtype))
+    if not full:
+        model = peft.get_peft_model(model, peft.LoraConfig(
+            r=flags.lora_r, lora_alpha=2 * flags.lora_r, lora_dropout=0.0, task_type="CAUSAL_LM",
+            target_modules=LINEAR_LAYERS))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     tokens = torch.randint(0, model.config.vocab_size, (flags.batch_size, flags.seq_len))
     model.train()
     seconds = []
     for _ in range(flags.steps):
         begin = time.perf_counter()
-        model(input_ids=tokens, labels=tokens).loss.backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=full):
+            loss = model(input_ids=tokens, labels=tokens).loss
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         seconds.append(time.perf_counter() - begin)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "nlohmann/json.hpp"
 
 namespace hone {
 namespace {
@@ -95,6 +96,27 @@ TEST(RunHone, FailuresAreOneLineWithTheirExitCode) {
     fails({"chat", "-m", model, "-a", "no-such-adapter"}, 4, "no-such-adapter");
     fails({"generate", "-m", model, "--prompt", "x", "--threads", "-1"}, 2, "--threads");
     fails({"bench", "infer", "-m", model, "--prompt_tokens", "100000"}, 2, "context");
+    fails({"bench", "infer", "-m", model, "--streams", "0"}, 2, "--streams");
+}
+
+// The ratios are those of the other numbers.
+TEST(RunHone, InferenceIsHeldAgainstTheMachine) {
+    const Outcome outcome =
+        Invoke({"bench", "infer", "-m", HONE_SOURCE_DIR "/tests/golden/models/tied", "--weights",
+                "int4", "--prompt_tokens", "9", "--new_tokens", "5", "--streams", "2", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const auto json = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(json["streams"], 2);
+    EXPECT_GT(json["prefill_limit_ratio"], 0);
+    const double decode = json["decode_tokens_per_second"], bytes = json["weight_bytes_per_token"],
+                 bandwidth = json["read_bytes_per_second"];
+    EXPECT_GT(bandwidth, 1e8);
+    EXPECT_NEAR(json["decode_limit_ratio"], decode * bytes / bandwidth, 1e-9);
+    const Outcome alone =
+        Invoke({"bench", "infer", "-m", HONE_SOURCE_DIR "/tests/golden/models/tied", "--weights",
+                "int4", "--prompt_tokens", "9", "--new_tokens", "5", "--json"});
+    ASSERT_EQ(alone.code, 0) << alone.err;
+    EXPECT_EQ(nlohmann::json::parse(alone.out)["weight_bytes_per_token"], 2 * bytes);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/layout.h"
 #include "cli/load_model.h"
 #include "kernels/benchmark.h"
+#include "kernels/roofline/roofline.h"
 #include "train/benchmark.h"
 
 namespace hone {
@@ -23,7 +24,7 @@ struct InferFlags {
     ModelFlags model;
     WeightFlags weights;
     MachineFlags machine;
-    int64_t prompt_tokens = 512, new_tokens = 128, batch_size = 1;
+    int64_t prompt_tokens = 512, new_tokens = 128, streams = 1;
     bool json = false;
 
     void Add(CLI::App& app) {
@@ -33,17 +34,17 @@ struct InferFlags {
         flags.Group("Benchmark")
             .Integer("--prompt_tokens", prompt_tokens, "tokens of each prompt")
             .Integer("--new_tokens", new_tokens, "tokens of each answer")
-            .Integer("--batch_size", batch_size, "sequences side by side")
+            .Integer("--streams", streams, "sequences that are decoded together")
             .Bool("--json", json, "prints JSON");
         machine.Add(flags);
     }
 };
 
 // Random prompts, so that nothing depends on a text; the answers run to their full length.
-std::vector<GenerateRequest> RandomRequests(int64_t batch_size, int64_t prompt_tokens,
+std::vector<GenerateRequest> RandomRequests(int64_t count, int64_t prompt_tokens,
                                             int64_t new_tokens, int64_t vocab_size) {
     Random random(1);
-    std::vector<GenerateRequest> requests(static_cast<size_t>(batch_size));
+    std::vector<GenerateRequest> requests(static_cast<size_t>(count));
     for (GenerateRequest& request : requests) {
         for (int64_t i = 0; i < prompt_tokens; ++i) {
             request.prompt.push_back(
@@ -56,11 +57,68 @@ std::vector<GenerateRequest> RandomRequests(int64_t batch_size, int64_t prompt_t
     return requests;
 }
 
+// What was measured, and what the machine would allow.
+struct InferResult {
+    double prefill = 0, decode = 0;  // tokens per second, of all streams together
+    uint64_t peak = 0;               // bytes, before the limits are measured
+    double read_bandwidth = 0;       // bytes per second
+    double weight_bytes = 0;   // per decoded token: one pass over the weights yields `streams`
+    double forward_limit = 0;  // tokens per second, the layers' products alone
+    double decode_ratio() const { return weight_bytes * decode / read_bandwidth; }
+    double prefill_ratio() const { return prefill / forward_limit; }
+};
+
+absl::StatusOr<GenerateStats> TimeStreams(const InferFlags& flags, const LoadedModel& loaded,
+                                          const Context& context) {
+    const ModelConfig& config = loaded.model->config();
+    Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    // The first pass pays for pages and code that later ones find warm.
+    const auto warm_up = RandomRequests(flags.streams, std::min<int64_t>(flags.prompt_tokens, 64),
+                                        2, config.vocab_size);
+    HONE_RETURN_IF_ERROR(generator.Generate(warm_up, flags.streams).status());
+    const auto requests =
+        RandomRequests(flags.streams, flags.prompt_tokens, flags.new_tokens, config.vocab_size);
+    GenerateStats stats;
+    HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
+                          generator.Generate(requests, flags.streams, nullptr, &stats));
+    for (const GenerateResult& result : results) {
+        if (static_cast<int64_t>(result.tokens.size()) != flags.new_tokens) {
+            return OtherError("an answer has {} tokens instead of {}", result.tokens.size(),
+                              flags.new_tokens);
+        }
+    }
+    return stats;
+}
+
+absl::StatusOr<InferResult> MeasureInfer(const InferFlags& flags, const LoadedModel& loaded,
+                                         const Context& context) {
+    HONE_ASSIGN_OR_RETURN(const GenerateStats stats, TimeStreams(flags, loaded, context));
+    InferResult result;
+    result.prefill = static_cast<double>(stats.prompt_tokens) / stats.prefill_seconds;
+    result.decode = static_cast<double>(stats.decode_tokens) / stats.decode_seconds;
+    result.peak = PeakMemoryBytes();
+    result.weight_bytes = static_cast<double>(loaded.model->PlanTraining(1, false).weights) /
+                          static_cast<double>(flags.streams);
+    result.read_bandwidth = MeasureReadBandwidth(context);
+    const ModelConfig& config = loaded.model->config();
+    // Without the head: of a prompt, only the last token's logits are computed.
+    const RooflineShape shape{.hidden = config.hidden_size,
+                              .attention = config.num_attention_heads * config.head_dim,
+                              .key_value = config.num_key_value_heads * config.head_dim,
+                              .intermediate = config.intermediate_size,
+                              .layers = config.num_hidden_layers,
+                              .tokens = flags.prompt_tokens};
+    HONE_ASSIGN_OR_RETURN(const Roofline roofline,
+                          MeasureRoofline(shape, flags.weights.weights != "f32"));
+    result.forward_limit = roofline.forward_tokens_per_second;
+    return result;
+}
+
 absl::Status RunInfer(const InferFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    if (flags.prompt_tokens < 1 || flags.new_tokens < 2 || flags.batch_size < 1) {
+    if (flags.prompt_tokens < 1 || flags.new_tokens < 2 || flags.streams < 1) {
         return UsageError(
-            "--prompt_tokens and --batch_size must be at least 1, --new_tokens at least 2");
+            "--prompt_tokens and --streams must be at least 1, --new_tokens at least 2");
     }
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
@@ -71,43 +129,33 @@ absl::Status RunInfer(const InferFlags& flags) {
             "--prompt_tokens {} and --new_tokens {} are more than the model's context of {}",
             flags.prompt_tokens, flags.new_tokens, config.max_position_embeddings);
     }
-    Generator generator(*loaded.model, loaded.files->tokenizer, context);
-    // The first pass pays for pages and code that later ones find warm.
-    const auto warm_up = RandomRequests(
-        flags.batch_size, std::min<int64_t>(flags.prompt_tokens, 64), 2, config.vocab_size);
-    HONE_RETURN_IF_ERROR(generator.Generate(warm_up, flags.batch_size).status());
-    const auto requests =
-        RandomRequests(flags.batch_size, flags.prompt_tokens, flags.new_tokens, config.vocab_size);
-    GenerateStats stats;
-    HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
-                          generator.Generate(requests, flags.batch_size, nullptr, &stats));
-    for (const GenerateResult& result : results) {
-        if (static_cast<int64_t>(result.tokens.size()) != flags.new_tokens) {
-            return OtherError("an answer has {} tokens instead of {}", result.tokens.size(),
-                              flags.new_tokens);
-        }
-    }
-    const double prefill = static_cast<double>(stats.prompt_tokens) / stats.prefill_seconds;
-    const double decode = static_cast<double>(stats.decode_tokens) / stats.decode_seconds;
-    const uint64_t peak = PeakMemoryBytes();
+    HONE_ASSIGN_OR_RETURN(const InferResult result, MeasureInfer(flags, loaded, context));
     if (flags.json) {
         fmt::print("{}", JsonText({{"model", loaded.name},
                                    {"adapter", loaded.adapter},
                                    {"weights", flags.weights.weights},
                                    {"threads", context.num_threads()},
-                                   {"batch_size", flags.batch_size},
+                                   {"streams", flags.streams},
                                    {"prompt_tokens", flags.prompt_tokens},
                                    {"new_tokens", flags.new_tokens},
-                                   {"prefill_tokens_per_second", prefill},
-                                   {"decode_tokens_per_second", decode},
-                                   {"peak_memory_bytes", peak}}));
+                                   {"prefill_tokens_per_second", result.prefill},
+                                   {"prefill_limit_ratio", result.prefill_ratio()},
+                                   {"decode_tokens_per_second", result.decode},
+                                   {"read_bytes_per_second", result.read_bandwidth},
+                                   {"weight_bytes_per_token", result.weight_bytes},
+                                   {"decode_limit_ratio", result.decode_ratio()},
+                                   {"peak_memory_bytes", result.peak}}));
         return absl::OkStatus();
     }
     fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.name,
-               flags.weights.weights, context.num_threads(), flags.batch_size,
-               flags.batch_size == 1 ? "" : "s", flags.prompt_tokens, flags.new_tokens);
-    fmt::print("  prefill  {:.1f} tokens/s\n  decode   {:.1f} tokens/s\n  memory   {}\n", prefill,
-               decode, FormatBytes(peak));
+               flags.weights.weights, context.num_threads(), flags.streams,
+               flags.streams == 1 ? "" : "s", flags.prompt_tokens, flags.new_tokens);
+    fmt::print("  prefill  {:.1f} tokens/s, {:.2f} of {:.0f} for the layers' products alone\n",
+               result.prefill, result.prefill_ratio(), result.forward_limit);
+    fmt::print("  decode   {:.1f} tokens/s, reads {} of weights a token at {:.2f} of {}/s\n",
+               result.decode, FormatBytes(static_cast<uint64_t>(result.weight_bytes)),
+               result.decode_ratio(), FormatBytes(static_cast<uint64_t>(result.read_bandwidth)));
+    fmt::print("  memory   {}\n", FormatBytes(result.peak));
     return absl::OkStatus();
 }
 
@@ -135,7 +183,7 @@ struct TrainFlags {
             .Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                     "what products are computed in; float16 computes as bfloat16 on a CPU");
         flags.Group("Step")
-            .Choice("--method", method, {"lora"}, "what is trained")
+            .Choice("--method", method, {"lora", "full"}, "what is trained")
             .Integer("--lora_r", options.lora.r, "rank of the adapter")
             .Text("--target_modules", target_modules, "which linear layers get an adapter")
             .Integer("--batch_size", options.batch_size, "rows of a step")
@@ -155,6 +203,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
     TrainBenchmarkOptions options = flags.options;
     HONE_ASSIGN_OR_RETURN(options.compute, ReadTorchDtype(flags.torch_dtype));
     ReadTargetModules(flags.target_modules, options.lora);
+    options.full = flags.method == "full";
     options.threads = flags.machine.threads;
     std::vector<std::string> notes;
     HONE_ASSIGN_OR_RETURN(options.model, ChooseModel(flags.options.model, "", notes));
@@ -183,8 +232,10 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"limit_ratio", result.limit_ratio()}}));
         return absl::OkStatus();
     }
-    fmt::print("{}, LoRA r={} on {}, {} x {} tokens a step\n", options.model, options.lora.r,
-               flags.target_modules, options.batch_size, options.seq_len);
+    fmt::print("{}, {}, {} x {} tokens a step\n", options.model,
+               options.full ? "every weight"
+                            : fmt::format("LoRA r={} on {}", options.lora.r, flags.target_modules),
+               options.batch_size, options.seq_len);
     fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,
                result.step_time_ms);
     fmt::print("  limit     {:.1f} tokens/s for its matrix products alone; reached {:.2f} of it\n",

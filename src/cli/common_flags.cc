@@ -99,7 +99,7 @@ absl::Status DataFlags::Resolve(DataOptions& options) const {
 
 void WeightFlags::Add(Flags& flags) {
     flags.Choice("--weights", weights, {"bf16", "f32", "int8", "int4"},
-                 "how the weights are held; int8 and int4 are multiplied as bf16");
+                 "how the weights are held; with int8 and int4 products are in 8-bit integers");
 }
 
 LoadOptions WeightFlags::options() const {

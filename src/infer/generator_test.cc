@@ -84,6 +84,54 @@ TEST_F(GeneratorTest, CachedDecodingEqualsTheWholePassHoweverSequencesAreBatched
     }
 }
 
+// Logits of a prompt and of two more tokens of each sequence, decoded together.
+std::vector<float> DecodedLogits(Model& model, const Context& context,
+                                 const std::vector<std::vector<int32_t>>& prompts) {
+    const size_t vocab_size = static_cast<size_t>(model.config().vocab_size);
+    std::vector<std::unique_ptr<KvCache>> caches;
+    std::vector<KvCache*> pointers;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+        caches.push_back(model.NewCache(40));
+        pointers.push_back(caches.back().get());
+    }
+    std::vector<float> all(prompts.size() * 3 * vocab_size), logits(prompts.size() * vocab_size);
+    for (int32_t step = 0; step < 3; ++step) {
+        const std::vector<std::vector<int32_t>> next(prompts.size(), {7 + step});
+        EXPECT_TRUE(
+            model.Decode(context, step == 0 ? prompts : next, pointers, logits.data()).ok());
+        for (size_t i = 0; i < prompts.size(); ++i)
+            std::copy_n(logits.begin() + static_cast<int64_t>(i * vocab_size), vocab_size,
+                        all.begin() +
+                            static_cast<int64_t>((i * 3 + static_cast<size_t>(step)) * vocab_size));
+    }
+    return all;
+}
+
+// Bit by bit, however the weights are held and whatever number of threads.
+TEST_F(GeneratorTest, AStreamDoesNotDependOnItsNeighbours) {
+    std::vector<std::vector<int32_t>> prompts = {
+        {5, 6, 7}, {9}, {3, 3, 4, 8, 10, 11, 12}, {20, 21}};
+    prompts.push_back(std::vector<int32_t>(30, 13));
+    const Context one(1);
+    for (LoadOptions options :
+         {LoadOptions{.compute = ComputeType::kBF16}, LoadOptions{.storage = WeightStorage::kInt8},
+          LoadOptions{.storage = WeightStorage::kInt4},
+          LoadOptions{.compute = ComputeType::kF32, .storage = WeightStorage::kInt4}}) {
+        SCOPED_TRACE(testing::Message() << "compute " << static_cast<int>(options.compute)
+                                        << ", storage " << static_cast<int>(options.storage));
+        auto model = Model::Load(*files_, options, context_).value();
+        const std::vector<float> together = DecodedLogits(*model, context_, prompts);
+        EXPECT_EQ(DecodedLogits(*model, one, prompts), together);
+        const size_t each = together.size() / prompts.size();
+        for (size_t i = 0; i < prompts.size(); ++i) {
+            const auto begin = together.begin() + static_cast<int64_t>(i * each);
+            EXPECT_EQ(DecodedLogits(*model, context_, {prompts[i]}),
+                      std::vector<float>(begin, begin + static_cast<int64_t>(each)))
+                << "sequence " << i;
+        }
+    }
+}
+
 TEST_F(GeneratorTest, EndsAtStopTokensAndStopStrings) {
     Generator generator = MakeGenerator();
     const auto whole = generator.Generate({Request({5, 6, 7})}, 1).value().front();

@@ -10,6 +10,8 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
+#include "kernels/gemm/quantized_gemm.h"
+#include "kernels/gemm/quantized_panel.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -340,10 +342,54 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
     return rows;
 }
 
+// Codes that come from memory, as in a decode step: more panels than the caches hold.
+std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke) {
+    const int64_t k = 576, stored = kPanelColumns, panels = smoke ? 2 : 2048;
+    const QuantizedTileArgs shape{.stored = kPanelColumns, .groups = QuantGroups(k)};
+    const auto weight = Values<float>(k * stored), x = Values<float>(kMaxQuantizedRows * k);
+    std::vector<int8_t> codes(x.size());
+    std::vector<float> scales(kMaxQuantizedRows * shape.groups), sums(scales.size());
+    for (int64_t row = 0; row < kMaxQuantizedRows; ++row)
+        QuantizeRowKernels<float>().reference().row(k, &x[row * k], &codes[row * k],
+                                                    &scales[row * shape.groups],
+                                                    &sums[row * shape.groups]);
+    std::vector<BenchRow> rows;
+    for (WeightStorage storage : {WeightStorage::kInt8, WeightStorage::kInt4}) {
+        const int64_t bytes = shape.groups * stored * QuantGroupBytes(storage);
+        std::vector<uint8_t> b(static_cast<size_t>(panels * bytes));
+        QuantizePanel(storage, k, stored, weight.data(), b.data());
+        for (int64_t i = 1; i < panels; ++i) std::copy_n(b.data(), bytes, &b[i * bytes]);
+        for (int count : {1, kMaxQuantizedRows}) {
+            BenchEach(
+                smoke, QuantizedGemmKernels(), {},
+                {"quantized_gemm",
+                 fmt::format("{} {} x {} x {}", storage == WeightStorage::kInt4 ? "int4" : "int8",
+                             count, k, panels * stored),
+                 "GB/s", static_cast<double>(b.size())},
+                std::vector<float>(static_cast<size_t>(panels * count * stored)),
+                [&](const auto& functions, std::vector<float>& c) {
+                    context.ParallelFor(panels, [&](int64_t i, int) {
+                        QuantizedTileArgs tile = shape;
+                        tile.storage = storage;
+                        tile.rows = count;
+                        tile.codes = codes.data();
+                        tile.scales = scales.data();
+                        tile.sums = sums.data();
+                        tile.panel = &b[i * bytes];
+                        tile.c = &c[i * count * stored];
+                        functions.run(tile);
+                    });
+                },
+                rows);
+        }
+    }
+    return rows;
+}
+
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
     for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy,
-                        BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout})
+                        BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

@@ -32,5 +32,6 @@ std::vector<BenchRow> BenchEmbedding(const Context& context, bool smoke);
 std::vector<BenchRow> BenchAdamW(const Context& context, bool smoke);
 std::vector<BenchRow> BenchReduce(const Context& context, bool smoke);
 std::vector<BenchRow> BenchDropout(const Context& context, bool smoke);
+std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke);
 
 }  // namespace hone

@@ -62,4 +62,15 @@ std::string LacksAvx512Bf16() {
 #endif
 }
 
+std::string LacksAvx512Vnni() {
+#if defined(__x86_64__)
+    static const bool has =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+    return has ? "" : "the CPU has no AVX512-VNNI";
+#else
+    return "not an x86-64 CPU";
+#endif
+}
+
 }  // namespace hone

@@ -41,6 +41,7 @@ std::string_view ForcedKernel(std::string_view op);
 // Reasons to decline that depend on the machine alone; empty when it has what is asked for.
 std::string LacksSimd();        // nothing better than the reference's plain loops
 std::string LacksAvx512Bf16();  // AVX-512 F, BW, DQ, VL and BF16, usable by the operating system
+std::string LacksAvx512Vnni();  // AVX-512 F, BW, VL and VNNI, likewise
 
 [[noreturn]] void ForcedKernelFailed(std::string_view op, std::string_view name,
                                      std::string_view why);

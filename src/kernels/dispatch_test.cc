@@ -90,7 +90,7 @@ TEST(Dispatch, EveryOpIsExplained) {
         EXPECT_THAT(ExplainKernels(), HasSubstr(fmt::format("{} ({}): ", op.op, op.problem)));
     }
     for (const char* op : {"adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm",
-                           "reduce", "rmsnorm", "rope", "swiglu"})
+                           "quantize_row", "quantized_gemm", "reduce", "rmsnorm", "rope", "swiglu"})
         EXPECT_TRUE(names.count(op)) << op;
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
+#include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -21,6 +22,7 @@ template <typename T>
 void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     const AttentionOptions attention{.H = 8, .KV = 2, .D = 64, .scale = 0.125f};
     ops.push_back(GemmKernels<T>().Explain({}, type));
+    ops.push_back(QuantizeRowKernels<T>().Explain({}, type));
     ops.push_back(AttentionKernels<T>().Explain(attention, type + ", heads of 64"));
     ops.push_back(RmsNormKernels<T>().Explain({}, type));
     ops.push_back(RopeKernels<T>().Explain({}, type));
@@ -36,6 +38,7 @@ std::vector<OpInfo> ListKernels() {
     AddTyped<bf16>("bf16", ops);
     AddTyped<float>("f32", ops);
     ops.push_back(CrossEntropyKernels().Explain({}, "f32"));
+    ops.push_back(QuantizedGemmKernels().Explain({}, "int8 and int4 weights"));
     ops.push_back(AdamWKernels().Explain({}, "f32"));
     ops.push_back(ReduceKernels().Explain({}, "f32"));
     std::stable_sort(ops.begin(), ops.end(),

@@ -64,7 +64,12 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     HONE_ASSIGN_OR_RETURN(
         auto model,
         Model::Load(*files, {.compute = options.compute, .for_training = true}, context));
-    HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
+    if (options.full) {
+        model->MakeAllTrainable();
+        HONE_RETURN_IF_ERROR(model->FinishParameters(context));
+    } else {
+        HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
+    }
     TrainBenchmarkResult result;
     result.micro_batch_tokens = options.micro_batch_tokens > 0
                                     ? options.micro_batch_tokens
@@ -97,9 +102,14 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
                               .vocabulary = config.vocab_size,
                               .tokens = tokens,
                               .row_length = options.seq_len,
-                              .rank = options.lora.r};
+                              .rank = options.full ? 0 : options.lora.r};
     HONE_ASSIGN_OR_RETURN(result.roofline,
                           MeasureRoofline(shape, options.compute == ComputeType::kBF16));
+    if (options.full) {
+        // The weights' gradients are as many products again as the forward pass has.
+        double& limit = result.roofline.limit_tokens_per_second;
+        limit = 1 / (1 / limit + 0.5 / result.roofline.roofline_tokens_per_second);
+    }
     return result;
 }
 

@@ -13,7 +13,8 @@ namespace hone {
 
 struct TrainBenchmarkOptions {
     std::string model;  // as --model_name_or_path
-    LoraConfig lora;
+    bool full = false;  // every weight is trained, and no adapter
+    LoraConfig lora;    // otherwise
     ComputeType compute = ComputeType::kBF16;
     int64_t batch_size = 4;          // rows a step
     int64_t seq_len = 512;           // tokens a row, all of them labelled

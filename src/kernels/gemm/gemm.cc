@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
 
 namespace hone {
@@ -61,14 +62,14 @@ void PackTransposed(const T* src, int64_t stride, int64_t tokens, int64_t count,
 
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args) {
-    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
     const auto& panels = args.b->panels();
     HONE_CHECK(args.extension.empty() || args.extension.size() == panels.size());
+    if (args.b->storage() != WeightStorage::kNative) return QuantizedGemm(context, args);
+    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
     const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
     const int64_t chunk_rows = CeilDivide(args.m, std::max<int64_t>(chunks, 1));
     const int64_t num_panels = static_cast<int64_t>(panels.size());
-    const bool quantized = args.b->storage() != WeightStorage::kNative;
-    context.ParallelFor(chunks * num_panels, [&](int64_t task, int thread) {
+    context.ParallelFor(chunks * num_panels, [&](int64_t task, int) {
         const Panel& panel = panels[task % num_panels];
         const int64_t begin = task / num_panels * chunk_rows,
                       end = std::min(args.m, begin + chunk_rows);
@@ -77,14 +78,7 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
         tile.stored = panel.stored;
         tile.a_stride = args.a_stride;
         tile.k = args.b->k();
-        if (quantized) {
-            T* values = static_cast<T*>(
-                context.Scratch(thread, static_cast<size_t>(tile.k * kPanelColumns) * sizeof(T)));
-            args.b->DequantizePanel(panel, values);
-            tile.b = values;
-        } else {
-            tile.b = args.b->panel_data(panel);
-        }
+        tile.b = args.b->panel_data(panel);
         if (!args.extension.empty()) {
             const PanelExtension<T>& extension = args.extension[task % num_panels];
             tile.h_stride = args.h_stride;

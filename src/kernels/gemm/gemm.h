@@ -30,8 +30,8 @@ struct Panel {
     int64_t offset = 0;  // first element in the packed data
 };
 
-// How a packed matrix keeps its elements: as T, or in codes that are turned into T panel by panel
-// when they are used. Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as
+// How a packed matrix keeps its elements: as T, or in codes that products take as they are
+// (quantized_gemm.h). Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as
 // minimum + scale * code (the fields of GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml,
 // whose values they hold without loss).
 enum class WeightStorage { kNative, kInt8, kInt4 };
@@ -51,9 +51,11 @@ class PackedMatrix {
     // The panel as T; only of a native matrix.
     const T* panel_data(const Panel& panel) const { return data_.as<T>() + panel.offset; }
     WeightStorage storage() const { return storage_; }
-    // Turns a quantized panel into T: out [K * stored].
-    void DequantizePanel(const Panel& panel, T* out) const;
-    size_t bytes() const { return data_.bytes() + codes_.bytes() + scales_.bytes(); }
+    // The panel as quantized_panel.h lays it out; only of a quantized matrix.
+    const uint8_t* panel_codes(const Panel& panel) const {
+        return codes_.as<uint8_t>() + CodesOffset(panel);
+    }
+    size_t bytes() const { return data_.bytes() + codes_.bytes(); }
 
     // Once all columns are set: replaces the elements by codes of that storage. Nothing can be set
     // afterwards.
@@ -71,13 +73,13 @@ class PackedMatrix {
 
   private:
     size_t PanelOf(int64_t column) const;
+    // Where a panel's codes begin, in bytes.
+    int64_t CodesOffset(const Panel& panel) const;
     int64_t given_k_ = 0, k_ = 0, n_ = 0;
     std::vector<Panel> panels_;
     Buffer data_;
     WeightStorage storage_ = WeightStorage::kNative;
-    Buffer codes_;  // where a panel's elements began at `offset`, its codes begin at offset / codes
-                    // per byte
-    Buffer scales_;  // f16 [groups][stored] per panel; for int4 followed by as many minima
+    Buffer codes_;  // of a quantized matrix, in place of data_
 };
 
 // K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed
@@ -110,7 +112,8 @@ struct GemmArgs {
     GemmOutput output = GemmOutput::kStore;
 };
 
-// C [m, N] (=, += by `output`) A [m, K] B [K, N] + H B2 + bias.
+// C [m, N] (=, += by `output`) A [m, K] B [K, N] + H B2 + bias. With a quantized B, A is rounded to
+// 8 bits too. A row of C is the same bits whatever other rows there are.
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args);
 

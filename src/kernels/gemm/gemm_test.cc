@@ -8,7 +8,6 @@
 #include <random>
 #include <vector>
 
-#include "kernels/gemm/quantized_panel.h"
 #include "kernels/gemm/tile.h"
 
 namespace hone {
@@ -151,73 +150,6 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
             ASSERT_EQ(forward.At(j, i), ToFloat(FromFloat<T>(weight[i * in + j])));
             ASSERT_EQ(backward.At(i, j), forward.At(j, i));
         }
-}
-
-// Codes hold what the definition says, on every path, and a product with them is the product with
-// their values.
-TYPED_TEST(GemmTest, QuantizedPanels) {
-    using T = TypeParam;
-    std::mt19937 random(5);
-    const Context context(2);
-    const int64_t m = 7, k = 90, n = 150;
-    auto weight = Random<float>(random, n * k);
-    for (WeightStorage storage : {WeightStorage::kInt8, WeightStorage::kInt4}) {
-        PackedMatrix<T> exact(k, {100, 50}), coded(k, {100, 50});
-        exact.SetColumns(0, n, weight.data());
-        coded.SetColumns(0, n, weight.data());
-        coded.Quantize(storage, context);
-        EXPECT_LT(coded.bytes(), exact.bytes());
-        double error = 0, power = 0;
-        for (int64_t i = 0; i < k; ++i)
-            for (int64_t j = 0; j < n; ++j) {
-                error += std::pow(coded.At(i, j) - exact.At(i, j), 2);
-                power += std::pow(exact.At(i, j), 2);
-            }
-        // Steps of range / 254 and range / 15 of a normal distribution's 32 values.
-        EXPECT_LT(std::sqrt(error / power), storage == WeightStorage::kInt8 ? 0.01 : 0.1);
-        auto a = Random<T>(random, m * k);
-        std::vector<float> c(m * n);
-        Gemm(context, GemmArgs<T>{.m = m,
-                                  .a = a.data(),
-                                  .a_stride = k,
-                                  .b = &coded,
-                                  .c = c.data(),
-                                  .c_stride = n,
-                                  .output = GemmOutput::kStoreF32});
-        for (int64_t row = 0; row < m; ++row)
-            for (int64_t column = 0; column < n; ++column) {
-                double sum = 0;
-                for (int64_t i = 0; i < k; ++i)
-                    sum += ToFloat(a[row * k + i]) * coded.At(i, column);
-                ASSERT_NEAR(c[row * n + column], sum, 1e-3);
-            }
-    }
-}
-
-TYPED_TEST(GemmTest, EveryDequantizePathEqualsTheReference) {
-    using T = TypeParam;
-    std::mt19937 random(6);
-    for (int64_t stored : {16, 48, 64}) {
-        const int64_t k = 70, groups = QuantGroups(k);
-        auto values = Random<float>(random, k * stored);
-        for (WeightStorage storage : {WeightStorage::kInt8, WeightStorage::kInt4}) {
-            std::vector<uint8_t> codes(k * stored);
-            std::vector<f16> scales(groups * stored), minima(groups * stored);
-            const QuantizedPanel panel{codes.data(), scales.data(), minima.data()};
-            QuantizePanel(storage, k, stored, values.data(), panel);
-            std::vector<T> expected(k * stored), actual(k * stored);
-            DequantizeKernels<T>().reference().panel(storage, k, stored, panel, expected.data());
-            for (const auto& kernel : DequantizeKernels<T>().kernels()) {
-                if (!kernel.declines({}).empty()) continue;
-                kernel.functions.panel(storage, k, stored, panel, actual.data());
-                // A multiply-add is not one rounding on every instruction set.
-                for (size_t i = 0; i < expected.size(); ++i)
-                    ASSERT_NEAR(ToFloat(expected[i]), ToFloat(actual[i]),
-                                sizeof(T) == 2 ? 2e-2 : 1e-6)
-                        << kernel.name;
-            }
-        }
-    }
 }
 
 TYPED_TEST(GemmTest, GradientOfAWeight) {

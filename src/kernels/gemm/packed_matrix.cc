@@ -13,15 +13,6 @@ int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
     return row * stored + column;
 }
 
-QuantizedPanel PanelCodes(WeightStorage storage, int64_t k, const Panel& panel, void* codes,
-                          void* scales) {
-    const int64_t per_byte = storage == WeightStorage::kInt4 ? 2 : 1;
-    const int64_t columns_before = panel.offset / k, groups = QuantGroups(k);
-    f16* first = static_cast<f16*>(scales) + columns_before * groups * per_byte;
-    return {static_cast<uint8_t*>(codes) + panel.offset / per_byte, first,
-            first + groups * panel.stored};
-}
-
 }  // namespace
 
 template <typename T>
@@ -50,6 +41,11 @@ size_t PackedMatrix<T>::PanelOf(int64_t column) const {
         std::upper_bound(panels_.begin(), panels_.end(), column,
                          [](int64_t value, const Panel& panel) { return value < panel.column; });
     return static_cast<size_t>(after - panels_.begin()) - 1;
+}
+
+template <typename T>
+int64_t PackedMatrix<T>::CodesOffset(const Panel& panel) const {
+    return panel.offset / k_ * QuantGroups(k_) * QuantGroupBytes(storage_);
 }
 
 template <typename T>
@@ -85,22 +81,22 @@ void PackedMatrix<T>::SetRows(int64_t row, int64_t count, const float* src, int6
 template <typename T>
 float PackedMatrix<T>::At(int64_t row, int64_t column) const {
     const Panel& panel = panels_[PanelOf(column)];
-    std::vector<T> values(static_cast<size_t>(k_ * panel.stored));
-    const T* data = storage_ == WeightStorage::kNative ? panel_data(panel) : values.data();
-    if (storage_ != WeightStorage::kNative) DequantizePanel(panel, values.data());
-    return ToFloat(data[PackedIndex<T>(row, column - panel.column, panel.stored)]);
+    const int64_t local = column - panel.column;
+    if (storage_ == WeightStorage::kNative)
+        return ToFloat(panel_data(panel)[PackedIndex<T>(row, local, panel.stored)]);
+    std::vector<float> values(static_cast<size_t>(k_ * panel.stored));
+    DequantizePanel(storage_, k_, panel.stored, panel_codes(panel), values.data());
+    return values[row * panel.stored + local];
 }
 
 template <typename T>
 void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
     HONE_CHECK(storage_ == WeightStorage::kNative);
     if (storage == WeightStorage::kNative) return;
-    HONE_CHECK(k_ % 2 == 0, "codes are kept in pairs");
-    const int64_t groups = QuantGroups(k_);
-    const int64_t elements = static_cast<int64_t>(data_.bytes() / sizeof(T));
-    Buffer codes(static_cast<size_t>(storage == WeightStorage::kInt4 ? elements / 2 : elements));
-    Buffer scales(static_cast<size_t>(elements / k_ * groups) * sizeof(f16) *
-                  (storage == WeightStorage::kInt4 ? 2 : 1));
+    storage_ = storage;
+    const Panel& last = panels_.back();
+    codes_ = Buffer(static_cast<size_t>(CodesOffset(last) +
+                                        last.stored * QuantGroups(k_) * QuantGroupBytes(storage)));
     context.ParallelFor(static_cast<int64_t>(panels_.size()), [&](int64_t index, int) {
         const Panel& panel = panels_[index];
         std::vector<float> values(static_cast<size_t>(k_ * panel.stored));
@@ -109,19 +105,9 @@ void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
                 values[row * panel.stored + column] =
                     ToFloat(panel_data(panel)[PackedIndex<T>(row, column, panel.stored)]);
         QuantizePanel(storage, k_, panel.stored, values.data(),
-                      PanelCodes(storage, k_, panel, codes.data(), scales.data()));
+                      codes_.as<uint8_t>() + CodesOffset(panel));
     });
-    codes_ = std::move(codes);
-    scales_ = std::move(scales);
     data_ = Buffer();
-    storage_ = storage;
-}
-
-template <typename T>
-void PackedMatrix<T>::DequantizePanel(const Panel& panel, T* out) const {
-    const QuantizedPanel codes = PanelCodes(storage_, k_, panel, const_cast<void*>(codes_.data()),
-                                            const_cast<void*>(scales_.data()));
-    DequantizeKernels<T>().Choose({}).panel(storage_, k_, panel.stored, codes, out);
 }
 
 template class PackedMatrix<float>;

@@ -6,80 +6,98 @@
 namespace hone {
 namespace {
 
-// One column of one group: rows [begin, end).
-void QuantizeInt8(int64_t begin, int64_t end, int64_t stored, int64_t column, const float* values,
-                  const QuantizedPanel& panel) {
+// Where the parts of a panel's group begin.
+template <typename Byte, typename Half>
+struct Group {
+    Half* scales;
+    Half* minima;  // int4 only
+    Byte* codes;
+    Group(WeightStorage storage, int64_t stored, Byte* panel, int64_t index) {
+        Byte* group = panel + index * stored * QuantGroupBytes(storage);
+        scales = reinterpret_cast<Half*>(group);
+        minima = scales + stored;
+        codes = reinterpret_cast<Byte*>(storage == WeightStorage::kInt4 ? minima + stored : minima);
+    }
+};
+
+// The byte of a group's row, and how far its bits are shifted in it.
+struct Place {
+    int64_t byte;
+    int shift;
+    Place(WeightStorage storage, int64_t row, int64_t column, int64_t stored) {
+        const int64_t rows = storage == WeightStorage::kInt4 ? 8 : 4;
+        byte = (row / rows * stored + column) * 4 + row % 4;
+        shift = row % rows >= 4 ? 4 : 0;
+    }
+};
+
+using WritableGroup = Group<uint8_t, f16>;
+
+// One column: rows [0, rows) of `values`, one every `stored` floats.
+void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* values,
+                  const WritableGroup& group) {
     float largest = 0;
-    for (int64_t row = begin; row < end; ++row)
-        largest = std::max(largest, std::abs(values[row * stored + column]));
+    for (int64_t row = 0; row < rows; ++row)
+        largest = std::max(largest, std::abs(values[row * stored]));
     const f16 scale = ToF16(largest / 127);
-    panel.scales[begin / kQuantGroup * stored + column] = scale;
+    group.scales[column] = scale;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = begin; row < end; ++row) {
-        const float code = std::nearbyint(values[row * stored + column] * inverse);
-        panel.codes[(row / 2 * stored + column) * 2 + row % 2] =
-            static_cast<uint8_t>(static_cast<int8_t>(std::clamp(code, -127.0f, 127.0f)));
+    for (int64_t row = 0; row < kQuantGroup; ++row) {
+        const float code = row < rows ? std::nearbyint(values[row * stored] * inverse) : 0;
+        group.codes[Place(WeightStorage::kInt8, row, column, stored).byte] =
+            static_cast<uint8_t>(128 + static_cast<int>(std::clamp(code, -127.0f, 127.0f)));
     }
 }
 
-void QuantizeInt4(int64_t begin, int64_t end, int64_t stored, int64_t column, const float* values,
-                  const QuantizedPanel& panel) {
-    float low = values[begin * stored + column], high = low;
-    for (int64_t row = begin; row < end; ++row) {
-        low = std::min(low, values[row * stored + column]);
-        high = std::max(high, values[row * stored + column]);
+void QuantizeInt4(int64_t rows, int64_t stored, int64_t column, const float* values,
+                  const WritableGroup& group) {
+    float low = values[0], high = low;
+    for (int64_t row = 0; row < rows; ++row) {
+        low = std::min(low, values[row * stored]);
+        high = std::max(high, values[row * stored]);
     }
     const f16 scale = ToF16((high - low) / 15), minimum = ToF16(low);
-    panel.scales[begin / kQuantGroup * stored + column] = scale;
-    panel.minima[begin / kQuantGroup * stored + column] = minimum;
+    group.scales[column] = scale;
+    group.minima[column] = minimum;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = begin; row < end; ++row) {
+    for (int64_t row = 0; row < kQuantGroup; ++row) {
         const float code =
-            std::nearbyint((values[row * stored + column] - ToFloat(minimum)) * inverse);
+            row < rows ? std::nearbyint((values[row * stored] - ToFloat(minimum)) * inverse) : 0;
         const auto bits = static_cast<uint8_t>(std::clamp(code, 0.0f, 15.0f));
-        uint8_t& pair = panel.codes[row / 2 * stored + column];
-        pair = row % 2 == 0 ? bits : static_cast<uint8_t>(pair | bits << 4);
-    }
-}
-
-template <typename T>
-void Reference(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel,
-               T* out) {
-    for (int64_t row = 0; row < k; ++row) {
-        for (int64_t column = 0; column < stored; ++column) {
-            const int64_t group = row / kQuantGroup * stored + column,
-                          pair = row / 2 * stored + column;
-            float value = ToFloat(panel.scales[group]);
-            if (storage == WeightStorage::kInt8) {
-                value *= static_cast<float>(static_cast<int8_t>(panel.codes[pair * 2 + row % 2]));
-            } else {
-                const int code = panel.codes[pair] >> (row % 2 * 4) & 15;
-                value = std::fma(value, static_cast<float>(code), ToFloat(panel.minima[group]));
-            }
-            out[sizeof(T) == 2 ? pair * 2 + row % 2 : row * stored + column] = FromFloat<T>(value);
-        }
+        const Place place(WeightStorage::kInt4, row, column, stored);
+        uint8_t& both = group.codes[place.byte];
+        both = place.shift == 0 ? bits : static_cast<uint8_t>(both | bits << 4);
     }
 }
 
 }  // namespace
 
 void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values,
-                   const QuantizedPanel& panel) {
-    for (int64_t begin = 0; begin < k; begin += kQuantGroup)
+                   uint8_t* panel) {
+    for (int64_t index = 0; index < QuantGroups(k); ++index) {
+        const WritableGroup group(storage, stored, panel, index);
+        const int64_t begin = index * kQuantGroup, rows = std::min(kQuantGroup, k - begin);
         for (int64_t column = 0; column < stored; ++column)
             (storage == WeightStorage::kInt8 ? QuantizeInt8 : QuantizeInt4)(
-                begin, std::min(k, begin + kQuantGroup), stored, column, values, panel);
+                rows, stored, column, values + begin * stored + column, group);
+    }
 }
 
-template <typename T>
-const KernelList<AnyProblem, DequantizeFunctions<T>>& DequantizeKernels() {
-    static const KernelList<AnyProblem, DequantizeFunctions<T>> kernels(
-        "dequantize", {{"highway", NeedsSimd<AnyProblem>, HighwayDequantize<T>()},
-                       {"reference", NeverDeclines<AnyProblem>, {Reference<T>}}});
-    return kernels;
+void DequantizePanel(WeightStorage storage, int64_t k, int64_t stored, const uint8_t* panel,
+                     float* out) {
+    for (int64_t row = 0; row < k; ++row) {
+        const Group<const uint8_t, const f16> group(storage, stored, panel, row / kQuantGroup);
+        for (int64_t column = 0; column < stored; ++column) {
+            const Place place(storage, row % kQuantGroup, column, stored);
+            const int byte = group.codes[place.byte];
+            const float scale = ToFloat(group.scales[column]);
+            out[row * stored + column] =
+                storage == WeightStorage::kInt8
+                    ? scale * static_cast<float>(byte - 128)
+                    : std::fma(scale, static_cast<float>(byte >> place.shift & 15),
+                               ToFloat(group.minima[column]));
+        }
+    }
 }
-
-template const KernelList<AnyProblem, DequantizeFunctions<float>>& DequantizeKernels();
-template const KernelList<AnyProblem, DequantizeFunctions<bf16>>& DequantizeKernels();
 
 }  // namespace hone

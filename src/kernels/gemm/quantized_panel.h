@@ -1,9 +1,16 @@
 // A packed panel in codes of 8 or 4 bits, in groups of 32 along K per column.
+//
+// The groups lie one after the other, each as the inner loop of a product reads it:
+//   scales  f16 [stored]
+//   minima  f16 [stored], int4 only
+//   codes   int8: u8 [8][stored][4], four rows of K side by side; code 128 is zero
+//           int4: u8 [4][stored][4], byte [i][column][j] holds row 8i + j in its low four bits, row
+//           8i + 4 + j in its high ones
+// Rows past K have a zero's code; whoever multiplies gives them zeros.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
 #include "kernels/gemm/gemm.h"
 
 namespace hone {
@@ -11,30 +18,18 @@ namespace hone {
 inline constexpr int64_t kQuantGroup = 32;
 constexpr int64_t QuantGroups(int64_t k) { return (k + kQuantGroup - 1) / kQuantGroup; }
 
-// Codes lie in pairs along K, as bf16 panels do: K is even.
-//   int8: i8 [K / 2][stored][2]
-//   int4: u8 [K / 2][stored], the even row's code in the low four bits
-struct QuantizedPanel {
-    uint8_t* codes = nullptr;
-    f16* scales = nullptr;  // [groups][stored]
-    f16* minima = nullptr;  // [groups][stored], int4 only
-};
+// Of one column's group: codes, scale and minimum.
+constexpr int64_t QuantGroupBytes(WeightStorage storage) {
+    return storage == WeightStorage::kInt4 ? kQuantGroup / 2 + 4 : kQuantGroup + 2;
+}
 
-// values f32 [K, stored], row-major -> the panel's codes, scales and minima (=).
+// values f32 [k, stored], row-major -> panel, QuantGroups(k) * stored * QuantGroupBytes(storage)
+// bytes (=).
 void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values,
-                   const QuantizedPanel& panel);
+                   uint8_t* panel);
 
-// Back to T in the layout of a packed panel: out [K * stored] (=).
-template <typename T>
-struct DequantizeFunctions {
-    void (*panel)(WeightStorage storage, int64_t k, int64_t stored, const QuantizedPanel& panel,
-                  T* out);
-};
-template <typename T>
-const KernelList<AnyProblem, DequantizeFunctions<T>>& DequantizeKernels();
-
-// The path of quantized_panel_highway.cc.
-template <typename T>
-DequantizeFunctions<T> HighwayDequantize();
+// What the codes stand for: out f32 [k, stored], row-major (=).
+void DequantizePanel(WeightStorage storage, int64_t k, int64_t stored, const uint8_t* panel,
+                     float* out);
 
 }  // namespace hone

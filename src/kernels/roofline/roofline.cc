@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <dnnl.hpp>
+#include <numeric>
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "tensor/buffer.h"
 
 namespace hone {
 namespace {
@@ -58,6 +60,7 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
         dnnl::engine engine(dnnl::engine::kind::cpu, 0);
         dnnl::stream stream(engine);
         for (const Product& product : products) {
+            if (product.n == 0) continue;
             forward +=
                 product.times * GemmSeconds(engine, stream, type, s.tokens, product.k, product.n);
             backward +=
@@ -77,7 +80,34 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
     return Roofline{
         .gemm_gflops = flop / seconds / 1e9,
         .roofline_tokens_per_second = tokens / seconds,
-        .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop)};
+        .limit_tokens_per_second = tokens / (seconds * (flop + attention + adapters) / flop),
+        .forward_tokens_per_second = tokens / forward};
+}
+
+double MeasureReadBandwidth(const Context& context) {
+    constexpr size_t kBytes = size_t{256} << 20, kPiece = size_t{1} << 20;
+    constexpr size_t kLanes = 16;  // enough independent sums that the loads set the pace
+    Buffer buffer(kBytes);
+    std::memset(buffer.data(), 1, kBytes);
+    constexpr int64_t kPieces = kBytes / kPiece;
+    std::vector<uint64_t> sums(static_cast<size_t>(kPieces));
+    double best = 1e30;
+    for (int run = 0; run < kRuns; ++run) {
+        const double start = NowSeconds();
+        context.ParallelFor(kPieces, [&](int64_t piece, int) {
+            constexpr size_t kWords = kPiece / sizeof(uint64_t);
+            const uint64_t* words = buffer.as<uint64_t>() + piece * int64_t{kWords};
+            uint64_t lanes[kLanes] = {};
+            for (size_t i = 0; i < kWords; i += kLanes)
+                for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += words[i + lane];
+            sums[piece] = std::accumulate(lanes, lanes + kLanes, uint64_t{0});
+        });
+        if (run > 0) best = std::min(best, NowSeconds() - start);
+    }
+    // Also so that no compiler leaves the sums out.
+    HONE_CHECK(std::accumulate(sums.begin(), sums.end(), uint64_t{0}) ==
+               kBytes / sizeof(uint64_t) * 0x0101010101010101u);
+    return static_cast<double>(kBytes) / best;
 }
 
 }  // namespace hone

@@ -1,0 +1,64 @@
+// Products with a quantized matrix in integers: A's rows become codes of 8 bits too, and a group's
+// 32 products are added exactly before they are scaled.
+//
+//   A's row, group g:  x = scale * code            code in -127..127, scale = largest |x| / 127
+//   int8:  x w = scale * w_scale * (sum of code * w_code, whose zero is 128)
+//   int4:  x w = scale * (w_scale * sum of code * w_code + w_minimum * sum of code)
+//
+// A row of C depends on its own row of A alone, and its groups are added in the order of K: the
+// same bits whatever rows are multiplied with it, on any number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/dispatch.h"
+#include "kernels/gemm/gemm.h"
+
+namespace hone {
+
+// One row of A to codes: x [k]; per group of 32 its codes (zeros past k), scale and the sum of the
+// codes (=). A group with a NaN or an infinity gets codes of zero and the scale NaN.
+template <typename T>
+struct QuantizeRowFunctions {
+    void (*row)(int64_t k, const T* x, int8_t* codes, float* scales, float* sums);
+};
+// Best first; explained as op "quantize_row".
+template <typename T>
+const KernelList<AnyProblem, QuantizeRowFunctions<T>>& QuantizeRowKernels();
+
+// No path takes more rows in one tile.
+inline constexpr int kMaxQuantizedRows = 4;
+
+// C f32 [rows, stored] (=) A [rows, groups * 32] B.
+struct QuantizedTileArgs {
+    WeightStorage storage = WeightStorage::kInt8;
+    int rows = 0;    // 1..kMaxQuantizedRows
+    int stored = 0;  // columns of B as packed: 16, 32, 48 or 64
+    int64_t groups = 0;
+    const int8_t* codes = nullptr;   // [rows][groups * 32]
+    const float* scales = nullptr;   // [rows][groups]
+    const float* sums = nullptr;     // [rows][groups]
+    const uint8_t* panel = nullptr;  // as in quantized_panel.h
+    float* c = nullptr;              // kPanelColumns floats per row
+};
+
+struct QuantizedTileFunctions {
+    void (*run)(const QuantizedTileArgs&);
+};
+// Best first; explained as op "quantized_gemm".
+const KernelList<AnyProblem, QuantizedTileFunctions>& QuantizedGemmKernels();
+
+// Gemm for a `b` that is quantized.
+template <typename T>
+void QuantizedGemm(const Context& context, const GemmArgs<T>& args);
+
+// Each path is a file of its own.
+QuantizedTileFunctions Avx512VnniQuantizedTile();  // only where the build is for x86-64
+QuantizedTileFunctions HighwayQuantizedTile();
+QuantizedTileFunctions ReferenceQuantizedTile();
+template <typename T>
+QuantizeRowFunctions<T> HighwayQuantizeRow();
+template <typename T>
+QuantizeRowFunctions<T> ReferenceQuantizeRow();
+
+}  // namespace hone

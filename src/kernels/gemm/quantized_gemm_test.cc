@@ -1,0 +1,290 @@
+#include "kernels/gemm/quantized_gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/gemm/quantized_panel.h"
+
+namespace hone {
+namespace {
+
+constexpr WeightStorage kStorages[] = {WeightStorage::kInt8, WeightStorage::kInt4};
+
+template <typename T>
+std::vector<T> Random(std::mt19937& random, int64_t count) {
+    std::normal_distribution<float> normal;
+    std::vector<T> values(static_cast<size_t>(count));
+    for (T& value : values) value = FromFloat<T>(normal(random));
+    return values;
+}
+
+std::vector<uint8_t> Panel(WeightStorage storage, int64_t k, int64_t stored,
+                           const std::vector<float>& values) {
+    std::vector<uint8_t> panel(
+        static_cast<size_t>(QuantGroups(k) * stored * QuantGroupBytes(storage)));
+    QuantizePanel(storage, k, stored, values.data(), panel.data());
+    return panel;
+}
+
+// Rows of A in codes.
+struct Codes {
+    int64_t groups;
+    std::vector<int8_t> codes;
+    std::vector<float> scales, sums;
+    Codes(int64_t rows, int64_t k)
+        : groups(QuantGroups(k)),
+          codes(static_cast<size_t>(rows * groups * kQuantGroup), 99),
+          scales(static_cast<size_t>(rows * groups), 99.0f),
+          sums(scales) {}
+    template <typename T>
+    void Set(const QuantizeRowFunctions<T>& path, int64_t row, int64_t k, const T* x) {
+        path.row(k, x, &codes[row * groups * kQuantGroup], &scales[row * groups],
+                 &sums[row * groups]);
+    }
+    float Value(int64_t row, int64_t i) const {
+        return scales[row * groups + i / kQuantGroup] *
+               static_cast<float>(codes[row * groups * kQuantGroup + i]);
+    }
+};
+
+TEST(QuantizedPanel, ValuesComeBackWithinHalfAStep) {
+    std::mt19937 random(5);
+    for (int64_t k : {1, 2, 31, 32, 33, 70}) {
+        for (int64_t stored : {16, 48, 64}) {
+            const auto values = Random<float>(random, k * stored);
+            for (WeightStorage storage : kStorages) {
+                const auto panel = Panel(storage, k, stored, values);
+                std::vector<float> back(values.size());
+                DequantizePanel(storage, k, stored, panel.data(), back.data());
+                for (int64_t column = 0; column < stored; ++column) {
+                    for (int64_t begin = 0; begin < k; begin += kQuantGroup) {
+                        const int64_t end = std::min(k, begin + kQuantGroup);
+                        float low = INFINITY, high = -INFINITY;
+                        for (int64_t i = begin; i < end; ++i) {
+                            low = std::min(low, values[i * stored + column]);
+                            high = std::max(high, values[i * stored + column]);
+                        }
+                        const float largest = std::max(std::abs(low), std::abs(high));
+                        const float step =
+                            storage == WeightStorage::kInt8 ? largest / 127 : (high - low) / 15;
+                        // Scale and minimum are rounded to f16, by 2^-11 of themselves.
+                        for (int64_t i = begin; i < end; ++i)
+                            ASSERT_NEAR(back[i * stored + column], values[i * stored + column],
+                                        0.51f * step + 3 * largest / 2048);
+                    }
+                }
+            }
+        }
+    }
+}
+
+template <typename T>
+class QuantizedGemmTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(QuantizedGemmTest, Types);
+
+TYPED_TEST(QuantizedGemmTest, EveryRowPathEqualsTheReference) {
+    using T = TypeParam;
+    std::mt19937 random(6);
+    const auto& reference = QuantizeRowKernels<T>().reference();
+    for (int64_t k : {1, 31, 32, 33, 64, 90, 576}) {
+        auto x = Random<T>(random, k);
+        x[k / 2] = FromFloat<T>(40.0f);
+        Codes expected(1, k);
+        expected.Set(reference, 0, k, x.data());
+        for (int64_t i = 0; i < k; ++i)
+            ASSERT_NEAR(expected.Value(0, i), ToFloat(x[i]),
+                        0.501f * expected.scales[i / kQuantGroup]);
+        for (int64_t i = k; i < expected.groups * kQuantGroup; ++i) ASSERT_EQ(expected.codes[i], 0);
+        for (const auto& kernel : QuantizeRowKernels<T>().kernels()) {
+            if (!kernel.declines({}).empty()) continue;
+            SCOPED_TRACE(kernel.name);
+            Codes actual(1, k);
+            actual.Set(kernel.functions, 0, k, x.data());
+            EXPECT_EQ(actual.codes, expected.codes);
+            EXPECT_EQ(actual.scales, expected.scales);
+            EXPECT_EQ(actual.sums, expected.sums);
+        }
+    }
+}
+
+// Zeros and what is too small for a scale become zeros; what is not finite must not become a
+// number.
+TYPED_TEST(QuantizedGemmTest, RowsAtTheLimits) {
+    using T = TypeParam;
+    const float kInfinity = std::numeric_limits<float>::infinity();
+    for (const auto& kernel : QuantizeRowKernels<T>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
+        SCOPED_TRACE(kernel.name);
+        for (float value : {0.0f, 1e-38f, 3e38f, kInfinity, -kInfinity, std::nanf("")}) {
+            std::vector<T> x(33, FromFloat<T>(0.0f));
+            x[5] = FromFloat<T>(value);
+            Codes row(1, 33);
+            row.Set(kernel.functions, 0, 33, x.data());
+            EXPECT_EQ(std::isnan(row.scales[0]), !std::isfinite(value)) << value;
+            EXPECT_EQ(row.codes[5], value == 3e38f ? 127 : 0) << value;
+            EXPECT_EQ(row.sums[0], static_cast<float>(row.codes[5])) << value;
+            EXPECT_EQ(row.scales[1], 0.0f);
+        }
+    }
+}
+
+TEST(QuantizedTile, EveryPathEqualsTheReference) {
+    const unsigned seed = std::random_device()();
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    for (int trial = 0; trial < 200; ++trial) {
+        QuantizedTileArgs t;
+        t.storage = kStorages[trial % 2];
+        t.rows = 1 + static_cast<int>(random() % kMaxQuantizedRows);
+        t.stored = 16 * (1 + static_cast<int>(random() % 4));
+        const int64_t k = 1 + random() % 200;
+        t.groups = QuantGroups(k);
+        auto values = Random<float>(random, k * t.stored);
+        // Every code at its limit: sums of 16 bits would overflow.
+        if (trial % 10 < 2)
+            for (float& value : values) value = trial % 20 < 10 ? 1.0f : value > 0 ? 1.0f : -1.0f;
+        const auto panel = Panel(t.storage, k, t.stored, values);
+        Codes a(t.rows, k);
+        for (int row = 0; row < t.rows; ++row) {
+            auto x = Random<float>(random, k);
+            if (trial % 10 < 2) std::fill(x.begin(), x.end(), 2.0f);
+            a.Set(QuantizeRowKernels<float>().reference(), row, k, x.data());
+        }
+        t.codes = a.codes.data(), t.scales = a.scales.data(), t.sums = a.sums.data();
+        t.panel = panel.data();
+        const std::vector<float> start(t.rows * kPanelColumns, -3.5f);
+        auto expected = start;
+        t.c = expected.data();
+        QuantizedGemmKernels().reference().run(t);
+        for (const auto& kernel : QuantizedGemmKernels().kernels()) {
+            if (!kernel.declines({}).empty()) continue;
+            auto actual = start;
+            t.c = actual.data();
+            kernel.functions.run(t);
+            for (int row = 0; row < t.rows; ++row)
+                for (int column = 0; column < kPanelColumns; ++column) {
+                    const int64_t at = row * kPanelColumns + column;
+                    if (column >= t.stored)
+                        ASSERT_EQ(actual[at], -3.5f) << kernel.name << " wrote past the tile";
+                    else
+                        ASSERT_NEAR(
+                            actual[at], expected[at],
+                            1e-5 * (1 + std::abs(expected[at])) * std::sqrt(static_cast<double>(k)))
+                            << kernel.name << " trial " << trial;
+                }
+        }
+    }
+}
+
+// With extension and bias, into each kind of C: the product of what A's codes and B's stand for,
+// and that close to the product of A itself.
+TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
+    using T = TypeParam;
+    std::mt19937 random(7);
+    const Context context(2);
+    const int64_t m = 7, k = 90, n = 150, h_k = 4, c_stride = n + 3;
+    const std::vector<int64_t> columns = {100, 50};
+    const auto weight = Random<float>(random, n * k), low = Random<float>(random, n * h_k),
+               bias = Random<float>(random, n);
+    const auto a = Random<T>(random, m * k), h = Random<T>(random, m * 6);
+    PackedMatrix<T> low_b(h_k, columns);
+    low_b.SetColumns(0, n, low.data());
+    std::vector<PanelExtension<T>> extension;
+    for (const auto& panel : low_b.panels())
+        extension.push_back({low_b.panel_data(panel), static_cast<int32_t>(h_k), 2});
+    Codes codes(m, k);
+    for (int64_t row = 0; row < m; ++row)
+        codes.Set(QuantizeRowKernels<T>().reference(), row, k, &a[row * k]);
+    for (WeightStorage storage : kStorages) {
+        PackedMatrix<T> exact(k, columns), b(k, columns);
+        exact.SetColumns(0, n, weight.data());
+        b.SetColumns(0, n, weight.data());
+        b.Quantize(storage, context);
+        EXPECT_LT(b.bytes(), exact.bytes());
+        std::vector<float> values;
+        for (int64_t i = 0; i < k; ++i)
+            for (int64_t column = 0; column < n; ++column) values.push_back(b.At(i, column));
+        for (GemmOutput output : {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
+            std::vector<float> c(m * c_stride, 0.5f);
+            Gemm(context, GemmArgs<T>{.m = m,
+                                      .a = a.data(),
+                                      .a_stride = k,
+                                      .b = &b,
+                                      .h = h.data(),
+                                      .h_stride = 6,
+                                      .extension = extension,
+                                      .bias = bias.data(),
+                                      .c = c.data(),
+                                      .c_stride = c_stride,
+                                      .output = output});
+            double error = 0, power = 0;
+            for (int64_t row = 0; row < m; ++row) {
+                for (int64_t column = 0; column < n; ++column) {
+                    double sum = bias[column] + (output == GemmOutput::kAddF32 ? 0.5 : 0.0);
+                    for (int64_t i = 0; i < h_k; ++i)
+                        sum += ToFloat(h[row * 6 + 2 + i]) * low_b.At(i, column);
+                    double of_a = sum;
+                    for (int64_t i = 0; i < k; ++i) {
+                        sum += codes.Value(row, i) * values[i * n + column];
+                        of_a += ToFloat(a[row * k + i]) * values[i * n + column];
+                    }
+                    const int64_t at = row * c_stride + column;
+                    const float got = output == GemmOutput::kStore
+                                          ? ToFloat(reinterpret_cast<const T*>(c.data())[at])
+                                          : c[at];
+                    const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
+                    ASSERT_NEAR(got, sum, rounded ? 5e-3 * (1 + std::abs(sum)) : 2e-4);
+                    error += std::pow(got - of_a, 2), power += std::pow(of_a, 2);
+                }
+            }
+            EXPECT_LT(std::sqrt(error / power), 0.01);
+        }
+    }
+}
+
+// Alone, among others, on one thread or two: a row's bits are its own.
+TYPED_TEST(QuantizedGemmTest, RowsDoNotDependOnTheirNeighbours) {
+    using T = TypeParam;
+    std::mt19937 random(8);
+    const int64_t m = 211, k = 96, n = 200;
+    const auto weight = Random<float>(random, n * k);
+    const auto a = Random<T>(random, m * k);
+    for (WeightStorage storage :
+         {WeightStorage::kNative, WeightStorage::kInt8, WeightStorage::kInt4}) {
+        const auto product = [&](const Context& context, const PackedMatrix<T>& b, int64_t first,
+                                 int64_t count) {
+            std::vector<float> c(count * n);
+            Gemm(context, GemmArgs<T>{.m = count,
+                                      .a = &a[first * k],
+                                      .a_stride = k,
+                                      .b = &b,
+                                      .c = c.data(),
+                                      .c_stride = n,
+                                      .output = GemmOutput::kStoreF32});
+            return c;
+        };
+        const Context one(1), two(2);
+        PackedMatrix<T> b(k, {136, 64});
+        b.SetColumns(0, n, weight.data());
+        b.Quantize(storage, one);
+        const auto all = product(two, b, 0, m);
+        EXPECT_EQ(product(one, b, 0, m), all);
+        for (int64_t first : {int64_t{0}, int64_t{1}, int64_t{50}, m - 9})
+            for (int64_t count : {1, 2, 3, 5, 9})
+                ASSERT_TRUE(
+                    std::ranges::equal(product(two, b, first, count),
+                                       std::span(all).subspan(static_cast<size_t>(first * n),
+                                                              static_cast<size_t>(count * n))))
+                    << first << " " << count;
+    }
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,165 @@
+// Quantized tiles for AVX512-VNNI (Cascade Lake, Zen 4 and later).
+//
+// A tile is R rows by V vectors of 16 columns. One instruction multiplies four rows of K of 16
+// columns with four codes of A and adds them; codes of B are its unsigned side. For one row the
+// weights are read as fast as memory gives them; more rows share what was read and unpacked.
+#include "kernels/gemm/quantized_gemm.h"
+#include "kernels/gemm/quantized_panel.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace hone {
+namespace {
+
+// How far ahead weights are asked for: hardware stops at every page, a panel has five.
+constexpr int64_t kPrefetchBytes = 4096;
+
+// Masked with ones: GCC 12 warns of an uninitialized register in the forms without a mask.
+constexpr __mmask16 kAll = 0xffff;
+
+inline __m512 LoadHalf(const uint8_t* from) {
+    return _mm512_maskz_cvtph_ps(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+inline __m512i Four(const int8_t* codes) {
+    int32_t four;
+    std::memcpy(&four, codes, 4);
+    return _mm512_set1_epi32(four);
+}
+
+// The exact sums of one group: dot [R][V] = codes of A times codes of B.
+template <WeightStorage S, int R, int V>
+inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_t* a,
+                                               int64_t a_stride, const uint8_t* b,
+                                               int64_t b_stride) {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) dot[r][v] = _mm512_setzero_si512();
+    constexpr int kRowsOfK = S == WeightStorage::kInt4 ? 8 : 4;
+    const __m512i low = _mm512_set1_epi8(15);
+#pragma GCC unroll 8
+    for (int i = 0; i < kQuantGroup / kRowsOfK; ++i) {
+        __m512i first[V], second[V];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+            first[v] = _mm512_loadu_si512(b + i * b_stride + v * 64);
+            if (S == WeightStorage::kInt8) continue;
+            second[v] = _mm512_and_si512(_mm512_srli_epi16(first[v], 4), low);
+            first[v] = _mm512_and_si512(first[v], low);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) {
+            const int8_t* codes = a + r * a_stride + i * kRowsOfK;
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v)
+                dot[r][v] = _mm512_dpbusd_epi32(dot[r][v], first[v], Four(codes));
+            if (S == WeightStorage::kInt8) continue;
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v)
+                dot[r][v] = _mm512_dpbusd_epi32(dot[r][v], second[v], Four(codes + 4));
+        }
+    }
+}
+
+// Columns [column, column + 16 V).
+template <WeightStorage S, int R, int V>
+void Columns(const QuantizedTileArgs& t, int column) {
+    __m512 acc[R][V];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
+    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
+    const int64_t head_bytes =
+        group_bytes - t.stored * kQuantGroup / (S == WeightStorage::kInt4 ? 2 : 1);
+    for (int64_t g = 0; g < t.groups; ++g) {
+        const uint8_t* group = t.panel + g * group_bytes;
+        if (R == 1) {
+            for (int64_t i = 0; i < group_bytes; i += 64)
+                _mm_prefetch(group + kPrefetchBytes + i, _MM_HINT_T0);
+        }
+        __m512i dot[R][V];
+        Dot<S, R, V>(dot, t.codes + g * kQuantGroup, t.groups * kQuantGroup,
+                     group + head_bytes + column * 4, t.stored * 4);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+            const uint8_t* at = group + (column + v * 16) * 2;
+            const __m512 scale = LoadHalf(at);
+            __m512 minimum;
+            if (S == WeightStorage::kInt4) minimum = LoadHalf(at + t.stored * 2);
+#pragma GCC unroll 4
+            for (int r = 0; r < R; ++r) {
+                const int64_t row = r * t.groups + g;
+                const __m512 sum = _mm512_set1_ps(t.sums[row]),
+                             whole = _mm512_maskz_cvtepi32_ps(kAll, dot[r][v]);
+                const __m512 part =
+                    S == WeightStorage::kInt4
+                        ? _mm512_fmadd_ps(scale, whole, _mm512_mul_ps(minimum, sum))
+                        : _mm512_mul_ps(scale, _mm512_fnmadd_ps(_mm512_set1_ps(128), sum, whole));
+                acc[r][v] = _mm512_fmadd_ps(_mm512_set1_ps(t.scales[row]), part, acc[r][v]);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v)
+            _mm512_storeu_ps(t.c + r * kPanelColumns + column + v * 16, acc[r][v]);
+}
+
+// Accumulators of the group and of the whole, and B, within 32 registers.
+template <int R>
+constexpr int kVectors = R <= 2 ? 4 : 2;
+
+template <WeightStorage S, int R>
+void Rows(const QuantizedTileArgs& t) {
+    for (int column = 0; column < t.stored; column += 16 * kVectors<R>) {
+        switch (std::min(kVectors<R>, (t.stored - column) / 16)) {
+            case 1:
+                Columns<S, R, 1>(t, column);
+                break;
+            case 2:
+                Columns<S, R, 2>(t, column);
+                break;
+            case 3:
+                Columns<S, R, std::min(3, kVectors<R>)>(t, column);
+                break;
+            default:
+                Columns<S, R, kVectors<R>>(t, column);
+                break;
+        }
+    }
+}
+
+template <WeightStorage S>
+void ByRows(const QuantizedTileArgs& t) {
+    switch (t.rows) {
+        case 1:
+            return Rows<S, 1>(t);
+        case 2:
+            return Rows<S, 2>(t);
+        case 3:
+            return Rows<S, 3>(t);
+        default:
+            return Rows<S, 4>(t);
+    }
+}
+
+void Run(const QuantizedTileArgs& t) {
+    t.storage == WeightStorage::kInt4 ? ByRows<WeightStorage::kInt4>(t)
+                                      : ByRows<WeightStorage::kInt8>(t);
+}
+
+}  // namespace
+
+QuantizedTileFunctions Avx512VnniQuantizedTile() { return {Run}; }
+
+}  // namespace hone
+
+#endif
