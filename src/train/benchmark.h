@@ -28,7 +28,7 @@ struct TrainBenchmarkResult {
     double tokens_per_second = 0;
     double step_time_ms = 0;
     size_t peak_memory_bytes = 0;  // of the process, before the roofline is measured
-    size_t activation_bytes = 0;  // of the plan: what is kept for the backward pass
+    size_t activation_bytes = 0;   // of the plan: what is kept for the backward pass
     int64_t micro_batch_tokens = 0;
     int64_t trainable_parameters = 0;
     Roofline roofline;
