@@ -75,17 +75,31 @@ absl::StatusOr<int32_t> Sampler::Next(std::span<const float> logits) {
 }
 
 absl::StatusOr<int32_t> Sampler::Greedy() const {
-    int32_t best = 0;
-    bool nan = false;
-    for (size_t i = 0; i < scores_.size(); ++i) {
-        nan |= std::isnan(scores_[i]);
-        if (scores_[i] > scores_[best]) best = static_cast<int32_t>(i);
+    // The highest first, in lanes that do not wait for one another, then where it is: one loop that
+    // carries the index takes as long as a layer of the model.
+    constexpr size_t kLanes = 16;
+    float lanes[kLanes];
+    int32_t nans[kLanes] = {};
+    std::fill(lanes, lanes + kLanes, scores_[0]);
+    const size_t whole = scores_.size() / kLanes * kLanes;
+    for (size_t i = 0; i < whole; i += kLanes) {
+        for (size_t lane = 0; lane < kLanes; ++lane) {
+            const float score = scores_[i + lane];
+            nans[lane] |= score != score ? 1 : 0;
+            lanes[lane] = score > lanes[lane] ? score : lanes[lane];
+        }
     }
-    if (nan || !std::isfinite(scores_[best])) {
+    for (size_t i = whole; i < scores_.size(); ++i) {
+        nans[0] |= std::isnan(scores_[i]) ? 1 : 0;
+        lanes[0] = std::max(lanes[0], scores_[i]);
+    }
+    const float highest = *std::max_element(lanes, lanes + kLanes);
+    if (*std::max_element(nans, nans + kLanes) != 0 || !std::isfinite(highest)) {
         return ModelError(
             "the model's output is not finite: its weights or the adapter's are damaged");
     }
-    return best;
+    return static_cast<int32_t>(std::find(scores_.begin(), scores_.end(), highest) -
+                                scores_.begin());
 }
 
 void Sampler::KeepTopK() {

@@ -163,5 +163,24 @@ TEST(CheckSampling, NamesTheValueThatIsOutOfRange) {
     refuses({.repetition_penalty = 0}, "repetition_penalty");
 }
 
+// Wherever it is in a vocabulary of more and fewer than a vector: the first of the highest, and no
+// NaN is passed over.
+TEST(Sampler, GreedyLooksEverywhere) {
+    for (const size_t count : {1, 15, 16, 17, 50}) {
+        SamplingOptions options;
+        options.temperature = 0;
+        Sampler sampler(options, static_cast<int64_t>(count));
+        for (size_t at = 0; at < count; ++at) {
+            std::vector<float> logits(count, -3.0f);
+            logits[at] = logits.back() = -1.0f;
+            const auto token = sampler.Next(logits);
+            ASSERT_TRUE(token.ok()) << token.status();
+            EXPECT_EQ(*token, static_cast<int32_t>(at));
+            logits[at] = std::numeric_limits<float>::quiet_NaN();
+            EXPECT_EQ(KindOf(sampler.Next(logits).status()), ErrorKind::kModel) << at;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace hone

@@ -12,7 +12,10 @@
 namespace hone {
 namespace {
 
-constexpr int kRuns = 6;  // the first warms up
+constexpr int kRuns = 6;  // at least; the first warms up
+// At least of each product: where other work takes a core now and then, a short one needs many
+// tries to run undisturbed.
+constexpr double kProductSeconds = 0.1;
 
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
@@ -35,7 +38,8 @@ double GemmSeconds(dnnl::engine& engine, dnnl::stream& stream, Type type, int64_
     std::unordered_map<int, dnnl::memory> arguments{
         {DNNL_ARG_SRC, a_memory}, {DNNL_ARG_WEIGHTS, b_memory}, {DNNL_ARG_DST, c_memory}};
     double best = 1e30;
-    for (int run = 0; run < kRuns; ++run) {
+    const double begin = NowSeconds();
+    for (int run = 0; run < kRuns || NowSeconds() - begin < kProductSeconds; ++run) {
         const double start = NowSeconds();
         product.execute(stream, arguments);
         stream.wait();
