@@ -283,6 +283,8 @@ TEST(TokenizerTest, BrokenJsonIsAModelError) {
                                   {"invert", false}};
     json huge_id = json::parse(good);
     huge_id["model"]["vocab"]["far"] = kMaxVocabulary;
+    json shared_id = json::parse(good);
+    shared_id["model"]["vocab"]["twin"] = 5;
     const std::vector<std::string> broken = {"",
                                              "{",
                                              "null",
@@ -295,7 +297,8 @@ TEST(TokenizerTest, BrokenJsonIsAModelError) {
                                              no_model.dump(),
                                              bad_merge.dump(),
                                              bad_regex.dump(),
-                                             huge_id.dump()};
+                                             huge_id.dump(),
+                                             shared_id.dump()};
     for (const std::string& text : broken) {
         const auto tokenizer = Tokenizer::FromJson(text);
         ASSERT_FALSE(tokenizer.ok()) << text.substr(0, 100);

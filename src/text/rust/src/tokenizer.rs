@@ -92,6 +92,11 @@ impl HoneTokenizer {
         if vocabulary.len() > max_vocabulary {
             return Err(format!("{} tokens, more than {max_vocabulary}", vocabulary.len()));
         }
+        let mut ids: Vec<u32> = vocabulary.values().copied().collect();
+        ids.sort_unstable();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two tokens have the id {}", pair[0]));
+        }
         let mut known = Vec::new();
         for (token, &id) in &vocabulary {
             let index = id as usize;
