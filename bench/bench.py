@@ -61,6 +61,15 @@ class Bench:
     def full(self):
         return self.train("full_bf16", "--method", "full")
 
+    def full_reference(self):
+        return self.peft("transformers_full", "--method", "full")
+
+    def long_rows(self):
+        return self.train("lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1)
+
+    def decode(self, name, *flags):
+        return self.infer(name, "--prompt_tokens", 64, "--new_tokens", 128, "--weights", "int4", *flags)
+
     def reference_model(self):
         """The same weights as a folder in Hugging Face's layout, which is how PEFT's users have them."""
         path = pathlib.Path(self.run(self.flags.hone, "models", "pull", self.flags.model).strip())
@@ -143,8 +152,7 @@ def over(measurement, other, key="tokens_per_second"):
 
 def streams(bench):
     """Of eight streams decoded together over one alone."""
-    decode = "--prompt_tokens", 64, "--new_tokens", 128, "--weights", "int4"
-    return over(bench.infer("decode_int4_8", *decode, "--streams", 8), bench.infer("decode_int4", *decode),
+    return over(bench.decode("decode_int4_8", "--streams", 8), bench.decode("decode_int4"),
                 "decode_tokens_per_second")
 
 
@@ -167,13 +175,13 @@ ROWS = [
     Row("trl_memory", f"{CHAT_ROWS} chats, peak memory over TRL", "<=", 0.1,
         lambda b: over(*b.chats(), key="peak_memory_bytes"), peers=True),
     Row("full", "full fine-tuning 4x512 bf16, speed over transformers autocast", ">=", 3,
-        lambda b: over(b.full(), b.peft("transformers_full", "--method", "full")), peers=True),
-    Row("full_memory", "full fine-tuning, peak memory over transformers autocast", "<=", 0.5, lambda b: over(
-        b.full(), b.peft("transformers_full", "--method", "full"), "peak_memory_bytes"), peers=True),
+        lambda b: over(b.full(), b.full_reference()), peers=True),
+    Row("full_memory", "full fine-tuning, peak memory over transformers autocast", "<=", 0.5,
+        lambda b: over(b.full(), b.full_reference(), "peak_memory_bytes"), peers=True),
     Row("long", "rows of 8,192 tokens: cost of a token over that at 512", "<=", 2,
-        lambda b: over(b.lora(), b.train("lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1))),
-    Row("long_memory", "rows of 8,192 tokens: peak memory, GB", "<=", 3, lambda b: b.train(
-        "lora_8192", "--batch_size", 1, "--seq_len", 8192, "--steps", 1)["peak_memory_bytes"] / 1e9, unit="GB"),
+        lambda b: over(b.lora(), b.long_rows())),
+    Row("long_memory", "rows of 8,192 tokens: peak memory, GB", "<=", 3,
+        lambda b: b.long_rows()["peak_memory_bytes"] / 1e9, unit="GB"),
     Row("checkpointing_memory", "gradient checkpointing: activations that remain", "<=", 0.25,
         lambda b: memory_over_time(b)[0]),
     Row("checkpointing_time", "gradient checkpointing: time of a step", "<=", 1.35, lambda b: memory_over_time(b)[1]),
@@ -181,8 +189,8 @@ ROWS = [
     Row("evaluate", "hone evaluate, over the forward products alone", ">=", 0.75, lambda b: b.evaluate()),
     Row("prefill", "prefill of 512 tokens, over the forward products alone", ">=", 0.6,
         lambda b: b.forward()["prefill_limit_ratio"]),
-    Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6, lambda b: b.infer(
-        "decode_int4", "--prompt_tokens", 64, "--new_tokens", 128, "--weights", "int4")["decode_limit_ratio"]),
+    Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6,
+        lambda b: b.decode("decode_int4")["decode_limit_ratio"]),
     Row("streams", "decode of 8 streams over one, all tokens", ">=", 4, streams),
 ]
 
