@@ -41,11 +41,12 @@ class FinetuneRun {
           interrupts_(interrupts),
           context_(options.threads) {}
 
-    // All that comes before step 1; `probe_tokens` are what the time is measured on.
-    absl::Status Prepare(int64_t probe_tokens);
     absl::Status Run();
+    absl::Status Estimate();
 
   private:
+    // All that comes before step 1; `probe_tokens` are what the time is measured on.
+    absl::Status Prepare(int64_t probe_tokens);
     absl::Status OpenInputs();
     absl::Status CheckLoadFits() const;
     absl::Status LoadModel();
@@ -85,14 +86,16 @@ class FinetuneRun {
 absl::Status FinetuneRun::Prepare(int64_t probe_tokens) {
     facts_.options = options_;
     facts_.started = UtcNow();
-    if (!output_) {
-        HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
-    }
     HONE_RETURN_IF_ERROR(OpenInputs());
     HONE_RETURN_IF_ERROR(LoadModel());
     HONE_RETURN_IF_ERROR(MakePlan());
     HONE_RETURN_IF_ERROR(MakeTrainer());
     return Announce(probe_tokens);
+}
+
+absl::Status FinetuneRun::Estimate() {
+    HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
+    return Prepare(kThoroughProbeTokens);
 }
 
 absl::Status FinetuneRun::Run() {
@@ -445,7 +448,7 @@ absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
 absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter) {
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
     const std::atomic<int> interrupts = 0;
-    return FinetuneRun(options, reporter, interrupts).Prepare(kThoroughProbeTokens);
+    return FinetuneRun(options, reporter, interrupts).Estimate();
 }
 
 }  // namespace hone

@@ -27,8 +27,8 @@ struct RunFacts {
 enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
 
 // run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did
-// not end well; `artifact_sha256` of the result's weights once
-// they are written.
+// not end well; `artifact_sha256` of the result's weights once they
+// are written.
 nlohmann::ordered_json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                                const std::string& error, const std::string& artifact_sha256);
 

@@ -9,17 +9,10 @@
 #include <vector>
 
 #include "kernels/gemm/tile.h"
+#include "kernels/testing.h"
 
 namespace hone {
 namespace {
-
-template <typename T>
-std::vector<T> Random(std::mt19937& random, int64_t count) {
-    std::normal_distribution<float> normal;
-    std::vector<T> values(static_cast<size_t>(count));
-    for (T& value : values) value = FromFloat<T>(normal(random));
-    return values;
-}
 
 template <typename T>
 std::vector<float> Floats(const std::vector<T>& values) {
@@ -29,42 +22,42 @@ std::vector<float> Floats(const std::vector<T>& values) {
 }
 
 template <typename T>
-class GemmTest : public testing::Test {};
-using Types = testing::Types<float, bf16>;
+class GemmTest : public ::testing::Test {};
+using Types = ::testing::Types<float, bf16>;
 TYPED_TEST_SUITE(GemmTest, Types);
 
 // Every path over random tiles against the reference, with canaries around C.
 TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
     using T = TypeParam;
     const unsigned seed = std::random_device()();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
-    std::mt19937 random(seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    testing::Random random(seed);
     for (const auto& kernel : GemmKernels<T>().kernels()) {
         if (!kernel.declines({}).empty()) continue;
         SCOPED_TRACE(kernel.name);
         const TileFunctions<T>* path = &kernel.functions;
         for (int trial = 0; trial < 200; ++trial) {
-            const int stored = 16 * (1 + static_cast<int>(random() % 4));
+            const int stored = 16 * (1 + static_cast<int>(random.Between(0, 3)));
             TileArgs<T> t;
             t.stored = stored;
-            t.width = trial % 2 ? stored : stored - static_cast<int>(random() % 16);
-            t.rows = 1 + static_cast<int>(random() % path->rows(stored));
-            t.k = 2 * (1 + random() % 40);
-            t.h_k = trial % 3 ? 2 * (random() % 9) : 0;
-            t.a_stride = t.k + random() % 5;
-            t.h_stride = t.h_k + random() % 3;
-            t.c_stride = t.width + 3 + random() % 4;
+            t.width = trial % 2 ? stored : stored - static_cast<int>(random.Between(0, 15));
+            t.rows = 1 + static_cast<int>(random.Between(0, path->rows(stored) - 1));
+            t.k = 2 * (1 + random.Between(0, 39));
+            t.h_k = trial % 3 ? 2 * random.Between(0, 8) : 0;
+            t.a_stride = t.k + random.Between(0, 4);
+            t.h_stride = t.h_k + random.Between(0, 2);
+            t.c_stride = t.width + 3 + random.Between(0, 3);
             t.scale = trial % 5 ? 1.0f : 0.5f;
-            auto a = Random<T>(random, t.rows * t.a_stride), b = Random<T>(random, t.k * stored);
-            auto h = Random<T>(random, t.rows * t.h_stride + 1),
-                 h_b = Random<T>(random, t.h_k * stored + 1);
-            auto bias = Random<float>(random, t.width);
+            auto a = random.Values<T>(t.rows * t.a_stride), b = random.Values<T>(t.k * stored);
+            auto h = random.Values<T>(t.rows * t.h_stride + 1),
+                 h_b = random.Values<T>(t.h_k * stored + 1);
+            auto bias = random.Values<float>(t.width);
             t.a = a.data(), t.b = b.data(), t.h = h.data(), t.h_b = h_b.data();
             t.bias = trial % 4 ? bias.data() : nullptr;
             for (GemmOutput output :
                  {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
                 t.output = output;
-                auto expected = Random<float>(random, t.rows * t.c_stride), actual = expected;
+                auto expected = random.Values<float>(t.rows * t.c_stride), actual = expected;
                 t.c = expected.data();
                 GemmKernels<T>().reference().run(t);
                 t.c = actual.data();
@@ -95,12 +88,12 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
 
 TYPED_TEST(GemmTest, GroupedProductWithExtension) {
     using T = TypeParam;
-    std::mt19937 random(7);
+    testing::Random random(7);
     const Context context(2);
     const int64_t m = 401, k = 72, h_k = 6;
     const std::vector<int64_t> groups = {100, 48, 70};
     const int64_t n = 218;
-    auto weight = Random<float>(random, n * k), low = Random<float>(random, n * h_k);
+    auto weight = random.Values<float>(n * k), low = random.Values<float>(n * h_k);
     PackedMatrix<T> b(k, groups), b2(h_k, groups);
     b.SetColumns(0, n, weight.data());
     b2.SetColumns(0, n, low.data());
@@ -108,7 +101,7 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
     for (const Panel& panel : b2.panels())
         extension.push_back(
             {b2.panel_data(panel), static_cast<int32_t>(h_k), panel.column < 100 ? 0 : 2});
-    auto a = Random<T>(random, m * k), h = Random<T>(random, m * 8);
+    auto a = random.Values<T>(m * k), h = random.Values<T>(m * 8);
     std::vector<float> c(m * n, 1.0f);
     GemmArgs<T> args{.m = m,
                      .a = a.data(),
@@ -137,9 +130,9 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
 
 TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
     using T = TypeParam;
-    std::mt19937 random(3);
+    testing::Random random(3);
     const int64_t out = 70, in = 130;
-    auto weight = Random<float>(random, out * in);
+    auto weight = random.Values<float>(out * in);
     PackedMatrix<T> forward(in, {64, 6}), backward(out, {in});
     forward.SetColumns(0, 60, weight.data());
     forward.SetColumns(60, 10, weight.data() + 60 * in);
@@ -154,11 +147,11 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
 
 TYPED_TEST(GemmTest, GradientOfAWeight) {
     using T = TypeParam;
-    std::mt19937 random(11);
+    testing::Random random(11);
     for (int64_t tokens : {1, 2, 255, 600}) {
         for (bool transposed : {false, true}) {
             const int64_t m = 18, n = 77;
-            auto a = Random<T>(random, tokens * (m + 2)), b = Random<T>(random, tokens * (n + 5));
+            auto a = random.Values<T>(tokens * (m + 2)), b = random.Values<T>(tokens * (n + 5));
             std::vector<float> c[2];
             for (int threads : {1, 2}) {
                 const Context context(threads);

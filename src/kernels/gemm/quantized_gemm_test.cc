@@ -10,19 +10,12 @@
 #include <vector>
 
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/testing.h"
 
 namespace hone {
 namespace {
 
 constexpr WeightStorage kStorages[] = {WeightStorage::kInt8, WeightStorage::kInt4};
-
-template <typename T>
-std::vector<T> Random(std::mt19937& random, int64_t count) {
-    std::normal_distribution<float> normal;
-    std::vector<T> values(static_cast<size_t>(count));
-    for (T& value : values) value = FromFloat<T>(normal(random));
-    return values;
-}
 
 std::vector<uint8_t> Panel(WeightStorage storage, int64_t k, int64_t stored,
                            const std::vector<float>& values) {
@@ -54,10 +47,10 @@ struct Codes {
 };
 
 TEST(QuantizedPanel, ValuesComeBackWithinHalfAStep) {
-    std::mt19937 random(5);
+    testing::Random random(5);
     for (int64_t k : {1, 2, 31, 32, 33, 70}) {
         for (int64_t stored : {16, 48, 64}) {
-            const auto values = Random<float>(random, k * stored);
+            const auto values = random.Values<float>(k * stored);
             for (WeightStorage storage : kStorages) {
                 const auto panel = Panel(storage, k, stored, values);
                 std::vector<float> back(values.size());
@@ -85,16 +78,16 @@ TEST(QuantizedPanel, ValuesComeBackWithinHalfAStep) {
 }
 
 template <typename T>
-class QuantizedGemmTest : public testing::Test {};
-using Types = testing::Types<float, bf16>;
+class QuantizedGemmTest : public ::testing::Test {};
+using Types = ::testing::Types<float, bf16>;
 TYPED_TEST_SUITE(QuantizedGemmTest, Types);
 
 TYPED_TEST(QuantizedGemmTest, EveryRowPathEqualsTheReference) {
     using T = TypeParam;
-    std::mt19937 random(6);
+    testing::Random random(6);
     const auto& reference = QuantizeRowKernels<T>().reference();
     for (int64_t k : {1, 31, 32, 33, 64, 90, 576}) {
-        auto x = Random<T>(random, k);
+        auto x = random.Values<T>(k);
         x[k / 2] = FromFloat<T>(40.0f);
         Codes expected(1, k);
         expected.Set(reference, 0, k, x.data());
@@ -137,23 +130,23 @@ TYPED_TEST(QuantizedGemmTest, RowsAtTheLimits) {
 
 TEST(QuantizedTile, EveryPathEqualsTheReference) {
     const unsigned seed = std::random_device()();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
-    std::mt19937 random(seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    testing::Random random(seed);
     for (int trial = 0; trial < 200; ++trial) {
         QuantizedTileArgs t;
         t.storage = kStorages[trial % 2];
-        t.rows = 1 + static_cast<int>(random() % kMaxQuantizedRows);
-        t.stored = 16 * (1 + static_cast<int>(random() % 4));
-        const int64_t k = 1 + random() % 200;
+        t.rows = 1 + static_cast<int>(random.Between(0, kMaxQuantizedRows - 1));
+        t.stored = 16 * (1 + static_cast<int>(random.Between(0, 3)));
+        const int64_t k = 1 + random.Between(0, 199);
         t.groups = QuantGroups(k);
-        auto values = Random<float>(random, k * t.stored);
+        auto values = random.Values<float>(k * t.stored);
         // Every code at its limit: sums of 16 bits would overflow.
         if (trial % 10 < 2)
             for (float& value : values) value = trial % 20 < 10 ? 1.0f : value > 0 ? 1.0f : -1.0f;
         const auto panel = Panel(t.storage, k, t.stored, values);
         Codes a(t.rows, k);
         for (int row = 0; row < t.rows; ++row) {
-            auto x = Random<float>(random, k);
+            auto x = random.Values<float>(k);
             if (trial % 10 < 2) std::fill(x.begin(), x.end(), 2.0f);
             a.Set(QuantizeRowKernels<float>().reference(), row, k, x.data());
         }
@@ -187,13 +180,13 @@ TEST(QuantizedTile, EveryPathEqualsTheReference) {
 // and that close to the product of A itself.
 TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
     using T = TypeParam;
-    std::mt19937 random(7);
+    testing::Random random(7);
     const Context context(2);
     const int64_t m = 7, k = 90, n = 150, h_k = 4, c_stride = n + 3;
     const std::vector<int64_t> columns = {100, 50};
-    const auto weight = Random<float>(random, n * k), low = Random<float>(random, n * h_k),
-               bias = Random<float>(random, n);
-    const auto a = Random<T>(random, m * k), h = Random<T>(random, m * 6);
+    const auto weight = random.Values<float>(n * k), low = random.Values<float>(n * h_k),
+               bias = random.Values<float>(n);
+    const auto a = random.Values<T>(m * k), h = random.Values<T>(m * 6);
     PackedMatrix<T> low_b(h_k, columns);
     low_b.SetColumns(0, n, low.data());
     std::vector<PanelExtension<T>> extension;
@@ -252,10 +245,10 @@ TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
 // Alone, among others, on one thread or two: a row's bits are its own.
 TYPED_TEST(QuantizedGemmTest, RowsDoNotDependOnTheirNeighbours) {
     using T = TypeParam;
-    std::mt19937 random(8);
+    testing::Random random(8);
     const int64_t m = 211, k = 96, n = 200;
-    const auto weight = Random<float>(random, n * k);
-    const auto a = Random<T>(random, m * k);
+    const auto weight = random.Values<float>(n * k);
+    const auto a = random.Values<T>(m * k);
     for (WeightStorage storage :
          {WeightStorage::kNative, WeightStorage::kInt8, WeightStorage::kInt4}) {
         const auto product = [&](const Context& context, const PackedMatrix<T>& b, int64_t first,
