@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/limits.h"
-#include "model/json_file.h"
+#include "model/files/json_file.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

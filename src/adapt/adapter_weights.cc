@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "fmt/ranges.h"
-#include "model/weights.h"
+#include "model/files/weights.h"
 
 namespace hone {
 namespace {

@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "base/file.h"
-#include "model/weights.h"
+#include "model/files/weights.h"
 
 namespace hone {
 namespace {

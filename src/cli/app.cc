@@ -3,7 +3,7 @@
 
 #include "base/version.h"
 #include "cli/commands.h"
-#include "cli/layout.h"
+#include "cli/terminal/layout.h"
 #include "kernels/dispatch.h"
 
 namespace hone {

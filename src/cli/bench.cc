@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/finetune_flags.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
 #include "kernels/benchmark.h"
 #include "kernels/roofline/roofline.h"
 #include "train/benchmark.h"

@@ -5,9 +5,9 @@
 
 #include "base/limits.h"
 #include "cli/commands.h"
-#include "cli/layout.h"
 #include "cli/load_model.h"
-#include "cli/signals.h"
+#include "cli/terminal/layout.h"
+#include "cli/terminal/signals.h"
 
 namespace hone {
 namespace {

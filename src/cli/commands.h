@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "cli/flags.h"
+#include "cli/flags/flags.h"
 
 namespace hone {
 

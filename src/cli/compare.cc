@@ -2,13 +2,13 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/finetune_flags.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
-#include "cli/prompts.h"
-#include "cli/signals.h"
-#include "model/json_file.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
+#include "cli/terminal/prompts.h"
+#include "cli/terminal/signals.h"
+#include "model/files/json_file.h"
 
 namespace hone {
 namespace {

@@ -1,11 +1,11 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
 #include "cli/load_model.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
 #include "data/check.h"
-#include "model/hub.h"
+#include "model/hub/hub.h"
 
 namespace hone {
 namespace {

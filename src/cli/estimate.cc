@@ -5,11 +5,11 @@
 
 #include "base/file.h"
 #include "cli/commands.h"
-#include "cli/finetune_flags.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
-#include "cli/progress.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
+#include "cli/terminal/progress.h"
 
 namespace hone {
 namespace {

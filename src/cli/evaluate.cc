@@ -4,11 +4,11 @@
 
 #include "base/file.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
-#include "cli/live_line.h"
 #include "cli/load_model.h"
-#include "cli/signals.h"
-#include "model/hub.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/live_line.h"
+#include "cli/terminal/signals.h"
+#include "model/hub/hub.h"
 
 namespace hone {
 namespace {

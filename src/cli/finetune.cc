@@ -1,10 +1,10 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/finetune_flags.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
-#include "cli/progress.h"
-#include "cli/signals.h"
+#include "cli/terminal/progress.h"
+#include "cli/terminal/signals.h"
 
 namespace hone {
 namespace {

@@ -7,11 +7,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
 #include "cli/load_model.h"
-#include "cli/prompts.h"
-#include "cli/signals.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
+#include "cli/terminal/prompts.h"
+#include "cli/terminal/signals.h"
 
 namespace hone {
 namespace {

@@ -3,10 +3,10 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
-#include "cli/finetune_flags.h"
-#include "cli/live_line.h"
-#include "model/catalogue.h"
-#include "model/hub_dataset.h"
+#include "cli/flags/finetune_flags.h"
+#include "cli/terminal/live_line.h"
+#include "model/hub/catalogue.h"
+#include "model/hub/hub_dataset.h"
 
 namespace hone {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/common_flags.h"
-#include "data/tokenize.h"
+#include "cli/flags/common_flags.h"
+#include "data/format/tokenize.h"
 #include "model/model.h"
 
 namespace hone {

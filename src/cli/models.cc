@@ -1,10 +1,10 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/json_text.h"
-#include "cli/layout.h"
 #include "cli/load_model.h"
-#include "model/catalogue.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
+#include "model/hub/catalogue.h"
 #include "model/inspect.h"
 
 namespace hone {

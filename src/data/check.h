@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/format/tokenize.h"
 #include "data/options.h"
-#include "data/tokenize.h"
 #include "nlohmann/json.hpp"
 #include "tensor/context.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "data/token_store.h"
+#include "data/batch/token_store.h"
 
 namespace hone {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/batch.h"
+#include "data/batch/batch.h"
+#include "data/format/tokenize.h"
 #include "data/options.h"
-#include "data/tokenize.h"
 #include "nlohmann/json.hpp"
 #include "tensor/context.h"
 

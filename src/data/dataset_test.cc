@@ -6,8 +6,8 @@
 #include <csignal>
 #include <set>
 
+#include "data/batch/token_store.h"
 #include "data/test_support.h"
-#include "data/token_store.h"
 
 namespace hone {
 namespace {

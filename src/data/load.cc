@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/batch/token_store.h"
 #include "data/dataset.h"
 #include "data/row_pipeline.h"
 #include "data/splits.h"
-#include "data/token_store.h"
 
 namespace hone {
 namespace {

@@ -10,10 +10,10 @@
 
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/format/row_format.h"
+#include "data/format/tokenize.h"
 #include "data/options.h"
-#include "data/row_format.h"
 #include "data/splits.h"
-#include "data/tokenize.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "data/data_files.h"
+#include "data/read/data_files.h"
 
 namespace hone {
 namespace {

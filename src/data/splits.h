@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "data/options.h"
-#include "data/row_reader.h"
+#include "data/read/row_reader.h"
 
 namespace hone {
 

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "data/data_files.h"
+#include "data/read/data_files.h"
 #include "data/test_support.h"
 
 namespace hone {

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
-#include "data/tokenize.h"
+#include "data/format/tokenize.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/clock.h"
-#include "data/batcher.h"
+#include "data/batch/batcher.h"
 
 namespace hone {
 namespace {

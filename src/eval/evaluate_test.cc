@@ -7,8 +7,8 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "data/tokenize.h"
-#include "model/model_files.h"
+#include "data/format/tokenize.h"
+#include "model/files/model_files.h"
 
 namespace hone {
 namespace {

@@ -35,7 +35,7 @@ struct TensorRow {
     bool gguf_permuted = false;
 };
 
-struct ModelGraph;  // model/graph.h
+struct ModelGraph;  // model/network/graph.h
 
 struct ArchSpec {
     std::string_view model_type;  // "llama", in config.json and "general.architecture"
@@ -49,7 +49,7 @@ struct ArchSpec {
     // tensor's values: each frequency is divided by one).
     absl::StatusOr<nlohmann::ordered_json> (*config_from_gguf)(
         const nlohmann::ordered_json& metadata);
-    // Wires blocks; see model/graph.h.
+    // Wires blocks; see model/network/graph.h.
     void (*wire)(const ModelConfig& config, ModelGraph& graph);
 };
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

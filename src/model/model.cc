@@ -1,7 +1,7 @@
 #include "model/model.h"
 
 #include "model/arch.h"
-#include "model/network.h"
+#include "model/network/network.h"
 
 namespace hone {
 

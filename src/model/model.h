@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
+#include "data/batch/batch.h"
 #include "kernels/gemm/gemm.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 #include "model/parameters.h"
 #include "tensor/context.h"
 

@@ -3,7 +3,7 @@
 #include <unordered_set>
 
 #include "base/log.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 namespace hone {
 namespace {

@@ -9,11 +9,11 @@
 #include "base/status.h"
 #include "model/arch.h"
 #include "model/config.h"
-#include "model/weights.h"
+#include "model/files/weights.h"
 
 namespace hone {
 
-struct ModelFiles;  // model/model_files.h
+struct ModelFiles;  // model/files/model_files.h
 
 // "layers.{}.attention.q" with layer 3 -> "layers.3.attention.q"; names without "{}" stay.
 std::string ExpandName(std::string_view pattern, int64_t layer);

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 #include "tensor/dtype.h"
 
 namespace hone {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/file.h"
-#include "model/json_file.h"
+#include "model/files/json_file.h"
 #include "model/testing.h"
 
 namespace hone {

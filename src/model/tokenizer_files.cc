@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/json_file.h"
+#include "model/files/json_file.h"
 
 namespace hone {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/status.h"
-#include "model/gguf.h"
-#include "model/model_files.h"
+#include "model/files/gguf.h"
+#include "model/files/model_files.h"
 
 namespace hone {
 

@@ -5,12 +5,12 @@
 #include <random>
 
 #include "base/clock.h"
-#include "data/batcher.h"
+#include "data/batch/batcher.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/reduce/reduce.h"
-#include "model/model_files.h"
-#include "train/machine.h"
+#include "model/files/model_files.h"
 #include "train/options.h"
+#include "train/output/machine.h"
 
 namespace hone {
 namespace {

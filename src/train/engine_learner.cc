@@ -6,7 +6,7 @@
 #include "adapt/adapter_config.h"
 #include "base/hash.h"
 #include "model/model_writer.h"
-#include "train/checkpoint.h"
+#include "train/loop/checkpoint.h"
 
 namespace hone {
 namespace {

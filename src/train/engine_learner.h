@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "adapt/lora.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 #include "nlohmann/json.hpp"
 #include "tensor/dtype.h"
-#include "train/learner.h"
+#include "train/loop/learner.h"
 #include "train/options.h"
 
 namespace hone {

@@ -5,8 +5,8 @@
 #include <atomic>
 
 #include "base/status.h"
+#include "train/loop/reporter.h"
 #include "train/options.h"
-#include "train/reporter.h"
 
 namespace hone {
 
@@ -17,8 +17,8 @@ namespace hone {
 absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
                       const std::atomic<int>& interrupts);
 
-// The plan of that run alone, with a longer look at the speed: reporter.OnPlan is called, nothing is
-// written.
+// The plan of that run alone, with a longer look at the speed: reporter.OnPlan is called, nothing
+// is written.
 absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter);
 
 }  // namespace hone

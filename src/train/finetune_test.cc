@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "train/checkpoint.h"
+#include "train/loop/checkpoint.h"
 #include "train/test_support.h"
 
 namespace hone {

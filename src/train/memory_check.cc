@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "train/machine.h"
+#include "train/output/machine.h"
 
 namespace hone {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "base/limits.h"
 #include "fmt/ranges.h"
-#include "train/monitor.h"
-#include "train/schedule.h"
+#include "train/loop/monitor.h"
+#include "train/loop/schedule.h"
 
 namespace hone {
 namespace {

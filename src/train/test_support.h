@@ -14,10 +14,10 @@
 #include "adapt/adapter_weights.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "data/batch/token_store.h"
 #include "data/dataset.h"
-#include "data/token_store.h"
-#include "train/learner.h"
-#include "train/reporter.h"
+#include "train/loop/learner.h"
+#include "train/loop/reporter.h"
 
 namespace hone {
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "data/tokenize.h"
+#include "data/format/tokenize.h"
 #include "golden.h"
 
 namespace hone::golden {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "adapt/lora.h"
-#include "data/batch.h"
+#include "data/batch/batch.h"
 #include "gtest/gtest.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"

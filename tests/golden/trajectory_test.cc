@@ -5,7 +5,7 @@
 
 #include "golden.h"
 #include "kernels/adamw/adamw.h"
-#include "train/schedule.h"
+#include "train/loop/schedule.h"
 
 namespace hone::golden {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "model/arch.h"
 #include "model/config_reader.h"
-#include "model/graph.h"
+#include "model/network/graph.h"
 
 namespace hone {
 

@@ -1,0 +1,70 @@
+// The flags that several commands share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "cli/flags/flags.h"
+#include "data/options.h"
+#include "infer/generator.h"
+#include "model/model.h"
+
+namespace hone {
+
+// Olive's default is 3, which would hide warnings.
+inline constexpr int kDefaultLogLevel = 2;
+
+// --threads and --log_level.
+struct MachineFlags {
+    int threads = 0;
+    int log_level = kDefaultLogLevel;
+    void Add(Flags& flags);
+    // Starts logging; an error when a value is out of range.
+    absl::Status Apply() const;
+};
+
+// -m, -a and --trust_remote_code.
+struct ModelFlags {
+    std::string model_name_or_path;
+    std::string adapter_path;
+    bool trust_remote_code = false;
+    void Add(Flags& flags);
+};
+
+// The data flags of training and evaluation, into DataOptions; on_overflow is read by Resolve.
+struct DataFlags {
+    std::string on_overflow = "truncate";
+    void AddSource(Flags& flags, DataOptions& options);
+    void AddRows(Flags& flags, DataOptions& options);
+    // on_overflow; data_name from data_files where it is missing; what excludes each other; and
+    // where data sets of the Hub come from.
+    absl::Status Resolve(DataOptions& options) const;
+};
+
+// --weights.
+struct WeightFlags {
+    std::string weights = "bf16";
+    void Add(Flags& flags);
+    LoadOptions options() const;
+};
+
+// Sampling and stopping. What is not given comes from the model's generation_config.json where that
+// samples, else from `fallback_temperature`.
+struct SamplingFlags {
+    int64_t max_new_tokens = 256;
+    std::optional<float> temperature, top_p, min_p, repetition_penalty;
+    std::optional<int64_t> top_k;
+    uint64_t seed = 42;
+    std::vector<std::string> stop;
+    float fallback_temperature = 0;
+    void Add(Flags& flags);
+    GenerateOptions Resolve(const GenerationDefaults& model,
+                            const std::vector<int32_t>& end_ids) const;
+};
+
+// bfloat16, float16 or float32; float16 computes as bfloat16 on a CPU and says so.
+absl::StatusOr<ComputeType> ReadTorchDtype(const std::string& torch_dtype);
+
+}  // namespace hone

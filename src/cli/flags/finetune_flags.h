@@ -1,0 +1,67 @@
+// `hone finetune`'s flags: Olive's names and defaults, and of transformers.TrainingArguments what
+// hone supports; each of the others is refused with what to do instead.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/flags/common_flags.h"
+#include "train/options.h"
+
+namespace hone {
+
+class FinetuneFlags {
+  public:
+    FinetuneFlags();
+    void Add(CLI::App& app);
+
+    struct Resolved {
+        FinetuneOptions options;
+        std::vector<std::string> notes;  // what was chosen for the user: whole sentences
+    };
+    // The options, checked. Without --data_name, `folder`/train.jsonl (and validation.jsonl) are
+    // looked for; without a model, the adapter's base or the default model is taken.
+    absl::StatusOr<Resolved> Resolve(const std::string& folder = ".") const;
+
+    // Whether a flag, or train.jsonl in `folder`, says what to train on.
+    bool HasData(const std::string& folder) const;
+
+    const MachineFlags& machine() const { return machine_; }
+    const FinetuneOptions& options() const { return options_; }  // as given
+    static std::span<const RefusedFlag> Refused();
+
+  private:
+    void AddData(Flags& flags);
+    void AddMethod(Flags& flags);
+    void AddTraining(Flags& flags);
+    void AddOptimiser(Flags& flags);
+    void AddReports(Flags& flags);
+    absl::Status ResolveStrategies(FinetuneOptions& options) const;
+
+    absl::Status ResolveFull(Resolved& resolved) const;
+
+    const CLI::App* app_ = nullptr;  // says which flags were given; outlives this object
+    FinetuneOptions options_;
+    ModelFlags model_;
+    MachineFlags machine_;
+    DataFlags data_;
+    std::string task_ = "text-generation";
+    bool no_packing_ = false;
+    std::string target_modules_;
+    std::string eval_strategy_, save_strategy_;
+};
+
+// --target_modules: names or suffixes with commas between, "all-linear", or a regular expression;
+// "none": the default.
+void ReadTargetModules(const std::string& text, LoraConfig& lora);
+
+// Finds the model of a command: `model` itself, or the base that the adapter names, or the default
+// model; in the last two cases a sentence is added to notes.
+absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::string& adapter_folder,
+                                        std::vector<std::string>& notes);
+
+// The folder that holds adapter_config.json: `path` or `path`/adapter; empty stays empty.
+absl::StatusOr<std::string> FindAdapterFolder(const std::string& path);
+
+}  // namespace hone

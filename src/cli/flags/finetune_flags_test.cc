@@ -1,0 +1,301 @@
+#include "cli/flags/finetune_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace hone {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A folder with empty files of these names.
+class Folder {
+  public:
+    explicit Folder(const std::vector<std::string>& files) {
+        std::string name = testing::TempDir() + "finetune_flags_XXXXXX";
+        path_ = mkdtemp(name.data());
+        for (const std::string& file : files) std::ofstream(path_ + "/" + file);
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments,
+                                              const std::string& folder = "/") {
+    CLI::App root("", "hone");
+    CLI::App* app = root.add_subcommand("finetune", "");
+    FinetuneFlags flags;
+    flags.Add(*app);
+    arguments.insert(arguments.begin(), "finetune");
+    std::string help;
+    HONE_RETURN_IF_ERROR(ParseArguments(
+        root, arguments, [](const CLI::App&) { return FinetuneFlags::Refused(); }, &help));
+    return flags.Resolve(folder);
+}
+
+FinetuneOptions Options(const std::vector<std::string>& arguments,
+                        const std::string& folder = "/") {
+    auto resolved = Parse(arguments, folder);
+    EXPECT_TRUE(resolved.ok()) << resolved.status();
+    return resolved.ok() ? resolved->options : FinetuneOptions();
+}
+
+// The message of a command line that must fail with exit code 2.
+std::string ErrorOf(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--data_name", "rows.jsonl"});
+    const absl::Status status = Parse(arguments).status();
+    EXPECT_EQ(ExitCode(status), 2) << status;
+    return std::string(status.message());
+}
+
+TEST(FinetuneFlags, DefaultsAreOlives) {
+    const FinetuneOptions options = Options({"-d", "rows.jsonl"});
+    EXPECT_EQ(options.output_path, "finetuned-adapter");
+    EXPECT_EQ(options.method, "lora");
+    EXPECT_EQ(options.lora.r, 64);
+    EXPECT_EQ(options.lora.lora_alpha, 16);
+    EXPECT_EQ(options.lora.lora_dropout, 0.05);
+    EXPECT_EQ(options.torch_dtype, "bfloat16");
+    EXPECT_EQ(options.learning_rate, 2e-4);
+    EXPECT_EQ(options.lr_scheduler_type, "constant");
+    EXPECT_EQ(options.data.max_seq_len, 1024);
+    EXPECT_EQ(options.data.train_split, "train");
+    EXPECT_FALSE(options.data.eval_split.has_value());
+    // Olive trains on 256 rows unless told otherwise, and says nothing.
+    EXPECT_FALSE(options.data.max_samples.has_value());
+    EXPECT_TRUE(options.data.packing);
+}
+
+// The seed's command lines, as written but for `--method lora` in the place of qlora.
+TEST(FinetuneFlags, SeedPhraseClassification) {
+    const FinetuneOptions options = Options(
+        {"--model_name_or_path", "meta-llama/Llama-3.2-1B-Instruct", "--trust_remote_code",
+         "--output_path", "models/llama/ft", "--data_name", "xxyyzzz/phrase_classification",
+         "--text_template", "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}",
+         "--method", "lora", "--max_steps", "100", "--log_level", "1"});
+    EXPECT_EQ(options.model_name_or_path, "meta-llama/Llama-3.2-1B-Instruct");
+    EXPECT_EQ(options.output_path, "models/llama/ft");
+    EXPECT_EQ(options.data.data_name, "xxyyzzz/phrase_classification");
+    EXPECT_EQ(options.data.text_template,
+              "<|start_header_id|>user<|end_header_id|>\\n{phrase}<|eot_id|>{tone}");
+    EXPECT_EQ(options.max_steps, 100);
+}
+
+TEST(FinetuneFlags, SeedTinyCodes) {
+    const FinetuneOptions options = Options(
+        {"--method",
+         "lora",
+         "--model_name_or_path",
+         "meta-llama/Meta-Llama-3-8B",
+         "--data_name",
+         "nampdn-ai/tiny-codes",
+         "--train_split",
+         "train[:4096]",
+         "--eval_split",
+         "train[4096:4224]",
+         "--text_template",
+         "### Language: {programming_language} \n### Question: {prompt} \n### Answer: {response}",
+         "--per_device_train_batch_size",
+         "16",
+         "--per_device_eval_batch_size",
+         "16",
+         "--max_steps",
+         "150",
+         "--logging_steps",
+         "50",
+         "--output_path",
+         "adapters/tiny-codes"});
+    EXPECT_EQ(options.data.train_split, "train[:4096]");
+    EXPECT_EQ(options.data.eval_split, "train[4096:4224]");
+    EXPECT_EQ(options.per_device_train_batch_size, 16);
+    EXPECT_EQ(options.per_device_eval_batch_size, 16);
+    EXPECT_EQ(options.max_steps, 150);
+    EXPECT_EQ(options.logging_steps, 50);
+    EXPECT_EQ(options.output_path, "adapters/tiny-codes");
+}
+
+TEST(FinetuneFlags, SeedTasksInAFolderWithData) {
+    const Folder folder({"train.jsonl"});
+    for (const char* task : {"classification", "generation"}) {
+        const auto resolved =
+            Parse({"--method", "lora", "--task_name", task, "--output_path", "adapters/x"},
+                  folder.path());
+        ASSERT_TRUE(resolved.ok()) << resolved.status();
+        EXPECT_EQ(resolved->options.task_name, task);
+        EXPECT_EQ(resolved->options.model_name_or_path, "smollm2-135m-instruct");
+        EXPECT_EQ(resolved->options.data.data_name, folder.path() + "/train.jsonl");
+        EXPECT_THAT(resolved->options.data.eval_data_files, IsEmpty());
+        EXPECT_THAT(resolved->notes, Contains(HasSubstr("smollm2-135m-instruct")));
+        EXPECT_THAT(resolved->notes, Contains(HasSubstr("train.jsonl")));
+    }
+}
+
+TEST(FinetuneFlags, SeedMonitoring) {
+    const Folder folder({"train.jsonl", "validation.jsonl"});
+    const FinetuneOptions options =
+        Options({"--logging_steps", "10", "--eval_steps", "50", "--save_steps", "100",
+                 "--logging_dir", "./logs", "--report_to", "tensorboard"},
+                folder.path());
+    EXPECT_EQ(options.logging_steps, 10);
+    EXPECT_EQ(options.eval_steps, 50);
+    EXPECT_EQ(options.save_steps, 100);
+    EXPECT_EQ(options.logging_dir, "./logs");
+    EXPECT_EQ(options.report_to, "tensorboard");
+    EXPECT_THAT(options.data.eval_data_files, ElementsAre(folder.path() + "/validation.jsonl"));
+}
+
+TEST(FinetuneFlags, SeedSmallMemory) {
+    const Folder folder({"train.jsonl"});
+    const FinetuneOptions options =
+        Options({"--method", "lora", "--gradient_checkpointing", "true",
+                 "--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "16"},
+                folder.path());
+    EXPECT_EQ(options.gradient_checkpointing, "true");
+    EXPECT_EQ(options.per_device_train_batch_size, 1);
+    EXPECT_EQ(options.gradient_accumulation_steps, 16);
+}
+
+TEST(FinetuneFlags, WithoutDataAnywhereSaysWhatToDo) {
+    const Folder folder({"other.jsonl"});
+    const absl::Status status = Parse({}, folder.path()).status();
+    EXPECT_EQ(ExitCode(status), 2);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--data_name"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("train.jsonl"));
+}
+
+TEST(FinetuneFlags, BooleansAndOptionalValues) {
+    FinetuneOptions options =
+        Options({"-d", "rows.jsonl", "--gradient_checkpointing", "--resume_from_checkpoint",
+                 "--load_best_model_at_end", "False", "--eval_split", ""});
+    EXPECT_EQ(options.gradient_checkpointing, "true");
+    EXPECT_EQ(options.resume_from_checkpoint, "true");
+    EXPECT_FALSE(options.load_best_model_at_end);
+    EXPECT_EQ(options.data.eval_split, "");
+    options =
+        Options({"-d", "rows.jsonl", "--gradient_checkpointing=False", "--resume_from_checkpoint",
+                 "out/step-5", "--load_best_model_at_end", "--no_packing"});
+    EXPECT_EQ(options.gradient_checkpointing, "false");
+    EXPECT_EQ(options.resume_from_checkpoint, "out/step-5");
+    EXPECT_TRUE(options.load_best_model_at_end);
+    EXPECT_FALSE(options.data.packing);
+    EXPECT_EQ(Options({"-d", "x", "--resume_from_checkpoint", "False"}).resume_from_checkpoint,
+              "none");
+}
+
+TEST(FinetuneFlags, TargetsAreNamesOrAPattern) {
+    const auto lora = [](const std::string& value) {
+        return Options({"-d", "rows.jsonl", "--target_modules", value}).lora;
+    };
+    EXPECT_THAT(lora("q_proj, v_proj").target_modules, ElementsAre("q_proj", "v_proj"));
+    EXPECT_THAT(lora("all-linear").target_modules, ElementsAre("all-linear"));
+    EXPECT_THAT(lora("layers.0.mlp.up_proj").target_modules, ElementsAre("layers.0.mlp.up_proj"));
+    EXPECT_FALSE(lora("layers.0.mlp.up_proj").target_is_regex);
+    EXPECT_THAT(lora("none").target_modules, IsEmpty());
+    const LoraConfig pattern = lora(R"(.*layers\.[01],?\..*_proj)");
+    EXPECT_TRUE(pattern.target_is_regex);
+    EXPECT_THAT(pattern.target_modules, ElementsAre(R"(.*layers\.[01],?\..*_proj)"));
+    const LoraConfig ranks = Options({"-d", "rows.jsonl", "--rank_pattern", "q_proj=8,v_proj=4",
+                                      "--alpha_pattern", "q_proj=2.5"})
+                                 .lora;
+    EXPECT_THAT(ranks.rank_pattern, ElementsAre(std::pair<std::string, int64_t>("q_proj", 8),
+                                                std::pair<std::string, int64_t>("v_proj", 4)));
+    EXPECT_THAT(ranks.alpha_pattern, ElementsAre(std::pair<std::string, double>("q_proj", 2.5)));
+    for (const char* wrong :
+         {"q_proj", "q_proj=", "=4", "q_proj=x", "q_proj=-1", "q_proj=2.5", "q_proj=4x"}) {
+        EXPECT_THAT(ErrorOf({"--rank_pattern", wrong}), HasSubstr("NAME=NUMBER")) << wrong;
+    }
+}
+
+TEST(FinetuneFlags, StrategiesOfTransformers) {
+    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "no"}).data.eval_split, "none");
+    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "steps", "--logging_steps", "7"}).eval_steps,
+              7);
+    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "steps", "--eval_steps", "3"}).eval_steps, 3);
+    EXPECT_EQ(Options({"-d", "x", "--eval_strategy", "epoch"}).eval_steps, 0);
+    EXPECT_EQ(Options({"-d", "x", "--save_strategy", "no"}).save_steps, 0);
+    EXPECT_THAT(ErrorOf({"--eval_strategy", "no", "--eval_steps", "3"}), HasSubstr("contradicts"));
+    EXPECT_THAT(ErrorOf({"--eval_strategy", "epoch", "--eval_steps", "3"}),
+                HasSubstr("contradicts"));
+    EXPECT_THAT(ErrorOf({"--save_strategy", "epoch"}), HasSubstr("none of no, steps"));
+}
+
+TEST(FinetuneFlags, FilesWithoutADataNameAreOfTheirEnding) {
+    EXPECT_EQ(Options({"--data_files", "a.csv,b.csv"}).data.data_name, "csv");
+    EXPECT_EQ(Options({"--data_files", "a.jsonl.gz"}).data.data_name, "json");
+    EXPECT_EQ(Options({"-d", "json", "--data_files", "a.txt"}).data.data_name, "json");
+}
+
+TEST(FinetuneFlags, NothingIsIgnored) {
+    EXPECT_THAT(ErrorOf({"--method", "qlora"}), HasSubstr("qlora"));
+    EXPECT_THAT(ErrorOf({"--task", "text-classification"}), HasSubstr("text-generation"));
+    EXPECT_THAT(ErrorOf({"--batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));
+    EXPECT_THAT(ErrorOf({"--fp16"}), HasSubstr("--torch_dtype"));
+    EXPECT_THAT(ErrorOf({"--output_dir", "x"}), HasSubstr("--output_path"));
+    EXPECT_THAT(ErrorOf({"--deepspeed=x.json"}), HasSubstr("one process"));
+    EXPECT_THAT(ErrorOf({"--torch_dtype", "int8"}), HasSubstr("bfloat16"));
+    EXPECT_THAT(ErrorOf({"--lora_rank", "8"}), HasSubstr("--lora_r"));
+    EXPECT_THAT(ErrorOf({"--text_field", "a", "--text_template", "{a}"}), HasSubstr("exclude"));
+    EXPECT_THAT(ErrorOf({"--on_overflow", "explode"}), HasSubstr("truncate"));
+    EXPECT_THAT(ErrorOf({"--max_samples", "0"}), HasSubstr("--max_samples"));
+    EXPECT_THAT(ErrorOf({"--lora_r", "0"}), HasSubstr("lora_r"));
+}
+
+TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
+    const FinetuneOptions full = Options({"-d", "rows.jsonl", "--method", "full"});
+    EXPECT_EQ(full.method, "full");
+    EXPECT_EQ(full.learning_rate, 5e-5);
+    EXPECT_EQ(full.output_path, "finetuned-model");
+    const FinetuneOptions given = Options({"-d", "rows.jsonl", "--method", "full",
+                                           "--learning_rate", "2e-4", "-o", "finetuned-adapter"});
+    EXPECT_EQ(given.learning_rate, 2e-4);
+    EXPECT_EQ(given.output_path, "finetuned-adapter");
+    const std::vector<std::vector<std::string>> refused = {{"--lora_r", "64"},
+                                                           {"--lora_alpha", "16"},
+                                                           {"--lora_dropout", "0.05"},
+                                                           {"--target_modules", "none"},
+                                                           {"--modules_to_save", "norm"},
+                                                           {"--rank_pattern", "q_proj=4"},
+                                                           {"--alpha_pattern", "q_proj=4"},
+                                                           {"--use_rslora"}};
+    for (std::vector<std::string> arguments : refused) {
+        const std::string flag = arguments[0];
+        arguments.insert(arguments.begin(), {"--method", "full"});
+        EXPECT_THAT(ErrorOf(arguments), HasSubstr(flag + " belongs to --method lora"));
+    }
+}
+
+TEST(FinetuneFlags, RefusedNamesAreNoFlagsOfHoneAndSorted) {
+    CLI::App root("", "hone");
+    CLI::App* app = root.add_subcommand("finetune", "");
+    FinetuneFlags flags;
+    flags.Add(*app);
+    std::string_view last;
+    for (const RefusedFlag& flag : FinetuneFlags::Refused()) {
+        EXPECT_EQ(app->get_option_no_throw(std::string(flag.name)), nullptr) << flag.name;
+        EXPECT_LT(last, flag.name);
+        last = flag.name;
+    }
+}
+
+TEST(FindAdapterFolder, TakesTheFolderOfTheAdapterOrOfItsRun) {
+    const Folder adapter({"adapter_config.json"});
+    EXPECT_EQ(FindAdapterFolder(adapter.path()).value(), adapter.path());
+    const Folder run({});
+    std::filesystem::create_directory(run.path() + "/adapter");
+    EXPECT_EQ(KindOf(FindAdapterFolder(run.path()).status()), ErrorKind::kModel);
+    std::ofstream(run.path() + "/adapter/adapter_config.json");
+    EXPECT_EQ(FindAdapterFolder(run.path()).value(), run.path() + "/adapter");
+    EXPECT_EQ(FindAdapterFolder("").value(), "");
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,179 @@
+#include "cli/flags/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hone {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr RefusedFlag kRefused[] = {{"--deepspeed", "is not available here"}};
+
+// A command with a flag of each kind.
+struct Sample {
+    CLI::App root{"", "hone"};
+    CLI::App* app = root.add_subcommand("run", "runs");
+    std::string name = "default", mode = "auto", colour = "red";
+    int64_t count = 3;
+    double rate = 0.5;
+    std::optional<double> share;
+    bool quick = false;
+    std::optional<bool> maybe;
+    std::vector<std::string> files, prompts;
+    uint64_t seed = 42;
+
+    Sample() {
+        Flags(*app)
+            .Text("-n,--name", name, "a name")
+            .Optional("--mode", mode, "true|auto", "a mode")
+            .Choice("--colour", colour, {"red", "green"}, "a colour")
+            .Integer("--count", count, "a count")
+            .Number("--learning_rate", rate, "a rate")
+            .Number("--share", share, "a share")
+            .Bool("--quick", quick, "quickly")
+            .Bool("--maybe", maybe, "perhaps")
+            .List("--files", files, "files")
+            .Repeated("--prompt", prompts, "prompts")
+            .Unsigned("--seed", seed, "a seed");
+        root.add_subcommand("other", "does something else");
+    }
+    absl::Status Parse(std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "run");
+        return ParseArguments(
+            root, arguments, [](const CLI::App&) { return std::span(kRefused); }, &help);
+    }
+    std::string ErrorOf(std::vector<std::string> arguments) {
+        const absl::Status status = Parse(std::move(arguments));
+        EXPECT_EQ(ExitCode(status), 2) << status;
+        return std::string(status.message());
+    }
+    std::string help;
+};
+
+TEST(Flags, TakeValuesApartAndWithEquals) {
+    Sample apart, joined;
+    ASSERT_TRUE(apart.Parse({"--name", "x", "--count", "-7", "--learning_rate", "2e-4"}).ok());
+    ASSERT_TRUE(joined.Parse({"--name=x", "--count=-7", "--learning_rate=2e-4"}).ok());
+    for (const Sample* sample : {&apart, &joined}) {
+        EXPECT_EQ(sample->name, "x");
+        EXPECT_EQ(sample->count, -7);
+        EXPECT_EQ(sample->rate, 2e-4);
+    }
+    Sample shortened;
+    ASSERT_TRUE(shortened.Parse({"-n", "y"}).ok());
+    EXPECT_EQ(shortened.name, "y");
+}
+
+TEST(Flags, KeepTextAsItIs) {
+    for (const std::string text : {"", "--- {a} ---", "a=b=c", "[x,y]", "\\n{prompt}", "-"}) {
+        Sample apart, joined;
+        ASSERT_TRUE(apart.Parse({"--name", text}).ok()) << text;
+        EXPECT_EQ(apart.name, text);
+        ASSERT_TRUE(joined.Parse({"--name=" + text}).ok()) << text;
+        EXPECT_EQ(joined.name, text);
+    }
+}
+
+TEST(Flags, BooleansStandAloneOrTakeTrueOrFalse) {
+    const auto parse = [](std::vector<std::string> arguments) {
+        Sample sample;
+        EXPECT_TRUE(sample.Parse(std::move(arguments)).ok());
+        return sample.quick;
+    };
+    EXPECT_TRUE(parse({"--quick"}));
+    EXPECT_TRUE(parse({"--quick", "true"}));
+    EXPECT_TRUE(parse({"--quick", "True", "--count", "1"}));
+    EXPECT_TRUE(parse({"--quick=1"}));
+    EXPECT_FALSE(parse({"--quick", "false"}));
+    EXPECT_FALSE(parse({"--quick=False"}));
+    EXPECT_TRUE(parse({"--quick", "--count", "1"}));
+    EXPECT_FALSE(parse({"--quick", "--quick", "false"}));  // the last one counts
+    EXPECT_THAT(Sample().ErrorOf({"--quick=perhaps"}), HasSubstr("neither true nor false"));
+    Sample sample;
+    ASSERT_TRUE(sample.Parse({"--maybe", "false"}).ok());
+    EXPECT_EQ(sample.maybe, false);
+}
+
+TEST(Flags, OptionalValuesMayBeLeftOut) {
+    const auto parse = [](std::vector<std::string> arguments) {
+        Sample sample;
+        EXPECT_TRUE(sample.Parse(std::move(arguments)).ok());
+        return sample.mode;
+    };
+    EXPECT_EQ(parse({}), "auto");
+    EXPECT_EQ(parse({"--mode"}), "true");
+    EXPECT_EQ(parse({"--mode", "--quick"}), "true");
+    EXPECT_EQ(parse({"--mode", "out/step-5"}), "out/step-5");
+    EXPECT_EQ(parse({"--mode=auto"}), "auto");
+}
+
+TEST(Flags, ListsRepetitionsAndOptionals) {
+    Sample sample;
+    ASSERT_TRUE(sample
+                    .Parse({"--files", "a, b,,c", "--prompt", "one", "--prompt", "two, [three]",
+                            "--share", "0.25", "--seed", "18446744073709551615"})
+                    .ok());
+    EXPECT_THAT(sample.files, ElementsAre("a", "b", "c"));
+    EXPECT_THAT(sample.prompts, ElementsAre("one", "two, [three]"));
+    EXPECT_EQ(sample.share, 0.25);
+    EXPECT_EQ(sample.seed, 18446744073709551615u);
+}
+
+TEST(Flags, ValuesOfTheWrongFormNameTheFlag) {
+    EXPECT_EQ(Sample().ErrorOf({"--count", "many"}), "--count: \"many\" is not a whole number");
+    EXPECT_EQ(Sample().ErrorOf({"--count=1.5"}), "--count: \"1.5\" is not a whole number");
+    EXPECT_EQ(Sample().ErrorOf({"--count", ""}), "--count: \"\" is not a whole number");
+    EXPECT_THAT(Sample().ErrorOf({"--count", "99999999999999999999"}), HasSubstr("out of range"));
+    EXPECT_THAT(Sample().ErrorOf({"--learning_rate", "nan"}), HasSubstr("not a number"));
+    EXPECT_THAT(Sample().ErrorOf({"--learning_rate", "1e999"}), HasSubstr("out of range"));
+    EXPECT_THAT(Sample().ErrorOf({"--seed", "-1"}), HasSubstr("not a whole number"));
+    EXPECT_THAT(Sample().ErrorOf({"--colour", "blue"}), HasSubstr("none of red, green"));
+    EXPECT_EQ(Sample().ErrorOf({"--count"}), "--count needs a value");
+}
+
+TEST(Flags, UnknownOnesNameTheNearest) {
+    EXPECT_EQ(Sample().ErrorOf({"--learnin_rate", "1"}),
+              "hone run has no flag --learnin_rate; did you mean --learning_rate?");
+    EXPECT_THAT(Sample().ErrorOf({"--learning-rate=1"}),
+                HasSubstr("did you mean --learning_rate?"));
+    EXPECT_THAT(Sample().ErrorOf({"--cuont", "1"}), HasSubstr("did you mean --count?"));
+    EXPECT_THAT(Sample().ErrorOf({"--zebra_stripes"}), HasSubstr("hone run --help"));
+    EXPECT_EQ(Sample().ErrorOf({"--deepspeed", "x"}), "--deepspeed is not available here");
+    EXPECT_THAT(Sample().ErrorOf({"word"}), HasSubstr("word"));
+}
+
+TEST(Flags, UnknownCommandsNameTheNearest) {
+    Sample sample;
+    const auto error = [&](const std::string& command) {
+        const absl::Status status = ParseArguments(
+            sample.root, {command}, [](const CLI::App&) { return std::span<const RefusedFlag>(); },
+            &sample.help);
+        EXPECT_EQ(ExitCode(status), 2);
+        return std::string(status.message());
+    };
+    EXPECT_EQ(error("rnu"), "hone has no command rnu; did you mean run?");
+    EXPECT_EQ(error("finetune"), "hone has no command finetune; it has run, other");
+}
+
+TEST(Flags, HelpShowsDefaultsAndGroups) {
+    Sample sample;
+    sample.app->formatter(std::make_shared<HelpFormatter>(80));
+    ASSERT_TRUE(sample.Parse({"--help"}).ok());
+    EXPECT_THAT(sample.help, HasSubstr("--learning_rate NUMBER"));
+    EXPECT_THAT(sample.help, HasSubstr("a rate [0.5]"));
+    EXPECT_THAT(sample.help, HasSubstr("--quick [true|false]"));
+    EXPECT_THAT(sample.help, HasSubstr("--colour red|green"));
+}
+
+TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
+    EXPECT_EQ(EditDistance("", "abc"), 3);
+    EXPECT_EQ(EditDistance("abc", "abc"), 0);
+    EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
+    EXPECT_EQ(EditDistance("ab", "ba"), 1);
+    EXPECT_EQ(EditDistance("abcd", "acbd"), 1);
+}
+
+}  // namespace
+}  // namespace hone

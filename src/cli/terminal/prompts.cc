@@ -1,0 +1,116 @@
+#include "cli/terminal/prompts.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "cli/load_model.h"
+
+namespace hone {
+namespace {
+
+// A prompt out of one row of a .jsonl file.
+absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
+                                     const std::string& system_prompt, bool raw) {
+    if (row.is_string()) return MakePrompt(row.get<std::string>(), system_prompt, raw);
+    if (!row.is_object())
+        return DataError("expected a string or an object with \"prompt\" or \"messages\"");
+    if (row.contains("prompt")) {
+        if (!row["prompt"].is_string()) return DataError("\"prompt\" is not a string");
+        return MakePrompt(row["prompt"].get<std::string>(), system_prompt, raw);
+    }
+    if (!row.contains("messages")) return DataError("neither \"prompt\" nor \"messages\" is there");
+    if (raw) return DataError("--raw takes texts, not \"messages\"");
+    Prompt prompt;
+    HONE_ASSIGN_OR_RETURN(
+        prompt.conversation,
+        ParseMessages(row["messages"], row.value("tools", nlohmann::ordered_json())));
+    nlohmann::ordered_json& messages = prompt.conversation.messages;
+    // A row of training data: its last answer is what is asked for.
+    if (!messages.empty() && messages.back()["role"] == "assistant") {
+        messages.erase(messages.size() - 1);
+        prompt.conversation.weights.pop_back();
+    }
+    if (messages.empty()) return DataError("no message is left to answer");
+    const auto& content = messages.back()["content"];
+    prompt.text = content.is_string() ? content.get<std::string>() : content.dump();
+    if (!system_prompt.empty() && messages.front()["role"] != "system") {
+        // Spelled out: braces alone would be a list of two elements to insert.
+        const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
+        messages.insert(messages.begin(), system);
+        prompt.conversation.weights.insert(prompt.conversation.weights.begin(), 0);
+    }
+    return prompt;
+}
+
+absl::StatusOr<nlohmann::ordered_json> ParseRow(std::string_view line) {
+    size_t depth = 0;
+    bool too_deep = false;
+    // The parser itself would go as deep as the text does.
+    const auto limit_depth = [&](int, nlohmann::ordered_json::parse_event_t event,
+                                 nlohmann::ordered_json&) {
+        using Event = nlohmann::ordered_json::parse_event_t;
+        if (event == Event::object_start || event == Event::array_start)
+            too_deep |= ++depth > kMaxJsonDepth;
+        if (event == Event::object_end || event == Event::array_end) --depth;
+        return !too_deep;
+    };
+    auto row = nlohmann::ordered_json::parse(line, limit_depth, /*allow_exceptions=*/false);
+    if (too_deep) return DataError("nested deeper than {} levels", kMaxJsonDepth);
+    if (row.is_discarded()) return DataError("not valid JSON");
+    return row;
+}
+
+}  // namespace
+
+absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& system_prompt,
+                                  bool raw) {
+    if (text.empty()) return DataError("the prompt is empty");
+    Prompt prompt;
+    prompt.text = text;
+    prompt.raw = raw;
+    if (raw && !system_prompt.empty())
+        return UsageError("--system_prompt needs the chat template: leave --raw out");
+    if (!raw) {
+        HONE_ASSIGN_OR_RETURN(prompt.conversation, AskOnce(system_prompt, text));
+    }
+    return prompt;
+}
+
+absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
+                                                   const std::string& system_prompt, bool raw) {
+    auto read = ReadFile(path);
+    if (!read.ok()) return WithKind(read.status(), ErrorKind::kData);
+    std::string_view rest = *read;
+    if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
+    const bool rows = path.ends_with(".jsonl");
+    std::vector<Prompt> prompts;
+    for (int64_t number = 1; !rest.empty(); ++number) {
+        const size_t newline = rest.find('\n');
+        std::string_view line = rest.substr(0, newline);
+        rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+        const std::string place = fmt::format("{}, line {}", path, number);
+        if (line.size() > kMaxLineBytes)
+            return DataError("{}: longer than {} bytes", place, kMaxLineBytes);
+        absl::StatusOr<Prompt> prompt;
+        if (rows) {
+            auto row = ParseRow(line);
+            prompt = row.ok() ? PromptFromRow(*row, system_prompt, raw)
+                              : absl::StatusOr<Prompt>(row.status());
+        } else {
+            prompt = MakePrompt(std::string(line), system_prompt, raw);
+        }
+        if (!prompt.ok()) return Annotate(prompt.status(), place);
+        prompts.push_back(*std::move(prompt));
+    }
+    if (prompts.empty()) return DataError("{} holds no prompt", path);
+    return prompts;
+}
+
+absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Prompt& prompt,
+                                                  const ConversationEncoder& encoder) {
+    if (prompt.raw) return encoder.EncodeTextPrompt(prompt.text);
+    return encoder.EncodePrompt(prompt.conversation);
+}
+
+}  // namespace hone

@@ -1,0 +1,95 @@
+#include "cli/terminal/prompts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "base/file.h"
+#include "base/limits.h"
+
+namespace hone {
+namespace {
+
+using testing::HasSubstr;
+
+absl::StatusOr<std::vector<Prompt>> Read(const std::string& text, const std::string& name,
+                                         const std::string& system_prompt = "", bool raw = false) {
+    const std::string path = testing::TempDir() + name;
+    HONE_RETURN_IF_ERROR(WriteFileAtomic(path, text));
+    auto prompts = ReadPromptFile(path, system_prompt, raw);
+    std::remove(path.c_str());
+    return prompts;
+}
+
+std::string ErrorOf(const std::string& row) {
+    const absl::Status status = Read("\"good\"\n" + row + "\n", "prompts.jsonl").status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kData) << row;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("line 2"));
+    return std::string(status.message());
+}
+
+TEST(ReadPromptFile, TextFilesHaveOnePromptPerLine) {
+    const auto prompts = Read(
+                             "\xef\xbb\xbf"
+                             "one\r\n\n  \ntwo words",
+                             "prompts.txt", "be brief")
+                             .value();
+    ASSERT_EQ(prompts.size(), 2u);
+    EXPECT_EQ(prompts[0].text, "one");
+    EXPECT_EQ(prompts[1].text, "two words");
+    const auto& messages = prompts[1].conversation.messages;
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_EQ(messages[0]["content"], "be brief");
+    EXPECT_EQ(messages[1]["content"], "two words");
+}
+
+TEST(ReadPromptFile, RowsAreStringsPromptsOrMessages) {
+    const auto prompts = Read(
+                             "\"a\"\n{\"prompt\": \"b\"}\n"
+                             "{\"messages\": [{\"role\": \"user\", \"content\": \"c\"}, {\"role\": "
+                             "\"assistant\", \"content\": \"d\"}]}\n",
+                             "prompts.jsonl", "be brief")
+                             .value();
+    ASSERT_EQ(prompts.size(), 3u);
+    EXPECT_EQ(prompts[0].text, "a");
+    EXPECT_EQ(prompts[1].text, "b");
+    EXPECT_EQ(prompts[2].text, "c");
+    // The answer of a training row is what is asked for; the system prompt goes before the rest.
+    ASSERT_EQ(prompts[2].conversation.messages.size(), 2u);
+    EXPECT_EQ(prompts[2].conversation.messages[0]["role"], "system");
+    EXPECT_EQ(prompts[2].conversation.weights.size(), 2u);
+}
+
+TEST(ReadPromptFile, RawPromptsHaveNoConversation) {
+    const auto prompts = Read("Once upon\n", "prompts.txt", "", true).value();
+    EXPECT_TRUE(prompts[0].raw);
+    EXPECT_TRUE(prompts[0].conversation.messages.empty());
+    EXPECT_EQ(KindOf(Read("x\n", "prompts.txt", "system", true).status()), ErrorKind::kUsage);
+}
+
+TEST(ReadPromptFile, ErrorsNameTheLine) {
+    EXPECT_THAT(ErrorOf("{"), HasSubstr("not valid JSON"));
+    EXPECT_THAT(ErrorOf("7"), HasSubstr("expected a string"));
+    EXPECT_THAT(ErrorOf("{\"prompt\": 7}"), HasSubstr("not a string"));
+    EXPECT_THAT(ErrorOf("{\"question\": \"x\"}"), HasSubstr("\"prompt\""));
+    EXPECT_THAT(ErrorOf("\"\""), HasSubstr("empty"));
+    ErrorOf("{\"messages\": [{\"role\": \"wizard\", \"content\": \"x\"}]}");
+    ErrorOf("{\"messages\": []}");
+    EXPECT_EQ(KindOf(Read("\n \n", "prompts.txt").status()), ErrorKind::kData);
+    EXPECT_EQ(KindOf(ReadPromptFile("no-such-file.txt", "", false).status()), ErrorKind::kData);
+}
+
+TEST(ReadPromptFile, NestingHasALimit) {
+    // The object itself is one level.
+    const auto row = [](size_t levels) {
+        return "{\"prompt\": \"x\", \"more\": " + std::string(levels - 1, '[') +
+               std::string(levels - 1, ']') + "}";
+    };
+    EXPECT_TRUE(Read(row(kMaxJsonDepth), "prompts.jsonl").ok());
+    EXPECT_THAT(ErrorOf(row(kMaxJsonDepth + 1)), HasSubstr("nested deeper"));
+    EXPECT_THAT(ErrorOf(row(100 * kMaxJsonDepth)), HasSubstr("nested deeper"));
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,324 @@
+#include "data/batch/batcher.h"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <numeric>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/hash.h"
+#include "data/batch/shuffle.h"
+
+namespace hone {
+namespace {
+
+using Bins = std::vector<std::vector<int64_t>>;
+
+constexpr size_t kPackWindow = 4096;  // rows that are packed with one another
+
+// Best-fit decreasing (Johnson 1974): the longest first, each into the fullest bin that still has
+// room.
+Bins PackWindow(const Dataset& dataset, std::vector<int64_t> rows, int64_t room) {
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](int64_t a, int64_t b) { return dataset.Length(a) > dataset.Length(b); });
+    Bins bins;
+    std::set<std::pair<int64_t, size_t>> free;  // room left, bin
+    for (int64_t row : rows) {
+        const int64_t length = std::min(dataset.Length(row), room);
+        auto best = free.lower_bound({length, 0});
+        size_t bin = bins.size();
+        int64_t left = room;
+        if (best == free.end()) {
+            bins.emplace_back();
+        } else {
+            std::tie(left, bin) = *best;
+            free.erase(best);
+        }
+        bins[bin].push_back(row);
+        free.insert({left - length, bin});
+    }
+    return bins;
+}
+
+// Neighbours together while they fit: keeps the order.
+Bins PackInOrder(const Dataset& dataset, const std::vector<int64_t>& rows, int64_t room) {
+    Bins bins;
+    int64_t left = 0;
+    for (int64_t row : rows) {
+        const int64_t length = dataset.Length(row);
+        if (bins.empty() || length > left) {
+            bins.emplace_back();
+            left = room;
+        }
+        bins.back().push_back(row);
+        left -= length;
+    }
+    return bins;
+}
+
+}  // namespace
+
+nlohmann::ordered_json DataCursor::ToJson() const { return {{"epoch", epoch}, {"step", step}}; }
+
+absl::StatusOr<DataCursor> DataCursor::FromJson(const nlohmann::ordered_json& json) {
+    DataCursor cursor;
+    for (auto [name, target] : {std::pair{"epoch", &cursor.epoch}, {"step", &cursor.step}}) {
+        const auto value = json.is_object() ? json.find(name) : json.end();
+        if (!json.is_object() || value == json.end() || !value->is_number_integer() ||
+            value->get<int64_t>() < 0)
+            return DataError("the data cursor of the checkpoint has no valid \"{}\"", name);
+        *target = value->get<int64_t>();
+    }
+    return cursor;
+}
+
+absl::StatusOr<StepPlan> StepPlan::Create(std::shared_ptr<const Dataset> dataset,
+                                          const BatcherOptions& options) {
+    if (options.batch_size < 1)
+        return UsageError("--per_device_train_batch_size must be at least 1, not {}",
+                          options.batch_size);
+    if (options.gradient_accumulation_steps < 1)
+        return UsageError("--gradient_accumulation_steps must be at least 1, not {}",
+                          options.gradient_accumulation_steps);
+    if (options.max_seq_len < 1)
+        return UsageError("--max_seq_len must be at least 1, not {}", options.max_seq_len);
+    if (options.batch_size > INT32_MAX || options.gradient_accumulation_steps > INT32_MAX)
+        return UsageError("the batch of {} x {} is too large", options.batch_size,
+                          options.gradient_accumulation_steps);
+    if (dataset == nullptr || dataset->size() == 0) return DataError("the data set has no rows");
+    return StepPlan(std::move(dataset), options);
+}
+
+const StepPlan::Epoch& StepPlan::PlanEpoch(int64_t epoch) {
+    if (epoch_.number == epoch) return epoch_;
+    std::vector<int64_t> rows(static_cast<size_t>(dataset_->size()));
+    std::iota(rows.begin(), rows.end(), 0);
+    const std::string_view bytes(reinterpret_cast<const char*>(&epoch), sizeof epoch);
+    ShuffleRandom random(StableHash(bytes, options_.seed));
+    if (options_.shuffle) random.Shuffle(&rows);
+
+    Bins bins;
+    if (options_.packing && !options_.shuffle) {
+        bins = PackInOrder(*dataset_, rows, options_.max_seq_len);
+    } else if (options_.packing) {
+        for (size_t begin = 0; begin < rows.size(); begin += kPackWindow) {
+            const size_t end = std::min(rows.size(), begin + kPackWindow);
+            Bins window = PackWindow(*dataset_,
+                                     {rows.begin() + static_cast<int64_t>(begin),
+                                      rows.begin() + static_cast<int64_t>(end)},
+                                     options_.max_seq_len);
+            // Packing sorted them by length: undo that.
+            random.Shuffle(&window);
+            std::move(window.begin(), window.end(), std::back_inserter(bins));
+        }
+    } else if (options_.shuffle) {
+        bins = GroupByLength(rows, &random);
+    } else {
+        for (int64_t row : rows) bins.push_back({row});
+    }
+
+    epoch_.number = epoch;
+    epoch_.rows.clear();
+    epoch_.bins.assign(1, 0);
+    for (const auto& bin : bins) {
+        epoch_.rows.insert(epoch_.rows.end(), bin.begin(), bin.end());
+        epoch_.bins.push_back(static_cast<int64_t>(epoch_.rows.size()));
+    }
+    return epoch_;
+}
+
+// Rows of like length in one step, the steps in random order; the epoch's odd rows stay its last
+// step.
+std::vector<std::vector<int64_t>> StepPlan::GroupByLength(const std::vector<int64_t>& rows,
+                                                          ShuffleRandom* random) const {
+    constexpr int64_t kStepsInWindow = 50;  // what transformers' group_by_length sorts at once
+    const int64_t step_rows = BinsPerStep();
+    const int64_t total = static_cast<int64_t>(rows.size());
+    const int64_t window = step_rows * kStepsInWindow;
+    Bins bins;
+    for (int64_t begin = 0; begin < total; begin += window) {
+        std::vector<int64_t> part(rows.begin() + begin,
+                                  rows.begin() + std::min(total, begin + window));
+        const int64_t whole = static_cast<int64_t>(part.size()) / step_rows;
+        // The odd rows are random ones, not the shortest.
+        const std::vector<int64_t> odd(part.begin() + whole * step_rows, part.end());
+        part.resize(static_cast<size_t>(whole * step_rows));
+        std::stable_sort(part.begin(), part.end(), [&](int64_t a, int64_t b) {
+            return dataset_->Length(a) > dataset_->Length(b);
+        });
+        std::vector<int64_t> order(static_cast<size_t>(whole));
+        std::iota(order.begin(), order.end(), 0);
+        random->Shuffle(&order);
+        for (int64_t step : order)
+            for (int64_t i = 0; i < step_rows; ++i)
+                bins.push_back({part[static_cast<size_t>(step * step_rows + i)]});
+        for (int64_t row : odd) bins.push_back({row});
+    }
+    return bins;
+}
+
+int64_t StepPlan::StepsInEpoch(int64_t epoch) {
+    const int64_t bins = static_cast<int64_t>(PlanEpoch(epoch).bins.size()) - 1;
+    return (bins + BinsPerStep() - 1) / BinsPerStep();
+}
+
+int64_t StepPlan::TotalSteps(double epochs) {
+    int64_t steps = 0;
+    int64_t epoch = 0;
+    for (; static_cast<double>(epoch + 1) <= epochs; ++epoch) steps += StepsInEpoch(epoch);
+    const double part = epochs - static_cast<double>(epoch);
+    // 0.3 epochs of 10 steps are 3 steps, not 4, whatever the last bit of 0.3 says.
+    if (part > 0)
+        steps +=
+            static_cast<int64_t>(std::ceil(part * static_cast<double>(StepsInEpoch(epoch)) - 1e-9));
+    return std::max<int64_t>(steps, 1);
+}
+
+std::vector<int64_t> StepPlan::StepRows(const DataCursor& cursor) {
+    const Epoch& epoch = PlanEpoch(cursor.epoch);
+    const int64_t bins = static_cast<int64_t>(epoch.bins.size()) - 1;
+    const int64_t begin = cursor.step * BinsPerStep();
+    HONE_CHECK(cursor.step >= 0 && begin < bins, "step {} of epoch {}", cursor.step, cursor.epoch);
+    const int64_t end = std::min(bins, begin + BinsPerStep());
+    return {epoch.rows.begin() + epoch.bins[static_cast<size_t>(begin)],
+            epoch.rows.begin() + epoch.bins[static_cast<size_t>(end)]};
+}
+
+DataCursor StepPlan::Next(const DataCursor& cursor) {
+    if (cursor.step + 1 < StepsInEpoch(cursor.epoch)) return {cursor.epoch, cursor.step + 1};
+    return {cursor.epoch + 1, 0};
+}
+
+double StepPlan::PackingEfficiency() {
+    if (!options_.packing) return 1;
+    const Epoch& epoch = PlanEpoch(0);
+    double room = 0;
+    for (size_t bin = 0; bin + 1 < epoch.bins.size(); ++bin) {
+        int64_t tokens = 0;
+        for (int64_t i = epoch.bins[bin]; i < epoch.bins[bin + 1]; ++i)
+            tokens += dataset_->Length(epoch.rows[static_cast<size_t>(i)]);
+        room += static_cast<double>(std::max(tokens, options_.max_seq_len));
+    }
+    return static_cast<double>(dataset_->total_tokens()) / room;
+}
+
+std::string StepPlan::Warning() {
+    const int64_t bins = static_cast<int64_t>(PlanEpoch(0).bins.size()) - 1;
+    if (bins >= BinsPerStep()) return "";
+    const std::string what = options_.packing ? "packed sequences" : "rows";
+    return fmt::format(
+        "A step takes {} {} (--per_device_train_batch_size {} x --gradient_accumulation_steps {}), "
+        "the data set has {}: each step is the whole data set. For more steps per epoch make the "
+        "batch smaller{}.",
+        BinsPerStep(), what, options_.batch_size, options_.gradient_accumulation_steps, bins,
+        options_.packing ? " or use --no_packing" : "");
+}
+
+Batch BatchPrefix(const Batch& batch, int64_t count) {
+    Batch prefix;
+    for (int64_t document = 0; document < batch.num_documents(); ++document) {
+        const int64_t begin = batch.document_starts[document];
+        const int64_t end = std::min<int64_t>(batch.document_starts[document + 1], count);
+        if (begin >= end) break;
+        Example example;
+        example.row = batch.rows[document];
+        example.tokens.assign(batch.tokens.begin() + begin, batch.tokens.begin() + end);
+        example.weights = {0.0f};
+        example.weights.insert(example.weights.end(), batch.target_weights.begin() + begin,
+                               batch.target_weights.begin() + end - 1);
+        prefix.Append(example);
+    }
+    return prefix;
+}
+
+std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens) {
+    std::vector<Batch> batches;
+    for (const Example& example : examples) {
+        const int64_t tokens = static_cast<int64_t>(example.tokens.size());
+        if (batches.empty() || batches.back().size() + tokens > max_tokens) batches.emplace_back();
+        batches.back().Append(example);
+    }
+    return batches;
+}
+
+struct StepPrefetcher::State {
+    State(StepPlan the_plan, DataCursor start, int64_t tokens, int steps_ahead)
+        : plan(std::move(the_plan)), cursor(start), max_tokens(tokens), ahead(steps_ahead) {}
+
+    TrainingStep Make() {
+        TrainingStep step;
+        std::vector<Example> examples;
+        for (int64_t row : plan.StepRows(cursor)) examples.push_back(plan.dataset().Get(row));
+        step.cursor = cursor;
+        step.next = plan.Next(cursor);
+        step.documents = static_cast<int64_t>(examples.size());
+        step.micro_batches = CutMicroBatches(examples, max_tokens);
+        for (const Batch& batch : step.micro_batches) {
+            step.total_weight += batch.TotalWeight();
+            step.tokens += batch.size();
+        }
+        cursor = step.next;
+        return step;
+    }
+
+    void Work() {
+        for (;;) {
+            TrainingStep step = Make();
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [this] { return stop || static_cast<int>(ready.size()) < ahead; });
+            if (stop) return;
+            ready.push_back(std::move(step));
+            changed.notify_all();
+        }
+    }
+
+    StepPlan plan;      // the thread's alone
+    DataCursor cursor;  // the thread's alone: of the next step to make
+    const int64_t max_tokens;
+    const int ahead;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<TrainingStep> ready;
+    bool stop = false;
+    std::thread thread;
+};
+
+StepPrefetcher::StepPrefetcher(StepPlan plan, DataCursor start, int64_t max_tokens, int ahead)
+    : state_(std::make_unique<State>(std::move(plan), start, max_tokens, std::max(ahead, 1))) {
+    // A cursor of other data or options than these may point past the epoch's end.
+    if (start.step >= state_->plan.StepsInEpoch(start.epoch)) state_->cursor = {start.epoch + 1, 0};
+    state_->thread = std::thread([state = state_.get()] { state->Work(); });
+}
+
+StepPrefetcher::~StepPrefetcher() {
+    {
+        std::lock_guard lock(state_->mutex);
+        state_->stop = true;
+        state_->changed.notify_all();
+    }
+    state_->thread.join();
+}
+
+TrainingStep StepPrefetcher::Next() {
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [this] { return !state_->ready.empty(); });
+    TrainingStep step = std::move(state_->ready.front());
+    state_->ready.pop_front();
+    state_->changed.notify_all();
+    return step;
+}
+
+bool EvaluationBatches::Next(Batch* batch) {
+    *batch = Batch();
+    while (next_ < dataset_->size()) {
+        if (batch->size() > 0 && batch->size() + dataset_->Length(next_) > max_tokens_) break;
+        batch->Append(dataset_->Get(next_++));
+    }
+    return batch->size() > 0;
+}
+
+}  // namespace hone

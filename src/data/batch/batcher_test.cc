@@ -1,0 +1,293 @@
+#include "data/batch/batcher.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "data/batch/shuffle.h"
+#include "data/batch/token_store.h"
+#include "data/test_support.h"
+
+namespace hone {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Rows of these lengths; row i holds the tokens 1000 i, 1000 i + 1, ...; the first half has no
+// label.
+std::shared_ptr<Dataset> MakeDataset(const std::vector<int>& lengths) {
+    auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
+    store->files = {"rows"};
+    std::vector<int64_t> rows;
+    for (size_t i = 0; i < lengths.size(); ++i) {
+        Example example;
+        for (int t = 0; t < lengths[i]; ++t) {
+            example.tokens.push_back(static_cast<int32_t>(1000 * i) + t);
+            example.weights.push_back(t >= lengths[i] / 2 ? 1.0f : 0.0f);
+        }
+        rows.push_back(*store->Append(example, 0, static_cast<int64_t>(i) + 1));
+    }
+    EXPECT_TRUE(store->Finish().ok());
+    return std::make_shared<Dataset>(store, rows);
+}
+
+std::vector<int> RandomLengths(int count, uint64_t seed, int longest = 100) {
+    ShuffleRandom random(seed);
+    std::vector<int> lengths;
+    for (int i = 0; i < count; ++i)
+        lengths.push_back(2 + static_cast<int>(random.Below(static_cast<uint64_t>(longest - 1))));
+    return lengths;
+}
+
+StepPlan Plan(std::shared_ptr<const Dataset> dataset, const BatcherOptions& options) {
+    auto plan = StepPlan::Create(std::move(dataset), options);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return *std::move(plan);
+}
+
+TEST(Batch, LayoutOfPackedDocuments) {
+    Batch batch;
+    batch.Append({{10, 11, 12}, {0, 0, 1}, 7});
+    batch.Append({{20}, {1}, 8});
+    batch.Append({{30, 31}, {1, 0.5f}, 9});
+    EXPECT_THAT(batch.tokens, ElementsAre(10, 11, 12, 20, 30, 31));
+    EXPECT_THAT(batch.positions, ElementsAre(0, 1, 2, 0, 0, 1));
+    EXPECT_THAT(batch.document_starts, ElementsAre(0, 3, 4, 6));
+    EXPECT_THAT(batch.targets, ElementsAre(11, 12, -1, -1, 31, -1));
+    EXPECT_THAT(batch.target_weights, ElementsAre(0, 1, 0, 0, 0.5f, 0));
+    EXPECT_THAT(batch.rows, ElementsAre(7, 8, 9));
+    EXPECT_EQ(batch.size(), 6);
+    EXPECT_EQ(batch.num_documents(), 3);
+    EXPECT_EQ(batch.TotalWeight(), 1.5);
+}
+
+TEST(Batch, Prefix) {
+    Batch batch;
+    batch.Append({{10, 11, 12}, {0, 0.5f, 1}, 7});
+    batch.Append({{20, 21}, {1, 1}, 8});
+    const Batch cut = BatchPrefix(batch, 4);
+    EXPECT_THAT(cut.tokens, ElementsAre(10, 11, 12, 20));
+    EXPECT_THAT(cut.targets, ElementsAre(11, 12, -1, -1));
+    EXPECT_THAT(cut.target_weights, ElementsAre(0.5f, 1, 0, 0));
+    EXPECT_THAT(cut.document_starts, ElementsAre(0, 3, 4));
+    EXPECT_THAT(cut.rows, ElementsAre(7, 8));
+    EXPECT_THAT(BatchPrefix(batch, 2).targets, ElementsAre(11, -1));
+    EXPECT_EQ(BatchPrefix(batch, 3).num_documents(), 1);
+    EXPECT_EQ(BatchPrefix(batch, 100).target_weights, batch.target_weights);
+}
+
+TEST(Batcher, CutsMicroBatches) {
+    auto dataset = MakeDataset({4, 6, 1, 12, 3, 3});
+    std::vector<Example> examples;
+    for (int64_t i = 0; i < dataset->size(); ++i) examples.push_back(dataset->Get(i));
+    const std::vector<Batch> batches = CutMicroBatches(examples, 10);
+    ASSERT_EQ(batches.size(), 4u);
+    EXPECT_THAT(batches[0].rows, ElementsAre(0, 1));  // exactly 10
+    EXPECT_THAT(batches[1].rows, ElementsAre(2));
+    EXPECT_THAT(batches[2].rows, ElementsAre(3));  // longer than 10: alone
+    EXPECT_THAT(batches[3].rows, ElementsAre(4, 5));
+    EXPECT_TRUE(CutMicroBatches({}, 10).empty());
+}
+
+// Whatever the options: an epoch is every row once, bins hold no more than fits, steps have the
+// size that was asked for.
+TEST(Batcher, EveryRowOnceInAnEpoch) {
+    for (uint64_t seed = 1; seed <= 40; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        ShuffleRandom random(seed);
+        const int rows = 1 + static_cast<int>(random.Below(300));
+        auto dataset = MakeDataset(RandomLengths(rows, seed));
+        BatcherOptions options{
+            .batch_size = 1 + static_cast<int64_t>(random.Below(5)),
+            .gradient_accumulation_steps = 1 + static_cast<int64_t>(random.Below(3)),
+            .packing = random.Below(2) == 0,
+            .max_seq_len = 100,
+            .shuffle = random.Below(3) > 0,
+            .seed = seed};
+        StepPlan plan = Plan(dataset, options);
+        const int64_t bins = options.batch_size * options.gradient_accumulation_steps;
+        for (int64_t epoch : {0, 1, 5}) {
+            std::multiset<int64_t> seen;
+            const int64_t steps = plan.StepsInEpoch(epoch);
+            for (int64_t step = 0; step < steps; ++step) {
+                const std::vector<int64_t> step_rows = plan.StepRows({epoch, step});
+                EXPECT_FALSE(step_rows.empty());
+                int64_t tokens = 0;
+                for (int64_t row : step_rows) tokens += dataset->Length(row);
+                if (options.packing) {
+                    EXPECT_LE(tokens, bins * options.max_seq_len);
+                } else {
+                    EXPECT_EQ(static_cast<int64_t>(step_rows.size()),
+                              step + 1 < steps ? bins : rows - bins * (steps - 1));
+                }
+                seen.insert(step_rows.begin(), step_rows.end());
+            }
+            EXPECT_EQ(seen.size(), static_cast<size_t>(rows));
+            EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(),
+                      static_cast<size_t>(rows));
+        }
+    }
+}
+
+TEST(Batcher, PackingFillsTheBins) {
+    auto dataset = MakeDataset(RandomLengths(5000, 3, 400));
+    StepPlan plan = Plan(dataset, {.max_seq_len = 1024});
+    EXPECT_GT(plan.PackingEfficiency(), 0.97);
+    EXPECT_LT(plan.PackingEfficiency(), 1.0 + 1e-9);
+    // Longer than a bin: alone in one.
+    StepPlan small = Plan(MakeDataset({50, 8, 2, 30}), {.batch_size = 1, .max_seq_len = 10});
+    std::multiset<std::vector<int64_t>> steps;
+    for (int64_t step = 0; step < small.StepsInEpoch(0); ++step) {
+        auto rows = small.StepRows({0, step});
+        std::sort(rows.begin(), rows.end());
+        steps.insert(rows);
+    }
+    EXPECT_THAT(steps, ElementsAre(std::vector<int64_t>{0}, std::vector<int64_t>{1, 2},
+                                   std::vector<int64_t>{3}));
+}
+
+TEST(Batcher, UnpackedStepsAreOfLikeLength) {
+    auto dataset = MakeDataset(RandomLengths(1000, 4, 900));
+    StepPlan plan = Plan(dataset, {.batch_size = 10, .packing = false});
+    double spread = 0;
+    for (int64_t step = 0; step < plan.StepsInEpoch(0); ++step) {
+        int64_t shortest = 1 << 20, longest = 0;
+        for (int64_t row : plan.StepRows({0, step})) {
+            shortest = std::min(shortest, dataset->Length(row));
+            longest = std::max(longest, dataset->Length(row));
+        }
+        spread +=
+            static_cast<double>(longest - shortest) / static_cast<double>(plan.StepsInEpoch(0));
+    }
+    EXPECT_LT(spread, 40);  // of 900; rows in random order have about 740
+}
+
+TEST(Batcher, OrderIsOfSeedAndEpochAlone) {
+    auto dataset = MakeDataset(RandomLengths(200, 5));
+    auto order = [&](uint64_t seed, int64_t epoch, bool packing, bool shuffle = true) {
+        StepPlan plan = Plan(dataset, {.batch_size = 2,
+                                       .packing = packing,
+                                       .max_seq_len = 100,
+                                       .shuffle = shuffle,
+                                       .seed = seed});
+        plan.StepsInEpoch(epoch + 3);  // what was asked before does not matter
+        std::vector<int64_t> rows;
+        for (int64_t step = 0; step < plan.StepsInEpoch(epoch); ++step)
+            for (int64_t row : plan.StepRows({epoch, step})) rows.push_back(row);
+        return rows;
+    };
+    for (bool packing : {false, true}) {
+        EXPECT_EQ(order(1, 0, packing), order(1, 0, packing));
+        EXPECT_NE(order(1, 0, packing), order(1, 1, packing));
+        EXPECT_NE(order(1, 0, packing), order(2, 0, packing));
+        std::vector<int64_t> in_order(200);
+        std::iota(in_order.begin(), in_order.end(), 0);
+        EXPECT_EQ(order(1, 3, packing, false), in_order);
+    }
+    // The numbers themselves: another machine or compiler must not change them.
+    std::vector<int> values(10);
+    std::iota(values.begin(), values.end(), 0);
+    ShuffleRandom random(42);
+    random.Shuffle(&values);
+    EXPECT_THAT(values, ElementsAre(0, 9, 5, 8, 6, 4, 7, 2, 1, 3));
+}
+
+TEST(Batcher, TotalSteps) {
+    StepPlan plan =
+        Plan(MakeDataset(std::vector<int>(100, 10)), {.batch_size = 10, .packing = false});
+    EXPECT_EQ(plan.steps_per_epoch(), 10);
+    EXPECT_EQ(plan.TotalSteps(3), 30);
+    EXPECT_EQ(plan.TotalSteps(0.3), 3);
+    EXPECT_EQ(plan.TotalSteps(0.31), 4);
+    EXPECT_EQ(plan.TotalSteps(1.5), 15);
+    EXPECT_EQ(plan.TotalSteps(0.001), 1);
+    EXPECT_EQ(plan.Next({0, 8}), (DataCursor{0, 9}));
+    EXPECT_EQ(plan.Next({0, 9}), (DataCursor{1, 0}));
+}
+
+TEST(Batcher, SmallDataSetsAndBadOptions) {
+    auto dataset = MakeDataset({5, 5, 5});
+    StepPlan plan = Plan(dataset, {.batch_size = 8, .packing = false});
+    EXPECT_EQ(plan.steps_per_epoch(), 1);
+    EXPECT_EQ(plan.StepRows({0, 0}).size(), 3u);
+    EXPECT_THAT(plan.Warning(), HasSubstr("A step takes 8 rows"));
+    EXPECT_THAT(plan.Warning(), HasSubstr("the data set has 3"));
+    EXPECT_EQ(Plan(dataset, {.batch_size = 3, .packing = false}).Warning(), "");
+    EXPECT_THAT(Plan(dataset, {}).Warning(), HasSubstr("--no_packing"));
+    EXPECT_EQ(KindOf(StepPlan::Create(dataset, {.batch_size = 0}).status()), ErrorKind::kUsage);
+    EXPECT_EQ(KindOf(StepPlan::Create(dataset, {.gradient_accumulation_steps = -1}).status()),
+              ErrorKind::kUsage);
+    EXPECT_EQ(KindOf(StepPlan::Create(MakeDataset({}), {}).status()), ErrorKind::kData);
+}
+
+bool SameBatch(const Batch& a, const Batch& b) {
+    return a.tokens == b.tokens && a.positions == b.positions &&
+           a.document_starts == b.document_starts && a.targets == b.targets &&
+           a.target_weights == b.target_weights && a.rows == b.rows;
+}
+
+TEST(Batcher, PrefetchedStepsResumeAnywhere) {
+    auto dataset = MakeDataset(RandomLengths(70, 6));
+    const BatcherOptions options{
+        .batch_size = 2, .gradient_accumulation_steps = 2, .max_seq_len = 100, .seed = 9};
+    std::vector<TrainingStep> steps;
+    {
+        StepPrefetcher prefetcher(Plan(dataset, options), {}, 150, 3);
+        for (int i = 0; i < 40; ++i) steps.push_back(prefetcher.Next());
+    }
+    EXPECT_GT(steps.back().cursor.epoch, 1);
+    for (const TrainingStep& step : steps) {
+        double weight = 0;
+        int64_t tokens = 0, documents = 0;
+        for (const Batch& batch : step.micro_batches) {
+            EXPECT_LE(batch.size(), 150);
+            weight += batch.TotalWeight();
+            tokens += batch.size();
+            documents += batch.num_documents();
+        }
+        EXPECT_EQ(step.total_weight, weight);
+        EXPECT_EQ(step.tokens, tokens);
+        EXPECT_EQ(step.documents, documents);
+        EXPECT_GT(weight, 0);
+    }
+    for (size_t from : {size_t{1}, size_t{7}, size_t{23}}) {
+        const auto cursor = DataCursor::FromJson(steps[from - 1].next.ToJson());
+        ASSERT_TRUE(cursor.ok()) << cursor.status();
+        StepPrefetcher prefetcher(Plan(dataset, options), *cursor, 150, 1);
+        for (size_t i = from; i < from + 10; ++i) {
+            const TrainingStep step = prefetcher.Next();
+            EXPECT_EQ(step.cursor, steps[i].cursor);
+            ASSERT_EQ(step.micro_batches.size(), steps[i].micro_batches.size());
+            for (size_t b = 0; b < step.micro_batches.size(); ++b)
+                EXPECT_TRUE(SameBatch(step.micro_batches[b], steps[i].micro_batches[b])) << i;
+        }
+    }
+}
+
+TEST(Batcher, BadCursors) {
+    using nlohmann::ordered_json;
+    for (const char* text :
+         {"[]", "{}", R"({"epoch":1})", R"({"epoch":1,"step":-1})", R"({"epoch":1.5,"step":0})",
+          R"({"epoch":18446744073709551615,"step":0})"})
+        EXPECT_FALSE(DataCursor::FromJson(ordered_json::parse(text)).ok()) << text;
+    EXPECT_EQ(*DataCursor::FromJson(DataCursor{3, 4}.ToJson()), (DataCursor{3, 4}));
+}
+
+TEST(Batcher, EvaluationReadsAllInOrder) {
+    auto dataset = MakeDataset({4, 6, 1, 12, 3, 3});
+    EvaluationBatches batches(dataset, 10);
+    for (int pass = 0; pass < 2; ++pass) {
+        std::vector<std::vector<int64_t>> rows;
+        Batch batch;
+        while (batches.Next(&batch)) rows.push_back(batch.rows);
+        EXPECT_THAT(rows, ElementsAre(std::vector<int64_t>{0, 1}, std::vector<int64_t>{2},
+                                      std::vector<int64_t>{3}, std::vector<int64_t>{4, 5}));
+        batches.Restart();
+    }
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,251 @@
+#include "data/format/row_format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hone {
+namespace {
+
+using nlohmann::ordered_json;
+using testing::HasSubstr;
+
+ordered_json Json(std::string_view text) { return ordered_json::parse(text); }
+
+absl::StatusOr<DataRow> Convert(std::string_view text, const RowFormatOptions& options = {}) {
+    auto converter = RowConverter::Detect(Json(text), options);
+    if (!converter.ok()) return converter.status();
+    return converter->Convert(Json(text));
+}
+
+std::string Reason(std::string_view text, const RowFormatOptions& options = {}) {
+    auto row = Convert(text, options);
+    return row.ok() ? "good" : std::string(row.status().message());
+}
+
+TEST(RowFormat, Messages) {
+    auto row = Convert(R"({"messages":[
+        {"role":"developer","content":"Be brief."},
+        {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"Ann"},
+        {"role":"assistant","content":"one","weight":0},
+        {"role":"user","content":""},
+        {"role":"assistant","content":null,"tool_calls":[
+            {"id":"1","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},
+        {"role":"tool","content":"7","tool_call_id":"1"},
+        {"role":"assistant","content":"two","weight":1}],
+        "tools":[{"type":"function","function":{"name":"f"}}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->kind, DataRow::Kind::kConversation);
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 0, 0, 1, 0, 1}));
+    EXPECT_EQ(row->conversation.messages[1].dump(),
+              R"({"role":"user","content":"ab","name":"Ann"})");
+    EXPECT_EQ(row->conversation.messages[2].dump(), R"({"role":"assistant","content":"one"})");
+    EXPECT_EQ(row->conversation.messages[4]["tool_calls"][0]["function"]["arguments"].dump(),
+              R"({"x":1})");
+    EXPECT_EQ(row->conversation.messages[4]["content"], "");
+    EXPECT_EQ(row->conversation.tools.size(), 1u);
+}
+
+TEST(RowFormat, BadMessagesNameTheMessage) {
+    auto reason = [](std::string_view messages) {
+        return Reason(fmt::format("{{\"messages\":{}}}", messages));
+    };
+    const std::string user = R"({"role":"user","content":"a"})";
+    EXPECT_THAT(reason(R"([])"), HasSubstr("empty"));
+    EXPECT_THAT(reason(R"({"role":"user"})"), HasSubstr("must be a list, not object"));
+    EXPECT_THAT(reason("[" + user + "]"), HasSubstr("no message of the assistant"));
+    EXPECT_THAT(
+        reason("[" + user + R"(,{"role":"robot","content":"b"}])"),
+        HasSubstr(
+            "message 2: unknown role \"robot\" (known: system, developer, user, assistant, tool)"));
+    EXPECT_THAT(reason(R"([{"role":"human","content":"b"}])"), HasSubstr("write user for human"));
+    EXPECT_THAT(reason(R"([{"content":"b"}])"), HasSubstr("message 1 has no \"role\""));
+    EXPECT_THAT(reason(R"([{"role":7,"content":"b"}])"),
+                HasSubstr("\"role\" must be a string, not 7"));
+    EXPECT_THAT(reason(R"(["hello"])"), HasSubstr("message 1 must be an object"));
+    EXPECT_THAT(reason(R"([{"role":"user"}])"), HasSubstr("message 1 has no \"content\""));
+    EXPECT_THAT(reason(R"([{"role":"user","content":5}])"),
+                HasSubstr("\"content\" must be a string or a list of text parts, not number"));
+    EXPECT_THAT(reason(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])"),
+                HasSubstr("content of type \"image_url\" cannot be used"));
+    EXPECT_THAT(reason("[" + user + R"(,{"role":"assistant","content":""}])"),
+                HasSubstr("message 2: the assistant's \"content\" is empty"));
+    EXPECT_THAT(reason("[" + user + R"(,{"role":"assistant","content":"b","weight":0.5}])"),
+                HasSubstr("\"weight\" must be 0 or 1, not 0.5"));
+    EXPECT_THAT(reason(R"([{"role":"user","content":"b","weight":1}])"),
+                HasSubstr("for messages of the assistant only"));
+    EXPECT_THAT(reason("[" + user + R"(,{"role":"assistant","tool_calls":[{"id":"1"}]}])"),
+                HasSubstr("a tool call without a function name"));
+    EXPECT_THAT(
+        Reason(
+            R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],"tools":{}})"),
+        HasSubstr("\"tools\" must be a list"));
+}
+
+TEST(RowFormat, MessageCountHasALimit) {
+    ordered_json row;
+    row["messages"] = ordered_json::array();
+    for (size_t i = 0; i < kMaxMessages; ++i)
+        row["messages"].push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", "a"}});
+    EXPECT_EQ(Reason(row.dump()), "good");
+    row["messages"].push_back({{"role", "user"}, {"content", "a"}});
+    EXPECT_THAT(Reason(row.dump()), HasSubstr("1025 messages, more than the limit of 1024"));
+}
+
+// Arguments in a string are parsed under the row's own depth limit; what is too deep stays a
+// string.
+TEST(RowFormat, ArgumentsAreBounded) {
+    const std::string deep = "{\\\"a\\\":" + std::string(5000, '[') + std::string(5000, ']') + "}";
+    auto row = Convert(
+        R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":")" +
+        deep + R"("}}]}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_TRUE(
+        row->conversation.messages[0]["tool_calls"][0]["function"]["arguments"].is_string());
+}
+
+TEST(RowFormat, PromptCompletion) {
+    auto row = Convert(R"({"prompt":"a","completion":" b"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->kind, DataRow::Kind::kCompletion);
+    EXPECT_EQ(row->prompt + "|" + row->text, "a| b");
+    row = Convert(R"({"prompt":"a","completion":"b"})", {.use_chat_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.dump(),
+              R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"}])");
+    // As lists of messages: only the completion's answers are trained.
+    row = Convert(
+        R"({"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],
+                      "completion":[{"role":"assistant","content":"d"}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 0, 1}));
+    row = Convert(R"({"prompt":[{"role":"user","content":"a"}],"completion":"d"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages[1]["role"], "assistant");
+    EXPECT_THAT(Reason(R"({"prompt":"a","completion":""})"), HasSubstr("\"completion\" is empty"));
+    EXPECT_THAT(Reason(R"({"prompt":3,"completion":"a"})"),
+                HasSubstr("\"prompt\" must be a string, not number"));
+    EXPECT_THAT(
+        Reason(
+            R"({"prompt":[{"role":"user","content":"a"}],"completion":[{"role":"user","content":"a"}]})"),
+        HasSubstr("no message of the assistant"));
+}
+
+TEST(RowFormat, Pairs) {
+    // With a template of the model's own they are chats, without one Alpaca's text.
+    auto row = Convert(R"({"instruction":"Add.","input":"1 2","output":"3"})",
+                       {.model_has_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.dump(),
+              R"([{"role":"user","content":"Add.\n\n1 2"},{"role":"assistant","content":"3"}])");
+    row = Convert(R"({"instruction":"Add.","input":"1 2","output":"3"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->prompt, "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n");
+    row = Convert(R"({"instruction":"Add.","input":null,"output":"3"})",
+                  {.use_chat_template = false, .model_has_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->prompt, "### Instruction:\nAdd.\n\n### Response:\n");
+    row = Convert(R"({"system":"S","input":"q","output":"a"})", {.use_chat_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages[0].dump(), R"({"role":"system","content":"S"})");
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1}));
+    row = Convert(R"({"input":"q","output":"a"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->prompt + row->text, "q\na");
+    EXPECT_THAT(Reason(R"({"input":"q","output":""})"), HasSubstr("\"output\" is empty"));
+    EXPECT_THAT(Reason(R"({"input":["q"],"output":"a"})"),
+                HasSubstr("\"input\" must be a string, not array"));
+}
+
+TEST(RowFormat, ShareGpt) {
+    auto row = Convert(
+        R"({"system":"S","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"},
+                          {"from":"human","value":"c"},{"from":"gpt","value":"d","weight":0}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1, 0, 0}));
+    EXPECT_EQ(row->conversation.messages[2].dump(), R"({"role":"assistant","content":"b"})");
+    EXPECT_THAT(Reason(R"({"conversations":[{"from":"alien","value":"a"}]})"),
+                HasSubstr("message 1: unknown \"from\" \"alien\""));
+    EXPECT_THAT(Reason(R"({"conversations":[{"from":"human"}]})"), HasSubstr("no \"value\""));
+    EXPECT_THAT(Reason(R"({"conversations":[{"from":"human","value":"a"}]})"),
+                HasSubstr("no message of the assistant"));
+}
+
+TEST(RowFormat, InputIds) {
+    auto row =
+        Convert(R"({"input_ids":[5,6,7,0],"labels":[-100,6,7,-100],"attention_mask":[1,1,1,0]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->input_ids, (std::vector<int32_t>{5, 6, 7}));
+    EXPECT_EQ(row->weights, (std::vector<float>{0, 1, 1}));
+    EXPECT_EQ(Convert(R"({"input_ids":[5,6]})")->weights, (std::vector<float>{1, 1}));
+    EXPECT_THAT(Reason(R"({"input_ids":[5,6],"labels":[5]})"),
+                HasSubstr("1 labels for 2 input_ids"));
+    EXPECT_THAT(Reason(R"({"input_ids":[5,6],"labels":[5,9]})"),
+                HasSubstr("label 2 is 9, which is neither -100 nor the input id 6"));
+    EXPECT_THAT(Reason(R"({"input_ids":[5,-6]})"), HasSubstr("item 2 is negative"));
+    EXPECT_THAT(Reason(R"({"input_ids":[5,6.5]})"), HasSubstr("item 2 is 6.5"));
+    EXPECT_THAT(Reason(R"({"input_ids":[5,18446744073709551615]})"),
+                HasSubstr("item 2 is 18446744073709551615"));
+    EXPECT_THAT(Reason(R"({"input_ids":[-9223372036854775808]})"), HasSubstr("item 1 is"));
+    EXPECT_THAT(Reason(R"({"input_ids":"5 6"})"), HasSubstr("must be a list of integers"));
+    EXPECT_THAT(Reason(R"({"input_ids":[]})"), HasSubstr("empty"));
+    EXPECT_THAT(Reason(R"({"input_ids":[1],"attention_mask":[0]})"), HasSubstr("empty"));
+}
+
+TEST(RowFormat, TextTemplates) {
+    auto fill = [](std::string_view source, std::string_view row) -> std::string {
+        auto parsed = TextTemplate::Parse(source);
+        if (!parsed.ok()) return std::string(parsed.status().message());
+        auto text = parsed->Fill(Json(row));
+        return text.ok() ? *text : std::string(text.status().message());
+    };
+    EXPECT_EQ(fill(R"(### Q: {prompt} \n### A:\t{answer}\\n)", R"({"prompt":"a{b}","answer":42})"),
+              "### Q: a{b} \n### A:\t42\\n");
+    EXPECT_EQ(fill(R"({{"x": {v}}})", R"({"v":["é"]})"), R"({"x": ["é"]})" + std::string());
+    EXPECT_EQ(fill("<|user|>\n{programming_language}<|end|>", R"({"programming_language":"C++"})"),
+              "<|user|>\nC++<|end|>");
+    EXPECT_THAT(fill("{a} {missing}", R"({"a":1,"b":2})"),
+                HasSubstr("asks for the field \"missing\", the row has a, b"));
+    EXPECT_THAT(fill("{a}", R"({"a":null})"), HasSubstr("\"a\" of --text_template is null"));
+    EXPECT_THAT(fill("{a", "{}"), HasSubstr("the { at character 1 is not closed"));
+    EXPECT_THAT(fill("x}", "{}"), HasSubstr("the } at character 2 closes nothing"));
+    EXPECT_THAT(fill("{}", "{}"), HasSubstr("hold no field name"));
+    EXPECT_THAT(fill("{a{b}", "{}"), HasSubstr("hold no field name"));
+    EXPECT_THAT(fill("no field", "{}"), HasSubstr("names no field"));
+}
+
+TEST(RowFormat, Detection) {
+    auto format = [](std::string_view row, const RowFormatOptions& options = {}) {
+        auto converter = RowConverter::Detect(Json(row), options);
+        return converter.ok() ? std::string(RowFormatName(converter->format()))
+                              : std::string(converter.status().message());
+    };
+    EXPECT_EQ(format(R"({"text":"a","messages":[]})"), "chat messages");
+    EXPECT_EQ(format(R"({"text":"a","x":1})"), "plain text");
+    EXPECT_EQ(format(R"({"messages":null,"text":"a"})"), "plain text");
+    EXPECT_EQ(format(R"({"q":"a","text":"b"})", {.text_field = "q"}), "text field");
+    EXPECT_EQ(format(R"({"q":"a"})", {.text_template = "{q}"}), "text template");
+    EXPECT_THAT(format(R"({"question":"a","answer":"b"})"),
+                HasSubstr("the first one has question, answer"));
+    EXPECT_THAT(format(R"({"q":"a"})", {.text_template = "{q}", .text_field = "q"}),
+                HasSubstr("exclude each other"));
+    EXPECT_THAT(format(R"({"q":"a"})", {.text_template = "{q}", .use_chat_template = true}),
+                HasSubstr("excludes"));
+    EXPECT_THAT(format(R"({"text":"a"})", {.use_chat_template = true}),
+                HasSubstr("needs messages or pairs"));
+    EXPECT_THAT(format(R"({"messages":[]})", {.use_chat_template = false}),
+                HasSubstr("no text without a chat template"));
+    EXPECT_THAT(Reason(R"({"q":""})", {.text_field = "q"}), HasSubstr("the text is empty"));
+    EXPECT_THAT(Reason(R"({"q":"a"})", {.text_field = "z"}),
+                HasSubstr("\"z\" is missing (the row has q)"));
+}
+
+TEST(RowFormat, HashIsOfTheContent) {
+    EXPECT_EQ(RowHash(Json(R"({"a":1,"b":"x"})")), RowHash(Json(R"({ "b" : "\u0078", "a": 1 })")));
+    EXPECT_NE(RowHash(Json(R"({"a":1,"b":"x"})")), RowHash(Json(R"({"a":"x","b":1})")));
+    EXPECT_NE(RowHash(Json(R"(["a","b"])")), RowHash(Json(R"(["b","a"])")));
+    EXPECT_NE(RowHash(Json(R"({"a":"1"})")), RowHash(Json(R"({"a":1})")));
+    EXPECT_NE(RowHash(Json(R"({"a":{}})")), RowHash(Json(R"({"a":[]})")));
+}
+
+}  // namespace
+}  // namespace hone

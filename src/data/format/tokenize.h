@@ -1,0 +1,127 @@
+// The one way from messages to tokens, for training, evaluation and serving.
+//
+// A chat template is the whole truth of a conversation: its text is tokenised without the
+// tokenizer's own BOS and EOS, as transformers does it. Only with the fall-back template (ChatML,
+// for models that bring none) the tokenizer's BOS is put in front. Text outside a template gets the
+// BOS that the tokenizer adds, once, and an EOS at its end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "data/batch/batch.h"
+#include "data/format/row_format.h"
+#include "nlohmann/json.hpp"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hone {
+
+struct EncodeOptions {
+    bool train_on_prompt = false;    // loss on every token (but messages of weight 0)
+    bool add_special_tokens = true;  // text outside a template: BOS in front, EOS at the end
+};
+
+// A row as tokens, with what the checks want to know.
+struct EncodedRow {
+    Example example;
+    int64_t answers = 0;        // texts or assistant messages that are trained
+    int64_t ended_answers = 0;  // of them, those whose last trained token is an end token
+};
+
+// Immutable and safe to use from many threads.
+class ConversationEncoder {
+  public:
+    // `chat_template` may be null: ChatML then. eos_ids: what the model's generation stops at; the
+    // first is what is appended to texts. At least one.
+    static absl::StatusOr<std::shared_ptr<ConversationEncoder>> Create(
+        std::shared_ptr<const Tokenizer> tokenizer,
+        std::shared_ptr<const ChatTemplate> chat_template, std::vector<int32_t> eos_ids);
+
+    // The text of a conversation.
+    absl::StatusOr<std::string> RenderConversation(const Conversation& conversation,
+                                                   bool add_generation_prompt) const;
+
+    // The tokens that ask for an answer: the conversation and the template's opening of the
+    // assistant's turn. They are the very tokens that EncodeConversation puts before the answer in
+    // training.
+    absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Conversation& conversation) const;
+    // The tokens that ask for the continuation of a text, outside a chat template.
+    absl::StatusOr<std::vector<int32_t>> EncodeTextPrompt(std::string_view text,
+                                                          bool add_special_tokens = true) const;
+
+    // Weight 1 (or the message's weight) on each assistant message with its end-of-turn token, else
+    // 0.
+    absl::StatusOr<EncodedRow> EncodeConversation(const Conversation& conversation,
+                                                  const EncodeOptions& options) const;
+    // Weight 1 on the completion and the EOS after it. Prompt and completion are joined as they
+    // stand.
+    absl::StatusOr<EncodedRow> EncodeCompletion(std::string_view prompt,
+                                                std::string_view completion,
+                                                const EncodeOptions& options) const;
+    // Weight 1 on every token and the EOS after them.
+    absl::StatusOr<EncodedRow> EncodeText(std::string_view text,
+                                          const EncodeOptions& options) const;
+    // Any converted row, by its kind.
+    absl::StatusOr<EncodedRow> EncodeRow(const DataRow& row, const EncodeOptions& options) const;
+
+    // What ends an answer: the eos_ids and the template's end-of-turn token. Generation stops at
+    // these.
+    const std::vector<int32_t>& end_ids() const { return end_ids_; }
+    bool IsEnd(int32_t id) const;
+    const Tokenizer& tokenizer() const { return *tokenizer_; }
+    // False: the model brings no template and ChatML stands in.
+    bool has_own_template() const { return has_own_template_; }
+
+  private:
+    // The bytes of a rendered text that are an assistant message. Exact: up to the next message's
+    // first byte, with what the template puts behind the content. Else the content alone; both npos
+    // where the template does not show it.
+    struct Span {
+        size_t message = 0;
+        size_t begin = 0;
+        size_t end = 0;
+        bool exact = false;
+    };
+    struct Rendered {
+        std::string text;
+        std::vector<Span> spans;  // one for each assistant message, in order
+    };
+    // The tokens of an answer, [begin, end), its end of turn included where that is a special
+    // token.
+    struct TokenRange {
+        size_t begin = 0;
+        size_t end = 0;
+        bool ends_special = false;
+    };
+    ConversationEncoder() = default;
+    absl::Status FindSpecialTokens();
+    nlohmann::ordered_json TemplateMessages(const Conversation& conversation) const;
+    absl::StatusOr<Rendered> RenderWithSpans(const Conversation& conversation,
+                                             bool add_generation_prompt) const;
+    static std::vector<size_t> Cuts(const Rendered& rendered);
+    // Tokenises so that the tokens before each cut are those of the text that ends there.
+    absl::StatusOr<Tokenizer::Encoding> EncodeWithCuts(std::string_view text,
+                                                       const std::vector<size_t>& cuts) const;
+    absl::StatusOr<bool> StableAt(std::string_view text, const Tokenizer::Encoding& encoding,
+                                  size_t cut) const;
+    TokenRange AnswerTokens(const Rendered& rendered, const Span& span,
+                            const Tokenizer::Encoding& encoding) const;
+    void AddPrefix(std::vector<int32_t>* ids) const;
+    bool IsSpecial(int32_t id) const;
+
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    std::shared_ptr<const ChatTemplate> chat_template_;
+    bool has_own_template_ = false;
+    bool template_knows_developer_ = false;
+    std::vector<int32_t> eos_ids_;
+    std::vector<int32_t> end_ids_;
+    std::vector<int32_t>
+        prefix_;  // what the tokenizer's post-processor puts in front of a text (BOS)
+};
+
+}  // namespace hone

@@ -1,0 +1,287 @@
+#include "data/format/tokenize.h"
+
+#include <gmock/gmock.h>
+
+#include "data/test_support.h"
+
+namespace hone {
+namespace {
+
+using nlohmann::ordered_json;
+using testing::HasSubstr;
+
+Conversation Chat(std::string_view text) {
+    auto conversation = ParseMessages(ordered_json::parse(text));
+    EXPECT_TRUE(conversation.ok()) << conversation.status();
+    return *conversation;
+}
+
+EncodedRow Encode(const ConversationEncoder& encoder, const Conversation& conversation,
+                  const EncodeOptions& options = {}) {
+    auto row = encoder.EncodeConversation(conversation, options);
+    EXPECT_TRUE(row.ok()) << row.status();
+    return row.ok() ? *row : EncodedRow();
+}
+
+// Serving asks with the very tokens that training puts before each answer.
+void ExpectServedAsTrained(const ConversationEncoder& encoder, const Conversation& conversation) {
+    const EncodedRow row = Encode(encoder, conversation);
+    size_t from = 0;
+    for (size_t i = 0; i < conversation.messages.size(); ++i) {
+        if (conversation.weights[i] == 0) continue;
+        Conversation asked;
+        for (size_t j = 0; j < i; ++j) {
+            asked.messages.push_back(conversation.messages[j]);
+            asked.weights.push_back(conversation.weights[j]);
+        }
+        auto prompt = encoder.EncodePrompt(asked);
+        ASSERT_TRUE(prompt.ok()) << prompt.status();
+        const auto& weights = row.example.weights;
+        const size_t begin =
+            static_cast<size_t>(std::find_if(weights.begin() + static_cast<int64_t>(from),
+                                             weights.end(), [](float w) { return w > 0; }) -
+                                weights.begin());
+        const std::vector<int32_t> before(row.example.tokens.begin(),
+                                          row.example.tokens.begin() + static_cast<int64_t>(begin));
+        EXPECT_EQ(before, *prompt) << "message " << i + 1;
+        from = begin;
+        while (from < weights.size() && weights[from] > 0) ++from;
+    }
+}
+
+constexpr std::string_view kTwoTurns =
+    R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."},
+        {"role":"user","content":"Bye"},{"role":"assistant","content":"See you.\n"}])";
+
+TEST(Tokenize, LossIsOnTheAnswersAndTheirEnd) {
+    auto encoder = TestEncoder();
+    const EncodedRow row = Encode(*encoder, Chat(kTwoTurns));
+    EXPECT_EQ(TrainedText(*encoder, row.example), "Hello.<|im_end|>|See you.\n<|im_end|>");
+    EXPECT_EQ(WholeText(*encoder, row.example.tokens),
+              "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+              "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n"
+              "<|im_start|>assistant\nSee you.\n<|im_end|>\n");
+    EXPECT_EQ(row.answers, 2);
+    EXPECT_EQ(row.ended_answers, 2);
+    ExpectServedAsTrained(*encoder, Chat(kTwoTurns));
+}
+
+TEST(Tokenize, WeightsAndPrompts) {
+    auto encoder = TestEncoder();
+    Conversation chat = Chat(kTwoTurns);
+    chat.weights[2] = 0;
+    EncodedRow row = Encode(*encoder, chat);
+    EXPECT_EQ(TrainedText(*encoder, row.example), "See you.\n<|im_end|>");
+    EXPECT_EQ(row.answers, 1);
+    row = Encode(*encoder, Chat(kTwoTurns), {.train_on_prompt = true});
+    EXPECT_EQ(TrainedText(*encoder, row.example), WholeText(*encoder, row.example.tokens));
+    row = Encode(*encoder, chat, {.train_on_prompt = true});
+    EXPECT_EQ(TrainedText(*encoder, row.example).find("Hello."), std::string::npos);
+}
+
+// An answer that starts with white space would melt into the header's line feed.
+TEST(Tokenize, AnswersThatMeltIntoTheHeader) {
+    auto encoder = TestEncoder();
+    for (std::string_view answer : {"\n\n  indented", " x", "\n", "\t\n a"}) {
+        Conversation chat = Chat(
+            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user",)"
+            R"("content":"c"},{"role":"assistant","content":"d"}])");
+        chat.messages[1]["content"] = answer;
+        chat.messages[3]["content"] = answer;
+        const std::string once = std::string(answer) + "<|im_end|>";
+        EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example), once + "|" + once);
+        ExpectServedAsTrained(*encoder, chat);
+    }
+}
+
+// Content that looks like the template's own text is not mistaken for it.
+TEST(Tokenize, AnswersThatRepeatTheQuestion) {
+    auto encoder = TestEncoder();
+    const Conversation chat = Chat(
+        R"([{"role":"user","content":"user"},{"role":"assistant","content":"user"},)"
+        R"({"role":"user","content":"assistant"},{"role":"assistant","content":"assistant"}])");
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
+              "user<|im_end|>|assistant<|im_end|>");
+    ExpectServedAsTrained(*encoder, chat);
+}
+
+// Like Qwen3's: what is between <t> and </t> goes from all but the last answer, and the prompt
+// opens a thought.
+constexpr std::string_view kThinking =
+    "{%- for m in messages -%}<|im_start|>{{ m.role }}\n"
+    "{%- if m.role == 'assistant' and not loop.last -%}{{ '\n' + m.content.split('</t>')[-1] }}"
+    "{%- else -%}{{ '\n' + m.content }}{%- endif -%}<|im_end|>\n{% endfor -%}"
+    "{%- if add_generation_prompt -%}<|im_start|>assistant\n<t>\n{%- endif -%}";
+
+TEST(Tokenize, TemplatesThatRewriteHistory) {
+    auto encoder = TestEncoder(kThinking);
+    Conversation chat = Chat(
+        R"([{"role":"user","content":"a"},{"role":"assistant","content":"bee"},{"role":"user",)"
+        R"("content":"c"},{"role":"assistant","content":"<t>\nhm</t>dee"}])");
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
+              "bee<|im_end|>|\nhm</t>dee<|im_end|>");
+    // The first answer is not shown as it was written: an error, unless it is not to be trained.
+    chat.messages[1]["content"] = "<t>x</t>bee";
+    auto row = encoder->EncodeConversation(chat, {});
+    ASSERT_FALSE(row.ok());
+    EXPECT_THAT(std::string(row.status().message()),
+                HasSubstr("does not show message 2 as it was written"));
+    chat.weights[1] = 0;
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example), "\nhm</t>dee<|im_end|>");
+}
+
+TEST(Tokenize, TheConversationMayStartWithTheAssistant) {
+    auto encoder = TestEncoder();
+    const Conversation chat =
+        Chat(R"([{"role":"assistant","content":"assistant, at your service"},{"role":"user",)"
+             R"("content":"b"},{"role":"assistant","content":"c"}])");
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
+              "assistant, at your service<|im_end|>|c<|im_end|>");
+}
+
+TEST(Tokenize, ATemplateThatRefusesARowSaysWhy) {
+    auto encoder = TestEncoder(
+        "{%- if messages[0].role != 'user' -%}{{ raise_exception('start with the user') }}{%- "
+        "endif -%}"
+        "{%- for m in messages -%}[{{ m.role }}]{{ m.content }}<|im_end|>{%- endfor -%}"
+        "{%- if add_generation_prompt -%}[assistant]{%- endif -%}");
+    auto row = encoder->EncodeConversation(
+        Chat(R"([{"role":"system","content":"a"},{"role":"assistant","content":"b"}])"), {});
+    ASSERT_FALSE(row.ok());
+    EXPECT_THAT(std::string(row.status().message()), HasSubstr("start with the user"));
+}
+
+TEST(Tokenize, DeveloperIsSystemForTemplatesThatDoNotKnowIt) {
+    const std::string_view messages =
+        R"([{"role":"developer","content":"D"},{"role":"user","content":"a"}])";
+    EXPECT_THAT(*TestEncoder()->RenderConversation(Chat(messages), true),
+                HasSubstr("<|im_start|>system\nD"));
+    EXPECT_EQ(*TestEncoder("{%- for m in messages -%}{{ m.role }}{%- endfor -%}{#- developer -#}")
+                   ->RenderConversation(Chat(messages), true),
+              "developeruser");
+}
+
+// A template that ends a turn with plain text: the row still ends with a token that generation
+// stops at.
+TEST(Tokenize, AnEndIsAddedWhereTheTemplateHasNone) {
+    auto encoder = TestEncoder(
+        "{%- for m in messages -%}{{ m.role }}: {{ m.content }}\n{% endfor -%}{%- if "
+        "add_generation_prompt -%}assistant: {%- endif -%}",
+        "byte_level", {0});
+    const EncodedRow row = Encode(
+        *encoder,
+        Chat(R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user",)"
+             R"("content":"c"},{"role":"assistant","content":"d"}])"));
+    EXPECT_EQ(TrainedText(*encoder, row.example), " b\n| d\n<|endoftext|>");
+    EXPECT_EQ(row.answers, 2);
+    EXPECT_EQ(row.ended_answers, 1);
+}
+
+TEST(Tokenize, TheTemplatesEndOfTurnIsAnEnd) {
+    auto encoder = TestEncoder(ChatMlTemplate(), "byte_level", {0});
+    EXPECT_EQ(encoder->end_ids(), (std::vector<int32_t>{0, 2}));
+    EXPECT_EQ(Encode(*encoder, Chat(kTwoTurns)).ended_answers, 2);
+    EXPECT_EQ(TestEncoder()->end_ids(), (std::vector<int32_t>{2}));
+}
+
+constexpr std::string_view kInst =
+    "{{ bos_token }}{%- for m in messages -%}{%- if m.role == 'user' -%}[INST] {{ m.content }} "
+    "[/INST]"
+    "{%- else -%}{{ ' ' + m.content + eos_token }}{%- endif -%}{%- endfor -%}";
+
+TEST(Tokenize, BosIsThereOnce) {
+    const Conversation chat = Chat(
+        R"([{"role":"user","content":"good morning"},{"role":"assistant","content":"good day"},)"
+        R"({"role":"user","content":"c"},{"role":"assistant","content":"good night"}])");
+    // The template prints it.
+    auto encoder = TestEncoder(kInst, "sentence_piece");
+    EncodedRow row = Encode(*encoder, chat);
+    EXPECT_EQ(std::count(row.example.tokens.begin(), row.example.tokens.end(), 1), 1);
+    EXPECT_EQ(row.example.tokens[0], 1);
+    EXPECT_EQ(TrainedText(*encoder, row.example), "good day</s>|good night</s>");
+    ExpectServedAsTrained(*encoder, chat);
+    // The fall-back template does not: the tokenizer's own comes in front.
+    encoder = TestEncoder("", "sentence_piece");
+    EXPECT_FALSE(encoder->has_own_template());
+    row = Encode(*encoder, chat);
+    EXPECT_EQ(row.example.tokens[0], 1);
+    EXPECT_EQ(std::count(row.example.tokens.begin(), row.example.tokens.end(), 1), 1);
+    ExpectServedAsTrained(*encoder, chat);
+    // Outside templates: once, also where the text spells it out.
+    EXPECT_EQ(*encoder->EncodeTextPrompt("good"), *encoder->EncodeTextPrompt("<s>good"));
+    EXPECT_EQ(encoder->EncodeTextPrompt("good")->front(), 1);
+    EXPECT_NE(encoder->EncodeTextPrompt("good", false)->front(), 1);
+    // A tokenizer that adds none, a template that prints none: none.
+    EXPECT_EQ(Encode(*TestEncoder(""), Chat(kTwoTurns)).example.tokens,
+              Encode(*TestEncoder(), Chat(kTwoTurns)).example.tokens);
+}
+
+TEST(Tokenize, Completions) {
+    auto encoder = TestEncoder("", "sentence_piece");
+    auto row = encoder->EncodeCompletion("good morning", " and good night", {});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(TrainedText(*encoder, row->example), "and good night</s>");
+    EXPECT_EQ(row->example.tokens[0], 1);
+    EXPECT_EQ(row->answers, 1);
+    EXPECT_EQ(row->ended_answers, 1);
+    auto prompt = encoder->EncodeTextPrompt("good morning");
+    ASSERT_TRUE(prompt.ok());
+    EXPECT_TRUE(std::equal(prompt->begin(), prompt->end(), row->example.tokens.begin()));
+    // The EOS is not doubled where the row has it, and left out on request.
+    auto spelled = encoder->EncodeCompletion("good morning", " and good night</s>", {});
+    EXPECT_EQ(spelled->example.tokens, row->example.tokens);
+    auto bare =
+        encoder->EncodeCompletion("good morning", " and good night", {.add_special_tokens = false});
+    EXPECT_EQ(bare->example.tokens.size() + 2, row->example.tokens.size());
+    EXPECT_EQ(bare->ended_answers, 0);
+    // The tokens of the prompt alone, also where prompt and completion would join into one token.
+    auto bytes = TestEncoder();
+    row = bytes->EncodeCompletion("the cat sa", "t on the mat", {});
+    ASSERT_TRUE(row.ok()) << row.status();
+    prompt = bytes->EncodeTextPrompt("the cat sa");
+    EXPECT_TRUE(std::equal(prompt->begin(), prompt->end(), row->example.tokens.begin()));
+    EXPECT_EQ(TrainedText(*bytes, row->example), "t on the mat<|im_end|>");
+    EXPECT_EQ(WholeText(*bytes, row->example.tokens), "the cat sat on the mat<|im_end|>");
+}
+
+TEST(Tokenize, Texts) {
+    auto encoder = TestEncoder();
+    auto row = encoder->EncodeText("some text", {});
+    ASSERT_TRUE(row.ok());
+    EXPECT_EQ(TrainedText(*encoder, row->example), "some text<|im_end|>");
+    DataRow tokens;
+    tokens.kind = DataRow::Kind::kTokens;
+    tokens.input_ids = {5, 6, 2};
+    tokens.weights = {0, 1, 1};
+    row = encoder->EncodeRow(tokens, {});
+    ASSERT_TRUE(row.ok());
+    EXPECT_EQ(row->example.tokens, tokens.input_ids);
+    EXPECT_EQ(row->ended_answers, 1);
+    tokens.input_ids[1] = encoder->tokenizer().vocabulary_size();
+    EXPECT_THAT(std::string(encoder->EncodeRow(tokens, {}).status().message()),
+                HasSubstr("the vocabulary has"));
+}
+
+TEST(Tokenize, EndIdsAreChecked) {
+    EXPECT_FALSE(ConversationEncoder::Create(TestTokenizer(), nullptr, {}).ok());
+    EXPECT_FALSE(ConversationEncoder::Create(TestTokenizer(), nullptr, {1'000'000}).ok());
+}
+
+TEST(Tokenize, ToolCallsAreTrained) {
+    auto encoder = TestEncoder(
+        "{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ m.content }}"
+        "{%- for c in m.tool_calls or [] -%}CALL {{ c.function.name }} {{ c.function.arguments | "
+        "tojson }}{%- endfor -%}"
+        "<|im_end|>\n{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant\n{% endif "
+        "-%}");
+    const Conversation chat = Chat(
+        R"([{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"type":"function",)"
+        R"("function":{"name":"f","arguments":"{\"x\": 1}"}}]},
+                                      {"role":"tool","content":"7"},{"role":"assistant","content":"It is 7."}])");
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
+              "CALL f {\"x\": 1}<|im_end|>|It is 7.<|im_end|>");
+    ExpectServedAsTrained(*encoder, chat);
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,320 @@
+#include "data/read/row_reader.h"
+
+#include "base/limits.h"
+#include "data/test_support.h"
+
+namespace hone {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Every row as JSON, or "line:column reason" where it is bad.
+std::vector<std::string> ReadAll(const std::string& path, std::string_view forced = "",
+                                 const std::string& cache = "") {
+    auto format = DetectFileFormat(path, forced);
+    if (!format.ok()) return {std::string(format.status().message())};
+    auto reader = RowReader::Open(path, *format, cache);
+    if (!reader.ok()) return {std::string(reader.status().message())};
+    std::vector<std::string> rows;
+    RawRow raw;
+    for (;;) {
+        auto any = (*reader)->Next(&raw);
+        if (!any.ok()) {
+            rows.push_back(std::string(any.status().message()));
+            return rows;
+        }
+        if (!*any) return rows;
+        ordered_json row;
+        ParseProblem problem{raw.line, raw.column, raw.error};
+        if (raw.error.empty() && (*reader)->ParseRow(raw, &row, &problem)) {
+            rows.push_back(row.dump());
+        } else {
+            rows.push_back(fmt::format("{}:{} {}", problem.line, problem.column, problem.reason));
+        }
+    }
+}
+
+using Rows = std::vector<std::string>;
+
+TEST(RowReader, JsonLines) {
+    TestFolder folder;
+    EXPECT_EQ(ReadAll(folder.Write("a.jsonl",
+                                   "{\"b\":1,\"a\":[null,true,-2.5]}\n\n  \r\n{\"x\":\"é\"}\r\n")),
+              (Rows{R"({"b":1,"a":[null,true,-2.5]})", R"({"x":"é"})"}));
+    // No line end at the end, a byte order mark at the start, numbers beyond 64 bits, equal keys.
+    EXPECT_EQ(ReadAll(folder.Write(
+                  "b.jsonl", "\xEF\xBB\xBF{\"n\":123456789012345678901234567890,\"a\":1,\"a\":2}")),
+              (Rows{R"({"n":1.2345678901234568e+29,"a":2})"}));
+    EXPECT_EQ(ReadAll(folder.Write("empty.jsonl", "")), Rows());
+}
+
+TEST(RowReader, JsonLinesSayWhereTheyAreBroken) {
+    TestFolder folder;
+    const Rows rows = ReadAll(folder.Write("a.jsonl",
+                                           "{\"a\":1}\n"
+                                           "{\"a\":nul}\n"
+                                           "[1]\n"
+                                           "{\"a\":1} x\n"
+                                           "\"text\"\n"
+                                           "{\"a\":\"\xFF\"}\n"
+                                           "{\"a\":\n"
+                                           "{\"a\":2}\n"));
+    ASSERT_EQ(rows.size(), 8u);
+    EXPECT_EQ(rows[0], R"({"a":1})");
+    EXPECT_EQ(rows[1].substr(0, 35), "2:9 malformed JSON: invalid literal");
+    EXPECT_EQ(rows[2].substr(0, 34), "3:1 a row must be a JSON object, t");
+    EXPECT_EQ(rows[3].substr(0, 20), "4:9 malformed JSON: ");
+    EXPECT_EQ(rows[4], "5:1 a row must be a JSON object, this is a string");
+    EXPECT_EQ(rows[5].substr(0, 20), "6:7 malformed JSON: ") << rows[5];
+    EXPECT_NE(rows[5].find("UTF-8"), std::string::npos) << rows[5];
+    EXPECT_EQ(rows[6].substr(0, 20), "7:6 malformed JSON: ") << rows[6];
+    EXPECT_EQ(rows[7], R"({"a":2})");
+}
+
+TEST(RowReader, DepthAndWidthHaveLimits) {
+    auto parse = [](const std::string& text) {
+        RawRow raw;
+        raw.line = 7;
+        raw.text = text;
+        ordered_json row;
+        ParseProblem problem;
+        return ParseJsonRow(raw, &row, &problem)
+                   ? std::string("ok")
+                   : fmt::format("{}:{} {}", problem.line, problem.column, problem.reason);
+    };
+    auto nested = [](size_t depth) {
+        return "{\"a\":" + std::string(depth - 1, '[') + "1" + std::string(depth - 1, ']') + "}";
+    };
+    EXPECT_EQ(parse(nested(kMaxJsonDepth)), "ok");
+    EXPECT_EQ(parse(nested(kMaxJsonDepth + 1)), "7:1 nested more than 128 levels deep");
+    EXPECT_EQ(parse(nested(1'000'000)), "7:1 nested more than 128 levels deep");
+    EXPECT_EQ(parse("{\"a\":" + std::string(1'000'000, '[')),
+              "7:1 nested more than 128 levels deep");
+    auto wide = [](size_t members, std::string_view last) {
+        std::string text = "{";
+        for (size_t i = 0; i < members; ++i) text += fmt::format("\"{}\":{},", i, last);
+        text.back() = '}';
+        return text;
+    };
+    EXPECT_EQ(parse(wide(kMaxRowFields, "1")), "ok");
+    EXPECT_NE(parse(wide(kMaxRowFields + 1, "1")).find("more than 4096 members"),
+              std::string::npos);
+    // The slow path, which numbers beyond 64 bits take, has the same limit.
+    EXPECT_EQ(parse(wide(kMaxRowFields, "99999999999999999999")), "ok");
+    EXPECT_NE(parse(wide(kMaxRowFields + 1, "99999999999999999999")).find("more than 4096 members"),
+              std::string::npos);
+}
+
+TEST(RowReader, LongestLine) {
+    TestFolder folder;
+    auto row = [](size_t bytes) {
+        return fmt::format("{{\"a\":\"{}\"}}", std::string(bytes - 8, 'x'));
+    };
+    const std::string path = folder.Write(
+        "a.jsonl", row(kMaxLineBytes) + "\n" + row(kMaxLineBytes + 1) + "\n{\"a\":1}\n");
+    const Rows rows = ReadAll(path);
+    ASSERT_EQ(rows.size(), 3u);
+    EXPECT_EQ(rows[0].size(), kMaxLineBytes);
+    EXPECT_EQ(rows[1], "2:1 longer than the limit of 64 MiB for one row");
+    EXPECT_EQ(rows[2], R"({"a":1})");
+    const std::string array = folder.Write(
+        "a.json", "[" + row(kMaxLineBytes) + "," + row(kMaxLineBytes + 1) + "\n,{\"a\":1}]");
+    const Rows elements = ReadAll(array);
+    ASSERT_EQ(elements.size(), 3u);
+    EXPECT_EQ(elements[0].size(), kMaxLineBytes);
+    EXPECT_EQ(elements[1],
+              fmt::format("1:{} longer than the limit of 64 MiB for one row", kMaxLineBytes + 3));
+    EXPECT_EQ(elements[2], R"({"a":1})");
+}
+
+TEST(RowReader, JsonArrays) {
+    TestFolder folder;
+    EXPECT_EQ(ReadAll(folder.Write("a.json", " [ {\"a\": \"],[\\\"\"} ,\n{\"b\":[{},[]]}\n]\n")),
+              (Rows{R"({"a":"],[\""})", R"({"b":[{},[]]})"}));
+    EXPECT_EQ(ReadAll(folder.Write("b.json", "[]")), Rows());
+    EXPECT_EQ(ReadAll(folder.Write("c.json", "")), Rows());
+    EXPECT_EQ(ReadAll(folder.Write("d.json", "  \n")), Rows());
+    // JSON lines under the name of .json, as the Python library writes them.
+    EXPECT_EQ(ReadAll(folder.Write("e.json", "{\"a\":1}\n{\"a\":2}\n")),
+              (Rows{R"({"a":1})", R"({"a":2})"}));
+}
+
+TEST(RowReader, BrokenJsonArrays) {
+    TestFolder folder;
+    Rows rows = ReadAll(folder.Write("a.json", "[\n {\"a\":1},\n {\"a\":x},\n {\"a\":3}\n]"));
+    ASSERT_EQ(rows.size(), 3u);
+    EXPECT_EQ(rows[1].substr(0, 20), "3:7 malformed JSON: ") << rows[1];
+    EXPECT_EQ(rows[2], R"({"a":3})");
+    const std::string stop = "; nothing after it was read";
+    EXPECT_EQ(ReadAll(folder.Write("b.json", "[{\"a\":1}, {\"a\":")),
+              (Rows{R"({"a":1})",
+                    "1:16 malformed JSON: the file ends inside the array: it is cut off" + stop}));
+    EXPECT_EQ(
+        ReadAll(folder.Write("c.json", "[{\"a\":1},]")),
+        (Rows{R"({"a":1})", "1:10 malformed JSON: a row is missing before this character" + stop}));
+    EXPECT_EQ(
+        ReadAll(folder.Write("d.json", "[{\"a\":1}]\n5")),
+        (Rows{R"({"a":1})", "2:1 malformed JSON: something follows the end of the array" + stop}));
+    EXPECT_EQ(ReadAll(folder.Write("e.json", "[")),
+              (Rows{"1:2 malformed JSON: the file ends inside the array: it is cut off" + stop}));
+    EXPECT_EQ(ReadAll(folder.Write("f.json", "[1, \"a]\"]")),
+              (Rows{"1:2 a row must be a JSON object, this is a number",
+                    "1:5 a row must be a JSON object, this is a string"}));
+    // Two lines in one row: the column counts from the line's own start.
+    rows = ReadAll(folder.Write("g.json", "[{\"a\":1,\n\"b\" 2}]"));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].substr(0, 20), "2:5 malformed JSON: ") << rows[0];
+}
+
+TEST(RowReader, CsvQuoting) {
+    TestFolder folder;
+    EXPECT_EQ(ReadAll(folder.Write("a.csv",
+                                   "text,label\r\n"
+                                   "plain,1\r\n"
+                                   "\"a, \"\"b\"\"\nc\",2\r\n"
+                                   "\n"
+                                   "a 5\" pipe,\"\"\n"
+                                   ",x")),
+              (Rows{R"({"text":"plain","label":"1"})", R"({"text":"a, \"b\"\nc","label":"2"})",
+                    R"({"text":"a 5\" pipe","label":""})", R"({"text":"","label":"x"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("b.tsv", "a\tb\n1,2\t\"x\ty\"\n")),
+              (Rows{R"({"a":"1,2","b":"x\ty"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("c.csv", "\xEF\xBB\xBF\"text\",\n1,2\n")),
+              (Rows{R"({"text":"1","column 2":"2"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("empty.csv", "")), Rows());
+    EXPECT_EQ(ReadAll(folder.Write("header.csv", "a,b\n")), Rows());
+}
+
+TEST(RowReader, BrokenCsv) {
+    TestFolder folder;
+    EXPECT_EQ(
+        ReadAll(folder.Write("a.csv", "a,b\n1\n1,2,3\n\"x\"y,2\n\"p\nq\"z,2\n3,\xFFz\n4,5\n")),
+        (Rows{"2:0 1 fields where the header has 2", "3:0 3 fields where the header has 2",
+              "4:4 a quoted field goes on after its closing quote (a quote inside a quoted field "
+              "is written twice)",
+              "6:3 a quoted field goes on after its closing quote (a quote inside a quoted field "
+              "is written twice)",
+              "7:3 this byte is not UTF-8", R"({"a":"4","b":"5"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("b.csv", "a,b\n1,2\n3,\"never\nclosed\n")),
+              (Rows{R"({"a":"1","b":"2"})",
+                    "3:3 this quote is never closed; nothing after it was read"}));
+    const Rows twice = ReadAll(folder.Write("c.csv", "a,a\n1,2\n"));
+    ASSERT_EQ(twice.size(), 1u);
+    EXPECT_NE(twice[0].find("two columns are called \"a\""), std::string::npos);
+}
+
+TEST(RowReader, CsvLimits) {
+    TestFolder folder;
+    auto header = [](size_t columns) {
+        std::string text;
+        for (size_t i = 0; i < columns; ++i) text += fmt::format("c{},", i);
+        text.pop_back();
+        return text + "\n";
+    };
+    EXPECT_EQ(ReadAll(folder.Write("a.csv", header(kMaxRowFields))), Rows());
+    const Rows wide = ReadAll(folder.Write("b.csv", header(kMaxRowFields + 1)));
+    ASSERT_EQ(wide.size(), 1u);
+    EXPECT_NE(wide[0].find("more than 4096 columns"), std::string::npos) << wide[0];
+    const Rows longest =
+        ReadAll(folder.Write("c.csv", "a\n" + std::string(kMaxLineBytes, 'x') + "\n" +
+                                          std::string(kMaxLineBytes + 1, 'y') + "\nz\n"));
+    ASSERT_EQ(longest.size(), 3u);
+    EXPECT_EQ(longest[0].size(), kMaxLineBytes + 8);
+    EXPECT_EQ(longest[1], "3:1 longer than the limit of 64 MiB for one row");
+    EXPECT_EQ(longest[2], R"({"a":"z"})");
+}
+
+TEST(RowReader, Text) {
+    TestFolder folder;
+    EXPECT_EQ(ReadAll(folder.Write("a.txt", "one\n\n two \r\nth\xC3ree\nfour")),
+              (Rows{R"({"text":"one"})", R"({"text":" two "})", "4:3 this byte is not UTF-8",
+                    R"({"text":"four"})"}));
+}
+
+TEST(RowReader, Parquet) {
+    const std::string path = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/rows.parquet";
+    const Rows rows = ReadAll(path);
+    ASSERT_EQ(rows.size(), 3u);
+    EXPECT_EQ(rows[1],
+              R"({"messages":[{"role":"user","content":"What is 1 + 1?"},{"role":"assistant",)"
+              R"("content":"2"}],"source":"counting"})");
+    TestFolder folder;
+    auto bytes = ReadFile(path);
+    ASSERT_TRUE(bytes.ok());
+    const std::string packed = folder.WriteGzip("rows.parquet.gz", *bytes);
+    EXPECT_EQ(ReadAll(packed, "", folder.Path("cache")), rows);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.Path("cache")));
+    EXPECT_NE(ReadAll(packed)[0].find("no cache folder"), std::string::npos);
+    const Rows cut = ReadAll(folder.Write("cut.parquet", bytes->substr(0, bytes->size() / 2)));
+    ASSERT_EQ(cut.size(), 1u);
+    EXPECT_NE(cut[0].find("cut.parquet"), std::string::npos) << cut[0];
+}
+
+TEST(RowReader, Gzip) {
+    TestFolder folder;
+    EXPECT_EQ(ReadAll(folder.WriteGzip("a.jsonl.gz", "{\"a\":1}\n{\"a\":2}\n")),
+              (Rows{R"({"a":1})", R"({"a":2})"}));
+    EXPECT_EQ(ReadAll(folder.WriteGzip("b.CSV.GZ", "a\n1\n")), (Rows{R"({"a":"1"})"}));
+    EXPECT_EQ(ReadAll(folder.WriteGzip("c.json.gz", "[{\"a\":1}]")), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(folder.WriteGzip("empty.jsonl.gz", "")), Rows());
+    // Recognised by its bytes, not by its name; not unpacked because of its name.
+    EXPECT_EQ(ReadAll(folder.WriteGzip("d.jsonl", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(folder.Write("e.jsonl.gz", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
+    // Two members, one after the other.
+    auto first = ReadFile(folder.Path("a.jsonl.gz")), second = ReadFile(folder.Path("d.jsonl"));
+    EXPECT_EQ(ReadAll(folder.Write("f.jsonl.gz", *first + *second)).size(), 3u);
+    // A larger file, cut off and damaged.
+    std::string text;
+    for (int i = 0; i < 50'000; ++i) text += fmt::format("{{\"a\":{}}}\n", i * 7919);
+    folder.WriteGzip("g.jsonl.gz", text);
+    EXPECT_EQ(ReadAll(folder.Path("g.jsonl.gz")).size(), 50'000u);
+    auto whole = ReadFile(folder.Path("g.jsonl.gz"));
+    Rows rows = ReadAll(folder.Write("h.jsonl.gz", whole->substr(0, whole->size() / 2)));
+    EXPECT_NE(rows.back().find("cut off"), std::string::npos) << rows.back();
+    std::string damaged = *whole;
+    damaged[damaged.size() / 2] ^= 0x55;
+    rows = ReadAll(folder.Write("i.jsonl.gz", damaged));
+    EXPECT_NE(rows.back().find("damaged gzip"), std::string::npos) << rows.back();
+}
+
+TEST(RowReader, FilesThatAreNotData) {
+    TestFolder folder;
+    EXPECT_NE(ReadAll(folder.Write("a.docx", "x"))[0].find(".jsonl, .json, .csv"),
+              std::string::npos);
+    EXPECT_EQ(ReadAll(folder.Write("rows", "{\"a\":1}"), "json"), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(folder.Write("table", "a\n1\n"), "csv"), (Rows{R"({"a":"1"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("words", "a b\n"), "text"), (Rows{R"({"text":"a b"})"}));
+    EXPECT_NE(ReadAll(folder.Path("missing.jsonl"))[0].find("No such file"), std::string::npos);
+    EXPECT_NE(
+        ReadAll(folder.Write("b.jsonl", std::string_view("\xFF\xFE{\0\"\0", 6)))[0].find("UTF-16"),
+        std::string::npos);
+    std::filesystem::create_directories(folder.Path("c.jsonl"));
+    EXPECT_NE(ReadAll(folder.Path("c.jsonl"))[0].find("is a folder"), std::string::npos);
+}
+
+// Pieces of the file end anywhere: inside a row, a quote, a character.
+TEST(RowReader, RowsAcrossPieces) {
+    TestFolder folder;
+    std::string lines, csv = "a,b\n", array = "[";
+    for (int i = 0; i < 40'000; ++i) {
+        const std::string value(static_cast<size_t>(i % 37), 'x');
+        lines += fmt::format("{{\"a\":\"é{}\",\"b\":{}}}\n", value, i);
+        csv += fmt::format("\"é\"\"\n{}\",{}\n", value, i);
+        array += fmt::format("{}{{\"a\":\"[é{}\",\"b\":{}}}", i > 0 ? ",\n" : "", value, i);
+    }
+    for (const std::string& path : {folder.Write("a.jsonl", lines), folder.Write("a.csv", csv),
+                                    folder.Write("a.json", array + "]")}) {
+        const Rows rows = ReadAll(path);
+        ASSERT_EQ(rows.size(), 40'000u) << path;
+        for (size_t i = 0; i < rows.size(); ++i) {
+            const auto row = ordered_json::parse(rows[i], nullptr, false);
+            ASSERT_TRUE(row.is_object()) << path << " " << rows[i];
+            const std::string number =
+                row["b"].is_string() ? row["b"].get<std::string>() : row["b"].dump();
+            ASSERT_EQ(number, std::to_string(i)) << path;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,132 @@
+// Network for products of type T: its blocks, its memory, and the three ways through it (train,
+// evaluate, decode).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/blocks/attention_block.h"
+#include "model/blocks/head_block.h"
+#include "model/blocks/mlp_block.h"
+#include "model/network/network.h"
+
+namespace hone {
+
+template <typename T>
+class TypedNetwork : public Network {
+  public:
+    static absl::StatusOr<std::unique_ptr<Network>> Load(const ModelFiles& files,
+                                                         const ModelGraph& graph,
+                                                         const LoadOptions& options,
+                                                         const Context& context);
+
+    absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
+    absl::Status MakeTrainable(const std::string& module) override;
+    void MakeAllTrainable() override;
+    absl::Status FinishParameters(const Context& context) override;
+    void Pack(const Context& context) override;
+    MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const override;
+    void Prepare(int64_t max_tokens, bool checkpointing) override;
+    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
+                                             float loss_scale, uint64_t seed) override;
+    absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
+                                      std::vector<LossSums>* per_document) override;
+    absl::Status Logits(const Context& context, const Batch& batch, float* logits) override;
+    std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
+    absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+                        const std::vector<KvCache*>& caches, float* logits) override;
+
+  private:
+    struct Layer {
+        AttentionBlock<T> attention;
+        MlpBlock<T> mlp;
+        bool trainable() const { return attention.trainable() || mlp.trainable(); }
+    };
+    struct LayerSaved {
+        typename AttentionBlock<T>::Saved attention;
+        typename MlpBlock<T>::Saved mlp;
+    };
+    // Everything that a pass over M tokens needs besides the weights.
+    struct Memory {
+        Arena arena;
+        int64_t M = 0;
+        bool checkpointing = false;
+        Workspace<T> workspace;
+        float* x = nullptr;   // [M, C] residual stream
+        float* dx = nullptr;  // [M, C]
+        T* dx_t = nullptr;    // [M, C]
+        // One per layer that is trained through; one for all with checkpointing, or forward only.
+        std::vector<LayerSaved> saved;
+        std::vector<float*> inputs;  // with checkpointing: [M, C] each layer's input
+    };
+
+    TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options);
+    LinearMember Member(const LinearSpec& spec, std::string name) const;
+    std::string ModuleName(const std::string& tensor) const;
+    void CollectLinears();
+    std::vector<LinearGroup<T>*> Groups();
+    std::vector<NormWeight*> Norms();
+
+    BlockSizes Sizes(int64_t M, bool backward) const;
+    void Take(Memory& memory, int64_t M, bool backward, bool checkpointing) const;
+    Memory NewMemory(int64_t M, bool backward, bool checkpointing) const;
+    // Memory for a forward pass over M tokens: training's, when it is large enough.
+    Memory& ForwardMemory(int64_t M);
+    LayerSaved& SavedOf(Memory& memory, size_t layer) const;
+
+    absl::Status Check(const std::vector<int32_t>& tokens) const;
+    absl::Status ReservePositions(int64_t count);
+    absl::Status Embed(const Context& context, const std::vector<int32_t>& tokens, float* x) const;
+    Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory, bool training,
+                     uint64_t seed) const;
+    void LayerForward(const Pass<T>& pass, size_t layer, float* x, const LayerSaved& saved) const;
+    // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
+    absl::Status ForwardOnly(const Context& context, const Batch& batch, Memory& memory);
+    absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
+                        const std::vector<KvCache*>& caches, float* logits);
+
+    const LoadOptions options_;
+    int64_t C_, V_;
+    std::vector<Layer> layers_;
+    HeadBlock<T> head_;
+    const ModelTensor* embedding_;
+    std::string embedding_module_;
+    int embedding_parameter_ = -1;
+    bool tied_parameter_ = false;  // the head trains the embedding's parameter
+    RopeScaling rope_scaling_;
+    int64_t rope_positions_ = 0;
+    std::vector<float> rope_cosine_, rope_sine_;
+    // Index of the first layer with something to train: layers_.size() when only the head has, -1
+    // with the embedding.
+    int64_t lowest_ = 0;
+    Memory training_, forward_;
+    int64_t head_rows_ = 0;
+    bool head_backward_ = false;
+};
+
+// The cache of one sequence: keys and values of every layer.
+template <typename T>
+class TypedKvCache : public KvCache {
+  public:
+    TypedKvCache(size_t layers, int64_t capacity, int64_t row)
+        : capacity_(capacity), row_(row), keys_(layers), values_(layers) {
+        for (size_t layer = 0; layer < layers; ++layer) {
+            keys_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
+            values_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
+        }
+    }
+    int64_t length() const override { return length_; }
+    int64_t capacity() const override { return capacity_; }
+    void Truncate(int64_t length) override { length_ = std::min(length_, length); }
+    void Grow(int64_t count) { length_ += count; }
+    typename AttentionBlock<T>::Cache layer(size_t index) {
+        return {keys_[index].template as<T>(), values_[index].template as<T>(), length_};
+    }
+
+  private:
+    int64_t capacity_, row_, length_ = 0;
+    std::vector<Buffer> keys_, values_;
+};
+
+}  // namespace hone

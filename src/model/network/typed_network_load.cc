@@ -1,0 +1,305 @@
+// Making a network: blocks from the graph, weights from the files, parameters, memory.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "model/network/typed_network.h"
+
+namespace hone {
+namespace {
+
+constexpr uint64_t kStreamsPerLayer = 4;  // one dropout stream per linear group
+
+}  // namespace
+
+template <typename T>
+std::string TypedNetwork<T>::ModuleName(const std::string& tensor) const {
+    const ModelTensor* found = FindModelTensor(files_, tensor);
+    HONE_CHECK(found != nullptr, "the graph names {}, which is not in the table", tensor);
+    std::string name = found->hf_name;
+    constexpr std::string_view kWeight = ".weight";
+    if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
+    return name;
+}
+
+template <typename T>
+LinearMember TypedNetwork<T>::Member(const LinearSpec& spec, std::string name) const {
+    LinearMember member;
+    member.name = std::move(name);
+    member.weight = spec.weight;
+    member.bias = spec.bias;
+    member.out = FindModelTensor(files_, spec.weight)->rows();
+    return member;
+}
+
+template <typename T>
+TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
+                              const LoadOptions& options)
+    : Network(files),
+      options_(options),
+      C_(files.config.hidden_size),
+      V_(files.config.vocab_size),
+      head_(C_, files.config.rms_norm_eps, Member(graph.head, graph.head_module),
+            NormWeight{.name = ModuleName(graph.final_norm), .tensor = graph.final_norm},
+            kStreamsPerLayer * graph.layers.size()),
+      embedding_(FindModelTensor(files_, graph.embedding)),
+      embedding_module_(ModuleName(graph.embedding)),
+      rope_scaling_(files.config.rope_scaling) {
+    const float eps = files.config.rms_norm_eps;
+    auto named = [&](const LinearSpec& spec) { return Member(spec, ModuleName(spec.weight)); };
+    for (size_t i = 0; i < graph.layers.size(); ++i) {
+        const AttentionSpec& a = graph.layers[i].attention;
+        const GatedMlpSpec& m = graph.layers[i].mlp;
+        layers_.push_back(
+            Layer{AttentionBlock<T>(a, C_, eps, named(a.q), named(a.k), named(a.v), named(a.o),
+                                    ModuleName(a.norm), i * kStreamsPerLayer),
+                  MlpBlock<T>(m, C_, eps, named(m.gate), named(m.up), named(m.down),
+                              ModuleName(m.norm), i * kStreamsPerLayer + 2)});
+    }
+    lowest_ = static_cast<int64_t>(layers_.size());
+    CollectLinears();
+}
+
+template <typename T>
+std::vector<LinearGroup<T>*> TypedNetwork<T>::Groups() {
+    std::vector<LinearGroup<T>*> groups;
+    for (Layer& layer : layers_)
+        groups.insert(groups.end(), {&layer.attention.qkv, &layer.attention.o, &layer.mlp.gate_up,
+                                     &layer.mlp.down});
+    groups.push_back(&head_.head);
+    return groups;
+}
+
+template <typename T>
+std::vector<NormWeight*> TypedNetwork<T>::Norms() {
+    std::vector<NormWeight*> norms;
+    for (Layer& layer : layers_)
+        norms.insert(norms.end(), {&layer.attention.norm, &layer.mlp.norm});
+    norms.push_back(&head_.norm);
+    return norms;
+}
+
+template <typename T>
+void TypedNetwork<T>::CollectLinears() {
+    for (LinearGroup<T>* group : Groups())
+        for (const LinearMember& member : group->members())
+            linears_.push_back({member.name, group->in(), member.out, group == &head_.head});
+}
+
+template <typename T>
+absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files,
+                                                               const ModelGraph& graph,
+                                                               const LoadOptions& options,
+                                                               const Context& context) {
+    std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph, options));
+    if (sizeof(T) == 2 &&
+        (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
+        return ModelError(
+            "{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
+            files.path);
+    for (Layer& layer : network->layers_) {
+        HONE_RETURN_IF_ERROR(layer.attention.Load(files, options, context));
+        HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
+    }
+    HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
+    files.weights->DropPages();
+    return network;
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRankOptions& options) {
+    if (options.rank < 1 || options.rank > kMaxLoraRank)
+        return UsageError("the LoRA rank of {} is {}: it must be from 1 to {}", linear,
+                          options.rank, kMaxLoraRank);
+    for (LinearGroup<T>* group : Groups()) {
+        for (LinearMember& member : group->members()) {
+            if (member.name != linear) continue;
+            member.low_rank = options;
+            return absl::OkStatus();
+        }
+    }
+    return ModelError("the model has no linear layer {}", linear);
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
+    if (options_.storage != WeightStorage::kNative)
+        return UsageError(
+            "{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16",
+            module);
+    auto matches = [&](const std::string& name) {
+        return name == module || name.ends_with("." + module);
+    };
+    bool found = false;
+    for (LinearGroup<T>* group : Groups())
+        for (LinearMember& member : group->members())
+            if (matches(member.name)) found = true, member.own_weight = 0;
+    for (NormWeight* norm : Norms())
+        if (matches(norm->name)) found = true, norm->parameter = 0;
+    if (matches(embedding_module_)) found = true, embedding_parameter_ = 0;
+    if (!found) return UsageError("--modules_to_save: the model has no module {}", module);
+    return absl::OkStatus();
+}
+
+template <typename T>
+void TypedNetwork<T>::MakeAllTrainable() {
+    HONE_CHECK(options_.storage == WeightStorage::kNative, "coded weights cannot be trained");
+    for (LinearGroup<T>* group : Groups())
+        for (LinearMember& member : group->members()) member.own_weight = 0;
+    for (NormWeight* norm : Norms()) norm->parameter = 0;
+    embedding_parameter_ = 0;
+    tied_parameter_ = head_.head.members()[0].weight == embedding_->name;
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
+    HONE_CHECK(parameters_.slices().empty(), "FinishParameters twice");
+    if (embedding_parameter_ >= 0)
+        embedding_parameter_ = parameters_.Add(embedding_module_ + ".weight", {V_, C_}, true);
+    if (tied_parameter_) head_.head.members()[0].tied_weight = embedding_parameter_;
+    for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
+    for (NormWeight* norm : Norms()) norm->AddParameter(parameters_);
+    parameters_.Allocate();
+    for (LinearGroup<T>* group : Groups())
+        HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
+    for (NormWeight* norm : Norms()) norm->FillParameter(parameters_);
+    if (embedding_parameter_ >= 0)
+        HONE_RETURN_IF_ERROR(
+            ReadModelRows(files_, *embedding_, 0, V_, parameters_.value(embedding_parameter_)));
+    lowest_ = static_cast<int64_t>(layers_.size());
+    while (lowest_ > 0 && std::any_of(layers_.begin(), layers_.begin() + lowest_,
+                                      [](const Layer& layer) { return layer.trainable(); }))
+        --lowest_;
+    if (embedding_parameter_ >= 0) lowest_ = -1;
+    training_ = {};
+    forward_ = {};
+    head_rows_ = 0;
+    Pack(context);
+    return absl::OkStatus();
+}
+
+template <typename T>
+void TypedNetwork<T>::Pack(const Context& context) {
+    for (LinearGroup<T>* group : Groups()) group->Pack(parameters_, context);
+}
+
+template <typename T>
+BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
+    BlockSizes sizes{.M = M, .C = C_, .backward = backward};
+    auto cover = [&](const LinearGroup<T>& group) {
+        sizes.in = std::max(sizes.in, group.in());
+        sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
+        sizes.dropout |= group.dropout() > 0;
+    };
+    for (const Layer& layer : layers_) {
+        sizes.attention = std::max(sizes.attention, layer.attention.o.in());
+        sizes.qkv = std::max(sizes.qkv, layer.attention.qkv_columns());
+        sizes.F = std::max(sizes.F, layer.mlp.F());
+        cover(layer.attention.qkv);
+        cover(layer.attention.o);
+        cover(layer.mlp.gate_up);
+        cover(layer.mlp.down);
+    }
+    return sizes;
+}
+
+template <typename T>
+void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkpointing) const {
+    Arena& arena = memory.arena;
+    memory.M = M;
+    memory.checkpointing = checkpointing;
+    memory.x = arena.Take<float>(M * C_);
+    memory.workspace.Take(arena, Sizes(M, backward));
+    if (backward) {
+        memory.dx = arena.Take<float>(M * C_);
+        memory.dx_t = arena.Take<T>(M * C_);
+    }
+    const int64_t trained = static_cast<int64_t>(layers_.size()) - std::max<int64_t>(lowest_, 0);
+    memory.saved.assign(backward && !checkpointing ? std::max<int64_t>(trained, 1) : 1, {});
+    const bool more = memory.saved.size() > 1;
+    const int64_t min_rank_columns = more ? 0 : Sizes(M, backward).rank_columns;
+    for (size_t i = 0; i < memory.saved.size(); ++i) {
+        const Layer& layer = layers_[more ? layers_.size() - trained + i : layers_.size() - 1];
+        memory.saved[i].attention.Take(arena, layer.attention, M, min_rank_columns);
+        memory.saved[i].mlp.Take(arena, layer.mlp, M, min_rank_columns);
+    }
+    memory.inputs.clear();
+    if (backward && checkpointing)
+        for (int64_t i = 0; i < trained; ++i) memory.inputs.push_back(arena.Take<float>(M * C_));
+}
+
+template <typename T>
+typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool backward,
+                                                            bool checkpointing) const {
+    Memory plan;
+    Take(plan, M, backward, checkpointing);
+    Memory memory;
+    // A product may read a few elements past the last row where sizes are odd.
+    memory.arena = Arena(plan.arena.peak_bytes() + 64);
+    Take(memory, M, backward, checkpointing);
+    return memory;
+}
+
+template <typename T>
+MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
+    MemoryPlan plan;
+    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups())
+        plan.weights += group->bytes();
+    plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
+    Memory whole, forward;
+    Take(whole, max_tokens, true, checkpointing);
+    Take(forward, max_tokens, true, true);
+    size_t inputs = forward.inputs.size() * static_cast<size_t>(max_tokens * C_) * sizeof(float);
+    plan.workspace = forward.arena.peak_bytes() - inputs + head_.ReservedBytes(true, max_tokens);
+    plan.activations = whole.arena.peak_bytes() -
+                       std::min(whole.arena.peak_bytes(), forward.arena.peak_bytes() - inputs);
+    return plan;
+}
+
+template <typename T>
+void TypedNetwork<T>::Prepare(int64_t max_tokens, bool checkpointing) {
+    training_ = {};
+    training_ = NewMemory(max_tokens, true, checkpointing);
+    forward_ = {};
+    head_.Reserve(true, max_tokens);
+    head_rows_ = std::min(max_tokens, HeadBlock<T>::kRows);
+    head_backward_ = true;
+}
+
+template <typename T>
+typename TypedNetwork<T>::Memory& TypedNetwork<T>::ForwardMemory(int64_t M) {
+    const int64_t rows = std::min(M, HeadBlock<T>::kRows);
+    if (rows > head_rows_) {
+        head_.Reserve(head_backward_, rows);
+        head_rows_ = rows;
+    }
+    if (M <= training_.M) return training_;
+    if (M > forward_.M) {
+        forward_ = {};
+        forward_ = NewMemory(M, false, false);
+    }
+    return forward_;
+}
+
+template <typename T>
+typename TypedNetwork<T>::LayerSaved& TypedNetwork<T>::SavedOf(Memory& memory, size_t layer) const {
+    const size_t first = layers_.size() - memory.saved.size();
+    return memory.saved[memory.saved.size() > 1 && layer >= first ? layer - first : 0];
+}
+
+template class TypedNetwork<float>;
+template class TypedNetwork<bf16>;
+
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files,
+                                                        const ModelGraph& graph,
+                                                        const LoadOptions& options,
+                                                        const Context& context) {
+    return TypedNetwork<float>::Load(files, graph, options, context);
+}
+absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files,
+                                                         const ModelGraph& graph,
+                                                         const LoadOptions& options,
+                                                         const Context& context) {
+    return TypedNetwork<bf16>::Load(files, graph, options, context);
+}
+
+}  // namespace hone

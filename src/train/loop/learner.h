@@ -1,0 +1,33 @@
+// What the training loop trains: parameters with gradients, whatever the method and the machine
+// behind them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "data/batch/batch.h"
+#include "model/model.h"
+#include "model/parameters.h"
+
+namespace hone {
+
+class Learner {
+  public:
+    virtual ~Learner() = default;
+
+    virtual ParameterSet& parameters() = 0;
+    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
+    virtual absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale,
+                                                     uint64_t dropout_seed) = 0;
+    // The sums alone, without dropout.
+    virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch) = 0;
+    // After parameters().values() changed.
+    virtual void ParametersChanged() = 0;
+    // Writes the trained weights into a checkpoint's folder.
+    virtual absl::Status Save(const std::string& folder) = 0;
+    // parameters().values() = what Save wrote, to the bit.
+    virtual absl::Status Restore(const std::string& folder) = 0;
+};
+
+}  // namespace hone

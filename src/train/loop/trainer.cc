@@ -1,0 +1,424 @@
+#include "train/loop/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "fmt/ranges.h"
+#include "kernels/reduce/reduce.h"
+#include "train/loop/checkpoint.h"
+#include "train/output/machine.h"
+
+namespace hone {
+namespace {
+
+// Dropout's seed for one micro-batch of one step: a hash of all three numbers.
+uint64_t DropoutSeed(uint64_t seed, int64_t step, size_t micro_batch) {
+    return StableHash(fmt::format("dropout {} {}", step, micro_batch), seed);
+}
+
+// torch.nn.utils.clip_grad_norm_: 1 below the limit, else limit / (norm + 1e-6).
+double ClipScale(double norm, double limit) {
+    return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0;
+}
+
+double MeanLoss(const LossSums& sums) { return sums.weight > 0 ? sums.loss / sums.weight : 0; }
+double Accuracy(const LossSums& sums) {
+    return sums.labelled > 0
+               ? static_cast<double>(sums.correct) / static_cast<double>(sums.labelled)
+               : 0;
+}
+
+}  // namespace
+
+Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
+                 std::shared_ptr<const Dataset> eval, Reporter& reporter,
+                 const std::atomic<int>& interrupts, const Context& context)
+    : options_(std::move(options)),
+      learner_(learner),
+      plan_(std::move(plan)),
+      eval_(std::move(eval)),
+      reporter_(reporter),
+      interrupts_(interrupts),
+      context_(context),
+      best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
+      m_(learner.parameters().count() * sizeof(float)),
+      v_(learner.parameters().count() * sizeof(float)) {}
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
+    TrainerOptions options, Learner& learner, StepPlan plan, std::shared_ptr<const Dataset> eval,
+    Reporter& reporter, const std::atomic<int>& interrupts, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(Metric metric,
+                          Metric::Parse(options.metric_for_best_model, options.greater_is_better));
+    if (!eval && (options.early_stopping_patience > 0 || options.load_best_model_at_end))
+        return UsageError(
+            "{} needs evaluation rows, and there are none: give --eval_split or --eval_data_files",
+            options.load_best_model_at_end ? "--load_best_model_at_end"
+                                           : "--early_stopping_patience");
+    return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner,
+                                                std::move(plan), std::move(eval), reporter,
+                                                interrupts, context));
+}
+
+TrainingStep Trainer::TakeStep() {
+    if (pending_) {
+        TrainingStep step = *std::move(pending_);
+        pending_.reset();
+        return step;
+    }
+    if (!prefetcher_)
+        prefetcher_ = std::make_unique<StepPrefetcher>(
+            plan_, state_.next, options_.micro_batch_tokens, options_.prefetch_steps);
+    return prefetcher_->Next();
+}
+
+int64_t Trainer::EvaluationsToCome() {
+    if (!eval_) return 0;
+    const int64_t every = options_.eval_steps > 0 ? options_.eval_steps : plan_.steps_per_epoch();
+    // The last step is always followed by one.
+    return (options_.total_steps - 1) / every - state_.step / every + 1 +
+           (state_.step == 0 && options_.eval_on_start ? 1 : 0);
+}
+
+absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
+    const int64_t steps = options_.total_steps - state_.step;
+    if (steps <= 0) return 0.0;
+    pending_ = TakeStep();
+    const Batch batch = BatchPrefix(pending_->micro_batches.front(), tokens);
+    double pass_s = 1e30;
+    for (int pass = 0; pass < 2; ++pass) {  // the first one also pays for pages that are new
+        const double begin = NowSeconds();
+        HONE_RETURN_IF_ERROR(
+            learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
+        pass_s = std::min(pass_s, NowSeconds() - begin);
+    }
+    const double size = static_cast<double>(batch.size());
+    const double step_tokens = static_cast<double>(plan_.dataset().total_tokens()) /
+                               static_cast<double>(plan_.steps_per_epoch());
+    double seconds = static_cast<double>(steps) * step_tokens * pass_s / size;
+    if (const int64_t evaluations = EvaluationsToCome(); evaluations > 0) {
+        const double begin = NowSeconds();
+        HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
+        seconds += static_cast<double>(evaluations * eval_->total_tokens()) *
+                   (NowSeconds() - begin) / size;
+    }
+    return seconds;
+}
+
+double Trainer::EpochNow() {
+    const double steps = static_cast<double>(plan_.StepsInEpoch(state_.next.epoch));
+    return static_cast<double>(state_.next.epoch) + static_cast<double>(state_.next.step) / steps;
+}
+
+std::string Trainer::RowsOf(const Batch& batch) const {
+    constexpr size_t kShown = 5;
+    std::vector<std::string> places;
+    for (size_t i = 0; i < batch.rows.size() && i < kShown; ++i) {
+        const RowPlace place = plan_.dataset().Place(batch.rows[i]);
+        places.push_back(fmt::format("{} line {}", place.file, place.line));
+    }
+    const size_t more = batch.rows.size() - places.size();
+    return fmt::format("{}{}", fmt::join(places, ", "),
+                       more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
+std::string Trainer::LastCheckpointText() const {
+    const auto entries = ListCheckpoints(options_.checkpoints);
+    return entries.empty() ? "no checkpoint was written yet"
+                           : "the last good checkpoint is " + entries[0].folder;
+}
+
+// gradients = of the whole step; *sums = its losses.
+absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums) {
+    const int64_t number = state_.step + 1;
+    if (!(step.total_weight > 0))
+        return TrainingError("step {}: no token of its {} rows has a label; {}", number,
+                             step.documents, LastCheckpointText());
+    std::span<float> gradients = learner_.parameters().gradients();
+    std::fill(gradients.begin(), gradients.end(), 0.0f);
+    const float loss_scale = static_cast<float>(1.0 / step.total_weight);
+    for (size_t i = 0; i < step.micro_batches.size(); ++i) {
+        if (interrupts_.load() > 0) return false;
+        const Batch& batch = step.micro_batches[i];
+        HONE_ASSIGN_OR_RETURN(
+            LossSums part,
+            learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i)));
+        if (!std::isfinite(part.loss))
+            return TrainingError(
+                "step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, "
+                "or "
+                "look at these rows; {}",
+                number, part.loss, RowsOf(batch), LastCheckpointText());
+        *sums += part;
+    }
+    return true;
+}
+
+absl::StatusOr<double> Trainer::CheckedNorm() const {
+    ParameterSet& parameters = learner_.parameters();
+    const double norm =
+        std::sqrt(SumOfSquares(context_, parameters.count(), parameters.gradients().data()));
+    if (std::isfinite(norm)) return norm;
+    std::string where = "their sum";
+    for (const ParameterSlice& slice : parameters.slices())
+        if (!AllFinite(context_, slice.count, parameters.gradients().data() + slice.offset)) {
+            where = slice.name;
+            break;
+        }
+    return TrainingError(
+        "step {}: the gradient of {} is not finite. Lower --learning_rate, or train with "
+        "--torch_dtype "
+        "float32; {}",
+        state_.step + 1, where, LastCheckpointText());
+}
+
+// One AdamW step over runs of neighbouring parameters that share their weight decay.
+void Trainer::Update(double norm) {
+    ParameterSet& parameters = learner_.parameters();
+    AdamWOptions adamw = options_.adamw;
+    adamw.learning_rate = static_cast<float>(LearningRate(options_.schedule, state_.step));
+    adamw.step = state_.step + 1;
+    adamw.gradient_scale = static_cast<float>(ClipScale(norm, options_.max_grad_norm));
+    const auto& slices = parameters.slices();
+    for (size_t begin = 0, end; begin < slices.size(); begin = end) {
+        end = begin + 1;
+        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay) ++end;
+        adamw.weight_decay = slices[begin].weight_decay ? options_.adamw.weight_decay : 0;
+        const int64_t offset = slices[begin].offset;
+        const int64_t count = slices[end - 1].offset + slices[end - 1].count - offset;
+        AdamWStep(context_, count, adamw, parameters.gradients().data() + offset,
+                  parameters.values().data() + offset, m_.as<float>() + offset,
+                  v_.as<float>() + offset);
+    }
+    learner_.ParametersChanged();
+}
+
+absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
+    const double begin = NowSeconds();
+    LossSums sums;
+    HONE_ASSIGN_OR_RETURN(bool whole, Gradients(step, &sums));
+    if (!whole) return false;
+    HONE_ASSIGN_OR_RETURN(double norm, CheckedNorm());
+    Update(norm);
+    ++state_.step;
+    state_.next = step.next;
+    state_.tokens += step.tokens;
+    state_.since_log += sums;
+    state_.since_eval += sums;
+    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, NowSeconds() - begin));
+    return true;
+}
+
+// Counts, reports and logs a step.
+absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+                                double seconds) {
+    ++run_steps_;
+    run_tokens_ += step.tokens;
+    log_tokens_ += step.tokens;
+    run_seconds_ += seconds;
+    log_seconds_ += seconds;
+    StepReport report;
+    report.step = state_.step;
+    report.total_steps = options_.total_steps;
+    report.epoch = EpochNow();
+    report.loss = MeanLoss(state_.since_log);
+    report.step_loss = MeanLoss(sums);
+    report.learning_rate = LearningRate(options_.schedule, state_.step - 1);
+    report.grad_norm = norm;
+    report.tokens = state_.tokens;
+    report.tokens_per_second = static_cast<double>(step.tokens) / std::max(1e-9, seconds);
+    report.token_accuracy = Accuracy(sums);
+    report.memory_bytes = ResidentBytes();
+    report.peak_memory_bytes = PeakResidentBytes();
+    report.elapsed_s = NowSeconds() - started_;
+    report.remaining_s = run_seconds_ / static_cast<double>(run_steps_) *
+                         static_cast<double>(options_.total_steps - state_.step);
+    report.logged =
+        state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps;
+    if (report.logged) {
+        nlohmann::ordered_json row = {
+            {"step", report.step},
+            {"epoch", report.epoch},
+            {"loss", report.loss},
+            {"learning_rate", report.learning_rate},
+            {"grad_norm", report.grad_norm},
+            {"tokens", report.tokens},
+            {"tokens_per_second", static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_)},
+            {"token_accuracy", Accuracy(state_.since_log)},
+            {"memory_bytes", report.memory_bytes},
+        };
+        HONE_RETURN_IF_ERROR(log_->Add(row));
+        state_.history.push_back(std::move(row));
+        state_.train_loss = report.loss;
+        state_.since_log = {};
+        log_tokens_ = 0;
+        log_seconds_ = 0;
+    }
+    reporter_.OnStep(report);
+    return absl::OkStatus();
+}
+
+bool Trainer::EvalDue() const {
+    if (!eval_ || state_.evaluated_step == state_.step) return false;
+    if (state_.step == 0) return options_.eval_on_start;
+    if (state_.step >= options_.total_steps) return true;
+    if (options_.eval_steps > 0) return state_.step % options_.eval_steps == 0;
+    return state_.next.step == 0;  // the next step begins an epoch
+}
+
+absl::StatusOr<bool> Trainer::Evaluate() {
+    const double begin = NowSeconds();
+    EvaluationBatches batches(eval_, options_.eval_batch_tokens);
+    LossSums sums;
+    int64_t tokens = 0;
+    for (Batch batch; batches.Next(&batch);) {
+        if (interrupts_.load() > 0) return false;
+        HONE_ASSIGN_OR_RETURN(LossSums part, learner_.Evaluate(batch));
+        sums += part;
+        tokens += batch.size();
+        reporter_.OnEvalProgress(static_cast<double>(tokens) /
+                                 static_cast<double>(std::max<int64_t>(1, eval_->total_tokens())));
+    }
+    if (!(sums.weight > 0))
+        return DataError(
+            "no token of the evaluation rows has a label: use other rows, or --eval_split none");
+    if (!std::isfinite(sums.loss))
+        return TrainingError("the evaluation after step {} gives a loss of {}; {}", state_.step,
+                             sums.loss, LastCheckpointText());
+    HONE_RETURN_IF_ERROR(NoteEvaluation(sums, NowSeconds() - begin));
+    return true;
+}
+
+absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
+    EvalReport report;
+    report.step = state_.step;
+    report.epoch = EpochNow();
+    report.loss = MeanLoss(sums);
+    report.perplexity = std::exp(report.loss);
+    report.token_accuracy = Accuracy(sums);
+    report.tokens = sums.labelled;
+    report.seconds = seconds;
+    report.best = best_.Add(state_.step, {report.loss, report.token_accuracy, report.perplexity});
+    save_best_ = report.best && options_.load_best_model_at_end && state_.step > 0;
+    if (!state_.first_eval) state_.first_eval = report;
+    if (report.best) state_.best_eval = report;
+    state_.last_eval = report;
+    state_.evaluated_step = state_.step;
+    nlohmann::ordered_json row = {
+        {"step", report.step},
+        {"epoch", report.epoch},
+        {"eval_loss", report.loss},
+        {"eval_perplexity", report.perplexity},
+        {"eval_token_accuracy", report.token_accuracy},
+        {"eval_seconds", report.seconds},
+        {"memory_bytes", ResidentBytes()},
+    };
+    HONE_RETURN_IF_ERROR(log_->Add(row));
+    state_.history.push_back(std::move(row));
+    reporter_.OnEval(report);
+    if (state_.since_eval.weight > 0 && overfit_.Add(MeanLoss(state_.since_eval), report.loss))
+        reporter_.OnMessage(
+            MessageLevel::kWarning,
+            fmt::format(
+                "step {}: overfitting: the evaluation loss rose {} times in a row (now {:.4f}) "
+                "while "
+                "the training loss fell. Stop here and keep the best checkpoint "
+                "(--load_best_model_at_end, --early_stopping_patience 2), train fewer epochs, add "
+                "data, or lower --learning_rate or the adapter's rank",
+                state_.step, OverfitDetector::kRises, report.loss));
+    state_.since_eval = {};
+    return absl::OkStatus();
+}
+
+bool Trainer::SaveDue() const {
+    if (saved_step_ == state_.step) return false;
+    return save_best_ ||
+           (options_.save_steps > 0 && state_.step > 0 && state_.step % options_.save_steps == 0);
+}
+
+absl::Status Trainer::Save() {
+    save_best_ = false;
+    HONE_ASSIGN_OR_RETURN(
+        auto folder,
+        WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
+            absl::Status status = learner_.Save(temporary);
+            const size_t count = learner_.parameters().count();
+            if (status.ok())
+                status = WriteMoments(temporary + "/optimizer.safetensors", learner_.parameters(),
+                                      {m_.as<float>(), count}, {v_.as<float>(), count});
+            if (status.ok()) status = WriteState(temporary + "/trainer_state.json");
+            return status;
+        }));
+    saved_step_ = state_.step;
+    HONE_RETURN_IF_ERROR(
+        PruneCheckpoints(options_.checkpoints, options_.save_total_limit, best_.best_step()));
+    reporter_.OnCheckpoint(state_.step, folder);
+    return absl::OkStatus();
+}
+
+absl::Status Trainer::SaveAndLeave() {
+    if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
+    return InterruptedError(fmt::format(
+        "interrupted after step {} of {}; {}/step-{} holds it, and the same command goes on "
+        "from there",
+        state_.step, options_.total_steps, options_.checkpoints, state_.step));
+}
+
+absl::Status Trainer::Run(RunLog& log) {
+    log_ = &log;
+    started_ = NowSeconds();
+    for (;;) {
+        if (EvalDue()) {
+            HONE_ASSIGN_OR_RETURN(bool whole, Evaluate());
+            if (!whole) return SaveAndLeave();
+        }
+        if (SaveDue()) HONE_RETURN_IF_ERROR(Save());
+        if (state_.step >= options_.total_steps) {
+            stop_reason_ = "all steps done";
+            break;
+        }
+        if (best_.ShouldStop()) {
+            stopped_early_ = true;
+            stop_reason_ = fmt::format("no improvement of {} in {} evaluations",
+                                       best_.metric().name(), best_.without_improvement());
+            break;
+        }
+        if (interrupts_.load() > 0) return SaveAndLeave();
+        const TrainingStep step = TakeStep();
+        HONE_ASSIGN_OR_RETURN(bool whole, RunStep(step));
+        if (!whole) return SaveAndLeave();
+    }
+    return Finish();
+}
+
+absl::Status Trainer::Finish() {
+    if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
+    if (!options_.load_best_model_at_end || best_.best_step() == 0) return absl::OkStatus();
+    if (best_.best_step() != state_.step) {
+        const std::string folder =
+            fmt::format("{}/step-{}", options_.checkpoints, best_.best_step());
+        HONE_RETURN_IF_ERROR(VerifyCheckpoint(folder));
+        HONE_RETURN_IF_ERROR(learner_.Restore(folder));
+        learner_.ParametersChanged();
+    }
+    loaded_best_ = best_.best_step();
+    return absl::OkStatus();
+}
+
+RunResult Trainer::result() const {
+    RunResult result;
+    result.steps = state_.step;
+    result.train_loss = state_.train_loss;
+    result.first_eval = state_.first_eval;
+    result.last_eval = state_.last_eval;
+    result.best_eval = state_.best_eval;
+    result.stopped_early = stopped_early_;
+    result.stop_reason = stop_reason_;
+    result.best_step = loaded_best_;
+    result.tokens_per_second =
+        run_seconds_ > 0 ? static_cast<double>(run_tokens_) / run_seconds_ : 0;
+    return result;
+}
+
+}  // namespace hone

@@ -1,0 +1,145 @@
+// The loop: steps, evaluation, checkpoints, early stop.
+//
+// A step: gradients = 0; for each micro-batch ForwardBackward with loss scale 1 / (weight of the
+// labels of the whole step), so that neither accumulation nor packing changes the loss; the norm of
+// all gradients, clipped as torch's clip_grad_norm_; AdamW. Everything that the next step depends
+// on is in a checkpoint: parameters, moments, the number of steps, the place in the data; dropout
+// and order come from seeds and these numbers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "data/batch/batcher.h"
+#include "kernels/adamw/adamw.h"
+#include "tensor/buffer.h"
+#include "train/loop/learner.h"
+#include "train/loop/monitor.h"
+#include "train/loop/reporter.h"
+#include "train/loop/schedule.h"
+#include "train/output/run_log.h"
+
+namespace hone {
+
+struct TrainerOptions {
+    int64_t total_steps = 0;
+    ScheduleOptions schedule;
+    AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
+    double max_grad_norm = 1;  // 0: no clipping
+    uint64_t seed = 42;
+    int64_t micro_batch_tokens = 1024;
+    int64_t eval_batch_tokens = 1024;
+    int prefetch_steps = 2;
+    int64_t logging_steps = 10;
+    bool eval_on_start = false;
+    int64_t eval_steps = 0;    // 0: at the end of each epoch
+    int64_t save_steps = 500;  // 0: at the end and on interruption
+    int64_t save_total_limit = 3;
+    std::string metric_for_best_model = "eval_loss";
+    std::optional<bool> greater_is_better;
+    int64_t early_stopping_patience = 0;
+    double early_stopping_threshold = 0;
+    bool load_best_model_at_end = false;
+    std::string checkpoints;  // the folder of step-N
+    // What the result depends on: a checkpoint that was made with something else is refused,
+    // difference by difference.
+    nlohmann::ordered_json configuration;
+};
+
+class Trainer {
+  public:
+    // All references outlive the trainer. `eval` may be null. Options are checked
+    // (ValidateOptions).
+    static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options, Learner& learner,
+                                                           StepPlan plan,
+                                                           std::shared_ptr<const Dataset> eval,
+                                                           Reporter& reporter,
+                                                           const std::atomic<int>& interrupts,
+                                                           const Context& context);
+
+    // Takes up the state of a checkpoint; a usage error says what differs when it was made with
+    // another configuration.
+    absl::Status Restore(const std::string& checkpoint);
+    // Seconds that the steps and evaluations to come will take, from two passes over at most
+    // `tokens` of the first micro-batch; without effect on the training.
+    absl::StatusOr<double> EstimateSeconds(int64_t tokens);
+    // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted).
+    // Errors during a step leave the last checkpoint as it is. Adds rows to `log`.
+    absl::Status Run(RunLog& log);
+
+    int64_t step() const { return state_.step; }
+    const std::vector<nlohmann::ordered_json>& history() const { return state_.history; }
+    // Steps, losses, evaluations, speed: what Run and the checkpoint behind it did. Paths and
+    // memory are the caller's.
+    RunResult result() const;
+
+  private:
+    // Everything that trainer_state.json holds beside the configuration.
+    struct State {
+        int64_t step = 0;
+        DataCursor next;
+        int64_t tokens = 0;
+        int64_t evaluated_step = -1;
+        LossSums since_log, since_eval;
+        std::vector<nlohmann::ordered_json> history;  // the rows of metrics.jsonl
+        std::optional<EvalReport> first_eval, last_eval, best_eval;
+        double train_loss = 0;  // of the last logged row
+    };
+    Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
+            std::shared_ptr<const Dataset> eval, Reporter& reporter,
+            const std::atomic<int>& interrupts, const Context& context);
+
+    TrainingStep TakeStep();
+    int64_t EvaluationsToCome();
+    // False: interrupted; nothing but the gradients has changed.
+    absl::StatusOr<bool> RunStep(const TrainingStep& step);
+    absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);
+    absl::StatusOr<double> CheckedNorm() const;
+    void Update(double norm);
+    absl::Status AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+                           double seconds);
+    bool EvalDue() const;
+    // False: interrupted, and nothing of the evaluation counts.
+    absl::StatusOr<bool> Evaluate();
+    absl::Status NoteEvaluation(const LossSums& sums, double seconds);
+    bool SaveDue() const;
+    absl::Status Save();
+    absl::Status SaveAndLeave();
+    absl::Status Finish();
+    double EpochNow();
+    std::string RowsOf(const Batch& batch) const;
+    std::string LastCheckpointText() const;
+    absl::Status WriteState(const std::string& path) const;
+    absl::Status ReadState(const nlohmann::ordered_json& json);
+
+    TrainerOptions options_;
+    Learner& learner_;
+    StepPlan plan_;
+    std::shared_ptr<const Dataset> eval_;
+    Reporter& reporter_;
+    const std::atomic<int>& interrupts_;
+    const Context& context_;
+    RunLog* log_ = nullptr;
+
+    State state_;
+    BestTracker best_;
+    OverfitDetector overfit_;
+    Buffer m_, v_;
+    std::unique_ptr<StepPrefetcher> prefetcher_;
+    std::optional<TrainingStep> pending_;
+    int64_t saved_step_ = -1;
+    bool save_best_ = false;  // a new best that load_best_model_at_end wants on disk
+    // Of this process alone.
+    int64_t run_steps_ = 0, run_tokens_ = 0, log_tokens_ = 0;
+    double run_seconds_ = 0, log_seconds_ = 0, started_ = 0;
+    std::string stop_reason_;
+    bool stopped_early_ = false;
+    int64_t loaded_best_ = 0;
+};
+
+}  // namespace hone

@@ -1,0 +1,129 @@
+// What a checkpoint holds of the loop: trainer_state.json out and in.
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "fmt/ranges.h"
+#include "model/files/json_file.h"
+#include "train/loop/checkpoint.h"
+#include "train/loop/trainer.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+
+Json SumsToJson(const LossSums& sums) {
+    return {{"loss", sums.loss},
+            {"weight", sums.weight},
+            {"labelled", sums.labelled},
+            {"correct", sums.correct}};
+}
+
+LossSums SumsFromJson(const Json& json) {
+    return {json.at("loss").get<double>(), json.at("weight").get<double>(),
+            json.at("labelled").get<int64_t>(), json.at("correct").get<int64_t>()};
+}
+
+Json EvalToJson(const std::optional<EvalReport>& report) {
+    if (!report) return nullptr;
+    return {{"step", report->step},       {"epoch", report->epoch},
+            {"loss", report->loss},       {"perplexity", report->perplexity},
+            {"tokens", report->tokens},   {"token_accuracy", report->token_accuracy},
+            {"seconds", report->seconds}, {"best", report->best}};
+}
+
+std::optional<EvalReport> EvalFromJson(const Json& json) {
+    if (json.is_null()) return std::nullopt;
+    EvalReport report;
+    report.step = json.at("step").get<int64_t>();
+    report.epoch = json.at("epoch").get<double>();
+    report.loss = json.at("loss").get<double>();
+    report.perplexity = json.at("perplexity").get<double>();
+    report.tokens = json.at("tokens").get<int64_t>();
+    report.token_accuracy = json.at("token_accuracy").get<double>();
+    report.seconds = json.at("seconds").get<double>();
+    report.best = json.at("best").get<bool>();
+    return report;
+}
+
+}  // namespace
+
+absl::Status Trainer::WriteState(const std::string& path) const {
+    Json json = {
+        {"format", kFormat},
+        {"step", state_.step},
+        {"next", state_.next.ToJson()},
+        {"tokens", state_.tokens},
+        {"evaluated_step", state_.evaluated_step},
+        {"since_log", SumsToJson(state_.since_log)},
+        {"since_eval", SumsToJson(state_.since_eval)},
+        {"train_loss", state_.train_loss},
+        {"best", best_.ToJson()},
+        {"overfit", overfit_.ToJson()},
+        {"first_eval", EvalToJson(state_.first_eval)},
+        {"last_eval", EvalToJson(state_.last_eval)},
+        {"best_eval", EvalToJson(state_.best_eval)},
+        {"configuration", options_.configuration},
+        {"log_history", state_.history},
+    };
+    return WriteFileAtomic(path, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+absl::Status Trainer::ReadState(const Json& json) {
+    State state;
+    try {
+        if (json.at("format").get<int>() != kFormat)
+            return TrainingError("it was written by another version of hone (format {})",
+                                 json.at("format").get<int>());
+        state.step = json.at("step").get<int64_t>();
+        state.tokens = json.at("tokens").get<int64_t>();
+        state.evaluated_step = json.at("evaluated_step").get<int64_t>();
+        state.since_log = SumsFromJson(json.at("since_log"));
+        state.since_eval = SumsFromJson(json.at("since_eval"));
+        state.train_loss = json.at("train_loss").get<double>();
+        state.first_eval = EvalFromJson(json.at("first_eval"));
+        state.last_eval = EvalFromJson(json.at("last_eval"));
+        state.best_eval = EvalFromJson(json.at("best_eval"));
+        for (const Json& row : json.at("log_history")) state.history.push_back(row);
+        HONE_ASSIGN_OR_RETURN(state.next, DataCursor::FromJson(json.at("next")));
+        HONE_RETURN_IF_ERROR(best_.FromJson(json.at("best")));
+        HONE_RETURN_IF_ERROR(overfit_.FromJson(json.at("overfit")));
+    } catch (const nlohmann::json::exception& error) {
+        return TrainingError("trainer_state.json: {}", error.what());
+    }
+    state_ = std::move(state);
+    return absl::OkStatus();
+}
+
+absl::Status Trainer::Restore(const std::string& checkpoint) {
+    HONE_RETURN_IF_ERROR(VerifyCheckpoint(checkpoint));
+    HONE_ASSIGN_OR_RETURN(Json json,
+                          ReadJsonObject(checkpoint + "/trainer_state.json", size_t{1} << 30));
+    const Json configuration = json.value("configuration", Json::object());
+    if (const auto differences = Differences(configuration, options_.configuration);
+        !differences.empty())
+        return UsageError(
+            "{} was made with another configuration ({}). Give the options that it was made with, "
+            "another "
+            "--output_path, or remove the folder to start afresh",
+            checkpoint, fmt::join(differences, "; "));
+    HONE_RETURN_IF_ERROR(Annotate(ReadState(json), checkpoint));
+    HONE_RETURN_IF_ERROR(learner_.Restore(checkpoint));
+    const size_t count = learner_.parameters().count();
+    HONE_RETURN_IF_ERROR(ReadMoments(checkpoint + "/optimizer.safetensors", learner_.parameters(),
+                                     {m_.as<float>(), count}, {v_.as<float>(), count}));
+    learner_.ParametersChanged();
+    prefetcher_.reset();
+    pending_.reset();
+    // A checkpoint from another folder is not yet saved here.
+    const std::filesystem::path parent =
+        std::filesystem::absolute(checkpoint).lexically_normal().parent_path();
+    const bool ours = parent == std::filesystem::absolute(options_.checkpoints).lexically_normal();
+    saved_step_ = ours ? state_.step : -1;
+    return absl::OkStatus();
+}
+
+}  // namespace hone

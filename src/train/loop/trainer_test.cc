@@ -1,0 +1,305 @@
+#include "train/loop/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "train/loop/checkpoint.h"
+#include "train/test_support.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// One run of the loop over the fake learner, in a folder.
+struct TestRun {
+    explicit TestRun(const TestFolder& folder, const std::string& name = "out")
+        : out(folder / name) {
+        std::filesystem::create_directories(out);
+        options.total_steps = 20;
+        options.schedule.kind = ScheduleKind::kCosine;
+        options.schedule.learning_rate = 0.05;
+        options.schedule.warmup_steps = 3;
+        options.schedule.total_steps = 20;
+        options.adamw.weight_decay = 0.1;
+        options.micro_batch_tokens = 24;
+        options.eval_batch_tokens = 1000;
+        options.logging_steps = 3;
+        options.save_steps = 5;
+        options.save_total_limit = 0;
+        options.checkpoints = out + "/checkpoints";
+        options.configuration = {{"learning_rate", 0.05}};
+    }
+    absl::Status Start(const std::string& resume = "") {
+        BatcherOptions batcher;
+        batcher.batch_size = 5;
+        batcher.max_seq_len = 8;
+        batcher.packing = false;
+        StepPlan plan = StepPlan::Create(rows, batcher).value();
+        auto created = Trainer::Create(options, learner, plan, eval, reporter, interrupts, context);
+        HONE_RETURN_IF_ERROR(created.status());
+        trainer = *std::move(created);
+        if (!resume.empty()) HONE_RETURN_IF_ERROR(trainer->Restore(resume));
+        HONE_ASSIGN_OR_RETURN(log, RunLog::Open(out + "/metrics.jsonl", "", trainer->history()));
+        return trainer->Run(*log);
+    }
+    std::string Checkpoint(int64_t step) const {
+        return fmt::format("{}/checkpoints/step-{}", out, step);
+    }
+    // Training rows of metrics.jsonl, without times and memory.
+    std::vector<Json> Metrics() const {
+        std::vector<Json> rows;
+        std::istringstream lines(ReadFile(out + "/metrics.jsonl").value());
+        for (std::string line; std::getline(lines, line);) {
+            Json row = Json::parse(line);
+            for (const char* key : {"tokens_per_second", "memory_bytes", "eval_seconds"})
+                row.erase(key);
+            rows.push_back(row);
+        }
+        return rows;
+    }
+
+    std::string out;
+    TrainerOptions options;
+    FakeLearner learner;
+    std::shared_ptr<const Dataset> rows = MakeRows(33, 8), eval;
+    MemoryReporter reporter;
+    std::atomic<int> interrupts{0};
+    Context context{1};
+    std::unique_ptr<Trainer> trainer;
+    std::unique_ptr<RunLog> log;
+};
+
+TEST(Trainer, LearnsLogsAndSaves) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.eval = MakeRows(4, 8);
+    run.options.eval_steps = 8;
+    ASSERT_TRUE(run.Start().ok());
+    ASSERT_EQ(run.reporter.steps.size(), 20u);
+    EXPECT_LT(run.reporter.steps.back().step_loss, 0.8 * run.reporter.steps.front().step_loss);
+    EXPECT_EQ(run.reporter.checkpoints, (std::vector<int64_t>{5, 10, 15, 20}));
+    EXPECT_EQ(run.reporter.evals.size(), 3u);  // 8, 16 and the end
+    EXPECT_EQ(run.reporter.evals.back().step, 20);
+    std::vector<int64_t> logged;
+    for (const Json& row : run.Metrics())
+        if (row.contains("loss")) logged.push_back(row["step"]);
+    EXPECT_EQ(logged, (std::vector<int64_t>{3, 6, 9, 12, 15, 18, 20}));
+    EXPECT_EQ(run.reporter.steps[0].learning_rate, 0.0);  // warmup begins at 0, as in transformers
+    EXPECT_EQ(run.reporter.steps[3].learning_rate, 0.05);
+    EXPECT_EQ(run.trainer->result().stop_reason, "all steps done");
+    EXPECT_EQ(run.learner.changes, 20);
+}
+
+TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {
+    TestFolder folder;
+    auto losses = [&](const char* name, int64_t micro_batch_tokens) {
+        TestRun run(folder, name);
+        run.options.micro_batch_tokens = micro_batch_tokens;
+        EXPECT_TRUE(run.Start().ok());
+        std::vector<double> values;
+        for (const auto& step : run.reporter.steps) values.push_back(step.step_loss);
+        return values;
+    };
+    auto whole = losses("whole", 10000), cut = losses("cut", 8);
+    // The first step's loss is before any dropout push; it is the mean over all labels either way.
+    EXPECT_NEAR(whole[0], cut[0], 1e-12);
+    EXPECT_NEAR(whole[5], cut[5], 1e-3);
+}
+
+TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
+    TestFolder folder;
+    TestRun whole(folder, "whole");
+    whole.eval = MakeRows(4, 8);
+    whole.options.eval_steps = 4;
+    ASSERT_TRUE(whole.Start().ok());
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    for (int i = 0; i < 3; ++i) {
+        const int64_t stop = 1 + random() % 19;
+        TestRun first(folder, fmt::format("broken-{}", i));
+        first.eval = whole.eval;
+        first.options.eval_steps = 4;
+        // In the middle of a step of several passes, which is dropped; a step of one pass is
+        // finished.
+        first.learner.on_pass = [&](int64_t) {
+            if (first.trainer->step() == stop) first.interrupts = 1;
+        };
+        absl::Status status = first.Start();
+        ASSERT_EQ(KindOf(status), ErrorKind::kInterrupted) << status;
+        TestRun second(folder, fmt::format("broken-{}", i));
+        second.eval = whole.eval;
+        second.options.eval_steps = 4;
+        const int64_t saved = first.trainer->step();
+        EXPECT_TRUE(saved == stop || saved == stop + 1) << saved << " and " << stop;
+        status = second.Start(first.Checkpoint(saved));
+        ASSERT_TRUE(status.ok()) << status << ", stopped after " << stop << ", seed " << seed;
+        EXPECT_EQ(second.learner.Values(), whole.learner.Values())
+            << "stopped after " << stop << ", seed " << seed;
+        EXPECT_EQ(second.Metrics(), whole.Metrics())
+            << "stopped after " << stop << ", seed " << seed;
+        for (const char* file : {"adapter_model.safetensors", "optimizer.safetensors"})
+            EXPECT_EQ(Sha256File(second.Checkpoint(20) + "/" + file).value(),
+                      Sha256File(whole.Checkpoint(20) + "/" + file).value());
+    }
+}
+
+TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
+    TestFolder folder;
+    TestRun whole(folder, "whole"), first(folder, "out");
+    for (TestRun* run : {&whole, &first}) {
+        run->eval = MakeRows(4, 8);
+        run->options.eval_steps = 6;
+        run->options.eval_batch_tokens = 8;
+    }
+    ASSERT_TRUE(whole.Start().ok());
+    first.learner.on_evaluate = [&] { first.interrupts = 1; };
+    ASSERT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
+    TestRun second(folder, "out");
+    second.eval = whole.eval;
+    second.options.eval_steps = 6;
+    second.options.eval_batch_tokens = 8;
+    ASSERT_TRUE(second.Start(first.Checkpoint(6)).ok());
+    EXPECT_EQ(second.Metrics(), whole.Metrics());
+}
+
+TEST(Trainer, AnotherConfigurationIsRefusedByName) {
+    TestFolder folder;
+    TestRun first(folder);
+    ASSERT_TRUE(first.Start().ok());
+    TestRun second(folder);
+    second.options.configuration = {{"learning_rate", 0.1}};
+    absl::Status status = second.Start(first.Checkpoint(10));
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find("learning_rate: 0.05 there, 0.1 here"),
+              std::string::npos)
+        << status;
+}
+
+TEST(Trainer, ANanLossNamesStepAndRowsAndKeepsTheCheckpoint) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.learner.on_pass = [&](int64_t pass) {
+        if (run.trainer->step() == 9) run.learner.nan_at = pass;
+    };
+    absl::Status status = run.Start();
+    EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
+    const std::string message(status.message());
+    EXPECT_NE(message.find("step 10"), std::string::npos) << message;
+    EXPECT_NE(message.find("rows.jsonl line "), std::string::npos) << message;
+    EXPECT_NE(message.find("step-5"), std::string::npos) << message;
+    EXPECT_TRUE(VerifyCheckpoint(run.Checkpoint(5)).ok());
+    EXPECT_EQ(ListCheckpoints(run.out + "/checkpoints").size(), 1u);
+}
+
+TEST(Trainer, AnInfiniteGradientNamesStepAndParameter) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.learner.infinite_gradient_at = 3;
+    absl::Status status = run.Start();
+    EXPECT_EQ(KindOf(status), ErrorKind::kTraining);
+    EXPECT_NE(std::string(status.message()).find("step 2: the gradient of norm.weight"),
+              std::string::npos)
+        << status;
+    EXPECT_EQ(run.learner.changes, 1);  // the step was not taken
+}
+
+TEST(Trainer, AnEvaluationThatIsNoNumberFails) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.eval = MakeRows(2, 8);
+    run.options.eval_steps = 5;
+    run.learner.eval_losses = {INFINITY};
+    EXPECT_EQ(KindOf(run.Start()), ErrorKind::kTraining);
+}
+
+TEST(Trainer, StopsEarlyAndLoadsTheBest) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.eval = MakeRows(2, 8);
+    run.options.eval_steps = 2;
+    run.options.early_stopping_patience = 2;
+    run.options.load_best_model_at_end = true;
+    run.options.save_total_limit = 2;
+    run.learner.eval_losses = {3, 2, 2.5, 2.6, 1};
+    std::vector<float> best;
+    run.reporter.on_step = [&](const StepReport& report) {
+        if (report.step == 4) best = run.learner.Values();
+    };
+    ASSERT_TRUE(run.Start().ok());
+    const RunResult result = run.trainer->result();
+    EXPECT_TRUE(result.stopped_early);
+    EXPECT_EQ(result.steps, 8);
+    EXPECT_EQ(result.best_step, 4);
+    EXPECT_EQ(result.best_eval->loss, 2);
+    EXPECT_NE(result.stop_reason.find("2 evaluations"), std::string::npos);
+    EXPECT_EQ(run.learner.Values(), best);
+    std::vector<int64_t> kept;
+    for (const auto& entry : ListCheckpoints(run.out + "/checkpoints")) kept.push_back(entry.step);
+    EXPECT_EQ(kept, (std::vector<int64_t>{8, 4}));
+}
+
+TEST(Trainer, EarlyStoppingWithoutEvaluationRowsIsAUsageError) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.options.early_stopping_patience = 1;
+    EXPECT_EQ(KindOf(run.Start()), ErrorKind::kUsage);
+}
+
+TEST(Trainer, SaysThatItOverfits) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.eval = MakeRows(2, 8);
+    run.options.eval_steps = 5;
+    run.learner.eval_losses = {1, 1.1, 1.2, 1.3};
+    ASSERT_TRUE(run.Start().ok());
+    ASSERT_EQ(run.reporter.warnings.size(), 1u);
+    EXPECT_NE(run.reporter.warnings[0].find("overfitting"), std::string::npos);
+    EXPECT_NE(run.reporter.warnings[0].find("step 15"), std::string::npos);
+}
+
+TEST(Trainer, ADiskThatFillsUpLeavesTheLastCheckpoint) {
+    TestFolder folder;
+    // Every operation of the second checkpoint fails once.
+    for (int failing = 0;; ++failing) {
+        TestRun run(folder, fmt::format("out-{}", failing));
+        int seen = 0;
+        bool failed = false;
+        FaultGuard guard([&](std::string_view, const std::string& path) {
+            if (path.find("step-10") == std::string::npos || seen++ != failing) return 0;
+            failed = true;
+            return ENOSPC;
+        });
+        absl::Status status = run.Start();
+        if (!failed) {
+            EXPECT_TRUE(status.ok()) << status;
+            EXPECT_GT(failing,
+                      8);  // four files with create, write, sync and rename, and the folder
+            break;
+        }
+        EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << status;
+        EXPECT_NE(std::string(status.message()).find("space"), std::string::npos) << status;
+        EXPECT_TRUE(VerifyCheckpoint(run.Checkpoint(5)).ok());
+        int entries = 0;
+        for ([[maybe_unused]] const auto& entry :
+             std::filesystem::directory_iterator(run.out + "/checkpoints"))
+            ++entries;
+        EXPECT_EQ(entries, 1) << "operation " << failing;
+    }
+}
+
+TEST(Trainer, ALogThatCannotBeWrittenFailsTheRun) {
+    TestFolder folder;
+    TestRun run(folder);
+    FaultGuard guard([&](std::string_view operation, const std::string& path) {
+        return operation == "write" && path.ends_with("metrics.jsonl") &&
+                       !run.reporter.steps.empty()
+                   ? ENOSPC
+                   : 0;
+    });
+    EXPECT_EQ(KindOf(run.Start()), ErrorKind::kTraining);
+}
+
+}  // namespace
+}  // namespace hone

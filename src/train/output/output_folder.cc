@@ -1,0 +1,114 @@
+#include "train/output/output_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "base/file.h"
+#include "model/files/json_file.h"
+
+namespace hone {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kArtifacts[] = {"adapter", "model"};
+
+// What artifact(name) is called while it is written, and while the new one takes its place.
+std::string NewName(const std::string& path, const std::string& name) {
+    return path + "/." + name + "-new";
+}
+std::string OldName(const std::string& path, const std::string& name) {
+    return path + "/." + name + "-old";
+}
+
+// Both files are written by hone with its version in them.
+bool HoldsRun(const std::string& path) {
+    for (const char* name : {"/run.json", "/config.json"}) {
+        std::error_code error;
+        if (!fs::is_regular_file(path + name, error)) continue;
+        auto json = ReadJsonObject(path + name);
+        if (json.ok() && json->contains("hone_version")) return true;
+    }
+    return false;
+}
+
+// After a kill in the middle of Replace.
+void Repair(const std::string& path) {
+    for (const char* name : kArtifacts) {
+        const std::string old = OldName(path, name), artifact = path + "/" + name;
+        std::error_code error;
+        fs::remove_all(NewName(path, name), error);
+        if (fs::exists(old, error) && !fs::exists(artifact, error))
+            fs::rename(old, artifact, error);
+        fs::remove_all(old, error);
+    }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::string& argument) {
+    std::string path = argument;
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    const bool made = !fs::exists(status);
+    if (!made && !fs::is_directory(status))
+        return UsageError("--output_path {} is a file; give a folder", path);
+    if (fs::is_directory(status)) {
+        const bool empty = fs::is_empty(path, error);
+        if (error) return UsageError("--output_path {} cannot be read: {}", path, error.message());
+        if (!empty && !HoldsRun(path))
+            return UsageError(
+                "--output_path {} holds something else than a run of hone; give a new or an empty "
+                "folder",
+                path);
+    } else {
+        HONE_RETURN_IF_ERROR(
+            WithKind(Annotate(MakeDirectories(path), "--output_path"), ErrorKind::kUsage));
+    }
+    const int lock = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0)
+        return UsageError("--output_path {} cannot be opened: {}", path,
+                          std::generic_category().message(errno));
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(lock);
+        return UsageError(
+            "another run of hone is at work in {}; wait for it, or give another --output_path",
+            path);
+    }
+    std::unique_ptr<OutputFolder> folder(new OutputFolder(path, lock, made));
+    Repair(path);
+    return folder;
+}
+
+OutputFolder::~OutputFolder() {
+    if (made_) rmdir(path_.c_str());  // refused when something is in it
+    close(lock_);
+}
+
+absl::Status OutputFolder::Replace(
+    const std::string& name,
+    const std::function<absl::Status(const std::string& folder)>& write) const {
+    const std::string fresh = NewName(path_, name), old = OldName(path_, name);
+    const std::string standing = artifact(name);
+    std::error_code error;
+    fs::remove_all(fresh, error);
+    absl::Status status = MakeDirectories(fresh);
+    if (status.ok()) status = write(fresh);
+    if (status.ok()) status = SyncDirectory(fresh);
+    const bool replaces = fs::exists(standing, error);
+    if (status.ok() && replaces) status = RenameFolder(standing, old);
+    if (status.ok()) {
+        status = RenameFolder(fresh, standing);
+        if (!status.ok() && replaces && !fs::exists(standing, error))
+            fs::rename(old, standing, error);
+    }
+    fs::remove_all(status.ok() ? old : fresh, error);
+    return WithKind(status, ErrorKind::kTraining);
+}
+
+}  // namespace hone

@@ -1,0 +1,179 @@
+#include "train/output/run_files.h"
+
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+
+#include "base/version.h"
+#include "train/output/machine.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* StatusName(RunStatus status) {
+    constexpr const char* kNames[] = {"running", "done", "interrupted", "failed"};
+    return kNames[static_cast<int>(status)];
+}
+
+Json EvalJson(const std::optional<EvalReport>& report) {
+    if (!report) return nullptr;
+    return {{"step", report->step},
+            {"epoch", report->epoch},
+            {"loss", report->loss},
+            {"perplexity", report->perplexity},
+            {"token_accuracy", report->token_accuracy},
+            {"tokens", report->tokens},
+            {"seconds", report->seconds}};
+}
+
+Json PlanJson(const RunPlan& plan) {
+    return {{"base_parameters", plan.base_parameters},
+            {"method", plan.method},
+            {"trainable_parameters", plan.trainable_parameters},
+            {"compute", plan.compute},
+            {"threads", plan.threads},
+            {"train_rows", plan.train_rows},
+            {"train_tokens", plan.train_tokens},
+            {"train_labelled_tokens", plan.train_labelled_tokens},
+            {"eval_rows", plan.eval_rows},
+            {"eval_tokens", plan.eval_tokens},
+            {"steps_per_epoch", plan.steps_per_epoch},
+            {"total_steps", plan.total_steps},
+            {"start_step", plan.start_step},
+            {"epochs", plan.epochs},
+            {"micro_batch_tokens", plan.micro_batch_tokens},
+            {"gradient_checkpointing", plan.gradient_checkpointing},
+            {"memory_bytes",
+             {{"weights", plan.memory.weights},
+              {"parameters", plan.memory.parameters},
+              {"activations", plan.memory.activations},
+              {"workspace", plan.memory.workspace},
+              {"needed", plan.needed_bytes},
+              {"available", plan.available_bytes}}}};
+}
+
+// A YAML string that may hold anything.
+std::string Quoted(const std::string& text) {
+    return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+// Front matter, title, and how the result is used.
+std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
+    const bool full = result.artifact == "model";
+    const std::string name = full ? "Fine-tuned model" : "LoRA adapter";
+    std::string text = fmt::format(
+        "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
+        "hone\n---\n\n# {}\n\n",
+        Quoted(o.model_name_or_path), full ? "transformers" : "peft",
+        full ? "full-fine-tuning" : "lora", o.task_name.empty() ? name : o.task_name);
+    if (full)
+        return text +
+               fmt::format(
+                   "`{}` with every weight trained further, by hone {}.\n\n## Use\n\n"
+                   "```\nhone chat --model_name_or_path {}\n```\n\n"
+                   "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
+                   o.model_name_or_path, kVersion, result.artifact_path);
+    return text + fmt::format(
+                      "A LoRA adapter for `{}`, trained with hone {}.\n\n## Use\n\n"
+                      "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
+                      "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
+                      o.model_name_or_path, kVersion, o.model_name_or_path, result.artifact_path);
+}
+
+std::string CardResults(const RunResult& result) {
+    std::string text = "| | step | loss | perplexity | token accuracy |\n|---|---|---|---|---|\n";
+    auto row = [&](const char* name, const std::optional<EvalReport>& report) {
+        if (report)
+            text += fmt::format("| {} | {} | {:.4f} | {:.2f} | {:.1f} % |\n", name, report->step,
+                                report->loss, report->perplexity, 100 * report->token_accuracy);
+    };
+    text += fmt::format("| training, at the end | {} | {:.4f} | | |\n", result.steps,
+                        result.train_loss);
+    row("evaluation, first", result.first_eval);
+    row("evaluation, best", result.best_eval);
+    row("evaluation, last", result.last_eval);
+    return text;
+}
+
+}  // namespace
+
+std::string UtcNow() {
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+std::string ConfigText(const FinetuneOptions& options) {
+    Json json = {
+        {"hone_version", kVersion}, {"command", "finetune"}, {"options", OptionsToJson(options)}};
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
+             const std::string& error, const std::string& artifact_sha256) {
+    Json json = {{"hone_version", kVersion},
+                 {"command", "finetune"},
+                 {"status", StatusName(status)},
+                 {"task_name", facts.options.task_name},
+                 {"started", facts.started},
+                 {"written", UtcNow()},
+                 {"wall_seconds", result.seconds},
+                 {"peak_memory_bytes", PeakResidentBytes()},
+                 {"model",
+                  {{"name", facts.options.model_name_or_path},
+                   {"path", facts.model_path},
+                   {"architecture", facts.plan.architecture},
+                   {"sha256", facts.model_fingerprint}}},
+                 {"data", facts.data},
+                 {"machine", DescribeMachine()},
+                 {"plan", PlanJson(facts.plan)},
+                 {"options", OptionsToJson(facts.options)}};
+    if (!error.empty()) json["error"] = error;
+    if (status == RunStatus::kRunning) return json;
+    json["result"] = {
+        {"steps", result.steps},
+        {"stop_reason", result.stop_reason},
+        {"stopped_early", result.stopped_early},
+        {"train_loss", result.train_loss},
+        {"first_eval", EvalJson(result.first_eval)},
+        {"last_eval", EvalJson(result.last_eval)},
+        {"best_eval", EvalJson(result.best_eval)},
+        {result.artifact + "_of_step", result.best_step > 0 ? result.best_step : result.steps},
+        {"tokens_per_second", result.tokens_per_second}};
+    // "model" is the base.
+    if (!artifact_sha256.empty())
+        json[result.artifact == "model" ? "fine_tuned_model" : result.artifact] = {
+            {"path", result.artifact}, {"sha256", artifact_sha256}};
+    return json;
+}
+
+std::string ModelCard(const RunFacts& facts, const RunResult& result) {
+    const FinetuneOptions& o = facts.options;
+    const RunPlan& plan = facts.plan;
+    std::string text = CardHead(o, result);
+    text += fmt::format("## Result\n\n{}\n![loss](loss.svg)\n\n", CardResults(result));
+    text += fmt::format(
+        "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from "
+        "`{}`.\n\n"
+        "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
+        "steps | {} ({:.2f} epochs) |\n"
+        "| batch | {} x {} {} |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
+        "|\n| stopped | {} |\n"
+        "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
+        "`run.json` has every option, the hashes of model and data, and the machine.\n",
+        plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
+        o.data.data_name, plan.method, plan.trainable_parameters, plan.base_parameters,
+        result.steps, plan.epochs, o.per_device_train_batch_size, o.gradient_accumulation_steps,
+        o.data.packing ? fmt::format("packed sequences of {} tokens", o.data.max_seq_len) : "rows",
+        o.learning_rate, o.lr_scheduler_type, plan.compute, o.seed, result.stop_reason,
+        result.seconds, result.tokens_per_second, HumanBytes(result.peak_memory_bytes));
+    return text;
+}
+
+}  // namespace hone

@@ -1,0 +1,45 @@
+// What a person and other programs read after a run: run.json, the model card, the loss curve,
+// config.json.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "train/loop/reporter.h"
+#include "train/options.h"
+
+namespace hone {
+
+// OUT/config.json: {"hone_version", "command": "finetune", "options": {...}}.
+std::string ConfigText(const FinetuneOptions& options);
+
+// What stays the same during a run, for run.json and the card.
+struct RunFacts {
+    FinetuneOptions options;
+    RunPlan plan;
+    std::string started;            // UTC, ISO 8601
+    std::string model_path;         // the folder or .gguf file
+    std::string model_fingerprint;  // SHA-256
+    nlohmann::ordered_json data;    // DataReport, with the fingerprints of both splits
+};
+
+enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
+
+// run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did
+// not end well; `artifact_sha256` of the result's weights once they
+// are written.
+nlohmann::ordered_json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
+                               const std::string& error, const std::string& artifact_sha256);
+
+// A model card as the Hugging Face Hub reads it: YAML front matter, then what was trained on what,
+// and how it went.
+std::string ModelCard(const RunFacts& facts, const RunResult& result);
+
+// Training and evaluation loss over the steps, from the rows of metrics.jsonl: a stand-alone SVG.
+std::string LossCurve(const std::vector<nlohmann::ordered_json>& history, const std::string& title);
+
+// Now, as 2031-05-17T08:15:00Z.
+std::string UtcNow();
+
+}  // namespace hone

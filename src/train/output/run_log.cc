@@ -1,0 +1,38 @@
+#include "train/output/run_log.h"
+
+namespace hone {
+
+absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Open(
+    const std::string& metrics_path, const std::string& events_folder,
+    const std::vector<nlohmann::ordered_json>& history) {
+    auto log = std::make_unique<RunLog>();
+    std::string text;
+    for (const auto& row : history) text += row.dump() + "\n";
+    absl::Status written = WriteFileAtomic(metrics_path, text);
+    if (!written.ok()) return WithKind(written, ErrorKind::kTraining);
+    auto metrics = AppendFile::Open(metrics_path);
+    if (!metrics.ok()) return WithKind(metrics.status(), ErrorKind::kTraining);
+    log->metrics_ = *std::move(metrics);
+    if (!events_folder.empty()) {
+        auto events = EventFile::Create(events_folder);
+        if (!events.ok()) return WithKind(events.status(), ErrorKind::kTraining);
+        log->events_ = *std::move(events);
+    }
+    return log;
+}
+
+absl::Status RunLog::Add(const nlohmann::ordered_json& row) {
+    absl::Status status = metrics_->Append(row.dump() + "\n");
+    if (status.ok() && events_) {
+        std::vector<std::pair<std::string, double>> scalars;
+        for (const auto& [key, value] : row.items())
+            if (key != "step" && value.is_number())
+                scalars.emplace_back(
+                    key.starts_with("eval_") ? "eval/" + key.substr(5) : "train/" + key,
+                    value.get<double>());
+        status = events_->AddScalars(row["step"].get<int64_t>(), scalars);
+    }
+    return WithKind(status, ErrorKind::kTraining);
+}
+
+}  // namespace hone
