@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+from estimates import estimate
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEP = ("--lora_r", 16, "--target_modules", "all-linear")
 CHAT_ROWS = 64
@@ -120,7 +122,6 @@ class Bench:
             return metrics.stat().st_mtime - begin - step["tokens"] / step["tokens_per_second"]
         return self.measure("launch_seconds", lambda: min(once() for _ in range(3)))
 
-
     def forward(self):
         return self.infer("infer", "--prompt_tokens", 512, "--new_tokens", 16)
 
@@ -136,14 +137,21 @@ class Bench:
 
 
 class Row:
-    """One line of the table: achieved(bench) gives the ratio, `target` the bound it must keep."""
+    """One line of the table: achieved(bench) gives the ratio, `target` its bound: at least, at most, or how far from 1."""
 
     def __init__(self, key, title, bound, target, achieved, peers=False, unit="x"):
         self.key, self.title, self.bound, self.target = key, title, bound, target
         self.achieved, self.peers, self.unit = achieved, peers, unit
 
     def met(self, value):
+        if self.bound == "1 +-":
+            return abs(value - 1) <= self.target
         return value >= self.target if self.bound == ">=" else value <= self.target
+
+    def line(self, value):
+        """The row in Markdown."""
+        return (f"| {self.title} | {value:.2f} {self.unit} | {self.bound} {self.target:g} | "
+                f"{'met' if self.met(value) else 'not met'} |")
 
 
 def over(measurement, other, key="tokens_per_second"):
@@ -160,6 +168,13 @@ def memory_over_time(bench):
     """Of checkpointing: the activations that remain, and the time that it adds."""
     base, less = bench.lora(), bench.train("lora_checkpointing", "--gradient_checkpointing")
     return over(less, base, "activation_bytes"), over(base, less)
+
+
+def estimates(name, title):
+    """The two rows of what `hone estimate` said of a run, over what it took."""
+    for what, tolerance in (("memory", 0.1), ("time", 0.25)):
+        yield Row(f"estimate_{what}_{name}", f"{what} of {title}, estimated over taken", "1 +-", tolerance,
+                  lambda b, what=what: estimate(b, name)[what])
 
 
 ROWS = [
@@ -192,6 +207,8 @@ ROWS = [
     Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6,
         lambda b: b.decode("decode_int4")["decode_limit_ratio"]),
     Row("streams", "decode of 8 streams over one, all tokens", ">=", 4, streams),
+    *(row for name, title in (("lora", "a LoRA run"), ("full", "full fine-tuning"),
+                              ("long", "long rows, checkpointing")) for row in estimates(name, title)),
 ]
 
 
@@ -225,18 +242,6 @@ def has_peers(python):
     return subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def table(rows, curves):
-    """The lines of the table in Markdown."""
-    yield "| work | achieved | target | |"
-    yield "|---|---:|---:|---|"
-    for row in rows:
-        yield (f"| {row['title']} | {row['achieved']:.2f} {row['unit']} | {row['bound']} {row['target']:g} | "
-               f"{'met' if row['met'] else 'not met'} |")
-    for name, points in curves.items():
-        yield ""
-        yield f"tokens/s by {name}: " + ", ".join(f"{at}: {value:.0f}" for at, value in points.items())
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hone", type=pathlib.Path, default=ROOT / "build/release/hone")
@@ -244,33 +249,39 @@ def main():
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--python", default=sys.executable, help="a Python that has torch, transformers, peft, trl")
     parser.add_argument("--chats", type=pathlib.Path, default=ROOT / "examples/elements/train.jsonl")
-    parser.add_argument("--only", nargs="+", choices=[row.key for row in ROWS], help="these rows alone")
+    parser.add_argument("--only", nargs="+", choices=[row.key for row in ROWS],
+                        help="these rows alone; written only to --output")
     parser.add_argument("--growth", action="store_true", help="the curves as well")
     flags = parser.parse_args()
     peers = has_peers(flags.python)
     bench = Bench(flags)
+    here = machine()
+    print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 1e9:.0f} GB\n")
+    print("| work | achieved | target | |\n|---|---:|---:|---|", flush=True)
     rows = []
     for row in ROWS:
         if (flags.only and row.key not in flags.only) or (row.peers and not peers):
             continue
         value = row.achieved(bench)
+        print(row.line(value), flush=True)
         rows.append({"key": row.key, "title": row.title, "achieved": value, "bound": row.bound, "target": row.target,
                      "unit": row.unit, "met": row.met(value)})
     curves = growth(bench) if flags.growth else {}
-    here = machine()
+    for name, points in curves.items():
+        print(f"\ntokens/s by {name}: " + ", ".join(f"{at}: {value:.0f}" for at, value in points.items()))
+    for name, unit, what in (("lora_bf16", "GFLOP/s", "gemm_gflops"), ("decode_int4", "B/s", "read_bytes_per_second")):
+        if name in bench.results:
+            print(f"\nmeasured: {what.replace('_', ' ')} {bench.results[name][what]:.4g} {unit}")
+    if not peers:
+        print("\nPEFT and TRL were not measured: --python PYTHON, one that has torch, transformers, peft, trl, "
+              "datasets and gguf.")
+    if flags.only and not flags.output:
+        return  # a part of the table does not replace the machine's last whole one
     slug = re.sub(r"[^a-z0-9]+", "-", f"{here['cpu']} {here['cores']} cores".lower()).strip("-")
     output = flags.output or ROOT / "bench/results" / f"{slug}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"machine": here, "model": flags.model, "rows": rows, "growth": curves,
                                   "measurements": bench.results}, indent=2) + "\n", encoding="utf-8")
-    lora = bench.results.get("lora_bf16")
-    print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 1e9:.0f} GB"
-          + (f"; products at {lora['gemm_gflops']:.0f} GFLOP/s" if lora else ""))
-    print()
-    print("\n".join(table(rows, curves)))
-    if not peers:
-        print("\nPEFT and TRL were not measured: --python PYTHON, one that has torch, transformers, peft, trl, "
-              "datasets and gguf.")
     print(f"\nwritten to {output}")
 
 

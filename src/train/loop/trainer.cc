@@ -96,7 +96,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     const double size = static_cast<double>(batch.size());
     const double step_tokens = static_cast<double>(plan_.dataset().total_tokens()) /
                                static_cast<double>(plan_.steps_per_epoch());
-    double seconds = static_cast<double>(steps) * step_tokens * pass_s / size;
+    double seconds = static_cast<double>(steps) * (step_tokens * pass_s / size + TimeUpdate());
     if (const int64_t evaluations = EvaluationsToCome(); evaluations > 0) {
         const double begin = NowSeconds();
         HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
@@ -104,6 +104,27 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
                    (NowSeconds() - begin) / size;
     }
     return seconds;
+}
+
+double Trainer::TimeUpdate() {
+    ParameterSet& parameters = learner_.parameters();
+    double begin = NowSeconds();
+    std::fill(parameters.gradients().begin(), parameters.gradients().end(), 0.0f);
+    SumOfSquares(context_, parameters.count(), parameters.gradients().data());
+    learner_.ParametersChanged();
+    const double around_s = NowSeconds() - begin;
+    // AdamW on numbers of its own: what the run starts from must not change by trying.
+    const int64_t tried = std::min<int64_t>(parameters.count(), 1 << 22);
+    std::vector<float> numbers(static_cast<size_t>(4 * tried));
+    double adamw_s = 1e30;
+    for (int pass = 0; pass < 2; ++pass) {
+        begin = NowSeconds();
+        AdamWStep(context_, tried, options_.adamw, numbers.data(), numbers.data() + tried,
+                  numbers.data() + 2 * tried, numbers.data() + 3 * tried);
+        adamw_s = std::min(adamw_s, NowSeconds() - begin);
+    }
+    return around_s +
+           adamw_s * static_cast<double>(parameters.count()) / static_cast<double>(tried);
 }
 
 double Trainer::EpochNow() {
