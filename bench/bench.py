@@ -137,7 +137,7 @@ class Bench:
 
 
 class Row:
-    """One line of the table: achieved(bench) gives the ratio, `target` its bound: at least, at most, or how far from 1."""
+    """One line of the table: achieved(bench) gives the ratio, `target` bounds it: at least, at most, how far from 1."""
 
     def __init__(self, key, title, bound, target, achieved, peers=False, unit="x"):
         self.key, self.title, self.bound, self.target = key, title, bound, target

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compiles the rooms that know of processors (base, tensor, kernels) for 64-bit ARM, with Debian's cross compiler.
 
-check_arm.py --build BUILD [--jobs N]: objects go to BUILD/arm; prints `N passed, M failed`. Nothing is linked or run, for
-the libraries for ARM are not installed: this says that the code compiles there, not that it was tried.
+check_arm.py --build BUILD [--jobs N]: objects go to BUILD/arm; prints `N passed, M failed`. Nothing is linked
+or run, for the libraries for ARM are not installed: the code compiles there, it was not tried.
 """
 
 import argparse
