@@ -137,6 +137,11 @@ TEST(Splits, HubDataSets) {
     EXPECT_EQ(Found(options), "train: train-0.jsonl");
     options.data_files = {"nothing.jsonl"};
     EXPECT_THAT(Found(options), HasSubstr("no data file"));
+    // It may have been meant as a path.
+    options.fetch_hub = [](const std::string&, const std::string&) {
+        return DataError("not found");
+    };
+    EXPECT_THAT(Found(options), HasSubstr("no file or folder org/name here"));
 }
 
 TEST(Splits, Plans) {

@@ -152,8 +152,11 @@ absl::StatusOr<SplitFiles> HubFiles(const DataOptions& options, const std::strin
     if (!options.fetch_hub)
         return DataError("no such data file or folder: {} (and no hub to look for it in)",
                          options.data_name);
-    HONE_ASSIGN_OR_RETURN(std::vector<std::string> paths,
-                          options.fetch_hub(options.data_name, subset));
+    absl::StatusOr<std::vector<std::string>> fetched = options.fetch_hub(options.data_name, subset);
+    if (!fetched.ok())
+        return Annotate(fetched.status(), fmt::format("no file or folder {} here, and from the hub",
+                                                      options.data_name));
+    std::vector<std::string> paths = *std::move(fetched);
     if (!options.data_files.empty()) {
         std::erase_if(paths, [&](const std::string& path) {
             return std::none_of(options.data_files.begin(), options.data_files.end(),
