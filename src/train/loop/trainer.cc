@@ -221,6 +221,16 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
     HONE_ASSIGN_OR_RETURN(bool whole, Gradients(step, &sums));
     if (!whole) return false;
     HONE_ASSIGN_OR_RETURN(double norm, CheckedNorm());
+    if (norm == 0 && !said_zero_gradient_) {
+        said_zero_gradient_ = true;
+        reporter_.OnMessage(
+            MessageLevel::kWarning,
+            fmt::format("step {}: every gradient is zero, so nothing was learned from its rows. "
+                        "An adapter whose lora_A and lora_B are both zero stays so, as do weights "
+                        "that the answer does not depend on: check --adapter_path and "
+                        "--target_modules",
+                        state_.step + 1));
+    }
     Update(norm);
     ++state_.step;
     state_.next = step.next;

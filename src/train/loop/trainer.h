@@ -141,7 +141,7 @@ class Trainer {
     int64_t run_steps_ = 0, run_tokens_ = 0, log_tokens_ = 0;
     double run_seconds_ = 0, log_seconds_ = 0, started_ = 0;
     std::string stop_reason_;
-    bool stopped_early_ = false;
+    bool stopped_early_ = false, said_zero_gradient_ = false;
     int64_t loaded_best_ = 0;
 };
 

@@ -259,6 +259,15 @@ TEST(Trainer, SaysThatItOverfits) {
     EXPECT_NE(run.reporter.warnings[0].find("step 15"), std::string::npos);
 }
 
+TEST(Trainer, SaysOnceThatNothingIsLearned) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.learner.zero_gradients = true;
+    ASSERT_TRUE(run.Start().ok());
+    ASSERT_EQ(run.reporter.warnings.size(), 1u);
+    EXPECT_NE(run.reporter.warnings[0].find("step 1: every gradient is zero"), std::string::npos);
+}
+
 TEST(Trainer, ADiskThatFillsUpLeavesTheLastCheckpoint) {
     TestFolder folder;
     // Every operation of the second checkpoint fails once.
