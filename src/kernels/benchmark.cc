@@ -196,16 +196,26 @@ std::vector<BenchRow> BenchAttention(const Context& context, bool smoke) {
         });
     };
     const auto backward = [&](const AttentionFunctions<bf16>& functions, std::vector<bf16>& dqkv) {
-        const size_t bytes = static_cast<size_t>(functions.backward_scratch(options, length));
+        const int64_t group = options.H / options.KV;
+        const QueryGradient head(options, length);
+        const size_t sums_bytes = static_cast<size_t>(group * head.floats()) * sizeof(float);
+        const size_t bytes =
+            sums_bytes + static_cast<size_t>(functions.backward_scratch(options, length, length));
         context.ParallelFor(documents * options.KV, [&](int64_t i, int thread) {
-            const int64_t row = i / options.KV * length;
+            const int64_t row = i / options.KV * length, kv_head = i % options.KV;
             bf16* d = dqkv.data() + row * stride;
+            char* scratch = static_cast<char*>(context.Scratch(thread, bytes));
+            float* dq = reinterpret_cast<float*>(scratch);
             functions.backward(options, segment(out, i / options.KV),
                                {{dout.data() + row * width, width},
-                                {d, stride},
                                 {d + width, stride},
                                 {d + width + options.KV * options.D, stride}},
-                               i % options.KV, context.Scratch(thread, bytes));
+                               kv_head, dq, scratch + sums_bytes);
+            for (int64_t h = 0; h < group; ++h)
+                for (int64_t r = 0; r < length; ++r)
+                    ReduceKernels().Choose({}).to_bf16(
+                        options.D, dq + h * head.floats() + r * head.width,
+                        d + r * stride + (kv_head * group + h) * options.D);
         });
     };
     std::vector<BenchRow> rows;

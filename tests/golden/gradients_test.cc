@@ -206,6 +206,20 @@ TEST_F(DropoutTest, CheckpointingDropsTheSame) {
                    "gradients");
 }
 
+// So many tokens that the layers keep less: the backward pass makes the same again.
+TEST_F(DropoutTest, LongPassesDropTheSame) {
+    const std::vector<Example> documents = Case("tied-lora").documents();
+    batch_ = {};
+    while (batch_.size() <= 4096)
+        for (const Example& document : documents) batch_.Append(document);
+    Loaded plain = Load(false), thrifty = Load(true);
+    EXPECT_LT(plain.model->PlanTraining(4097, false).activations,
+              plain.model->PlanTraining(4096, false).activations);
+    EXPECT_EQ(Loss(*plain.model, 3), Loss(*thrifty.model, 3));
+    ExpectSameBits(plain.model->parameters().gradients(), thrifty.model->parameters().gradients(),
+                   "gradients");
+}
+
 TEST_F(DropoutTest, FiniteDifferences) {
     Loaded loaded = Load(false);
     Model& model = *loaded.model;

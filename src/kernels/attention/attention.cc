@@ -1,7 +1,10 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
+
+#include "kernels/reduce/reduce.h"
 
 namespace hone {
 namespace {
@@ -89,6 +92,89 @@ std::vector<AttentionSegment<T>> Documents(int64_t M, Heads<const T> q, Heads<co
     return segments;
 }
 
+// Some keys of a document, with all queries that see them.
+struct KeyPiece {
+    size_t segment;
+    int64_t first, count;  // keys
+    int64_t dq;            // where its sums begin, in floats
+    double cost;           // scores to compute
+};
+
+// Cuts the keys of long documents into pieces of about the same cost: a model has few key heads,
+// and one document must keep many threads busy. Each piece has its own sums of the queries'
+// gradient.
+template <typename T>
+std::vector<KeyPiece> CutKeys(const AttentionOptions& options,
+                              const std::vector<AttentionSegment<T>>& segments) {
+    constexpr int64_t kKeysPerPiece = 1024, kMaxPieces = 4;
+    std::vector<KeyPiece> pieces;
+    int64_t floats = 0;
+    for (size_t s = 0; s < segments.size(); ++s) {
+        const int64_t length = segments[s].num_keys;
+        const int64_t count = std::clamp<int64_t>(length / kKeysPerPiece, 1, kMaxPieces);
+        const bool banded = options.window > 0 && options.window < length;
+        for (int64_t i = 0, first = 0; i < count; ++i) {
+            // The queries that see a key are those after it, or as many as the window is long.
+            const double share = static_cast<double>(i + 1) / static_cast<double>(count);
+            const double cut = banded ? share : 1 - std::sqrt(1 - share);
+            const int64_t end =
+                i + 1 == count ? length
+                               : static_cast<int64_t>(cut * static_cast<double>(length)) / 64 * 64;
+            pieces.push_back(
+                {s, first, end - first, floats,
+                 static_cast<double>(end - first) * static_cast<double>(2 * length - first - end)});
+            floats += QueryGradient(options, length - first).floats() * options.H;
+            first = end;
+        }
+    }
+    return pieces;
+}
+
+// The segment from the piece's first key on.
+template <typename T>
+AttentionSegment<T> From(AttentionSegment<T> segment, const KeyPiece& piece) {
+    segment.q.data += piece.first * segment.q.stride;
+    segment.k.data += piece.first * segment.k.stride;
+    segment.v.data += piece.first * segment.v.stride;
+    segment.out.data += piece.first * segment.out.stride;
+    segment.lse += piece.first;
+    segment.num_queries -= piece.first;
+    segment.num_keys = piece.count;
+    return segment;
+}
+
+// dq (=) of one document: the sums of its pieces, in their order.
+template <typename T>
+void AddPieces(const Context& context, const AttentionOptions& options, int64_t num_queries,
+               std::span<const KeyPiece> pieces, float* sums, Heads<T> dq) {
+    constexpr int64_t kRows = 64;
+    const auto& reduce = ReduceKernels().Choose({});
+    context.ParallelFor((num_queries + kRows - 1) / kRows, [&](int64_t task, int) {
+        for (int64_t row = task * kRows; row < std::min(num_queries, (task + 1) * kRows); ++row) {
+            for (int64_t h = 0; h < options.H; ++h) {
+                float* total = nullptr;
+                for (const KeyPiece& piece : pieces) {
+                    if (piece.first > row) break;
+                    const QueryGradient head(options, num_queries - piece.first);
+                    float* sum =
+                        sums + piece.dq + h * head.floats() + (row - piece.first) * head.width;
+                    if (total == nullptr) {
+                        total = sum;
+                    } else {
+                        reduce.add_f32(options.D, sum, total);
+                    }
+                }
+                T* to = dq.data + row * dq.stride + h * options.D;
+                if constexpr (sizeof(T) == 2) {
+                    reduce.to_bf16(options.D, total, to);
+                } else {
+                    std::copy_n(total, options.D, to);
+                }
+            }
+        }
+    });
+}
+
 }  // namespace
 
 template <>
@@ -128,24 +214,47 @@ void AttentionBackward(const Context& context, const AttentionOptions& options, 
     const auto segments =
         Documents(M, q, k, v, document_starts, Heads<T>{const_cast<T*>(out.data), out.stride},
                   const_cast<float*>(lse));
+    const std::vector<KeyPiece> pieces = CutKeys(options, segments);
+    int64_t floats = 0, scratch_bytes = 0;
+    for (const KeyPiece& piece : pieces) {
+        const int64_t queries = segments[piece.segment].num_queries - piece.first;
+        floats = std::max(floats, piece.dq + QueryGradient(options, queries).floats() * options.H);
+        scratch_bytes =
+            std::max(scratch_bytes, functions.backward_scratch(options, queries, piece.count));
+    }
+    // Thread 0's scratch holds all sums; behind them, as in the other threads' own, what a task
+    // needs.
+    const size_t sums_bytes = static_cast<size_t>(floats) * sizeof(float);
+    float* sums =
+        static_cast<float*>(context.Scratch(0, sums_bytes + static_cast<size_t>(scratch_bytes)));
     std::vector<Task> tasks;
-    for (size_t s = 0; s < segments.size(); ++s)
+    for (size_t p = 0; p < pieces.size(); ++p)
         for (int64_t head = 0; head < options.KV; ++head)
-            tasks.push_back(
-                {s, head, 0, 0, static_cast<double>(segments[s].num_keys) * segments[s].num_keys});
+            tasks.push_back({p, head, 0, 0, pieces[p].cost});
     SortByCost(tasks);
     context.ParallelFor(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
         const Task& task = tasks[static_cast<size_t>(i)];
-        const AttentionSegment<T>& segment = segments[task.segment];
-        const int64_t row = segment.lse - lse;  // of the document's first token
+        const KeyPiece& piece = pieces[task.segment];
+        const AttentionSegment<T> segment = From(segments[piece.segment], piece);
+        const int64_t row = segment.lse - lse;  // of the piece's first token
         const AttentionGradients<T> gradients{{dout.data + row * dout.stride, dout.stride},
-                                              {dq.data + row * dq.stride, dq.stride},
                                               {dk.data + row * dk.stride, dk.stride},
                                               {dv.data + row * dv.stride, dv.stride}};
-        const int64_t bytes = functions.backward_scratch(options, segment.num_keys);
-        functions.backward(options, segment, gradients, task.kv_head,
-                           context.Scratch(thread, static_cast<size_t>(bytes)));
+        const QueryGradient heads(options, segment.num_queries);
+        float* dq_sums = sums + piece.dq + task.kv_head * (options.H / options.KV) * heads.floats();
+        void* scratch = thread == 0 ? static_cast<void*>(sums + floats)
+                                    : context.Scratch(thread, static_cast<size_t>(scratch_bytes));
+        functions.backward(options, segment, gradients, task.kv_head, dq_sums, scratch);
     });
+    for (size_t p = 0; p < pieces.size();) {
+        const AttentionSegment<T>& segment = segments[pieces[p].segment];
+        size_t end = p + 1;
+        while (end < pieces.size() && pieces[end].segment == pieces[p].segment) ++end;
+        const int64_t row = segment.lse - lse;
+        AddPieces<T>(context, options, segment.num_queries, std::span(pieces).subspan(p, end - p),
+                     sums, {dq.data + row * dq.stride, dq.stride});
+        p = end;
+    }
 }
 
 template <typename T>

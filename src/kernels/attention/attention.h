@@ -79,11 +79,20 @@ struct AttentionSegment {
     int64_t num_keys = 0;
 };
 
-// The backward pass of one document: num_queries == num_keys == T tokens.
+// From the segment's first token on.
 template <typename T>
 struct AttentionGradients {
     Heads<const T> dout;
-    Heads<T> dq, dk, dv;
+    Heads<T> dk, dv;
+};
+
+// The gradient of the queries of one head is summed in f32 rows of D rounded up to 16, as many as
+// there are queries, rounded up to 64.
+struct QueryGradient {
+    int64_t rows, width;
+    QueryGradient(const AttentionOptions& options, int64_t num_queries)
+        : rows((num_queries + 63) / 64 * 64), width((options.D + 15) / 16 * 16) {}
+    int64_t floats() const { return rows * width; }
 };
 
 template <typename T>
@@ -93,10 +102,15 @@ struct AttentionFunctions {
     void (*forward)(const AttentionOptions& options, const AttentionSegment<T>& segment,
                     int64_t kv_head, int64_t first, int64_t count, void* scratch);
     int64_t (*forward_scratch)(const AttentionOptions& options, int64_t num_keys, int64_t count);
-    // Everything of one key head of one document.
+    // The backward pass of one key head of a run of tokens: the segment's queries and keys start at
+    // the same token, and its keys are all of its tokens or the first of them, a multiple of 64.
+    // dk and dv of these keys (=), and their share of the gradient of the queries, dq f32
+    // [H / KV, QueryGradient] (=; 64-byte aligned; rows and columns past the end too).
     void (*backward)(const AttentionOptions& options, const AttentionSegment<T>& segment,
-                     const AttentionGradients<T>& gradients, int64_t kv_head, void* scratch);
-    int64_t (*backward_scratch)(const AttentionOptions& options, int64_t num_keys);
+                     const AttentionGradients<T>& gradients, int64_t kv_head, float* dq,
+                     void* scratch);
+    int64_t (*backward_scratch)(const AttentionOptions& options, int64_t num_queries,
+                                int64_t num_keys);
 };
 // Lists by T; a kernel that needs D to divide by something declines others.
 template <typename T>

@@ -14,7 +14,7 @@ void ForwardFew(const AttentionOptions& options, const AttentionSegment<bf16>& s
 int64_t ForwardFewScratch(const AttentionOptions& options, int64_t num_keys, int64_t count);
 
 void Backward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
-              const AttentionGradients<bf16>& gradients, int64_t kv_head, void* scratch);
-int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys);
+              const AttentionGradients<bf16>& gradients, int64_t kv_head, float* dq, void* scratch);
+int64_t BackwardScratch(const AttentionOptions& options, int64_t num_queries, int64_t num_keys);
 
 }  // namespace hone::avx512

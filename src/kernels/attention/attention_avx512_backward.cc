@@ -12,12 +12,13 @@ HONE_BEGIN_AVX512
 namespace hone::avx512 {
 namespace {
 
-// All of one key head of one document, `padded` tokens rounded up to tiles.
+// One key head of one document; tokens and keys rounded up to tiles are `padded`.
 struct Document {
-    int64_t length, padded;
-    uint32_t *k, *v;          // [padded, D/2] pairs
-    uint32_t* k_interleaved;  // per tile [32, width]
-    float *dk, *dv;           // [padded, width]
+    int64_t length, padded;         // queries
+    int64_t num_keys, padded_keys;  // the first of its tokens
+    uint32_t *k, *v;                // [padded_keys, D/2] pairs
+    uint32_t* k_interleaved;        // per tile [32, width]
+    float *dk, *dv;                 // [padded_keys, width]
     // Of the query head in work:
     uint32_t *q_transposed, *dout_transposed;    // per tile [D/2, 64]
     uint32_t *q_interleaved, *dout_interleaved;  // per tile [32, width]
@@ -120,7 +121,7 @@ inline __attribute__((always_inline)) void Group(const Document& x, int64_t D, i
 void Tile(const AttentionOptions& options, const Document& x, int64_t key, int64_t query,
           Scores scores) {
     const int64_t D = options.D, width = Padded(D);
-    const int64_t keys = x.length - key < kTile ? x.length - key : kTile;
+    const int64_t keys = x.num_keys - key < kTile ? x.num_keys - key : kTile;
     const int64_t queries = x.length - query < kTile ? x.length - query : kTile;
     const int64_t last_query = query + kTile - 1;
     for (int64_t row = 0; row < keys; row += 4) {
@@ -192,16 +193,22 @@ void LoadHead(const AttentionOptions& options, const AttentionSegment<bf16>& seg
 }
 
 // Cuts the scratch; returns the bytes it takes.
-int64_t Layout(const AttentionOptions& options, int64_t length, void* scratch, Document* x) {
+int64_t Layout(const AttentionOptions& options, int64_t length, int64_t num_keys, void* scratch,
+               Document* x) {
     const int64_t D = options.D, width = Padded(D), padded = RoundUp(length, kTile);
+    const int64_t padded_keys = RoundUp(num_keys, kTile);
     x->length = length;
     x->padded = padded;
+    x->num_keys = num_keys;
+    x->padded_keys = padded_keys;
     uint32_t* next = static_cast<uint32_t*>(scratch);
-    for (float** wide : {&x->dk, &x->dv, &x->dq})
-        *wide = reinterpret_cast<float*>(next), next += padded * width;
-    for (uint32_t** pairs : {&x->k, &x->v, &x->q_transposed, &x->dout_transposed})
+    for (float** wide : {&x->dk, &x->dv})
+        *wide = reinterpret_cast<float*>(next), next += padded_keys * width;
+    for (uint32_t** pairs : {&x->k, &x->v}) *pairs = next, next += padded_keys * D / 2;
+    x->k_interleaved = next, next += padded_keys / 2 * width;
+    for (uint32_t** pairs : {&x->q_transposed, &x->dout_transposed})
         *pairs = next, next += padded * D / 2;
-    for (uint32_t** pairs : {&x->k_interleaved, &x->q_interleaved, &x->dout_interleaved})
+    for (uint32_t** pairs : {&x->q_interleaved, &x->dout_interleaved})
         *pairs = next, next += padded / 2 * width;
     for (float** one : {&x->log_sum, &x->delta})
         *one = reinterpret_cast<float*>(next), next += padded;
@@ -214,43 +221,44 @@ int64_t Layout(const AttentionOptions& options, int64_t length, void* scratch, D
 }  // namespace
 
 void Backward(const AttentionOptions& options, const AttentionSegment<bf16>& segment,
-              const AttentionGradients<bf16>& gradients, int64_t kv_head, void* scratch) {
+              const AttentionGradients<bf16>& gradients, int64_t kv_head, float* dq,
+              void* scratch) {
     const int64_t D = options.D, width = Padded(D), group = options.H / options.KV,
-                  length = segment.num_keys;
+                  length = segment.num_queries, num_keys = segment.num_keys;
+    const QueryGradient sums(options, length);
     Document x;
-    Layout(options, length, scratch, &x);
+    Layout(options, length, num_keys, scratch, &x);
     const bf16* k = segment.k.data + kv_head * D;
-    CopyRows(x.padded, length, D, k, segment.k.stride, x.k);
-    CopyRows(x.padded, length, D, segment.v.data + kv_head * D, segment.v.stride, x.v);
-    for (int64_t key = 0; key < length; key += kTile)
-        PackInterleaved(length - key < kTile ? length - key : kTile, D, k + key * segment.k.stride,
-                        segment.k.stride, x.k_interleaved + key / 2 * width);
-    std::memset(x.dk, 0, static_cast<size_t>(2 * x.padded * width) * sizeof(float));  // and dv
+    CopyRows(x.padded_keys, num_keys, D, k, segment.k.stride, x.k);
+    CopyRows(x.padded_keys, num_keys, D, segment.v.data + kv_head * D, segment.v.stride, x.v);
+    for (int64_t key = 0; key < num_keys; key += kTile)
+        PackInterleaved(num_keys - key < kTile ? num_keys - key : kTile, D,
+                        k + key * segment.k.stride, segment.k.stride,
+                        x.k_interleaved + key / 2 * width);
+    std::memset(x.dk, 0,
+                static_cast<size_t>(2 * x.padded_keys * width) * sizeof(float));  // and dv
     const Scores scores = options.soft_cap > 0 ? Scores{options.scale / options.soft_cap,
                                                         options.soft_cap * kLog2E, options.scale}
                                                : Scores{options.scale * kLog2E, 0, options.scale};
-    for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-        LoadHead(options, segment, gradients, h, x);
-        for (int64_t key = 0; key < length; key += kTile) {
+    for (int64_t h = 0; h < group; ++h) {
+        x.dq = dq + h * sums.floats();
+        LoadHead(options, segment, gradients, kv_head * group + h, x);
+        for (int64_t key = 0; key < num_keys; key += kTile) {
             for (int64_t query = key; query < length; query += kTile) {
                 if (FirstKeyOf(options, query) >= key + kTile) break;
                 Tile(options, x, key, query, scores);
             }
         }
-        for (int64_t r = 0; r < length; ++r)
-            StoreRow(D, x.dq + r * width, 1, gradients.dq.data + r * gradients.dq.stride + h * D);
     }
-    for (int64_t r = 0; r < length; ++r) {
+    for (int64_t r = 0; r < num_keys; ++r) {
         StoreRow(D, x.dk + r * width, 1, gradients.dk.data + r * gradients.dk.stride + kv_head * D);
         StoreRow(D, x.dv + r * width, 1, gradients.dv.data + r * gradients.dv.stride + kv_head * D);
     }
 }
 
-int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys) {
-    const int64_t width = Padded(options.D), padded = RoundUp(num_keys, kTile);
-    const int64_t dwords = padded * (3 * width + 2 * options.D + 3 * width / 2 + 2) +
-                           8 * kTilePairs + kTilePairs * kTile;
-    return dwords * static_cast<int64_t>(sizeof(uint32_t));
+int64_t BackwardScratch(const AttentionOptions& options, int64_t num_queries, int64_t num_keys) {
+    Document x;
+    return Layout(options, num_queries, num_keys, nullptr, &x);
 }
 
 }  // namespace hone::avx512

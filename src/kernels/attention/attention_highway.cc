@@ -281,10 +281,12 @@ int64_t ForwardScratch(const AttentionOptions& options, int64_t num_keys, int64_
 }
 
 struct BackwardTiles {
-    float *keys_t, *values_t;            // per tile of keys [D, kTile], transposed
-    float *keys, *dk, *dv;               // [length, width]
-    float *q, *dout, *dq, *lse, *delta;  // of one head: [length, width] three times, [length] twice
-    float *p, *ds;                       // [kTile, kTile]
+    float *keys_t, *values_t;       // per tile of keys [D, kTile], transposed
+    float *keys, *dk, *dv;          // [num_keys, width]
+    float *q, *dout, *lse, *delta;  // of one head: [length, width] twice, [length] twice
+    float* dq;                      // of one head: [length, dq_width]
+    int64_t dq_width;
+    float *p, *ds;  // [kTile, kTile]
 };
 
 // p = exp(score - lse) in place of the scores, ds = p (dp - delta) slope in place of dp, zero
@@ -309,12 +311,12 @@ template <typename T>
 void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& segment,
                   const AttentionGradients<T>& gradients, const BackwardTiles& tiles,
                   int64_t head) {
-    const int64_t D = options.D, width = Padded(D), N = Lanes(), length = segment.num_keys;
+    const int64_t D = options.D, width = Padded(D), N = Lanes(), length = segment.num_queries;
     const int64_t padded = RoundUp(length, kTile);
     CopyRows(padded, length, D, segment.q.data + head * D, segment.q.stride, 1.0f, tiles.q);
     CopyRows(padded, length, D, gradients.dout.data + head * D, gradients.dout.stride, 1.0f,
              tiles.dout);
-    for (int64_t i = 0; i < padded * width; i += N) Store(Zero(), tiles.dq + i);
+    for (int64_t i = 0; i < padded * tiles.dq_width; i += N) Store(Zero(), tiles.dq + i);
     for (int64_t r = 0; r < padded; ++r) {
         tiles.lse[r] = r < length ? segment.lse[head * segment.lse_stride + r] : 0.0f;
         VF dot = Zero();
@@ -324,7 +326,7 @@ void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& se
                              dot);
         tiles.delta[r] = Sum(dot);
     }
-    for (int64_t key = 0; key < length; key += kTile) {
+    for (int64_t key = 0; key < segment.num_keys; key += kTile) {
         const float* keys_t = tiles.keys_t + key * D;
         const float* values_t = tiles.values_t + key * D;
         for (int64_t query = key; query < length; query += kTile) {
@@ -343,44 +345,45 @@ void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& se
             Product<true>(kTile, width, rows, tiles.ds, 1, kTile, q, width, tiles.dk + key * width,
                           width);
             Product<true>(rows, width, kTile, tiles.ds, kTile, 1, tiles.keys + key * width, width,
-                          tiles.dq + query * width, width);
+                          tiles.dq + query * tiles.dq_width, tiles.dq_width);
         }
     }
-    for (int64_t r = 0; r < length; ++r)
-        for (int64_t d = 0; d < D; d += N)
-            StoreN(Load(tiles.dq + r * width + d),
-                   gradients.dq.data + r * gradients.dq.stride + head * D + d, HWY_MIN(N, D - d));
 }
 
 template <typename T>
 void Backward(const AttentionOptions& options, const AttentionSegment<T>& segment,
-              const AttentionGradients<T>& gradients, int64_t kv_head, void* scratch) {
+              const AttentionGradients<T>& gradients, int64_t kv_head, float* dq, void* scratch) {
     const int64_t D = options.D, width = Padded(D), N = Lanes(), group = options.H / options.KV;
-    const int64_t length = segment.num_keys, padded = RoundUp(length, kTile);
+    const int64_t num_keys = segment.num_keys, padded_keys = RoundUp(num_keys, kTile);
+    const int64_t padded = RoundUp(segment.num_queries, kTile);
+    const QueryGradient sums(options, segment.num_queries);
     BackwardTiles tiles;
     float* next = static_cast<float*>(scratch);
-    for (float** wide : {&tiles.keys_t, &tiles.values_t, &tiles.keys, &tiles.dk, &tiles.dv,
-                         &tiles.q, &tiles.dout, &tiles.dq})
-        *wide = next, next += padded * width;
+    for (float** wide : {&tiles.keys_t, &tiles.values_t, &tiles.keys, &tiles.dk, &tiles.dv})
+        *wide = next, next += padded_keys * width;
+    for (float** wide : {&tiles.q, &tiles.dout}) *wide = next, next += padded * width;
     tiles.lse = next;
     tiles.delta = tiles.lse + padded;
     tiles.p = tiles.delta + padded;
     tiles.ds = tiles.p + kTile * kTile;
     const T* k = segment.k.data + kv_head * D;
     const T* v = segment.v.data + kv_head * D;
-    for (int64_t key = 0; key < length; key += kTile) {
-        const int64_t rows = HWY_MIN(kTile, length - key);
+    for (int64_t key = 0; key < num_keys; key += kTile) {
+        const int64_t rows = HWY_MIN(kTile, num_keys - key);
         TransposeTile(rows, D, k + key * segment.k.stride, segment.k.stride,
                       tiles.keys_t + key * D);
         TransposeTile(rows, D, v + key * segment.v.stride, segment.v.stride,
                       tiles.values_t + key * D);
     }
-    CopyRows(padded, length, D, k, segment.k.stride, 1.0f, tiles.keys);
-    for (int64_t i = 0; i < padded * width; i += N)
+    CopyRows(padded_keys, num_keys, D, k, segment.k.stride, 1.0f, tiles.keys);
+    for (int64_t i = 0; i < padded_keys * width; i += N)
         Store(Zero(), tiles.dk + i), Store(Zero(), tiles.dv + i);
-    for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
-        BackwardHead(options, segment, gradients, tiles, h);
-    for (int64_t r = 0; r < length; ++r) {
+    tiles.dq_width = sums.width;
+    for (int64_t h = 0; h < group; ++h) {
+        tiles.dq = dq + h * sums.floats();
+        BackwardHead(options, segment, gradients, tiles, kv_head * group + h);
+    }
+    for (int64_t r = 0; r < num_keys; ++r) {
         for (int64_t d = 0; d < D; d += N) {
             const int64_t n = HWY_MIN(N, D - d);
             StoreN(Load(tiles.dk + r * width + d),
@@ -391,9 +394,9 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
     }
 }
 
-int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys) {
-    const int64_t padded = RoundUp(num_keys, kTile);
-    return (padded * (8 * Padded(options.D) + 2) + 2 * kTile * kTile) *
+int64_t BackwardScratch(const AttentionOptions& options, int64_t num_queries, int64_t num_keys) {
+    const int64_t padded = RoundUp(num_queries, kTile), width = Padded(options.D);
+    return (RoundUp(num_keys, kTile) * 5 * width + padded * (2 * width + 2) + 2 * kTile * kTile) *
            static_cast<int64_t>(sizeof(float));
 }
 

@@ -73,21 +73,22 @@ int64_t ForwardScratch(const AttentionOptions&, int64_t num_keys, int64_t) {
 // dq += dscore slope k_j, dk_j += dscore slope q.
 template <typename T>
 void Backward(const AttentionOptions& options, const AttentionSegment<T>& segment,
-              const AttentionGradients<T>& gradients, int64_t kv_head, void* scratch) {
-    const int64_t D = options.D, group = options.H / options.KV, length = segment.num_keys;
+              const AttentionGradients<T>& gradients, int64_t kv_head, float* dq, void* scratch) {
+    const int64_t D = options.D, group = options.H / options.KV, num_keys = segment.num_keys;
+    const QueryGradient sums(options, segment.num_queries);
     float* dk = static_cast<float*>(scratch);
-    float* dv = dk + length * D;
-    float* dq = dv + length * D;
-    std::fill(dk, dq, 0.0f);
+    float* dv = dk + num_keys * D;
+    std::fill(dk, dv + num_keys * D, 0.0f);
+    std::fill(dq, dq + group * sums.floats(), 0.0f);
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-        for (int64_t i = 0; i < length; ++i) {
+        for (int64_t i = 0; i < segment.num_queries; ++i) {
             const Visible keys = VisibleKeys(options, i);
             const T* q = segment.q.data + i * segment.q.stride + h * D;
             const T* dout = gradients.dout.data + i * gradients.dout.stride + h * D;
             const float delta = Dot<T>(D, dout, segment.out.data + i * segment.out.stride + h * D);
             const float lse = segment.lse[h * segment.lse_stride + i];
-            std::fill(dq, dq + D, 0.0f);
-            for (int64_t j = keys.first; j <= keys.last; ++j) {
+            float* dq_row = dq + (h - kv_head * group) * sums.floats() + i * sums.width;
+            for (int64_t j = keys.first; j <= std::min(keys.last, num_keys - 1); ++j) {
                 const T* k = segment.k.data + j * segment.k.stride + kv_head * D;
                 const T* v = segment.v.data + j * segment.v.stride + kv_head * D;
                 float slope;
@@ -96,14 +97,12 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
                 for (int64_t d = 0; d < D; ++d) {
                     dv[j * D + d] += p * ToFloat(dout[d]);
                     dk[j * D + d] += ddot * ToFloat(q[d]);
-                    dq[d] += ddot * ToFloat(k[d]);
+                    dq_row[d] += ddot * ToFloat(k[d]);
                 }
             }
-            for (int64_t d = 0; d < D; ++d)
-                gradients.dq.data[i * gradients.dq.stride + h * D + d] = FromFloat<T>(dq[d]);
         }
     }
-    for (int64_t j = 0; j < length; ++j) {
+    for (int64_t j = 0; j < num_keys; ++j) {
         for (int64_t d = 0; d < D; ++d) {
             gradients.dk.data[j * gradients.dk.stride + kv_head * D + d] =
                 FromFloat<T>(dk[j * D + d]);
@@ -113,8 +112,8 @@ void Backward(const AttentionOptions& options, const AttentionSegment<T>& segmen
     }
 }
 
-int64_t BackwardScratch(const AttentionOptions& options, int64_t num_keys) {
-    return (2 * num_keys + 1) * options.D * static_cast<int64_t>(sizeof(float));
+int64_t BackwardScratch(const AttentionOptions& options, int64_t, int64_t num_keys) {
+    return 2 * num_keys * options.D * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace

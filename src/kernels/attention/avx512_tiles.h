@@ -11,36 +11,11 @@
 
 #if defined(__x86_64__)
 
-// GCC 12 takes the deliberately undefined operands in its own header for a mistake.
-#if !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/attention/attention.h"
-
-// _Pragma takes one string literal; # makes it of the tokens, quotes and all.
-#define HONE_PRAGMA(...) _Pragma(#__VA_ARGS__)
-#define HONE_AVX512_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma"
-#if defined(__clang__)
-#define HONE_PUSH_TARGET(target_list) \
-    HONE_PRAGMA(clang attribute push(__attribute__((target(target_list))), apply_to = function))
-#define HONE_BEGIN_AVX512 HONE_PUSH_TARGET(HONE_AVX512_TARGET)
-#define HONE_END_AVX512 HONE_PRAGMA(clang attribute pop)
-#else
-#define HONE_PUSH_TARGET(target_list) \
-    HONE_PRAGMA(GCC push_options) HONE_PRAGMA(GCC target(target_list))
-#define HONE_BEGIN_AVX512 HONE_PUSH_TARGET(HONE_AVX512_TARGET)
-#define HONE_END_AVX512 HONE_PRAGMA(GCC pop_options)
-#endif
+#include "kernels/avx512_target.h"
 
 HONE_BEGIN_AVX512
 namespace hone::avx512 {
@@ -137,42 +112,12 @@ inline void AddProduct(const uint32_t* a, int64_t a_row, int64_t a_step, const u
     }
 }
 
-// The lanes [0, n) of 32 bf16, n from 0 to 32.
-inline __mmask32 First32(int64_t n) { return n >= 32 ? ~__mmask32{0} : (__mmask32{1} << n) - 1; }
-
 // Rows [count, rows) and elements from D on are zero: to bf16 pairs [rows, D/2].
 inline void CopyRows(int64_t rows, int64_t count, int64_t D, const bf16* from, int64_t stride,
                      uint32_t* to) {
     std::memset(to + count * D / 2, 0, static_cast<size_t>((rows - count) * D) * sizeof(bf16));
     for (int64_t r = 0; r < count; ++r)
         std::memcpy(to + r * D / 2, from + r * stride, static_cast<size_t>(D) * sizeof(bf16));
-}
-
-// 16 x 16 dwords, transposed in place.
-inline __attribute__((always_inline)) void Transpose16(__m512i (&x)[16]) {
-    __m512i y[16];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {  // 4 x 4 blocks within 128 bits
-        const __m512i a = _mm512_unpacklo_epi32(x[4 * i], x[4 * i + 1]);
-        const __m512i b = _mm512_unpackhi_epi32(x[4 * i], x[4 * i + 1]);
-        const __m512i c = _mm512_unpacklo_epi32(x[4 * i + 2], x[4 * i + 3]);
-        const __m512i d = _mm512_unpackhi_epi32(x[4 * i + 2], x[4 * i + 3]);
-        y[4 * i] = _mm512_unpacklo_epi64(a, c);
-        y[4 * i + 1] = _mm512_unpackhi_epi64(a, c);
-        y[4 * i + 2] = _mm512_unpacklo_epi64(b, d);
-        y[4 * i + 3] = _mm512_unpackhi_epi64(b, d);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {  // then the 128-bit parts
-        const __m512i a = _mm512_shuffle_i32x4(y[i], y[4 + i], 0x88);
-        const __m512i b = _mm512_shuffle_i32x4(y[8 + i], y[12 + i], 0x88);
-        const __m512i c = _mm512_shuffle_i32x4(y[i], y[4 + i], 0xdd);
-        const __m512i d = _mm512_shuffle_i32x4(y[8 + i], y[12 + i], 0xdd);
-        x[i] = _mm512_shuffle_i32x4(a, b, 0x88);
-        x[8 + i] = _mm512_shuffle_i32x4(a, b, 0xdd);
-        x[4 + i] = _mm512_shuffle_i32x4(c, d, 0x88);
-        x[12 + i] = _mm512_shuffle_i32x4(c, d, 0xdd);
-    }
 }
 
 // A tile transposed: to [D/2, 64] dwords; columns from `count` on are zero.
@@ -199,11 +144,6 @@ inline void PackTransposed(int64_t count, int64_t D, const bf16* from, int64_t s
 inline void PackInterleaved(int64_t count, int64_t D, const bf16* from, int64_t stride,
                             uint32_t* to) {
     const int64_t width = Padded(D);
-    const __m512i steps = _mm512_set_epi16(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8,
-                                           8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-    // Word 2i of a result is word i of the first row, word 2i + 1 that of the second (32 more).
-    const __m512i low = _mm512_add_epi16(steps, _mm512_set1_epi32(32 << 16));
-    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
     for (int64_t pair = 0; pair < kTilePairs; ++pair, to += width) {
         for (int64_t d = 0; d < width; d += 32) {
             const __mmask32 mask = First32(D - d);
@@ -213,10 +153,9 @@ inline void PackInterleaved(int64_t count, int64_t D, const bf16* from, int64_t 
             const __m512i second = 2 * pair + 1 < count
                                        ? _mm512_maskz_loadu_epi16(mask, row + stride)
                                        : _mm512_setzero_si512();
-            _mm512_storeu_si512(to + d, _mm512_permutex2var_epi16(first, low, second));
-            if (d + kLanes < width)
-                _mm512_storeu_si512(to + d + kLanes,
-                                    _mm512_permutex2var_epi16(first, high, second));
+            const Interleaved pairs = Interleave(first, second);
+            _mm512_storeu_si512(to + d, pairs.low);
+            if (d + kLanes < width) _mm512_storeu_si512(to + d + kLanes, pairs.high);
         }
     }
 }

@@ -118,7 +118,8 @@ template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args);
 
 // The gradient of a weight: C [m, n] f32 += scale * A^T B, A [tokens, m] and B [tokens, n] of T
-// with strides in elements. Both are packed block by block in scratch.
+// with strides in elements. Both are packed piece by piece in scratch. Sums are taken in the order
+// of tokens: the result is the same bits on any number of threads.
 template <typename T>
 struct GradGemmArgs {
     int64_t tokens = 0, m = 0, n = 0;

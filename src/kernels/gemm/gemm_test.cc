@@ -145,40 +145,48 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
         }
 }
 
+// The product's definition on 1 and 2 threads, C starting from 0.25.
+template <typename T>
+void CheckGradient(testing::Random& random, int64_t tokens, int64_t m, int64_t n, bool transposed) {
+    SCOPED_TRACE(::testing::Message() << tokens << " tokens, " << m << " x " << n);
+    auto a = random.Values<T>(tokens * (m + 2)), b = random.Values<T>(tokens * (n + 5));
+    std::vector<float> c[2];
+    for (int threads : {1, 2}) {
+        const Context context(threads);
+        c[threads - 1].assign(m * n, 0.25f);
+        GradGemm(context, GradGemmArgs<T>{.tokens = tokens,
+                                          .m = m,
+                                          .n = n,
+                                          .a = a.data(),
+                                          .a_stride = m + 2,
+                                          .b = b.data(),
+                                          .b_stride = n + 5,
+                                          .scale = 0.5f,
+                                          .c = c[threads - 1].data(),
+                                          .c_stride = transposed ? m : n,
+                                          .transposed = transposed});
+    }
+    EXPECT_EQ(c[0], c[1]) << "the number of threads changed the bits";
+    std::vector<double> sums(m * n);
+    for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j)
+                sums[i * n + j] +=
+                    static_cast<double>(ToFloat(a[t * (m + 2) + i])) * ToFloat(b[t * (n + 5) + j]);
+    for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+            ASSERT_NEAR(c[0][transposed ? j * m + i : i * n + j], 0.25 + 0.5 * sums[i * n + j],
+                        1e-3);
+}
+
 TYPED_TEST(GemmTest, GradientOfAWeight) {
-    using T = TypeParam;
     testing::Random random(11);
-    for (int64_t tokens : {1, 2, 255, 600}) {
-        for (bool transposed : {false, true}) {
-            const int64_t m = 18, n = 77;
-            auto a = random.Values<T>(tokens * (m + 2)), b = random.Values<T>(tokens * (n + 5));
-            std::vector<float> c[2];
-            for (int threads : {1, 2}) {
-                const Context context(threads);
-                c[threads - 1].assign(m * n, 0.25f);
-                GradGemmArgs<T> args{.tokens = tokens,
-                                     .m = m,
-                                     .n = n,
-                                     .a = a.data(),
-                                     .a_stride = m + 2,
-                                     .b = b.data(),
-                                     .b_stride = n + 5,
-                                     .scale = 0.5f,
-                                     .c = c[threads - 1].data(),
-                                     .c_stride = transposed ? m : n,
-                                     .transposed = transposed};
-                GradGemm(context, args);
-            }
-            EXPECT_EQ(c[0], c[1]) << "the number of threads changed the bits";
-            for (int64_t i = 0; i < m; ++i)
-                for (int64_t j = 0; j < n; ++j) {
-                    double sum = 0;
-                    for (int64_t t = 0; t < tokens; ++t)
-                        sum += static_cast<double>(ToFloat(a[t * (m + 2) + i])) *
-                               ToFloat(b[t * (n + 5) + j]);
-                    ASSERT_NEAR(c[0][transposed ? j * m + i : i * n + j], 0.25 + 0.5 * sum, 1e-3);
-                }
-        }
+    for (bool transposed : {false, true}) {
+        for (int64_t tokens : {1, 2, 255, 600})
+            CheckGradient<TypeParam>(random, tokens, 18, 77, transposed);
+        // More tokens, rows and panels than one task packs.
+        CheckGradient<TypeParam>(random, 1027, 4, 20, transposed);
+        CheckGradient<TypeParam>(random, 9, 199, 650, transposed);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/packing/packing.h"
 
 namespace hone {
 namespace {
@@ -51,30 +52,37 @@ int64_t PackedMatrix<T>::CodesOffset(const Panel& panel) const {
 template <typename T>
 void PackedMatrix<T>::SetColumns(int64_t column, int64_t count, const float* src) {
     HONE_CHECK(column >= 0 && column + count <= n_);
-    size_t index = PanelOf(column);
-    for (int64_t i = 0; i < count; ++i) {
-        if (column + i >= panels_[index].column + panels_[index].width) ++index;
+    const PackFunctions<T>& pack = PackKernels<T>().Choose({});
+    for (size_t index = PanelOf(column); count > 0; ++index) {
         const Panel& panel = panels_[index];
-        T* out = data_.as<T>() + panel.offset;
-        const int64_t local = column + i - panel.column;
-        const float* in = src + i * given_k_;
-        for (int64_t row = 0; row < given_k_; ++row)
-            out[PackedIndex<T>(row, local, panel.stored)] = FromFloat<T>(in[row]);
+        const int64_t local = column - panel.column, here = std::min(count, panel.width - local);
+        pack.columns_f32(src, given_k_, here, panel.stored,
+                         data_.as<T>() + panel.offset + PackedIndex<T>(0, local, panel.stored));
+        column += here;
+        count -= here;
+        src += here * given_k_;
     }
 }
 
 template <typename T>
 void PackedMatrix<T>::SetRows(int64_t row, int64_t count, const float* src, int64_t stride) {
     HONE_CHECK(row >= 0 && row + count <= k_);
+    const PackFunctions<T>& pack = PackKernels<T>().Choose({});
+    // A pair of rows is packed at once; the neighbour of half a pair may be set at the same time.
+    constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+    const int64_t before = std::min(count, row % kPair), pairs = (count - before) / kPair * kPair;
     for (const Panel& panel : panels_) {
         T* out = data_.as<T>() + panel.offset;
-        for (int64_t i = 0; i < count; ++i) {
-            const float* in = src + i * stride + panel.column;
+        const float* from = src + panel.column;
+        auto half = [&](int64_t i) {
             T* to = out + PackedIndex<T>(row + i, 0, panel.stored);
-            constexpr int64_t kStep = sizeof(T) == 2 ? 2 : 1;
             for (int64_t column = 0; column < panel.width; ++column)
-                to[column * kStep] = FromFloat<T>(in[column]);
-        }
+                to[column * kPair] = FromFloat<T>(from[i * stride + column]);
+        };
+        if (before > 0) half(0);
+        pack.rows_f32(from + before * stride, stride, pairs, panel.width, panel.stored,
+                      out + PackedIndex<T>(row + before, 0, panel.stored));
+        if (before + pairs < count) half(count - 1);
     }
 }
 

@@ -65,6 +65,11 @@ void Run(const TileArgs<T>& t) {
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
+    // C's old values come from memory while the sums are made.
+    if (t.output == GemmOutput::kAddF32)
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v)
+                _mm_prefetch(static_cast<const float*>(t.c) + r * t.c_stride + v * 16, _MM_HINT_T0);
     Accumulate<R, V>(acc, t.a, t.a_stride, t.b, t.k);
     if (t.h_k > 0) Accumulate<R, V>(acc, t.h, t.h_stride, t.h_b, t.h_k);
 #pragma GCC unroll 4

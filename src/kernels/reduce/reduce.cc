@@ -1,5 +1,6 @@
 #include "kernels/reduce/reduce.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <vector>
@@ -87,6 +88,11 @@ void Scale(const Context& context, int64_t n, float a, float* y) {
     const auto& functions = ReduceKernels().Choose({});
     ForElements(context, n,
                 [&](int64_t first, int64_t count) { functions.scale(count, a, y + first); });
+}
+
+void Clear(const Context& context, int64_t n, float* y) {
+    ForElements(context, n,
+                [&](int64_t first, int64_t count) { std::fill_n(y + first, count, 0.0f); });
 }
 
 template <>

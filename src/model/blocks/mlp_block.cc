@@ -31,15 +31,22 @@ absl::Status MlpBlock<T>::Load(const ModelFiles& files, const LoadOptions& optio
 
 template <typename T>
 void MlpBlock<T>::Saved::Take(Arena& arena, const MlpBlock& block, int64_t M,
-                              int64_t min_rank_columns) {
+                              int64_t min_rank_columns, bool keep_gate_up) {
     auto rank = [&](const LinearGroup<T>& group) {
         return std::max(group.rank_columns(), min_rank_columns);
     };
     xhat = arena.Take<T>(M * block.C_);
     rstd = arena.Take<float>(M);
-    gate_up = arena.Take<T>(M * 2 * block.F_);
+    if (keep_gate_up) gate_up = arena.Take<T>(M * 2 * block.F_);
     h_gate_up = arena.Take<T>(M * rank(block.gate_up));
     h_down = arena.Take<T>(M * rank(block.down));
+}
+
+template <typename T>
+void MlpBlock<T>::GateUp(const Pass<T>& pass, T* out, const Saved& saved) const {
+    gate_up.Forward(pass.context, pass.M, pass.workspace.y, saved.h_gate_up, out, 2 * F_,
+                    GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_),
+                    pass.workspace.linear);
 }
 
 template <typename T>
@@ -47,9 +54,9 @@ void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) con
     const auto& ws = pass.workspace;
     RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
                       saved.rstd);
-    gate_up.Forward(pass.context, pass.M, ws.y, saved.h_gate_up, saved.gate_up, 2 * F_,
-                    GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear);
-    SwigluForward<T>(pass.context, pass.M, F_, saved.gate_up, ws.act);
+    T* out = saved.gate_up != nullptr ? saved.gate_up : ws.gate_up;
+    GateUp(pass, out, saved);
+    SwigluForward<T>(pass.context, pass.M, F_, out, ws.act);
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
                  pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear);
 }
@@ -63,13 +70,19 @@ void MlpBlock<T>::Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved&
     const uint64_t gate_up_seed = MixSeed(pass.seed, stream_),
                    down_seed = MixSeed(pass.seed, stream_ + 1);
     const bool below = input_gradient || gate_up.trainable() || norm.parameter >= 0;
+    const T* forward = saved.gate_up;
+    if (forward == nullptr) {
+        RmsNormScale<T>(context, M, C_, saved.xhat, norm.weight(), ws.y);
+        GateUp(pass, ws.gate_up, saved);
+        forward = ws.gate_up;
+    }
     down.HiddenGradient(context, M, dx_t, C_, ws.linear);
     if (below) {
         down.InputGradient(context, M, dx_t, C_, ws.dact, GemmOutput::kStore, down_seed, ws.linear);
-        SwigluBackward<T>(context, M, F_, saved.gate_up, ws.dact, ws.dgate_up,
+        SwigluBackward<T>(context, M, F_, forward, ws.dact, ws.dgate_up,
                           down.trainable() ? ws.act : nullptr);
     } else {
-        SwigluForward<T>(context, M, F_, saved.gate_up, ws.act);
+        SwigluForward<T>(context, M, F_, forward, ws.act);
     }
     down.ParameterGradients(context, M, ws.act, saved.h_down, dx_t, C_, down_seed, parameters,
                             ws.linear);

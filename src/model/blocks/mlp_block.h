@@ -15,11 +15,12 @@ class MlpBlock {
     struct Saved {
         T* xhat = nullptr;       // [M, C]
         float* rstd = nullptr;   // [M]
-        T* gate_up = nullptr;    // [M, 2 F]
+        T* gate_up = nullptr;    // [M, 2 F]; null: the backward pass makes it again
         T* h_gate_up = nullptr;  // [M, ranks of gate and up]
         T* h_down = nullptr;     // [M, rank of down]
         // Memory that serves several layers in turn needs room for the largest h of them.
-        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns);
+        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
+                  bool keep_gate_up);
     };
 
     MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up,
@@ -41,6 +42,8 @@ class MlpBlock {
     LinearGroup<T> down;
 
   private:
+    // gate and up [M, 2 F] (=) of the normalised input in workspace.y; h_gate_up (=).
+    void GateUp(const Pass<T>& pass, T* out, const Saved& saved) const;
     int64_t C_, F_;
     float eps_;
     uint64_t stream_;

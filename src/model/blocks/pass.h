@@ -22,6 +22,7 @@ struct BlockSizes {
     int64_t rank_columns = 0;  // widest h
     bool dropout = false;
     bool backward = false;
+    bool gate_up = false;  // the layers keep none of their own
 };
 
 // Pieces for M tokens; what one block leaves here, the next overwrites.
@@ -34,6 +35,7 @@ struct Workspace {
     T* dqkv = nullptr;        // [M, qkv]
     T* dgate_up = nullptr;    // [M, 2 F]
     T* dact = nullptr;        // [M, F]
+    T* gate_up = nullptr;     // [M, 2 F]
     LinearScratch<T> linear;
 
     void Take(Arena& arena, const BlockSizes& sizes) {
@@ -41,6 +43,7 @@ struct Workspace {
         y = arena.Take<T>(M * sizes.C);
         act = arena.Take<T>(M * sizes.F);
         if (sizes.dropout) linear.dropped = arena.Take<T>(M * sizes.in);
+        if (sizes.gate_up) gate_up = arena.Take<T>(M * 2 * sizes.F);
         if (!sizes.backward) return;
         dy = arena.Take<float>(M * sizes.C);
         linear.dh = arena.Take<T>(M * std::max<int64_t>(sizes.rank_columns, 1));

@@ -9,6 +9,11 @@ namespace {
 
 constexpr uint64_t kStreamsPerLayer = 4;  // one dropout stream per linear group
 
+// With more tokens at a time the layers do not keep gate and up, half of what a backward pass
+// needs, and make them again: only long rows take so many, and there attention has most of the
+// time and this product a fifteenth.
+constexpr int64_t kMostTokensKept = 4096;
+
 }  // namespace
 
 template <typename T>
@@ -207,20 +212,22 @@ void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkp
     Arena& arena = memory.arena;
     memory.M = M;
     memory.checkpointing = checkpointing;
+    const int64_t trained = static_cast<int64_t>(layers_.size()) - std::max<int64_t>(lowest_, 0);
+    memory.saved.assign(backward && !checkpointing ? std::max<int64_t>(trained, 1) : 1, {});
+    const bool more = memory.saved.size() > 1;
+    BlockSizes sizes = Sizes(M, backward);
+    sizes.gate_up = more && M > kMostTokensKept;
     memory.x = arena.Take<float>(M * C_);
-    memory.workspace.Take(arena, Sizes(M, backward));
+    memory.workspace.Take(arena, sizes);
     if (backward) {
         memory.dx = arena.Take<float>(M * C_);
         memory.dx_t = arena.Take<T>(M * C_);
     }
-    const int64_t trained = static_cast<int64_t>(layers_.size()) - std::max<int64_t>(lowest_, 0);
-    memory.saved.assign(backward && !checkpointing ? std::max<int64_t>(trained, 1) : 1, {});
-    const bool more = memory.saved.size() > 1;
-    const int64_t min_rank_columns = more ? 0 : Sizes(M, backward).rank_columns;
+    const int64_t min_rank_columns = more ? 0 : sizes.rank_columns;
     for (size_t i = 0; i < memory.saved.size(); ++i) {
         const Layer& layer = layers_[more ? layers_.size() - trained + i : layers_.size() - 1];
         memory.saved[i].attention.Take(arena, layer.attention, M, min_rank_columns);
-        memory.saved[i].mlp.Take(arena, layer.mlp, M, min_rank_columns);
+        memory.saved[i].mlp.Take(arena, layer.mlp, M, min_rank_columns, !sizes.gate_up);
     }
     memory.inputs.clear();
     if (backward && checkpointing)

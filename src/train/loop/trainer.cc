@@ -156,8 +156,8 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
     if (!(step.total_weight > 0))
         return TrainingError("step {}: no token of its {} rows has a label; {}", number,
                              step.documents, LastCheckpointText());
-    std::span<float> gradients = learner_.parameters().gradients();
-    std::fill(gradients.begin(), gradients.end(), 0.0f);
+    ParameterSet& parameters = learner_.parameters();
+    Clear(context_, parameters.count(), parameters.gradients().data());
     const float loss_scale = static_cast<float>(1.0 / step.total_weight);
     for (size_t i = 0; i < step.micro_batches.size(); ++i) {
         if (interrupts_.load() > 0) return false;

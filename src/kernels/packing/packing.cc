@@ -1,0 +1,64 @@
+#include "kernels/packing/packing.h"
+
+#include <algorithm>
+
+namespace hone {
+namespace {
+
+// Elements along K that lie side by side in a panel.
+template <typename T>
+constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+
+template <typename T, typename From>
+void Rows(const From* src, int64_t stride, int64_t count, int width, int stored, T* out) {
+    for (int64_t first = 0; first < count; first += kPair<T>) {
+        T* to = out + first * stored;
+        for (int64_t i = 0; i < kPair<T>; ++i) {
+            const int64_t exist = first + i < count ? width : 0;
+            const From* from = src + (first + i) * stride;
+            for (int64_t column = 0; column < exist; ++column)
+                to[column * kPair<T> + i] = FromFloat<T>(ToFloat(from[column]));
+            for (int64_t column = exist; column < stored; ++column) to[column * kPair<T> + i] = T{};
+        }
+    }
+}
+
+template <typename T>
+void Columns(const float* src, int64_t k, int64_t count, int stored, T* out) {
+    for (int64_t column = 0; column < count; ++column) {
+        const float* from = src + column * k;
+        T* to = out + column * kPair<T>;
+        for (int64_t row = 0; row < k; ++row)
+            to[row / kPair<T> * stored * kPair<T> + row % kPair<T>] = FromFloat<T>(from[row]);
+        if (k % kPair<T> != 0) to[k / kPair<T> * stored * kPair<T> + 1] = T{};
+    }
+}
+
+template <typename T>
+void Transposed(const T* src, int64_t stride, int64_t tokens, int64_t count, T* out,
+                int64_t out_stride) {
+    for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t i = 0; i < count; ++i) out[i * out_stride + t] = src[t * stride + i];
+    if (tokens % kPair<T> != 0)
+        for (int64_t i = 0; i < count; ++i) out[i * out_stride + tokens] = T{};
+}
+
+}  // namespace
+
+template <typename T>
+const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
+    static const KernelList<AnyProblem, PackFunctions<T>> kernels("packing", {
+#if defined(__x86_64__)
+        {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512Packing<T>()},
+#endif
+            {"reference",
+             NeverDeclines<AnyProblem>,
+             {Rows<T, T>, Rows<T, float>, Columns<T>, Transposed<T>}},
+    });
+    return kernels;
+}
+
+template const KernelList<AnyProblem, PackFunctions<float>>& PackKernels();
+template const KernelList<AnyProblem, PackFunctions<bf16>>& PackKernels();
+
+}  // namespace hone

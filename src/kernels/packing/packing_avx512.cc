@@ -1,0 +1,143 @@
+// Packing with AVX-512: two rows are interleaved, and 16 x 16 dwords transposed, in registers.
+#include "kernels/avx512_target.h"
+#include "kernels/packing/packing.h"
+
+#if defined(__x86_64__)
+
+HONE_BEGIN_AVX512
+namespace hone {
+namespace {
+
+using avx512::First32;
+using avx512::Interleave;
+using avx512::Interleaved;
+using avx512::Transpose16;
+
+__mmask16 First16(int64_t n) { return static_cast<__mmask16>(First32(n < 16 ? n : 16)); }
+
+// The words of two vectors of 16, one below the other in each dword.
+inline __attribute__((always_inline)) __m512i Pairs(__m256i first, __m256i second) {
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(first),
+                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+}
+
+// 32 columns of a row from `column` on, zeros from `width` on.
+inline __attribute__((always_inline)) __m512i Load(const bf16* row, int64_t column, int width) {
+    return _mm512_maskz_loadu_epi16(First32(width > column ? width - column : 0), row + column);
+}
+inline __attribute__((always_inline)) __m512i Load(const float* row, int64_t column, int width) {
+    const int64_t left = width > column ? width - column : 0;
+    const __m512 low = _mm512_maskz_loadu_ps(First16(left), row + column);
+    const __m512 high =
+        _mm512_maskz_loadu_ps(First16(left > 16 ? left - 16 : 0), row + column + 16);
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+template <typename From>
+void Rows(const From* src, int64_t stride, int64_t count, int width, int stored, bf16* out) {
+    for (int64_t t = 0; t < count; t += 2) {
+        const From* row = src + t * stride;
+        for (int64_t column = 0; column < stored; column += 32) {
+            const Interleaved pairs = Interleave(
+                Load(row, column, width),
+                t + 1 < count ? Load(row + stride, column, width) : _mm512_setzero_si512());
+            bf16* to = out + t * stored + column * 2;
+            _mm512_storeu_si512(to, pairs.low);
+            if (column + 16 < stored) _mm512_storeu_si512(to + 32, pairs.high);
+        }
+    }
+}
+
+void Rows(const float* src, int64_t stride, int64_t count, int width, int stored, float* out) {
+    for (int64_t t = 0; t < count; ++t)
+        for (int64_t column = 0; column < stored; column += 16)
+            _mm512_storeu_ps(out + t * stored + column,
+                             _mm512_maskz_loadu_ps(First16(width > column ? width - column : 0),
+                                                   src + t * stride + column));
+}
+
+void Columns(const float* src, int64_t k, int64_t count, int stored, bf16* out) {
+    for (int64_t column = 0; column < count; column += 16) {
+        const int64_t here = count - column < 16 ? count - column : 16;
+        for (int64_t row = 0; row < k; row += 32) {
+            const int64_t left = k - row < 32 ? k - row : 32;
+            __m512i x[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i)
+                x[i] = i < here ? Load(src + (column + i) * k + row, 0, static_cast<int>(left))
+                                : _mm512_setzero_si512();
+            Transpose16(x);
+            bf16* to = out + row * stored + column * 2;
+            for (int64_t pair = 0; pair < (left + 1) / 2; ++pair)
+                _mm512_mask_storeu_epi32(to + pair * stored * 2, First16(here), x[pair]);
+        }
+    }
+}
+
+// Blocks of 16 x 16 floats of src's rows: out[i][t] = src[t][i].
+void TransposedBlocks(const float* src, int64_t stride, int64_t tokens, int64_t count, float* out,
+                      int64_t out_stride) {
+    for (int64_t t = 0; t < tokens; t += 16) {
+        for (int64_t first = 0; first < count; first += 16) {
+            __m512i x[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i)
+                x[i] = t + i < tokens ? _mm512_maskz_loadu_epi32(First16(count - first),
+                                                                 src + (t + i) * stride + first)
+                                      : _mm512_setzero_si512();
+            Transpose16(x);
+            for (int64_t i = 0; i < (count - first < 16 ? count - first : 16); ++i)
+                _mm512_mask_storeu_epi32(out + (first + i) * out_stride + t, First16(tokens - t),
+                                         x[i]);
+        }
+    }
+}
+
+void Columns(const float* src, int64_t k, int64_t count, int stored, float* out) {
+    TransposedBlocks(src, k, count, k, out, stored);
+}
+
+void Transposed(const float* src, int64_t stride, int64_t tokens, int64_t count, float* out,
+                int64_t out_stride) {
+    TransposedBlocks(src, stride, tokens, count, out, out_stride);
+}
+
+void Transposed(const bf16* src, int64_t stride, int64_t tokens, int64_t count, bf16* out,
+                int64_t out_stride) {
+    for (int64_t t = 0; t < tokens; t += 32) {
+        for (int64_t first = 0; first < count; first += 16) {
+            const __mmask16 columns = First16(count - first);
+            const bf16* from = src + t * stride + first;
+            __m512i x[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i) {
+                const int64_t token = t + 2 * i;
+                const __m256i even = token < tokens
+                                         ? _mm256_maskz_loadu_epi16(columns, from + 2 * i * stride)
+                                         : _mm256_setzero_si256();
+                const __m256i odd = token + 1 < tokens ? _mm256_maskz_loadu_epi16(
+                                                             columns, from + (2 * i + 1) * stride)
+                                                       : _mm256_setzero_si256();
+                x[i] = Pairs(even, odd);
+            }
+            Transpose16(x);
+            for (int64_t i = 0; i < (count - first < 16 ? count - first : 16); ++i)
+                _mm512_mask_storeu_epi32(out + (first + i) * out_stride + t,
+                                         First16((tokens - t + 1) / 2), x[i]);
+        }
+    }
+}
+
+}  // namespace
+
+template <typename T>
+PackFunctions<T> Avx512Packing() {
+    return {Rows, Rows, Columns, Transposed};
+}
+template PackFunctions<float> Avx512Packing();
+template PackFunctions<bf16> Avx512Packing();
+
+}  // namespace hone
+HONE_END_AVX512
+
+#endif

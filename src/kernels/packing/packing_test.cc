@@ -1,0 +1,106 @@
+#include "kernels/packing/packing.h"
+
+#include "kernels/testing.h"
+
+namespace hone {
+namespace {
+
+using testing::ExpectSameBits;
+using testing::Guarded;
+using testing::Random;
+
+template <typename T>
+class PackingTest : public ::testing::Test {};
+using Types = ::testing::Types<float, bf16>;
+TYPED_TEST_SUITE(PackingTest, Types);
+
+template <typename T>
+int64_t EvenFor(int64_t k) {
+    return sizeof(T) == 2 ? (k + 1) / 2 * 2 : k;
+}
+
+// Packing moves and rounds: every kernel gives the reference's bits, and touches nothing else.
+template <typename T>
+void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& want, Random& random) {
+    const int64_t count = random.Size(70), tokens = random.Size(90);
+    const int width = static_cast<int>(random.Size(64)), stored = (width + 15) / 16 * 16;
+    const int64_t stride = std::max<int64_t>(width, count) + random.Between(0, 5);
+    SCOPED_TRACE(::testing::Message() << "count " << count << " tokens " << tokens << " width "
+                                      << width << " stride " << stride);
+    const auto source = random.Values<T>(std::max(tokens, count) * stride);
+    const auto floats = random.Values<float>(std::max(tokens, count) * stride);
+    {
+        Guarded<T> expected(EvenFor<T>(tokens) * stored), actual(EvenFor<T>(tokens) * stored);
+        want.rows(source.data(), stride, tokens, width, stored, expected.data());
+        got.rows(source.data(), stride, tokens, width, stored, actual.data());
+        ExpectSameBits(actual, expected, "rows");
+        want.rows_f32(floats.data(), stride, tokens, width, stored, expected.data());
+        got.rows_f32(floats.data(), stride, tokens, width, stored, actual.data());
+        ExpectSameBits(actual, expected, "rows_f32");
+    }
+    {
+        const auto before = random.Values<T>(EvenFor<T>(tokens) * stored);
+        const int64_t first = random.Between(0, width - 1), columns = width - first;
+        const int64_t skip = first * EvenFor<T>(1);
+        Guarded<T> expected(before), actual(before);
+        want.columns_f32(floats.data(), tokens, std::min(columns, count), stored,
+                         expected.data() + skip);
+        got.columns_f32(floats.data(), tokens, std::min(columns, count), stored,
+                        actual.data() + skip);
+        ExpectSameBits(actual, expected, "columns_f32");
+    }
+    {
+        const int64_t out_stride = EvenFor<T>(tokens) + random.Between(0, 3) * 2;
+        const auto before = random.Values<T>((count - 1) * out_stride + EvenFor<T>(tokens));
+        Guarded<T> expected(before), actual(before);
+        want.transposed(source.data(), stride, tokens, count, expected.data(), out_stride);
+        got.transposed(source.data(), stride, tokens, count, actual.data(), out_stride);
+        ExpectSameBits(actual, expected, "transposed");
+    }
+}
+
+TYPED_TEST(PackingTest, EveryKernelEqualsTheReference) {
+    using T = TypeParam;
+    for (const auto& kernel : PackKernels<T>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
+        for (uint64_t seed = 0; seed < 60; ++seed) {
+            SCOPED_TRACE(::testing::Message() << kernel.name << " seed " << seed);
+            Random random(seed);
+            CompareToReference<T>(kernel.functions, PackKernels<T>().reference(), random);
+        }
+    }
+}
+
+// The layouts by hand: pairs along K for bf16, plain rows for float.
+TEST(Packing, LayoutsOfAMatrix) {
+    const float source[2][3] = {{1, 2, 3}, {4, 5, 6}};
+    for (const auto& kernel : PackKernels<float>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
+        float rows[2 * 16], transposed[3 * 2];
+        kernel.functions.rows(source[0], 3, 2, 3, 16, rows);
+        EXPECT_EQ(rows[2], 3);
+        EXPECT_EQ(rows[3], 0);
+        EXPECT_EQ(rows[16], 4);
+        kernel.functions.transposed(source[0], 3, 2, 3, transposed, 2);
+        EXPECT_EQ(transposed[1], 4);
+        EXPECT_EQ(transposed[4], 3);
+    }
+    for (const auto& kernel : PackKernels<bf16>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
+        bf16 rows[2 * 16], columns[4 * 16] = {};
+        kernel.functions.rows_f32(source[0], 3, 2, 3, 16, rows);
+        EXPECT_EQ(ToFloat(rows[0]), 1);
+        EXPECT_EQ(ToFloat(rows[1]), 4);
+        EXPECT_EQ(ToFloat(rows[5]), 6);
+        EXPECT_EQ(ToFloat(rows[6]), 0);
+        kernel.functions.columns_f32(source[0], 3, 2, 16, columns);
+        EXPECT_EQ(ToFloat(columns[1]), 2);
+        EXPECT_EQ(ToFloat(columns[2]), 4);
+        EXPECT_EQ(ToFloat(columns[32]), 3);
+        EXPECT_EQ(ToFloat(columns[33]), 0);
+        EXPECT_EQ(ToFloat(columns[34]), 6);
+    }
+}
+
+}  // namespace
+}  // namespace hone
