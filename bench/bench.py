@@ -60,6 +60,9 @@ class Bench:
     def lora(self):
         return self.train("lora_bf16")
 
+    def qlora(self):
+        return self.train("qlora_bf16", "--method", "qlora")
+
     def full(self):
         return self.train("full_bf16", "--method", "full")
 
@@ -193,6 +196,10 @@ ROWS = [
         lambda b: over(b.full(), b.full_reference()), peers=True),
     Row("full_memory", "full fine-tuning, peak memory over transformers autocast", "<=", 0.5,
         lambda b: over(b.full(), b.full_reference(), "peak_memory_bytes"), peers=True),
+    Row("qlora", "QLoRA step (NF4, double quantisation), speed over hone's own bf16 LoRA", ">=", 0.8,
+        lambda b: over(b.qlora(), b.lora())),
+    Row("qlora_weights", "QLoRA: bytes of a frozen weight", "<=", 0.6,
+        lambda b: b.qlora()["nf4_bits_per_weight"] / 8, unit="B"),
     Row("long", "rows of 8,192 tokens: cost of a token over that at 512", "<=", 2,
         lambda b: over(b.lora(), b.long_rows())),
     Row("long_memory", "rows of 8,192 tokens: peak memory, GB", "<=", 3,

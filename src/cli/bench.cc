@@ -183,7 +183,8 @@ struct TrainFlags {
             .Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                     "what products are computed in; float16 computes as bfloat16 on a CPU");
         flags.Group("Step")
-            .Choice("--method", method, {"lora", "full"}, "what is trained")
+            .Choice("--method", method, {"lora", "qlora", "full"},
+                    "what is trained; qlora: an adapter over a base in NF4")
             .Integer("--lora_r", options.lora.r, "rank of the adapter")
             .Text("--target_modules", target_modules, "which linear layers get an adapter")
             .Integer("--batch_size", options.batch_size, "rows of a step")
@@ -204,6 +205,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
     HONE_ASSIGN_OR_RETURN(options.compute, ReadTorchDtype(flags.torch_dtype));
     ReadTargetModules(flags.target_modules, options.lora);
     options.full = flags.method == "full";
+    options.nf4 = flags.method == "qlora";
     options.threads = flags.machine.threads;
     std::vector<std::string> notes;
     HONE_ASSIGN_OR_RETURN(options.model, ChooseModel(flags.options.model, "", notes));
@@ -226,6 +228,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"step_time_ms", result.step_time_ms},
                       {"peak_memory_bytes", result.peak_memory_bytes},
                       {"activation_bytes", result.activation_bytes},
+                      {"nf4_bits_per_weight", result.nf4_bits_per_weight},
                       {"gemm_gflops", result.roofline.gemm_gflops},
                       {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
                       {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},
@@ -234,7 +237,8 @@ absl::Status RunTrain(const TrainFlags& flags) {
     }
     fmt::print("{}, {}, {} x {} tokens a step\n", options.model,
                options.full ? "every weight"
-                            : fmt::format("LoRA r={} on {}", options.lora.r, flags.target_modules),
+                            : fmt::format("{}LoRA r={} on {}", options.nf4 ? "Q" : "",
+                                          options.lora.r, flags.target_modules),
                options.batch_size, options.seq_len);
     fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,
                result.step_time_ms);

@@ -15,6 +15,7 @@ namespace {
 
 struct EvaluateFlags {
     ModelFlags model;
+    WeightFlags weights;
     MachineFlags machine;
     DataFlags data_flags;
     DataOptions data;
@@ -26,6 +27,7 @@ struct EvaluateFlags {
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
+        weights.Add(flags);
         flags.Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                      "what products are computed in; float16 computes as bfloat16 on a CPU");
         flags.Group("Data");
@@ -68,8 +70,9 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(ComputeType compute, ReadTorchDtype(flags.torch_dtype));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, {.compute = compute}, context));
+    LoadOptions load = flags.weights.options();
+    if (compute == ComputeType::kF32) load.compute = compute;
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.cache;
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));

@@ -12,6 +12,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/nf4/nf4.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -396,10 +397,36 @@ std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke) {
     return rows;
 }
 
+std::vector<BenchRow> BenchNf4(const Context& context, bool smoke) {
+    const int64_t blocks = smoke ? 3 : 576 * 3072 / kNf4Block, blocks_per_task = 576;
+    std::mt19937 engine(1);
+    std::vector<uint8_t> codes(static_cast<size_t>(blocks * kNf4BlockBytes));
+    for (uint8_t& code : codes) code = static_cast<uint8_t>(engine());
+    const auto absmax = Values<float>(blocks);
+    std::vector<BenchRow> rows;
+    BenchEach(
+        smoke, Nf4Kernels<bf16>(), {},
+        {"nf4", fmt::format("bf16 {}", blocks * kNf4Block), "GB/s",
+         static_cast<double>(blocks * kNf4Block) * 2.5},
+        std::vector<bf16>(static_cast<size_t>(blocks * kNf4Block)),
+        [&](const auto& functions, std::vector<bf16>& values) {
+            context.ParallelFor((blocks + blocks_per_task - 1) / blocks_per_task,
+                                [&](int64_t task, int) {
+                                    const int64_t begin = task * blocks_per_task;
+                                    functions.values(std::min(blocks_per_task, blocks - begin),
+                                                     &codes[begin * kNf4BlockBytes], &absmax[begin],
+                                                     &values[begin * kNf4Block]);
+                                });
+        },
+        rows);
+    return rows;
+}
+
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
-    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy,
-                        BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm})
+    for (auto* bench :
+         {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy, BenchEmbedding,
+          BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm, BenchNf4})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

@@ -10,6 +10,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -31,6 +32,7 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(SwigluKernels<T>().Explain({}, type));
     ops.push_back(EmbeddingKernels<T>().Explain({}, type));
     ops.push_back(DropoutKernels<T>().Explain({}, type));
+    ops.push_back(Nf4Kernels<T>().Explain({}, type));
 }
 
 }  // namespace

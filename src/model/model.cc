@@ -29,6 +29,8 @@ const ModelConfig& Model::config() const { return impl_->network->files().config
 const std::vector<LinearInfo>& Model::linears() const { return impl_->network->linears(); }
 int64_t Model::num_base_parameters() const { return impl_->num_base_parameters; }
 
+double Model::nf4_bits_per_weight() const { return impl_->network->Nf4BitsPerWeight(); }
+
 absl::Status Model::AddLowRank(const std::string& linear, const LowRankOptions& options) {
     return impl_->network->AddLowRank(linear, options);
 }

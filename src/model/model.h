@@ -24,9 +24,10 @@ enum class ComputeType { kF32, kBF16 };
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
     bool for_training = false;  // also packs the weights for the backward products
-    // How the frozen weights are kept; codes are for inference only. With kInt4 the head stays
-    // int8: it picks the token.
+    // How the frozen weights are kept; integers are for inference only. With kInt4 the head stays
+    // int8: it picks the token. With kNf4 the head stays as T: bitsandbytes leaves it alone too.
     WeightStorage storage = WeightStorage::kNative;
+    bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
 };
 
 // One linear layer that can carry a low-rank delta, with the names that users and PEFT call it by.
@@ -88,6 +89,8 @@ class Model {
     // head last).
     const std::vector<LinearInfo>& linears() const;
     int64_t num_base_parameters() const;
+    // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
+    double nf4_bits_per_weight() const;
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options);
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",

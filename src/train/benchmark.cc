@@ -61,9 +61,9 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
         return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
     const Context context(options.threads);
     HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
-    HONE_ASSIGN_OR_RETURN(
-        auto model,
-        Model::Load(*files, {.compute = options.compute, .for_training = true}, context));
+    LoadOptions load{.compute = options.compute, .for_training = true};
+    if (options.nf4) load.storage = WeightStorage::kNf4;
+    HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, load, context));
     if (options.full) {
         model->MakeAllTrainable();
         HONE_RETURN_IF_ERROR(model->FinishParameters(context));
@@ -71,6 +71,7 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
         HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
     }
     TrainBenchmarkResult result;
+    result.nf4_bits_per_weight = model->nf4_bits_per_weight();
     result.micro_batch_tokens = options.micro_batch_tokens > 0
                                     ? options.micro_batch_tokens
                                     : FinetuneOptions().micro_batch_tokens;

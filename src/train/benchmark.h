@@ -15,6 +15,7 @@ struct TrainBenchmarkOptions {
     std::string model;  // as --model_name_or_path
     bool full = false;  // every weight is trained, and no adapter
     LoraConfig lora;    // otherwise
+    bool nf4 = false;   // over a base in NF4 with double quantisation: QLoRA
     ComputeType compute = ComputeType::kBF16;
     int64_t batch_size = 4;          // rows a step
     int64_t seq_len = 512;           // tokens a row, all of them labelled
@@ -31,6 +32,7 @@ struct TrainBenchmarkResult {
     size_t activation_bytes = 0;   // of the plan: what is kept for the backward pass
     int64_t micro_batch_tokens = 0;
     int64_t trainable_parameters = 0;
+    double nf4_bits_per_weight = 0;  // of the layers held in NF4; 0: none
     Roofline roofline;
     double limit_ratio() const { return tokens_per_second / roofline.limit_tokens_per_second; }
 };

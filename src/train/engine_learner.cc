@@ -65,7 +65,10 @@ std::string LoraLearner::Summary() const {
     const auto layers = std::count_if(
         slices.begin(), slices.end(),
         [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
-    return fmt::format("lora r={} alpha={} on {} layers", config_.r, config_.lora_alpha, layers);
+    const double bits = model_.nf4_bits_per_weight();
+    return fmt::format("{}lora r={} alpha={} on {} layers{}", bits > 0 ? "q" : "", config_.r,
+                       config_.lora_alpha, layers,
+                       bits > 0 ? fmt::format(", base in NF4, {:.2f} bits a weight", bits) : "");
 }
 
 Json LoraLearner::Configuration() const {
@@ -74,6 +77,8 @@ Json LoraLearner::Configuration() const {
                   Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
                  {"lora", Json::parse(AdapterConfigText(config_))}};
     json["lora"].erase("base_model_name_or_path");
+    const double bits = model_.nf4_bits_per_weight();
+    if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
     return json;
 }
 

@@ -34,7 +34,7 @@ class EngineLearner : public Learner {
     }
     void ParametersChanged() override { model_.ParametersChanged(context_); }
 
-    // For the plan: "lora r=16 alpha=32 on 210 layers".
+    // For the plan: "lora r=16 alpha=32 on 210 layers", with what holds the base if not its type.
     virtual std::string Summary() const = 0;
     // What of the method the result depends on, beside the base: for the checkpoints.
     virtual nlohmann::ordered_json Configuration() const = 0;

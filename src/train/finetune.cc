@@ -63,6 +63,7 @@ class FinetuneRun {
     absl::Status WriteRunJson(RunStatus status, const std::string& error,
                               const std::string& artifact_sha256);
     bool full() const { return options_.method == "full"; }
+    bool qlora() const { return options_.method == "qlora"; }
     void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
     void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
 
@@ -146,14 +147,18 @@ absl::Status FinetuneRun::OpenInputs() {
     return absl::OkStatus();
 }
 
-// Before anything large is allocated. 2 bytes for each number is the least that the weights take;
-// training them all needs these in both directions and 16 bytes of f32: master, gradient, two
-// moments.
+// Before anything large is allocated. 2 bytes for each number is the least that the weights take,
+// half a byte for those that go into NF4; training them all needs these in both directions and 16
+// bytes of f32: master, gradient, two moments.
 absl::Status FinetuneRun::CheckLoadFits() const {
-    int64_t elements = 0;
-    for (const ModelTensor& tensor : files_->tensors) elements += tensor.elements();
+    int64_t elements = 0, in_nf4 = 0;
+    for (const ModelTensor& tensor : files_->tensors) {
+        elements += tensor.elements();
+        if (qlora() && tensor.layer >= 0) in_nf4 += tensor.elements();
+    }
     const size_t weights =
-        static_cast<size_t>(elements) * (options_.torch_dtype == "float32" ? 4 : 2);
+        static_cast<size_t>(elements - in_nf4) * (options_.torch_dtype == "float32" ? 4 : 2) +
+        static_cast<size_t>(in_nf4 / 2);
     const size_t bytes = full() ? 2 * weights + static_cast<size_t>(elements) * 16 : weights;
     const size_t available = AvailableBytes();
     if (bytes > available && full())
@@ -163,9 +168,10 @@ absl::Status FinetuneRun::CheckLoadFits() const {
             options_.model_name_or_path, HumanBytes(bytes), HumanBytes(available));
     if (bytes > available)
         return MemoryError(
-            "{} has {} of weights in {}, {} are free: use a smaller model or free some memory",
-            options_.model_name_or_path, HumanBytes(bytes), options_.torch_dtype,
-            HumanBytes(available));
+            "{} has {} of weights in {}, {} are free: use {}a smaller model or free some memory",
+            options_.model_name_or_path, HumanBytes(bytes),
+            qlora() ? "NF4 and " + options_.torch_dtype : options_.torch_dtype,
+            HumanBytes(available), qlora() ? "" : "--method qlora, ");
     return absl::OkStatus();
 }
 
@@ -178,6 +184,8 @@ absl::Status FinetuneRun::LoadModel() {
     LoadOptions load;
     load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
     load.for_training = true;
+    if (qlora()) load.storage = WeightStorage::kNf4;
+    load.double_quant = options_.double_quant;
     HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
     HONE_ASSIGN_OR_RETURN(learner_, EngineLearner::Create(options_, *files_, *model_, context_));
@@ -228,15 +236,17 @@ absl::Status FinetuneRun::MakePlan() {
     plan.available_bytes = AvailableBytes();
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
-    HONE_ASSIGN_OR_RETURN(
-        MemoryDecision memory,
-        DecideMemory(
-            [&](bool checkpointing) {
-                return model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
-            },
-            options_.gradient_checkpointing, options_.micro_batch_tokens,
-            full() ? "--method lora" : "a smaller --lora_r", ResidentBytes() - held,
-            plan.available_bytes + held));
+    HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
+                          DecideMemory(
+                              [&](bool checkpointing) {
+                                  return model_->PlanTraining(plan.micro_batch_tokens,
+                                                              checkpointing);
+                              },
+                              options_.gradient_checkpointing, options_.micro_batch_tokens,
+                              full()    ? "--method lora"
+                              : qlora() ? "a smaller --lora_r"
+                                        : "--method qlora, a smaller --lora_r",
+                              ResidentBytes() - held, plan.available_bytes + held));
     plan.gradient_checkpointing = memory.gradient_checkpointing;
     plan.memory = memory.plan;
     plan.needed_bytes = memory.needed_bytes;

@@ -193,6 +193,80 @@ TEST(Finetune, SavedModulesAreTrainedAndWritten) {
     EXPECT_TRUE(next.Run().ok());
 }
 
+// A job over a base in NF4.
+struct QloraJob : Job {
+    explicit QloraJob(const TestFolder& folder, const std::string& name = "out")
+        : Job(folder, name) {
+        options.method = "qlora";
+    }
+};
+
+TEST(FinetuneQlora, HoldsTheLayersInHalfAByteAndSaysSo) {
+    TestFolder folder;
+    QloraJob qlora(folder, "qlora"), once(folder, "once");
+    Job lora(folder, "lora");
+    once.options.double_quant = false;
+    for (Job* job : std::initializer_list<Job*>{&qlora, &once, &lora}) ASSERT_TRUE(job->Run().ok());
+    const RunPlan& plan = qlora.reporter.plans[0];
+    const auto in_layers = [](const Job& job, double head) {
+        return static_cast<double>(job.reporter.plans[0].memory.weights) - head;
+    };
+    // The tied head, in bf16 and both directions: 384 x 64.
+    const double head = 384 * 64 * 2 * 2, weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
+    EXPECT_NEAR(in_layers(lora, head) / weights, 4, 0.1);
+    EXPECT_LT(in_layers(qlora, head) / weights, 0.53);
+    EXPECT_NEAR(in_layers(once, head) / weights, 0.5625, 1e-6);
+    EXPECT_NE(plan.method.find("qlora r=4"), std::string::npos) << plan.method;
+    EXPECT_NE(plan.method.find("NF4, 4."), std::string::npos) << plan.method;
+    EXPECT_EQ(qlora.RunJson()["plan"]["method"], plan.method);
+    EXPECT_EQ(qlora.RunJson()["options"]["double_quant"], true);
+    EXPECT_NE(ReadFile(folder / "qlora/README.md")->find("NF4"), std::string::npos);
+    EXPECT_LT(qlora.reporter.steps.back().step_loss, qlora.reporter.steps.front().step_loss);
+    // Another base each time, though a near one.
+    const double loss = lora.reporter.steps[0].step_loss;
+    EXPECT_NE(qlora.reporter.steps[0].step_loss, loss);
+    EXPECT_NE(qlora.reporter.steps[0].step_loss, once.reporter.steps[0].step_loss);
+    EXPECT_NEAR(qlora.reporter.steps[0].step_loss, loss, 0.05 * loss);
+}
+
+TEST(FinetuneQlora, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
+    TestFolder folder;
+    for (const char* dtype : {"bfloat16", "float32"}) {
+        const std::string out = std::string("out-") + dtype;
+        QloraJob whole(folder, std::string("whole-") + dtype), first(folder, out),
+            second(folder, out);
+        Job lora(folder, out);
+        for (Job* job : std::initializer_list<Job*>{&whole, &first, &second, &lora})
+            job->options.torch_dtype = dtype;
+        second.options.threads = 3;
+        second.options.gradient_checkpointing = "true";
+        first.reporter.on_step = [&](const StepReport& report) {
+            if (report.step == 3) first.interrupts = 1;
+        };
+        ASSERT_TRUE(whole.Run().ok());
+        EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
+        // A run over a base in bf16 does not go on from it.
+        absl::Status status = lora.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+        EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
+        ASSERT_TRUE(second.Run().ok());
+        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+        EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
+    }
+}
+
+TEST(FinetuneQlora, WhatIsHeldInFourBitsIsNotTrainedInFull) {
+    TestFolder folder;
+    QloraJob refused(folder, "refused"), head(folder, "head");
+    refused.options.lora.modules_to_save = {"o_proj"};
+    const absl::Status status = refused.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find("o_proj is held in NF4"), std::string::npos)
+        << status;
+    head.options.lora.modules_to_save = {"lm_head", "norm"};
+    EXPECT_TRUE(head.Run().ok());
+}
+
 // A job that trains every weight.
 struct FullJob : Job {
     explicit FullJob(const TestFolder& folder, const std::string& name = "out")

@@ -64,6 +64,8 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("rank_pattern", o.lora.rank_pattern);
     visit("alpha_pattern", o.lora.alpha_pattern);
     visit("use_rslora", o.lora.use_rslora);
+    visit("quant_type", o.quant_type);
+    visit("double_quant", o.double_quant);
     visit("max_steps", o.max_steps);
     visit("num_train_epochs", o.num_train_epochs);
     visit("per_device_train_batch_size", o.per_device_train_batch_size);
@@ -188,9 +190,10 @@ absl::Status CheckNames(const FinetuneOptions& o) {
         return UsageError("--{} '{}' is not known; it takes {}", flag, value,
                           fmt::join(names, ", "));
     };
-    if (o.method != "lora" && o.method != "full")
+    if (o.method != "lora" && o.method != "qlora" && o.method != "full")
         return UsageError(
-            "--method '{}' is not there; this version trains with --method lora or full", o.method);
+            "--method '{}' is not there; this version trains with --method lora, qlora or full",
+            o.method);
     HONE_RETURN_IF_ERROR(one_of("torch_dtype", o.torch_dtype, {"bfloat16", "float16", "float32"}));
     HONE_RETURN_IF_ERROR(one_of("report_to", o.report_to, {"tensorboard", "all", "none"}));
     HONE_RETURN_IF_ERROR(
@@ -219,6 +222,18 @@ absl::Status CheckFull(const FinetuneOptions& o) {
             return UsageError(
                 "--{} belongs to --method lora: --method full trains every weight of the model",
                 name);
+    return absl::OkStatus();
+}
+
+absl::Status CheckQuantisation(const FinetuneOptions& o) {
+    if (o.quant_type != "nf4")
+        return UsageError(
+            "--quant_type '{}' is not there; hone has nf4, whose loss is the lower one of the two "
+            "(arXiv:2305.14314)",
+            o.quant_type);
+    if (!o.double_quant && o.method != "qlora")
+        return UsageError("--double_quant belongs to --method qlora: --method {} quantises nothing",
+                          o.method);
     return absl::OkStatus();
 }
 
@@ -306,6 +321,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o) {
     HONE_RETURN_IF_ERROR(CheckNames(o));
     HONE_RETURN_IF_ERROR(CheckRanges(o));
     HONE_RETURN_IF_ERROR(CheckFull(o));
+    HONE_RETURN_IF_ERROR(CheckQuantisation(o));
     if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
         return UsageError("--lr_end {} must be below --learning_rate {}", o.lr_end,
                           o.learning_rate);

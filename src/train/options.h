@@ -34,10 +34,13 @@ struct FinetuneOptions {
 
     DataOptions data;
 
-    // Method: lora | full; others are refused by name. lora_r, lora_alpha, lora_dropout,
+    // Method: lora | qlora | full; others are refused by name. lora_r, lora_alpha, lora_dropout,
     // target_modules, modules_to_save ... are the fields of LoraConfig, refused with full.
     std::string method = "lora";  // Olive
     LoraConfig lora;
+    // qlora alone: how the base's layers are held in 4 bits.
+    std::string quant_type = "nf4";
+    bool double_quant = true;  // what scales them in 8 bits; Olive's default is false
 
     // How long.
     int64_t max_steps = -1;       // optimiser steps; > 0 overrides num_train_epochs

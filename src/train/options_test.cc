@@ -92,7 +92,13 @@ TEST(Options, ValidationNamesTheFlag) {
     };
     expect([](auto& o) { o.model_name_or_path = ""; }, "--model_name_or_path");
     expect([](auto& o) { o.data.data_name = ""; }, "--data_name");
-    expect([](auto& o) { o.method = "qlora"; }, "--method");
+    FinetuneOptions qlora = Valid();
+    qlora.method = "qlora";
+    qlora.double_quant = false;
+    EXPECT_TRUE(ValidateOptions(qlora).ok());
+    expect([](auto& o) { o.method = "loftq"; }, "--method");
+    expect([](auto& o) { o.method = "qlora", o.quant_type = "fp4"; }, "--quant_type");
+    expect([](auto& o) { o.double_quant = false; }, "--double_quant");
     expect([](auto& o) { o.method = "full", o.lora.r = 8; }, "--lora_r");
     expect([](auto& o) { o.method = "full", o.lora.modules_to_save = {"norm"}; },
            "--modules_to_save");

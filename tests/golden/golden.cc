@@ -28,7 +28,7 @@ void ExpectOk(const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; 
 std::string Folder() { return HONE_SOURCE_DIR "/tests/golden"; }
 std::vector<std::string> ModelNames() { return {"tied", "llama3", "bias", "odd"}; }
 std::vector<std::string> CaseNames() {
-    return {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head"};
+    return {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head", "tied-qlora"};
 }
 
 std::vector<std::string> FullNames() {
@@ -79,13 +79,14 @@ std::vector<Example> Case::Examples(const nlohmann::json& documents) {
 }
 
 Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
-                bool for_training) {
+                bool for_training, WeightStorage storage) {
     Loaded loaded;
     auto files = OpenModel(folder);
     HONE_CHECK(files.ok(), "{}", files.status().ToString());
     loaded.files = *std::move(files);
-    auto model =
-        Model::Load(*loaded.files, {.compute = compute, .for_training = for_training}, context);
+    auto model = Model::Load(*loaded.files,
+                             {.compute = compute, .for_training = for_training, .storage = storage},
+                             context);
     HONE_CHECK(model.ok(), "{}", model.status().ToString());
     loaded.model = *std::move(model);
     return loaded;
@@ -93,7 +94,8 @@ Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& c
 
 Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,
                    bool gradient_checkpointing) {
-    Loaded loaded = LoadBase(golden.model_folder(), compute, context, /*for_training=*/true);
+    Loaded loaded =
+        LoadBase(golden.model_folder(), compute, context, /*for_training=*/true, golden.storage());
     absl::Status added;
     if (golden.full()) {
         loaded.model->MakeAllTrainable();

@@ -1,5 +1,5 @@
-// The committed values of the Python reference (tools/golden/make.py), and how close is close
-// enough.
+// The committed values of the Python reference (tools/golden/make.py and nf4.py), and how close is
+// close enough.
 #pragma once
 
 #include <memory>
@@ -38,6 +38,10 @@ class Case {
     bool full() const { return !values_.contains("adapter"); }
     // The mean loss of the documents with the trained parameters where training begins.
     double start_loss() const { return values_[full() ? "base" : "adapted"]["loss"]; }
+    // How the base's weights are held: kNf4 in a case of tools/golden/nf4.py.
+    WeightStorage storage() const {
+        return values_.contains("base_weights") ? WeightStorage::kNf4 : WeightStorage::kNative;
+    }
     std::string model_folder() const {
         return Folder() + "/" + values_["model"].get<std::string>();
     }
@@ -63,7 +67,7 @@ struct Loaded {
 };
 // Aborts the test program when the model does not load: nothing else could be said then.
 Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
-                bool for_training = false);
+                bool for_training = false, WeightStorage storage = WeightStorage::kNative);
 // With the case's adapter, or all weights trainable; ready for ForwardBackward with up to 256
 // tokens.
 Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,

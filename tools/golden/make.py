@@ -259,14 +259,16 @@ def settings_model_name(folder):
     return CASES[os.path.basename(folder)][0]
 
 
-def make_case(case, out, index):
+def make_case(case, out, index, prepare=lambda model: model):
+    """`prepare` changes the base's weights after they are read."""
     model_name, lora, training = CASES[case]
     model_folder, adapter_folder = os.path.join(out, "models", model_name), os.path.join(out, "adapters", case)
     torch.manual_seed(1000 + index)
     generator = torch.Generator().manual_seed(2000 + index)
 
     def load():
-        return LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+        return prepare(LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32,
+                                                        attn_implementation="eager").eval())
 
     base = load()
     vocabulary = base.config.vocab_size

@@ -98,8 +98,9 @@ absl::Status DataFlags::Resolve(DataOptions& options) const {
 }
 
 void WeightFlags::Add(Flags& flags) {
-    flags.Choice("--weights", weights, {"bf16", "f32", "int8", "int4"},
-                 "how the weights are held; with int8 and int4 products are in 8-bit integers");
+    flags.Choice("--weights", weights, {"bf16", "f32", "int8", "int4", "nf4"},
+                 "how the weights are held; with int8 and int4 products are in 8-bit integers, nf4 "
+                 "is what --method qlora trains over");
 }
 
 LoadOptions WeightFlags::options() const {
@@ -107,6 +108,7 @@ LoadOptions WeightFlags::options() const {
     if (weights == "f32") options.compute = ComputeType::kF32;
     if (weights == "int8") options.storage = WeightStorage::kInt8;
     if (weights == "int4") options.storage = WeightStorage::kInt4;
+    if (weights == "nf4") options.storage = WeightStorage::kNf4;
     return options;
 }
 

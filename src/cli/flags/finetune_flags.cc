@@ -111,16 +111,18 @@ void FinetuneFlags::AddMethod(Flags& flags) {
     LoraConfig& lora = options_.lora;
     flags.Group("Method")
         .Text("--method", options_.method,
-              "lora, or full: every weight of the model; qlora is not available in this version")
+              "lora; qlora: the same over a base in 4 bits, for a fraction of the memory; or full: "
+              "every weight of the model")
         .Integer("--lora_r", lora.r, "rank of the adapter")
         .Number("--lora_alpha", lora.lora_alpha,
                 "the adapter's output is scaled by lora_alpha / lora_r")
         .Number("--lora_dropout", lora.lora_dropout,
                 "share of the adapter's inputs that is dropped in training")
-        .Text("--target_modules", target_modules_,
-              "which linear layers get an adapter: names or suffixes (q_proj,v_proj), all-linear, "
-              "or a regular "
-              "expression for the whole name; default: q_proj,v_proj")
+        .Text(
+            "--target_modules", target_modules_,
+            "which linear layers get an adapter: names or suffixes (q_proj,v_proj), all-linear, "
+            "or a regular "
+            "expression for the whole name; default: q_proj,v_proj, with --method qlora all-linear")
         .List("--modules_to_save", lora.modules_to_save,
               "modules that are trained in full: lm_head, embed_tokens, ...")
         .Custom(
@@ -132,7 +134,11 @@ void FinetuneFlags::AddMethod(Flags& flags) {
             [&lora](const std::string& value) { return ReadPattern(value, lora.alpha_pattern); },
             "other lora_alpha for some layers")
         .Bool("--use_rslora", lora.use_rslora,
-              "scales by lora_alpha / sqrt(lora_r) (arXiv:2312.03732)");
+              "scales by lora_alpha / sqrt(lora_r) (arXiv:2312.03732)")
+        .Text("--quant_type", options_.quant_type,
+              "qlora: the 4-bit numbers of the base; nf4 is what there is")
+        .Bool("--double_quant", options_.double_quant,
+              "qlora: the blocks' scales in 8 bits too, 4.13 bits a weight in place of 4.5");
 }
 
 void FinetuneFlags::AddTraining(Flags& flags) {
@@ -275,6 +281,24 @@ absl::Status FinetuneFlags::ResolveFull(Resolved& resolved) const {
     return absl::OkStatus();
 }
 
+// What --method qlora makes of flags that were not given, and the flags that are its alone.
+absl::Status FinetuneFlags::ResolveQlora(Resolved& resolved) const {
+    FinetuneOptions& options = resolved.options;
+    auto given = [&](const char* flag) { return app_->get_option(flag)->count() > 0; };
+    if (options.method == "qlora") {
+        // The paper's choice, and Olive's: an adapter on every layer that is quantised.
+        if (!given("--target_modules")) options.lora.target_modules = {"all-linear"};
+        return absl::OkStatus();
+    }
+    for (const char* flag : {"--quant_type", "--double_quant"}) {
+        if (given(flag)) {
+            return UsageError("{} belongs to --method qlora: --method {} quantises nothing", flag,
+                              options.method);
+        }
+    }
+    return absl::OkStatus();
+}
+
 absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string& folder) const {
     Resolved resolved;
     FinetuneOptions& options = resolved.options = options_;
@@ -312,6 +336,7 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
     }
     ReadTargetModules(target_modules_, options.lora);
     HONE_RETURN_IF_ERROR(ResolveFull(resolved));
+    HONE_RETURN_IF_ERROR(ResolveQlora(resolved));
     HONE_RETURN_IF_ERROR(ResolveStrategies(options));
     options.gradient_checkpointing = LowerText(options.gradient_checkpointing);
     for (const char* word : {"true", "auto", "none"}) {

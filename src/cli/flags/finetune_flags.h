@@ -40,6 +40,7 @@ class FinetuneFlags {
     absl::Status ResolveStrategies(FinetuneOptions& options) const;
 
     absl::Status ResolveFull(Resolved& resolved) const;
+    absl::Status ResolveQlora(Resolved& resolved) const;
 
     const CLI::App* app_ = nullptr;  // says which flags were given; outlives this object
     FinetuneOptions options_;

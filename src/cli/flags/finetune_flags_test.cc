@@ -75,7 +75,7 @@ TEST(FinetuneFlags, DefaultsAreOlives) {
     EXPECT_TRUE(options.data.packing);
 }
 
-// The seed's command lines, as written but for `--method lora` in the place of qlora.
+// The seed's command lines, as written.
 TEST(FinetuneFlags, SeedPhraseClassification) {
     const FinetuneOptions options = Options(
         {"--model_name_or_path", "meta-llama/Llama-3.2-1B-Instruct", "--trust_remote_code",
@@ -93,7 +93,7 @@ TEST(FinetuneFlags, SeedPhraseClassification) {
 TEST(FinetuneFlags, SeedTinyCodes) {
     const FinetuneOptions options = Options(
         {"--method",
-         "lora",
+         "qlora",
          "--model_name_or_path",
          "meta-llama/Meta-Llama-3-8B",
          "--data_name",
@@ -114,6 +114,7 @@ TEST(FinetuneFlags, SeedTinyCodes) {
          "50",
          "--output_path",
          "adapters/tiny-codes"});
+    EXPECT_EQ(options.method, "qlora");
     EXPECT_EQ(options.data.train_split, "train[:4096]");
     EXPECT_EQ(options.data.eval_split, "train[4096:4224]");
     EXPECT_EQ(options.per_device_train_batch_size, 16);
@@ -156,9 +157,10 @@ TEST(FinetuneFlags, SeedMonitoring) {
 TEST(FinetuneFlags, SeedSmallMemory) {
     const Folder folder({"train.jsonl"});
     const FinetuneOptions options =
-        Options({"--method", "lora", "--gradient_checkpointing", "true",
+        Options({"--method", "qlora", "--gradient_checkpointing", "true",
                  "--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "16"},
                 folder.path());
+    EXPECT_EQ(options.method, "qlora");
     EXPECT_EQ(options.gradient_checkpointing, "true");
     EXPECT_EQ(options.per_device_train_batch_size, 1);
     EXPECT_EQ(options.gradient_accumulation_steps, 16);
@@ -235,7 +237,8 @@ TEST(FinetuneFlags, FilesWithoutADataNameAreOfTheirEnding) {
 }
 
 TEST(FinetuneFlags, NothingIsIgnored) {
-    EXPECT_THAT(ErrorOf({"--method", "qlora"}), HasSubstr("qlora"));
+    EXPECT_THAT(ErrorOf({"--method", "loftq"}), HasSubstr("lora, qlora or full"));
+    EXPECT_THAT(ErrorOf({"--compute_dtype", "float32"}), HasSubstr("--torch_dtype"));
     EXPECT_THAT(ErrorOf({"--task", "text-classification"}), HasSubstr("text-generation"));
     EXPECT_THAT(ErrorOf({"--batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));
     EXPECT_THAT(ErrorOf({"--fp16"}), HasSubstr("--torch_dtype"));
@@ -270,6 +273,25 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
         const std::string flag = arguments[0];
         arguments.insert(arguments.begin(), {"--method", "full"});
         EXPECT_THAT(ErrorOf(arguments), HasSubstr(flag + " belongs to --method lora"));
+    }
+}
+
+TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
+    const FinetuneOptions qlora = Options({"-d", "rows.jsonl", "--method", "qlora"});
+    EXPECT_THAT(qlora.lora.target_modules, ElementsAre("all-linear"));
+    EXPECT_TRUE(qlora.double_quant);
+    const FinetuneOptions given =
+        Options({"-d", "rows.jsonl", "--method", "qlora", "--target_modules", "q_proj",
+                 "--double_quant=false", "--quant_type", "nf4"});
+    EXPECT_THAT(given.lora.target_modules, ElementsAre("q_proj"));
+    EXPECT_FALSE(given.double_quant);
+    EXPECT_THAT(Options({"-d", "rows.jsonl"}).lora.target_modules, IsEmpty());
+    EXPECT_THAT(ErrorOf({"--method", "qlora", "--quant_type", "fp4"}), HasSubstr("nf4"));
+    for (const char* method : {"lora", "full"}) {
+        EXPECT_THAT(ErrorOf({"--method", method, "--double_quant", "true"}),
+                    HasSubstr("--double_quant belongs to --method qlora"));
+        EXPECT_THAT(ErrorOf({"--method", method, "--quant_type", "nf4"}),
+                    HasSubstr("--quant_type belongs to --method qlora"));
     }
 }
 

@@ -28,6 +28,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--batch_size", "never sized a training batch; use --per_device_train_batch_size"},
     {"--bf16", kUseDtype},
     {"--bf16_full_eval", kUseDtype},
+    {"--compute_dtype", kUseDtype},
     {"--container_name", "is not available: hone has no shared cache in a cloud"},
     {"--data_seed", "is not available apart: --seed fixes the order of the data too"},
     {"--dataloader_drop_last",

@@ -33,7 +33,7 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
         tile.stored = panel.stored;
         tile.a_stride = args.a_stride;
         tile.k = args.b->k();
-        tile.b = args.b->panel_data(panel);
+        tile.b = args.b_data ? args.b_data + panel.offset : args.b->panel_data(panel);
         if (!args.extension.empty()) {
             const PanelExtension<T>& extension = args.extension[task % num_panels];
             tile.h_stride = args.h_stride;

@@ -34,7 +34,9 @@ struct Panel {
 // (quantized_gemm.h). Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as
 // minimum + scale * code (the fields of GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml,
 // whose values they hold without loss).
-enum class WeightStorage { kNative, kInt8, kInt4 };
+// kNf4 is for frozen weights that are trained through: products take them from a panel that is made
+// of the codes each time (kernels/nf4).
+enum class WeightStorage { kNative, kInt8, kInt4, kNf4 };
 
 // B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that
 // share an input).
@@ -43,11 +45,15 @@ class PackedMatrix {
   public:
     PackedMatrix() = default;
     PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns);
+    // The same panels without elements: GemmArgs::b_data has them.
+    static PackedMatrix Layout(int64_t k, const std::vector<int64_t>& group_columns);
 
     // For bf16 rounded up to an even number: A's rows must then be readable, and finite, up to it.
     int64_t k() const { return k_; }
     int64_t n() const { return n_; }
     const std::vector<Panel>& panels() const { return panels_; }
+    // Of all panels, padding included.
+    int64_t elements() const { return elements_; }
     // The panel as T; only of a native matrix.
     const T* panel_data(const Panel& panel) const { return data_.as<T>() + panel.offset; }
     WeightStorage storage() const { return storage_; }
@@ -75,7 +81,7 @@ class PackedMatrix {
     size_t PanelOf(int64_t column) const;
     // Where a panel's codes begin, in bytes.
     int64_t CodesOffset(const Panel& panel) const;
-    int64_t given_k_ = 0, k_ = 0, n_ = 0;
+    int64_t given_k_ = 0, k_ = 0, n_ = 0, elements_ = 0;
     std::vector<Panel> panels_;
     Buffer data_;
     WeightStorage storage_ = WeightStorage::kNative;
@@ -103,7 +109,8 @@ struct GemmArgs {
     const T* a = nullptr;  // [m, K]
     int64_t a_stride = 0;  // elements from row to row
     const PackedMatrix<T>* b = nullptr;
-    const T* h = nullptr;  // [m, ...] of the extension
+    const T* b_data = nullptr;  // the elements of a `b` that is a layout alone; else null
+    const T* h = nullptr;       // [m, ...] of the extension
     int64_t h_stride = 0;
     std::span<const PanelExtension<T>> extension;  // one per panel, or empty
     const float* bias = nullptr;                   // [N], added once; may be null

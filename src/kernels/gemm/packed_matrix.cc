@@ -17,23 +17,30 @@ int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
 }  // namespace
 
 template <typename T>
-PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns)
-    : given_k_(k), k_(sizeof(T) == 2 ? (k + 1) / 2 * 2 : k) {
+PackedMatrix<T> PackedMatrix<T>::Layout(int64_t k, const std::vector<int64_t>& group_columns) {
     HONE_CHECK(k > 0);
-    int64_t elements = 0;
+    PackedMatrix layout;
+    layout.given_k_ = k;
+    layout.k_ = sizeof(T) == 2 ? (k + 1) / 2 * 2 : k;
     for (int64_t columns : group_columns) {
         for (int64_t done = 0; done < columns; done += kPanelColumns) {
             Panel panel;
-            panel.column = n_ + done;
+            panel.column = layout.n_ + done;
             panel.width = static_cast<int32_t>(std::min<int64_t>(kPanelColumns, columns - done));
             panel.stored = (panel.width + 15) / 16 * 16;
-            panel.offset = elements;
-            elements += k_ * panel.stored;
-            panels_.push_back(panel);
+            panel.offset = layout.elements_;
+            layout.elements_ += layout.k_ * panel.stored;
+            layout.panels_.push_back(panel);
         }
-        n_ += columns;
+        layout.n_ += columns;
     }
-    data_ = Buffer(static_cast<size_t>(elements) * sizeof(T));
+    return layout;
+}
+
+template <typename T>
+PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns)
+    : PackedMatrix(Layout(k, group_columns)) {
+    data_ = Buffer(static_cast<size_t>(elements_) * sizeof(T));
 }
 
 template <typename T>
@@ -99,7 +106,7 @@ float PackedMatrix<T>::At(int64_t row, int64_t column) const {
 
 template <typename T>
 void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
-    HONE_CHECK(storage_ == WeightStorage::kNative);
+    HONE_CHECK(storage_ == WeightStorage::kNative && storage != WeightStorage::kNf4);
     if (storage == WeightStorage::kNative) return;
     storage_ = storage;
     const Panel& last = panels_.back();

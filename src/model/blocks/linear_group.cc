@@ -39,42 +39,62 @@ LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members)
 }
 
 template <typename T>
+size_t LinearGroup<T>::nf4_bytes() const {
+    size_t bytes = 0;
+    for (const Nf4Matrix& weight : nf4_) bytes += weight.bytes();
+    return bytes;
+}
+
+template <typename T>
+absl::Status LinearGroup<T>::ReadWeight(
+    const ModelFiles& files, const LinearMember& member, const Context& context,
+    const std::function<void(int64_t, int64_t, const float*)>& set) const {
+    const ModelTensor* tensor = FindModelTensor(files, member.weight);
+    HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
+    std::mutex mutex;
+    absl::Status failed;
+    context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
+        const int64_t begin = task * kRowsPerRead, end = std::min(member.out, begin + kRowsPerRead);
+        std::vector<float> rows(static_cast<size_t>((end - begin) * in_));
+        if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data());
+            !status.ok()) {
+            std::lock_guard lock(mutex);
+            failed.Update(status);
+            return;
+        }
+        set(begin, end - begin, rows.data());
+    });
+    return failed;
+}
+
+template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
     for_training_ = options.for_training;
-    HONE_CHECK(!for_training_ || options.storage == WeightStorage::kNative,
-               "coded weights cannot be trained through");
+    const bool nf4 = options.storage == WeightStorage::kNf4;
+    HONE_CHECK(!for_training_ || nf4 || options.storage == WeightStorage::kNative,
+               "weights in integers cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
-    forward_ = PackedMatrix<T>(in_, groups);
-    if (for_training_) backward_ = PackedMatrix<T>(out_, {in_});
-    std::mutex mutex;
-    absl::Status failed;
+    forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
+    if (for_training_)
+        backward_ = nf4 ? PackedMatrix<T>::Layout(out_, {in_}) : PackedMatrix<T>(out_, {in_});
     for (const LinearMember& member : members_) {
-        const ModelTensor* tensor = FindModelTensor(files, member.weight);
-        HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
-        context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
-            const int64_t begin = task * kRowsPerRead,
-                          end = std::min(member.out, begin + kRowsPerRead);
-            std::vector<float> rows(static_cast<size_t>((end - begin) * in_));
-            if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data());
-                !status.ok()) {
-                std::lock_guard lock(mutex);
-                failed.Update(status);
-                return;
-            }
-            forward_.SetColumns(member.column + begin, end - begin, rows.data());
-            if (for_training_)
-                backward_.SetRows(member.column + begin, end - begin, rows.data(), in_);
-        });
-        HONE_RETURN_IF_ERROR(failed);
+        if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
+        HONE_RETURN_IF_ERROR(ReadWeight(
+            files, member, context, [&](int64_t row, int64_t count, const float* values) {
+                if (nf4) return nf4_.back().SetRows(row, count, values);
+                forward_.SetColumns(member.column + row, count, values);
+                if (for_training_) backward_.SetRows(member.column + row, count, values, in_);
+            }));
+        if (nf4) nf4_.back().Finish();
         if (member.bias.empty()) continue;
         const ModelTensor* bias = FindModelTensor(files, member.bias);
         HONE_CHECK(bias != nullptr, "{} is not in the table", member.bias);
         bias_.resize(static_cast<size_t>(out_));
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
     }
-    forward_.Quantize(options.storage, context);
+    if (!nf4) forward_.Quantize(options.storage, context);
     return absl::OkStatus();
 }
 
@@ -175,10 +195,12 @@ template <typename T>
 void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch) const {
+    if (nf4()) Nf4ToForwardPanels<T>(context, nf4_, forward_, scratch.panels);
     GemmArgs<T> args{.m = m,
                      .a = x,
                      .a_stride = in_,
                      .b = &forward_,
+                     .b_data = nf4() ? scratch.panels : nullptr,
                      .bias = bias_.empty() ? nullptr : bias_.data(),
                      .c = y,
                      .c_stride = y_stride,
@@ -221,10 +243,12 @@ template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
+    if (nf4()) Nf4ToBackwardPanels<T>(context, nf4_, backward_, scratch.panels);
     GemmArgs<T> args{.m = m,
                      .a = dy,
                      .a_stride = dy_stride,
                      .b = &backward_,
+                     .b_data = nf4() ? scratch.panels : nullptr,
                      .c = dx,
                      .c_stride = in_,
                      .output = output};

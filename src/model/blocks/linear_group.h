@@ -6,11 +6,14 @@
 // B' extends the K of the large one.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/nf4/nf4.h"
 #include "model/model.h"
 #include "tensor/buffer.h"
 
@@ -38,6 +41,7 @@ struct LinearScratch {
     T* dropped = nullptr;  // [M, in] the input after dropout
     T* dh = nullptr;       // [M, rank columns]
     float* dx = nullptr;   // [M, in], only with dropout
+    T* panels = nullptr;   // one group's weight, where groups are held in NF4
 };
 
 template <typename T>
@@ -56,7 +60,14 @@ class LinearGroup {
     int64_t rank_columns() const { return rank_columns_; }
     float dropout() const { return dropout_; }
     bool trainable() const;
-    size_t bytes() const { return forward_.bytes() + backward_.bytes(); }
+    // Of the frozen weights, packed.
+    size_t bytes() const { return forward_.bytes() + backward_.bytes() + nf4_bytes(); }
+    bool nf4() const { return !nf4_.empty(); }
+    size_t nf4_bytes() const;
+    // What LinearScratch::panels must hold for it; 0 where it has panels of its own.
+    int64_t panel_elements() const {
+        return nf4() ? std::max(forward_.elements(), backward_.elements()) : 0;
+    }
     // B's columns as packed for the backward product: dy rows must have that many readable
     // elements, zeros at the end.
     int64_t padded_out() const { return sizeof(T) == 2 ? (out_ + 1) / 2 * 2 : out_; }
@@ -87,6 +98,11 @@ class LinearGroup {
                             const LinearScratch<T>& scratch) const;
 
   private:
+    // Reads the member's weight a piece at a time: set(row, count, values) may run at the same time
+    // for different rows.
+    absl::Status ReadWeight(
+        const ModelFiles& files, const LinearMember& member, const Context& context,
+        const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRank(const LinearMember& member, ParameterSet& parameters);
     int64_t in_, out_ = 0;
     std::vector<LinearMember> members_;
@@ -94,8 +110,9 @@ class LinearGroup {
     float dropout_ = 0;
     std::vector<float> bias_;  // [out], empty without biases
     bool for_training_ = false;
-    PackedMatrix<T> forward_;   // [in, out]
-    PackedMatrix<T> backward_;  // [out, in]
+    PackedMatrix<T> forward_;     // [in, out]; with NF4 a layout without elements
+    PackedMatrix<T> backward_;    // [out, in]; likewise
+    std::vector<Nf4Matrix> nf4_;  // per member, or empty
     // Low-rank parts.
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]

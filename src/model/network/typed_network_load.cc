@@ -127,7 +127,7 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 
 template <typename T>
 absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
-    if (options_.storage != WeightStorage::kNative)
+    if (options_.storage == WeightStorage::kInt8 || options_.storage == WeightStorage::kInt4)
         return UsageError(
             "{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16",
             module);
@@ -136,8 +136,15 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
     };
     bool found = false;
     for (LinearGroup<T>* group : Groups())
-        for (LinearMember& member : group->members())
-            if (matches(member.name)) found = true, member.own_weight = 0;
+        for (LinearMember& member : group->members()) {
+            if (!matches(member.name)) continue;
+            if (group->nf4())
+                return UsageError(
+                    "{} is held in NF4, so it cannot be trained in full: leave it out of "
+                    "--modules_to_save, or hold the base in bf16 (--method lora, --weights bf16)",
+                    member.name);
+            found = true, member.own_weight = 0;
+        }
     for (NormWeight* norm : Norms())
         if (matches(norm->name)) found = true, norm->parameter = 0;
     if (matches(embedding_module_)) found = true, embedding_parameter_ = 0;
@@ -188,11 +195,23 @@ void TypedNetwork<T>::Pack(const Context& context) {
 }
 
 template <typename T>
+double TypedNetwork<T>::Nf4BitsPerWeight() const {
+    size_t bytes = 0;
+    int64_t weights = 0;
+    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups()) {
+        bytes += group->nf4_bytes();
+        if (group->nf4()) weights += group->in() * group->out();
+    }
+    return weights > 0 ? 8 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
+}
+
+template <typename T>
 BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
     BlockSizes sizes{.M = M, .C = C_, .backward = backward};
     auto cover = [&](const LinearGroup<T>& group) {
         sizes.in = std::max(sizes.in, group.in());
         sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
+        sizes.panels = std::max(sizes.panels, group.panel_elements());
         sizes.dropout |= group.dropout() > 0;
     };
     for (const Layer& layer : layers_) {

@@ -1,0 +1,295 @@
+#include "kernels/nf4/nf4.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace hone {
+namespace {
+
+int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The largest magnitude; a NaN is larger than all, so that it is not lost.
+float LargestMagnitude(int64_t count, const float* x) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < count; ++i)
+        largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffff);
+    return std::bit_cast<float>(largest);
+}
+
+// How many of the middles between neighbouring values lie below each of the 64 numbers: the code of
+// the nearest value.
+void NearestCodes(const float* scaled, int32_t* codes) {
+    std::fill_n(codes, kNf4Block, 0);
+    for (int j = 0; j < 15; ++j) {
+        const float middle = (kNf4Values[j] + kNf4Values[j + 1]) / 2;
+        for (int64_t i = 0; i < kNf4Block; ++i) codes[i] += scaled[i] > middle;
+    }
+}
+
+// One block of `count` numbers, 64 but for a weight's last: its codes (=). Returns the absmax.
+float QuantizeBlock(int64_t count, const float* x, uint8_t* codes) {
+    const float absmax = LargestMagnitude(count, x), divisor = std::max(absmax, 1e-38f);
+    float scaled[kNf4Block] = {};
+    const float inverse = 1 / divisor;
+    for (int64_t i = 0; i < count; ++i)
+        scaled[i] = count == kNf4Block ? x[i] * inverse : x[i] / divisor;
+    int32_t nearest[kNf4Block];
+    NearestCodes(scaled, nearest);
+    for (int half = 0; half < 2; ++half)
+        for (int i = 0; i < 16; ++i)
+            codes[half * 16 + i] =
+                static_cast<uint8_t>(nearest[half * 32 + i] | nearest[half * 32 + 16 + i] << 4);
+    return absmax;
+}
+
+// `count` equidistant numbers from 0.1 to 1, counted from the nearer end as torch.linspace does.
+std::vector<float> FromTenthToOne(int count) {
+    const float step = (1.0f - 0.1f) / static_cast<float>(count - 1);
+    std::vector<float> numbers;
+    for (int i = 0; i < count; ++i)
+        numbers.push_back(i < count / 2 ? 0.1f + step * static_cast<float>(i)
+                                        : 1.0f - step * static_cast<float>(count - 1 - i));
+    return numbers;
+}
+
+// Seven decades; each twice as finely divided as the one below.
+std::array<float, 256> MakeDynamicMap() {
+    std::vector<float> numbers = {0, 1};
+    for (int i = 0; i < 7; ++i) {
+        const std::vector<float> bounds = FromTenthToOne((1 << i) + 1);
+        const float decade = static_cast<float>(std::pow(10.0, i - 6));
+        for (size_t j = 0; j + 1 < bounds.size(); ++j) {
+            const float number = decade * ((bounds[j] + bounds[j + 1]) / 2);
+            numbers.insert(numbers.end(), {number, -number});
+        }
+    }
+    std::sort(numbers.begin(), numbers.end());
+    std::array<float, 256> map;
+    HONE_CHECK(numbers.size() == map.size());
+    std::copy(numbers.begin(), numbers.end(), map.begin());
+    return map;
+}
+
+uint8_t NearestDynamicCode(float value) {
+    const std::span<const float, 256> map = Nf4DynamicMap();
+    const size_t above =
+        static_cast<size_t>(std::lower_bound(map.begin(), map.end(), value) - map.begin());
+    if (above == 0) return 0;
+    if (above == map.size()) return 255;
+    return static_cast<uint8_t>(map[above] - value < value - map[above - 1] ? above : above - 1);
+}
+
+template <typename T>
+void ReferenceValues(int64_t blocks, const uint8_t* codes, const float* absmax, T* out) {
+    for (int64_t i = 0; i < blocks * kNf4Block; ++i) {
+        const int64_t block = i / kNf4Block, at = i % kNf4Block;
+        const uint8_t pair = codes[block * kNf4BlockBytes + at / 32 * 16 + at % 16];
+        out[i] = FromFloat<T>(kNf4Values[at % 32 < 16 ? pair & 15 : pair >> 4] * absmax[block]);
+    }
+}
+
+// Reads rows of weights that lie one below the other; rows past the last are zeros. Its memory is a
+// thread's scratch.
+template <typename T>
+class RowReader {
+  public:
+    // Room for `rows` rows at once.
+    RowReader(const Context& context, int thread, std::span<const Nf4Matrix> weights, int64_t rows)
+        : weights_(weights), columns_(weights.front().columns()) {
+        for (const Nf4Matrix& weight : weights) rows_ += weight.rows();
+        // A row may begin and end within a block.
+        const int64_t blocks = columns_ / kNf4Block + 2;
+        stride_ = (blocks + 1) * kNf4Block;
+        const size_t absmax_bytes = static_cast<size_t>(CeilDivide(blocks, 16) * 64);
+        char* scratch = static_cast<char*>(context.Scratch(
+            thread, absmax_bytes + static_cast<size_t>((rows + 1) * stride_) * sizeof(T)));
+        absmax_ = reinterpret_cast<float*>(scratch);
+        whole_blocks_ = reinterpret_cast<T*>(scratch + absmax_bytes);
+        values_ = whole_blocks_ + stride_;
+    }
+
+    // Elements from one of the rows to the next.
+    int64_t stride() const { return stride_; }
+    const T* row(int64_t slot) const { return values_ + slot * stride_; }
+
+    // Row `row` of all into row(slot), and a zero behind it.
+    void Read(int64_t row, int64_t slot) {
+        T* out = values_ + slot * stride_;
+        out[columns_] = T{};
+        if (row >= rows_) {
+            std::fill_n(out, columns_, T{});
+            return;
+        }
+        size_t weight = 0;
+        while (row >= weights_[weight].rows()) row -= weights_[weight++].rows();
+        const int64_t begin = row * columns_, first = begin / kNf4Block, skip = begin % kNf4Block;
+        const int64_t blocks = CeilDivide(begin + columns_, kNf4Block) - first;
+        weights_[weight].Absmax(first, blocks, absmax_);
+        const bool whole = skip == 0 && columns_ % kNf4Block == 0;
+        T* values = whole ? out : whole_blocks_;
+        values_of_.values(blocks, weights_[weight].codes(first), absmax_, values);
+        if (!whole) std::copy_n(values + skip, columns_, out);
+    }
+
+  private:
+    const Nf4Functions<T>& values_of_ = Nf4Kernels<T>().Choose({});
+    std::span<const Nf4Matrix> weights_;
+    int64_t columns_, rows_ = 0, stride_ = 0;
+    float* absmax_;
+    T* whole_blocks_;
+    T* values_;
+};
+
+// Panels are made of 32-bit words, one float or two bf16 that are neighbours along K.
+uint32_t Word(const void* from) {
+    uint32_t word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
+constexpr int64_t kColumnsAtOnce = 16;  // a cache line of words
+
+// Row-major rows to columns of a panel: out[word of K][column] of `stored` columns.
+template <typename T>
+void Transpose(const RowReader<T>& rows, int64_t words, int64_t stored, uint32_t* out) {
+    constexpr int64_t kWordElements = 4 / sizeof(T);
+    for (int64_t begin = 0; begin < words; begin += 16) {
+        const int64_t end = std::min(words, begin + 16);
+        for (int64_t word = begin; word < end; ++word)
+            for (int64_t i = 0; i < kColumnsAtOnce; ++i)
+                out[word * stored + i] = Word(rows.row(i) + word * kWordElements);
+    }
+}
+
+void PutRows(int64_t width, const float* first, const float*, uint32_t* out) {
+    std::memcpy(out, first, static_cast<size_t>(width) * sizeof(float));
+}
+void PutRows(int64_t width, const bf16* first, const bf16* second, uint32_t* out) {
+    for (int64_t i = 0; i < width; ++i)
+        out[i] = first[i].bits | static_cast<uint32_t>(second[i].bits) << 16;
+}
+
+}  // namespace
+
+std::span<const float, 256> Nf4DynamicMap() {
+    static const std::array<float, 256> map = MakeDynamicMap();
+    return map;
+}
+
+Nf4Matrix::Nf4Matrix(int64_t rows, int64_t columns, bool double_quant)
+    : rows_(rows),
+      columns_(columns),
+      blocks_(CeilDivide(rows * columns, kNf4Block)),
+      double_quant_(double_quant),
+      codes_(static_cast<size_t>(blocks_ * kNf4BlockBytes)),
+      absmax_(static_cast<size_t>(blocks_) * sizeof(float)) {
+    HONE_CHECK(rows > 0 && columns > 0);
+}
+
+void Nf4Matrix::SetRows(int64_t row, int64_t count, const float* src) {
+    const int64_t begin = row * columns_, end = begin + count * columns_;
+    HONE_CHECK(begin % kNf4Block == 0 && (end % kNf4Block == 0 || row + count == rows_));
+    for (int64_t at = begin; at < end; at += kNf4Block)
+        absmax_.as<float>()[at / kNf4Block] =
+            QuantizeBlock(std::min(kNf4Block, end - at), src + at - begin,
+                          codes_.as<uint8_t>() + at / kNf4Block * kNf4BlockBytes);
+}
+
+void Nf4Matrix::Finish() {
+    if (!double_quant_) return;
+    const float* absmax = absmax_.as<float>();
+    double sum = 0;
+    for (int64_t i = 0; i < blocks_; ++i) sum += absmax[i];
+    const float mean = static_cast<float>(sum / static_cast<double>(blocks_));
+    Buffer codes(static_cast<size_t>(blocks_));
+    std::vector<float> centred;
+    for (int64_t begin = 0; begin < blocks_; begin += kNf4ScaleBlock) {
+        const int64_t count = std::min(kNf4ScaleBlock, blocks_ - begin);
+        centred.assign(absmax + begin, absmax + begin + count);
+        for (float& value : centred) value -= mean;
+        const float largest = LargestMagnitude(count, centred.data());
+        scales_.push_back(largest);
+        for (int64_t i = 0; i < count; ++i)
+            codes.as<uint8_t>()[begin + i] =
+                NearestDynamicCode(largest > 0 ? centred[i] / largest : 0);
+    }
+    scales_.push_back(mean);
+    absmax_ = std::move(codes);
+}
+
+void Nf4Matrix::Absmax(int64_t block, int64_t count, float* absmax) const {
+    if (!double_quant_) {
+        std::copy_n(absmax_.as<float>() + block, count, absmax);
+        return;
+    }
+    const std::span<const float, 256> map = Nf4DynamicMap();
+    const float mean = scales_.back();
+    for (int64_t i = 0; i < count; ++i)
+        absmax[i] =
+            map[absmax_.as<uint8_t>()[block + i]] * scales_[(block + i) / kNf4ScaleBlock] + mean;
+}
+
+template <typename T>
+const KernelList<AnyProblem, Nf4Functions<T>>& Nf4Kernels() {
+    static const KernelList<AnyProblem, Nf4Functions<T>> list(
+        "nf4", {{"highway", NeedsSimd<AnyProblem>, Nf4Highway<T>()},
+                {"reference", NeverDeclines<AnyProblem>, {ReferenceValues<T>}}});
+    return list;
+}
+
+template <typename T>
+void Nf4ToForwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
+                        const PackedMatrix<T>& layout, T* panels) {
+    const int64_t words = layout.k() * static_cast<int64_t>(sizeof(T)) / 4;
+    context.ParallelFor(
+        static_cast<int64_t>(layout.panels().size()), [&](int64_t task, int thread) {
+            const Panel& panel = layout.panels()[task];
+            RowReader<T> rows(context, thread, weights, kColumnsAtOnce);
+            for (int64_t begin = 0; begin < panel.stored; begin += kColumnsAtOnce) {
+                for (int64_t i = 0; i < kColumnsAtOnce; ++i) {
+                    const bool there = begin + i < panel.width;
+                    rows.Read(there ? panel.column + begin + i : layout.n(), i);
+                }
+                Transpose(rows, words, panel.stored,
+                          reinterpret_cast<uint32_t*>(panels + panel.offset) + begin);
+            }
+        });
+}
+
+template <typename T>
+void Nf4ToBackwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
+                         const PackedMatrix<T>& layout, T* panels) {
+    constexpr int64_t kRowsPerWord = 4 / sizeof(T);
+    constexpr int64_t kWordsPerTask = 16;
+    const int64_t words = layout.k() / kRowsPerWord;
+    context.ParallelFor(CeilDivide(words, kWordsPerTask), [&](int64_t task, int thread) {
+        RowReader<T> rows(context, thread, weights, kRowsPerWord);
+        const int64_t end = std::min(words, (task + 1) * kWordsPerTask);
+        for (int64_t word = task * kWordsPerTask; word < end; ++word) {
+            for (int64_t i = 0; i < kRowsPerWord; ++i) rows.Read(word * kRowsPerWord + i, i);
+            for (const Panel& panel : layout.panels()) {
+                uint32_t* out =
+                    reinterpret_cast<uint32_t*>(panels + panel.offset) + word * panel.stored;
+                PutRows(panel.width, rows.row(0) + panel.column,
+                        rows.row(kRowsPerWord - 1) + panel.column, out);
+                std::fill(out + panel.width, out + panel.stored, 0u);
+            }
+        }
+    });
+}
+
+template const KernelList<AnyProblem, Nf4Functions<float>>& Nf4Kernels();
+template const KernelList<AnyProblem, Nf4Functions<bf16>>& Nf4Kernels();
+template void Nf4ToForwardPanels(const Context&, std::span<const Nf4Matrix>,
+                                 const PackedMatrix<float>&, float*);
+template void Nf4ToForwardPanels(const Context&, std::span<const Nf4Matrix>,
+                                 const PackedMatrix<bf16>&, bf16*);
+template void Nf4ToBackwardPanels(const Context&, std::span<const Nf4Matrix>,
+                                  const PackedMatrix<float>&, float*);
+template void Nf4ToBackwardPanels(const Context&, std::span<const Nf4Matrix>,
+                                  const PackedMatrix<bf16>&, bf16*);
+
+}  // namespace hone

@@ -1,0 +1,75 @@
+"""Golden values of NF4, from bitsandbytes on the CPU: writes into tests/golden/.
+
+  nf4.py [OUT_DIR]     needs what make.py needs, and bitsandbytes; to be run after make.py, which clears these folders
+
+values/nf4.safetensors     for some weights: the numbers, the absmax of their blocks, the absmax and the weight as double
+                           quantisation gives them back; and the 256 numbers of the dynamic map
+values/tied-qlora.*, adapters/tied-qlora
+                           a case as make.py's, on a base whose linear layers hold what NF4 gives back of their weights
+"""
+import json
+import os
+import sys
+
+import bitsandbytes
+import torch
+from bitsandbytes import functional
+from safetensors.torch import save_file
+
+import make
+
+make.VERSIONS["bitsandbytes"] = bitsandbytes.__version__
+
+
+def quantize(weight):
+    return functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
+
+
+def back(weight):
+    return functional.dequantize_4bit(*quantize(weight))
+
+
+def write_weights(path):
+    # More than 256 blocks; rows that end within a block, and a last block that is not full; outliers and a row of zeros.
+    weights = {"large": torch.randn(40, 448), "across": torch.randn(10, 100) * 0.02, "outliers": torch.randn(6, 128)}
+    weights["outliers"][3, 5], weights["outliers"][1] = 37.5, 0
+    tensors = {"dynamic_map": functional.create_dynamic_map()}
+    for name, weight in weights.items():
+        weight = weight.to(torch.bfloat16).float()
+        codes, state = quantize(weight)
+        absmax = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
+        tensors.update({name: weight.to(torch.bfloat16), name + ".absmax": absmax,
+                        name + ".values": functional.dequantize_4bit(codes, state)})
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
+def write_case(out):
+    name = "tied-qlora"
+    make.CASES[name] = ("tied", dict(r=4, lora_alpha=8, target_modules=make.ALL), ("linear", 3, 5e-3, 0.01, 1.0))
+
+    def hold_in_nf4(model):
+        for layer in model.model.layers:
+            for module in layer.modules():
+                if isinstance(module, torch.nn.Linear):
+                    module.weight.data = back(module.weight.data)
+        return model
+
+    make.make_case(name, out, index=100, prepare=hold_in_nf4)
+    path = os.path.join(out, "values", name + ".json")
+    with open(path, encoding="utf-8") as file:
+        values = json.load(file)
+    values.update(made_by="tools/golden/nf4.py", base_weights="nf4")
+    make.write_json(path, values)
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "..", "tests", "golden")
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    write_weights(os.path.join(out, "values", "nf4.safetensors"))
+    write_case(out)
+    for folder in ("values/nf4", "values/tied-qlora", "adapters/tied-qlora/adapter_model"):
+        os.chmod(os.path.join(out, folder + ".safetensors"), 0o644)
+
+
+main()
