@@ -109,7 +109,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
 double Trainer::TimeUpdate() {
     ParameterSet& parameters = learner_.parameters();
     double begin = NowSeconds();
-    std::fill(parameters.gradients().begin(), parameters.gradients().end(), 0.0f);
+    Clear(context_, parameters.count(), parameters.gradients().data());
     SumOfSquares(context_, parameters.count(), parameters.gradients().data());
     learner_.ParametersChanged();
     const double around_s = NowSeconds() - begin;
