@@ -13,8 +13,9 @@ namespace {
 // Together about half a megabyte in bf16.
 constexpr int64_t kGradTokens = 1024;
 constexpr int64_t kGradRows = 96;
-// Panels that share a task's packed rows of A^T; few enough that small gradients make enough tasks.
-constexpr int64_t kGradPanels = 5;
+// Panels that share a task's packed rows of A^T. Few rows are soon packed, and take one panel each
+// time: the gradients of adapters must make enough tasks too.
+constexpr int64_t kGradPanels = 5, kFewRows = 32;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -79,7 +80,7 @@ void GradGemm(const Context& context, const GradGemmArgs<T>& args) {
     const int64_t stride = TransposedStride(args.tokens);
     const int64_t chunks = CeilDivide(args.m, kGradRows);
     const int64_t panels = CeilDivide(args.n, kPanelColumns),
-                  groups = CeilDivide(panels, kGradPanels);
+                  groups = args.m <= kFewRows ? panels : CeilDivide(panels, kGradPanels);
     context.ParallelFor(chunks * groups, [&](int64_t task, int thread) {
         const GradScratch<T> scratch(context, thread, stride);
         const int64_t row = task / groups * kGradRows, rows = std::min(kGradRows, args.m - row);
