@@ -22,11 +22,21 @@ make.VERSIONS["bitsandbytes"] = bitsandbytes.__version__
 
 
 def quantize(weight):
-    return functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
+    """Codes, and the state with the absmax that double quantisation gives back: quantize_4bit(compress_statistics=True)
+    step by step, since two kernels of bitsandbytes 0.50.2 for CPUs are not what its others compute. Dequantising gives
+    rows that are no multiple of 64 other blocks' absmax, so the weight goes through as one row, which changes nothing
+    else; quantising f32 to 8 bits looks up a coarse table and misses the nearest number at times, that of f64 does not.
+    """
+    codes, state = functional.quantize_4bit(weight.reshape(1, -1), quant_type="nf4", compress_statistics=False)
+    offset = state.absmax.mean()
+    numbers = functional.create_dynamic_map()
+    codes8, largest = torch.ops.bitsandbytes.quantize_blockwise((state.absmax - offset).double(), numbers, 256)
+    state.absmax = numbers[codes8.long()] * largest.repeat_interleave(256)[:len(codes8)] + offset
+    return codes, state
 
 
 def back(weight):
-    return functional.dequantize_4bit(*quantize(weight))
+    return functional.dequantize_4bit(*quantize(weight)).reshape(weight.shape)
 
 
 def write_weights(path):
@@ -36,10 +46,9 @@ def write_weights(path):
     tensors = {"dynamic_map": functional.create_dynamic_map()}
     for name, weight in weights.items():
         weight = weight.to(torch.bfloat16).float()
-        codes, state = quantize(weight)
-        absmax = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
-        tensors.update({name: weight.to(torch.bfloat16), name + ".absmax": absmax,
-                        name + ".values": functional.dequantize_4bit(codes, state)})
+        _, state = quantize(weight)
+        tensors.update({name: weight.to(torch.bfloat16), name + ".absmax": state.absmax,
+                        name + ".values": back(weight)})
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 

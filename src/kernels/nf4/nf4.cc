@@ -50,8 +50,8 @@ std::vector<float> FromTenthToOne(int count) {
     const float step = (1.0f - 0.1f) / static_cast<float>(count - 1);
     std::vector<float> numbers;
     for (int i = 0; i < count; ++i)
-        numbers.push_back(i < count / 2 ? 0.1f + step * static_cast<float>(i)
-                                        : 1.0f - step * static_cast<float>(count - 1 - i));
+        numbers.push_back(i < count / 2 ? std::fma(step, static_cast<float>(i), 0.1f)
+                                        : std::fma(-step, static_cast<float>(count - 1 - i), 1.0f));
     return numbers;
 }
 
