@@ -152,21 +152,28 @@ template <typename T>
 void AttentionCached(const Context& context, const AttentionOptions& options, Heads<const T> q,
                      std::span<const CachedSequence<T>> sequences, Heads<T> out) {
     CheckOptions(options);
+    // Each key head with its query heads is attention by itself.
+    AttentionOptions one = options;
+    one.H = options.H / options.KV;
+    one.KV = 1;
     std::vector<AttentionSegment<T>> segments;
-    segments.reserve(sequences.size());
+    segments.reserve(sequences.size() * static_cast<size_t>(options.KV));
     for (const CachedSequence<T>& sequence : sequences) {
         HONE_CHECK(sequence.num_new <= sequence.num_keys, "{} new tokens among {} keys",
                    sequence.num_new, sequence.num_keys);
-        segments.push_back({{q.data + sequence.first_row * q.stride, q.stride},
-                            sequence.k,
-                            sequence.v,
-                            {out.data + sequence.first_row * out.stride, out.stride},
-                            nullptr,
-                            0,
-                            sequence.num_new,
-                            sequence.num_keys});
+        for (int64_t head = 0; head < options.KV; ++head) {
+            const int64_t query = head * one.H * options.D, key = head * sequence.head_stride;
+            segments.push_back({{q.data + sequence.first_row * q.stride + query, q.stride},
+                                {sequence.k + key, options.D},
+                                {sequence.v + key, options.D},
+                                {out.data + sequence.first_row * out.stride + query, out.stride},
+                                nullptr,
+                                0,
+                                sequence.num_new,
+                                sequence.num_keys});
+        }
     }
-    RunForward(context, options, segments);
+    RunForward(context, one, segments);
 }
 
 #define HONE_INSTANTIATE(T)                                                                    \

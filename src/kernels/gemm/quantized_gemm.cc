@@ -49,10 +49,9 @@ struct Epilogue {
     const TileFunctions<T>& tile = GemmKernels<T>().Choose({});
     const ReduceFunctions& reduce = ReduceKernels().Choose({});
 
-    void operator()(size_t index, int64_t row, int rows, float* sums) const {
+    void AddExtension(size_t index, int64_t row, int rows, float* sums) const {
         const Panel& panel = args.b->panels()[index];
         TileArgs<T> more;
-        more.rows = rows;
         more.width = panel.width;
         more.stored = panel.stored;
         if (!args.extension.empty()) {
@@ -63,10 +62,21 @@ struct Epilogue {
             more.h = args.h + row * args.h_stride + extension.h_column;
         }
         more.bias = args.bias ? args.bias + panel.column : nullptr;
-        more.c = sums;
         more.c_stride = kPanelColumns;
         more.output = GemmOutput::kAddF32;
-        if (more.h_k > 0 || more.bias != nullptr) tile.run(more);
+        if (more.h_k == 0 && more.bias == nullptr) return;
+        const int step = tile.rows(panel.stored);
+        for (int done = 0; done < rows; done += step) {
+            more.rows = std::min(step, rows - done);
+            more.c = sums + done * kPanelColumns;
+            tile.run(more);
+            if (more.h_k > 0) more.h += more.rows * args.h_stride;
+        }
+    }
+
+    void operator()(size_t index, int64_t row, int rows, float* sums) const {
+        const Panel& panel = args.b->panels()[index];
+        AddExtension(index, row, rows, sums);
         for (int r = 0; r < rows; ++r) {
             const float* from = sums + r * kPanelColumns;
             const int64_t at = (row + r) * args.c_stride + panel.column;

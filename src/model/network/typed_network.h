@@ -110,7 +110,7 @@ template <typename T>
 class TypedKvCache : public KvCache {
   public:
     TypedKvCache(size_t layers, int64_t capacity, int64_t row)
-        : capacity_(capacity), row_(row), keys_(layers), values_(layers) {
+        : capacity_(capacity), keys_(layers), values_(layers) {
         for (size_t layer = 0; layer < layers; ++layer) {
             keys_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
             values_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
@@ -121,11 +121,11 @@ class TypedKvCache : public KvCache {
     void Truncate(int64_t length) override { length_ = std::min(length_, length); }
     void Grow(int64_t count) { length_ += count; }
     typename AttentionBlock<T>::Cache layer(size_t index) {
-        return {keys_[index].template as<T>(), values_[index].template as<T>(), length_};
+        return {keys_[index].template as<T>(), values_[index].template as<T>(), capacity_, length_};
     }
 
   private:
-    int64_t capacity_, row_, length_ = 0;
+    int64_t capacity_, length_ = 0;
     std::vector<Buffer> keys_, values_;
 };
 
