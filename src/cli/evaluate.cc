@@ -15,6 +15,7 @@ namespace {
 
 struct EvaluateFlags {
     ModelFlags model;
+    WeightFlags weights;
     MachineFlags machine;
     DataFlags data_flags;
     DataOptions data;
@@ -28,6 +29,7 @@ struct EvaluateFlags {
         model.Add(flags);
         flags.Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                      "what products are computed in; float16 computes as bfloat16 on a CPU");
+        weights.Add(flags);
         flags.Group("Data");
         data_flags.AddSource(flags, data);
         flags.Custom(
@@ -65,11 +67,16 @@ struct EvaluateFlags {
 absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     HONE_RETURN_IF_ERROR(flags.Check());
-    HONE_ASSIGN_OR_RETURN(ComputeType compute, ReadTorchDtype(flags.torch_dtype));
+    LoadOptions load = flags.weights.options();
+    if (flags.torch_dtype != "bfloat16") {
+        if (flags.weights.weights != "bf16")
+            return UsageError("--torch_dtype {} and --weights {} exclude each other: give one",
+                              flags.torch_dtype, flags.weights.weights);
+        HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
+    }
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, {.compute = compute}, context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.cache;
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));

@@ -9,6 +9,9 @@ namespace {
 // Queries of one task of the forward pass: enough to pay for packing the keys they see, few enough
 // to share one long document among many threads.
 constexpr int64_t kQueriesPerTask = 256;
+// A last run of fewer is joined to the one before: an implementation may take few queries another
+// way, and where a document is cut must not change a bit.
+constexpr int64_t kLastQueries = 8;
 
 std::string NeedsEights(const AttentionOptions& options) {
     if (options.D % 8 != 0) return fmt::format("the head size {} is no multiple of 8", options.D);
@@ -46,8 +49,9 @@ void RunForward(const Context& context, const AttentionOptions& options,
     std::vector<Task> tasks;
     for (size_t s = 0; s < segments.size(); ++s) {
         const AttentionSegment<T>& segment = segments[s];
-        for (int64_t first = 0; first < segment.num_queries; first += kQueriesPerTask) {
-            const int64_t count = std::min(kQueriesPerTask, segment.num_queries - first);
+        for (int64_t first = 0, count = 0; first < segment.num_queries; first += count) {
+            const int64_t left = segment.num_queries - first;
+            count = left < kQueriesPerTask + kLastQueries ? left : kQueriesPerTask;
             const double keys =
                 static_cast<double>(segment.num_keys - segment.num_queries + first) + 0.5 * count;
             for (int64_t head = 0; head < options.KV; ++head)

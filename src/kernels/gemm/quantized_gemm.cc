@@ -54,23 +54,15 @@ struct Epilogue {
         TileArgs<T> more;
         more.width = panel.width;
         more.stored = panel.stored;
-        if (!args.extension.empty()) {
-            const PanelExtension<T>& extension = args.extension[index];
-            more.h_stride = args.h_stride;
-            more.h_k = extension.k;
-            more.h_b = extension.b;
-            more.h = args.h + row * args.h_stride + extension.h_column;
-        }
         more.bias = args.bias ? args.bias + panel.column : nullptr;
         more.c_stride = kPanelColumns;
         more.output = GemmOutput::kAddF32;
-        if (more.h_k == 0 && more.bias == nullptr) return;
         const int step = tile.rows(panel.stored);
-        for (int done = 0; done < rows; done += step) {
-            more.rows = std::min(step, rows - done);
+        for (int done = 0; done < rows; done += more.rows) {
+            const int64_t count = std::min(step, rows - done);
+            more.rows = static_cast<int>(SetExtension(args, index, row + done, count, more));
             more.c = sums + done * kPanelColumns;
-            tile.run(more);
-            if (more.h_k > 0) more.h += more.rows * args.h_stride;
+            if (more.h_k > 0 || more.bias != nullptr) tile.run(more);
         }
     }
 

@@ -57,7 +57,8 @@ void AttentionBlock<T>::Project(const Pass<T>& pass, const float* x, const Saved
     RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
                       saved.rstd);
     qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
-                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear);
+                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear,
+                pass.AdaptersOf(stream_));
     RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(),
                    pass.positions.data(), pass.rope_cosine, pass.rope_sine);
 }
@@ -102,7 +103,7 @@ void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved
     AttentionCached<T>(pass.context, options_, Part(fused, 0), sequences,
                        {saved.attention, o.in()});
     o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, false,
-              0, pass.workspace.linear);
+              0, pass.workspace.linear, pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>

@@ -48,10 +48,12 @@ void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) con
     RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
                       saved.rstd);
     gate_up.Forward(pass.context, pass.M, ws.y, saved.h_gate_up, saved.gate_up, 2 * F_,
-                    GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear);
+                    GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear,
+                    pass.AdaptersOf(stream_));
     SwigluForward<T>(pass.context, pass.M, F_, saved.gate_up, ws.act);
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
-                 pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear);
+                 pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear,
+                 pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>
