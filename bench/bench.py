@@ -167,6 +167,14 @@ def streams(bench):
                 "decode_tokens_per_second")
 
 
+def adapters(bench):
+    """Of eight streams, each through an adapter of its own, over eight of the base alone; in turn, the best of two."""
+    def best(name, *flags):
+        return max(bench.decode(f"{name}_{turn}", "--streams", 8, *flags)["decode_tokens_per_second"]
+                   for turn in (1, 2))
+    return best("decode_adapters", "--adapters", 8) / best("decode_base")
+
+
 def memory_over_time(bench):
     """Of checkpointing: the activations that remain, and the time that it adds."""
     base, less = bench.lora(), bench.train("lora_checkpointing", "--gradient_checkpointing")
@@ -214,6 +222,7 @@ ROWS = [
     Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6,
         lambda b: b.decode("decode_int4")["decode_limit_ratio"]),
     Row("streams", "decode of 8 streams over one, all tokens", ">=", 4, streams),
+    Row("adapters", "8 LoRA adapters over one base, 8 streams, over 8 of the base alone", ">=", 0.85, adapters),
     *(row for name, title in (("lora", "a LoRA run"), ("full", "full fine-tuning"),
                               ("long", "long rows, checkpointing")) for row in estimates(name, title)),
 ]

@@ -85,7 +85,7 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
     return config;
 }
 
-absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {
+absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder) {
     const std::string path = Join(folder, kWeightsName);
     std::error_code error;
     if (!std::filesystem::exists(path, error)) {
@@ -95,6 +95,11 @@ absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const C
                                     "safe_serialization=True"
                                   : "");
     }
+    return path;
+}
+
+absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {
+    HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
     HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters()));
     model.ParametersChanged(context);
     return absl::OkStatus();

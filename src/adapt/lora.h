@@ -51,6 +51,8 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 // and completeness are checked, so an adapter of another base is refused. Returns the config.
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
                                        const Context& context);
+// Where the folder's weights are; an error (kind kModel) when they are not there or are a pickle.
+absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);
 // Only the weights, into a model to which the same config was applied.
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
 

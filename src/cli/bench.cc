@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "adapt/base_adapter.h"
 #include "cli/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
@@ -24,7 +25,7 @@ struct InferFlags {
     ModelFlags model;
     WeightFlags weights;
     MachineFlags machine;
-    int64_t prompt_tokens = 512, new_tokens = 128, streams = 1;
+    int64_t prompt_tokens = 512, new_tokens = 128, streams = 1, adapters = 0;
     bool json = false;
 
     void Add(CLI::App& app) {
@@ -35,21 +36,27 @@ struct InferFlags {
             .Integer("--prompt_tokens", prompt_tokens, "tokens of each prompt")
             .Integer("--new_tokens", new_tokens, "tokens of each answer")
             .Integer("--streams", streams, "sequences that are decoded together")
+            .Integer("--adapters", adapters,
+                     "random LoRA adapters, r=16 on every linear layer, beside the base, which the "
+                     "sequences take in turn; 0: the base alone")
             .Bool("--json", json, "prints JSON");
         machine.Add(flags);
     }
 };
 
 // Random prompts, so that nothing depends on a text; the answers run to their full length.
-std::vector<GenerateRequest> RandomRequests(int64_t count, int64_t prompt_tokens,
+std::vector<GenerateRequest> RandomRequests(const InferFlags& flags, int64_t prompt_tokens,
                                             int64_t new_tokens, int64_t vocab_size) {
     Random random(1);
-    std::vector<GenerateRequest> requests(static_cast<size_t>(count));
-    for (GenerateRequest& request : requests) {
-        for (int64_t i = 0; i < prompt_tokens; ++i) {
+    std::vector<GenerateRequest> requests(static_cast<size_t>(flags.streams));
+    for (size_t i = 0; i < requests.size(); ++i) {
+        GenerateRequest& request = requests[i];
+        for (int64_t t = 0; t < prompt_tokens; ++t) {
             request.prompt.push_back(
                 static_cast<int32_t>(random.Next() % static_cast<uint64_t>(vocab_size)));
         }
+        if (flags.adapters > 0)
+            request.adapter = fmt::format("{}", i % static_cast<size_t>(flags.adapters));
         request.options.max_new_tokens = new_tokens;
         request.options.sampling.temperature = 0;
         request.options.ignore_eos = true;
@@ -72,12 +79,21 @@ absl::StatusOr<GenerateStats> TimeStreams(const InferFlags& flags, const LoadedM
                                           const Context& context) {
     const ModelConfig& config = loaded.model->config();
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    generator.set_prefix_cache_bytes(0);  // the warm-up's prompts are the beginnings of the others
+    LoraConfig lora;
+    lora.r = 16;
+    lora.target_modules = {"all-linear"};
+    for (int64_t i = 0; i < flags.adapters; ++i) {
+        HONE_ASSIGN_OR_RETURN(auto adapter,
+                              RandomAdapter(*loaded.model, lora, static_cast<uint64_t>(i)));
+        HONE_RETURN_IF_ERROR(generator.AddAdapter(fmt::format("{}", i), std::move(adapter)));
+    }
     // The first pass pays for pages and code that later ones find warm.
-    const auto warm_up = RandomRequests(flags.streams, std::min<int64_t>(flags.prompt_tokens, 64),
-                                        2, config.vocab_size);
+    const auto warm_up =
+        RandomRequests(flags, std::min<int64_t>(flags.prompt_tokens, 64), 2, config.vocab_size);
     HONE_RETURN_IF_ERROR(generator.Generate(warm_up, flags.streams).status());
     const auto requests =
-        RandomRequests(flags.streams, flags.prompt_tokens, flags.new_tokens, config.vocab_size);
+        RandomRequests(flags, flags.prompt_tokens, flags.new_tokens, config.vocab_size);
     GenerateStats stats;
     HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
                           generator.Generate(requests, flags.streams, nullptr, &stats));
@@ -120,6 +136,9 @@ absl::Status RunInfer(const InferFlags& flags) {
         return UsageError(
             "--prompt_tokens and --streams must be at least 1, --new_tokens at least 2");
     }
+    if (flags.adapters < 0 || flags.adapters > flags.streams)
+        return UsageError("--adapters {} is outside 0 to the {} of --streams", flags.adapters,
+                          flags.streams);
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
                           LoadModel(flags.model, flags.weights.options(), context));
@@ -136,6 +155,7 @@ absl::Status RunInfer(const InferFlags& flags) {
                                    {"weights", flags.weights.weights},
                                    {"threads", context.num_threads()},
                                    {"streams", flags.streams},
+                                   {"adapters", flags.adapters},
                                    {"prompt_tokens", flags.prompt_tokens},
                                    {"new_tokens", flags.new_tokens},
                                    {"prefill_tokens_per_second", result.prefill},
@@ -150,6 +170,8 @@ absl::Status RunInfer(const InferFlags& flags) {
     fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.name,
                flags.weights.weights, context.num_threads(), flags.streams,
                flags.streams == 1 ? "" : "s", flags.prompt_tokens, flags.new_tokens);
+    if (flags.adapters > 0)
+        fmt::print("  beside the base {} adapters, r=16 on every linear layer\n", flags.adapters);
     fmt::print("  prefill  {:.1f} tokens/s, {:.2f} of {:.0f} for the layers' products alone\n",
                result.prefill, result.prefill_ratio(), result.forward_limit);
     fmt::print("  decode   {:.1f} tokens/s, reads {} of weights a token at {:.2f} of {}/s\n",

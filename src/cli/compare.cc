@@ -123,6 +123,11 @@ absl::Status RunCompare(const CompareFlags& flags) {
                               ReadPromptFile(flags.prompt_file, flags.system_prompt, false));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
+    for (const Prompt& prompt : prompts)
+        if (!prompt.adapter.empty())
+            return UsageError(
+                "a row of {} names the adapter {}: compare takes one, with --adapter_path",
+                flags.prompt_file, prompt.adapter);
     if (prompts.empty())
         return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
 

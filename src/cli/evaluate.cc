@@ -27,9 +27,9 @@ struct EvaluateFlags {
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
-        weights.Add(flags);
         flags.Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
                      "what products are computed in; float16 computes as bfloat16 on a CPU");
+        weights.Add(flags);
         flags.Group("Data");
         data_flags.AddSource(flags, data);
         flags.Custom(
@@ -67,11 +67,15 @@ struct EvaluateFlags {
 absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     HONE_RETURN_IF_ERROR(flags.Check());
-    HONE_ASSIGN_OR_RETURN(ComputeType compute, ReadTorchDtype(flags.torch_dtype));
+    LoadOptions load = flags.weights.options();
+    if (flags.torch_dtype != "bfloat16") {
+        if (flags.weights.weights != "bf16" && flags.weights.weights != "nf4")
+            return UsageError("--torch_dtype {} and --weights {} exclude each other: give one",
+                              flags.torch_dtype, flags.weights.weights);
+        HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
+    }
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    LoadOptions load = flags.weights.options();
-    if (compute == ComputeType::kF32) load.compute = compute;
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.cache;

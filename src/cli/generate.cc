@@ -21,7 +21,7 @@ struct GenerateFlags {
     WeightFlags weights;
     MachineFlags machine;
     SamplingFlags sampling;
-    std::vector<std::string> prompts;
+    std::vector<std::string> prompts, adapters;
     std::string prompt_file, system_prompt, output_file;
     int64_t batch_size = 8;
     bool raw = false, json = false;
@@ -29,6 +29,10 @@ struct GenerateFlags {
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
+        flags.Repeated(
+            "--adapter", adapters,
+            "NAME=FOLDER: an adapter beside the base, for the rows of --prompt_file that "
+            "say {\"adapter\": NAME}; the others are answered by the base");
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what to answer")
@@ -74,12 +78,13 @@ std::string JsonLines(const std::vector<Prompt>& prompts,
     std::string lines;
     for (size_t i = 0; i < results.size(); ++i) {
         const GenerateResult& result = results[i];
-        const nlohmann::ordered_json line = {{"prompt", prompts[i].text},
-                                             {"text", result.text},
-                                             {"finish_reason", FinishReasonName(result.finish)},
-                                             {"prompt_tokens", result.prompt_tokens},
-                                             {"new_tokens", result.tokens.size()},
-                                             {"seconds", result.seconds}};
+        nlohmann::ordered_json line = {{"prompt", prompts[i].text},
+                                       {"text", result.text},
+                                       {"finish_reason", FinishReasonName(result.finish)},
+                                       {"prompt_tokens", result.prompt_tokens},
+                                       {"new_tokens", result.tokens.size()},
+                                       {"seconds", result.seconds}};
+        if (!prompts[i].adapter.empty()) line["adapter"] = prompts[i].adapter;
         lines += JsonLine(line);
     }
     return lines;
@@ -101,6 +106,11 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     if (flags.batch_size < 1 || flags.batch_size > 1024) {
         return UsageError("--batch_size {} is outside 1 to 1024", flags.batch_size);
     }
+    if (!flags.adapters.empty() && !flags.model.adapter_path.empty()) {
+        return UsageError(
+            "--adapter_path makes an adapter part of the model and --adapter keeps it beside: use "
+            "one of the two");
+    }
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
@@ -113,6 +123,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         request.options =
             flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
         request.options.sampling.seed += i;
+        request.adapter = prompts[i].adapter;
         requests.push_back(std::move(request));
     }
     const bool as_json = flags.json || !flags.output_file.empty();
@@ -126,6 +137,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         return interrupts == 0;
     };
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    HONE_RETURN_IF_ERROR(AddAdapters(flags.adapters, loaded, generator));
     GenerateStats stats;
     HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
                           generator.Generate(requests, flags.batch_size, callback, &stats));
@@ -136,11 +148,12 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     } else if (flags.json) {
         fmt::print("{}", JsonLines(prompts, results));
     }
-    spdlog::info("{} prompt tokens in {:.2f} s, {} new tokens, {:.1f} tokens/s",
-                 stats.prompt_tokens, stats.prefill_seconds, stats.new_tokens,
-                 stats.decode_seconds > 0
-                     ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds
-                     : 0.0);
+    spdlog::info(
+        "{} prompt tokens in {:.2f} s, {} more taken from prompts that begin alike, {} new "
+        "tokens, {:.1f} tokens/s",
+        stats.prompt_tokens, stats.prefill_seconds, stats.reused_tokens, stats.new_tokens,
+        stats.decode_seconds > 0 ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds
+                                 : 0.0);
     if (interrupts > 0) return InterruptedError("interrupted: the answers are not complete");
     return absl::OkStatus();
 }

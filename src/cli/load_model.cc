@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "adapt/base_adapter.h"
 #include "adapt/lora.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/live_line.h"
@@ -78,6 +79,19 @@ absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions
         HONE_RETURN_IF_ERROR(LoadAdapter(*loaded.model, loaded.adapter, context).status());
     }
     return loaded;
+}
+
+absl::Status AddAdapters(const std::vector<std::string>& named, const LoadedModel& loaded,
+                         Generator& generator) {
+    for (const std::string& word : named) {
+        const size_t equals = word.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+            return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
+        HONE_ASSIGN_OR_RETURN(const std::string folder, FindAdapterFolder(word.substr(equals + 1)));
+        HONE_ASSIGN_OR_RETURN(auto adapter, OpenAdapter(*loaded.model, folder));
+        HONE_RETURN_IF_ERROR(generator.AddAdapter(word.substr(0, equals), std::move(adapter)));
+    }
+    return absl::OkStatus();
 }
 
 absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt) {

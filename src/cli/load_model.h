@@ -7,6 +7,7 @@
 
 #include "cli/flags/common_flags.h"
 #include "data/format/tokenize.h"
+#include "infer/generator.h"
 #include "model/model.h"
 
 namespace hone {
@@ -34,6 +35,11 @@ absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const Mod
 absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags);
 absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context);
+
+// "NAME=FOLDER" words: each adapter beside the base of `loaded`, added to the generator under its
+// name. FOLDER may be that of a run.
+absl::Status AddAdapters(const std::vector<std::string>& named, const LoadedModel& loaded,
+                         Generator& generator);
 
 // A conversation of an optional system prompt and one message of the user.
 absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "fmt/ranges.h"
 #include "infer/stop.h"
 
 namespace hone {
@@ -75,17 +76,44 @@ struct Generator::Sequence {
     int64_t max_new_tokens = 0;
     std::unique_ptr<KvCache> owned_cache;  // empty in a chat, whose session owns it
     KvCache* cache = nullptr;
+    std::string adapter_name;  // empty: the base alone
+    const Adapter* adapter = nullptr;
+    std::vector<int32_t> prompt;
     std::vector<int32_t> input;  // not in the cache yet
+    PrefixSource source() const { return {adapter, prompt, cache}; }
     GenerateResult result;
     double started = 0;
     bool done = false;
 };
+
+absl::Status Generator::AddAdapter(const std::string& name,
+                                   std::shared_ptr<const Adapter> adapter) {
+    if (name.empty()) return UsageError("an adapter needs a name");
+    if (!adapters_.emplace(name, std::move(adapter)).second)
+        return UsageError("there are two adapters \"{}\"", name);
+    return absl::OkStatus();
+}
+
+absl::Status Generator::RemoveAdapter(const std::string& name) {
+    const auto found = adapters_.find(name);
+    if (found == adapters_.end()) return UsageError("there is no adapter \"{}\"", name);
+    prefixes_.Forget(found->second.get());
+    adapters_.erase(found);
+    return absl::OkStatus();
+}
 
 absl::Status Generator::CheckRequest(const GenerateRequest& request) const {
     HONE_RETURN_IF_ERROR(CheckSampling(request.options.sampling));
     if (request.options.max_new_tokens < 1) {
         return UsageError("max_new_tokens is {}; at least one is needed",
                           request.options.max_new_tokens);
+    }
+    if (!request.adapter.empty() && !adapters_.contains(request.adapter)) {
+        std::vector<std::string> names;
+        for (const auto& [name, adapter] : adapters_) names.push_back(name);
+        return UsageError(
+            "there is no adapter \"{}\"; {}", request.adapter,
+            names.empty() ? "none was added" : fmt::format("there are {}", fmt::join(names, ", ")));
     }
     if (request.prompt.empty())
         return DataError("the prompt is empty: it needs at least one token");
@@ -121,7 +149,10 @@ std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& req
         sequence->end_tokens.insert(sequence->end_tokens.end(), config.eos_token_ids.begin(),
                                     config.eos_token_ids.end());
     }
+    sequence->adapter_name = request.adapter;
+    if (!request.adapter.empty()) sequence->adapter = adapters_.at(request.adapter).get();
     sequence->sampler.Observe(request.prompt);
+    sequence->prompt = request.prompt;
     sequence->input = request.prompt;
     sequence->result.prompt_tokens = prompt_tokens;
     sequence->started = NowSeconds();
@@ -157,7 +188,7 @@ absl::StatusOr<std::vector<GenerateResult>> Generator::Generate(
             ++next;
         }
         if (!fresh.empty()) {
-            HONE_ASSIGN_OR_RETURN(cancelled, Prefill(fresh, callback, sums));
+            HONE_ASSIGN_OR_RETURN(cancelled, PrefillAll(fresh, running, callback, sums));
         } else {
             std::vector<Sequence*> all;
             for (const auto& sequence : running) all.push_back(sequence.get());
@@ -165,11 +196,48 @@ absl::StatusOr<std::vector<GenerateResult>> Generator::Generate(
         }
         for (auto& sequence : running) {
             if (cancelled && !sequence->done) sequence->End(FinishReason::kCancelled);
-            if (sequence->done) results[sequence->index] = std::move(sequence->result);
+            if (!sequence->done) continue;
+            results[sequence->index] = std::move(sequence->result);
+            prefixes_.Put(sequence->adapter, std::move(sequence->prompt),
+                          std::move(sequence->owned_cache));
         }
         std::erase_if(running, [](const auto& sequence) { return sequence->done; });
     }
     return results;
+}
+
+void Generator::Reuse(Sequence& sequence, const std::vector<std::unique_ptr<Sequence>>& running,
+                      GenerateStats& stats) {
+    if (prefixes_.max_bytes() == 0) return;
+    PrefixSource best = prefixes_.Find(sequence.adapter, sequence.prompt);
+    int64_t shared = SharedTokens(best, sequence.adapter, sequence.prompt);
+    for (const auto& other : running) {
+        if (!other->source().ready()) continue;
+        const int64_t more = SharedTokens(other->source(), sequence.adapter, sequence.prompt);
+        if (more > shared) shared = more, best = other->source();
+    }
+    if (shared == 0) return;
+    sequence.cache->CopyFrom(*best.cache, shared);
+    sequence.input.erase(sequence.input.begin(), sequence.input.begin() + shared);
+    stats.reused_tokens += shared;
+}
+
+absl::StatusOr<bool> Generator::PrefillAll(const std::vector<Sequence*>& fresh,
+                                           const std::vector<std::unique_ptr<Sequence>>& running,
+                                           const TextCallback& callback, GenerateStats& stats) {
+    std::vector<Sequence*> first, later;
+    for (Sequence* sequence : fresh) {
+        const bool waits = std::any_of(first.begin(), first.end(), [&](const Sequence* other) {
+            return SharedTokens(other->source(), sequence->adapter, sequence->prompt) > 0;
+        });
+        (waits && prefixes_.max_bytes() > 0 ? later : first).push_back(sequence);
+    }
+    for (const auto& wave : {first, later}) {
+        for (Sequence* sequence : wave) Reuse(*sequence, running, stats);
+        HONE_ASSIGN_OR_RETURN(const bool cancelled, Prefill(wave, callback, stats));
+        if (cancelled) return true;
+    }
+    return false;
 }
 
 absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences,
@@ -179,11 +247,12 @@ absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences,
     bool cancelled = false;
     for (size_t begin = 0; begin < sequences.size() && !cancelled;) {
         Sequence& first = *sequences[begin];
-        if (static_cast<int64_t>(first.input.size()) > kPrefillTokens) {
+        if (static_cast<int64_t>(first.input.size()) >= kPrefillTokens + kLastPromptTokens) {
             std::vector<int32_t> piece(first.input.begin(), first.input.begin() + kPrefillTokens);
             first.input.erase(first.input.begin(), first.input.begin() + kPrefillTokens);
             logits_.resize(model_.config().vocab_size);
-            HONE_RETURN_IF_ERROR(model_.Decode(context_, {piece}, {first.cache}, logits_.data()));
+            HONE_RETURN_IF_ERROR(
+                model_.Decode(context_, {piece}, {first.cache}, logits_.data(), {first.adapter}));
             continue;
         }
         // As many of the next prompts as fit together.
@@ -212,17 +281,23 @@ absl::StatusOr<bool> Generator::DecodeOnce(const std::vector<Sequence*>& sequenc
     return cancelled;
 }
 
-absl::StatusOr<bool> Generator::Step(const std::vector<Sequence*>& sequences,
+absl::StatusOr<bool> Generator::Step(std::vector<Sequence*> sequences,
                                      const TextCallback& callback) {
+    // Those of one adapter side by side: its products then take all their rows at once.
+    std::stable_sort(sequences.begin(), sequences.end(), [](const Sequence* a, const Sequence* b) {
+        return a->adapter_name < b->adapter_name;
+    });
     const size_t vocab_size = static_cast<size_t>(model_.config().vocab_size);
     std::vector<std::vector<int32_t>> inputs;
     std::vector<KvCache*> caches;
+    std::vector<const Adapter*> adapters;
     for (Sequence* sequence : sequences) {
         inputs.push_back(std::move(sequence->input));
         caches.push_back(sequence->cache);
+        adapters.push_back(sequence->adapter);
     }
     logits_.resize(sequences.size() * vocab_size);
-    HONE_RETURN_IF_ERROR(model_.Decode(context_, inputs, caches, logits_.data()));
+    HONE_RETURN_IF_ERROR(model_.Decode(context_, inputs, caches, logits_.data(), adapters));
 
     std::vector<absl::StatusOr<int32_t>> drawn(sequences.size(), 0);
     context_.ParallelFor(static_cast<int64_t>(sequences.size()), [&](int64_t i, int) {

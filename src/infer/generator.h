@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "infer/prefix_cache.h"
 #include "infer/sampler.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"
@@ -26,6 +28,7 @@ struct GenerateOptions {
 struct GenerateRequest {
     std::vector<int32_t> prompt;
     GenerateOptions options;
+    std::string adapter;  // a name that AddAdapter was given; empty: the base alone
 };
 
 enum class FinishReason {
@@ -45,7 +48,8 @@ struct GenerateResult {
 };
 
 struct GenerateStats {
-    int64_t prompt_tokens = 0;  // that were computed, not those that a chat still had in its cache
+    int64_t prompt_tokens = 0;  // that were computed, not those that a cache had already
+    int64_t reused_tokens = 0;  // of prompts, that another one with the same beginning had computed
     int64_t new_tokens = 0;
     // Prefill lasts until the first new token of each sequence, decode from there on; decode_tokens
     // are the tokens that decode_seconds yielded.
@@ -62,15 +66,29 @@ using TextCallback = std::function<bool(size_t request, std::string_view text)>;
 // workspace.
 inline constexpr int64_t kPrefillTokens = 2048;
 
+// What the caches of finished sequences may take, kept for prompts that begin as theirs did.
+inline constexpr size_t kPrefixCacheBytes = size_t{256} << 20;
+
 class Generator {
   public:
-    // The model and the context must outlive the generator.
+    // The model and the context must outlive the generator, and the model must not change.
     Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer, const Context& context)
         : model_(model), tokenizer_(std::move(tokenizer)), context_(context) {}
 
+    // Prompts of one adapter that begin with the same tokens share them, within a call of Generate
+    // and from one to the next: the same bits, less work. `bytes` bounds what finished sequences
+    // leave; 0: each computes all of its own.
+    void set_prefix_cache_bytes(size_t bytes) { prefixes_.set_max_bytes(bytes); }
+
+    // Adapters beside the base that requests may name, each packed by `model`. They come and go
+    // between calls of Generate; a name that is taken, empty or unknown is an error of kind kUsage.
+    absl::Status AddAdapter(const std::string& name, std::shared_ptr<const Adapter> adapter);
+    absl::Status RemoveAdapter(const std::string& name);
+
     // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results
     // in the order of the requests. A prompt that is empty or leaves no room in the model's context
-    // is an error of kind kData that names the request; max_new_tokens beyond the context is cut
+    // is an error of kind kData that names the request, an adapter that is not there one of kind
+    // kUsage; max_new_tokens beyond the context is cut
     // there. After the callback cancelled, what ran ends with the text so far. `stats`, if given,
     // is added to.
     absl::StatusOr<std::vector<GenerateResult>> Generate(
@@ -82,17 +100,25 @@ class Generator {
     struct Sequence;
     absl::Status CheckRequest(const GenerateRequest& request) const;
     std::unique_ptr<Sequence> Start(const GenerateRequest& request, size_t index) const;
+    // Copies what another sequence has of its prompt.
+    void Reuse(Sequence& sequence, const std::vector<std::unique_ptr<Sequence>>& running,
+               GenerateStats& stats);
+    // Prefills new sequences; those that begin as others of them do, after these.
+    absl::StatusOr<bool> PrefillAll(const std::vector<Sequence*>& fresh,
+                                    const std::vector<std::unique_ptr<Sequence>>& running,
+                                    const TextCallback& callback, GenerateStats& stats);
     // Each: one more token for every sequence; returns whether the callback cancelled.
     absl::StatusOr<bool> Prefill(const std::vector<Sequence*>& sequences,
                                  const TextCallback& callback, GenerateStats& stats);
     absl::StatusOr<bool> DecodeOnce(const std::vector<Sequence*>& sequences,
                                     const TextCallback& callback, GenerateStats& stats);
-    absl::StatusOr<bool> Step(const std::vector<Sequence*>& sequences,
-                              const TextCallback& callback);
+    absl::StatusOr<bool> Step(std::vector<Sequence*> sequences, const TextCallback& callback);
 
     Model& model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     const Context& context_;
+    std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
+    PrefixCache prefixes_{kPrefixCacheBytes};
     std::vector<float> logits_;  // [batch, V]
 };
 

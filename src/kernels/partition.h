@@ -11,22 +11,29 @@ namespace hone {
 // hand-over.
 inline constexpr int64_t kElementsPerTask = 32768;
 
-// body(first, count) over runs of rows of C elements that cover [0, M).
+// The same of an op that works through rows, which does more for each element; a few rows, those of
+// the streams that are decoded together, are shared too.
+inline constexpr int64_t kRowElementsPerTask = 4096;
+
+// body(first, count) over runs of rows of C elements, as long as each other, that cover [0, M).
 template <typename Body>
 void ForRows(const Context& context, int64_t M, int64_t C, const Body& body) {
-    const int64_t rows = std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, C));
-    if (M <= rows) {
-        if (M > 0) body(int64_t{0}, M);
-        return;
-    }
-    context.ParallelFor((M + rows - 1) / rows,
-                        [&](int64_t i, int) { body(i * rows, std::min(rows, M - i * rows)); });
+    const int64_t rows = std::max<int64_t>(1, kRowElementsPerTask / std::max<int64_t>(1, C));
+    const int64_t tasks = (M + rows - 1) / rows;
+    context.ParallelFor(tasks, [&](int64_t i, int) {
+        const int64_t first = M * i / tasks;
+        body(first, M * (i + 1) / tasks - first);
+    });
 }
 
-// body(first, count) over runs of elements that cover [0, n).
+// body(first, count) over runs of kElementsPerTask elements, the last may be shorter, that cover
+// [0, n).
 template <typename Body>
 void ForElements(const Context& context, int64_t n, const Body& body) {
-    ForRows(context, n, 1, body);
+    context.ParallelFor((n + kElementsPerTask - 1) / kElementsPerTask, [&](int64_t i, int) {
+        const int64_t first = i * kElementsPerTask;
+        body(first, std::min(kElementsPerTask, n - first));
+    });
 }
 
 // body(first, count) over runs of columns that cover [0, C): whoever sums over rows takes columns,

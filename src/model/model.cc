@@ -70,8 +70,13 @@ std::unique_ptr<KvCache> Model::NewCache(int64_t capacity) const {
     return impl_->network->NewCache(capacity);
 }
 absl::Status Model::Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                           const std::vector<KvCache*>& caches, float* logits) {
-    return impl_->network->Decode(context, tokens, caches, logits);
+                           const std::vector<KvCache*>& caches, float* logits,
+                           const std::vector<const Adapter*>& adapters) {
+    return impl_->network->Decode(context, tokens, caches, logits, adapters);
+}
+absl::StatusOr<std::shared_ptr<const Adapter>> Model::MakeAdapter(
+    const std::vector<LowRankDelta>& deltas) const {
+    return impl_->network->MakeAdapter(deltas);
 }
 
 }  // namespace hone

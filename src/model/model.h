@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,11 @@ struct MemoryPlan {          // bytes
     size_t total() const { return weights + parameters + activations + workspace; }
 };
 
+// Where a prompt is cut does not change a bit of what comes out, as long as each piece has at least
+// so many tokens: fewer are taken for ones that are decoded, whose attention adds up in another
+// order. Decode keeps to it where it cuts prompts itself.
+inline constexpr int64_t kLastPromptTokens = 8;
+
 // Keys and values of one sequence, for every layer; grows by what Decode appends.
 class KvCache {
   public:
@@ -75,6 +81,26 @@ class KvCache {
     virtual int64_t capacity() const = 0;
     // Forgets everything from `length` on.
     virtual void Truncate(int64_t length) = 0;
+    // = the first `length` tokens of another cache of the same model, which fit this one.
+    virtual void CopyFrom(const KvCache& other, int64_t length) = 0;
+    virtual size_t bytes() const = 0;
+};
+
+// The delta of one linear layer in an adapter that is used beside the base.
+struct LowRankDelta {
+    std::string linear;
+    LowRankOptions options;    // its dropout means nothing here
+    std::span<const float> a;  // [rank, in]
+    std::span<const float> b;  // [out, rank]
+};
+
+// An adapter that was made ready for one model and is used beside its base, each sequence of a
+// batch with its own: it goes into no parameter, and comes and goes at any time between two calls
+// of Decode.
+class Adapter {
+  public:
+    virtual ~Adapter() = default;
+    virtual size_t bytes() const = 0;  // as packed
 };
 
 class Model {
@@ -122,8 +148,15 @@ class Model {
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const;
     // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one)
     // and writes the logits of each sequence's last token: logits [caches.size(), V], f32.
+    // adapters[i] is what sequence i goes through, nullptr the base alone; empty: all the base
+    // alone. A sequence's logits are the same bits whatever others run beside it.
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                        const std::vector<KvCache*>& caches, float* logits);
+                        const std::vector<KvCache*>& caches, float* logits,
+                        const std::vector<const Adapter*>& adapters = {});
+    // Packs deltas for Decode. An error (kind kModel) names the layer that this model does not
+    // have, or whose sizes are others; the model's own parameters must be empty (kUsage).
+    absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
+        const std::vector<LowRankDelta>& deltas) const;
 
   private:
     struct Impl;

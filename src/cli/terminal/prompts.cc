@@ -7,12 +7,8 @@
 namespace hone {
 namespace {
 
-// A prompt out of one row of a .jsonl file.
-absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
-                                     const std::string& system_prompt, bool raw) {
-    if (row.is_string()) return MakePrompt(row.get<std::string>(), system_prompt, raw);
-    if (!row.is_object())
-        return DataError("expected a string or an object with \"prompt\" or \"messages\"");
+absl::StatusOr<Prompt> PromptFromObject(const nlohmann::ordered_json& row,
+                                        const std::string& system_prompt, bool raw) {
     if (row.contains("prompt")) {
         if (!row["prompt"].is_string()) return DataError("\"prompt\" is not a string");
         return MakePrompt(row["prompt"].get<std::string>(), system_prompt, raw);
@@ -37,6 +33,20 @@ absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
         const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
         messages.insert(messages.begin(), system);
         prompt.conversation.weights.insert(prompt.conversation.weights.begin(), 0);
+    }
+    return prompt;
+}
+
+// A prompt out of one row of a .jsonl file.
+absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
+                                     const std::string& system_prompt, bool raw) {
+    if (row.is_string()) return MakePrompt(row.get<std::string>(), system_prompt, raw);
+    if (!row.is_object())
+        return DataError("expected a string or an object with \"prompt\" or \"messages\"");
+    HONE_ASSIGN_OR_RETURN(Prompt prompt, PromptFromObject(row, system_prompt, raw));
+    if (row.contains("adapter")) {
+        if (!row["adapter"].is_string()) return DataError("\"adapter\" is not a string");
+        prompt.adapter = row["adapter"].get<std::string>();
     }
     return prompt;
 }

@@ -15,11 +15,12 @@ struct Prompt {
     std::string text;           // as it is shown
     Conversation conversation;  // what the chat template gets; a raw prompt has none
     bool raw = false;
+    std::string adapter;  // the name that the row gives; empty: none
 };
 
 // A .jsonl file's rows: a JSON string, {"prompt": ...} or {"messages": [...]} that ends with the
-// user's turn; any other file's lines that are not empty. Errors are of kind kData and name the
-// line.
+// user's turn, each object with an "adapter" if it likes; any other file's lines that are not
+// empty. Errors are of kind kData and name the line.
 absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
                                                    const std::string& system_prompt, bool raw);
 

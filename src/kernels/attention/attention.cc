@@ -12,6 +12,9 @@ namespace {
 // Queries of one task of the forward pass: enough to pay for packing the keys they see, few enough
 // to share one long document among many threads.
 constexpr int64_t kQueriesPerTask = 256;
+// A last run of fewer is joined to the one before: an implementation may take few queries another
+// way, and where a document is cut must not change a bit.
+constexpr int64_t kLastQueries = 8;
 
 std::string NeedsEights(const AttentionOptions& options) {
     if (options.D % 8 != 0) return fmt::format("the head size {} is no multiple of 8", options.D);
@@ -49,8 +52,9 @@ void RunForward(const Context& context, const AttentionOptions& options,
     std::vector<Task> tasks;
     for (size_t s = 0; s < segments.size(); ++s) {
         const AttentionSegment<T>& segment = segments[s];
-        for (int64_t first = 0; first < segment.num_queries; first += kQueriesPerTask) {
-            const int64_t count = std::min(kQueriesPerTask, segment.num_queries - first);
+        for (int64_t first = 0, count = 0; first < segment.num_queries; first += count) {
+            const int64_t left = segment.num_queries - first;
+            count = left < kQueriesPerTask + kLastQueries ? left : kQueriesPerTask;
             const double keys =
                 static_cast<double>(segment.num_keys - segment.num_queries + first) + 0.5 * count;
             for (int64_t head = 0; head < options.KV; ++head)
@@ -261,21 +265,28 @@ template <typename T>
 void AttentionCached(const Context& context, const AttentionOptions& options, Heads<const T> q,
                      std::span<const CachedSequence<T>> sequences, Heads<T> out) {
     CheckOptions(options);
+    // Each key head with its query heads is attention by itself.
+    AttentionOptions one = options;
+    one.H = options.H / options.KV;
+    one.KV = 1;
     std::vector<AttentionSegment<T>> segments;
-    segments.reserve(sequences.size());
+    segments.reserve(sequences.size() * static_cast<size_t>(options.KV));
     for (const CachedSequence<T>& sequence : sequences) {
         HONE_CHECK(sequence.num_new <= sequence.num_keys, "{} new tokens among {} keys",
                    sequence.num_new, sequence.num_keys);
-        segments.push_back({{q.data + sequence.first_row * q.stride, q.stride},
-                            sequence.k,
-                            sequence.v,
-                            {out.data + sequence.first_row * out.stride, out.stride},
-                            nullptr,
-                            0,
-                            sequence.num_new,
-                            sequence.num_keys});
+        for (int64_t head = 0; head < options.KV; ++head) {
+            const int64_t query = head * one.H * options.D, key = head * sequence.head_stride;
+            segments.push_back({{q.data + sequence.first_row * q.stride + query, q.stride},
+                                {sequence.k + key, options.D},
+                                {sequence.v + key, options.D},
+                                {out.data + sequence.first_row * out.stride + query, out.stride},
+                                nullptr,
+                                0,
+                                sequence.num_new,
+                                sequence.num_keys});
+        }
     }
-    RunForward(context, options, segments);
+    RunForward(context, one, segments);
 }
 
 #define HONE_INSTANTIATE(T)                                                                    \

@@ -51,13 +51,16 @@ void AttentionBackward(const Context& context, const AttentionOptions& options, 
 
 // One sequence of a decoding batch: its num_new tokens' queries are rows [first_row, first_row +
 // num_new) of q and out; its keys and values, those of the new tokens included, are the first
-// num_keys rows of its cache.
+// num_keys rows of its cache. The cache keeps each head by itself, its rows one after the other:
+// a head is read on its own, and from memory.
 template <typename T>
 struct CachedSequence {
     int64_t first_row = 0;
     int64_t num_new = 0;
-    int64_t num_keys = 0;  // >= num_new; the last num_new of them are the new tokens
-    Heads<const T> k, v;
+    int64_t num_keys = 0;     // >= num_new; the last num_new of them are the new tokens
+    const T* k = nullptr;     // [KV, head_stride], of each head the first num_keys * D elements
+    const T* v = nullptr;     // likewise
+    int64_t head_stride = 0;  // elements from head to head
 };
 
 // Attention of new tokens over their caches -> out (=).

@@ -273,6 +273,18 @@ TEST(Attention, LongDocuments) {
     }
 }
 
+// Rows [first, first + length) of heads of D elements, each head by itself: [heads, capacity, D].
+template <typename T>
+std::vector<T> CacheOf(Heads<const T> rows, int64_t first, int64_t length, int64_t heads, int64_t D,
+                       int64_t capacity) {
+    std::vector<T> cache(static_cast<size_t>(heads * capacity * D), FromFloat<T>(NAN));
+    for (int64_t head = 0; head < heads; ++head)
+        for (int64_t t = 0; t < length; ++t)
+            std::copy_n(rows.data + (first + t) * rows.stride + head * D, D,
+                        cache.begin() + (head * capacity + t) * D);
+    return cache;
+}
+
 // Decoding token by token, and in uneven pieces, gives what one pass over the whole gives.
 TYPED_TEST(AttentionTest, CachedEqualsForward) {
     using T = TypeParam;
@@ -295,17 +307,20 @@ TYPED_TEST(AttentionTest, CachedEqualsForward) {
         AttentionForward<T>(context, options, batch.M, batch.q(), batch.k(), batch.v(), starts,
                             {expected.data(), width}, nullptr);
         Guarded<T> out(batch.M * width);
+        const int64_t capacity = length + 5;
+        std::vector<T> k[2], v[2];
+        for (int64_t s : {0, 1}) {
+            k[s] = CacheOf(batch.k(), s * length, length, options.KV, options.D, capacity);
+            v[s] = CacheOf(batch.v(), s * length, length, options.KV, options.D, capacity);
+        }
         int64_t done = 0;
         while (done < length) {  // two sequences side by side, the second's rows after the first's
             const int64_t step = std::min(
                 length - done, seed % 2 == 0 ? random.Between(1, 2) : random.Between(1, 90));
             std::vector<CachedSequence<T>> sequences;
             for (int64_t s : {0, 1})
-                sequences.push_back({s * length + done,
-                                     step,
-                                     done + step,
-                                     {batch.k().data + s * length * batch.stride, batch.stride},
-                                     {batch.v().data + s * length * batch.stride, batch.stride}});
+                sequences.push_back({s * length + done, step, done + step, k[s].data(), v[s].data(),
+                                     capacity * options.D});
             AttentionCached<T>(context, options, batch.q(), sequences, {out.data(), width});
             done += step;
         }

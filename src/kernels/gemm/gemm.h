@@ -97,6 +97,15 @@ struct PanelExtension {
     int32_t h_column = 0;
 };
 
+// The same for a run of rows, where not all rows of a product have the same second product.
+template <typename T>
+struct RowsExtension {
+    int64_t first = 0, count = 0;  // rows of C
+    const T* h = nullptr;          // of row `first`
+    int64_t h_stride = 0;
+    std::span<const PanelExtension<T>> panels;  // one per panel
+};
+
 enum class GemmOutput {
     kStore,     // C of type T  =
     kStoreF32,  // C of float   =
@@ -113,8 +122,11 @@ struct GemmArgs {
     const T* h = nullptr;       // [m, ...] of the extension
     int64_t h_stride = 0;
     std::span<const PanelExtension<T>> extension;  // one per panel, or empty
-    const float* bias = nullptr;                   // [N], added once; may be null
-    void* c = nullptr;                             // [m, N]; must not overlap a or h
+    // In place of h and extension: runs in the order of their rows, none of which is in two; a row
+    // in none has no extension.
+    std::span<const RowsExtension<T>> row_extensions;
+    const float* bias = nullptr;  // [N], added once; may be null
+    void* c = nullptr;            // [m, N]; must not overlap a or h
     int64_t c_stride = 0;
     GemmOutput output = GemmOutput::kStore;
 };
@@ -123,6 +135,9 @@ struct GemmArgs {
 // 8 bits too. A row of C is the same bits whatever other rows there are.
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args);
+// Several products with B's that are not quantized, side by side.
+template <typename T>
+void Gemm(const Context& context, std::span<const GemmArgs<T>> products);
 
 // The gradient of a weight: C [m, n] f32 += scale * A^T B, A [tokens, m] and B [tokens, n] of T
 // with strides in elements. Both are packed piece by piece in scratch. Sums are taken in the order

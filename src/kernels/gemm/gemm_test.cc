@@ -128,6 +128,89 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
     }
 }
 
+// Runs of rows with extensions of their own, and rows with none: each row's bits are those that it
+// gets when all rows have its extension.
+TYPED_TEST(GemmTest, RowsWithExtensionsOfTheirOwn) {
+    using T = TypeParam;
+    testing::Random random(9);
+    const Context context(2);
+    const int64_t m = 230, k = 64, n = 90, h_k = 4, h_stride = 6;
+    const auto weight = random.Values<float>(n * k);
+    const auto a = random.Values<T>(m * k), h = random.Values<T>(m * h_stride);
+    std::vector<PackedMatrix<T>> low;
+    std::vector<std::vector<PanelExtension<T>>> extensions(2);
+    for (auto& extension : extensions) {
+        const auto values = random.Values<float>(n * h_k);
+        low.emplace_back(h_k, std::vector<int64_t>{n}).SetColumns(0, n, values.data());
+        for (const Panel& panel : low.back().panels())
+            extension.push_back({low.back().panel_data(panel), static_cast<int32_t>(h_k), 2});
+    }
+    struct Run {
+        int64_t first, count;
+        size_t extension;
+    };
+    const std::vector<Run> runs = {{1, 1, 0}, {2, 6, 1}, {8, 1, 0}, {12, 190, 1}, {225, 5, 0}};
+    for (WeightStorage storage : {WeightStorage::kNative, WeightStorage::kInt4}) {
+        PackedMatrix<T> b(k, {60, 30});
+        b.SetColumns(0, n, weight.data());
+        b.Quantize(storage, context);
+        const auto product = [&](std::span<const PanelExtension<T>> extension,
+                                 std::span<const RowsExtension<T>> rows) {
+            std::vector<float> c(m * n);
+            Gemm(context, GemmArgs<T>{.m = m,
+                                      .a = a.data(),
+                                      .a_stride = k,
+                                      .b = &b,
+                                      .h = h.data(),
+                                      .h_stride = h_stride,
+                                      .extension = extension,
+                                      .row_extensions = rows,
+                                      .c = c.data(),
+                                      .c_stride = n,
+                                      .output = GemmOutput::kStoreF32});
+            return c;
+        };
+        auto expected = product({}, {});
+        std::vector<RowsExtension<T>> rows;
+        for (const Run& run : runs) {
+            const auto all = product(extensions[run.extension], {});
+            std::copy_n(all.begin() + run.first * n, run.count * n,
+                        expected.begin() + run.first * n);
+            rows.push_back({run.first, run.count, h.data() + run.first * h_stride, h_stride,
+                            extensions[run.extension]});
+        }
+        EXPECT_EQ(product({}, rows), expected);
+    }
+}
+
+TYPED_TEST(GemmTest, ProductsSideBySideAreThoseAlone) {
+    using T = TypeParam;
+    testing::Random random(10);
+    const Context context(2);
+    const int64_t k = 32, n = 150;
+    const auto a = random.Values<T>(400 * k);
+    std::vector<PackedMatrix<T>> b;
+    std::vector<GemmArgs<T>> products;
+    std::vector<std::vector<T>> together, alone;
+    for (int64_t m : {1, 0, 400, 7}) {
+        const auto weight = random.Values<float>(n * k);
+        b.emplace_back(k, std::vector<int64_t>{n}).SetColumns(0, n, weight.data());
+        together.emplace_back(m * n + 1, FromFloat<T>(3.0f));
+        products.push_back({.m = m, .a = a.data(), .a_stride = k, .c_stride = n});
+    }
+    alone = together;
+    for (size_t i = 0; i < products.size(); ++i) {
+        products[i].b = &b[i];
+        products[i].c = alone[i].data();
+        Gemm(context, products[i]);
+        products[i].c = together[i].data();
+    }
+    Gemm(context, std::span<const GemmArgs<T>>(products));
+    for (size_t i = 0; i < products.size(); ++i)
+        EXPECT_EQ(std::memcmp(together[i].data(), alone[i].data(), alone[i].size() * sizeof(T)), 0)
+            << i;
+}
+
 TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
     using T = TypeParam;
     testing::Random random(3);

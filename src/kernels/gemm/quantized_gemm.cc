@@ -49,24 +49,26 @@ struct Epilogue {
     const TileFunctions<T>& tile = GemmKernels<T>().Choose({});
     const ReduceFunctions& reduce = ReduceKernels().Choose({});
 
-    void operator()(size_t index, int64_t row, int rows, float* sums) const {
+    void AddExtension(size_t index, int64_t row, int rows, float* sums) const {
         const Panel& panel = args.b->panels()[index];
         TileArgs<T> more;
-        more.rows = rows;
         more.width = panel.width;
         more.stored = panel.stored;
-        if (!args.extension.empty()) {
-            const PanelExtension<T>& extension = args.extension[index];
-            more.h_stride = args.h_stride;
-            more.h_k = extension.k;
-            more.h_b = extension.b;
-            more.h = args.h + row * args.h_stride + extension.h_column;
-        }
         more.bias = args.bias ? args.bias + panel.column : nullptr;
-        more.c = sums;
         more.c_stride = kPanelColumns;
         more.output = GemmOutput::kAddF32;
-        if (more.h_k > 0 || more.bias != nullptr) tile.run(more);
+        const int step = tile.rows(panel.stored);
+        for (int done = 0; done < rows; done += more.rows) {
+            const int64_t count = std::min(step, rows - done);
+            more.rows = static_cast<int>(SetExtension(args, index, row + done, count, more));
+            more.c = sums + done * kPanelColumns;
+            if (more.h_k > 0 || more.bias != nullptr) tile.run(more);
+        }
+    }
+
+    void operator()(size_t index, int64_t row, int rows, float* sums) const {
+        const Panel& panel = args.b->panels()[index];
+        AddExtension(index, row, rows, sums);
         for (int r = 0; r < rows; ++r) {
             const float* from = sums + r * kPanelColumns;
             const int64_t at = (row + r) * args.c_stride + panel.column;

@@ -27,7 +27,7 @@ template <typename T>
 const KernelList<AnyProblem, QuantizeRowFunctions<T>>& QuantizeRowKernels();
 
 // No path takes more rows in one tile.
-inline constexpr int kMaxQuantizedRows = 4;
+inline constexpr int kMaxQuantizedRows = 8;
 
 // C f32 [rows, stored] (=) A [rows, groups * 32] B.
 struct QuantizedTileArgs {

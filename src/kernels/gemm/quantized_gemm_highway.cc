@@ -1,6 +1,7 @@
 // Rows to codes and quantized tiles for any SIMD, up to 8 columns a vector.
 #include <cfloat>
 #include <cstring>
+#include <limits>
 
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
@@ -25,20 +26,29 @@ using VI = hn::Vec<DI>;
 
 // ---- rows to codes
 
+HWY_INLINE VF LoadValues(const float* x) { return hn::LoadU(D(), x); }
+HWY_INLINE VF LoadValues(const bf16* x) {
+    const hn::Rebind<uint16_t, D> d16;
+    return hn::BitCast(
+        D(), hn::ShiftLeft<16>(hn::PromoteTo(
+                 hn::RebindToUnsigned<D>(), hn::LoadU(d16, reinterpret_cast<const uint16_t*>(x)))));
+}
+
+// x [32].
 template <typename T>
-HWY_INLINE void QuantizeGroup(const T* x, int64_t count, int8_t* codes, float* scale, float* sum) {
-    HWY_ALIGN float values[kQuantGroup];
-    for (int64_t i = 0; i < kQuantGroup; ++i) values[i] = i < count ? ToFloat(x[i]) : 0.0f;
+HWY_INLINE void QuantizeGroup(const T* x, int8_t* codes, float* scale, float* sum) {
     const D d;
     const DI di;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    VF largest = hn::Zero(d), zero = largest;
-    for (int64_t i = 0; i < kQuantGroup; i += lanes) {
-        const VF value = hn::Load(d, values + i);
-        largest = hn::Max(largest, hn::Abs(value));
-        zero = hn::MulAdd(value, hn::Zero(d), zero);  // NaN if one is not finite
-    }
-    *scale = hn::GetLane(hn::MaxOfLanes(d, largest)) / 127 + hn::GetLane(hn::SumOfLanes(d, zero));
+    // As integers, magnitudes have the same order, and what is not finite is above all others.
+    VI largest = hn::Zero(di);
+    for (int64_t i = 0; i < kQuantGroup; i += lanes)
+        largest = hn::Max(largest, hn::BitCast(di, hn::Abs(LoadValues(x + i))));
+    const int32_t bits = hn::GetLane(hn::MaxOfLanes(di, largest));
+    constexpr int32_t kInfinity = 0x7f800000;
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof magnitude);
+    *scale = bits < kInfinity ? magnitude / 127 : std::numeric_limits<float>::quiet_NaN();
     if (!(*scale >= FLT_MIN)) {
         std::memset(codes, 0, kQuantGroup);
         *sum = 0;
@@ -47,7 +57,7 @@ HWY_INLINE void QuantizeGroup(const T* x, int64_t count, int8_t* codes, float* s
     const VF inverse = hn::Set(d, 1 / *scale);
     VI total = hn::Zero(di);
     for (int64_t i = 0; i < kQuantGroup; i += lanes) {
-        const VI code = hn::NearestInt(hn::Mul(hn::Load(d, values + i), inverse));
+        const VI code = hn::NearestInt(hn::Mul(LoadValues(x + i), inverse));
         total = hn::Add(total, code);
         const hn::Rebind<int8_t, D> d8;
         hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
@@ -57,8 +67,13 @@ HWY_INLINE void QuantizeGroup(const T* x, int64_t count, int8_t* codes, float* s
 
 template <typename T>
 void QuantizeRow(int64_t k, const T* x, int8_t* codes, float* scales, float* sums) {
-    for (int64_t begin = 0; begin < k; begin += kQuantGroup)
-        QuantizeGroup(x + begin, HWY_MIN(kQuantGroup, k - begin), codes + begin, scales++, sums++);
+    int64_t begin = 0;
+    for (; begin + kQuantGroup <= k; begin += kQuantGroup)
+        QuantizeGroup(x + begin, codes + begin, scales++, sums++);
+    if (begin == k) return;
+    T rest[kQuantGroup] = {};
+    std::memcpy(rest, x + begin, static_cast<size_t>(k - begin) * sizeof(T));
+    QuantizeGroup(rest, codes + begin, scales, sums);
 }
 
 // ---- tiles
@@ -142,23 +157,33 @@ HWY_INLINE void Columns(const QuantizedTileArgs& t, int64_t column) {
     for (int r = 0; r < R; ++r) hn::StoreU(acc[r], d, t.c + r * kPanelColumns + column);
 }
 
+// Rows whose sums and carries fit the registers together.
+constexpr int kRows = 4;
+
 template <WeightStorage S>
-HWY_INLINE void ByRows(const QuantizedTileArgs& t) {
-    for (int64_t column = 0; column < t.stored; column += static_cast<int64_t>(hn::Lanes(D()))) {
-        switch (t.rows) {
-            case 1:
-                Columns<S, 1>(t, column);
-                break;
-            case 2:
-                Columns<S, 2>(t, column);
-                break;
-            case 3:
-                Columns<S, 3>(t, column);
-                break;
-            default:
-                Columns<S, 4>(t, column);
-                break;
+HWY_INLINE void ByRows(QuantizedTileArgs t) {
+    for (int left = t.rows; left > 0; left -= kRows) {
+        for (int64_t column = 0; column < t.stored;
+             column += static_cast<int64_t>(hn::Lanes(D()))) {
+            switch (left) {
+                case 1:
+                    Columns<S, 1>(t, column);
+                    break;
+                case 2:
+                    Columns<S, 2>(t, column);
+                    break;
+                case 3:
+                    Columns<S, 3>(t, column);
+                    break;
+                default:
+                    Columns<S, kRows>(t, column);
+                    break;
+            }
         }
+        t.codes += kRows * t.groups * kQuantGroup;
+        t.scales += kRows * t.groups;
+        t.sums += kRows * t.groups;
+        t.c += kRows * kPanelColumns;
     }
 }
 

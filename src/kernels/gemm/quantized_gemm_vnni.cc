@@ -2,7 +2,10 @@
 //
 // A tile is R rows by V vectors of 16 columns. One instruction multiplies four rows of K of 16
 // columns with four codes of A and adds them; codes of B are its unsigned side. For one row the
-// weights are read as fast as memory gives them; more rows share what was read and unpacked.
+// weights are read as fast as memory gives them; more rows share what was read and unpacked. A
+// panel is worked through group by group, all columns of one before the next: so it is read once,
+// in its order, and what comes next can be asked for. Sums that do not fit the registers wait in C,
+// in the first-level cache.
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
 
@@ -12,12 +15,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace hone {
 namespace {
 
-// How far ahead weights are asked for: hardware stops at every page, a panel has five.
-constexpr int64_t kPrefetchBytes = 4096;
+// How far ahead weights are asked for, into the second-level cache: hardware stops at every page, a
+// panel has five.
+constexpr int64_t kPrefetchBytes = 8192;
 
 // Masked with ones: GCC 12 warns of an uninitialized register in the forms without a mask.
 constexpr __mmask16 kAll = 0xffff;
@@ -37,7 +42,7 @@ template <WeightStorage S, int R, int V>
 inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_t* a,
                                                int64_t a_stride, const uint8_t* b,
                                                int64_t b_stride) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) dot[r][v] = _mm512_setzero_si512();
@@ -53,7 +58,7 @@ inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_
             second[v] = _mm512_and_si512(_mm512_srli_epi16(first[v], 4), low);
             first[v] = _mm512_and_si512(first[v], low);
         }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
             const int8_t* codes = a + r * a_stride + i * kRowsOfK;
 #pragma GCC unroll 4
@@ -67,93 +72,97 @@ inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_
     }
 }
 
-// Columns [column, column + 16 V).
-template <WeightStorage S, int R, int V>
-void Columns(const QuantizedTileArgs& t, int column) {
-    __m512 acc[R][V];
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
+// Calls add(r, v, factor, part) for the sums of columns [column, column + 16 V): each += factor *
+// part of group g.
+template <WeightStorage S, int R, int V, typename AddPart>
+inline __attribute__((always_inline)) void AddGroup(const QuantizedTileArgs& t, int64_t g,
+                                                    int column, const AddPart& add) {
     const int64_t group_bytes = t.stored * QuantGroupBytes(S);
     const int64_t head_bytes =
         group_bytes - t.stored * kQuantGroup / (S == WeightStorage::kInt4 ? 2 : 1);
-    for (int64_t g = 0; g < t.groups; ++g) {
-        const uint8_t* group = t.panel + g * group_bytes;
-        if (R == 1) {
-            for (int64_t i = 0; i < group_bytes; i += 64)
-                _mm_prefetch(group + kPrefetchBytes + i, _MM_HINT_T0);
-        }
-        __m512i dot[R][V];
-        Dot<S, R, V>(dot, t.codes + g * kQuantGroup, t.groups * kQuantGroup,
-                     group + head_bytes + column * 4, t.stored * 4);
+    const uint8_t* group = t.panel + g * group_bytes;
+    __m512i dot[R][V];
+    Dot<S, R, V>(dot, t.codes + g * kQuantGroup, t.groups * kQuantGroup,
+                 group + head_bytes + column * 4, t.stored * 4);
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-            const uint8_t* at = group + (column + v * 16) * 2;
-            const __m512 scale = LoadHalf(at);
-            __m512 minimum;
-            if (S == WeightStorage::kInt4) minimum = LoadHalf(at + t.stored * 2);
-#pragma GCC unroll 4
-            for (int r = 0; r < R; ++r) {
-                const int64_t row = r * t.groups + g;
-                const __m512 sum = _mm512_set1_ps(t.sums[row]),
-                             whole = _mm512_maskz_cvtepi32_ps(kAll, dot[r][v]);
-                const __m512 part =
-                    S == WeightStorage::kInt4
-                        ? _mm512_fmadd_ps(scale, whole, _mm512_mul_ps(minimum, sum))
-                        : _mm512_mul_ps(scale, _mm512_fnmadd_ps(_mm512_set1_ps(128), sum, whole));
-                acc[r][v] = _mm512_fmadd_ps(_mm512_set1_ps(t.scales[row]), part, acc[r][v]);
-            }
+    for (int v = 0; v < V; ++v) {
+        const uint8_t* at = group + (column + v * 16) * 2;
+        const __m512 scale = LoadHalf(at);
+        __m512 minimum;
+        if (S == WeightStorage::kInt4) minimum = LoadHalf(at + t.stored * 2);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const int64_t row = r * t.groups + g;
+            const __m512 sum = _mm512_set1_ps(t.sums[row]),
+                         whole = _mm512_maskz_cvtepi32_ps(kAll, dot[r][v]);
+            const __m512 part =
+                S == WeightStorage::kInt4
+                    ? _mm512_fmadd_ps(scale, whole, _mm512_mul_ps(minimum, sum))
+                    : _mm512_mul_ps(scale, _mm512_fnmadd_ps(_mm512_set1_ps(128), sum, whole));
+            add(r, v, _mm512_set1_ps(t.scales[row]), part);
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v)
-            _mm512_storeu_ps(t.c + r * kPanelColumns + column + v * 16, acc[r][v]);
 }
 
-// Accumulators of the group and of the whole, and B, within 32 registers.
-template <int R>
-constexpr int kVectors = R <= 2 ? 4 : 2;
+inline void Prefetch(const uint8_t* group, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(group + kPrefetchBytes + i, _MM_HINT_T1);
+}
+
+// All columns at once.
+template <WeightStorage S, int R, int V>
+void InRegisters(const QuantizedTileArgs& t) {
+    __m512 acc[R][V];
+    for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
+    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
+    for (int64_t g = 0; g < t.groups; ++g) {
+        Prefetch(t.panel + g * group_bytes, group_bytes);
+        AddGroup<S, R, V>(t, g, 0, [&](int r, int v, __m512 factor, __m512 part) {
+            acc[r][v] = _mm512_fmadd_ps(factor, part, acc[r][v]);
+        });
+    }
+    for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V; ++v) _mm512_storeu_ps(t.c + r * kPanelColumns + v * 16, acc[r][v]);
+}
+
+// Two vectors at a time: with the rows' sums of a group, B and its halves within 32 registers.
+template <WeightStorage S, int R>
+void InMemory(const QuantizedTileArgs& t) {
+    for (int r = 0; r < R; ++r) std::fill_n(t.c + r * kPanelColumns, t.stored, 0.0f);
+    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
+    for (int64_t g = 0; g < t.groups; ++g) {
+        Prefetch(t.panel + g * group_bytes, group_bytes);
+        int column = 0;
+        const auto add = [&](int r, int v, __m512 factor, __m512 part) {
+            float* c = t.c + r * kPanelColumns + column + v * 16;
+            _mm512_storeu_ps(c, _mm512_fmadd_ps(factor, part, _mm512_loadu_ps(c)));
+        };
+        for (; column + 32 <= t.stored; column += 32) AddGroup<S, R, 2>(t, g, column, add);
+        if (column < t.stored) AddGroup<S, R, 1>(t, g, column, add);
+    }
+}
 
 template <WeightStorage S, int R>
 void Rows(const QuantizedTileArgs& t) {
-    for (int column = 0; column < t.stored; column += 16 * kVectors<R>) {
-        switch (std::min(kVectors<R>, (t.stored - column) / 16)) {
-            case 1:
-                Columns<S, R, 1>(t, column);
-                break;
-            case 2:
-                Columns<S, R, 2>(t, column);
-                break;
-            case 3:
-                Columns<S, R, std::min(3, kVectors<R>)>(t, column);
-                break;
-            default:
-                Columns<S, R, kVectors<R>>(t, column);
-                break;
-        }
+    if constexpr (R > 2) {
+        InMemory<S, R>(t);
+    } else {
+        constexpr void (*kByVectors[])(const QuantizedTileArgs&) = {
+            InRegisters<S, R, 1>, InRegisters<S, R, 2>, InRegisters<S, R, 3>, InRegisters<S, R, 4>};
+        kByVectors[t.stored / 16 - 1](t);
     }
 }
 
-template <WeightStorage S>
-void ByRows(const QuantizedTileArgs& t) {
-    switch (t.rows) {
-        case 1:
-            return Rows<S, 1>(t);
-        case 2:
-            return Rows<S, 2>(t);
-        case 3:
-            return Rows<S, 3>(t);
-        default:
-            return Rows<S, 4>(t);
-    }
+template <WeightStorage S, int... R>
+void ByRows(const QuantizedTileArgs& t, std::integer_sequence<int, R...>) {
+    static constexpr void (*kTable[])(const QuantizedTileArgs&) = {Rows<S, R + 1>...};
+    kTable[t.rows - 1](t);
 }
 
 void Run(const QuantizedTileArgs& t) {
-    t.storage == WeightStorage::kInt4 ? ByRows<WeightStorage::kInt4>(t)
-                                      : ByRows<WeightStorage::kInt8>(t);
+    constexpr auto kRows = std::make_integer_sequence<int, kMaxQuantizedRows>();
+    t.storage == WeightStorage::kInt4 ? ByRows<WeightStorage::kInt4>(t, kRows)
+                                      : ByRows<WeightStorage::kInt8>(t, kRows);
 }
 
 }  // namespace

@@ -1,6 +1,29 @@
 #include "kernels/gemm/tile.h"
 
+#include <algorithm>
+
 namespace hone {
+
+template <typename T>
+int64_t SetExtension(const GemmArgs<T>& args, size_t panel, int64_t row, int64_t count,
+                     TileArgs<T>& tile) {
+    const auto set = [&](const PanelExtension<T>& extension, const T* h, int64_t h_stride) {
+        tile.h = h + extension.h_column;
+        tile.h_stride = h_stride;
+        tile.h_k = extension.k;
+        tile.h_b = extension.b;
+    };
+    tile.h_k = 0;
+    if (!args.extension.empty())
+        set(args.extension[panel], args.h + row * args.h_stride, args.h_stride);
+    for (const RowsExtension<T>& rows : args.row_extensions) {
+        if (rows.first + rows.count <= row) continue;
+        if (rows.first > row) return std::min(count, rows.first - row);
+        set(rows.panels[panel], rows.h + (row - rows.first) * rows.h_stride, rows.h_stride);
+        return std::min(count, rows.first + rows.count - row);
+    }
+    return count;
+}
 
 template <typename T>
 const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels() {
@@ -15,6 +38,8 @@ const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels() {
     return kernels;
 }
 
+template int64_t SetExtension(const GemmArgs<float>&, size_t, int64_t, int64_t, TileArgs<float>&);
+template int64_t SetExtension(const GemmArgs<bf16>&, size_t, int64_t, int64_t, TileArgs<bf16>&);
 template const KernelList<AnyProblem, TileFunctions<float>>& GemmKernels();
 template const KernelList<AnyProblem, TileFunctions<bf16>>& GemmKernels();
 

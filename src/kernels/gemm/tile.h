@@ -41,6 +41,12 @@ struct TileFunctions {
         int stored);  // how many rows fill the registers at that width, at most kMaxTileRows
 };
 
+// Sets the tile's extension to that of `row` and panel `panel`; returns how many rows, of `count`
+// from `row` on, have theirs from the same place.
+template <typename T>
+int64_t SetExtension(const GemmArgs<T>& args, size_t panel, int64_t row, int64_t count,
+                     TileArgs<T>& tile);
+
 // Best first; explained as op "gemm".
 template <typename T>
 const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels();

@@ -57,7 +57,8 @@ void AttentionBlock<T>::Project(const Pass<T>& pass, const float* x, const Saved
     RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
                       saved.rstd);
     qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
-                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear);
+                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear,
+                pass.AdaptersOf(stream_));
     RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(),
                    pass.positions.data(), pass.rope_cosine, pass.rope_sine);
 }
@@ -73,27 +74,36 @@ void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& save
               pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
 }
 
+// Rows of q, k, v -> the ends of the cache's heads.
+template <typename T>
+void AttentionBlock<T>::AppendTo(const Cache& cache, int64_t count, const T* fused) const {
+    const int64_t D = spec_.D, k = spec_.H * D, v = k + spec_.KV * D;
+    for (int64_t t = 0; t < count; ++t, fused += qkv_columns()) {
+        for (int64_t head = 0; head < spec_.KV; ++head) {
+            const int64_t at = (head * cache.capacity + cache.length + t) * D;
+            std::copy_n(fused + k + head * D, D, cache.k + at);
+            std::copy_n(fused + v + head * D, D, cache.v + at);
+        }
+    }
+}
+
 template <typename T>
 void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
                                       std::span<const Cache> caches) const {
     Project(pass, x, saved);
-    const int64_t row = spec_.KV * spec_.D, k = spec_.H * spec_.D, v = k + row;
-    std::vector<CachedSequence<T>> sequences;
-    for (size_t i = 0; i < caches.size(); ++i) {
+    std::vector<CachedSequence<T>> sequences(caches.size());
+    pass.context.ParallelFor(static_cast<int64_t>(caches.size()), [&](int64_t i, int) {
         const Cache& cache = caches[i];
         const int64_t first = pass.document_starts[i], count = pass.document_starts[i + 1] - first;
-        for (int64_t t = 0; t < count; ++t) {
-            const T* fused = saved.qkv + (first + t) * qkv_columns();
-            std::copy_n(fused + k, row, cache.k + (cache.length + t) * row);
-            std::copy_n(fused + v, row, cache.v + (cache.length + t) * row);
-        }
-        sequences.push_back({first, count, cache.length + count, {cache.k, row}, {cache.v, row}});
-    }
+        AppendTo(cache, count, saved.qkv + first * qkv_columns());
+        sequences[i] = {first,   count,   cache.length + count,
+                        cache.k, cache.v, cache.capacity * spec_.D};
+    });
     const T* fused = saved.qkv;
     AttentionCached<T>(pass.context, options_, Part(fused, 0), sequences,
                        {saved.attention, o.in()});
     o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, false,
-              0, pass.workspace.linear);
+              0, pass.workspace.linear, pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>

@@ -25,10 +25,11 @@ class AttentionBlock {
         // Memory that serves several layers in turn needs room for the largest h of them.
         void Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_rank_columns);
     };
-    // Keys and values of one sequence in this layer, rows of KV * D elements.
+    // Keys and values of one sequence in this layer: [KV, capacity, D].
     struct Cache {
         T* k = nullptr;
         T* v = nullptr;
+        int64_t capacity = 0;
         int64_t length = 0;  // before this pass
     };
 
@@ -57,6 +58,7 @@ class AttentionBlock {
 
   private:
     void Project(const Pass<T>& pass, const float* x, const Saved& saved) const;
+    void AppendTo(const Cache& cache, int64_t count, const T* fused) const;
     Heads<const T> Part(const T* fused, int64_t column) const {
         return {fused + column, qkv_columns()};
     }

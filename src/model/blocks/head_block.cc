@@ -96,13 +96,14 @@ void HeadBlock<T>::Reserve(bool backward, int64_t max_rows) {
 
 template <typename T>
 void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<const int64_t> rows,
-                           float* logits, int64_t logits_stride, bool training, uint64_t seed) {
+                           float* logits, int64_t logits_stride, bool training, uint64_t seed,
+                           std::span<const AdapterRows<T>> adapters) {
     const int64_t count = static_cast<int64_t>(rows.size());
     for (int64_t i = 0; i < count; ++i) std::copy_n(x + rows[i] * C_, C_, pieces_.x + i * C_);
     RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y,
                       pieces_.rstd);
     head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32,
-                 training, MixSeed(seed, stream_), pieces_.linear);
+                 training, MixSeed(seed, stream_), pieces_.linear, adapters);
 }
 
 template <typename T>
@@ -178,12 +179,21 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
 
 template <typename T>
 void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                          float* logits) {
+                          float* logits, std::span<const AdapterRows<T>> adapters,
+                          const LinearScratch<T>& scratch) {
     const int64_t total = static_cast<int64_t>(rows.size());
+    pieces_.linear.adapter_h = scratch.adapter_h;
+    pieces_.linear.adapter_columns = scratch.adapter_columns;
     for (int64_t begin = 0; begin < total; begin += kRows) {
-        const std::span part(rows.data() + begin,
-                             static_cast<size_t>(std::min(kRows, total - begin)));
-        Forward(context, x, part, logits + begin * V_, V_, false, 0);
+        const int64_t end = std::min(total, begin + kRows);
+        std::vector<AdapterRows<T>> here;
+        for (const AdapterRows<T>& run : adapters) {
+            const int64_t first = std::max(begin, run.first),
+                          last = std::min(end, run.first + run.count);
+            if (first < last) here.push_back({first - begin, last - first, run.adapter});
+        }
+        const std::span part(rows.data() + begin, static_cast<size_t>(end - begin));
+        Forward(context, x, part, logits + begin * V_, V_, false, 0, here);
     }
 }
 

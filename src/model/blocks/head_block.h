@@ -32,9 +32,11 @@ class HeadBlock {
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
                          float loss_scale, uint64_t seed, ParameterSet& parameters,
                          double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
-    // logits f32 [rows.size(), V] (=) of those rows of x.
+    // logits f32 [rows.size(), V] (=) of those rows of x. adapters: of runs of the logits' rows;
+    // scratch is only for them.
     void Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                float* logits);
+                float* logits, std::span<const AdapterRows<T>> adapters = {},
+                const LinearScratch<T>& scratch = {});
 
     bool trainable() const { return head.trainable() || norm.parameter >= 0; }
 
@@ -56,7 +58,8 @@ class HeadBlock {
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;
     // Gathers rows of x and computes their logits.
     void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
-                 float* logits, int64_t logits_stride, bool training, uint64_t seed);
+                 float* logits, int64_t logits_stride, bool training, uint64_t seed,
+                 std::span<const AdapterRows<T>> adapters = {});
     void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
                   ParameterSet& parameters, float* dx);
     int64_t C_, V_;

@@ -194,7 +194,8 @@ void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
 template <typename T>
 void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
-                             const LinearScratch<T>& scratch) const {
+                             const LinearScratch<T>& scratch,
+                             std::span<const AdapterRows<T>> adapters) const {
     if (nf4()) Nf4ToForwardPanels<T>(context, nf4_, forward_, scratch.panels);
     GemmArgs<T> args{.m = m,
                      .a = x,
@@ -220,6 +221,13 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
         args.h = h;
         args.h_stride = rank_columns_;
         args.extension = forward_extension_;
+    }
+    std::vector<RowsExtension<T>> extensions;
+    if (!adapters.empty()) {
+        HONE_CHECK(rank_columns_ == 0, "adapters beside a delta");
+        extensions =
+            AdapterHidden(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
+        args.row_extensions = extensions;
     }
     Gemm(context, args);
 }

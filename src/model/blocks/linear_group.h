@@ -14,6 +14,7 @@
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/nf4/nf4.h"
+#include "model/blocks/group_adapter.h"
 #include "model/model.h"
 #include "tensor/buffer.h"
 
@@ -42,6 +43,9 @@ struct LinearScratch {
     T* dh = nullptr;       // [M, rank columns]
     float* dx = nullptr;   // [M, in], only with dropout
     T* panels = nullptr;   // one group's weight, where groups are held in NF4
+    // [M, adapter_columns] of adapters beside the base.
+    T* adapter_h = nullptr;
+    int64_t adapter_columns = 0;
 };
 
 template <typename T>
@@ -80,10 +84,11 @@ class LinearGroup {
     void Pack(ParameterSet& parameters, const Context& context);
 
     // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the
-    // backward pass. training: with dropout, whose mask `seed` fixes.
+    // backward pass. training: with dropout, whose mask `seed` fixes. adapters: what rows get
+    // beside the base, which then has no low-rank delta of its own.
     void Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
-                 GemmOutput output, bool training, uint64_t seed,
-                 const LinearScratch<T>& scratch) const;
+                 GemmOutput output, bool training, uint64_t seed, const LinearScratch<T>& scratch,
+                 std::span<const AdapterRows<T>> adapters = {}) const;
 
     // The gradient of h, into scratch.dh, from dy [m, out]. Before the two below.
     void HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,

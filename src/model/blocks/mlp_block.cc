@@ -46,7 +46,7 @@ template <typename T>
 void MlpBlock<T>::GateUp(const Pass<T>& pass, T* out, const Saved& saved) const {
     gate_up.Forward(pass.context, pass.M, pass.workspace.y, saved.h_gate_up, out, 2 * F_,
                     GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_),
-                    pass.workspace.linear);
+                    pass.workspace.linear, pass.AdaptersOf(stream_));
 }
 
 template <typename T>
@@ -58,7 +58,8 @@ void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) con
     GateUp(pass, out, saved);
     SwigluForward<T>(pass.context, pass.M, F_, out, ws.act);
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
-                 pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear);
+                 pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear,
+                 pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "model/blocks/linear_group.h"
 #include "tensor/buffer.h"
@@ -61,6 +62,13 @@ struct Workspace {
     }
 };
 
+// Rows of a pass that go through the same adapter; `groups` by the numbers of the linear groups.
+template <typename T>
+struct PassAdapter {
+    int64_t first = 0, count = 0;
+    std::span<const GroupAdapter<T>> groups;
+};
+
 template <typename T>
 struct Pass {
     const Context& context;
@@ -72,6 +80,16 @@ struct Pass {
     Workspace<T>& workspace;
     bool training = false;  // dropout is on
     uint64_t seed = 0;      // of this micro-batch; each linear group mixes in its own number
+    std::vector<PassAdapter<T>> adapters;  // beside the base, in the order of their rows
+
+    // The rows that have an adapter in that group.
+    std::vector<AdapterRows<T>> AdaptersOf(uint64_t group) const {
+        std::vector<AdapterRows<T>> rows;
+        for (const PassAdapter<T>& run : adapters)
+            if (const GroupAdapter<T>& adapter = run.groups[group]; adapter.rank_columns() > 0)
+                rows.push_back({run.first, run.count, &adapter});
+        return rows;
+    }
 };
 
 // A seed of its own for each use of a seed (splitmix64's finaliser).

@@ -31,7 +31,10 @@ class Network {
     virtual std::unique_ptr<KvCache> NewCache(int64_t capacity) const = 0;
     virtual absl::Status Decode(const Context& context,
                                 const std::vector<std::vector<int32_t>>& tokens,
-                                const std::vector<KvCache*>& caches, float* logits) = 0;
+                                const std::vector<KvCache*>& caches, float* logits,
+                                const std::vector<const Adapter*>& adapters) = 0;
+    virtual absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
+        const std::vector<LowRankDelta>& deltas) = 0;
 
     const ModelFiles& files() const { return files_; }
     const std::vector<LinearInfo>& linears() const { return linears_; }

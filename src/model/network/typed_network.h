@@ -13,6 +13,10 @@
 
 namespace hone {
 
+// q, k, v; o; gate, up; down. The head's group follows those of the layers. A group's number is
+// also that of its dropout stream, and its place in an adapter.
+inline constexpr uint64_t kGroupsPerLayer = 4;
+
 template <typename T>
 class TypedNetwork : public Network {
   public:
@@ -36,7 +40,10 @@ class TypedNetwork : public Network {
     absl::Status Logits(const Context& context, const Batch& batch, float* logits) override;
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                        const std::vector<KvCache*>& caches, float* logits) override;
+                        const std::vector<KvCache*>& caches, float* logits,
+                        const std::vector<const Adapter*>& adapters) override;
+    absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
+        const std::vector<LowRankDelta>& deltas) override;
 
   private:
     struct Layer {
@@ -85,7 +92,10 @@ class TypedNetwork : public Network {
     // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
     absl::Status ForwardOnly(const Context& context, const Batch& batch, Memory& memory);
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                        const std::vector<KvCache*>& caches, float* logits);
+                        const std::vector<KvCache*>& caches, float* logits,
+                        const std::vector<const Adapter*>& adapters);
+    // What of the adapters a pass needs: whose rows [starts[i], starts[i + 1]) are.
+    void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
 
     const LoadOptions options_;
     int64_t C_, V_;
@@ -104,29 +114,67 @@ class TypedNetwork : public Network {
     Memory training_, forward_;
     int64_t head_rows_ = 0;
     bool head_backward_ = false;
+    Buffer adapter_h_;
+};
+
+// One for each linear group, in the order of Groups().
+template <typename T>
+class TypedAdapter : public Adapter {
+  public:
+    explicit TypedAdapter(std::vector<GroupAdapter<T>> groups) : groups_(std::move(groups)) {}
+    size_t bytes() const override {
+        size_t bytes = 0;
+        for (const GroupAdapter<T>& group : groups_) bytes += group.bytes();
+        return bytes;
+    }
+    int64_t max_rank_columns() const {
+        int64_t columns = 0;
+        for (const GroupAdapter<T>& group : groups_)
+            columns = std::max(columns, group.rank_columns());
+        return columns;
+    }
+    std::span<const GroupAdapter<T>> groups() const { return groups_; }
+
+  private:
+    std::vector<GroupAdapter<T>> groups_;
 };
 
 // The cache of one sequence: keys and values of every layer.
 template <typename T>
 class TypedKvCache : public KvCache {
   public:
-    TypedKvCache(size_t layers, int64_t capacity, int64_t row)
-        : capacity_(capacity), row_(row), keys_(layers), values_(layers) {
+    TypedKvCache(size_t layers, int64_t capacity, int64_t KV, int64_t D)
+        : KV_(KV), D_(D), capacity_(capacity), keys_(layers), values_(layers) {
         for (size_t layer = 0; layer < layers; ++layer) {
-            keys_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
-            values_[layer] = Buffer(static_cast<size_t>(capacity * row) * sizeof(T));
+            keys_[layer] = Buffer(static_cast<size_t>(KV * capacity * D) * sizeof(T));
+            values_[layer] = Buffer(static_cast<size_t>(KV * capacity * D) * sizeof(T));
         }
     }
     int64_t length() const override { return length_; }
     int64_t capacity() const override { return capacity_; }
     void Truncate(int64_t length) override { length_ = std::min(length_, length); }
+    void CopyFrom(const KvCache& other, int64_t length) override {
+        const auto& from = static_cast<const TypedKvCache&>(other);
+        HONE_CHECK(length <= from.length_ && length <= capacity_);
+        const auto copy = [&](Buffer& to, const Buffer& source) {
+            for (int64_t head = 0; head < KV_; ++head)
+                std::copy_n(source.as<T>() + head * from.capacity_ * D_, length * D_,
+                            to.as<T>() + head * capacity_ * D_);
+        };
+        for (size_t layer = 0; layer < keys_.size(); ++layer) {
+            copy(keys_[layer], from.keys_[layer]);
+            copy(values_[layer], from.values_[layer]);
+        }
+        length_ = length;
+    }
+    size_t bytes() const override { return 2 * keys_.size() * keys_.front().bytes(); }
     void Grow(int64_t count) { length_ += count; }
     typename AttentionBlock<T>::Cache layer(size_t index) {
-        return {keys_[index].template as<T>(), values_[index].template as<T>(), length_};
+        return {keys_[index].template as<T>(), values_[index].template as<T>(), capacity_, length_};
     }
 
   private:
-    int64_t capacity_, row_, length_ = 0;
+    int64_t KV_, D_, capacity_, length_ = 0;
     std::vector<Buffer> keys_, values_;
 };
 

@@ -1,6 +1,8 @@
 // Through a network token by token, with caches of keys and values.
 #include <algorithm>
+#include <map>
 
+#include "base/limits.h"
 #include "model/network/typed_network.h"
 
 namespace hone {
@@ -14,14 +16,69 @@ constexpr int64_t kPrefillTokens = 512;
 template <typename T>
 std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
     const AttentionSpec& spec = layers_.front().attention.spec();
-    return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV * spec.D);
+    return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV, spec.D);
+}
+
+template <typename T>
+absl::StatusOr<std::shared_ptr<const Adapter>> TypedNetwork<T>::MakeAdapter(
+    const std::vector<LowRankDelta>& deltas) {
+    if (!parameters_.slices().empty())
+        return UsageError("an adapter is part of the model already: load the base alone");
+    std::map<std::string, const LowRankDelta*> by_name;
+    for (const LowRankDelta& delta : deltas)
+        if (!by_name.emplace(delta.linear, &delta).second)
+            return ModelError("{} has two deltas in one adapter", delta.linear);
+    std::vector<GroupAdapter<T>> groups;
+    for (LinearGroup<T>* group : Groups()) {
+        std::vector<int64_t> outs;
+        std::vector<const LowRankDelta*> found;
+        for (const LinearMember& member : group->members()) {
+            outs.push_back(member.out);
+            const auto at = by_name.find(member.name);
+            found.push_back(at == by_name.end() ? nullptr : at->second);
+            if (found.back() == nullptr) continue;
+            const LowRankDelta& delta = *at->second;
+            const int64_t rank = delta.options.rank;
+            if (rank < 1 || rank > kMaxLoraRank ||
+                static_cast<int64_t>(delta.a.size()) != rank * group->in() ||
+                static_cast<int64_t>(delta.b.size()) != rank * member.out)
+                return ModelError("the delta of {} does not fit its {} x {} weight", delta.linear,
+                                  member.out, group->in());
+            by_name.erase(at);
+        }
+        groups.emplace_back(group->in(), outs, found);
+    }
+    if (!by_name.empty())
+        return ModelError("the model has no linear layer {}", by_name.begin()->first);
+    return std::make_shared<const TypedAdapter<T>>(std::move(groups));
+}
+
+template <typename T>
+void TypedNetwork<T>::UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters) {
+    LinearScratch<T>& scratch = pass.workspace.linear;
+    scratch.adapter_columns = 0;
+    for (size_t i = 0; i < adapters.size();) {
+        size_t end = i + 1;
+        while (end < adapters.size() && adapters[end] == adapters[i]) ++end;
+        if (adapters[i] != nullptr) {
+            const auto& adapter = static_cast<const TypedAdapter<T>&>(*adapters[i]);
+            const int64_t first = pass.document_starts[i];
+            pass.adapters.push_back({first, pass.document_starts[end] - first, adapter.groups()});
+            scratch.adapter_columns = std::max(scratch.adapter_columns, adapter.max_rank_columns());
+        }
+        i = end;
+    }
+    const size_t bytes = static_cast<size_t>(pass.M * scratch.adapter_columns) * sizeof(T);
+    if (adapter_h_.bytes() < bytes) adapter_h_ = Buffer(bytes);
+    scratch.adapter_h = adapter_h_.as<T>();
 }
 
 // Appends to the caches; logits of each sequence's last token unless null.
 template <typename T>
 absl::Status TypedNetwork<T>::Append(const Context& context,
                                      const std::vector<std::vector<int32_t>>& tokens,
-                                     const std::vector<KvCache*>& caches, float* logits) {
+                                     const std::vector<KvCache*>& caches, float* logits,
+                                     const std::vector<const Adapter*>& adapters) {
     Batch batch;
     std::vector<int64_t> last_rows;
     batch.document_starts.push_back(0);
@@ -39,7 +96,8 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
     }
     HONE_RETURN_IF_ERROR(ReservePositions(longest));
     Memory& memory = ForwardMemory(batch.size());
-    const Pass<T> pass = MakePass(context, batch, memory, false, 0);
+    Pass<T> pass = MakePass(context, batch, memory, false, 0);
+    UseAdapters(pass, adapters);
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
     std::vector<typename AttentionBlock<T>::Cache> rows(caches.size());
     for (size_t l = 0; l < layers_.size(); ++l) {
@@ -51,28 +109,39 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
     }
     for (size_t i = 0; i < caches.size(); ++i)
         static_cast<TypedKvCache<T>*>(caches[i])->Grow(static_cast<int64_t>(tokens[i].size()));
-    if (logits != nullptr) head_.Logits(context, memory.x, last_rows, logits);
+    if (logits == nullptr) return absl::OkStatus();
+    // The same runs, in rows of the logits: each sequence has one.
+    std::vector<AdapterRows<T>> head_rows = pass.AdaptersOf(kGroupsPerLayer * layers_.size());
+    for (AdapterRows<T>& rows : head_rows) {
+        const auto first = std::lower_bound(last_rows.begin(), last_rows.end(), rows.first);
+        const auto end = std::lower_bound(first, last_rows.end(), rows.first + rows.count);
+        rows.first = first - last_rows.begin();
+        rows.count = end - first;
+    }
+    head_.Logits(context, memory.x, last_rows, logits, head_rows, memory.workspace.linear);
     return absl::OkStatus();
 }
 
 template <typename T>
 absl::Status TypedNetwork<T>::Decode(const Context& context,
                                      const std::vector<std::vector<int32_t>>& tokens,
-                                     const std::vector<KvCache*>& caches, float* logits) {
+                                     const std::vector<KvCache*>& caches, float* logits,
+                                     const std::vector<const Adapter*>& adapters) {
     HONE_CHECK(tokens.size() == caches.size());
+    HONE_CHECK(adapters.empty() || adapters.size() == caches.size());
     if (tokens.empty()) return absl::OkStatus();
     // Long prompts one after another, all but their last piece; then what is left of all sequences
     // together.
     std::vector<std::vector<int32_t>> rest = tokens;
     for (size_t i = 0; i < rest.size(); ++i) {
-        while (static_cast<int64_t>(rest[i].size()) > kPrefillTokens) {
-            HONE_RETURN_IF_ERROR(Append(context,
-                                        {{rest[i].begin(), rest[i].begin() + kPrefillTokens}},
-                                        {caches[i]}, nullptr));
+        while (static_cast<int64_t>(rest[i].size()) >= kPrefillTokens + kLastPromptTokens) {
+            HONE_RETURN_IF_ERROR(
+                Append(context, {{rest[i].begin(), rest[i].begin() + kPrefillTokens}}, {caches[i]},
+                       nullptr, adapters.empty() ? adapters : std::vector{adapters[i]}));
             rest[i].erase(rest[i].begin(), rest[i].begin() + kPrefillTokens);
         }
     }
-    return Append(context, rest, caches, logits);
+    return Append(context, rest, caches, logits, adapters);
 }
 
 template class TypedNetwork<float>;

@@ -7,8 +7,6 @@
 namespace hone {
 namespace {
 
-constexpr uint64_t kStreamsPerLayer = 4;  // one dropout stream per linear group
-
 // With more tokens at a time the layers do not keep gate and up, half of what a backward pass
 // needs, and make them again: only long rows take so many, and there attention has most of the
 // time and this product a fifteenth.
@@ -45,7 +43,7 @@ TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
       V_(files.config.vocab_size),
       head_(C_, files.config.rms_norm_eps, Member(graph.head, graph.head_module),
             NormWeight{.name = ModuleName(graph.final_norm), .tensor = graph.final_norm},
-            kStreamsPerLayer * graph.layers.size()),
+            kGroupsPerLayer * graph.layers.size()),
       embedding_(FindModelTensor(files_, graph.embedding)),
       embedding_module_(ModuleName(graph.embedding)),
       rope_scaling_(files.config.rope_scaling) {
@@ -56,9 +54,9 @@ TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
         const GatedMlpSpec& m = graph.layers[i].mlp;
         layers_.push_back(
             Layer{AttentionBlock<T>(a, C_, eps, named(a.q), named(a.k), named(a.v), named(a.o),
-                                    ModuleName(a.norm), i * kStreamsPerLayer),
+                                    ModuleName(a.norm), i * kGroupsPerLayer),
                   MlpBlock<T>(m, C_, eps, named(m.gate), named(m.up), named(m.down),
-                              ModuleName(m.norm), i * kStreamsPerLayer + 2)});
+                              ModuleName(m.norm), i * kGroupsPerLayer + 2)});
     }
     lowest_ = static_cast<int64_t>(layers_.size());
     CollectLinears();

@@ -1,0 +1,73 @@
+#include "adapt/base_adapter.h"
+
+#include <functional>
+
+#include "adapt/adapter_weights.h"
+#include "adapt/targets.h"
+
+namespace hone {
+namespace {
+
+// Names and shapes by the configuration, numbers from `fill`.
+absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
+    const Model& model, const LoraConfig& config,
+    const std::function<absl::Status(ParameterSet&)>& fill) {
+    HONE_ASSIGN_OR_RETURN(auto targets,
+                          SelectTargets(model.linears(), config, UnmatchedTargets::kAllow));
+    ParameterSet parameters;
+    std::vector<LowRankDelta> deltas;
+    for (const LinearInfo& target : targets) {
+        HONE_ASSIGN_OR_RETURN(LowRankOptions options, LowRankFor(config, target.name));
+        parameters.Add(target.name + ".lora_A.weight", {options.rank, target.in}, true);
+        parameters.Add(target.name + ".lora_B.weight", {target.out, options.rank}, true);
+        deltas.push_back({.linear = target.name, .options = options});
+    }
+    parameters.Allocate();
+    HONE_RETURN_IF_ERROR(fill(parameters));
+    for (size_t i = 0; i < deltas.size(); ++i) {
+        const int a = static_cast<int>(2 * i), b = a + 1;
+        const auto values = [&](int index) {
+            const ParameterSlice& slice = parameters.slices()[index];
+            return std::span<const float>(parameters.values().subspan(slice.offset, slice.count));
+        };
+        deltas[i].a = values(a);
+        deltas[i].b = values(b);
+    }
+    return model.MakeAdapter(deltas);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
+                                                           const std::string& folder) {
+    HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(folder));
+    if (!config.modules_to_save.empty())
+        return UsageError(
+            "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "
+            "with --adapter_path",
+            folder, config.modules_to_save.front());
+    return MakeAdapter(model, config, [&](ParameterSet& parameters) {
+        HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
+        return ReadAdapterWeights(path, parameters);
+    });
+}
+
+absl::StatusOr<std::shared_ptr<const Adapter>> RandomAdapter(const Model& model,
+                                                             const LoraConfig& config,
+                                                             uint64_t seed) {
+    return MakeAdapter(model, config, [&](ParameterSet& parameters) {
+        InitializeLowRank(parameters, seed);
+        uint64_t state = seed;
+        for (const ParameterSlice& slice : parameters.slices()) {
+            if (!slice.name.ends_with(".lora_B.weight")) continue;
+            for (float& value : parameters.values().subspan(slice.offset, slice.count)) {
+                // Knuth's generator of 64 bits; the top 24, centred.
+                state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+                value = (static_cast<float>(state >> 40) * 0x1p-24f - 0.5f) * 0.1f;
+            }
+        }
+        return absl::OkStatus();
+    });
+}
+
+}  // namespace hone

@@ -1,0 +1,61 @@
+// Keys and values of prompts that were answered, for later prompts that begin with the same tokens
+// (a system prompt, a head of examples): what they share is copied, not computed again.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+
+namespace hone {
+
+// A prompt, and the cache that it goes into. What the cache holds beyond the prompt is not shared:
+// tokens that were decoded one by one add up in another order.
+struct PrefixSource {
+    const Adapter* adapter = nullptr;  // nullptr: the base alone
+    std::span<const int32_t> prompt;
+    const KvCache* cache = nullptr;
+    bool ready() const {
+        return cache != nullptr && cache->length() >= static_cast<int64_t>(prompt.size());
+    }
+};
+
+// How many of the first tokens of `prompt` can be taken from `source` once that is ready; at least
+// kLastPromptTokens are left to compute. 0: too few to be worth it.
+int64_t SharedTokens(const PrefixSource& source, const Adapter* adapter,
+                     std::span<const int32_t> prompt);
+
+// The caches of finished sequences, up to a number of bytes; the one that was of no use for the
+// longest time goes first.
+class PrefixCache {
+  public:
+    explicit PrefixCache(size_t max_bytes) : max_bytes_(max_bytes) {}
+
+    size_t max_bytes() const { return max_bytes_; }
+    void set_max_bytes(size_t max_bytes);
+    // Takes the cache of a finished sequence, unless it is too large or does not hold the whole
+    // prompt, or another one does.
+    void Put(const Adapter* adapter, std::vector<int32_t> prompt, std::unique_ptr<KvCache> cache);
+    // The entry that shares most with the prompt, now the last to go; its cache is null when none
+    // shares anything. Valid until the next call of Put, Forget or set_max_bytes.
+    PrefixSource Find(const Adapter* adapter, std::span<const int32_t> prompt);
+    // An adapter that goes away takes what went through it along.
+    void Forget(const Adapter* adapter);
+
+  private:
+    struct Entry {
+        const Adapter* adapter;
+        std::vector<int32_t> prompt;
+        std::unique_ptr<KvCache> cache;
+        PrefixSource source() const { return {adapter, prompt, cache.get()}; }
+    };
+    void Shrink(size_t max_bytes);
+
+    size_t max_bytes_;
+    std::list<Entry> entries_;  // the last used first
+};
+
+}  // namespace hone
