@@ -6,7 +6,7 @@ import struct
 import unittest
 import xml.etree.ElementTree
 
-from support import TINY, HoneTest, many_chats
+from support import CHATS, TINY, HoneTest, many_chats
 
 METRICS = {"step", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "token_accuracy"}
 
@@ -170,6 +170,18 @@ class OutputsTest(HoneTest):
         card = (self.work / "out/README.md").read_text()
         for word in ("hone", "peft", "words"):
             self.assertIn(word, card.lower())
+
+
+class CodedWeightsTest(HoneTest):
+    def test_evaluate_says_what_coded_weights_cost(self):
+        data = self.write("chats.jsonl", CHATS)
+        exact = self.evaluate(data)["loss"]
+        for weights, bound in (("int8", 0.01), ("int4", 0.03)):
+            loss = self.evaluate(data, "--weights", weights)["loss"]
+            self.assertNotEqual(loss, exact)
+            self.assertLess(abs(loss / exact - 1), bound, weights)
+        done = self.hone("evaluate", "-m", TINY, "-d", data, "--weights", "int8", "--torch_dtype", "float32", code=2)
+        self.assertIn("exclude each other", done.stderr)
 
 
 if __name__ == "__main__":
