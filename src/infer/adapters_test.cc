@@ -104,7 +104,9 @@ TEST_F(AdaptersTest, EachSequenceHasItsOwn) {
         const auto together = Decode(*model, prompts, adapters);
         for (size_t i = 0; i < prompts.size(); ++i) {
             auto alone = LoadBase(options);
-            if (!folders[i].empty()) ASSERT_TRUE(LoadAdapter(*alone, folders[i], context_).ok());
+            if (!folders[i].empty()) {
+                ASSERT_TRUE(LoadAdapter(*alone, folders[i], context_).ok());
+            }
             EXPECT_EQ(Decode(*alone, {prompts[i]}, {})[0], together[i]) << "sequence " << i;
         }
         EXPECT_NE(together[3], Decode(*model, prompts, {})[3]);
