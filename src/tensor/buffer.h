@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,11 @@ class Buffer {
     Buffer() = default;
     explicit Buffer(
         size_t bytes);  // aborts with a clear message if the system has no address space left
+    // A piece of a region of huge pages that it shares with others, for what is read again and
+    // again and lives as long as they do, like a model's weights: pieces below 2 MiB would lie in
+    // pages of 4 KiB each, where hardware stops reading ahead. A region is given back with its last
+    // piece.
+    static Buffer Shared(size_t bytes);
     ~Buffer();
     Buffer(Buffer&& other) noexcept { *this = std::move(other); }
     Buffer& operator=(Buffer&& other) noexcept;
@@ -38,6 +44,7 @@ class Buffer {
   private:
     void* data_ = nullptr;
     size_t bytes_ = 0;
+    std::shared_ptr<Buffer> region_;  // whose memory this is a piece of; null: its own
 };
 
 // Hands out 64-byte aligned pieces of one Buffer, front to back. Two passes: with no buffer it only

@@ -20,6 +20,27 @@ TEST(Buffer, IsZeroedAlignedAndMoves) {
     EXPECT_EQ(Buffer(0).data(), nullptr);
 }
 
+// Pieces lie one after the other in huge pages, stay when a neighbour goes, and take no more memory
+// than they are.
+TEST(Buffer, PiecesOfARegion) {
+    std::vector<Buffer> pieces;
+    for (size_t bytes : {size_t{100}, size_t{1} << 20, size_t{3} << 20, size_t{1} << 30}) {
+        pieces.push_back(Buffer::Shared(bytes));
+        Buffer& piece = pieces.back();
+        EXPECT_EQ(piece.bytes(), bytes);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(piece.data()) % 64, 0u);
+        for (size_t i = 0; i < bytes; i += 4099 * 97) ASSERT_EQ(piece.as<uint8_t>()[i], 0);
+        piece.as<uint8_t>()[0] = piece.as<uint8_t>()[bytes - 1] = 7;
+    }
+    EXPECT_EQ(pieces[0].as<uint8_t>() + 128, pieces[1].as<uint8_t>());
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(pieces[0].data()) % (2 << 20), 0u);
+    Buffer moved = std::move(pieces[2]);
+    pieces.clear();
+    EXPECT_EQ(moved.as<uint8_t>()[0], 7);
+    moved = Buffer::Shared(64);
+    EXPECT_EQ(Buffer::Shared(0).data(), nullptr);
+}
+
 // The same calls on an arena that counts and on one of the size that it counted.
 TEST(Arena, CountsThenHandsOut) {
     const auto take = [](Arena& arena) {

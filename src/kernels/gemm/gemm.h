@@ -44,7 +44,9 @@ template <typename T>
 class PackedMatrix {
   public:
     PackedMatrix() = default;
-    PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns);
+    // lasting: the elements stay as they are as long as the model does (Buffer::Shared), and are
+    // not replaced by codes.
+    PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns, bool lasting = false);
     // The same panels without elements: GemmArgs::b_data has them.
     static PackedMatrix Layout(int64_t k, const std::vector<int64_t>& group_columns);
 

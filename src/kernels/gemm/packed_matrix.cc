@@ -28,9 +28,10 @@ PackedMatrix<T> PackedMatrix<T>::Layout(int64_t k, const std::vector<int64_t>& g
 }
 
 template <typename T>
-PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns)
+PackedMatrix<T>::PackedMatrix(int64_t k, const std::vector<int64_t>& group_columns, bool lasting)
     : PackedMatrix(Layout(k, group_columns)) {
-    data_ = Buffer(static_cast<size_t>(elements_) * sizeof(T));
+    const size_t bytes = static_cast<size_t>(elements_) * sizeof(T);
+    data_ = lasting ? Buffer::Shared(bytes) : Buffer(bytes);
 }
 
 template <typename T>
@@ -100,8 +101,8 @@ void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
     if (storage == WeightStorage::kNative) return;
     storage_ = storage;
     const Panel& last = panels_.back();
-    codes_ = Buffer(static_cast<size_t>(CodesOffset(last) +
-                                        last.stored * QuantGroups(k_) * QuantGroupBytes(storage)));
+    codes_ = Buffer::Shared(static_cast<size_t>(CodesOffset(last) + last.stored * QuantGroups(k_) *
+                                                                        QuantGroupBytes(storage)));
     context.ParallelFor(static_cast<int64_t>(panels_.size()), [&](int64_t index, int) {
         const Panel& panel = panels_[index];
         std::vector<float> values(static_cast<size_t>(k_ * panel.stored));

@@ -79,7 +79,8 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
     const bool nf4 = options.storage == WeightStorage::kNf4;
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
-    forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
+    forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups)
+                   : PackedMatrix<T>(in_, groups, options.storage == WeightStorage::kNative);
     for (const LinearMember& member : members_) {
         if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
         HONE_RETURN_IF_ERROR(ReadWeight(files, member, context,
