@@ -71,19 +71,28 @@ template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
     for_training_ = options.for_training;
-    const bool nf4 = options.storage == WeightStorage::kNf4;
-    HONE_CHECK(!for_training_ || nf4 || options.storage == WeightStorage::kNative,
+    const bool nf4 = options.storage == WeightStorage::kNf4,
+               int8 = options.storage == WeightStorage::kInt8Channels;
+    HONE_CHECK(!for_training_ || nf4 || int8 || options.storage == WeightStorage::kNative,
                "weights in integers cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
-    forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
-    if (for_training_)
+    if (int8) {
+        if (std::max(in_, out_ + 4 * static_cast<int64_t>(groups.size())) > kInt8MaxK)
+            return ModelError("{} is {} x {}: 8-bit integers take up to {}", members_[0].name, out_,
+                              in_, kInt8MaxK);
+        int8_ = Int8Matrix(in_, groups);
+    } else {
+        forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
+    }
+    if (for_training_ && !int8)
         backward_ = nf4 ? PackedMatrix<T>::Layout(out_, {in_}) : PackedMatrix<T>(out_, {in_});
     for (const LinearMember& member : members_) {
         if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
         HONE_RETURN_IF_ERROR(ReadWeight(
             files, member, context, [&](int64_t row, int64_t count, const float* values) {
                 if (nf4) return nf4_.back().SetRows(row, count, values);
+                if (int8) return int8_.SetRows(member.column + row, count, values);
                 forward_.SetColumns(member.column + row, count, values);
                 if (for_training_) backward_.SetRows(member.column + row, count, values, in_);
             }));
@@ -94,7 +103,11 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
         bias_.resize(static_cast<size_t>(out_));
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
     }
-    if (!nf4) forward_.Quantize(options.storage, context);
+    if (int8) {
+        int8_.Finish(context);
+    } else if (!nf4) {
+        forward_.Quantize(options.storage, context);
+    }
     return absl::OkStatus();
 }
 
@@ -200,8 +213,6 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     GemmArgs<T> args{.m = m,
                      .a = x,
                      .a_stride = in_,
-                     .b = &forward_,
-                     .b_data = nf4() ? scratch.panels : nullptr,
                      .bias = bias_.empty() ? nullptr : bias_.data(),
                      .c = y,
                      .c_stride = y_stride,
@@ -229,6 +240,9 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
             AdapterHidden(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
         args.row_extensions = extensions;
     }
+    if (int8()) return Int8Forward(context, int8_, args, Int8Memory(scratch));
+    args.b = &forward_;
+    args.b_data = nf4() ? scratch.panels : nullptr;
     Gemm(context, args);
 }
 
@@ -248,29 +262,32 @@ void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* 
 }
 
 template <typename T>
+void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args,
+                                     const LinearScratch<T>& scratch) const {
+    if (int8()) return Int8Backward(context, int8_, args, Int8Memory(scratch));
+    if (nf4()) Nf4ToBackwardPanels<T>(context, nf4_, backward_, scratch.panels);
+    args.b = &backward_;
+    args.b_data = nf4() ? scratch.panels : nullptr;
+    Gemm(context, args);
+}
+
+template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
-    if (nf4()) Nf4ToBackwardPanels<T>(context, nf4_, backward_, scratch.panels);
-    GemmArgs<T> args{.m = m,
-                     .a = dy,
-                     .a_stride = dy_stride,
-                     .b = &backward_,
-                     .b_data = nf4() ? scratch.panels : nullptr,
-                     .c = dx,
-                     .c_stride = in_,
-                     .output = output};
-    if (rank_columns_ == 0) return Gemm(context, args);
+    GemmArgs<T> args{
+        .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
+    if (rank_columns_ == 0) return BackwardProduct(context, args, scratch);
     if (dropout_ == 0) {
         args.h = scratch.dh;
         args.h_stride = rank_columns_;
         args.extension = backward_extension_;
-        return Gemm(context, args);
+        return BackwardProduct(context, args, scratch);
     }
     // The delta's share passes through the mask, so it cannot be part of the large product.
     args.c = output == GemmOutput::kStore ? scratch.dx : dx;
     args.output = GemmOutput::kStoreF32;
-    Gemm(context, args);
+    BackwardProduct(context, args, scratch);
     Gemm(context, GemmArgs<T>{.m = m,
                               .a = scratch.dh,
                               .a_stride = rank_columns_,
