@@ -150,7 +150,7 @@ absl::Status FinetuneRun::OpenInputs() {
 
 // Before anything large is allocated. 2 bytes for each number is the least that the weights take,
 // one for those that go into 8 bits, half a byte for those that go into NF4; training them all
-// needs these in both directions and 16 bytes of f32: master, gradient, two moments.
+// needs 16 bytes of f32 more: master, gradient, two moments.
 absl::Status FinetuneRun::CheckLoadFits() const {
     int64_t elements = 0, coded = 0;
     for (const ModelTensor& tensor : files_->tensors) {
@@ -160,7 +160,7 @@ absl::Status FinetuneRun::CheckLoadFits() const {
     const size_t weights =
         static_cast<size_t>(elements - coded) * (options_.torch_dtype == "float32" ? 4 : 2) +
         static_cast<size_t>(int8() ? coded : coded / 2);
-    const size_t bytes = full() ? 2 * weights + static_cast<size_t>(elements) * 16 : weights;
+    const size_t bytes = weights + (full() ? static_cast<size_t>(elements) * 16 : 0);
     const size_t available = AvailableBytes();
     if (bytes > available && full())
         return MemoryError(
@@ -187,7 +187,6 @@ absl::Status FinetuneRun::LoadModel() {
             "float32");
     LoadOptions load;
     load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
-    load.for_training = true;
     if (qlora()) load.storage = WeightStorage::kNf4;
     if (int8()) load.storage = WeightStorage::kInt8Channels;
     load.double_quant = options_.double_quant;

@@ -10,8 +10,7 @@ namespace {
 
 Loaded LoadInt8(const Case& golden, ComputeType compute, const Context& context,
                 bool gradient_checkpointing = false) {
-    Loaded loaded = LoadBase(golden.model_folder(), compute, context, /*for_training=*/true,
-                             WeightStorage::kInt8Channels);
+    Loaded loaded = LoadBase(golden.model_folder(), compute, context, WeightStorage::kInt8Channels);
     ExpectOk(LoadAdapter(*loaded.model, golden.adapter_folder(), context).status());
     ExpectOk(loaded.model->PrepareTraining(256, gradient_checkpointing));
     return loaded;

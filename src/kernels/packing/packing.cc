@@ -43,6 +43,16 @@ void Transposed(const T* src, int64_t stride, int64_t tokens, int64_t count, T* 
         for (int64_t i = 0; i < count; ++i) out[i * out_stride + tokens] = T{};
 }
 
+template <typename T>
+void PanelTransposed(const T* panel, int stored, int64_t columns, int width, int out_stored,
+                     T* out) {
+    const int64_t pairs = (columns + kPair<T> - 1) / kPair<T>;
+    for (int64_t column = 0; column < pairs * kPair<T>; ++column)
+        for (int64_t row = 0; row < out_stored; ++row)
+            out[PackedIndex<T>(column, row, out_stored)] =
+                column < columns && row < width ? panel[PackedIndex<T>(row, column, stored)] : T{};
+}
+
 }  // namespace
 
 template <typename T>
@@ -53,7 +63,7 @@ const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
 #endif
             {"reference",
              NeverDeclines<AnyProblem>,
-             {Rows<T, T>, Rows<T, float>, Columns<T>, Transposed<T>}},
+             {Rows<T, T>, Rows<T, float>, Columns<T>, Transposed<T>, PanelTransposed<T>}},
     });
     return kernels;
 }

@@ -30,12 +30,18 @@ void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* 
 }  // namespace
 
 template <typename T>
-LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members)
+LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once)
     : in_(in), members_(std::move(members)) {
     for (LinearMember& member : members_) {
         member.column = out_;
         out_ += member.out;
     }
+    rows_at_once_ = rows_at_once > 0 ? std::min(out_, rows_at_once) : out_;
+    HONE_CHECK(rows_at_once_ == out_ ||
+               (rows_at_once % kPanelColumns == 0 && members_.size() == 1));
+    backward_ = PackedMatrix<T>::Layout(rows_at_once_, {in_});
+    if (out_ % rows_at_once_ > 0)
+        backward_rest_ = PackedMatrix<T>::Layout(out_ % rows_at_once_, {in_});
 }
 
 template <typename T>
@@ -70,11 +76,8 @@ absl::Status LinearGroup<T>::ReadWeight(
 template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
-    for_training_ = options.for_training;
     const bool nf4 = options.storage == WeightStorage::kNf4,
                int8 = options.storage == WeightStorage::kInt8Channels;
-    HONE_CHECK(!for_training_ || nf4 || int8 || options.storage == WeightStorage::kNative,
-               "weights in integers cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
     if (int8) {
@@ -85,8 +88,6 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
     } else {
         forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
     }
-    if (for_training_ && !int8)
-        backward_ = nf4 ? PackedMatrix<T>::Layout(out_, {in_}) : PackedMatrix<T>(out_, {in_});
     for (const LinearMember& member : members_) {
         if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
         HONE_RETURN_IF_ERROR(ReadWeight(
@@ -94,7 +95,6 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
                 if (nf4) return nf4_.back().SetRows(row, count, values);
                 if (int8) return int8_.SetRows(member.column + row, count, values);
                 forward_.SetColumns(member.column + row, count, values);
-                if (for_training_) backward_.SetRows(member.column + row, count, values, in_);
             }));
         if (nf4) nf4_.back().Finish();
         if (member.bias.empty()) continue;
@@ -195,8 +195,6 @@ void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
             const int64_t begin = task * kRowsPerRead,
                           count = std::min(member.out - begin, kRowsPerRead);
             forward_.SetColumns(member.column + begin, count, weight + begin * in_);
-            if (for_training_)
-                backward_.SetRows(member.column + begin, count, weight + begin * in_, in_);
         });
         if (member.own_bias >= 0)
             std::copy_n(parameters.value(member.own_bias), member.out,
@@ -265,10 +263,31 @@ template <typename T>
 void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args,
                                      const LinearScratch<T>& scratch) const {
     if (int8()) return Int8Backward(context, int8_, args, Int8Memory(scratch));
-    if (nf4()) Nf4ToBackwardPanels<T>(context, nf4_, backward_, scratch.panels);
-    args.b = &backward_;
-    args.b_data = nf4() ? scratch.panels : nullptr;
-    Gemm(context, args);
+    HONE_CHECK(forward_.storage() == WeightStorage::kNative,
+               "weights in integers cannot be trained through");
+    HONE_CHECK(rows_at_once_ == out_ || (!nf4() && args.output == GemmOutput::kStoreF32));
+    args.b_data = scratch.panels;
+    const T* dy = args.a;
+    for (int64_t row = 0; row < out_; row += rows_at_once_) {
+        const int64_t end = std::min(out_, row + rows_at_once_);
+        args.b = end - row == rows_at_once_ ? &backward_ : &backward_rest_;
+        if (nf4()) {
+            Nf4ToBackwardPanels<T>(context, nf4_, *args.b, scratch.panels);
+        } else {
+            const auto& all = forward_.panels();
+            const auto before = [](const Panel& panel, int64_t column) {
+                return panel.column < column;
+            };
+            const auto first = std::lower_bound(all.begin(), all.end(), row, before),
+                       last = std::lower_bound(first, all.end(), end, before);
+            TransposePanels(context, forward_, static_cast<size_t>(first - all.begin()),
+                            static_cast<size_t>(last - all.begin()), *args.b, scratch.panels);
+        }
+        args.a = dy + row;
+        Gemm(context, args);
+        args.extension = {};
+        args.output = GemmOutput::kAddF32;
+    }
 }
 
 template <typename T>

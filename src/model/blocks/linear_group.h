@@ -4,6 +4,10 @@
 // T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'),
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
 // B' extends the K of the large one.
+//
+// The weight is kept once, in the forward product's panels. Those of the backward product are made
+// of it in scratch, in each pass: less than a hundredth of a product with 1,024 rows, for half of
+// the weight's memory.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +47,7 @@ struct LinearScratch {
     T* dropped = nullptr;         // [M, in] the input after dropout
     T* dh = nullptr;              // [M, rank columns]
     float* dx = nullptr;          // [M, in], only with dropout
-    T* panels = nullptr;          // one group's weight, where groups are held in NF4
+    T* panels = nullptr;          // what a product takes a group's weight from (panel_elements)
     uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
     float* row_scales = nullptr;  // [M], likewise
     // [M, adapter_columns] of adapters beside the base.
@@ -54,10 +58,11 @@ struct LinearScratch {
 template <typename T>
 class LinearGroup {
   public:
-    LinearGroup(int64_t in, std::vector<LinearMember> members);
+    // rows_at_once: InputGradient takes the weight in pieces of that many rows, a multiple of 64;
+    // 0: whole. Pieces need less scratch, and an output of f32.
+    LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once = 0);
 
-    // Reads and packs the members' weights as the options say, for the backward products too if
-    // asked.
+    // Reads and packs the members' weights as the options say.
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
@@ -68,18 +73,16 @@ class LinearGroup {
     float dropout() const { return dropout_; }
     bool trainable() const;
     // Of the frozen weights, packed.
-    size_t bytes() const {
-        return forward_.bytes() + backward_.bytes() + nf4_bytes() + int8_.bytes();
-    }
+    size_t bytes() const { return forward_.bytes() + nf4_bytes() + int8_.bytes(); }
     bool nf4() const { return !nf4_.empty(); }
     size_t nf4_bytes() const;
     bool int8() const { return !int8_.empty(); }
     // Bytes that a row of activations takes in LinearScratch::codes; 0 where it stays as it is.
     int64_t row_codes() const { return int8() ? int8_.row_bytes() : 0; }
-    // What LinearScratch::panels must hold for it; 0 where it has panels of its own.
-    int64_t panel_elements() const {
-        if (int8()) return (int8_.panel_bytes() + sizeof(T) - 1) / sizeof(T);
-        return nf4() ? std::max(forward_.elements(), backward_.elements()) : 0;
+    // What LinearScratch::panels must hold for its passes.
+    int64_t panel_elements(bool backward) const {
+        if (int8()) return backward ? (int8_.panel_bytes() + sizeof(T) - 1) / sizeof(T) : 0;
+        return std::max(nf4() ? forward_.elements() : 0, backward ? backward_.elements() : 0);
     }
     // B's columns as packed for the backward product: dy rows must have that many readable
     // elements, zeros at the end.
@@ -118,7 +121,8 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRank(const LinearMember& member, ParameterSet& parameters);
-    // args.a times the weight; args.b and b_data are set here.
+    // args.a times the weight, which is made into backward panels in scratch.panels; args.b and
+    // b_data are set here.
     void BackwardProduct(const Context& context, GemmArgs<T> args,
                          const LinearScratch<T>& scratch) const;
     Int8Scratch Int8Memory(const LinearScratch<T>& scratch) const {
@@ -129,11 +133,12 @@ class LinearGroup {
     int64_t rank_columns_ = 0;
     float dropout_ = 0;
     std::vector<float> bias_;  // [out], empty without biases
-    bool for_training_ = false;
-    PackedMatrix<T> forward_;     // [in, out]; with NF4 a layout without elements
-    PackedMatrix<T> backward_;    // [out, in]; likewise
-    std::vector<Nf4Matrix> nf4_;  // per member, or empty
-    Int8Matrix int8_;             // in place of forward_ and backward_, or empty
+    int64_t rows_at_once_ = 0;
+    PackedMatrix<T> forward_;        // [in, out]; with NF4 a layout without elements
+    PackedMatrix<T> backward_;       // [rows_at_once or out, in]; a layout
+    PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
+    std::vector<Nf4Matrix> nf4_;     // per member, or empty
+    Int8Matrix int8_;                // in place of forward_, or empty
     // Low-rank parts.
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]

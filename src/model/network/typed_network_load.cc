@@ -214,7 +214,7 @@ BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
     auto cover = [&](const LinearGroup<T>& group) {
         sizes.in = std::max(sizes.in, group.in());
         sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
-        sizes.panels = std::max(sizes.panels, group.panel_elements());
+        sizes.panels = std::max(sizes.panels, group.panel_elements(backward));
         sizes.row_codes = std::max(sizes.row_codes, group.row_codes());
         sizes.dropout |= group.dropout() > 0;
     };
