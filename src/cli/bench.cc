@@ -199,7 +199,8 @@ void AddInfer(CLI::App& bench, std::vector<Command>& commands) {
 struct TrainFlags {
     MachineFlags machine;
     TrainBenchmarkOptions options;
-    std::string method = "lora", torch_dtype = "bfloat16", target_modules = "all-linear";
+    std::string method = "lora", torch_dtype = "bfloat16", target_modules = "all-linear",
+                base_compute = "native";
     bool json = false;
 
     void Add(CLI::App& app) {
@@ -214,6 +215,8 @@ struct TrainFlags {
         flags.Group("Step")
             .Choice("--method", method, {"lora", "qlora", "full"},
                     "what is trained; qlora: an adapter over a base in NF4")
+            .Choice("--base_compute", base_compute, {"native", "int8"},
+                    "lora: what the base's products are computed in; native: --torch_dtype")
             .Integer("--lora_r", options.lora.r, "rank of the adapter")
             .Text("--target_modules", target_modules, "which linear layers get an adapter")
             .Integer("--batch_size", options.batch_size, "rows of a step")
@@ -235,6 +238,9 @@ absl::Status RunTrain(const TrainFlags& flags) {
     ReadTargetModules(flags.target_modules, options.lora);
     options.full = flags.method == "full";
     options.nf4 = flags.method == "qlora";
+    options.int8 = flags.base_compute == "int8";
+    if (options.int8 && flags.method != "lora")
+        return UsageError("--base_compute int8 belongs to --method lora");
     options.threads = flags.machine.threads;
     std::vector<std::string> notes;
     HONE_ASSIGN_OR_RETURN(options.model, ChooseModel(flags.options.model, "", notes));
@@ -249,6 +255,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"lora_r", options.lora.r},
                       {"target_modules", flags.target_modules},
                       {"torch_dtype", flags.torch_dtype},
+                      {"base_compute", flags.base_compute},
                       {"batch_size", options.batch_size},
                       {"seq_len", options.seq_len},
                       {"micro_batch_tokens", result.micro_batch_tokens},
@@ -265,9 +272,10 @@ absl::Status RunTrain(const TrainFlags& flags) {
         return absl::OkStatus();
     }
     fmt::print("{}, {}, {} x {} tokens a step\n", options.model,
-               options.full ? "every weight"
-                            : fmt::format("{}LoRA r={} on {}", options.nf4 ? "Q" : "",
-                                          options.lora.r, flags.target_modules),
+               options.full
+                   ? "every weight"
+                   : fmt::format("{}LoRA r={} on {}{}", options.nf4 ? "Q" : "", options.lora.r,
+                                 flags.target_modules, options.int8 ? ", base in int8" : ""),
                options.batch_size, options.seq_len);
     fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,
                result.step_time_ms);

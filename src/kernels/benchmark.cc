@@ -1,6 +1,7 @@
 #include "kernels/benchmark.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <random>
 
@@ -12,6 +13,8 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/int8/int8.h"
+#include "kernels/int8/int8_kernels.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
@@ -422,11 +425,83 @@ std::vector<BenchRow> BenchNf4(const Context& context, bool smoke) {
     return rows;
 }
 
+// The forward product of a layer's q, k and v, 1024 tokens at a time, from rows to C; and the
+// codes' way to the backward one.
+std::vector<BenchRow> BenchInt8(const Context& context, bool smoke) {
+    const int64_t m = smoke ? 7 : 1024, k = smoke ? 40 : 576, n = smoke ? 70 : 960;
+    const auto x = Values<bf16>(m * k);
+    const auto values = Values<float>(n * k);
+    Int8Matrix weight(k, {n});
+    weight.SetRows(0, n, values.data());
+    weight.Finish(context);
+    std::vector<uint8_t> bytes(static_cast<size_t>(m * weight.row_bytes()));
+    std::vector<float> scales(m);
+    std::vector<BenchRow> rows;
+    BenchEach(
+        smoke, Int8RowKernels<bf16>(), {},
+        {"int8_rows", fmt::format("bf16 {} x {}", m, k), "GB/s", static_cast<double>(m * k) * 3},
+        std::vector<float>(m * k),
+        [&](const auto& functions, std::vector<float>& codes) {
+            ForRows(context, m, k, [&](int64_t first, int64_t count) {
+                for (int64_t r = first; r < first + count; ++r) {
+                    const uint32_t bits = functions.largest(k, &x[r * k], nullptr);
+                    functions.codes(k, &x[r * k], nullptr, 127 / std::bit_cast<float>(bits),
+                                    &bytes[r * k]);
+                    codes[r * k] = bytes[r * k];
+                }
+            });
+        },
+        rows);
+    const Int8Operand b = weight.forward();
+    std::fill(scales.begin(), scales.end(), 0.01f);
+    BenchEach(
+        smoke, Int8TileKernels<bf16>(), {},
+        {"int8_gemm", fmt::format("bf16 {} x {} x {}", m, k, n), "GFLOP/s",
+         2.0 * static_cast<double>(m * k * n)},
+        std::vector<bf16>(m * n),
+        [&](const auto& functions, std::vector<bf16>& c) {
+            context.ParallelFor(static_cast<int64_t>(b.panels.size()), [&](int64_t i, int) {
+                const Panel& panel = b.panels[i];
+                Int8TileArgs<bf16> t{.k = b.k, .bytes_stride = b.k};
+                t.codes = b.codes + panel.offset;
+                t.scales = b.scales + panel.column;
+                t.starts = b.starts + panel.column;
+                t.tile.width = panel.width;
+                t.tile.stored = panel.stored;
+                t.tile.c_stride = n;
+                for (int64_t row = 0; row < m; row += t.tile.rows) {
+                    t.tile.rows =
+                        static_cast<int>(std::min<int64_t>(functions.rows(panel.stored), m - row));
+                    t.bytes = &bytes[row * b.k];
+                    t.row_scales = &scales[row];
+                    t.tile.c = &c[row * n + panel.column];
+                    functions.run(t);
+                }
+            });
+        },
+        rows);
+    BenchEach(
+        smoke, Int8TransposeKernels(), {},
+        {"int8_transpose", fmt::format("{} x {}", b.k, n), "GB/s",
+         static_cast<double>(b.k * n) * 2},
+        Values<float>(1),
+        [&](const auto& functions, std::vector<float>& last) {
+            std::vector<int8_t> to(static_cast<size_t>(b.k * kPanelColumns));
+            for (const Panel& panel : b.panels) {
+                functions.blocks(b.k / 4, panel.stored / 4, b.codes + panel.offset,
+                                 panel.stored * 4, to.data(), b.k * 4);
+                last[0] = to.back();
+            }
+        },
+        rows);
+    return rows;
+}
+
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
     for (auto* bench :
          {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy, BenchEmbedding,
-          BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm, BenchNf4})
+          BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm, BenchNf4, BenchInt8})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

@@ -34,5 +34,6 @@ std::vector<BenchRow> BenchReduce(const Context& context, bool smoke);
 std::vector<BenchRow> BenchDropout(const Context& context, bool smoke);
 std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke);
 std::vector<BenchRow> BenchNf4(const Context& context, bool smoke);
+std::vector<BenchRow> BenchInt8(const Context& context, bool smoke);
 
 }  // namespace hone

@@ -10,6 +10,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/int8/int8_kernels.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
 #include "kernels/reduce/reduce.h"
@@ -33,6 +34,8 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(EmbeddingKernels<T>().Explain({}, type));
     ops.push_back(DropoutKernels<T>().Explain({}, type));
     ops.push_back(Nf4Kernels<T>().Explain({}, type));
+    ops.push_back(Int8RowKernels<T>().Explain({}, type));
+    ops.push_back(Int8TileKernels<T>().Explain({}, type));
 }
 
 }  // namespace
@@ -43,6 +46,7 @@ std::vector<OpInfo> ListKernels() {
     AddTyped<float>("f32", ops);
     ops.push_back(CrossEntropyKernels().Explain({}, "f32"));
     ops.push_back(QuantizedGemmKernels().Explain({}, "int8 and int4 weights"));
+    ops.push_back(Int8TransposeKernels().Explain({}, "int8 weights of training"));
     ops.push_back(AdamWKernels().Explain({}, "f32"));
     ops.push_back(ReduceKernels().Explain({}, "f32"));
     std::stable_sort(ops.begin(), ops.end(),

@@ -30,6 +30,7 @@ const std::vector<LinearInfo>& Model::linears() const { return impl_->network->l
 int64_t Model::num_base_parameters() const { return impl_->num_base_parameters; }
 
 double Model::nf4_bits_per_weight() const { return impl_->network->Nf4BitsPerWeight(); }
+WeightStorage Model::storage() const { return impl_->network->storage(); }
 
 absl::Status Model::AddLowRank(const std::string& linear, const LowRankOptions& options) {
     return impl_->network->AddLowRank(linear, options);

@@ -25,7 +25,8 @@ enum class ComputeType { kF32, kBF16 };
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
     // How the frozen weights are kept; integers are for inference only. With kInt4 the head stays
-    // int8: it picks the token. With kNf4 the head stays as T: bitsandbytes leaves it alone too.
+    // int8: it picks the token. With kNf4 and kInt8Channels the head stays as T: bitsandbytes
+    // leaves it alone too, and the gradient of the logits has too wide a range for 8 bits.
     WeightStorage storage = WeightStorage::kNative;
     bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
 };
@@ -116,6 +117,8 @@ class Model {
     int64_t num_base_parameters() const;
     // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
     double nf4_bits_per_weight() const;
+    // As it was loaded.
+    WeightStorage storage() const;
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options);
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",

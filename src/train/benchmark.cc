@@ -63,6 +63,7 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
     LoadOptions load{.compute = options.compute};
     if (options.nf4) load.storage = WeightStorage::kNf4;
+    if (options.int8) load.storage = WeightStorage::kInt8Channels;
     HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, load, context));
     if (options.full) {
         model->MakeAllTrainable();

@@ -16,6 +16,7 @@ struct TrainBenchmarkOptions {
     bool full = false;  // every weight is trained, and no adapter
     LoraConfig lora;    // otherwise
     bool nf4 = false;   // over a base in NF4 with double quantisation: QLoRA
+    bool int8 = false;  // or with its products in 8-bit integers
     ComputeType compute = ComputeType::kBF16;
     int64_t batch_size = 4;          // rows a step
     int64_t seq_len = 512;           // tokens a row, all of them labelled

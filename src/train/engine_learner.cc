@@ -24,6 +24,8 @@ float RoundedTo(DType dtype, float value) {
     return dtype == DType::kBF16 ? ToFloat(ToBF16(value)) : value;
 }
 
+bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Channels; }
+
 absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& model,
                                       const Context& context) {
     if (!options.adapter_path.empty()) return LoadAdapter(model, options.adapter_path, context);
@@ -68,7 +70,9 @@ std::string LoraLearner::Summary() const {
     const double bits = model_.nf4_bits_per_weight();
     return fmt::format("{}lora r={} alpha={} on {} layers{}", bits > 0 ? "q" : "", config_.r,
                        config_.lora_alpha, layers,
-                       bits > 0 ? fmt::format(", base in NF4, {:.2f} bits a weight", bits) : "");
+                       bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
+                       : Int8(model_) ? ", products with the base in 8-bit integers"
+                                      : "");
 }
 
 Json LoraLearner::Configuration() const {
@@ -79,6 +83,7 @@ Json LoraLearner::Configuration() const {
     json["lora"].erase("base_model_name_or_path");
     const double bits = model_.nf4_bits_per_weight();
     if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
+    if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";
     return json;
 }
 

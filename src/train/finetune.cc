@@ -64,6 +64,7 @@ class FinetuneRun {
                               const std::string& artifact_sha256);
     bool full() const { return options_.method == "full"; }
     bool qlora() const { return options_.method == "qlora"; }
+    bool int8() const { return options_.base_compute == "int8"; }
     void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
     void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
 
@@ -148,17 +149,17 @@ absl::Status FinetuneRun::OpenInputs() {
 }
 
 // Before anything large is allocated. 2 bytes for each number is the least that the weights take,
-// half a byte for those that go into NF4; training them all needs 16 bytes of f32 more: master,
-// gradient, two moments.
+// one for those that go into 8 bits, half a byte for those that go into NF4; training them all
+// needs 16 bytes of f32 more: master, gradient, two moments.
 absl::Status FinetuneRun::CheckLoadFits() const {
-    int64_t elements = 0, in_nf4 = 0;
+    int64_t elements = 0, coded = 0;
     for (const ModelTensor& tensor : files_->tensors) {
         elements += tensor.elements();
-        if (qlora() && tensor.layer >= 0) in_nf4 += tensor.elements();
+        if ((qlora() || int8()) && tensor.layer >= 0) coded += tensor.elements();
     }
     const size_t weights =
-        static_cast<size_t>(elements - in_nf4) * (options_.torch_dtype == "float32" ? 4 : 2) +
-        static_cast<size_t>(in_nf4 / 2);
+        static_cast<size_t>(elements - coded) * (options_.torch_dtype == "float32" ? 4 : 2) +
+        static_cast<size_t>(int8() ? coded : coded / 2);
     const size_t bytes = weights + (full() ? static_cast<size_t>(elements) * 16 : 0);
     const size_t available = AvailableBytes();
     if (bytes > available && full())
@@ -170,7 +171,10 @@ absl::Status FinetuneRun::CheckLoadFits() const {
         return MemoryError(
             "{} has {} of weights in {}, {} are free: use {}a smaller model or free some memory",
             options_.model_name_or_path, HumanBytes(bytes),
-            qlora() ? "NF4 and " + options_.torch_dtype : options_.torch_dtype,
+            (qlora()  ? "NF4 and "
+             : int8() ? "8 bits and "
+                      : "") +
+                options_.torch_dtype,
             HumanBytes(available), qlora() ? "" : "--method qlora, ");
     return absl::OkStatus();
 }
@@ -184,6 +188,7 @@ absl::Status FinetuneRun::LoadModel() {
     LoadOptions load;
     load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
     if (qlora()) load.storage = WeightStorage::kNf4;
+    if (int8()) load.storage = WeightStorage::kInt8Channels;
     load.double_quant = options_.double_quant;
     HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));

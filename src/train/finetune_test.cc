@@ -267,6 +267,74 @@ TEST(FinetuneQlora, WhatIsHeldInFourBitsIsNotTrainedInFull) {
     EXPECT_TRUE(head.Run().ok());
 }
 
+// A job whose products with the frozen layers are in 8-bit integers.
+struct Int8Job : Job {
+    explicit Int8Job(const TestFolder& folder, const std::string& name = "out")
+        : Job(folder, name) {
+        options.base_compute = "int8";
+    }
+};
+
+TEST(FinetuneInt8, HoldsTheLayersInAByteAndSaysSo) {
+    TestFolder folder;
+    Int8Job int8(folder, "int8");
+    Job lora(folder, "lora");
+    for (Job* job : std::initializer_list<Job*>{&int8, &lora}) ASSERT_TRUE(job->Run().ok());
+    const RunPlan& plan = int8.reporter.plans[0];
+    const double weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
+    EXPECT_GT(static_cast<double>(lora.reporter.plans[0].memory.weights) -
+                  static_cast<double>(plan.memory.weights),
+              0.8 * weights);
+    EXPECT_NE(plan.method.find("lora r=4"), std::string::npos) << plan.method;
+    EXPECT_NE(plan.method.find("8-bit integers"), std::string::npos) << plan.method;
+    EXPECT_EQ(int8.RunJson()["options"]["base_compute"], "int8");
+    EXPECT_NE(ReadFile(folder / "int8/README.md")->find("8-bit integers"), std::string::npos);
+    EXPECT_LT(int8.reporter.steps.back().step_loss, int8.reporter.steps.front().step_loss);
+    const double loss = lora.reporter.steps[0].step_loss;
+    EXPECT_NE(int8.reporter.steps[0].step_loss, loss);
+    EXPECT_NEAR(int8.reporter.steps[0].step_loss, loss, 0.005 * loss);
+}
+
+TEST(FinetuneInt8, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
+    TestFolder folder;
+    for (const char* dtype : {"bfloat16", "float32"}) {
+        const std::string out = std::string("out-") + dtype;
+        Int8Job whole(folder, std::string("whole-") + dtype), first(folder, out),
+            second(folder, out);
+        Job lora(folder, out);
+        for (Job* job : std::initializer_list<Job*>{&whole, &first, &second, &lora}) {
+            job->options.torch_dtype = dtype;
+            job->options.lora.lora_dropout = 0.1;
+        }
+        second.options.threads = 3;
+        second.options.gradient_checkpointing = "true";
+        first.reporter.on_step = [&](const StepReport& report) {
+            if (report.step == 3) first.interrupts = 1;
+        };
+        ASSERT_TRUE(whole.Run().ok());
+        EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
+        // A run with other products does not go on from it.
+        absl::Status status = lora.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+        EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
+        ASSERT_TRUE(second.Run().ok());
+        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+        EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
+    }
+}
+
+TEST(FinetuneInt8, WhatIsHeldInEightBitsIsNotTrainedInFull) {
+    TestFolder folder;
+    Int8Job refused(folder, "refused"), head(folder, "head");
+    refused.options.lora.modules_to_save = {"o_proj"};
+    const absl::Status status = refused.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find("o_proj is held in 8 bits"), std::string::npos)
+        << status;
+    head.options.lora.modules_to_save = {"lm_head", "norm"};
+    EXPECT_TRUE(head.Run().ok());
+}
+
 // A job that trains every weight.
 struct FullJob : Job {
     explicit FullJob(const TestFolder& folder, const std::string& name = "out")

@@ -66,6 +66,7 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("use_rslora", o.lora.use_rslora);
     visit("quant_type", o.quant_type);
     visit("double_quant", o.double_quant);
+    visit("base_compute", o.base_compute);
     visit("max_steps", o.max_steps);
     visit("num_train_epochs", o.num_train_epochs);
     visit("per_device_train_batch_size", o.per_device_train_batch_size);
@@ -195,6 +196,7 @@ absl::Status CheckNames(const FinetuneOptions& o) {
             "--method '{}' is not there; this version trains with --method lora, qlora or full",
             o.method);
     HONE_RETURN_IF_ERROR(one_of("torch_dtype", o.torch_dtype, {"bfloat16", "float16", "float32"}));
+    HONE_RETURN_IF_ERROR(one_of("base_compute", o.base_compute, {"native", "int8"}));
     HONE_RETURN_IF_ERROR(one_of("report_to", o.report_to, {"tensorboard", "all", "none"}));
     HONE_RETURN_IF_ERROR(
         one_of("gradient_checkpointing", o.gradient_checkpointing, {"auto", "true", "false"}));
@@ -234,6 +236,10 @@ absl::Status CheckQuantisation(const FinetuneOptions& o) {
     if (!o.double_quant && o.method != "qlora")
         return UsageError("--double_quant belongs to --method qlora: --method {} quantises nothing",
                           o.method);
+    if (o.base_compute == "int8" && o.method != "lora")
+        return UsageError(
+            "--base_compute int8 belongs to --method lora: --method {} {}", o.method,
+            o.method == "full" ? "has no frozen base" : "holds the base in 4 bits already");
     return absl::OkStatus();
 }
 

@@ -41,6 +41,9 @@ struct FinetuneOptions {
     // qlora alone: how the base's layers are held in 4 bits.
     std::string quant_type = "nf4";
     bool double_quant = true;  // what scales them in 8 bits; Olive's default is false
+    // native | int8: what the frozen layers' products are computed in; native: torch_dtype. int8
+    // with lora alone.
+    std::string base_compute = "native";
 
     // How long.
     int64_t max_steps = -1;       // optimiser steps; > 0 overrides num_train_epochs

@@ -96,6 +96,9 @@ TEST(Options, ValidationNamesTheFlag) {
     qlora.method = "qlora";
     qlora.double_quant = false;
     EXPECT_TRUE(ValidateOptions(qlora).ok());
+    FinetuneOptions int8 = Valid();
+    int8.base_compute = "int8";
+    EXPECT_TRUE(ValidateOptions(int8).ok());
     expect([](auto& o) { o.method = "loftq"; }, "--method");
     expect([](auto& o) { o.method = "qlora", o.quant_type = "fp4"; }, "--quant_type");
     expect([](auto& o) { o.double_quant = false; }, "--double_quant");
@@ -104,6 +107,10 @@ TEST(Options, ValidationNamesTheFlag) {
            "--modules_to_save");
     expect([](auto& o) { o.method = "full", o.adapter_path = "a"; }, "--adapter_path");
     expect([](auto& o) { o.torch_dtype = "int8"; }, "--torch_dtype");
+    expect([](auto& o) { o.base_compute = "bf16"; }, "--base_compute");
+    expect([](auto& o) { o.base_compute = "int8", o.method = "qlora"; }, "--base_compute");
+    expect([](auto& o) { o.base_compute = "int8", o.method = "full", o.lora = {}; },
+           "--base_compute");
     expect([](auto& o) { o.optim = "sgd"; }, "--optim");
     expect([](auto& o) { o.lr_scheduler_type = "step"; }, "--lr_scheduler_type");
     expect([](auto& o) { o.learning_rate = std::nan(""); }, "--learning_rate");

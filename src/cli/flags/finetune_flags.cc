@@ -138,7 +138,10 @@ void FinetuneFlags::AddMethod(Flags& flags) {
         .Text("--quant_type", options_.quant_type,
               "qlora: the 4-bit numbers of the base; nf4 is what there is")
         .Bool("--double_quant", options_.double_quant,
-              "qlora: the blocks' scales in 8 bits too, 4.13 bits a weight in place of 4.5");
+              "qlora: the blocks' scales in 8 bits too, 4.13 bits a weight in place of 4.5")
+        .Text("--base_compute", options_.base_compute,
+              "lora: what products with the frozen layers are computed in; native: --torch_dtype; "
+              "int8: 8-bit integers, faster and in less memory");
 }
 
 void FinetuneFlags::AddTraining(Flags& flags) {

@@ -276,6 +276,15 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
     }
 }
 
+TEST(FinetuneFlags, BaseComputeBelongsToLora) {
+    EXPECT_EQ(Options({"-d", "rows.jsonl"}).base_compute, "native");
+    EXPECT_EQ(Options({"-d", "rows.jsonl", "--base_compute", "int8"}).base_compute, "int8");
+    for (const char* method : {"full", "qlora"})
+        EXPECT_THAT(ErrorOf({"--method", method, "--base_compute", "int8"}),
+                    HasSubstr("--base_compute int8 belongs to --method lora"));
+    EXPECT_THAT(ErrorOf({"--base_compute", "int4"}), HasSubstr("native, int8"));
+}
+
 TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
     const FinetuneOptions qlora = Options({"-d", "rows.jsonl", "--method", "qlora"});
     EXPECT_THAT(qlora.lora.target_modules, ElementsAre("all-linear"));

@@ -34,9 +34,10 @@ struct Panel {
 // (quantized_gemm.h). Codes come in groups of 32 along K, per column: int8 as scale * code, int4 as
 // minimum + scale * code (the fields of GGUF's Q8_0 and Q4_1, https://github.com/ggml-org/ggml,
 // whose values they hold without loss).
-// kNf4 is for frozen weights that are trained through: products take them from a panel that is made
-// of the codes each time (kernels/nf4).
-enum class WeightStorage { kNative, kInt8, kInt4, kNf4 };
+// Two are for frozen weights that are trained through: with kNf4 products take them from a panel
+// that is made of the codes each time (kernels/nf4), with kInt8Channels they are in integers, one
+// scale an output channel and one a row of activations (kernels/int8).
+enum class WeightStorage { kNative, kInt8, kInt4, kNf4, kInt8Channels };
 
 // B [K, N] in panels. Columns are given as groups that start panels of their own (the layers that
 // share an input).

@@ -97,8 +97,9 @@ float PackedMatrix<T>::At(int64_t row, int64_t column) const {
 
 template <typename T>
 void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
-    HONE_CHECK(storage_ == WeightStorage::kNative && storage != WeightStorage::kNf4);
     if (storage == WeightStorage::kNative) return;
+    HONE_CHECK(storage_ == WeightStorage::kNative &&
+               (storage == WeightStorage::kInt8 || storage == WeightStorage::kInt4));
     storage_ = storage;
     const Panel& last = panels_.back();
     codes_ = Buffer::Shared(static_cast<size_t>(CodesOffset(last) + last.stored * QuantGroups(k_) *

@@ -56,7 +56,8 @@ absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& opti
     HONE_RETURN_IF_ERROR(norm.Load(files));
     LoadOptions head_options = options;
     if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
-    if (options.storage == WeightStorage::kNf4) head_options.storage = WeightStorage::kNative;
+    if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kInt8Channels)
+        head_options.storage = WeightStorage::kNative;
     return head.Load(files, head_options, context);
 }
 

@@ -76,18 +76,27 @@ absl::Status LinearGroup<T>::ReadWeight(
 template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
-    const bool nf4 = options.storage == WeightStorage::kNf4;
+    const bool nf4 = options.storage == WeightStorage::kNf4,
+               int8 = options.storage == WeightStorage::kInt8Channels;
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
-    forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups)
-                   : PackedMatrix<T>(in_, groups, options.storage == WeightStorage::kNative);
+    if (int8) {
+        if (std::max(in_, out_ + 4 * static_cast<int64_t>(groups.size())) > kInt8MaxK)
+            return ModelError("{} is {} x {}: 8-bit integers take up to {}", members_[0].name, out_,
+                              in_, kInt8MaxK);
+        int8_ = Int8Matrix(in_, groups);
+    } else {
+        forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups)
+                       : PackedMatrix<T>(in_, groups, options.storage == WeightStorage::kNative);
+    }
     for (const LinearMember& member : members_) {
         if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
-        HONE_RETURN_IF_ERROR(ReadWeight(files, member, context,
-                                        [&](int64_t row, int64_t count, const float* values) {
-                                            if (nf4) return nf4_.back().SetRows(row, count, values);
-                                            forward_.SetColumns(member.column + row, count, values);
-                                        }));
+        HONE_RETURN_IF_ERROR(ReadWeight(
+            files, member, context, [&](int64_t row, int64_t count, const float* values) {
+                if (nf4) return nf4_.back().SetRows(row, count, values);
+                if (int8) return int8_.SetRows(member.column + row, count, values);
+                forward_.SetColumns(member.column + row, count, values);
+            }));
         if (nf4) nf4_.back().Finish();
         if (member.bias.empty()) continue;
         const ModelTensor* bias = FindModelTensor(files, member.bias);
@@ -95,7 +104,11 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
         bias_.resize(static_cast<size_t>(out_));
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
     }
-    if (!nf4) forward_.Quantize(options.storage, context);
+    if (int8) {
+        int8_.Finish(context);
+    } else if (!nf4) {
+        forward_.Quantize(options.storage, context);
+    }
     return absl::OkStatus();
 }
 
@@ -199,8 +212,6 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     GemmArgs<T> args{.m = m,
                      .a = x,
                      .a_stride = in_,
-                     .b = &forward_,
-                     .b_data = nf4() ? scratch.panels : nullptr,
                      .bias = bias_.empty() ? nullptr : bias_.data(),
                      .c = y,
                      .c_stride = y_stride,
@@ -228,6 +239,9 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
             AdapterHidden(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
         args.row_extensions = extensions;
     }
+    if (int8()) return Int8Forward(context, int8_, args, Int8Memory(scratch));
+    args.b = &forward_;
+    args.b_data = nf4() ? scratch.panels : nullptr;
     Gemm(context, args);
 }
 
@@ -247,17 +261,19 @@ void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* 
 }
 
 template <typename T>
-void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args, T* panels) const {
+void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args,
+                                     const LinearScratch<T>& scratch) const {
+    if (int8()) return Int8Backward(context, int8_, args, Int8Memory(scratch));
     HONE_CHECK(forward_.storage() == WeightStorage::kNative,
                "weights in integers cannot be trained through");
     HONE_CHECK(rows_at_once_ == out_ || (!nf4() && args.output == GemmOutput::kStoreF32));
-    args.b_data = panels;
+    args.b_data = scratch.panels;
     const T* dy = args.a;
     for (int64_t row = 0; row < out_; row += rows_at_once_) {
         const int64_t end = std::min(out_, row + rows_at_once_);
         args.b = end - row == rows_at_once_ ? &backward_ : &backward_rest_;
         if (nf4()) {
-            Nf4ToBackwardPanels<T>(context, nf4_, *args.b, panels);
+            Nf4ToBackwardPanels<T>(context, nf4_, *args.b, scratch.panels);
         } else {
             const auto& all = forward_.panels();
             const auto before = [](const Panel& panel, int64_t column) {
@@ -266,7 +282,7 @@ void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args, T
             const auto first = std::lower_bound(all.begin(), all.end(), row, before),
                        last = std::lower_bound(first, all.end(), end, before);
             TransposePanels(context, forward_, static_cast<size_t>(first - all.begin()),
-                            static_cast<size_t>(last - all.begin()), *args.b, panels);
+                            static_cast<size_t>(last - all.begin()), *args.b, scratch.panels);
         }
         args.a = dy + row;
         Gemm(context, args);
@@ -281,17 +297,17 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
                                    const LinearScratch<T>& scratch) const {
     GemmArgs<T> args{
         .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
-    if (rank_columns_ == 0) return BackwardProduct(context, args, scratch.panels);
+    if (rank_columns_ == 0) return BackwardProduct(context, args, scratch);
     if (dropout_ == 0) {
         args.h = scratch.dh;
         args.h_stride = rank_columns_;
         args.extension = backward_extension_;
-        return BackwardProduct(context, args, scratch.panels);
+        return BackwardProduct(context, args, scratch);
     }
     // The delta's share passes through the mask, so it cannot be part of the large product.
     args.c = output == GemmOutput::kStore ? scratch.dx : dx;
     args.output = GemmOutput::kStoreF32;
-    BackwardProduct(context, args, scratch.panels);
+    BackwardProduct(context, args, scratch);
     Gemm(context, GemmArgs<T>{.m = m,
                               .a = scratch.dh,
                               .a_stride = rank_columns_,

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/int8/int8.h"
 #include "kernels/nf4/nf4.h"
 #include "model/blocks/group_adapter.h"
 #include "model/model.h"
@@ -43,10 +44,12 @@ struct LinearMember {
 // Scratch of the passes, shared by all groups; sized by the largest of them.
 template <typename T>
 struct LinearScratch {
-    T* dropped = nullptr;  // [M, in] the input after dropout
-    T* dh = nullptr;       // [M, rank columns]
-    float* dx = nullptr;   // [M, in], only with dropout
-    T* panels = nullptr;   // what a product takes a group's weight from (panel_elements)
+    T* dropped = nullptr;         // [M, in] the input after dropout
+    T* dh = nullptr;              // [M, rank columns]
+    float* dx = nullptr;          // [M, in], only with dropout
+    T* panels = nullptr;          // what a product takes a group's weight from (panel_elements)
+    uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
+    float* row_scales = nullptr;  // [M], likewise
     // [M, adapter_columns] of adapters beside the base.
     T* adapter_h = nullptr;
     int64_t adapter_columns = 0;
@@ -70,11 +73,15 @@ class LinearGroup {
     float dropout() const { return dropout_; }
     bool trainable() const;
     // Of the frozen weights, packed.
-    size_t bytes() const { return forward_.bytes() + nf4_bytes(); }
+    size_t bytes() const { return forward_.bytes() + nf4_bytes() + int8_.bytes(); }
     bool nf4() const { return !nf4_.empty(); }
     size_t nf4_bytes() const;
+    bool int8() const { return !int8_.empty(); }
+    // Bytes that a row of activations takes in LinearScratch::codes; 0 where it stays as it is.
+    int64_t row_codes() const { return int8() ? int8_.row_bytes() : 0; }
     // What LinearScratch::panels must hold for its passes.
     int64_t panel_elements(bool backward) const {
+        if (int8()) return backward ? (int8_.panel_bytes() + sizeof(T) - 1) / sizeof(T) : 0;
         return std::max(nf4() ? forward_.elements() : 0, backward ? backward_.elements() : 0);
     }
     // B's columns as packed for the backward product: dy rows must have that many readable
@@ -114,9 +121,13 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRank(const LinearMember& member, ParameterSet& parameters);
-    // args.a times the weight, which is made into backward panels in `panels`; args.b and b_data
-    // are set here.
-    void BackwardProduct(const Context& context, GemmArgs<T> args, T* panels) const;
+    // args.a times the weight, which is made into backward panels in scratch.panels; args.b and
+    // b_data are set here.
+    void BackwardProduct(const Context& context, GemmArgs<T> args,
+                         const LinearScratch<T>& scratch) const;
+    Int8Scratch Int8Memory(const LinearScratch<T>& scratch) const {
+        return {scratch.codes, scratch.row_scales, reinterpret_cast<int8_t*>(scratch.panels)};
+    }
     int64_t in_, out_ = 0;
     std::vector<LinearMember> members_;
     int64_t rank_columns_ = 0;
@@ -127,6 +138,7 @@ class LinearGroup {
     PackedMatrix<T> backward_;       // [rows_at_once or out, in]; a layout
     PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
     std::vector<Nf4Matrix> nf4_;     // per member, or empty
+    Int8Matrix int8_;                // in place of forward_, or empty
     // Low-rank parts.
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]

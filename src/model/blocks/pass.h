@@ -22,6 +22,7 @@ struct BlockSizes {
     int64_t F = 0;             // MLP
     int64_t rank_columns = 0;  // widest h
     int64_t panels = 0;        // of the largest group (LinearGroup::panel_elements)
+    int64_t row_codes = 0;     // widest row of activations in 8 bits
     bool dropout = false;
     bool backward = false;
     bool gate_up = false;  // the layers keep none of their own
@@ -47,6 +48,10 @@ struct Workspace {
         if (sizes.dropout) linear.dropped = arena.Take<T>(M * sizes.in);
         if (sizes.gate_up) gate_up = arena.Take<T>(M * 2 * sizes.F);
         if (sizes.panels > 0) linear.panels = arena.Take<T>(sizes.panels);
+        if (sizes.row_codes > 0) {
+            linear.codes = arena.Take<uint8_t>(M * sizes.row_codes);
+            linear.row_scales = arena.Take<float>(M);
+        }
         if (!sizes.backward) return;
         dy = arena.Take<float>(M * sizes.C);
         linear.dh = arena.Take<T>(M * std::max<int64_t>(sizes.rank_columns, 1));

@@ -21,6 +21,7 @@ class Network {
     virtual absl::Status FinishParameters(const Context& context) = 0;
     virtual void Pack(const Context& context) = 0;
     virtual double Nf4BitsPerWeight() const = 0;
+    virtual WeightStorage storage() const = 0;
     virtual MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const = 0;
     virtual void Prepare(int64_t max_tokens, bool checkpointing) = 0;
     virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,

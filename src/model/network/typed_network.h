@@ -31,6 +31,7 @@ class TypedNetwork : public Network {
     absl::Status FinishParameters(const Context& context) override;
     void Pack(const Context& context) override;
     double Nf4BitsPerWeight() const override;
+    WeightStorage storage() const override { return options_.storage; }
     MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const override;
     void Prepare(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,

@@ -141,6 +141,11 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
                     "{} is held in NF4, so it cannot be trained in full: leave it out of "
                     "--modules_to_save, or hold the base in bf16 (--method lora, --weights bf16)",
                     member.name);
+            if (group->int8())
+                return UsageError(
+                    "{} is held in 8 bits, so it cannot be trained in full: leave it out of "
+                    "--modules_to_save, or use --base_compute native",
+                    member.name);
             found = true, member.own_weight = 0;
         }
     for (NormWeight* norm : Norms())
@@ -210,6 +215,7 @@ BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
         sizes.in = std::max(sizes.in, group.in());
         sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
         sizes.panels = std::max(sizes.panels, group.panel_elements(backward));
+        sizes.row_codes = std::max(sizes.row_codes, group.row_codes());
         sizes.dropout |= group.dropout() > 0;
     };
     for (const Layer& layer : layers_) {
