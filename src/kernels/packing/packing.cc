@@ -34,15 +34,6 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, T* out) {
     }
 }
 
-template <typename T>
-void Transposed(const T* src, int64_t stride, int64_t tokens, int64_t count, T* out,
-                int64_t out_stride) {
-    for (int64_t t = 0; t < tokens; ++t)
-        for (int64_t i = 0; i < count; ++i) out[i * out_stride + t] = src[t * stride + i];
-    if (tokens % kPair<T> != 0)
-        for (int64_t i = 0; i < count; ++i) out[i * out_stride + tokens] = T{};
-}
-
 }  // namespace
 
 template <typename T>
@@ -51,9 +42,7 @@ const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
 #if defined(__x86_64__)
         {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512Packing<T>()},
 #endif
-            {"reference",
-             NeverDeclines<AnyProblem>,
-             {Rows<T, T>, Rows<T, float>, Columns<T>, Transposed<T>}},
+            {"reference", NeverDeclines<AnyProblem>, {Rows<T, T>, Rows<T, float>, Columns<T>}},
     });
     return kernels;
 }

@@ -1,4 +1,4 @@
-// Turning matrices into the layouts that tiles read: B's panels (gemm.h) and rows of A^T.
+// Turning matrices into the layout that tiles read: panels (gemm.h).
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,6 @@ struct PackFunctions {
     // the first of them in the panel; for bf16 and an odd k the last pair gets a zero. Other
     // columns are left alone.
     void (*columns_f32)(const float* src, int64_t k, int64_t count, int stored, T* out);
-    // out[i][t] = src[t][i], i < count, t < tokens; `out_stride` elements per row. For bf16 and odd
-    // tokens out[i][tokens] is zero.
-    void (*transposed)(const T* src, int64_t stride, int64_t tokens, int64_t count, T* out,
-                       int64_t out_stride);
 };
 
 // Best first; explained as op "packing".
