@@ -129,14 +129,19 @@ class Bench:
         return self.infer("infer", "--prompt_tokens", 512, "--new_tokens", 16)
 
     def evaluate(self):
-        """Of an evaluation on the chats: its tokens a second over what the layers' products alone would take."""
+        """Of an evaluation on the chats: its tokens a second over what the products alone would allow: the layers' for
+        every token, the head's for those with a label."""
         def once():
             output = self.run(self.flags.hone, "evaluate", "--model_name_or_path", self.flags.model, "--data_name",
                               self.flags.chats, "--max_samples", 2 * CHAT_ROWS)
-            return float(re.search(r"([\d,.]+) tokens/s", output)[1].replace(",", ""))
-        rate = self.measure("evaluate_tokens_per_second", lambda: max(once() for _ in range(2)))
+            found = re.search(r"([\d,]+) with loss, of ([\d,]+) in .*?([\d,.]+) tokens/s", output, re.DOTALL)
+            labelled, tokens, rate = (float(number.replace(",", "")) for number in found.groups())
+            return {"tokens_per_second": rate, "labelled": labelled / tokens}
+        measured = self.measure("evaluate", lambda: max((once() for _ in range(2)),
+                                                        key=lambda run: run["tokens_per_second"]))
         forward = self.forward()
-        return rate * forward["prefill_limit_ratio"] / forward["prefill_tokens_per_second"]
+        return measured["tokens_per_second"] * (1 / forward["forward_limit_tokens_per_second"] +
+                                                measured["labelled"] / forward["head_limit_tokens_per_second"])
 
 
 class Row:
@@ -216,7 +221,7 @@ ROWS = [
         lambda b: memory_over_time(b)[0]),
     Row("checkpointing_time", "gradient checkpointing: time of a step", "<=", 1.35, lambda b: memory_over_time(b)[1]),
     Row("launch", "launch to step 1 done, seconds beyond the step", "<=", 1.5, lambda b: b.launch(), unit="s"),
-    Row("evaluate", "hone evaluate, over the forward products alone", ">=", 0.75, lambda b: b.evaluate()),
+    Row("evaluate", "hone evaluate, over the forward products it needs", ">=", 0.75, lambda b: b.evaluate()),
     Row("prefill", "prefill of 512 tokens, over the forward products alone", ">=", 0.6,
         lambda b: b.forward()["prefill_limit_ratio"]),
     Row("decode", "decode with int4 weights, bytes read over the memory's rate", ">=", 0.6,

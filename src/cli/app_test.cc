@@ -107,7 +107,11 @@ TEST(RunHone, InferenceIsHeldAgainstTheMachine) {
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const auto json = nlohmann::json::parse(outcome.out);
     EXPECT_EQ(json["streams"], 2);
-    EXPECT_GT(json["prefill_limit_ratio"], 0);
+    EXPECT_NEAR(json["prefill_limit_ratio"],
+                json["prefill_tokens_per_second"].get<double>() /
+                    json["forward_limit_tokens_per_second"].get<double>(),
+                1e-9);
+    EXPECT_GT(json["head_limit_tokens_per_second"], 0);
     const double decode = json["decode_tokens_per_second"], bytes = json["weight_bytes_per_token"],
                  bandwidth = json["read_bytes_per_second"];
     EXPECT_GT(bandwidth, 1e8);

@@ -71,6 +71,7 @@ struct InferResult {
     double read_bandwidth = 0;       // bytes per second
     double weight_bytes = 0;   // per decoded token: one pass over the weights yields `streams`
     double forward_limit = 0;  // tokens per second, the layers' products alone
+    double head_limit = 0;     // the same of the head's product
     double decode_ratio() const { return weight_bytes * decode / read_bandwidth; }
     double prefill_ratio() const { return prefill / forward_limit; }
 };
@@ -117,16 +118,20 @@ absl::StatusOr<InferResult> MeasureInfer(const InferFlags& flags, const LoadedMo
                           static_cast<double>(flags.streams);
     result.read_bandwidth = MeasureReadBandwidth(context);
     const ModelConfig& config = loaded.model->config();
-    // Without the head: of a prompt, only the last token's logits are computed.
-    const RooflineShape shape{.hidden = config.hidden_size,
+    // The head apart: of a prompt, only the last token's logits are computed.
+    RooflineShape shape{.hidden = config.hidden_size,
                               .attention = config.num_attention_heads * config.head_dim,
                               .key_value = config.num_key_value_heads * config.head_dim,
                               .intermediate = config.intermediate_size,
                               .layers = config.num_hidden_layers,
                               .tokens = flags.prompt_tokens};
-    HONE_ASSIGN_OR_RETURN(const Roofline roofline,
-                          MeasureRoofline(shape, flags.weights.weights != "f32"));
-    result.forward_limit = roofline.forward_tokens_per_second;
+    const bool bf16_products = flags.weights.weights != "f32";
+    HONE_ASSIGN_OR_RETURN(const Roofline layers, MeasureRoofline(shape, bf16_products));
+    result.forward_limit = layers.forward_tokens_per_second;
+    shape.layers = 0;
+    shape.vocabulary = config.vocab_size;
+    HONE_ASSIGN_OR_RETURN(const Roofline head, MeasureRoofline(shape, bf16_products));
+    result.head_limit = head.forward_tokens_per_second;
     return result;
 }
 
@@ -160,6 +165,8 @@ absl::Status RunInfer(const InferFlags& flags) {
                                    {"new_tokens", flags.new_tokens},
                                    {"prefill_tokens_per_second", result.prefill},
                                    {"prefill_limit_ratio", result.prefill_ratio()},
+                                   {"forward_limit_tokens_per_second", result.forward_limit},
+                                   {"head_limit_tokens_per_second", result.head_limit},
                                    {"decode_tokens_per_second", result.decode},
                                    {"read_bytes_per_second", result.read_bandwidth},
                                    {"weight_bytes_per_token", result.weight_bytes},

@@ -24,7 +24,6 @@ enum class ComputeType { kF32, kBF16 };
 
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
-    bool for_training = false;  // also packs the weights for the backward products
     // How the frozen weights are kept; integers are for inference only. With kInt4 the head stays
     // int8: it picks the token. With kNf4 the head stays as T: bitsandbytes leaves it alone too.
     WeightStorage storage = WeightStorage::kNative;

@@ -61,7 +61,7 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
         return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
     const Context context(options.threads);
     HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
-    LoadOptions load{.compute = options.compute, .for_training = true};
+    LoadOptions load{.compute = options.compute};
     if (options.nf4) load.storage = WeightStorage::kNf4;
     HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, load, context));
     if (options.full) {

@@ -148,8 +148,8 @@ absl::Status FinetuneRun::OpenInputs() {
 }
 
 // Before anything large is allocated. 2 bytes for each number is the least that the weights take,
-// half a byte for those that go into NF4; training them all needs these in both directions and 16
-// bytes of f32: master, gradient, two moments.
+// half a byte for those that go into NF4; training them all needs 16 bytes of f32 more: master,
+// gradient, two moments.
 absl::Status FinetuneRun::CheckLoadFits() const {
     int64_t elements = 0, in_nf4 = 0;
     for (const ModelTensor& tensor : files_->tensors) {
@@ -159,7 +159,7 @@ absl::Status FinetuneRun::CheckLoadFits() const {
     const size_t weights =
         static_cast<size_t>(elements - in_nf4) * (options_.torch_dtype == "float32" ? 4 : 2) +
         static_cast<size_t>(in_nf4 / 2);
-    const size_t bytes = full() ? 2 * weights + static_cast<size_t>(elements) * 16 : weights;
+    const size_t bytes = weights + (full() ? static_cast<size_t>(elements) * 16 : 0);
     const size_t available = AvailableBytes();
     if (bytes > available && full())
         return MemoryError(
@@ -183,7 +183,6 @@ absl::Status FinetuneRun::LoadModel() {
             "float32");
     LoadOptions load;
     load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
-    load.for_training = true;
     if (qlora()) load.storage = WeightStorage::kNf4;
     load.double_quant = options_.double_quant;
     HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));

@@ -57,8 +57,7 @@ class AdapterFilesTest : public testing::TestWithParam<std::string> {};
 TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     Context context(2);
     const Case golden(GetParam());
-    Loaded base =
-        LoadBase(golden.model_folder(), ComputeType::kF32, context, /*for_training=*/true);
+    Loaded base = LoadBase(golden.model_folder(), ComputeType::kF32, context);
     auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
     GOLDEN_ASSERT_OK(config.status());
     std::string folder = testing::TempDir() + "hone-golden-XXXXXX";
@@ -94,8 +93,7 @@ TEST_P(AdapterFilesTest, AnotherBaseRefusesIt) {
     const Case golden(GetParam());
     for (const std::string& name : ModelNames()) {
         if ("models/" + name == golden.values()["model"].get<std::string>()) continue;
-        Loaded base = LoadBase(Folder() + "/models/" + name, ComputeType::kF32, context,
-                               /*for_training=*/true);
+        Loaded base = LoadBase(Folder() + "/models/" + name, ComputeType::kF32, context);
         auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
         EXPECT_FALSE(config.ok()) << name;
         EXPECT_EQ(KindOf(config.status()), ErrorKind::kModel) << config.status();

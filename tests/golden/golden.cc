@@ -79,14 +79,12 @@ std::vector<Example> Case::Examples(const nlohmann::json& documents) {
 }
 
 Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
-                bool for_training, WeightStorage storage) {
+                WeightStorage storage) {
     Loaded loaded;
     auto files = OpenModel(folder);
     HONE_CHECK(files.ok(), "{}", files.status().ToString());
     loaded.files = *std::move(files);
-    auto model = Model::Load(*loaded.files,
-                             {.compute = compute, .for_training = for_training, .storage = storage},
-                             context);
+    auto model = Model::Load(*loaded.files, {.compute = compute, .storage = storage}, context);
     HONE_CHECK(model.ok(), "{}", model.status().ToString());
     loaded.model = *std::move(model);
     return loaded;
@@ -94,8 +92,7 @@ Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& c
 
 Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,
                    bool gradient_checkpointing) {
-    Loaded loaded =
-        LoadBase(golden.model_folder(), compute, context, /*for_training=*/true, golden.storage());
+    Loaded loaded = LoadBase(golden.model_folder(), compute, context, golden.storage());
     absl::Status added;
     if (golden.full()) {
         loaded.model->MakeAllTrainable();

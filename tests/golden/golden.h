@@ -67,7 +67,7 @@ struct Loaded {
 };
 // Aborts the test program when the model does not load: nothing else could be said then.
 Loaded LoadBase(const std::string& folder, ComputeType compute, const Context& context,
-                bool for_training = false, WeightStorage storage = WeightStorage::kNative);
+                WeightStorage storage = WeightStorage::kNative);
 // With the case's adapter, or all weights trainable; ready for ForwardBackward with up to 256
 // tokens.
 Loaded LoadTrained(const Case& golden, ComputeType compute, const Context& context,

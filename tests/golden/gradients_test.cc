@@ -164,8 +164,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(AllCaseNames()
 class DropoutTest : public testing::Test {
   protected:
     Loaded Load(bool gradient_checkpointing) {
-        Loaded loaded =
-            LoadBase(Folder() + "/models/tied", ComputeType::kF32, context_, /*for_training=*/true);
+        Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context_);
         LoraConfig config;
         config.r = 4;
         config.lora_alpha = 8;

@@ -51,8 +51,7 @@ class LogitsTest : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(LogitsTest, BaseModelInF32) {
-    Loaded base = LoadBase(golden_.model_folder(), ComputeType::kF32, context_,
-                           /*for_training=*/false, golden_.storage());
+    Loaded base = LoadBase(golden_.model_folder(), ComputeType::kF32, context_, golden_.storage());
     EXPECT_LT(WorstElement(Logits(*base.model, batch_), golden_.Tensor("base.logits")), 3e-5);
     CheckLosses(*base.model, "base", 1e-5, /*exact_ranks=*/true);
 }
@@ -68,8 +67,7 @@ TEST_P(LogitsTest, AdapterInF32) {
 
 // bf16 has 8 bits: 0.4 % a rounding, and a few of them on the way through 2 or 3 layers.
 TEST_P(LogitsTest, Bf16IsNear) {
-    Loaded base = LoadBase(golden_.model_folder(), ComputeType::kBF16, context_,
-                           /*for_training=*/false, golden_.storage());
+    Loaded base = LoadBase(golden_.model_folder(), ComputeType::kBF16, context_, golden_.storage());
     EXPECT_LT(RelativeError(Logits(*base.model, batch_), golden_.Tensor("base.logits")), 0.03);
     CheckLosses(*base.model, "base", 0.01, /*exact_ranks=*/false);
     Loaded adapted = LoadTrained(golden_, ComputeType::kBF16, context_);

@@ -88,6 +88,13 @@ class PackedMatrix {
     Buffer codes_;  // of a quantized matrix, in place of data_
 };
 
+// Panels [first, last) of a native B as the panels of B^T, for C = A B^T: `panels` gets
+// layout.elements() elements, all of them (=), padding included. layout: K is the columns of those
+// panels, its columns are B's K as given.
+template <typename T>
+void TransposePanels(const Context& context, const PackedMatrix<T>& b, size_t first, size_t last,
+                     const PackedMatrix<T>& layout, T* panels);
+
 // K goes on with a second product: C's panel p also gets H[:, column, column + k) times `b`, packed
 // like a panel of the same width. LoRA forward: H = A x. LoRA backward: H = the gradient of A x.
 template <typename T>

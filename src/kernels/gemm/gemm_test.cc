@@ -228,6 +228,39 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
         }
 }
 
+// Panels of B^T made from B's are those that are packed from the weight, zeros included: of all
+// columns or of some panels, where layers end within a pair of rows too.
+TYPED_TEST(GemmTest, TransposedPanelsAreThePackedOnes) {
+    using T = TypeParam;
+    const unsigned seed = std::random_device()();
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    testing::Random random(seed);
+    const Context context(2);
+    for (const std::vector<int64_t>& outs :
+         {std::vector<int64_t>{200}, {64, 6}, {65, 30}, {7}, {63, 64, 1}, {128}}) {
+        const int64_t in = random.Between(1, 150);
+        PackedMatrix<T> b(in, outs);
+        const auto weight = random.Values<float>(b.n() * in);
+        b.SetColumns(0, b.n(), weight.data());
+        for (size_t first = 0; first < b.panels().size(); ++first) {
+            for (size_t last = first + 1; last <= b.panels().size(); ++last) {
+                SCOPED_TRACE(::testing::Message()
+                             << "outs " << ::testing::PrintToString(outs) << " in " << in
+                             << " panels " << first << " to " << last);
+                const int64_t row = b.panels()[first].column,
+                              rows = b.panels()[last - 1].column + b.panels()[last - 1].width - row;
+                PackedMatrix<T> expected(rows, {in});
+                expected.SetRows(0, rows, weight.data() + row * in, in);
+                testing::Guarded<T> actual(expected.elements(), FromFloat<T>(7));
+                TransposePanels(context, b, first, last, expected, actual.data());
+                ASSERT_EQ(std::memcmp(actual.data(), expected.panel_data(expected.panels()[0]),
+                                      static_cast<size_t>(expected.elements()) * sizeof(T)),
+                          0);
+            }
+        }
+    }
+}
+
 // Gradients side by side that share what the flags say, as layers and adapters do: each equals the
 // product's definition, on 1 and 2 threads with the same bits, C starting from 0.25.
 template <typename T>

@@ -5,16 +5,6 @@
 #include "kernels/packing/packing.h"
 
 namespace hone {
-namespace {
-
-// Where element (row, column) of a panel lies, in elements from the panel's first.
-template <typename T>
-int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
-    if constexpr (sizeof(T) == 2) return (row / 2 * stored + column) * 2 + row % 2;
-    return row * stored + column;
-}
-
-}  // namespace
 
 template <typename T>
 PackedMatrix<T> PackedMatrix<T>::Layout(int64_t k, const std::vector<int64_t>& group_columns) {
@@ -125,6 +115,42 @@ void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
     data_ = Buffer();
 }
 
+template <typename T>
+void TransposePanels(const Context& context, const PackedMatrix<T>& b, size_t first, size_t last,
+                     const PackedMatrix<T>& layout, T* panels) {
+    constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+    const int64_t begin = b.panels()[first].column;
+    // Where a panel begins or ends within a pair, its neighbour has the other half: element by
+    // element, and first the zeros.
+    const bool whole_pairs =
+        std::all_of(b.panels().begin() + static_cast<int64_t>(first),
+                    b.panels().begin() + static_cast<int64_t>(last),
+                    [&](const Panel& panel) { return (panel.column - begin) % kPair == 0; });
+    if (!whole_pairs) std::fill_n(panels, layout.elements(), T{});
+    const PackFunctions<T>& pack = PackKernels<T>().Choose({});
+    context.ParallelFor(static_cast<int64_t>(last - first), [&](int64_t task, int) {
+        const Panel& panel = b.panels()[first + static_cast<size_t>(task)];
+        const int64_t row = panel.column - begin;
+        for (const Panel& out : layout.panels()) {
+            const T* from = b.panel_data(panel) + PackedIndex<T>(out.column, 0, panel.stored);
+            T* to = panels + out.offset;
+            if (whole_pairs) {
+                pack.panel_transposed(from, panel.stored, panel.width, out.width, out.stored,
+                                      to + PackedIndex<T>(row, 0, out.stored));
+                continue;
+            }
+            for (int64_t i = 0; i < panel.width; ++i)
+                for (int64_t column = 0; column < out.width; ++column)
+                    to[PackedIndex<T>(row + i, column, out.stored)] =
+                        from[PackedIndex<T>(column, i, panel.stored)];
+        }
+    });
+}
+
+template void TransposePanels(const Context&, const PackedMatrix<float>&, size_t, size_t,
+                              const PackedMatrix<float>&, float*);
+template void TransposePanels(const Context&, const PackedMatrix<bf16>&, size_t, size_t,
+                              const PackedMatrix<bf16>&, bf16*);
 template class PackedMatrix<float>;
 template class PackedMatrix<bf16>;
 

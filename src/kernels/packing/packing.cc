@@ -34,6 +34,16 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, T* out) {
     }
 }
 
+template <typename T>
+void PanelTransposed(const T* panel, int stored, int64_t columns, int width, int out_stored,
+                     T* out) {
+    const int64_t pairs = (columns + kPair<T> - 1) / kPair<T>;
+    for (int64_t column = 0; column < pairs * kPair<T>; ++column)
+        for (int64_t row = 0; row < out_stored; ++row)
+            out[PackedIndex<T>(column, row, out_stored)] =
+                column < columns && row < width ? panel[PackedIndex<T>(row, column, stored)] : T{};
+}
+
 }  // namespace
 
 template <typename T>
@@ -42,7 +52,9 @@ const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
 #if defined(__x86_64__)
         {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512Packing<T>()},
 #endif
-            {"reference", NeverDeclines<AnyProblem>, {Rows<T, T>, Rows<T, float>, Columns<T>}},
+            {"reference",
+             NeverDeclines<AnyProblem>,
+             {Rows<T, T>, Rows<T, float>, Columns<T>, PanelTransposed<T>}},
     });
     return kernels;
 }

@@ -1,4 +1,4 @@
-// Turning matrices into the layout that tiles read: panels (gemm.h).
+// Turning matrices into the layout that tiles read: B's panels (gemm.h), and those of B^T.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,13 @@
 #include "tensor/dtype.h"
 
 namespace hone {
+
+// Where element (row, column) of a panel with `stored` columns lies, in elements from its first.
+template <typename T>
+int64_t PackedIndex(int64_t row, int64_t column, int64_t stored) {
+    if constexpr (sizeof(T) == 2) return (row / 2 * stored + column) * 2 + row % 2;
+    return row * stored + column;
+}
 
 template <typename T>
 struct PackFunctions {
@@ -22,6 +29,13 @@ struct PackFunctions {
     // the first of them in the panel; for bf16 and an odd k the last pair gets a zero. Other
     // columns are left alone.
     void (*columns_f32)(const float* src, int64_t k, int64_t count, int stored, T* out);
+    // Rows [0, columns) of a panel of B^T, from a panel of B with `stored` columns, of which the
+    // first `columns` are taken. `panel` is at row `r` of B (even for bf16), the one that becomes
+    // column 0; `width` rows from there on exist (for bf16 an odd one has a row of zeros after it).
+    // `out` is at the row (even for bf16) of its panel that column 0 becomes. Zeros in the columns
+    // after `width`, up to `out_stored`; for bf16 and odd `columns` the last pair gets zeros.
+    void (*panel_transposed)(const T* panel, int stored, int64_t columns, int width, int out_stored,
+                             T* out);
 };
 
 // Best first; explained as op "packing".

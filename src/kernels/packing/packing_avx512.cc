@@ -85,11 +85,60 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, float* out)
     }
 }
 
+// How far ahead a panel is asked for, in rows of dwords: it comes from memory, and each block of
+// rows is over before hardware has seen where they lead.
+constexpr int64_t kAhead = 32;
+
+// 16 rows of dwords, all their columns, become 16 or 32 columns of rows of the other panel.
+void PanelTransposed(const bf16* panel, int stored, int64_t columns, int width, int out_stored,
+                     bf16* out) {
+    for (int64_t row = 0; row < out_stored; row += 32) {
+        for (int64_t column = 0; column < columns; column += 16) {
+            const int64_t end = columns - column < 16 ? columns - column : 16;
+            __m512i x[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i) {
+                const bf16* from = panel + ((row / 2 + i) * stored + column) * 2;
+                _mm_prefetch(from + kAhead * stored * 2, _MM_HINT_T0);
+                x[i] = row + 2 * i < width ? _mm512_loadu_si512(from) : _mm512_setzero_si512();
+            }
+            Transpose16(x);
+#pragma GCC unroll 8
+            for (int i = 0; i < 16; i += 2) {
+                if (i >= end) break;
+                const Interleaved pairs =
+                    Interleave(x[i], i + 1 < end ? x[i + 1] : _mm512_setzero_si512());
+                bf16* to = out + (column + i) * out_stored + row * 2;
+                _mm512_storeu_si512(to, pairs.low);
+                if (row + 16 < out_stored) _mm512_storeu_si512(to + 32, pairs.high);
+            }
+        }
+    }
+}
+
+void PanelTransposed(const float* panel, int stored, int64_t columns, int width, int out_stored,
+                     float* out) {
+    for (int64_t row = 0; row < out_stored; row += 16) {
+        for (int64_t column = 0; column < columns; column += 16) {
+            __m512i x[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; ++i) {
+                const float* from = panel + (row + i) * stored + column;
+                _mm_prefetch(from + kAhead * stored, _MM_HINT_T0);
+                x[i] = row + i < width ? _mm512_loadu_si512(from) : _mm512_setzero_si512();
+            }
+            Transpose16(x);
+            for (int64_t i = 0; i < (columns - column < 16 ? columns - column : 16); ++i)
+                _mm512_storeu_si512(out + (column + i) * out_stored + row, x[i]);
+        }
+    }
+}
+
 }  // namespace
 
 template <typename T>
 PackFunctions<T> Avx512Packing() {
-    return {Rows, Rows, Columns};
+    return {Rows, Rows, Columns, PanelTransposed};
 }
 template PackFunctions<float> Avx512Packing();
 template PackFunctions<bf16> Avx512Packing();

@@ -49,6 +49,20 @@ void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& wan
                         actual.data() + skip);
         ExpectSameBits(actual, expected, "columns_f32");
     }
+    {
+        const int64_t rows = EvenFor<T>(tokens), columns = width;
+        auto panel = random.Values<T>(rows * stored);
+        const int out_width = static_cast<int>(std::min<int64_t>(tokens, 64)),
+                  out_stored = (out_width + 15) / 16 * 16;
+        for (int64_t column = 0; column < stored; ++column)  // the row after an odd last one
+            if (rows > tokens) panel[PackedIndex<T>(tokens, column, stored)] = T{};
+        Guarded<T> expected(EvenFor<T>(columns) * out_stored),
+            actual(EvenFor<T>(columns) * out_stored);
+        want.panel_transposed(panel.data(), stored, columns, out_width, out_stored,
+                              expected.data());
+        got.panel_transposed(panel.data(), stored, columns, out_width, out_stored, actual.data());
+        ExpectSameBits(actual, expected, "panel_transposed");
+    }
 }
 
 TYPED_TEST(PackingTest, EveryKernelEqualsTheReference) {

@@ -64,7 +64,7 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
         dnnl::engine engine(dnnl::engine::kind::cpu, 0);
         dnnl::stream stream(engine);
         for (const Product& product : products) {
-            if (product.n == 0) continue;
+            if (product.n * product.times == 0) continue;
             forward +=
                 product.times * GemmSeconds(engine, stream, type, s.tokens, product.k, product.n);
             backward +=

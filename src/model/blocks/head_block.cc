@@ -44,7 +44,7 @@ template <typename T>
 HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeight norm_weight,
                         uint64_t stream)
     : norm(std::move(norm_weight)),
-      head(C, {head_member}),
+      head(C, {head_member}, kWeightRows),
       C_(C),
       V_(head_member.out),
       eps_(eps),
@@ -77,6 +77,7 @@ typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
     pieces.dy = arena.Take<float>(rows * C_);
     pieces.dx = arena.Take<float>(rows * C_);
     pieces.linear.dh = arena.Take<T>(rows * rank);
+    pieces.linear.panels = arena.Take<T>(head.panel_elements(true));
     if (head.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
     return pieces;
 }

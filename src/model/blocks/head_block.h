@@ -16,6 +16,9 @@ class HeadBlock {
     // Rows of logits at a time: enough to use each packed panel of the head often, few enough for
     // the memory.
     static constexpr int64_t kRows = 256;
+    // Rows of the head's weight at a time where its gradient passes through: what they become fits
+    // the caches of two cores.
+    static constexpr int64_t kWeightRows = 2048;
 
     HeadBlock(int64_t C, float eps, LinearMember head, NormWeight norm, uint64_t stream);
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);

@@ -30,12 +30,18 @@ void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* 
 }  // namespace
 
 template <typename T>
-LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members)
+LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once)
     : in_(in), members_(std::move(members)) {
     for (LinearMember& member : members_) {
         member.column = out_;
         out_ += member.out;
     }
+    rows_at_once_ = rows_at_once > 0 ? std::min(out_, rows_at_once) : out_;
+    HONE_CHECK(rows_at_once_ == out_ ||
+               (rows_at_once % kPanelColumns == 0 && members_.size() == 1));
+    backward_ = PackedMatrix<T>::Layout(rows_at_once_, {in_});
+    if (out_ % rows_at_once_ > 0)
+        backward_rest_ = PackedMatrix<T>::Layout(out_ % rows_at_once_, {in_});
 }
 
 template <typename T>
@@ -70,23 +76,17 @@ absl::Status LinearGroup<T>::ReadWeight(
 template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
-    for_training_ = options.for_training;
     const bool nf4 = options.storage == WeightStorage::kNf4;
-    HONE_CHECK(!for_training_ || nf4 || options.storage == WeightStorage::kNative,
-               "weights in integers cannot be trained through");
     std::vector<int64_t> groups;
     for (const LinearMember& member : members_) groups.push_back(member.out);
     forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups) : PackedMatrix<T>(in_, groups);
-    if (for_training_)
-        backward_ = nf4 ? PackedMatrix<T>::Layout(out_, {in_}) : PackedMatrix<T>(out_, {in_});
     for (const LinearMember& member : members_) {
         if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
-        HONE_RETURN_IF_ERROR(ReadWeight(
-            files, member, context, [&](int64_t row, int64_t count, const float* values) {
-                if (nf4) return nf4_.back().SetRows(row, count, values);
-                forward_.SetColumns(member.column + row, count, values);
-                if (for_training_) backward_.SetRows(member.column + row, count, values, in_);
-            }));
+        HONE_RETURN_IF_ERROR(ReadWeight(files, member, context,
+                                        [&](int64_t row, int64_t count, const float* values) {
+                                            if (nf4) return nf4_.back().SetRows(row, count, values);
+                                            forward_.SetColumns(member.column + row, count, values);
+                                        }));
         if (nf4) nf4_.back().Finish();
         if (member.bias.empty()) continue;
         const ModelTensor* bias = FindModelTensor(files, member.bias);
@@ -158,32 +158,33 @@ absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const Mode
 }
 
 template <typename T>
-void LinearGroup<T>::PackLowRank(const LinearMember& member, ParameterSet& parameters) {
-    const int64_t rank = member.low_rank.rank, index = &member - members_.data();
-    const float* a = parameters.value(member.a);
-    a_.SetColumns(member.rank_column, rank, a);
-    a_backward_.SetRows(member.rank_column, rank, a, in_);
-    const float* b = parameters.value(member.b);
-    std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
-    for (int64_t row = 0; row < member.out; ++row)
-        for (int64_t i = 0; i < rank; ++i)
-            scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
-    b_[index].SetColumns(0, member.out, scaled.data());
-    b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
+    for (size_t index = 0; index < members_.size(); ++index) {
+        const LinearMember& member = members_[index];
+        const int64_t rank = member.low_rank.rank;
+        if (rank == 0) continue;
+        const float* a = parameters.value(member.a);
+        a_.SetColumns(member.rank_column, rank, a);
+        a_backward_.SetRows(member.rank_column, rank, a, in_);
+        const float* b = parameters.value(member.b);
+        std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
+        for (int64_t row = 0; row < member.out; ++row)
+            for (int64_t i = 0; i < rank; ++i)
+                scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
+        b_[index].SetColumns(0, member.out, scaled.data());
+        b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+    }
 }
 
 template <typename T>
-void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
+void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
     for (const LinearMember& member : members_) {
-        if (member.low_rank.rank > 0) PackLowRank(member, parameters);
         if (member.own_weight < 0) continue;
         const float* weight = parameters.value(member.own_weight);
         context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
             const int64_t begin = task * kRowsPerRead,
                           count = std::min(member.out - begin, kRowsPerRead);
             forward_.SetColumns(member.column + begin, count, weight + begin * in_);
-            if (for_training_)
-                backward_.SetRows(member.column + begin, count, weight + begin * in_, in_);
         });
         if (member.own_bias >= 0)
             std::copy_n(parameters.value(member.own_bias), member.out,
@@ -250,29 +251,51 @@ void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* 
 }
 
 template <typename T>
+void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args, T* panels) const {
+    HONE_CHECK(forward_.storage() == WeightStorage::kNative,
+               "weights in integers cannot be trained through");
+    HONE_CHECK(rows_at_once_ == out_ || (!nf4() && args.output == GemmOutput::kStoreF32));
+    args.b_data = panels;
+    const T* dy = args.a;
+    for (int64_t row = 0; row < out_; row += rows_at_once_) {
+        const int64_t end = std::min(out_, row + rows_at_once_);
+        args.b = end - row == rows_at_once_ ? &backward_ : &backward_rest_;
+        if (nf4()) {
+            Nf4ToBackwardPanels<T>(context, nf4_, *args.b, panels);
+        } else {
+            const auto& all = forward_.panels();
+            const auto before = [](const Panel& panel, int64_t column) {
+                return panel.column < column;
+            };
+            const auto first = std::lower_bound(all.begin(), all.end(), row, before),
+                       last = std::lower_bound(first, all.end(), end, before);
+            TransposePanels(context, forward_, static_cast<size_t>(first - all.begin()),
+                            static_cast<size_t>(last - all.begin()), *args.b, panels);
+        }
+        args.a = dy + row;
+        Gemm(context, args);
+        args.extension = {};
+        args.output = GemmOutput::kAddF32;
+    }
+}
+
+template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
-    if (nf4()) Nf4ToBackwardPanels<T>(context, nf4_, backward_, scratch.panels);
-    GemmArgs<T> args{.m = m,
-                     .a = dy,
-                     .a_stride = dy_stride,
-                     .b = &backward_,
-                     .b_data = nf4() ? scratch.panels : nullptr,
-                     .c = dx,
-                     .c_stride = in_,
-                     .output = output};
-    if (rank_columns_ == 0) return Gemm(context, args);
+    GemmArgs<T> args{
+        .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
+    if (rank_columns_ == 0) return BackwardProduct(context, args, scratch.panels);
     if (dropout_ == 0) {
         args.h = scratch.dh;
         args.h_stride = rank_columns_;
         args.extension = backward_extension_;
-        return Gemm(context, args);
+        return BackwardProduct(context, args, scratch.panels);
     }
     // The delta's share passes through the mask, so it cannot be part of the large product.
     args.c = output == GemmOutput::kStore ? scratch.dx : dx;
     args.output = GemmOutput::kStoreF32;
-    Gemm(context, args);
+    BackwardProduct(context, args, scratch.panels);
     Gemm(context, GemmArgs<T>{.m = m,
                               .a = scratch.dh,
                               .a_stride = rank_columns_,

@@ -4,6 +4,10 @@
 // T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'),
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
 // B' extends the K of the large one.
+//
+// The weight is kept once, in the forward product's panels. Those of the backward product are made
+// of it in scratch, in each pass: less than a hundredth of a product with 1,024 rows, for half of
+// the weight's memory.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +46,7 @@ struct LinearScratch {
     T* dropped = nullptr;  // [M, in] the input after dropout
     T* dh = nullptr;       // [M, rank columns]
     float* dx = nullptr;   // [M, in], only with dropout
-    T* panels = nullptr;   // one group's weight, where groups are held in NF4
+    T* panels = nullptr;   // what a product takes a group's weight from (panel_elements)
     // [M, adapter_columns] of adapters beside the base.
     T* adapter_h = nullptr;
     int64_t adapter_columns = 0;
@@ -51,10 +55,11 @@ struct LinearScratch {
 template <typename T>
 class LinearGroup {
   public:
-    LinearGroup(int64_t in, std::vector<LinearMember> members);
+    // rows_at_once: InputGradient takes the weight in pieces of that many rows, a multiple of 64;
+    // 0: whole. Pieces need less scratch, and an output of f32.
+    LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once = 0);
 
-    // Reads and packs the members' weights as the options say, for the backward products too if
-    // asked.
+    // Reads and packs the members' weights as the options say.
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
@@ -65,12 +70,12 @@ class LinearGroup {
     float dropout() const { return dropout_; }
     bool trainable() const;
     // Of the frozen weights, packed.
-    size_t bytes() const { return forward_.bytes() + backward_.bytes() + nf4_bytes(); }
+    size_t bytes() const { return forward_.bytes() + nf4_bytes(); }
     bool nf4() const { return !nf4_.empty(); }
     size_t nf4_bytes() const;
-    // What LinearScratch::panels must hold for it; 0 where it has panels of its own.
-    int64_t panel_elements() const {
-        return nf4() ? std::max(forward_.elements(), backward_.elements()) : 0;
+    // What LinearScratch::panels must hold for its passes.
+    int64_t panel_elements(bool backward) const {
+        return std::max(nf4() ? forward_.elements() : 0, backward ? backward_.elements() : 0);
     }
     // B's columns as packed for the backward product: dy rows must have that many readable
     // elements, zeros at the end.
@@ -80,8 +85,10 @@ class LinearGroup {
     // base's own values.
     void AddParameters(ParameterSet& parameters);
     absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
-    // Packs the parameters' values for the products.
-    void Pack(ParameterSet& parameters, const Context& context);
+    // Packs the parameters' values for the products: the low-rank ones, by one thread (another may
+    // pack another group), and the base's own.
+    void PackLowRank(ParameterSet& parameters);
+    void PackOwn(ParameterSet& parameters, const Context& context);
 
     // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the
     // backward pass. training: with dropout, whose mask `seed` fixes. adapters: what rows get
@@ -108,16 +115,19 @@ class LinearGroup {
     absl::Status ReadWeight(
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
-    void PackLowRank(const LinearMember& member, ParameterSet& parameters);
+    // args.a times the weight, which is made into backward panels in `panels`; args.b and b_data
+    // are set here.
+    void BackwardProduct(const Context& context, GemmArgs<T> args, T* panels) const;
     int64_t in_, out_ = 0;
     std::vector<LinearMember> members_;
     int64_t rank_columns_ = 0;
     float dropout_ = 0;
     std::vector<float> bias_;  // [out], empty without biases
-    bool for_training_ = false;
-    PackedMatrix<T> forward_;     // [in, out]; with NF4 a layout without elements
-    PackedMatrix<T> backward_;    // [out, in]; likewise
-    std::vector<Nf4Matrix> nf4_;  // per member, or empty
+    int64_t rows_at_once_ = 0;
+    PackedMatrix<T> forward_;        // [in, out]; with NF4 a layout without elements
+    PackedMatrix<T> backward_;       // [rows_at_once or out, in]; a layout
+    PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
+    std::vector<Nf4Matrix> nf4_;     // per member, or empty
     // Low-rank parts.
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]

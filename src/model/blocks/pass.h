@@ -21,7 +21,7 @@ struct BlockSizes {
     int64_t qkv = 0;           // (H + 2 KV) * D
     int64_t F = 0;             // MLP
     int64_t rank_columns = 0;  // widest h
-    int64_t panels = 0;        // the largest group's weight, where groups are held in NF4
+    int64_t panels = 0;        // of the largest group (LinearGroup::panel_elements)
     bool dropout = false;
     bool backward = false;
     bool gate_up = false;  // the layers keep none of their own

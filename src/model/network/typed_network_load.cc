@@ -189,7 +189,10 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
 
 template <typename T>
 void TypedNetwork<T>::Pack(const Context& context) {
-    for (LinearGroup<T>* group : Groups()) group->Pack(parameters_, context);
+    const std::vector<LinearGroup<T>*> groups = Groups();
+    context.ParallelFor(static_cast<int64_t>(groups.size()),
+                        [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
+    for (LinearGroup<T>* group : groups) group->PackOwn(parameters_, context);
 }
 
 template <typename T>
@@ -209,7 +212,7 @@ BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
     auto cover = [&](const LinearGroup<T>& group) {
         sizes.in = std::max(sizes.in, group.in());
         sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
-        sizes.panels = std::max(sizes.panels, group.panel_elements());
+        sizes.panels = std::max(sizes.panels, group.panel_elements(backward));
         sizes.dropout |= group.dropout() > 0;
     };
     for (const Layer& layer : layers_) {
