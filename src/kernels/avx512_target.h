@@ -38,6 +38,19 @@ namespace hone::avx512 {
 // The lanes [0, n) of 32 bf16, n from 0 to 32.
 inline __mmask32 First32(int64_t n) { return n >= 32 ? ~__mmask32{0} : (__mmask32{1} << n) - 1; }
 
+inline constexpr float kLog2E = 1.44269504088896341f;
+
+// 2^x within 3e-6 relative (minimax of degree 4); 0 far below, NaN stays.
+inline __attribute__((always_inline)) __m512 Exp2(__m512 x) {
+    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(x, n);
+    __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(9.570100021e-3f), _mm512_set1_ps(5.591786017e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.402474487e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931218148e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.999992614e-1f));
+    return _mm512_scalef_ps(p, n);
+}
+
 // 16 x 16 dwords, transposed in place.
 inline __attribute__((always_inline)) void Transpose16(__m512i (&x)[16]) {
     __m512i y[16];

@@ -20,38 +20,47 @@ namespace hone::avx512 {
 // Rows per tile, by vectors per row.
 inline constexpr int kTileRows[5] = {0, 12, 12, 8, 6};
 
-// acc += A [R, k] B [k, 16 V], bf16 in pairs along k.
-template <int R, int V>
-inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const bf16* a,
-                                                      int64_t a_stride, const bf16* b, int64_t k) {
-    for (int64_t pair = 0; pair < k / 2; ++pair) {
-        __m512bh column[V];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v)
-            column[v] = (__m512bh)_mm512_loadu_si512(b + (pair * V + v) * 32);
-#pragma GCC unroll 12
-        for (int r = 0; r < R; ++r) {
-            int32_t two;
-            std::memcpy(&two, a + r * a_stride + pair * 2, 4);
-            const __m512bh row = (__m512bh)_mm512_set1_epi32(two);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) acc[r][v] = _mm512_dpbf16_ps(acc[r][v], row, column[v]);
-        }
-    }
-}
+// Where A's pair (of floats: element) `i` along k is, row r: rows lie a_stride apart; or A^T is
+// packed, its rows beside each other, and pairs lie a_stride apart.
+template <typename T>
+struct Rows {
+    static constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+    const T* a;
+    int64_t a_stride;
+    const T* At(int r, int64_t i) const { return a + r * a_stride + i * kPair; }
+};
+template <typename T>
+struct PackedRows {
+    const T* a;
+    int64_t a_stride;
+    const T* At(int r, int64_t i) const { return a + i * a_stride + r * Rows<T>::kPair; }
+};
 
-template <int R, int V>
-inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], const float* a,
-                                                      int64_t a_stride, const float* b, int64_t k) {
-    for (int64_t i = 0; i < k; ++i) {
-        __m512 column[V];
+inline __m512 Broadcast(const float* a) { return _mm512_set1_ps(*a); }
+inline __m512bh Broadcast(const bf16* a) {
+    int32_t two;
+    std::memcpy(&two, a, 4);
+    return (__m512bh)_mm512_set1_epi32(two);
+}
+inline __m512 LoadColumns(const float* b) { return _mm512_loadu_ps(b); }
+inline __m512bh LoadColumns(const bf16* b) { return (__m512bh)_mm512_loadu_si512(b); }
+inline __m512 Product(__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); }
+inline __m512 Product(__m512 sum, __m512bh a, __m512bh b) { return _mm512_dpbf16_ps(sum, a, b); }
+
+// acc += A [R, k] B [k, 16 V], bf16 in pairs along k.
+template <int R, int V, typename T, typename Left>
+inline __attribute__((always_inline)) void Accumulate(__m512 (&acc)[R][V], Left a, const T* b,
+                                                      int64_t k) {
+    constexpr int64_t kPair = Rows<T>::kPair;
+    for (int64_t i = 0; i < k / kPair; ++i) {
+        decltype(LoadColumns(b)) column[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) column[v] = _mm512_loadu_ps(b + (i * V + v) * 16);
+        for (int v = 0; v < V; ++v) column[v] = LoadColumns(b + (i * V + v) * 16 * kPair);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-            const __m512 row = _mm512_set1_ps(a[r * a_stride + i]);
+            const auto row = Broadcast(a.At(r, i));
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) acc[r][v] = _mm512_fmadd_ps(row, column[v], acc[r][v]);
+            for (int v = 0; v < V; ++v) acc[r][v] = Product(acc[r][v], row, column[v]);
         }
     }
 }
@@ -81,7 +90,7 @@ inline __attribute__((always_inline)) void PrefetchTile(const TileArgs<T>& t) {
 // C (=, += by t.output) t.scale * (acc + H H_B) + bias.
 template <int R, int V, typename T>
 inline __attribute__((always_inline)) void FinishTile(__m512 (&acc)[R][V], const TileArgs<T>& t) {
-    if (t.h_k > 0) Accumulate<R, V>(acc, t.h, t.h_stride, t.h_b, t.h_k);
+    if (t.h_k > 0) Accumulate<R, V>(acc, Rows<T>{t.h, t.h_stride}, t.h_b, t.h_k);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
         const __mmask16 mask = TileMask(t.width, v);

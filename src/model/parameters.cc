@@ -1,5 +1,7 @@
 #include "model/parameters.h"
 
+#include <algorithm>
+
 namespace hone {
 
 int ParameterSet::Add(std::string name, std::vector<int64_t> shape, bool weight_decay) {
@@ -19,6 +21,26 @@ int ParameterSet::Add(std::string name, std::vector<int64_t> shape, bool weight_
 void ParameterSet::Allocate() {
     values_ = Buffer(static_cast<size_t>(count_) * sizeof(float));
     gradients_ = Buffer(static_cast<size_t>(count_) * sizeof(float));
+    stale_.assign(slices_.size(), 0);
+}
+
+std::span<float> ParameterSet::gradients() {
+    for (size_t i = 0; i < slices_.size(); ++i) gradient(static_cast<int>(i));
+    return {gradients_.as<float>(), static_cast<size_t>(count_)};
+}
+
+void ParameterSet::ClearGradients() { std::fill(stale_.begin(), stale_.end(), char{1}); }
+
+float* ParameterSet::gradient(int index) {
+    const GradientTarget target = whole_gradient(index);
+    if (!target.add) std::fill_n(target.values, slices_[index].count, 0.0f);
+    return target.values;
+}
+
+GradientTarget ParameterSet::whole_gradient(int index) {
+    const bool add = stale_[index] == 0;
+    stale_[index] = 0;
+    return {gradients_.as<float>() + slices_[index].offset, add};
 }
 
 const ParameterSlice* ParameterSet::Find(std::string_view name) const {

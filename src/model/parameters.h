@@ -19,6 +19,12 @@ struct ParameterSlice {
     bool weight_decay = true;  // false for norms and biases
 };
 
+// Where a product that makes a whole gradient writes it.
+struct GradientTarget {
+    float* values = nullptr;
+    bool add = true;  // +=, else =: there are no values yet
+};
+
 class ParameterSet {
   public:
     // Before Allocate. Returns the index.
@@ -29,15 +35,23 @@ class ParameterSet {
     const std::vector<ParameterSlice>& slices() const { return slices_; }
     int64_t count() const { return count_; }
     std::span<float> values() { return {values_.as<float>(), static_cast<size_t>(count_)}; }
-    std::span<float> gradients() { return {gradients_.as<float>(), static_cast<size_t>(count_)}; }
+    // All gradients, those zero that nothing was added to.
+    std::span<float> gradients();
     float* value(int index) { return values_.as<float>() + slices_[index].offset; }
-    float* gradient(int index) { return gradients_.as<float>() + slices_[index].offset; }
+    // Makes all gradients zero. Their memory is cleared when it is asked for, or never where
+    // whole_gradient comes first.
+    void ClearGradients();
+    // For += of any part.
+    float* gradient(int index);
+    // For who writes all of it.
+    GradientTarget whole_gradient(int index);
     const ParameterSlice* Find(std::string_view name) const;
 
   private:
     std::vector<ParameterSlice> slices_;
     int64_t count_ = 0;
     Buffer values_, gradients_;
+    std::vector<char> stale_;  // per slice: 1 where the gradient is zero, but not its memory
 };
 
 }  // namespace hone

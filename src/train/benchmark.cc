@@ -33,7 +33,7 @@ absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step,
                   const Context& context) {
     ParameterSet& parameters = model.parameters();
     const int64_t count = parameters.count();
-    Clear(context, count, parameters.gradients().data());
+    parameters.ClearGradients();
     double weight = 0;
     for (const Batch& batch : batches) weight += batch.TotalWeight();
     for (const Batch& batch : batches)

@@ -1,5 +1,5 @@
 // Pieces of the AVX512-BF16 attention: packing of tiles into the layouts that vdpbf16ps takes, the
-// inner product loop, exp2. Only for the attention_avx512_*.cc files, which turn the instruction
+// inner product loop. Only for the attention_avx512_*.cc files, which turn the instruction
 // set on around it.
 //
 // vdpbf16ps multiplies pairs of bf16 that lie side by side in 32 bits. So the left factor is read
@@ -24,7 +24,6 @@ inline constexpr int64_t kTile = 64;   // queries and keys of a tile
 inline constexpr int64_t kLanes = 16;  // floats of a vector
 inline constexpr int64_t kTilePairs = 32;
 inline constexpr float kNever = -1e30f;  // the maximum before any score
-inline constexpr float kLog2E = 1.44269504088896341f;
 inline constexpr float kLn2 = 0.693147180559945309f;
 
 constexpr int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
@@ -32,17 +31,6 @@ constexpr int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / ste
 constexpr int64_t Padded(int64_t D) { return RoundUp(D, kLanes); }
 
 inline __m512i LoadPairs(const uint32_t* from) { return _mm512_loadu_si512(from); }
-
-// 2^x within 3e-6 relative (minimax of degree 4); 0 far below, NaN stays.
-inline __attribute__((always_inline)) __m512 Exp2(__m512 x) {
-    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 f = _mm512_sub_ps(x, n);
-    __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(9.570100021e-3f), _mm512_set1_ps(5.591786017e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.402474487e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931218148e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.999992614e-1f));
-    return _mm512_scalef_ps(p, n);
-}
 
 inline __attribute__((always_inline)) __m512 Tanh(__m512 x) {
     const __m512 e = Exp2(_mm512_mul_ps(x, _mm512_set1_ps(2 * kLog2E)));

@@ -261,49 +261,79 @@ TYPED_TEST(GemmTest, TransposedPanelsAreThePackedOnes) {
     }
 }
 
-// The product's definition on 1 and 2 threads, C starting from 0.25.
+// Gradients side by side that share what the flags say, as layers and adapters do: each equals the
+// product's definition, on 1 and 2 threads with the same bits, C starting from 0.25.
 template <typename T>
-void CheckGradient(testing::Random& random, int64_t tokens, int64_t m, int64_t n, bool transposed) {
-    SCOPED_TRACE(::testing::Message() << tokens << " tokens, " << m << " x " << n);
-    auto a = random.Values<T>(tokens * (m + 2)), b = random.Values<T>(tokens * (n + 5));
-    std::vector<float> c[2];
-    for (int threads : {1, 2}) {
-        const Context context(threads);
-        c[threads - 1].assign(m * n, 0.25f);
-        GradGemm(context, GradGemmArgs<T>{.tokens = tokens,
-                                          .m = m,
-                                          .n = n,
-                                          .a = a.data(),
-                                          .a_stride = m + 2,
-                                          .b = b.data(),
-                                          .b_stride = n + 5,
-                                          .scale = 0.5f,
-                                          .c = c[threads - 1].data(),
-                                          .c_stride = transposed ? m : n,
-                                          .transposed = transposed});
-    }
-    EXPECT_EQ(c[0], c[1]) << "the number of threads changed the bits";
-    std::vector<double> sums(m * n);
-    for (int64_t t = 0; t < tokens; ++t)
-        for (int64_t i = 0; i < m; ++i)
-            for (int64_t j = 0; j < n; ++j)
-                sums[i * n + j] +=
-                    static_cast<double>(ToFloat(a[t * (m + 2) + i])) * ToFloat(b[t * (n + 5) + j]);
-    for (int64_t i = 0; i < m; ++i)
-        for (int64_t j = 0; j < n; ++j)
-            ASSERT_NEAR(c[0][transposed ? j * m + i : i * n + j], 0.25 + 0.5 * sums[i * n + j],
-                        1e-3);
-}
+struct GradientCase {
+    int64_t tokens, a_columns, b_columns;
+    struct Product {
+        int64_t a, m, b, n;  // columns of A [tokens, a_columns] and B [tokens, b_columns]
+        GemmOutput output;
+    };
+    std::vector<Product> products;
 
-TYPED_TEST(GemmTest, GradientOfAWeight) {
-    testing::Random random(11);
-    for (bool transposed : {false, true}) {
-        for (int64_t tokens : {1, 2, 255, 600})
-            CheckGradient<TypeParam>(random, tokens, 18, 77, transposed);
-        // More tokens, rows and panels than one task packs.
-        CheckGradient<TypeParam>(random, 1027, 4, 20, transposed);
-        CheckGradient<TypeParam>(random, 9, 199, 650, transposed);
+    void Check(testing::Random& random) const {
+        SCOPED_TRACE(::testing::Message()
+                     << tokens << " tokens, " << a_columns << " x " << b_columns);
+        auto a = random.Values<T>(tokens * a_columns), b = random.Values<T>(tokens * b_columns);
+        std::vector<std::vector<float>> results[2];
+        for (int threads : {1, 2}) {
+            const Context context(threads);
+            auto& cs = results[threads - 1];
+            std::vector<GradGemmArgs<T>> gradients;
+            for (const Product& p : products) {
+                cs.emplace_back(p.m * (p.n + 3), 0.25f);
+                gradients.push_back({.m = p.m,
+                                     .n = p.n,
+                                     .a = a.data() + p.a,
+                                     .a_stride = a_columns,
+                                     .b = b.data() + p.b,
+                                     .b_stride = b_columns,
+                                     .scale = 0.5f,
+                                     .c = cs.back().data(),
+                                     .c_stride = p.n + 3,
+                                     .output = p.output});
+            }
+            GradGemm<T>(context, tokens, gradients);
+        }
+        EXPECT_EQ(results[0], results[1]) << "the number of threads changed the bits";
+        for (size_t i = 0; i < products.size(); ++i) CheckProduct(products[i], a, b, results[0][i]);
     }
+
+    void CheckProduct(const Product& p, const std::vector<T>& a, const std::vector<T>& b,
+                      const std::vector<float>& c) const {
+        const double before = p.output == GemmOutput::kAddF32 ? 0.25 : 0;
+        for (int64_t i = 0; i < p.m; ++i)
+            for (int64_t j = 0; j < p.n + 3; ++j) {
+                double sum = 0;
+                for (int64_t t = 0; t < tokens && j < p.n; ++t)
+                    sum += static_cast<double>(ToFloat(a[t * a_columns + p.a + i])) *
+                           ToFloat(b[t * b_columns + p.b + j]);
+                const double expected = j < p.n ? before + 0.5 * sum : 0.25;
+                ASSERT_NEAR(c[i * (p.n + 3) + j], expected, 1e-3) << i << "," << j;
+            }
+    }
+};
+
+TYPED_TEST(GemmTest, GradientsOfWeights) {
+    testing::Random random(11);
+    constexpr GemmOutput kAdd = GemmOutput::kAddF32, kStore = GemmOutput::kStoreF32;
+    for (int64_t tokens : {1, 2, 255, 600}) {
+        // Three layers of one input, one of them with other columns of it.
+        GradientCase<TypeParam>{tokens,
+                                45,
+                                80,
+                                {{0, 18, 2, 77, kAdd},
+                                 {18, 5, 2, 77, kStore},
+                                 {40, 2, 2, 77, kAdd},
+                                 {41, 4, 3, 70, kStore}}}
+            .Check(random);
+    }
+    // More tokens, rows and panels than one task takes.
+    GradientCase<TypeParam>{1027, 6, 25, {{1, 4, 3, 20, kAdd}, {0, 6, 3, 20, kStore}}}.Check(
+        random);
+    GradientCase<TypeParam>{9, 205, 900, {{2, 199, 1, 850, kAdd}, {0, 20, 0, 300, kStore}}}.Check(
+        random);
 }
 
 }  // namespace

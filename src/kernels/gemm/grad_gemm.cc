@@ -1,7 +1,9 @@
-// The gradients of weights. A task takes some rows of C and some of its panels of 64 columns: its
-// rows of A^T, packed once, stay in the second-level cache beside one panel of B at a time, and a
-// tile of C is touched once per kGradTokens tokens.
+// The gradients of weights. All columns of the B's are packed ahead, once however many gradients
+// share a B. A task then takes some rows of one C: it packs its columns of A, which stay in the
+// second-level cache beside one panel of B at a time, and touches a tile of C once per kGradTokens
+// tokens.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/tile.h"
@@ -10,104 +12,151 @@
 namespace hone {
 namespace {
 
-// Together about half a megabyte in bf16.
+// Together a fifth of a megabyte in bf16.
 constexpr int64_t kGradTokens = 1024;
 constexpr int64_t kGradRows = 96;
-// Panels that share a task's packed rows of A^T. Few rows are soon packed, and take one panel each
-// time: the gradients of adapters must make enough tasks too.
-constexpr int64_t kGradPanels = 5, kFewRows = 32;
+// Panels of a task. Few rows (adapters' gradients) are soon packed, and the task is short: it takes
+// fewer panels, so that there are enough tasks to share.
+constexpr int64_t kGradPanels = 12, kFewRows = 32, kFewRowsPanels = 3;
+// Tokens that are packed in one go.
+constexpr int64_t kPackTokens = 256;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t Even(int64_t n) { return (n + 1) / 2 * 2; }
+int Stored(int64_t columns) { return static_cast<int>((columns + 15) / 16 * 16); }
 
-// Rows of A^T are this many elements apart: whole cache lines, and no power of two, which would
-// map all rows of a tile to the same few sets of the cache.
-int64_t TransposedStride(int64_t tokens) { return (std::min(tokens, kGradTokens) + 63) / 32 * 32; }
-
-// C's tile transposed: column i of `sums` is added to row i of c.
-void AddTransposed(const float* sums, int rows, int width, float* c, int64_t c_stride) {
-    for (int i = 0; i < width; ++i)
-        for (int r = 0; r < rows; ++r) c[i * c_stride + r] += sums[r * kPanelColumns + i];
-}
-
-// Where a task works, in its thread's scratch.
+// One B, and where it is packed: panels of `tokens` rows, all but the last of 64 columns.
 template <typename T>
-struct GradScratch {
-    T* a;         // [kGradRows, TransposedStride]
-    T* panel;     // [kGradTokens, 64] as packed
-    float* sums;  // [kMaxTileRows, 64]
-    GradScratch(const Context& context, int thread, int64_t stride) {
-        const size_t a_bytes = static_cast<size_t>(kGradRows * stride) * sizeof(T);
-        const size_t panel_bytes = kGradTokens * kPanelColumns * sizeof(T);
-        const size_t sums_bytes = kMaxTileRows * kPanelColumns * sizeof(float);
-        char* at = static_cast<char*>(context.Scratch(thread, a_bytes + panel_bytes + sums_bytes));
-        a = reinterpret_cast<T*>(at);
-        panel = reinterpret_cast<T*>(at + a_bytes);
-        sums = reinterpret_cast<float*>(at + a_bytes + panel_bytes);
+struct PackedB {
+    const T* b;
+    int64_t b_stride, n, offset;
+
+    int64_t panels() const { return CeilDivide(n, kPanelColumns); }
+    int width(int64_t panel) const {
+        return static_cast<int>(std::min<int64_t>(kPanelColumns, n - panel * kPanelColumns));
     }
 };
 
-// Adds one block of packed tokens to rows [row, row + rows) of a panel of C.
 template <typename T>
-void AddPanel(const TileFunctions<T>& path, const GradGemmArgs<T>& args, TileArgs<T> tile,
-              const GradScratch<T>& scratch, int64_t row, int64_t rows, int64_t column) {
-    const int step = path.rows(tile.stored);
-    for (int64_t r = 0; r < rows; r += step) {
-        tile.rows = static_cast<int>(std::min<int64_t>(step, rows - r));
-        tile.a = scratch.a + r * tile.a_stride;
-        if (!args.transposed) {
-            tile.output = GemmOutput::kAddF32;
-            tile.c = args.c + (row + r) * args.c_stride + column;
-            tile.c_stride = args.c_stride;
-            path.run(tile);
-            continue;
+class GradProducts {
+  public:
+    GradProducts(const Context& context, std::span<const GradGemmArgs<T>> gradients)
+        : context_(context), gradients_(gradients) {
+        for (const GradGemmArgs<T>& args : gradients) {
+            const auto same = [&](const PackedB<T>& other) {
+                return other.b == args.b && other.b_stride == args.b_stride && other.n == args.n;
+            };
+            const auto found = std::find_if(bs_.begin(), bs_.end(), same);
+            of_gradient_.push_back(static_cast<size_t>(found - bs_.begin()));
+            if (found != bs_.end()) continue;
+            bs_.push_back({args.b, args.b_stride, args.n, stored_});
+            stored_ += (bs_.back().panels() - 1) * kPanelColumns +
+                       Stored(bs_.back().width(bs_.back().panels() - 1));
         }
-        tile.output = GemmOutput::kStoreF32;
-        tile.c = scratch.sums;
-        tile.c_stride = kPanelColumns;
-        path.run(tile);
-        AddTransposed(scratch.sums, tile.rows, tile.width,
-                      args.c + column * args.c_stride + row + r, args.c_stride);
     }
-}
+
+    // C's (=, +=) of tokens [first, first + tokens).
+    void Run(int64_t first, int64_t tokens, bool add) {
+        first_ = first;
+        tokens_ = tokens;
+        rows_ = Even(tokens);
+        // Thread 0's scratch holds what all share; behind it, as in the other threads' own, the
+        // columns of A that a task packs.
+        packed_ = static_cast<T*>(
+            context_.Scratch(0, static_cast<size_t>(rows_ * (stored_ + kGradRows)) * sizeof(T)));
+        PackAll();
+        int64_t tasks = 0;
+        for (const GradGemmArgs<T>& args : gradients_) tasks += NumTasks(args);
+        context_.ParallelFor(tasks, [&](int64_t task, int thread) {
+            size_t index = 0;
+            for (; task >= NumTasks(gradients_[index]); ++index)
+                task -= NumTasks(gradients_[index]);
+            RunTask(gradients_[index], bs_[of_gradient_[index]], task, thread, add);
+        });
+    }
+
+  private:
+    static int64_t PanelGroups(const GradGemmArgs<T>& args) {
+        return CeilDivide(CeilDivide(args.n, kPanelColumns),
+                          args.m <= kFewRows ? kFewRowsPanels : kGradPanels);
+    }
+    static int64_t NumTasks(const GradGemmArgs<T>& args) {
+        return CeilDivide(args.m, kGradRows) * PanelGroups(args);
+    }
+    T* Panel(const PackedB<T>& b, int64_t panel) const {
+        return packed_ + (b.offset + panel * kPanelColumns) * rows_;
+    }
+
+    void PackAll() {
+        const PackFunctions<T>& pack = PackKernels<T>().Choose({});
+        const int64_t pieces = CeilDivide(tokens_, kPackTokens);
+        int64_t panels = 0;
+        for (const PackedB<T>& b : bs_) panels += b.panels();
+        context_.ParallelFor(panels * pieces, [&](int64_t task, int) {
+            const int64_t token = task % pieces * kPackTokens;
+            int64_t panel = task / pieces;
+            const PackedB<T>* b = bs_.data();
+            for (; panel >= b->panels(); ++b) panel -= b->panels();
+            const int width = b->width(panel), stored = Stored(width);
+            pack.rows(b->b + (first_ + token) * b->b_stride + panel * kPanelColumns, b->b_stride,
+                      std::min(kPackTokens, tokens_ - token), width, stored,
+                      Panel(*b, panel) + token * stored);
+        });
+    }
+
+    void RunTask(const GradGemmArgs<T>& args, const PackedB<T>& b, int64_t task, int thread,
+                 bool add) const {
+        T* a = thread == 0 ? packed_ + rows_ * stored_
+                           : static_cast<T*>(context_.Scratch(
+                                 thread, static_cast<size_t>(rows_ * kGradRows) * sizeof(T)));
+        const int64_t groups = PanelGroups(args), group = task % groups;
+        const int64_t row = task / groups * kGradRows, rows = std::min(kGradRows, args.m - row);
+        TileArgs<T> tile;
+        tile.a_stored = Stored(rows);
+        tile.k = sizeof(T) == 2 ? rows_ : tokens_;
+        tile.scale = args.scale;
+        tile.c_stride = args.c_stride;
+        tile.output = add ? GemmOutput::kAddF32 : args.output;
+        pack_a_(args.a + first_ * args.a_stride + row, args.a_stride, tokens_,
+                static_cast<int>(rows), tile.a_stored, a);
+        for (int64_t panel = group * b.panels() / groups; panel < (group + 1) * b.panels() / groups;
+             ++panel) {
+            tile.width = b.width(panel);
+            tile.stored = Stored(tile.width);
+            tile.b = Panel(b, panel);
+            const int step = path_.rows(tile.stored);
+            for (int64_t r = 0; r < rows; r += step) {
+                tile.rows = static_cast<int>(std::min<int64_t>(step, rows - r));
+                tile.a = a + r * kPair;
+                tile.c = args.c + (row + r) * args.c_stride + panel * kPanelColumns;
+                path_.run(tile);
+            }
+        }
+    }
+
+    static constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+    const Context& context_;
+    std::span<const GradGemmArgs<T>> gradients_;
+    const TileFunctions<T>& path_ = GemmKernels<T>().Choose({});
+    decltype(PackFunctions<T>::rows) pack_a_ = PackKernels<T>().Choose({}).rows;
+    std::vector<PackedB<T>> bs_;
+    std::vector<size_t> of_gradient_;  // which of bs_
+    int64_t stored_ = 0;               // columns of all bs_
+    int64_t first_ = 0, tokens_ = 0, rows_ = 0;
+    T* packed_ = nullptr;
+};
 
 }  // namespace
 
 template <typename T>
-void GradGemm(const Context& context, const GradGemmArgs<T>& args) {
-    if (args.tokens == 0) return;
-    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
-    const PackFunctions<T>& pack = PackKernels<T>().Choose({});
-    const int64_t stride = TransposedStride(args.tokens);
-    const int64_t chunks = CeilDivide(args.m, kGradRows);
-    const int64_t panels = CeilDivide(args.n, kPanelColumns),
-                  groups = args.m <= kFewRows ? panels : CeilDivide(panels, kGradPanels);
-    context.ParallelFor(chunks * groups, [&](int64_t task, int thread) {
-        const GradScratch<T> scratch(context, thread, stride);
-        const int64_t row = task / groups * kGradRows, rows = std::min(kGradRows, args.m - row);
-        const int64_t group = task % groups, first_panel = group * panels / groups,
-                      end_panel = (group + 1) * panels / groups;
-        TileArgs<T> tile;
-        tile.a_stride = stride;
-        tile.b = scratch.panel;
-        tile.scale = args.scale;
-        for (int64_t first = 0; first < args.tokens; first += kGradTokens) {
-            const int64_t tokens = std::min(kGradTokens, args.tokens - first);
-            tile.k = sizeof(T) == 2 ? (tokens + 1) / 2 * 2 : tokens;
-            pack.transposed(args.a + first * args.a_stride + row, args.a_stride, tokens, rows,
-                            scratch.a, stride);
-            for (int64_t panel = first_panel; panel < end_panel; ++panel) {
-                const int64_t column = panel * kPanelColumns;
-                tile.width = static_cast<int>(std::min<int64_t>(kPanelColumns, args.n - column));
-                tile.stored = (tile.width + 15) / 16 * 16;
-                pack.rows(args.b + first * args.b_stride + column, args.b_stride, tokens,
-                          tile.width, tile.stored, scratch.panel);
-                AddPanel(path, args, tile, scratch, row, rows, column);
-            }
-        }
-    });
+void GradGemm(const Context& context, int64_t tokens, std::span<const GradGemmArgs<T>> gradients) {
+    HONE_CHECK(tokens > 0);
+    GradProducts<T> products(context, gradients);
+    for (int64_t first = 0; first < tokens; first += kGradTokens)
+        products.Run(first, std::min(kGradTokens, tokens - first), first > 0);
 }
 
-template void GradGemm(const Context&, const GradGemmArgs<float>&);
-template void GradGemm(const Context&, const GradGemmArgs<bf16>&);
+template void GradGemm(const Context&, int64_t, std::span<const GradGemmArgs<float>>);
+template void GradGemm(const Context&, int64_t, std::span<const GradGemmArgs<bf16>>);
 
 }  // namespace hone

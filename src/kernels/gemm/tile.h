@@ -21,6 +21,9 @@ struct TileArgs {
     int stored = 0;  // columns of B as packed: 16, 32, 48 or 64
     const T* a = nullptr;
     int64_t a_stride = 0;
+    // Not 0: A^T is given, packed as a panel of so many columns (gemm.h), `a` at the first of
+    // `rows` of them; without an extension.
+    int a_stored = 0;
     int64_t k = 0;
     const T* b = nullptr;
     const T* h = nullptr;

@@ -8,7 +8,8 @@
 namespace hone {
 namespace {
 
-template <typename T>
+// kPacked: A^T is packed (TileArgs::a_stored), and nothing extends the product.
+template <typename T, bool kPacked>
 struct Tile {
     template <int R, int V>
     static void Run(const TileArgs<T>& t) {
@@ -18,7 +19,12 @@ struct Tile {
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
         avx512::PrefetchTile<R, V>(t);
-        avx512::Accumulate<R, V>(acc, t.a, t.a_stride, t.b, t.k);
+        if constexpr (kPacked) {
+            using Left = avx512::PackedRows<T>;
+            avx512::Accumulate<R, V>(acc, Left{t.a, t.a_stored * avx512::Rows<T>::kPair}, t.b, t.k);
+        } else {
+            avx512::Accumulate<R, V>(acc, avx512::Rows<T>{t.a, t.a_stride}, t.b, t.k);
+        }
         avx512::FinishTile<R, V>(acc, t);
     }
 };
@@ -27,7 +33,10 @@ struct Tile {
 
 template <typename T>
 TileFunctions<T> Avx512Tile() {
-    return {[](const TileArgs<T>& t) { avx512::RunTile<Tile<T>>(t, t.rows, t.stored); },
+    return {[](const TileArgs<T>& t) {
+                t.a_stored > 0 ? avx512::RunTile<Tile<T, true>>(t, t.rows, t.stored)
+                               : avx512::RunTile<Tile<T, false>>(t, t.rows, t.stored);
+            },
             [](int stored) { return avx512::kTileRows[stored / 16]; }};
 }
 template TileFunctions<float> Avx512Tile();

@@ -18,15 +18,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 // At most 8 lanes: two vectors then divide every stored width (16, 32, 48, 64).
 using D = hn::CappedTag<float, 8>;
 
+// A's rows are a_stride apart, and its pairs along k (of floats: its single elements) a_step.
 template <int R>
 HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t a_stride,
-                           const float* b, int stored, int64_t k) {
+                           int64_t a_step, const float* b, int stored, int64_t k) {
     const size_t lanes = hn::Lanes(d);
     for (int64_t i = 0; i < k; ++i) {
         const auto left = hn::LoadU(d, b + i * stored),
                    right = hn::LoadU(d, b + i * stored + lanes);
         for (int r = 0; r < R; ++r) {
-            const auto row = hn::Set(d, a[r * a_stride + i]);
+            const auto row = hn::Set(d, a[r * a_stride + i * a_step]);
             acc[r][0] = hn::MulAdd(row, left, acc[r][0]);
             acc[r][1] = hn::MulAdd(row, right, acc[r][1]);
         }
@@ -35,7 +36,7 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t
 
 template <int R>
 HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const bf16* a, int64_t a_stride,
-                           const bf16* b, int stored, int64_t k) {
+                           int64_t a_step, const bf16* b, int stored, int64_t k) {
     const size_t lanes = hn::Lanes(d);
     const hn::RebindToUnsigned<D> du;
     const auto high_mask = hn::Set(du, 0xffff0000u);
@@ -48,8 +49,8 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const bf16* a, int64_t 
         const auto right0 = hn::BitCast(d, hn::ShiftLeft<16>(right)),
                    right1 = hn::BitCast(d, hn::And(right, high_mask));
         for (int r = 0; r < R; ++r) {
-            const auto row0 = hn::Set(d, ToFloat(a[r * a_stride + 2 * i]));
-            const auto row1 = hn::Set(d, ToFloat(a[r * a_stride + 2 * i + 1]));
+            const bf16* pair = a + r * a_stride + i * a_step;
+            const auto row0 = hn::Set(d, ToFloat(pair[0])), row1 = hn::Set(d, ToFloat(pair[1]));
             acc[r][0] = hn::MulAdd(row1, left1, hn::MulAdd(row0, left0, acc[r][0]));
             acc[r][1] = hn::MulAdd(row1, right1, hn::MulAdd(row0, right0, acc[r][1]));
         }
@@ -64,9 +65,12 @@ void RunColumns(const TileArgs<T>& t, int column) {
     const int64_t per_column = sizeof(T) == 2 ? 2 : 1;
     hn::Vec<D> acc[R][2];
     for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = hn::Zero(d);
-    Accumulate<R>(d, acc, t.a, t.a_stride, t.b + column * per_column, t.stored, t.k);
+    const int64_t a_stride = t.a_stored > 0 ? per_column : t.a_stride;
+    const int64_t a_step = t.a_stored > 0 ? t.a_stored * per_column : per_column;
+    Accumulate<R>(d, acc, t.a, a_stride, a_step, t.b + column * per_column, t.stored, t.k);
     if (t.h_k > 0)
-        Accumulate<R>(d, acc, t.h, t.h_stride, t.h_b + column * per_column, t.stored, t.h_k);
+        Accumulate<R>(d, acc, t.h, t.h_stride, per_column, t.h_b + column * per_column, t.stored,
+                      t.h_k);
     HWY_ALIGN float row[2 * 8];
     const int count = HWY_MIN(2 * lanes, t.width - column);
     for (int r = 0; r < R; ++r) {

@@ -10,12 +10,18 @@ float Packed(const bf16* b, int stored, int64_t k, int column) {
 }
 
 template <typename T>
+float Left(const TileArgs<T>& t, int row, int64_t k) {
+    if (t.a_stored > 0) return Packed(t.a, t.a_stored, k, row);
+    return ToFloat(t.a[row * t.a_stride + k]);
+}
+
+template <typename T>
 void Run(const TileArgs<T>& t) {
     for (int row = 0; row < t.rows; ++row) {
         for (int column = 0; column < t.width; ++column) {
             float sum = 0;
             for (int64_t k = 0; k < t.k; ++k)
-                sum += ToFloat(t.a[row * t.a_stride + k]) * Packed(t.b, t.stored, k, column);
+                sum += Left(t, row, k) * Packed(t.b, t.stored, k, column);
             for (int64_t k = 0; k < t.h_k; ++k)
                 sum += ToFloat(t.h[row * t.h_stride + k]) * Packed(t.h_b, t.stored, k, column);
             sum *= t.scale;

@@ -35,15 +35,6 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, T* out) {
 }
 
 template <typename T>
-void Transposed(const T* src, int64_t stride, int64_t tokens, int64_t count, T* out,
-                int64_t out_stride) {
-    for (int64_t t = 0; t < tokens; ++t)
-        for (int64_t i = 0; i < count; ++i) out[i * out_stride + t] = src[t * stride + i];
-    if (tokens % kPair<T> != 0)
-        for (int64_t i = 0; i < count; ++i) out[i * out_stride + tokens] = T{};
-}
-
-template <typename T>
 void PanelTransposed(const T* panel, int stored, int64_t columns, int width, int out_stored,
                      T* out) {
     const int64_t pairs = (columns + kPair<T> - 1) / kPair<T>;
@@ -63,7 +54,7 @@ const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
 #endif
             {"reference",
              NeverDeclines<AnyProblem>,
-             {Rows<T, T>, Rows<T, float>, Columns<T>, Transposed<T>, PanelTransposed<T>}},
+             {Rows<T, T>, Rows<T, float>, Columns<T>, PanelTransposed<T>}},
     });
     return kernels;
 }

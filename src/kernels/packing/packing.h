@@ -1,5 +1,4 @@
-// Turning matrices into the layouts that tiles read: B's panels (gemm.h), those of B^T, and rows of
-// A^T.
+// Turning matrices into the layout that tiles read: B's panels (gemm.h), and those of B^T.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +29,6 @@ struct PackFunctions {
     // the first of them in the panel; for bf16 and an odd k the last pair gets a zero. Other
     // columns are left alone.
     void (*columns_f32)(const float* src, int64_t k, int64_t count, int stored, T* out);
-    // out[i][t] = src[t][i], i < count, t < tokens; `out_stride` elements per row. For bf16 and odd
-    // tokens out[i][tokens] is zero.
-    void (*transposed)(const T* src, int64_t stride, int64_t tokens, int64_t count, T* out,
-                       int64_t out_stride);
     // Rows [0, columns) of a panel of B^T, from a panel of B with `stored` columns, of which the
     // first `columns` are taken. `panel` is at row `r` of B (even for bf16), the one that becomes
     // column 0; `width` rows from there on exist (for bf16 an odd one has a row of zeros after it).

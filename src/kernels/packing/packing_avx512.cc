@@ -15,12 +15,6 @@ using avx512::Transpose16;
 
 __mmask16 First16(int64_t n) { return static_cast<__mmask16>(First32(n < 16 ? n : 16)); }
 
-// The words of two vectors of 16, one below the other in each dword.
-inline __attribute__((always_inline)) __m512i Pairs(__m256i first, __m256i second) {
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(first),
-                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
-}
-
 // 32 columns of a row from `column` on, zeros from `width` on.
 inline __attribute__((always_inline)) __m512i Load(const bf16* row, int64_t column, int width) {
     return _mm512_maskz_loadu_epi16(First32(width > column ? width - column : 0), row + column);
@@ -74,56 +68,19 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, bf16* out) 
     }
 }
 
-// Blocks of 16 x 16 floats of src's rows: out[i][t] = src[t][i].
-void TransposedBlocks(const float* src, int64_t stride, int64_t tokens, int64_t count, float* out,
-                      int64_t out_stride) {
-    for (int64_t t = 0; t < tokens; t += 16) {
-        for (int64_t first = 0; first < count; first += 16) {
+void Columns(const float* src, int64_t k, int64_t count, int stored, float* out) {
+    for (int64_t column = 0; column < count; column += 16) {
+        for (int64_t row = 0; row < k; row += 16) {
             __m512i x[16];
 #pragma GCC unroll 16
             for (int i = 0; i < 16; ++i)
-                x[i] = t + i < tokens ? _mm512_maskz_loadu_epi32(First16(count - first),
-                                                                 src + (t + i) * stride + first)
-                                      : _mm512_setzero_si512();
+                x[i] = column + i < count ? _mm512_maskz_loadu_epi32(First16(k - row),
+                                                                     src + (column + i) * k + row)
+                                          : _mm512_setzero_si512();
             Transpose16(x);
-            for (int64_t i = 0; i < (count - first < 16 ? count - first : 16); ++i)
-                _mm512_mask_storeu_epi32(out + (first + i) * out_stride + t, First16(tokens - t),
+            for (int64_t i = 0; i < (k - row < 16 ? k - row : 16); ++i)
+                _mm512_mask_storeu_epi32(out + (row + i) * stored + column, First16(count - column),
                                          x[i]);
-        }
-    }
-}
-
-void Columns(const float* src, int64_t k, int64_t count, int stored, float* out) {
-    TransposedBlocks(src, k, count, k, out, stored);
-}
-
-void Transposed(const float* src, int64_t stride, int64_t tokens, int64_t count, float* out,
-                int64_t out_stride) {
-    TransposedBlocks(src, stride, tokens, count, out, out_stride);
-}
-
-void Transposed(const bf16* src, int64_t stride, int64_t tokens, int64_t count, bf16* out,
-                int64_t out_stride) {
-    for (int64_t t = 0; t < tokens; t += 32) {
-        for (int64_t first = 0; first < count; first += 16) {
-            const __mmask16 columns = First16(count - first);
-            const bf16* from = src + t * stride + first;
-            __m512i x[16];
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; ++i) {
-                const int64_t token = t + 2 * i;
-                const __m256i even = token < tokens
-                                         ? _mm256_maskz_loadu_epi16(columns, from + 2 * i * stride)
-                                         : _mm256_setzero_si256();
-                const __m256i odd = token + 1 < tokens ? _mm256_maskz_loadu_epi16(
-                                                             columns, from + (2 * i + 1) * stride)
-                                                       : _mm256_setzero_si256();
-                x[i] = Pairs(even, odd);
-            }
-            Transpose16(x);
-            for (int64_t i = 0; i < (count - first < 16 ? count - first : 16); ++i)
-                _mm512_mask_storeu_epi32(out + (first + i) * out_stride + t,
-                                         First16((tokens - t + 1) / 2), x[i]);
         }
     }
 }
@@ -181,7 +138,7 @@ void PanelTransposed(const float* panel, int stored, int64_t columns, int width,
 
 template <typename T>
 PackFunctions<T> Avx512Packing() {
-    return {Rows, Rows, Columns, Transposed, PanelTransposed};
+    return {Rows, Rows, Columns, PanelTransposed};
 }
 template PackFunctions<float> Avx512Packing();
 template PackFunctions<bf16> Avx512Packing();

@@ -50,14 +50,6 @@ void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& wan
         ExpectSameBits(actual, expected, "columns_f32");
     }
     {
-        const int64_t out_stride = EvenFor<T>(tokens) + random.Between(0, 3) * 2;
-        const auto before = random.Values<T>((count - 1) * out_stride + EvenFor<T>(tokens));
-        Guarded<T> expected(before), actual(before);
-        want.transposed(source.data(), stride, tokens, count, expected.data(), out_stride);
-        got.transposed(source.data(), stride, tokens, count, actual.data(), out_stride);
-        ExpectSameBits(actual, expected, "transposed");
-    }
-    {
         const int64_t rows = EvenFor<T>(tokens), columns = width;
         auto panel = random.Values<T>(rows * stored);
         const int out_width = static_cast<int>(std::min<int64_t>(tokens, 64)),
@@ -90,14 +82,11 @@ TEST(Packing, LayoutsOfAMatrix) {
     const float source[2][3] = {{1, 2, 3}, {4, 5, 6}};
     for (const auto& kernel : PackKernels<float>().kernels()) {
         if (!kernel.declines({}).empty()) continue;
-        float rows[2 * 16], transposed[3 * 2];
+        float rows[2 * 16];
         kernel.functions.rows(source[0], 3, 2, 3, 16, rows);
         EXPECT_EQ(rows[2], 3);
         EXPECT_EQ(rows[3], 0);
         EXPECT_EQ(rows[16], 4);
-        kernel.functions.transposed(source[0], 3, 2, 3, transposed, 2);
-        EXPECT_EQ(transposed[1], 4);
-        EXPECT_EQ(transposed[4], 3);
     }
     for (const auto& kernel : PackKernels<bf16>().kernels()) {
         if (!kernel.declines({}).empty()) continue;

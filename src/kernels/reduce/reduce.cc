@@ -90,11 +90,6 @@ void Scale(const Context& context, int64_t n, float a, float* y) {
                 [&](int64_t first, int64_t count) { functions.scale(count, a, y + first); });
 }
 
-void Clear(const Context& context, int64_t n, float* y) {
-    ForElements(context, n,
-                [&](int64_t first, int64_t count) { std::fill_n(y + first, count, 0.0f); });
-}
-
 template <>
 void Add(const Context& context, int64_t n, const float* x, float* y) {
     const auto& functions = ReduceKernels().Choose({});

@@ -21,9 +21,6 @@ void Axpy(const Context& context, int64_t n, float a, const float* x, float* y);
 // y *= a.
 void Scale(const Context& context, int64_t n, float a, float* y);
 
-// y f32 = 0.
-void Clear(const Context& context, int64_t n, float* y);
-
 // y f32 += x; T is float or bf16.
 template <typename T>
 void Add(const Context& context, int64_t n, const T* x, float* y);

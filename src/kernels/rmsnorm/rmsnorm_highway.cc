@@ -67,19 +67,26 @@ HWY_INLINE void BackwardRow(int64_t C, const float* dy, const T* xhat, const flo
     }
 }
 
-// Rows are summed in runs, and the runs' sums in order: the error grows with the run, not with M.
-template <typename T>
+// Columns [0, V vectors), or [0, n) of one vector. Rows are summed in runs, and the runs' sums in
+// order: the error grows with the run, not with M.
+template <int V, typename T>
 HWY_INLINE void WeightColumns(int64_t M, int64_t C, int64_t n, const float* dy, const T* xhat,
                               float* dweight) {
     constexpr int64_t kRun = 64;
-    VF total = Zero();
+    const int64_t N = Lanes();
+    VF total[V];
+    for (int v = 0; v < V; ++v) total[v] = Zero();
     for (int64_t first = 0; first < M; first += kRun) {
-        VF sum = Zero();
+        VF sum[V];
+        for (int v = 0; v < V; ++v) sum[v] = Zero();
         for (int64_t r = first; r < HWY_MIN(M, first + kRun); ++r)
-            sum = hn::MulAdd(LoadN(dy + r * C, n), LoadN(xhat + r * C, n), sum);
-        total = hn::Add(total, sum);
+            for (int v = 0; v < V; ++v)
+                sum[v] = hn::MulAdd(LoadN(dy + r * C + v * N, n), LoadN(xhat + r * C + v * N, n),
+                                    sum[v]);
+        for (int v = 0; v < V; ++v) total[v] = hn::Add(total[v], sum[v]);
     }
-    StoreN(hn::Add(LoadN(dweight, n), total), dweight, n);
+    for (int v = 0; v < V; ++v)
+        StoreN(hn::Add(LoadN(dweight + v * N, n), total[v]), dweight + v * N, n);
 }
 
 template <typename T>
@@ -107,8 +114,11 @@ template <typename T>
 void BackwardWeight(int64_t M, int64_t C, int64_t columns, const float* dy, const T* xhat,
                     float* dweight) {
     const int64_t N = Lanes();
-    for (int64_t c = 0; c < columns; c += N)
-        WeightColumns(M, C, HWY_MIN(N, columns - c), dy + c, xhat + c, dweight + c);
+    int64_t c = 0;
+    for (; c + 4 * N <= columns; c += 4 * N)
+        WeightColumns<4>(M, C, N, dy + c, xhat + c, dweight + c);
+    for (; c < columns; c += N)
+        WeightColumns<1>(M, C, HWY_MIN(N, columns - c), dy + c, xhat + c, dweight + c);
 }
 
 template <typename T>

@@ -30,11 +30,24 @@ void Backward(int64_t F, const T* gate_up, const T* dact, T* dgate_up, T* act) {
 
 }  // namespace
 
-template <typename T>
-const KernelList<AnyProblem, SwigluFunctions<T>>& SwigluKernels() {
-    static const KernelList<AnyProblem, SwigluFunctions<T>> list(
-        "swiglu", {{"highway", NeedsSimd<AnyProblem>, SwigluHighway<T>()},
-                   {"reference", NeverDeclines<AnyProblem>, {Forward<T>, Backward<T>}}});
+template <>
+const KernelList<AnyProblem, SwigluFunctions<float>>& SwigluKernels() {
+    static const KernelList<AnyProblem, SwigluFunctions<float>> list(
+        "swiglu", {{"highway", NeedsSimd<AnyProblem>, SwigluHighway<float>()},
+                   {"reference", NeverDeclines<AnyProblem>, {Forward<float>, Backward<float>}}});
+    return list;
+}
+
+template <>
+const KernelList<AnyProblem, SwigluFunctions<bf16>>& SwigluKernels() {
+    static const KernelList<AnyProblem, SwigluFunctions<bf16>> list("swiglu", {
+#if defined(__x86_64__)
+        {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, SwigluAvx512Bf16()},
+#endif
+            {"highway", NeedsSimd<AnyProblem>, SwigluHighway<bf16>()}, {
+            "reference", NeverDeclines<AnyProblem>, { Forward<bf16>, Backward<bf16> }
+        }
+    });
     return list;
 }
 
@@ -59,7 +72,6 @@ void SwigluBackward(const Context& context, int64_t M, int64_t F, const T* gate_
 }
 
 #define HONE_INSTANTIATE(T)                                                         \
-    template const KernelList<AnyProblem, SwigluFunctions<T>>& SwigluKernels<T>();  \
     template void SwigluForward<T>(const Context&, int64_t, int64_t, const T*, T*); \
     template void SwigluBackward<T>(const Context&, int64_t, int64_t, const T*, const T*, T*, T*);
 HONE_INSTANTIATE(float)

@@ -172,24 +172,27 @@ absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const Mode
 }
 
 template <typename T>
-void LinearGroup<T>::PackLowRank(const LinearMember& member, ParameterSet& parameters) {
-    const int64_t rank = member.low_rank.rank, index = &member - members_.data();
-    const float* a = parameters.value(member.a);
-    a_.SetColumns(member.rank_column, rank, a);
-    a_backward_.SetRows(member.rank_column, rank, a, in_);
-    const float* b = parameters.value(member.b);
-    std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
-    for (int64_t row = 0; row < member.out; ++row)
-        for (int64_t i = 0; i < rank; ++i)
-            scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
-    b_[index].SetColumns(0, member.out, scaled.data());
-    b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
+    for (size_t index = 0; index < members_.size(); ++index) {
+        const LinearMember& member = members_[index];
+        const int64_t rank = member.low_rank.rank;
+        if (rank == 0) continue;
+        const float* a = parameters.value(member.a);
+        a_.SetColumns(member.rank_column, rank, a);
+        a_backward_.SetRows(member.rank_column, rank, a, in_);
+        const float* b = parameters.value(member.b);
+        std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
+        for (int64_t row = 0; row < member.out; ++row)
+            for (int64_t i = 0; i < rank; ++i)
+                scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
+        b_[index].SetColumns(0, member.out, scaled.data());
+        b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+    }
 }
 
 template <typename T>
-void LinearGroup<T>::Pack(ParameterSet& parameters, const Context& context) {
+void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
     for (const LinearMember& member : members_) {
-        if (member.low_rank.rank > 0) PackLowRank(member, parameters);
         if (member.own_weight < 0) continue;
         const float* weight = parameters.value(member.own_weight);
         context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
@@ -248,16 +251,18 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
 template <typename T>
 void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
                                     int64_t dy_stride, const LinearScratch<T>& scratch) const {
+    std::vector<GemmArgs<T>> products;
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
         if (rank_columns_ == 0 || member.low_rank.rank == 0) continue;
-        Gemm(context, GemmArgs<T>{.m = m,
-                                  .a = dy + member.column,
-                                  .a_stride = dy_stride,
-                                  .b = &b_backward_[i],
-                                  .c = scratch.dh + member.rank_column,
-                                  .c_stride = rank_columns_});
+        products.push_back({.m = m,
+                            .a = dy + member.column,
+                            .a_stride = dy_stride,
+                            .b = &b_backward_[i],
+                            .c = scratch.dh + member.rank_column,
+                            .c_stride = rank_columns_});
     }
+    Gemm(context, std::span<const GemmArgs<T>>(products));
 }
 
 template <typename T>
@@ -334,37 +339,46 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
         Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
         dropped = scratch.dropped;
     }
+    std::vector<GradGemmArgs<T>> gradients;
+    const auto add = [&](GradGemmArgs<T> args, int parameter) {
+        const GradientTarget target = parameters.whole_gradient(parameter);
+        args.c = target.values;
+        args.c_stride = args.n;
+        args.output = target.add ? GemmOutput::kAddF32 : GemmOutput::kStoreF32;
+        gradients.push_back(args);
+    };
     for (const LinearMember& member : members_) {
-        GradGemmArgs<T> args{.tokens = m, .n = in_, .b = x, .b_stride = in_};
-        if (member.own_weight >= 0) {
-            args.m = member.out;
-            args.a = dy + member.column;
-            args.a_stride = dy_stride;
-            args.c = parameters.gradient(member.own_weight);
-            args.c_stride = in_;
-            GradGemm(context, args);
-        }
+        const T* member_dy = dy + member.column;
+        if (member.own_weight >= 0)
+            add({.m = member.out,
+                 .n = in_,
+                 .a = member_dy,
+                 .a_stride = dy_stride,
+                 .b = x,
+                 .b_stride = in_},
+                member.own_weight);
         if (member.own_bias >= 0)
-            AddColumnSums(context, m, member.out, dy + member.column, dy_stride,
+            AddColumnSums(context, m, member.out, member_dy, dy_stride,
                           parameters.gradient(member.own_bias));
-        if (member.low_rank.rank == 0) continue;
-        args.m = member.low_rank.rank;
-        args.a = scratch.dh + member.rank_column;
-        args.a_stride = rank_columns_;
-        args.b = dropped;
-        args.c = parameters.gradient(member.a);
-        args.c_stride = in_;
-        GradGemm(context, args);
-        args.a = h + member.rank_column;
-        args.b = dy + member.column;
-        args.b_stride = dy_stride;
-        args.n = member.out;
-        args.scale = member.low_rank.scale;
-        args.c = parameters.gradient(member.b);
-        args.c_stride = member.low_rank.rank;
-        args.transposed = true;
-        GradGemm(context, args);
+        const int64_t rank = member.low_rank.rank;
+        if (rank == 0) continue;
+        add({.m = rank,
+             .n = in_,
+             .a = scratch.dh + member.rank_column,
+             .a_stride = rank_columns_,
+             .b = dropped,
+             .b_stride = in_},
+            member.a);
+        add({.m = member.out,
+             .n = rank,
+             .a = member_dy,
+             .a_stride = dy_stride,
+             .b = h + member.rank_column,
+             .b_stride = rank_columns_,
+             .scale = member.low_rank.scale},
+            member.b);
     }
+    GradGemm<T>(context, m, gradients);
 }
 
 template class LinearGroup<float>;

@@ -92,8 +92,10 @@ class LinearGroup {
     // base's own values.
     void AddParameters(ParameterSet& parameters);
     absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
-    // Packs the parameters' values for the products.
-    void Pack(ParameterSet& parameters, const Context& context);
+    // Packs the parameters' values for the products: the low-rank ones, by one thread (another may
+    // pack another group), and the base's own.
+    void PackLowRank(ParameterSet& parameters);
+    void PackOwn(ParameterSet& parameters, const Context& context);
 
     // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the
     // backward pass. training: with dropout, whose mask `seed` fixes. adapters: what rows get
@@ -120,7 +122,6 @@ class LinearGroup {
     absl::Status ReadWeight(
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
-    void PackLowRank(const LinearMember& member, ParameterSet& parameters);
     // args.a times the weight, which is made into backward panels in scratch.panels; args.b and
     // b_data are set here.
     void BackwardProduct(const Context& context, GemmArgs<T> args,

@@ -194,7 +194,10 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
 
 template <typename T>
 void TypedNetwork<T>::Pack(const Context& context) {
-    for (LinearGroup<T>* group : Groups()) group->Pack(parameters_, context);
+    const std::vector<LinearGroup<T>*> groups = Groups();
+    context.ParallelFor(static_cast<int64_t>(groups.size()),
+                        [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
+    for (LinearGroup<T>* group : groups) group->PackOwn(parameters_, context);
 }
 
 template <typename T>

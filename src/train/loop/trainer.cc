@@ -89,6 +89,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     double pass_s = 1e30;
     for (int pass = 0; pass < 2; ++pass) {  // the first one also pays for pages that are new
         const double begin = NowSeconds();
+        learner_.parameters().ClearGradients();
         HONE_RETURN_IF_ERROR(
             learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
         pass_s = std::min(pass_s, NowSeconds() - begin);
@@ -109,7 +110,6 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
 double Trainer::TimeUpdate() {
     ParameterSet& parameters = learner_.parameters();
     double begin = NowSeconds();
-    Clear(context_, parameters.count(), parameters.gradients().data());
     SumOfSquares(context_, parameters.count(), parameters.gradients().data());
     learner_.ParametersChanged();
     const double around_s = NowSeconds() - begin;
@@ -156,8 +156,7 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
     if (!(step.total_weight > 0))
         return TrainingError("step {}: no token of its {} rows has a label; {}", number,
                              step.documents, LastCheckpointText());
-    ParameterSet& parameters = learner_.parameters();
-    Clear(context_, parameters.count(), parameters.gradients().data());
+    learner_.parameters().ClearGradients();
     const float loss_scale = static_cast<float>(1.0 / step.total_weight);
     for (size_t i = 0; i < step.micro_batches.size(); ++i) {
         if (interrupts_.load() > 0) return false;
