@@ -7,6 +7,8 @@
 
 namespace hone {
 
+constexpr int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // Elements of one task of an element-wise op: small enough to balance, large enough to pay for the
 // hand-over.
 inline constexpr int64_t kElementsPerTask = 32768;
@@ -19,7 +21,7 @@ inline constexpr int64_t kRowElementsPerTask = 4096;
 template <typename Body>
 void ForRows(const Context& context, int64_t M, int64_t C, const Body& body) {
     const int64_t rows = std::max<int64_t>(1, kRowElementsPerTask / std::max<int64_t>(1, C));
-    const int64_t tasks = (M + rows - 1) / rows;
+    const int64_t tasks = CeilDivide(M, rows);
     context.ParallelFor(tasks, [&](int64_t i, int) {
         const int64_t first = M * i / tasks;
         body(first, M * (i + 1) / tasks - first);
@@ -30,7 +32,7 @@ void ForRows(const Context& context, int64_t M, int64_t C, const Body& body) {
 // [0, n).
 template <typename Body>
 void ForElements(const Context& context, int64_t n, const Body& body) {
-    context.ParallelFor((n + kElementsPerTask - 1) / kElementsPerTask, [&](int64_t i, int) {
+    context.ParallelFor(CeilDivide(n, kElementsPerTask), [&](int64_t i, int) {
         const int64_t first = i * kElementsPerTask;
         body(first, std::min(kElementsPerTask, n - first));
     });

@@ -4,6 +4,7 @@
 
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/partition.h"
 
 namespace hone {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 // Rows of A that a task works through with one panel of B: they stay in the second-level cache
 // beside the panel.
 constexpr int64_t kRowsPerTask = 192;
-int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <typename T>
 int64_t NumTasks(const GemmArgs<T>& args) {

@@ -8,6 +8,7 @@
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/packing/packing.h"
+#include "kernels/partition.h"
 
 namespace hone {
 namespace {
@@ -21,7 +22,6 @@ constexpr int64_t kGradPanels = 12, kFewRows = 32, kFewRowsPanels = 3;
 // Tokens that are packed in one go.
 constexpr int64_t kPackTokens = 256;
 
-int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t Even(int64_t n) { return (n + 1) / 2 * 2; }
 int Stored(int64_t columns) { return static_cast<int>((columns + 15) / 16 * 16); }
 

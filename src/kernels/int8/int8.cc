@@ -11,7 +11,6 @@
 namespace hone {
 namespace {
 
-int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundUp4(int64_t value) { return CeilDivide(value, 4) * 4; }
 
 // Rows of A that a task works through with one panel of B: they stay in the second-level cache

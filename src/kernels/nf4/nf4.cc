@@ -6,10 +6,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/partition.h"
+
 namespace hone {
 namespace {
-
-int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The largest magnitude; a NaN is larger than all, so that it is not lost.
 float LargestMagnitude(int64_t count, const float* x) {

@@ -1,37 +1,38 @@
 #include "model/blocks/group_adapter.h"
 
 namespace hone {
-namespace {
 
-int64_t Even(int64_t value) { return (value + 1) / 2 * 2; }
-
-}  // namespace
+std::vector<float> ScaledLowRank(const LowRankOptions& options, int64_t out, const float* b) {
+    const int64_t rank = options.rank, columns = RankColumns(rank);
+    std::vector<float> scaled(static_cast<size_t>(out * columns));
+    for (int64_t row = 0; row < out; ++row)
+        for (int64_t i = 0; i < rank; ++i)
+            scaled[row * columns + i] = options.scale * b[row * rank + i];
+    return scaled;
+}
 
 template <typename T>
 GroupAdapter<T>::GroupAdapter(int64_t in, std::span<const int64_t> outs,
                               std::span<const LowRankDelta* const> deltas) {
     for (const LowRankDelta* delta : deltas)
-        if (delta != nullptr) rank_columns_ += Even(delta->options.rank);
+        if (delta != nullptr) rank_columns_ += RankColumns(delta->options.rank);
     if (rank_columns_ == 0) return;
-    a_ = PackedMatrix<T>(in, {rank_columns_});
+    a_ = PackedMatrix<T>(in, {rank_columns_}, /*lasting=*/true);
     b_.reserve(deltas.size());
     int64_t column = 0;
     for (size_t i = 0; i < deltas.size(); ++i) {
         const int64_t rank = deltas[i] == nullptr ? 0 : deltas[i]->options.rank;
-        b_.emplace_back(std::max<int64_t>(Even(rank), 2), std::vector<int64_t>{outs[i]});
+        b_.emplace_back(std::max<int64_t>(RankColumns(rank), 2), std::vector<int64_t>{outs[i]},
+                        /*lasting=*/true);
         if (rank > 0) {
             a_.SetColumns(column, rank, deltas[i]->a.data());
-            std::vector<float> scaled(static_cast<size_t>(outs[i] * Even(rank)));
-            for (int64_t row = 0; row < outs[i]; ++row)
-                for (int64_t k = 0; k < rank; ++k)
-                    scaled[row * Even(rank) + k] =
-                        deltas[i]->options.scale * deltas[i]->b[row * rank + k];
-            b_[i].SetColumns(0, outs[i], scaled.data());
+            b_[i].SetColumns(
+                0, outs[i], ScaledLowRank(deltas[i]->options, outs[i], deltas[i]->b.data()).data());
         }
         for (const Panel& panel : b_[i].panels())
-            extension_.push_back({b_[i].panel_data(panel), static_cast<int32_t>(Even(rank)),
+            extension_.push_back({b_[i].panel_data(panel), static_cast<int32_t>(RankColumns(rank)),
                                   static_cast<int32_t>(column)});
-        column += Even(rank);
+        column += RankColumns(rank);
     }
 }
 

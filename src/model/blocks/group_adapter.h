@@ -10,6 +10,12 @@
 
 namespace hone {
 
+// The rank's columns in h: an even number.
+constexpr int64_t RankColumns(int64_t rank) { return (rank + 1) / 2 * 2; }
+
+// B as products take it: [out, RankColumns(rank)], b [out, rank] times the scale.
+std::vector<float> ScaledLowRank(const LowRankOptions& options, int64_t out, const float* b);
+
 template <typename T>
 class GroupAdapter {
   public:

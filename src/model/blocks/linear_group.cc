@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "kernels/dropout/dropout.h"
+#include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "model/model_tensors.h"
 
@@ -12,14 +13,12 @@ namespace {
 
 constexpr int64_t kRowsPerRead = 64;
 
-int64_t Even(int64_t value) { return (value + 1) / 2 * 2; }
-
 // sums [columns] += the rows of dy [m, columns], in their order.
 template <typename T>
 void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* dy,
                    int64_t dy_stride, float* sums) {
     constexpr int64_t kColumnsPerTask = 64;
-    context.ParallelFor((columns + kColumnsPerTask - 1) / kColumnsPerTask, [&](int64_t task, int) {
+    context.ParallelFor(CeilDivide(columns, kColumnsPerTask), [&](int64_t task, int) {
         const int64_t begin = task * kColumnsPerTask,
                       end = std::min(columns, begin + kColumnsPerTask);
         for (int64_t row = 0; row < m; ++row)
@@ -59,7 +58,7 @@ absl::Status LinearGroup<T>::ReadWeight(
     HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
     std::mutex mutex;
     absl::Status failed;
-    context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
+    context.ParallelFor(CeilDivide(member.out, kRowsPerRead), [&](int64_t task, int) {
         const int64_t begin = task * kRowsPerRead, end = std::min(member.out, begin + kRowsPerRead);
         std::vector<float> rows(static_cast<size_t>((end - begin) * in_));
         if (absl::Status status = ReadModelRows(files, *tensor, begin, end, rows.data());
@@ -135,7 +134,7 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
         member.a = parameters.Add(member.name + ".lora_A.weight", {rank, in_}, true);
         member.b = parameters.Add(member.name + ".lora_B.weight", {member.out, rank}, true);
         member.rank_column = rank_columns_;
-        rank_columns_ += Even(rank);
+        rank_columns_ += RankColumns(rank);
         dropout_ = member.low_rank.dropout;
     }
     if (rank_columns_ == 0) return;
@@ -143,14 +142,14 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
     a_backward_ = PackedMatrix<T>(rank_columns_, {in_});
     for (const LinearMember& member : members_) {
         const int64_t rank = std::max<int64_t>(member.low_rank.rank, 1);
-        b_.emplace_back(Even(rank), std::vector<int64_t>{member.out});
-        b_backward_.emplace_back(member.out, std::vector<int64_t>{Even(rank)});
+        b_.emplace_back(RankColumns(rank), std::vector<int64_t>{member.out});
+        b_backward_.emplace_back(member.out, std::vector<int64_t>{RankColumns(rank)});
     }
     for (size_t i = 0; i < members_.size(); ++i) {
         const int64_t rank = members_[i].low_rank.rank;
         for (const Panel& panel : b_[i].panels())
             forward_extension_.push_back({b_[i].panel_data(panel),
-                                          static_cast<int32_t>(rank ? Even(rank) : 0),
+                                          static_cast<int32_t>(rank ? RankColumns(rank) : 0),
                                           static_cast<int32_t>(members_[i].rank_column)});
     }
     for (const Panel& panel : a_backward_.panels())
@@ -181,12 +180,9 @@ void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
         a_.SetColumns(member.rank_column, rank, a);
         a_backward_.SetRows(member.rank_column, rank, a, in_);
         const float* b = parameters.value(member.b);
-        std::vector<float> scaled(static_cast<size_t>(member.out * Even(rank)));
-        for (int64_t row = 0; row < member.out; ++row)
-            for (int64_t i = 0; i < rank; ++i)
-                scaled[row * Even(rank) + i] = member.low_rank.scale * b[row * rank + i];
+        const std::vector<float> scaled = ScaledLowRank(member.low_rank, member.out, b);
         b_[index].SetColumns(0, member.out, scaled.data());
-        b_backward_[index].SetRows(0, member.out, scaled.data(), Even(rank));
+        b_backward_[index].SetRows(0, member.out, scaled.data(), RankColumns(rank));
     }
 }
 
@@ -195,7 +191,7 @@ void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
     for (const LinearMember& member : members_) {
         if (member.own_weight < 0) continue;
         const float* weight = parameters.value(member.own_weight);
-        context.ParallelFor((member.out + kRowsPerRead - 1) / kRowsPerRead, [&](int64_t task, int) {
+        context.ParallelFor(CeilDivide(member.out, kRowsPerRead), [&](int64_t task, int) {
             const int64_t begin = task * kRowsPerRead,
                           count = std::min(member.out - begin, kRowsPerRead);
             forward_.SetColumns(member.column + begin, count, weight + begin * in_);
