@@ -73,8 +73,7 @@ std::string PlanText(const RunPlan& plan) {
                             FormatBytes(plan.available_bytes),
                             plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
     if (plan.estimated_seconds > 0) {
-        text += Row("time", fmt::format("about {}, saving not counted",
-                                        FormatDuration(plan.estimated_seconds)));
+        text += Row("time", fmt::format("about {}", FormatDuration(plan.estimated_seconds)));
     }
     text += Row("output", plan.output_path);
     return text;

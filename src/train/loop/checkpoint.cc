@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -151,6 +152,23 @@ absl::StatusOr<std::string> WriteCheckpoint(
             ErrorKind::kTraining);
     }
     return folder;
+}
+
+double TimeSaving(const std::string& root, size_t bytes) {
+    constexpr size_t kSample = size_t{32} << 20;
+    std::error_code error;
+    fs::path folder = fs::absolute(root, error);
+    while (!fs::is_directory(folder, error) && folder.has_relative_path())
+        folder = folder.parent_path();
+    const std::string path = folder / fmt::format(".hone-saving-{}", getpid()),
+                      sample(std::min(kSample, bytes), '\0');
+    const double begin = NowSeconds();
+    const bool written = WriteFileAtomic(path, sample).ok() && Sha256File(path).ok();
+    const double seconds = NowSeconds() - begin;
+    fs::remove(path, error);
+    return written && !sample.empty()
+               ? seconds * static_cast<double>(bytes) / static_cast<double>(sample.size())
+               : 0;
 }
 
 bool IsCheckpointFolder(const std::string& folder) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "train/test_support.h"
 
 namespace hone {
@@ -29,6 +31,16 @@ TEST(Checkpoint, IsWholeAndVerified) {
     EXPECT_TRUE(IsCheckpointFolder(*written));
     EXPECT_TRUE(VerifyCheckpoint(*written).ok());
     EXPECT_EQ(ReadFile(*written + "/two").value(), "hellohello");
+}
+
+// By the bytes, whether the folder is there yet or not; and nothing stays behind.
+TEST(Checkpoint, TimeOfSaving) {
+    TestFolder folder;
+    EXPECT_EQ(TimeSaving(folder.path(), 0), 0);
+    const double whole = TimeSaving(folder / "not/yet", size_t{64} << 30);
+    EXPECT_GT(whole, 1);
+    EXPECT_LT(TimeSaving(folder.path(), size_t{1} << 20), whole);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Checkpoint, DamageIsNamed) {

@@ -32,7 +32,7 @@ struct RunPlan {
     MemoryPlan memory;           // of the model and its training
     size_t needed_bytes = 0;     // memory.total() and what the process itself holds
     size_t available_bytes = 0;  // free now: MemAvailable, or less where a cgroup says so
-    // Of the steps and evaluations to come, from a pass that was timed; saving not counted.
+    // Of the steps, evaluations and checkpoints to come, from a pass that was timed.
     double estimated_seconds = 0;
     std::string data_summary;  // a few lines: rows, tokens, where the evaluation rows come from
     std::string output_path;

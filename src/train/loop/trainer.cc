@@ -104,7 +104,16 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         seconds += static_cast<double>(evaluations * eval_->total_tokens()) *
                    (NowSeconds() - begin) / size;
     }
-    return seconds;
+    // A checkpoint has the weights and two moments in f32; the result about a third of that.
+    const auto count = static_cast<size_t>(learner_.parameters().count());
+    return seconds + TimeSaving(options_.checkpoints, (3 * static_cast<size_t>(SavesToCome()) + 1) *
+                                                          count * sizeof(float));
+}
+
+int64_t Trainer::SavesToCome() const {
+    const int64_t every = options_.save_steps > 0 ? options_.save_steps : options_.total_steps;
+    // The last step is always followed by one.
+    return (options_.total_steps - 1) / every - state_.step / every + 1;
 }
 
 double Trainer::TimeUpdate() {

@@ -65,8 +65,9 @@ class Trainer {
     // Takes up the state of a checkpoint; a usage error says what differs when it was made with
     // another configuration.
     absl::Status Restore(const std::string& checkpoint);
-    // Seconds that the steps and evaluations to come will take, from two passes over at most
-    // `tokens` of the first micro-batch; without effect on the training.
+    // Seconds that the steps, evaluations and checkpoints to come will take, from two passes over
+    // at most `tokens` of the first micro-batch and a file of some MB; without effect on the
+    // training.
     absl::StatusOr<double> EstimateSeconds(int64_t tokens);
     // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted).
     // Errors during a step leave the last checkpoint as it is. Adds rows to `log`.
@@ -114,6 +115,8 @@ class Trainer {
     // Seconds of a step's own work beside its passes: clearing and measuring the gradients, AdamW,
     // packing the parameters. Leaves the gradients zero and all else as it was.
     double TimeUpdate();
+    // Checkpoints until the end, those of better evaluations aside.
+    int64_t SavesToCome() const;
     double EpochNow();
     std::string RowsOf(const Batch& batch) const;
     std::string LastCheckpointText() const;
