@@ -155,13 +155,14 @@ absl::StatusOr<std::string> WriteCheckpoint(
 }
 
 double TimeSaving(const std::string& root, size_t bytes) {
-    constexpr size_t kSample = size_t{32} << 20;
+    constexpr size_t kMostSampled = size_t{32} << 20;
+    const size_t sampled = std::min(kMostSampled, bytes / 16);  // a small part of what it measures
     std::error_code error;
     fs::path folder = fs::absolute(root, error);
     while (!fs::is_directory(folder, error) && folder.has_relative_path())
         folder = folder.parent_path();
     const std::string path = folder / fmt::format(".hone-saving-{}", getpid()),
-                      sample(std::min(kSample, bytes), '\0');
+                      sample(sampled, '\0');
     const double begin = NowSeconds();
     const bool written = WriteFileAtomic(path, sample).ok() && Sha256File(path).ok();
     const double seconds = NowSeconds() - begin;

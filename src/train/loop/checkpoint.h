@@ -33,8 +33,9 @@ absl::StatusOr<std::string> WriteCheckpoint(
     const std::string& root, int64_t step,
     const std::function<absl::Status(const std::string& folder)>& write_files);
 
-// Seconds that WriteCheckpoint will take for so many bytes, from a file of some MB that is written,
-// hashed and removed in the nearest folder above `root` that exists; 0 if none can be written.
+// Seconds that WriteCheckpoint will take for so many bytes, from a file of a 16th of them or 32 MB
+// that is written, hashed and removed in the nearest folder above `root` that exists; 0 if none can
+// be written.
 double TimeSaving(const std::string& root, size_t bytes);
 
 // Whether the folder has a manifest.json at all.

@@ -112,8 +112,8 @@ class Trainer {
     absl::Status Save();
     absl::Status SaveAndLeave();
     absl::Status Finish();
-    // Seconds of a step's own work beside its passes: clearing and measuring the gradients, AdamW,
-    // packing the parameters. Leaves the gradients zero and all else as it was.
+    // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
+    // parameters. Leaves everything as it was.
     double TimeUpdate();
     // Checkpoints until the end, those of better evaluations aside.
     int64_t SavesToCome() const;
