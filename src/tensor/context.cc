@@ -30,15 +30,42 @@ void Pause() {
 // step.
 constexpr int kSpins = 20'000;
 
+// A run of indices: its own thread takes them from the front, the others from the back.
+class alignas(64) IndexRun {
+  public:
+    void Set(int64_t begin, int64_t end) {
+        range_.store(Pack(begin, end), std::memory_order_relaxed);
+    }
+    // -1: none left.
+    int64_t Take(bool front) {
+        uint64_t range = range_.load(std::memory_order_relaxed);
+        for (;;) {
+            const int64_t begin = static_cast<int64_t>(range >> 32),
+                          end = static_cast<int64_t>(range & 0xffffffff);
+            if (begin >= end) return -1;
+            if (range_.compare_exchange_weak(range,
+                                             front ? Pack(begin + 1, end) : Pack(begin, end - 1),
+                                             std::memory_order_relaxed))
+                return front ? begin : end - 1;
+        }
+    }
+
+  private:
+    static uint64_t Pack(int64_t begin, int64_t end) {
+        return static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end);
+    }
+    std::atomic<uint64_t> range_{0};
+};
+
 }  // namespace
 
-// Workers watch `generation_`; each new value is one ParallelFor. Indices are claimed from `next_`.
+// Workers watch `generation_`; each new value is one ParallelFor.
 //
 // A call ends when all indices are claimed and no worker is inside: one that has not woken yet
 // (another process may have its core) is not waited for, and finds the call closed when it comes.
 class ThreadPool {
   public:
-    explicit ThreadPool(int num_threads) : scratch_(num_threads) {
+    explicit ThreadPool(int num_threads) : scratch_(num_threads), runs_(num_threads) {
         for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { Work(i); });
     }
 
@@ -58,10 +85,12 @@ class ThreadPool {
             for (int64_t i = 0; i < count; ++i) task(i, 0);
             return;
         }
+        HONE_CHECK(count <= UINT32_MAX, "{} tasks in one call", count);
         HONE_CHECK(!busy_.exchange(true), "ParallelFor inside ParallelFor");
         task_ = &task;
-        count_ = count;
-        next_.store(0, std::memory_order_relaxed);
+        const int64_t threads = static_cast<int64_t>(runs_.size());
+        for (int64_t i = 0; i < threads; ++i)
+            runs_[i].Set(count * i / threads, count * (i + 1) / threads);
         open_.store(true);
         {
             std::lock_guard lock(
@@ -91,10 +120,10 @@ class ThreadPool {
 
   private:
     void Claim(int thread) {
-        for (;;) {
-            int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
-            if (index >= count_) return;
-            (*task_)(index, thread);
+        const int threads = static_cast<int>(runs_.size());
+        for (int i = 0; i < threads; ++i) {
+            IndexRun& run = runs_[(thread + i) % threads];
+            for (int64_t index; (index = run.Take(i == 0)) >= 0;) (*task_)(index, thread);
         }
     }
 
@@ -130,8 +159,7 @@ class ThreadPool {
     std::atomic<bool> stop_{false};
     std::atomic<bool> busy_{false};
     const std::function<void(int64_t, int)>* task_ = nullptr;
-    int64_t count_ = 0;
-    std::atomic<int64_t> next_{0};
+    std::vector<IndexRun> runs_;  // of the indices that nobody has claimed, one per thread
     std::atomic<bool> open_{false};
     std::atomic<int> inside_{0};
 };

@@ -21,9 +21,10 @@ class Context {
     int num_threads() const { return num_threads_; }
 
     // Runs task(index, thread) for every index in [0, count), on the pool's threads and this one;
-    // returns when all are done. `thread` in [0, num_threads) tells apart what runs at the same
-    // time: use it for scratch, never for results, so that the results are the same bits on any
-    // number of threads. Not reentrant: a task must not call it.
+    // returns when all are done. Each thread works through indices that lie side by side, in their
+    // order; one that is done takes the last of another's. `thread` in [0, num_threads) tells apart
+    // what runs at the same time: use it for scratch, never for results, so that the results are
+    // the same bits on any number of threads. Not reentrant: a task must not call it.
     void ParallelFor(int64_t count,
                      const std::function<void(int64_t index, int thread)>& task) const;
 

@@ -29,6 +29,37 @@ TEST(Context, EveryIndexRunsOnce) {
     }
 }
 
+TEST(Context, ThreadsWorkThroughNeighboursAndThenHelp) {
+    const int64_t count = 41;
+    for (int threads : {2, 3}) {
+        const Context context(threads);
+        std::vector<std::vector<int64_t>> done(static_cast<size_t>(threads));
+        std::atomic<int64_t> others{0};
+        context.ParallelFor(count, [&](int64_t i, int thread) {
+            done[static_cast<size_t>(thread)].push_back(i);
+            // The first run's own thread is held up: the rest of its run is left to others.
+            if (i != 0) ++others;
+            while (i == 0 && thread == 0 && others.load() < count - 1) std::this_thread::yield();
+        });
+        for (int thread = 0; thread < threads; ++thread) {
+            int64_t next = count * thread / threads, end = count * (thread + 1) / threads;
+            size_t at = 0;
+            const auto& mine = done[static_cast<size_t>(thread)];
+            for (; at < mine.size() && mine[at] == next; ++at) ++next;
+            EXPECT_LE(next, end);
+            int64_t last = count;
+            for (; at < mine.size(); ++at) {
+                EXPECT_TRUE(mine[at] < count * thread / threads || mine[at] >= end) << mine[at];
+                // Of two threads the other's run, from its end.
+                if (threads == 2) {
+                    EXPECT_LT(mine[at], last);
+                }
+                last = mine[at];
+            }
+        }
+    }
+}
+
 // What tasks wrote is visible afterwards, and to the tasks of the next call: thousands of short
 // calls in a row.
 TEST(Context, CallsFollowOneAnother) {
