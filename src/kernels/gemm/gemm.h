@@ -65,6 +65,11 @@ class PackedMatrix {
         return codes_.as<uint8_t>() + CodesOffset(panel);
     }
     size_t bytes() const { return data_.bytes() + codes_.bytes(); }
+    // All that a product reads of it.
+    std::span<const uint8_t> memory() const {
+        const Buffer& buffer = storage_ == WeightStorage::kNative ? data_ : codes_;
+        return {buffer.as<uint8_t>(), buffer.bytes()};
+    }
 
     // Once all columns are set: replaces the elements by codes of that storage. Nothing can be set
     // afterwards.
@@ -114,6 +119,8 @@ struct RowsExtension {
     const T* h = nullptr;          // of row `first`
     int64_t h_stride = 0;
     std::span<const PanelExtension<T>> panels;  // one per panel
+    // Memory that is read after this product: where B is in codes, asked for while it works.
+    std::span<const uint8_t> read_next;
 };
 
 enum class GemmOutput {

@@ -177,7 +177,7 @@ TYPED_TEST(GemmTest, RowsWithExtensionsOfTheirOwn) {
             std::copy_n(all.begin() + run.first * n, run.count * n,
                         expected.begin() + run.first * n);
             rows.push_back({run.first, run.count, h.data() + run.first * h_stride, h_stride,
-                            extensions[run.extension]});
+                            extensions[run.extension], low[run.extension].memory()});
         }
         EXPECT_EQ(product({}, rows), expected);
     }

@@ -83,6 +83,47 @@ struct Epilogue {
     }
 };
 
+// What is read when a tile is done: the rows' extensions of its panel, and its share of what they
+// read next, which a thread's panels ask for in the order in which it will be shared again.
+class Ahead {
+  public:
+    template <typename T>
+    Ahead(const GemmArgs<T>& args, size_t index, int64_t row, int64_t rows, int64_t groups)
+        : groups_(groups) {
+        const auto& panels = args.b->panels();
+        int64_t begin = 0;
+        for (const RowsExtension<T>& run : args.row_extensions)
+            begin += static_cast<int64_t>(run.read_next.size());
+        int64_t end = begin * static_cast<int64_t>(index + 1) / static_cast<int64_t>(panels.size());
+        begin = begin * static_cast<int64_t>(index) / static_cast<int64_t>(panels.size());
+        for (const RowsExtension<T>& run : args.row_extensions) {
+            if (run.first < row + rows && row < run.first + run.count) {
+                const PanelExtension<T>& panel = run.panels[index];
+                Add(panel.b, panel.k * panels[index].stored * static_cast<int64_t>(sizeof(T)));
+            }
+            const int64_t size = static_cast<int64_t>(run.read_next.size());
+            if (row == 0 && begin < std::min(size, end))
+                Add(run.read_next.data() + std::max<int64_t>(begin, 0),
+                    std::min(size, end) - std::max<int64_t>(begin, 0));
+            begin -= size;
+            end -= size;
+        }
+    }
+
+    std::span<const ReadAhead> ranges() const { return {ranges_, count_}; }
+
+  private:
+    void Add(const void* data, int64_t bytes) {
+        if (count_ == std::size(ranges_) || bytes == 0) return;
+        const int64_t lines = CeilDivide(bytes, 64);
+        ranges_[count_++] = {static_cast<const uint8_t*>(data), lines, CeilDivide(lines, groups_)};
+    }
+
+    int64_t groups_;
+    size_t count_ = 0;
+    ReadAhead ranges_[2 * kMaxQuantizedRows];
+};
+
 }  // namespace
 
 template <typename T>
@@ -92,7 +133,7 @@ void QuantizedGemm(const Context& context, const GemmArgs<T>& args) {
     const QuantizedRows a = QuantizeRows(context, args);
     const Epilogue<T> finish{args};
     const int64_t num_panels = static_cast<int64_t>(panels.size());
-    const int64_t chunks = (args.m + kRowsPerTask - 1) / kRowsPerTask;
+    const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
     context.ParallelFor(chunks * num_panels, [&](int64_t task, int) {
         const size_t index = static_cast<size_t>(task % num_panels);
         const int64_t begin = task / num_panels * kRowsPerTask,
@@ -109,6 +150,8 @@ void QuantizedGemm(const Context& context, const GemmArgs<T>& args) {
             tile.codes = a.codes + row * a.groups * kQuantGroup;
             tile.scales = a.scales + row * a.groups;
             tile.sums = a.sums + row * a.groups;
+            const Ahead ahead(args, index, row, tile.rows, a.groups);
+            tile.ahead = ahead.ranges();
             path.run(tile);
             finish(index, row, tile.rows, sums);
         }

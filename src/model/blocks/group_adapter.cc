@@ -58,6 +58,7 @@ std::vector<RowsExtension<T>> AdapterHidden(const Context& context, const T* x, 
                             .c = run_h,
                             .c_stride = h_stride});
         extensions.push_back({run.first, run.count, run_h, h_stride, run.adapter->extension()});
+        if (run.next != nullptr) extensions.back().read_next = run.next->a().memory();
     }
     Gemm(context, std::span<const GemmArgs<T>>(products));
     return extensions;

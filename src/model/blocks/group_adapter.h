@@ -42,6 +42,7 @@ template <typename T>
 struct AdapterRows {
     int64_t first = 0, count = 0;
     const GroupAdapter<T>* adapter = nullptr;
+    const GroupAdapter<T>* next = nullptr;  // the same rows' in the group that follows, if any
 };
 
 // For each run the product of its rows with A: h [m, h_stride], of which a run takes the first

@@ -92,7 +92,8 @@ struct Pass {
         std::vector<AdapterRows<T>> rows;
         for (const PassAdapter<T>& run : adapters)
             if (const GroupAdapter<T>& adapter = run.groups[group]; adapter.rank_columns() > 0)
-                rows.push_back({run.first, run.count, &adapter});
+                rows.push_back({run.first, run.count, &adapter,
+                                group + 1 < run.groups.size() ? &adapter + 1 : nullptr});
         return rows;
     }
 };
