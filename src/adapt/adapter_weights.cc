@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -82,6 +84,20 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
     return matched;
 }
 
+// visit(slice, numbers) for each of the file's tensors, which lie in memory one at a time.
+absl::Status ForEachSlice(
+    const std::string& path, const ParameterSet& parameters,
+    const std::function<absl::Status(const ParameterSlice&, std::span<const float>)>& visit) {
+    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
+    HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters));
+    for (size_t i = 0; i < matched.size(); ++i) {
+        HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*matched[i]));
+        HONE_RETURN_IF_ERROR(visit(parameters.slices()[i], numbers));
+        file->DropPages();
+    }
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
@@ -113,19 +129,31 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
 }
 
 absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters) {
-    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
-    HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters));
-    std::vector<float> values(parameters.count());
-    for (size_t i = 0; i < matched.size(); ++i) {
-        HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*matched[i]));
-        for (float number : numbers)
-            if (!std::isfinite(number))
-                return ModelError("{}: {} holds a NaN or infinity; the adapter is broken", path,
-                                  matched[i]->name);
-        std::copy(numbers.begin(), numbers.end(), values.begin() + parameters.slices()[i].offset);
-    }
-    std::copy(values.begin(), values.end(), parameters.values().begin());
-    return absl::OkStatus();
+    // All is read before anything changes.
+    HONE_RETURN_IF_ERROR(ForEachSlice(
+        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+            for (float number : numbers)
+                if (!std::isfinite(number))
+                    return ModelError("{}: {}{} holds a NaN or infinity; the adapter is broken",
+                                      path, kPrefix, slice.name);
+            return absl::OkStatus();
+        }));
+    return ForEachSlice(
+        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+            std::copy(numbers.begin(), numbers.end(), parameters.values().begin() + slice.offset);
+            return absl::OkStatus();
+        });
+}
+
+absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters) {
+    bool same = true;
+    HONE_RETURN_IF_ERROR(ForEachSlice(
+        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+            same = same && std::memcmp(numbers.data(), parameters.values().data() + slice.offset,
+                                       numbers.size_bytes()) == 0;
+            return absl::OkStatus();
+        }));
+    return same;
 }
 
 }  // namespace hone

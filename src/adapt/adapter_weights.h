@@ -24,4 +24,7 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
 // that PEFT adds beside its delta ("lm_head.base_layer.weight") is only checked for its shape.
 absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters);
 
+// Whether the file's numbers are the values, bit by bit; errors as above.
+absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters);
+
 }  // namespace hone

@@ -108,6 +108,9 @@ TEST_F(AdapterWeights, WrittenFilesReadBackToTheBit) {
     EXPECT_EQ(std::memcmp(copy.values().data(), parameters_.values().data(),
                           parameters_.values().size_bytes()),
               0);
+    EXPECT_TRUE(HoldsAdapterWeights(path_, copy).value());
+    copy.values()[450] = 0;
+    EXPECT_FALSE(HoldsAdapterWeights(path_, copy).value());
     auto file = OpenSafetensors(path_).value();
     std::vector<std::string> names;
     for (const auto& tensor : file->tensors()) names.push_back(tensor.name);

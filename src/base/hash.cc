@@ -38,7 +38,7 @@ std::string Sha256Hex(std::string_view bytes) {
 absl::StatusOr<std::string> Sha256File(const std::string& path) {
     HONE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
     // A file may be larger than the memory: what was read leaves the resident set.
-    constexpr size_t kPiece = size_t{64} << 20;
+    constexpr size_t kPiece = size_t{4} << 20;
     Sha256 hash;
     for (size_t at = 0; at < file->text().size(); at += kPiece) {
         hash.Update(file->text().substr(at, kPiece));

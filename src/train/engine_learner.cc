@@ -1,9 +1,9 @@
 #include "train/engine_learner.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "adapt/adapter_config.h"
+#include "adapt/adapter_weights.h"
 #include "base/hash.h"
 #include "model/model_writer.h"
 #include "train/loop/checkpoint.h"
@@ -88,11 +88,9 @@ Json LoraLearner::Configuration() const {
 }
 
 absl::Status LoraLearner::CheckDelivered(const std::string& folder) {
-    std::span<float> values = model_.parameters().values();
-    const std::vector<float> written(values.begin(), values.end());
     HONE_RETURN_IF_ERROR(ReadAdapterConfig(folder).status());
-    HONE_RETURN_IF_ERROR(LoadAdapterWeights(model_, folder, context_));
-    const bool same = std::memcmp(written.data(), values.data(), values.size_bytes()) == 0;
+    HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
+    HONE_ASSIGN_OR_RETURN(const bool same, HoldsAdapterWeights(path, model_.parameters()));
     return same ? absl::OkStatus() : NotReadBack(folder);
 }
 
