@@ -13,6 +13,7 @@ inline constexpr size_t kMaxTensorRank = 8;     // dimensions of one tensor
 inline constexpr int64_t kMaxTensorElements = int64_t{1} << 40;
 inline constexpr size_t kMaxNameBytes = 1024;                 // a tensor or metadata name
 inline constexpr size_t kMaxJsonDepth = 128;                  // nesting of any JSON from outside
+inline constexpr size_t kMaxParquetDepth = 128;               // groups within groups of a schema
 inline constexpr size_t kMaxLineBytes = size_t{64} << 20;     // one row of a data file
 inline constexpr size_t kMaxVocabulary = size_t{4} << 20;     // tokens of one tokenizer
 inline constexpr size_t kMaxTemplateBytes = size_t{1} << 20;  // a chat template

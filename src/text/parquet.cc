@@ -16,7 +16,8 @@ ParquetReader::~ParquetReader() = default;
 absl::StatusOr<std::unique_ptr<ParquetReader>> ParquetReader::Open(const std::string& path) {
     HoneParquet* file = nullptr;
     HoneBytes error{};
-    if (!hone_parquet_open(rust::Data(path), path.size(), kMaxLineBytes, &file, &error)) {
+    if (!hone_parquet_open(rust::Data(path), path.size(), kMaxLineBytes, kMaxParquetDepth, &file,
+                           &error)) {
         return DataError("{}: not a readable Parquet file: {}", path, rust::Take(error));
     }
     std::unique_ptr<ParquetReader> reader(

@@ -13,8 +13,8 @@ namespace hone {
 // One reader per thread; moving between threads is fine.
 class ParquetReader {
   public:
-    // Reads the file's footer and schema. DataError, with the path, when it is no Parquet file or
-    // is broken.
+    // Reads the file's footer and schema. DataError, with the path, when it is no Parquet file, is
+    // broken or nests its columns deeper than kMaxParquetDepth groups.
     static absl::StatusOr<std::unique_ptr<ParquetReader>> Open(const std::string& path);
     ~ParquetReader();
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -99,6 +100,44 @@ TEST(ParquetTest, NoParquetFile) {
     }
     EXPECT_FALSE(ParquetReader::Open("/no/such/file").ok());
     EXPECT_FALSE(ParquetReader::Open("/tmp").ok());
+}
+
+// A file without rows whose one column, an INT32, lies within so many groups.
+std::string NestedParquet(size_t groups) {
+    std::string footer("\x15\x02\x19\xfc", 4);  // version 1; a list of structs, the schema
+    size_t count = groups + 2;
+    for (; count > 0x7f; count >>= 7) footer += static_cast<char>(count | 0x80);
+    footer += static_cast<char>(count);
+    footer += std::string("\x48\x01r\x15\x02\x00", 6);  // the root "r": 1 child
+    for (size_t i = 0; i < groups; ++i)
+        footer += std::string("\x35\x02\x18\x01g\x15\x02\x00", 8);  // optional, "g", 1 child
+    footer += std::string("\x15\x02\x25\x00\x18\x01x\x00", 8);      // INT32, required, "x"
+    footer += std::string("\x16\x00\x19\x0c\x00", 5);               // 0 rows, no row groups
+    std::string length(4, '\0');
+    for (int i = 0; i < 4; ++i) length[i] = static_cast<char>(footer.size() >> (8 * i));
+    return "PAR1" + footer + length + "PAR1";
+}
+
+TEST(ParquetTest, SchemasNestAsDeepAsTheLimit) {
+    const TemporaryFile file(NestedParquet(kMaxParquetDepth));
+    auto reader = ParquetReader::Open(file.path());
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_EQ((*reader)->columns(), std::vector<std::string>{"g"});
+    auto rows = (*reader)->ReadBatch(1);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    EXPECT_TRUE(rows->empty());
+}
+
+// A hundred thousand are more than a stack holds.
+TEST(ParquetTest, SchemasThatNestDeeperAreRefused) {
+    for (const size_t groups : {kMaxParquetDepth + 1, size_t{100'000}}) {
+        const TemporaryFile file(NestedParquet(groups));
+        const auto reader = ParquetReader::Open(file.path());
+        ASSERT_FALSE(reader.ok()) << groups;
+        EXPECT_EQ(KindOf(reader.status()), ErrorKind::kData);
+        EXPECT_NE(reader.status().message().find("nests deeper than 128 groups"), std::string::npos)
+            << reader.status();
+    }
 }
 
 TEST(ParquetTest, DamagedBytesAreAnErrorOrOtherRows) {

@@ -52,8 +52,8 @@ void hone_template_free(HoneTemplate* chat_template);
 bool hone_template_render(const HoneTemplate* chat_template, const uint8_t* context, size_t len,
                           HoneBytes* out, HoneBytes* error);
 
-bool hone_parquet_open(const uint8_t* path, size_t len, size_t max_row_bytes, HoneParquet** out,
-                       HoneBytes* error);
+bool hone_parquet_open(const uint8_t* path, size_t len, size_t max_row_bytes, size_t max_depth,
+                       HoneParquet** out, HoneBytes* error);
 void hone_parquet_free(HoneParquet* file);
 int64_t hone_parquet_num_rows(const HoneParquet* file);
 size_t hone_parquet_num_columns(const HoneParquet* file);

@@ -193,6 +193,50 @@ TEST(Finetune, SavedModulesAreTrainedAndWritten) {
     EXPECT_TRUE(next.Run().ok());
 }
 
+// A run of a job over a compressed base, cut after step 3, goes on with other threads and with
+// checkpointing to the bits of a run that was not cut; one over the native base does not go on from
+// it.
+template <typename CompressedJob>
+void ExpectTheSameBitsWhenInterrupted() {
+    TestFolder folder;
+    for (const char* dtype : {"bfloat16", "float32"}) {
+        SCOPED_TRACE(dtype);
+        const std::string out = std::string("out-") + dtype;
+        CompressedJob whole(folder, std::string("whole-") + dtype), first(folder, out),
+            second(folder, out);
+        Job native(folder, out);
+        for (Job* job : std::initializer_list<Job*>{&whole, &first, &second, &native})
+            job->options.torch_dtype = dtype;
+        second.options.threads = 3;
+        second.options.gradient_checkpointing = "true";
+        first.reporter.on_step = [&](const StepReport& report) {
+            if (report.step == 3) first.interrupts = 1;
+        };
+        ASSERT_TRUE(whole.Run().ok());
+        EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
+        absl::Status status = native.Run();
+        EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+        EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
+        ASSERT_TRUE(second.Run().ok());
+        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+        EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
+    }
+}
+
+// A compressed layer is refused as a module to save with the message `held`; what is not
+// compressed may be one.
+template <typename CompressedJob>
+void ExpectNotTrainedInFull(const std::string& held) {
+    TestFolder folder;
+    CompressedJob refused(folder, "refused"), head(folder, "head");
+    refused.options.lora.modules_to_save = {"o_proj"};
+    const absl::Status status = refused.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+    EXPECT_NE(std::string(status.message()).find(held), std::string::npos) << status;
+    head.options.lora.modules_to_save = {"lm_head", "norm"};
+    EXPECT_TRUE(head.Run().ok());
+}
+
 // A job over a base in NF4.
 struct QloraJob : Job {
     explicit QloraJob(const TestFolder& folder, const std::string& name = "out")
@@ -230,41 +274,11 @@ TEST(FinetuneQlora, HoldsTheLayersInHalfAByteAndSaysSo) {
 }
 
 TEST(FinetuneQlora, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
-    TestFolder folder;
-    for (const char* dtype : {"bfloat16", "float32"}) {
-        const std::string out = std::string("out-") + dtype;
-        QloraJob whole(folder, std::string("whole-") + dtype), first(folder, out),
-            second(folder, out);
-        Job lora(folder, out);
-        for (Job* job : std::initializer_list<Job*>{&whole, &first, &second, &lora})
-            job->options.torch_dtype = dtype;
-        second.options.threads = 3;
-        second.options.gradient_checkpointing = "true";
-        first.reporter.on_step = [&](const StepReport& report) {
-            if (report.step == 3) first.interrupts = 1;
-        };
-        ASSERT_TRUE(whole.Run().ok());
-        EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
-        // A run over a base in bf16 does not go on from it.
-        absl::Status status = lora.Run();
-        EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
-        EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
-        ASSERT_TRUE(second.Run().ok());
-        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
-        EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
-    }
+    ExpectTheSameBitsWhenInterrupted<QloraJob>();
 }
 
 TEST(FinetuneQlora, WhatIsHeldInFourBitsIsNotTrainedInFull) {
-    TestFolder folder;
-    QloraJob refused(folder, "refused"), head(folder, "head");
-    refused.options.lora.modules_to_save = {"o_proj"};
-    const absl::Status status = refused.Run();
-    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
-    EXPECT_NE(std::string(status.message()).find("o_proj is held in NF4"), std::string::npos)
-        << status;
-    head.options.lora.modules_to_save = {"lm_head", "norm"};
-    EXPECT_TRUE(head.Run().ok());
+    ExpectNotTrainedInFull<QloraJob>("o_proj is held in NF4");
 }
 
 // A job whose products with the frozen layers are in 8-bit integers.
@@ -296,43 +310,11 @@ TEST(FinetuneInt8, HoldsTheLayersInAByteAndSaysSo) {
 }
 
 TEST(FinetuneInt8, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
-    TestFolder folder;
-    for (const char* dtype : {"bfloat16", "float32"}) {
-        const std::string out = std::string("out-") + dtype;
-        Int8Job whole(folder, std::string("whole-") + dtype), first(folder, out),
-            second(folder, out);
-        Job lora(folder, out);
-        for (Job* job : std::initializer_list<Job*>{&whole, &first, &second, &lora}) {
-            job->options.torch_dtype = dtype;
-            job->options.lora.lora_dropout = 0.1;
-        }
-        second.options.threads = 3;
-        second.options.gradient_checkpointing = "true";
-        first.reporter.on_step = [&](const StepReport& report) {
-            if (report.step == 3) first.interrupts = 1;
-        };
-        ASSERT_TRUE(whole.Run().ok());
-        EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
-        // A run with other products does not go on from it.
-        absl::Status status = lora.Run();
-        EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
-        EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
-        ASSERT_TRUE(second.Run().ok());
-        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
-        EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
-    }
+    ExpectTheSameBitsWhenInterrupted<Int8Job>();
 }
 
 TEST(FinetuneInt8, WhatIsHeldInEightBitsIsNotTrainedInFull) {
-    TestFolder folder;
-    Int8Job refused(folder, "refused"), head(folder, "head");
-    refused.options.lora.modules_to_save = {"o_proj"};
-    const absl::Status status = refused.Run();
-    EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
-    EXPECT_NE(std::string(status.message()).find("o_proj is held in 8 bits"), std::string::npos)
-        << status;
-    head.options.lora.modules_to_save = {"lm_head", "norm"};
-    EXPECT_TRUE(head.Run().ok());
+    ExpectNotTrainedInFull<Int8Job>("o_proj is held in 8 bits");
 }
 
 // A job that trains every weight.

@@ -1,6 +1,5 @@
 // What goes in and out of files: chats become the reference's tokens, and an adapter that hone
 // saves is the one that PEFT saved.
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -100,12 +99,7 @@ TEST_P(AdapterFilesTest, AnotherBaseRefusesIt) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, AdapterFilesTest, testing::ValuesIn(CaseNames()),
-                         [](const auto& info) {
-                             std::string name = info.param;
-                             std::replace(name.begin(), name.end(), '-', '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Golden, AdapterFilesTest, testing::ValuesIn(CaseNames()), TestName);
 
 }  // namespace
 }  // namespace hone::golden

@@ -42,6 +42,12 @@ std::vector<std::string> AllCaseNames() {
     return names;
 }
 
+std::string TestName(const testing::TestParamInfo<std::string>& info) {
+    std::string name = info.param;
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
 Case::Case(const std::string& name) {
     const std::string path = Folder() + "/values/" + name;
     auto text = ReadFile(path + ".json");
@@ -124,6 +130,16 @@ std::span<float> Gradients(Model& model, const std::string& name) {
 
 void ZeroGradients(Model& model) {
     for (float& gradient : model.parameters().gradients()) gradient = 0;
+}
+
+std::vector<float> Backward(Model& model, const Context& context, const Batch& batch, double* loss,
+                            float scale) {
+    ZeroGradients(model);
+    auto sums = model.ForwardBackward(context, batch, scale, /*dropout_seed=*/17);
+    ExpectOk(sums.status());
+    if (loss != nullptr && sums.ok()) *loss = sums->loss;
+    const std::span<const float> gradients = model.parameters().gradients();
+    return {gradients.begin(), gradients.end()};
 }
 
 void ExpectGolden(const Case& golden, const std::string& prefix, const std::string& name,

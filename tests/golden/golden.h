@@ -28,6 +28,8 @@ std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd"
 std::vector<std::string> CaseNames();   // "tied-lora", ...
 std::vector<std::string> FullNames();   // "tied-full", ...: every weight is trained, no adapter
 std::vector<std::string> AllCaseNames();
+// A case's name as gtest takes one: "tied_lora" for "tied-lora".
+std::string TestName(const testing::TestParamInfo<std::string>& info);
 
 // One model with one adapter, or with every weight trained, and what the reference computed.
 class Case {
@@ -79,6 +81,10 @@ Batch Pack(const std::vector<Example>& documents);
 std::span<float> Values(Model& model, const std::string& name);
 std::span<float> Gradients(Model& model, const std::string& name);
 void ZeroGradients(Model& model);
+// All gradients of one pass over the batch from zero, those of `scale` times its loss; *loss, where
+// given, = the loss, not scaled. Fails the running test when the pass fails.
+std::vector<float> Backward(Model& model, const Context& context, const Batch& batch,
+                            double* loss = nullptr, float scale = 1);
 
 // Expects the tensor to be the golden one, "gradient.NAME" or "final.NAME", within `tolerance`:
 // RelativeError of all or, in a case with every weight, of the sample that make.py keeps, and the

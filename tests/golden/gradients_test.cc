@@ -13,17 +13,6 @@ class GradientsTest : public testing::TestWithParam<std::string> {
   protected:
     GradientsTest() : golden_(GetParam()), batch_(Pack(golden_.documents())) {}
 
-    // All gradients of one pass from zero, and its loss.
-    std::vector<float> Backward(Model& model, const Context& context, const Batch& batch,
-                                float scale, double* loss = nullptr) {
-        ZeroGradients(model);
-        auto sums = model.ForwardBackward(context, batch, scale, /*dropout_seed=*/17);
-        ExpectOk(sums.status());
-        if (loss != nullptr && sums.ok()) *loss = sums->loss;
-        const std::span<const float> gradients = model.parameters().gradients();
-        return {gradients.begin(), gradients.end()};
-    }
-
     Context context_{2};
     Case golden_;
     Batch batch_;
@@ -32,7 +21,7 @@ class GradientsTest : public testing::TestWithParam<std::string> {
 TEST_P(GradientsTest, F32EqualsTorch) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     double loss = 0;
-    Backward(*adapted.model, context_, batch_, 1, &loss);
+    Backward(*adapted.model, context_, batch_, &loss);
     const double expected = golden_.start_loss() * batch_.TotalWeight();
     EXPECT_NEAR(loss, expected, 1e-5 * expected);
     const std::vector<std::string> names = golden_.TensorsWith("gradient.");
@@ -48,7 +37,7 @@ TEST_P(GradientsTest, F32EqualsTorch) {
 
 TEST_P(GradientsTest, Bf16IsNear) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kBF16, context_);
-    Backward(*adapted.model, context_, batch_, 1);
+    Backward(*adapted.model, context_, batch_);
     for (const std::string& name : golden_.TensorsWith("gradient."))
         ExpectGolden(golden_, "gradient", name, Gradients(*adapted.model, name), 0.06);
 }
@@ -58,9 +47,9 @@ TEST_P(GradientsTest, LossScaleIsLinear) {
     for (ComputeType compute : {ComputeType::kF32, ComputeType::kBF16}) {
         Loaded adapted = LoadTrained(golden_, compute, context_);
         double loss = 0, scaled_loss = 0;
-        std::vector<float> gradients = Backward(*adapted.model, context_, batch_, 1, &loss);
+        std::vector<float> gradients = Backward(*adapted.model, context_, batch_, &loss);
         const std::vector<float> scaled =
-            Backward(*adapted.model, context_, batch_, 0.125f, &scaled_loss);
+            Backward(*adapted.model, context_, batch_, &scaled_loss, 0.125f);
         EXPECT_EQ(loss, scaled_loss) << "the reported loss is not scaled";
         for (float& gradient : gradients) gradient *= 0.125f;
         ExpectSameBits(scaled, gradients, "scaled gradients");
@@ -69,7 +58,7 @@ TEST_P(GradientsTest, LossScaleIsLinear) {
 
 TEST_P(GradientsTest, PassesAccumulate) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
-    const std::vector<float> once = Backward(*adapted.model, context_, batch_, 1);
+    const std::vector<float> once = Backward(*adapted.model, context_, batch_);
     GOLDEN_ASSERT_OK(adapted.model->ForwardBackward(context_, batch_, 1, 17).status());
     std::vector<float> halved(adapted.model->parameters().gradients().begin(),
                               adapted.model->parameters().gradients().end());
@@ -81,7 +70,7 @@ TEST_P(GradientsTest, PassesAccumulate) {
 // may be among them.
 TEST_P(GradientsTest, PackedEqualsOneByOne) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
-    const std::vector<float> packed = Backward(*adapted.model, context_, batch_, 1);
+    const std::vector<float> packed = Backward(*adapted.model, context_, batch_);
     ZeroGradients(*adapted.model);
     LossSums sums;
     for (const Example& document : golden_.documents()) {
@@ -99,7 +88,7 @@ TEST_P(GradientsTest, ThreadsDoNotChangeABit) {
         for (int threads : {1, 2, 3}) {
             Context context(threads);
             Loaded adapted = LoadTrained(golden_, compute, context);
-            const std::vector<float> gradients = Backward(*adapted.model, context, batch_, 1);
+            const std::vector<float> gradients = Backward(*adapted.model, context, batch_);
             if (threads == 1) first = gradients;
             ExpectSameBits(gradients, first, std::to_string(threads) + " threads");
         }
@@ -113,9 +102,9 @@ TEST_P(GradientsTest, CheckpointingDoesNotChangeABit) {
         EXPECT_LT(thrifty.model->PlanTraining(256, true).activations,
                   plain.model->PlanTraining(256, false).activations);
         double loss = 0, thrifty_loss = 0;
-        const std::vector<float> gradients = Backward(*plain.model, context_, batch_, 1, &loss);
+        const std::vector<float> gradients = Backward(*plain.model, context_, batch_, &loss);
         const std::vector<float> recomputed =
-            Backward(*thrifty.model, context_, batch_, 1, &thrifty_loss);
+            Backward(*thrifty.model, context_, batch_, &thrifty_loss);
         EXPECT_EQ(loss, thrifty_loss);
         ExpectSameBits(recomputed, gradients, "recomputed gradients");
     }
@@ -125,7 +114,7 @@ TEST_P(GradientsTest, CheckpointingDoesNotChangeABit) {
 TEST_P(GradientsTest, FiniteDifferences) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     Model& model = *adapted.model;
-    Backward(model, context_, batch_, 1);
+    Backward(model, context_, batch_);
     for (const std::string& name : golden_.TensorsWith("gradient.")) {
         const std::span<const float> gradient = Gradients(model, name);
         double square = 0;
@@ -152,12 +141,7 @@ TEST_P(GradientsTest, FiniteDifferences) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(AllCaseNames()),
-                         [](const auto& info) {
-                             std::string name = info.param;
-                             std::replace(name.begin(), name.end(), '-', '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Golden, GradientsTest, testing::ValuesIn(AllCaseNames()), TestName);
 
 // With dropout: fixed by its seed, the same with checkpointing, and its gradient is that of the
 // thinned network.

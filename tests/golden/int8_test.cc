@@ -20,16 +20,6 @@ class Int8Test : public testing::TestWithParam<std::string> {
   protected:
     Int8Test() : golden_(GetParam()), batch_(Pack(golden_.documents())) {}
 
-    // All gradients of one pass from zero, and its loss.
-    std::vector<float> Backward(Model& model, const Context& context, double* loss = nullptr) {
-        ZeroGradients(model);
-        auto sums = model.ForwardBackward(context, batch_, 1, /*dropout_seed=*/17);
-        ExpectOk(sums.status());
-        if (loss != nullptr && sums.ok()) *loss = sums->loss;
-        const std::span<const float> gradients = model.parameters().gradients();
-        return {gradients.begin(), gradients.end()};
-    }
-
     Context context_{2};
     Case golden_;
     Batch batch_;
@@ -41,7 +31,7 @@ TEST_P(Int8Test, LossAndGradientsAreNearTorchs) {
         Loaded loaded = LoadInt8(golden_, compute, context_);
         EXPECT_EQ(loaded.model->storage(), WeightStorage::kInt8Channels);
         double loss = 0;
-        Backward(*loaded.model, context_, &loss);
+        Backward(*loaded.model, context_, batch_, &loss);
         const double expected = golden_.start_loss() * batch_.TotalWeight();
         EXPECT_NEAR(loss, expected, 0.005 * expected);
         double square = 0, off = 0;
@@ -66,7 +56,7 @@ TEST_P(Int8Test, ThreadsAndCheckpointingDoNotChangeABit) {
         for (int threads : {1, 2, 3}) {
             const Context context(threads);
             Loaded loaded = LoadInt8(golden_, compute, context, threads == 3);
-            const std::vector<float> gradients = Backward(*loaded.model, context);
+            const std::vector<float> gradients = Backward(*loaded.model, context, batch_);
             if (threads == 1) first = gradients;
             ExpectSameBits(gradients, first, std::to_string(threads) + " threads");
         }
@@ -93,7 +83,7 @@ TEST_P(Int8Test, ANanReachesTheLossAndTheGradients) {
         }
         loaded.model->ParametersChanged(context_);
         double loss = 0;
-        const std::vector<float> gradients = Backward(*loaded.model, context_, &loss);
+        const std::vector<float> gradients = Backward(*loaded.model, context_, batch_, &loss);
         EXPECT_FALSE(std::isfinite(loss)) << where;
         EXPECT_TRUE(std::any_of(gradients.begin(), gradients.end(), [](float gradient) {
             return !std::isfinite(gradient);
@@ -103,11 +93,7 @@ TEST_P(Int8Test, ANanReachesTheLossAndTheGradients) {
 
 INSTANTIATE_TEST_SUITE_P(Golden, Int8Test,
                          testing::Values("tied-lora", "llama3-rslora", "bias-regex", "odd-head"),
-                         [](const auto& info) {
-                             std::string name = info.param;
-                             std::replace(name.begin(), name.end(), '-', '_');
-                             return name;
-                         });
+                         TestName);
 
 }  // namespace
 }  // namespace hone::golden

@@ -222,11 +222,7 @@ TEST_P(LogitsTest, TruncatedCacheGoesOnFromThere) {
               1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, LogitsTest, testing::ValuesIn(CaseNames()), [](const auto& info) {
-    std::string name = info.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Golden, LogitsTest, testing::ValuesIn(CaseNames()), TestName);
 
 }  // namespace
 }  // namespace hone::golden

@@ -1,6 +1,5 @@
 // Twenty training steps from the same adapter, or of every weight, against torch's AdamW with
 // transformers' schedules and clipping.
-#include <algorithm>
 #include <cmath>
 
 #include "golden.h"
@@ -119,12 +118,7 @@ TEST_P(TrajectoryTest, Bf16StaysNear) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, TrajectoryTest, testing::ValuesIn(AllCaseNames()),
-                         [](const auto& info) {
-                             std::string name = info.param;
-                             std::replace(name.begin(), name.end(), '-', '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Golden, TrajectoryTest, testing::ValuesIn(AllCaseNames()), TestName);
 
 }  // namespace
 }  // namespace hone::golden

@@ -26,6 +26,27 @@ int64_t SetExtension(const GemmArgs<T>& args, size_t panel, int64_t row, int64_t
 }
 
 template <typename T>
+void StoreTile(const TileArgs<T>& t, const float* sums) {
+    for (int row = 0; row < t.rows; ++row) {
+        for (int column = 0; column < t.width; ++column) {
+            const float sum = sums[row * kPanelColumns + column];
+            const int64_t at = row * t.c_stride + column;
+            switch (t.output) {
+                case GemmOutput::kStore:
+                    static_cast<T*>(t.c)[at] = FromFloat<T>(sum);
+                    break;
+                case GemmOutput::kStoreF32:
+                    static_cast<float*>(t.c)[at] = sum;
+                    break;
+                case GemmOutput::kAddF32:
+                    static_cast<float*>(t.c)[at] += sum;
+                    break;
+            }
+        }
+    }
+}
+
+template <typename T>
 const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels() {
     static const KernelList<AnyProblem, TileFunctions<T>> kernels("gemm", {
 #if defined(__x86_64__)
@@ -40,6 +61,8 @@ const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels() {
 
 template int64_t SetExtension(const GemmArgs<float>&, size_t, int64_t, int64_t, TileArgs<float>&);
 template int64_t SetExtension(const GemmArgs<bf16>&, size_t, int64_t, int64_t, TileArgs<bf16>&);
+template void StoreTile(const TileArgs<float>&, const float*);
+template void StoreTile(const TileArgs<bf16>&, const float*);
 template const KernelList<AnyProblem, TileFunctions<float>>& GemmKernels();
 template const KernelList<AnyProblem, TileFunctions<bf16>>& GemmKernels();
 

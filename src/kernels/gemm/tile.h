@@ -50,6 +50,11 @@ template <typename T>
 int64_t SetExtension(const GemmArgs<T>& args, size_t panel, int64_t row, int64_t count,
                      TileArgs<T>& tile);
 
+// For a path that has its sums in memory, [rows, width] in rows of kPanelColumns: C (=, +=, as
+// tile.output says) the sums.
+template <typename T>
+void StoreTile(const TileArgs<T>& tile, const float* sums);
+
 // Best first; explained as op "gemm".
 template <typename T>
 const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels();

@@ -17,6 +17,7 @@ float Left(const TileArgs<T>& t, int row, int64_t k) {
 
 template <typename T>
 void Run(const TileArgs<T>& t) {
+    float sums[kMaxTileRows * kPanelColumns];
     for (int row = 0; row < t.rows; ++row) {
         for (int column = 0; column < t.width; ++column) {
             float sum = 0;
@@ -26,20 +27,10 @@ void Run(const TileArgs<T>& t) {
                 sum += ToFloat(t.h[row * t.h_stride + k]) * Packed(t.h_b, t.stored, k, column);
             sum *= t.scale;
             if (t.bias != nullptr) sum += t.bias[column];
-            const int64_t at = row * t.c_stride + column;
-            switch (t.output) {
-                case GemmOutput::kStore:
-                    static_cast<T*>(t.c)[at] = FromFloat<T>(sum);
-                    break;
-                case GemmOutput::kStoreF32:
-                    static_cast<float*>(t.c)[at] = sum;
-                    break;
-                case GemmOutput::kAddF32:
-                    static_cast<float*>(t.c)[at] += sum;
-                    break;
-            }
+            sums[row * kPanelColumns + column] = sum;
         }
     }
+    StoreTile(t, sums);
 }
 
 }  // namespace

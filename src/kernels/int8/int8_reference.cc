@@ -71,23 +71,7 @@ void FinishInt8Tile(const Int8TileArgs<T>& args, const TileFunctions<T>& gemm, f
         if (t.h_k > 0) rest.h = t.h + row * t.h_stride;
         gemm.run(rest);
     }
-    for (int row = 0; row < t.rows; ++row) {
-        for (int column = 0; column < t.width; ++column) {
-            const float sum = sums[row * kPanelColumns + column];
-            const int64_t at = row * t.c_stride + column;
-            switch (t.output) {
-                case GemmOutput::kStore:
-                    static_cast<T*>(t.c)[at] = FromFloat<T>(sum);
-                    break;
-                case GemmOutput::kStoreF32:
-                    static_cast<float*>(t.c)[at] = sum;
-                    break;
-                case GemmOutput::kAddF32:
-                    static_cast<float*>(t.c)[at] += sum;
-                    break;
-            }
-        }
-    }
+    StoreTile(t, sums);
 }
 
 template <typename T>

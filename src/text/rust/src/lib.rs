@@ -9,6 +9,7 @@
 mod border;
 mod budget;
 mod jinja;
+mod parquet_footer;
 mod parquet_rows;
 mod python;
 mod template;

@@ -1,10 +1,13 @@
 //! Rows of a Parquet file as lines of JSON, in batches.
 
 use crate::border::{free_box, guard, text, HoneBytes};
+use crate::parquet_footer;
 use crate::python::write_json_string;
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use parquet::data_type::{ByteArray, Decimal};
+use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
 use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use std::fmt::Write;
@@ -30,9 +33,14 @@ pub struct HoneRows {
 }
 
 impl HoneParquet {
-    fn open(path: &str, max_row_bytes: usize) -> Result<HoneParquet, String> {
+    fn open(path: &str, max_row_bytes: usize, max_depth: usize) -> Result<HoneParquet, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
-        let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
+        let footer = parquet_footer::read(&file)?;
+        parquet_footer::check(&footer, max_depth)?;
+        // The schema that was checked and no other, should the footer have a second.
+        let schema = ParquetMetaDataReader::decode_schema(&footer).map_err(|error| error.to_string())?;
+        let options = ReadOptionsBuilder::new().with_parquet_schema(schema).build();
+        let reader = SerializedFileReader::new_with_options(file, options).map_err(|error| error.to_string())?;
         let metadata = reader.metadata().file_metadata();
         let num_rows = metadata.num_rows();
         if num_rows < 0 {
@@ -268,10 +276,11 @@ pub unsafe extern "C" fn hone_parquet_open(
     path: *const u8,
     len: usize,
     max_row_bytes: usize,
+    max_depth: usize,
     out: *mut *mut HoneParquet,
     error: *mut HoneBytes,
 ) -> bool {
-    guard(out, error, || Ok(Box::into_raw(Box::new(HoneParquet::open(text(path, len)?, max_row_bytes)?))))
+    guard(out, error, || Ok(Box::into_raw(Box::new(HoneParquet::open(text(path, len)?, max_row_bytes, max_depth)?))))
 }
 
 /// # Safety
