@@ -1,6 +1,6 @@
 #include "model/arch.h"
 
-#include "model/config.h"
+#include "model/config/config.h"
 
 namespace hone {
 

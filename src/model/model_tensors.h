@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "model/arch.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "model/files/weights.h"
 
 namespace hone {

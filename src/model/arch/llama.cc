@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "model/arch.h"
-#include "model/config_reader.h"
+#include "model/config/config_reader.h"
 #include "model/network/graph.h"
 
 namespace hone {

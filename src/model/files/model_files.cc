@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "model/arch.h"
-#include "model/config_reader.h"
+#include "model/config/config_reader.h"
 #include "model/files/gguf.h"
 #include "model/files/json_file.h"
 #include "model/hub/catalogue.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "model/config/config.h"
 #include "model/files/weights.h"
 #include "model/hub/hub.h"
 #include "model/model_tensors.h"
