@@ -84,18 +84,30 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
     return matched;
 }
 
-// visit(slice, numbers) for each of the file's tensors, which lie in memory one at a time.
-absl::Status ForEachSlice(
-    const std::string& path, const ParameterSet& parameters,
-    const std::function<absl::Status(const ParameterSlice&, std::span<const float>)>& visit) {
+// An adapter's file, and of each slice of the parameters the tensor in it.
+struct AdapterFile {
+    std::shared_ptr<WeightFile> file;
+    std::vector<const StoredTensor*> tensors;
+
+    // visit(tensor, slice, numbers) for each, of which one lies in memory at a time.
+    absl::Status ForEach(
+        const ParameterSet& parameters,
+        const std::function<absl::Status(const StoredTensor&, const ParameterSlice&,
+                                         std::span<const float>)>& visit) const {
+        for (size_t i = 0; i < tensors.size(); ++i) {
+            HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensors[i]));
+            HONE_RETURN_IF_ERROR(visit(*tensors[i], parameters.slices()[i], numbers));
+            file->DropPages();
+        }
+        return absl::OkStatus();
+    }
+};
+
+absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path,
+                                            const ParameterSet& parameters) {
     HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
     HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters));
-    for (size_t i = 0; i < matched.size(); ++i) {
-        HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*matched[i]));
-        HONE_RETURN_IF_ERROR(visit(parameters.slices()[i], numbers));
-        file->DropPages();
-    }
-    return absl::OkStatus();
+    return AdapterFile{std::move(file), std::move(matched)};
 }
 
 }  // namespace
@@ -129,26 +141,28 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
 }
 
 absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters) {
+    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters));
     // All is read before anything changes.
-    HONE_RETURN_IF_ERROR(ForEachSlice(
-        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+    HONE_RETURN_IF_ERROR(file.ForEach(
+        parameters, [&](const StoredTensor& tensor, const ParameterSlice&, auto numbers) {
             for (float number : numbers)
                 if (!std::isfinite(number))
-                    return ModelError("{}: {}{} holds a NaN or infinity; the adapter is broken",
-                                      path, kPrefix, slice.name);
+                    return ModelError("{}: {} holds a NaN or infinity; the adapter is broken", path,
+                                      tensor.name);
             return absl::OkStatus();
         }));
-    return ForEachSlice(
-        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+    return file.ForEach(
+        parameters, [&](const StoredTensor&, const ParameterSlice& slice, auto numbers) {
             std::copy(numbers.begin(), numbers.end(), parameters.values().begin() + slice.offset);
             return absl::OkStatus();
         });
 }
 
 absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters) {
+    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters));
     bool same = true;
-    HONE_RETURN_IF_ERROR(ForEachSlice(
-        path, parameters, [&](const ParameterSlice& slice, std::span<const float> numbers) {
+    HONE_RETURN_IF_ERROR(file.ForEach(
+        parameters, [&](const StoredTensor&, const ParameterSlice& slice, auto numbers) {
             same = same && std::memcmp(numbers.data(), parameters.values().data() + slice.offset,
                                        numbers.size_bytes()) == 0;
             return absl::OkStatus();
