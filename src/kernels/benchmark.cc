@@ -359,7 +359,7 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
 // Codes that come from memory, as in a decode step: more panels than the caches hold.
 std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke) {
     const int64_t k = 576, stored = kPanelColumns, panels = smoke ? 2 : 2048;
-    const QuantizedTileArgs shape{.stored = kPanelColumns, .groups = QuantGroups(k)};
+    const QuantizedTileArgs shape{.stored = kPanelColumns, .k = k, .groups = QuantGroups(k)};
     const auto weight = Values<float>(k * stored), x = Values<float>(kMaxQuantizedRows * k);
     std::vector<int8_t> codes(x.size());
     std::vector<float> scales(kMaxQuantizedRows * shape.groups), sums(scales.size());
@@ -369,7 +369,7 @@ std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke) {
                                                     &sums[row * shape.groups]);
     std::vector<BenchRow> rows;
     for (WeightStorage storage : {WeightStorage::kInt8, WeightStorage::kInt4}) {
-        const int64_t bytes = shape.groups * stored * QuantGroupBytes(storage);
+        const int64_t bytes = QuantPanelBytes(storage, k, stored);
         std::vector<uint8_t> b(static_cast<size_t>(panels * bytes));
         QuantizePanel(storage, k, stored, weight.data(), b.data());
         for (int64_t i = 1; i < panels; ++i) std::copy_n(b.data(), bytes, &b[i * bytes]);

@@ -112,6 +112,16 @@ struct PanelExtension {
     int32_t h_column = 0;
 };
 
+// The second product of one of the layers in B, where B is in codes.
+struct LayerExtension {
+    const uint8_t* codes = nullptr;  // kInt8 [k, width], its panels one after the other
+    int32_t column = 0, width = 0;   // C's; the layer's columns are a group of B's panels
+    int32_t k = 0;
+    int32_t h_column = 0;
+    int32_t h_group = 0;  // H in codes: the first group of these columns
+    float h_scale = 1;    // by which H is multiplied
+};
+
 // The same for a run of rows, where not all rows of a product have the same second product.
 template <typename T>
 struct RowsExtension {
@@ -119,6 +129,11 @@ struct RowsExtension {
     const T* h = nullptr;          // of row `first`
     int64_t h_stride = 0;
     std::span<const PanelExtension<T>> panels;  // one per panel
+    // Beside a B in codes, in place of those three: A [K, h_columns] in kInt8, its panels one after
+    // the other, of which the product makes H itself, and the layers that H is for, in their order.
+    const uint8_t* a_codes = nullptr;
+    int64_t h_columns = 0;
+    std::span<const LayerExtension> layers;
     // Memory that is read after this product: where B is in codes, asked for while it works.
     std::span<const uint8_t> read_next;
 };
@@ -148,8 +163,9 @@ struct GemmArgs {
     GemmOutput output = GemmOutput::kStore;
 };
 
-// C [m, N] (=, += by `output`) A [m, K] B [K, N] + H B2 + bias. With a quantized B, A is rounded to
-// 8 bits too. A row of C is the same bits whatever other rows there are.
+// C [m, N] (=, += by `output`) A [m, K] B [K, N] + H B2 + bias. With a quantized B, A and H are
+// rounded to 8 bits too, and only runs of rows have extensions. A row of C is the same bits
+// whatever other rows there are.
 template <typename T>
 void Gemm(const Context& context, const GemmArgs<T>& args);
 // Several products with B's that are not quantized, side by side.

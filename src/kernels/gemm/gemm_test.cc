@@ -150,37 +150,33 @@ TYPED_TEST(GemmTest, RowsWithExtensionsOfTheirOwn) {
         size_t extension;
     };
     const std::vector<Run> runs = {{1, 1, 0}, {2, 6, 1}, {8, 1, 0}, {12, 190, 1}, {225, 5, 0}};
-    for (WeightStorage storage : {WeightStorage::kNative, WeightStorage::kInt4}) {
-        PackedMatrix<T> b(k, {60, 30});
-        b.SetColumns(0, n, weight.data());
-        b.Quantize(storage, context);
-        const auto product = [&](std::span<const PanelExtension<T>> extension,
-                                 std::span<const RowsExtension<T>> rows) {
-            std::vector<float> c(m * n);
-            Gemm(context, GemmArgs<T>{.m = m,
-                                      .a = a.data(),
-                                      .a_stride = k,
-                                      .b = &b,
-                                      .h = h.data(),
-                                      .h_stride = h_stride,
-                                      .extension = extension,
-                                      .row_extensions = rows,
-                                      .c = c.data(),
-                                      .c_stride = n,
-                                      .output = GemmOutput::kStoreF32});
-            return c;
-        };
-        auto expected = product({}, {});
-        std::vector<RowsExtension<T>> rows;
-        for (const Run& run : runs) {
-            const auto all = product(extensions[run.extension], {});
-            std::copy_n(all.begin() + run.first * n, run.count * n,
-                        expected.begin() + run.first * n);
-            rows.push_back({run.first, run.count, h.data() + run.first * h_stride, h_stride,
-                            extensions[run.extension], low[run.extension].memory()});
-        }
-        EXPECT_EQ(product({}, rows), expected);
+    PackedMatrix<T> b(k, {60, 30});
+    b.SetColumns(0, n, weight.data());
+    const auto product = [&](std::span<const PanelExtension<T>> extension,
+                             std::span<const RowsExtension<T>> rows) {
+        std::vector<float> c(m * n);
+        Gemm(context, GemmArgs<T>{.m = m,
+                                  .a = a.data(),
+                                  .a_stride = k,
+                                  .b = &b,
+                                  .h = h.data(),
+                                  .h_stride = h_stride,
+                                  .extension = extension,
+                                  .row_extensions = rows,
+                                  .c = c.data(),
+                                  .c_stride = n,
+                                  .output = GemmOutput::kStoreF32});
+        return c;
+    };
+    auto expected = product({}, {});
+    std::vector<RowsExtension<T>> rows;
+    for (const Run& run : runs) {
+        const auto all = product(extensions[run.extension], {});
+        std::copy_n(all.begin() + run.first * n, run.count * n, expected.begin() + run.first * n);
+        rows.push_back({run.first, run.count, h.data() + run.first * h_stride, h_stride,
+                        extensions[run.extension]});
     }
+    EXPECT_EQ(product({}, rows), expected);
 }
 
 TYPED_TEST(GemmTest, ProductsSideBySideAreThoseAlone) {

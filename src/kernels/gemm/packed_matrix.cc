@@ -44,7 +44,7 @@ size_t PackedMatrix<T>::PanelOf(int64_t column) const {
 
 template <typename T>
 int64_t PackedMatrix<T>::CodesOffset(const Panel& panel) const {
-    return panel.offset / k_ * QuantGroups(k_) * QuantGroupBytes(storage_);
+    return QuantPanelBytes(storage_, k_, panel.offset / k_);
 }
 
 template <typename T>
@@ -101,9 +101,7 @@ void PackedMatrix<T>::Quantize(WeightStorage storage, const Context& context) {
     HONE_CHECK(storage_ == WeightStorage::kNative &&
                (storage == WeightStorage::kInt8 || storage == WeightStorage::kInt4));
     storage_ = storage;
-    const Panel& last = panels_.back();
-    codes_ = Buffer::Shared(static_cast<size_t>(CodesOffset(last) + last.stored * QuantGroups(k_) *
-                                                                        QuantGroupBytes(storage)));
+    codes_ = Buffer::Shared(static_cast<size_t>(QuantPanelBytes(storage, k_, elements_ / k_)));
     context.ParallelFor(static_cast<int64_t>(panels_.size()), [&](int64_t index, int) {
         const Panel& panel = panels_[index];
         std::vector<float> values(static_cast<size_t>(k_ * panel.stored));

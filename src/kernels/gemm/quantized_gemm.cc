@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/gemm/quantized_panel.h"
-#include "kernels/gemm/tile.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 
@@ -14,147 +13,225 @@ namespace {
 // beside the panel.
 constexpr int64_t kRowsPerTask = 192;
 
-// A in codes.
+// Rows in codes.
 struct QuantizedRows {
-    int64_t groups = 0;
-    int8_t* codes = nullptr;  // [m][groups * 32]
-    float* scales = nullptr;  // [m][groups]
-    float* sums = nullptr;    // [m][groups]
-};
+    int64_t groups = 0;       // of a row
+    int8_t* codes = nullptr;  // [rows][groups * 32]
+    float* scales = nullptr;  // [rows][groups]
+    float* sums = nullptr;    // [rows][groups]
 
-// In the scratch of thread 0.
-template <typename T>
-QuantizedRows QuantizeRows(const Context& context, const GemmArgs<T>& args) {
-    const int64_t k = args.b->k(), groups = QuantGroups(k), total = args.m * groups;
-    char* scratch = static_cast<char*>(
-        context.Scratch(0, static_cast<size_t>(total) * (kQuantGroup + 2 * sizeof(float))));
-    QuantizedRows rows;
-    rows.groups = groups;
-    rows.scales = reinterpret_cast<float*>(scratch);
-    rows.sums = rows.scales + total;
-    rows.codes = reinterpret_cast<int8_t*>(rows.sums + total);
-    const auto& path = QuantizeRowKernels<T>().Choose({});
-    ForRows(context, args.m, k, [&](int64_t first, int64_t count) {
-        for (int64_t row = first; row < first + count; ++row)
-            path.row(k, args.a + row * args.a_stride, rows.codes + row * groups * kQuantGroup,
-                     rows.scales + row * groups, rows.sums + row * groups);
-    });
-    return rows;
-}
-
-// What one panel's tile of sums still needs: the extension and the bias, then C.
-template <typename T>
-struct Epilogue {
-    const GemmArgs<T>& args;
-    const TileFunctions<T>& tile = GemmKernels<T>().Choose({});
-    const ReduceFunctions& reduce = ReduceKernels().Choose({});
-
-    void AddExtension(size_t index, int64_t row, int rows, float* sums) const {
-        const Panel& panel = args.b->panels()[index];
-        TileArgs<T> more;
-        more.width = panel.width;
-        more.stored = panel.stored;
-        more.bias = args.bias ? args.bias + panel.column : nullptr;
-        more.c_stride = kPanelColumns;
-        more.output = GemmOutput::kAddF32;
-        const int step = tile.rows(panel.stored);
-        for (int done = 0; done < rows; done += more.rows) {
-            const int64_t count = std::min(step, rows - done);
-            more.rows = static_cast<int>(SetExtension(args, index, row + done, count, more));
-            more.c = sums + done * kPanelColumns;
-            if (more.h_k > 0 || more.bias != nullptr) tile.run(more);
-        }
+    static size_t Bytes(int64_t rows, int64_t groups) {
+        return static_cast<size_t>(rows * groups) * (kQuantGroup + 2 * sizeof(float));
     }
-
-    void operator()(size_t index, int64_t row, int rows, float* sums) const {
-        const Panel& panel = args.b->panels()[index];
-        AddExtension(index, row, rows, sums);
-        for (int r = 0; r < rows; ++r) {
-            const float* from = sums + r * kPanelColumns;
-            const int64_t at = (row + r) * args.c_stride + panel.column;
-            if (args.output == GemmOutput::kAddF32) {
-                reduce.add_f32(panel.width, from, static_cast<float*>(args.c) + at);
-            } else if (args.output == GemmOutput::kStoreF32 || sizeof(T) == sizeof(float)) {
-                std::copy_n(from, panel.width, static_cast<float*>(args.c) + at);
-            } else {
-                reduce.to_bf16(panel.width, from, static_cast<bf16*>(args.c) + at);
-            }
-        }
+    QuantizedRows(int64_t rows, int64_t groups, void* memory) : groups(groups) {
+        scales = static_cast<float*>(memory);
+        sums = scales + rows * groups;
+        codes = reinterpret_cast<int8_t*>(sums + rows * groups);
     }
-};
-
-// What is read when a tile is done: the rows' extensions of its panel, and its share of what they
-// read next, which a thread's panels ask for in the order in which it will be shared again.
-class Ahead {
-  public:
     template <typename T>
-    Ahead(const GemmArgs<T>& args, size_t index, int64_t row, int64_t rows, int64_t groups)
-        : groups_(groups) {
-        const auto& panels = args.b->panels();
-        int64_t begin = 0;
-        for (const RowsExtension<T>& run : args.row_extensions)
-            begin += static_cast<int64_t>(run.read_next.size());
-        int64_t end = begin * static_cast<int64_t>(index + 1) / static_cast<int64_t>(panels.size());
-        begin = begin * static_cast<int64_t>(index) / static_cast<int64_t>(panels.size());
+    void Set(int64_t row, int64_t group, int64_t k, const T* x) const {
+        const int64_t at = row * groups + group;
+        QuantizeRowKernels<T>().Choose({}).row(k, x, codes + at * kQuantGroup, scales + at,
+                                               sums + at);
+    }
+    // As a tile's A, from that row and group on.
+    void Give(QuantizedTileArgs& tile, int64_t row, int64_t group) const {
+        const int64_t at = row * groups + group;
+        tile.groups = groups;
+        tile.codes = codes + at * kQuantGroup;
+        tile.scales = scales + at;
+        tile.sums = sums + at;
+    }
+};
+
+template <typename T>
+class QuantizedProduct {
+  public:
+    QuantizedProduct(const Context& context, const GemmArgs<T>& args)
+        : args_(args), panels_(args.b->panels()) {
+        HONE_CHECK(args.extension.empty());
+        int64_t h_groups = 0;
         for (const RowsExtension<T>& run : args.row_extensions) {
-            if (run.first < row + rows && row < run.first + run.count) {
-                const PanelExtension<T>& panel = run.panels[index];
-                Add(panel.b, panel.k * panels[index].stored * static_cast<int64_t>(sizeof(T)));
+            HONE_CHECK(run.a_codes != nullptr && !run.layers.empty());
+            const LayerExtension& last = run.layers.back();
+            h_groups = std::max(h_groups, last.h_group + QuantGroups(last.k));
+            h_columns_ = std::max(h_columns_, run.h_columns);
+            next_bytes_ += static_cast<int64_t>(run.read_next.size());
+        }
+        const int64_t groups = QuantGroups(args.b->k());
+        const size_t a_bytes = QuantizedRows::Bytes(args.m, groups),
+                     h_bytes = QuantizedRows::Bytes(args.m, h_groups);
+        char* scratch = static_cast<char*>(context.Scratch(
+            0, a_bytes + h_bytes + static_cast<size_t>(args.m * h_columns_) * sizeof(float)));
+        a_ = {args.m, groups, scratch};
+        h_ = {args.m, h_groups, scratch + a_bytes};
+        h_values_ = reinterpret_cast<float*>(scratch + a_bytes + h_bytes);
+    }
+
+    // Rows to codes, and what the A's of their extensions make of them.
+    void Prepare(int64_t first, int64_t count) const {
+        for (int64_t row = first; row < first + count; ++row)
+            a_.Set(row, 0, args_.b->k(), args_.a + row * args_.a_stride);
+        ForRuns(first, count, [&](const RowsExtension<T>& run, int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; row += kMaxQuantizedRows)
+                MakeHidden(run, row, std::min<int64_t>(kMaxQuantizedRows, end - row));
+        });
+    }
+
+    // Up to kMaxQuantizedRows rows of C in one panel.
+    void RunTile(size_t index, int64_t row, int64_t rows) const {
+        const Panel& panel = panels_[index];
+        alignas(64) float sums[kMaxQuantizedRows * kPanelColumns] = {};
+        if (args_.bias != nullptr)
+            for (int64_t r = 0; r < rows; ++r)
+                std::copy_n(args_.bias + panel.column, panel.width, sums + r * kPanelColumns);
+        std::span<const uint8_t> ahead[kMostAhead];
+        QuantizedTileArgs tile;
+        tile.storage = args_.b->storage();
+        tile.rows = static_cast<int>(rows);
+        tile.stored = panel.stored;
+        tile.k = args_.b->k();
+        tile.panel = args_.b->panel_codes(panel);
+        tile.c = sums;
+        tile.ahead = {ahead, ListAhead(index, row, rows, ahead)};
+        a_.Give(tile, row, 0);
+        path_.run(tile);
+        tile.storage = WeightStorage::kInt8;
+        tile.ahead = {};
+        ForRuns(row, rows, [&](const RowsExtension<T>& run, int64_t begin, int64_t end) {
+            const LayerExtension* layer = LayerOf(run, panel);
+            if (layer == nullptr) return;
+            tile.rows = static_cast<int>(end - begin);
+            tile.k = layer->k;
+            tile.panel = PanelOf(*layer, panel).data();
+            tile.c = sums + (begin - row) * kPanelColumns;
+            h_.Give(tile, begin, layer->h_group);
+            path_.run(tile);
+        });
+        Store(panel, row, rows, sums);
+    }
+
+  private:
+    static constexpr size_t kMostAhead = 2 * kMaxQuantizedRows;
+
+    // body(run, begin, end) for the runs that have rows [begin, end) of these.
+    template <typename Body>
+    void ForRuns(int64_t first, int64_t count, const Body& body) const {
+        for (const RowsExtension<T>& run : args_.row_extensions) {
+            const int64_t begin = std::max(first, run.first),
+                          end = std::min(first + count, run.first + run.count);
+            if (begin < end) body(run, begin, end);
+        }
+    }
+
+    static const LayerExtension* LayerOf(const RowsExtension<T>& run, const Panel& panel) {
+        for (const LayerExtension& layer : run.layers)
+            if (layer.column <= panel.column && panel.column < layer.column + layer.width)
+                return &layer;
+        return nullptr;
+    }
+    // All panels of a layer before its last are full.
+    static std::span<const uint8_t> PanelOf(const LayerExtension& layer, const Panel& panel) {
+        constexpr auto kStorage = WeightStorage::kInt8;
+        return {layer.codes + QuantPanelBytes(kStorage, layer.k, panel.column - layer.column),
+                static_cast<size_t>(QuantPanelBytes(kStorage, layer.k, panel.stored))};
+    }
+
+    // Up to kMaxQuantizedRows rows of H, in codes.
+    void MakeHidden(const RowsExtension<T>& run, int64_t row, int64_t rows) const {
+        QuantizedTileArgs tile;
+        tile.storage = WeightStorage::kInt8;
+        tile.rows = static_cast<int>(rows);
+        tile.k = args_.b->k();
+        a_.Give(tile, row, 0);
+        for (int64_t column = 0; column < run.h_columns; column += kPanelColumns) {
+            const int64_t width = std::min<int64_t>(kPanelColumns, run.h_columns - column);
+            alignas(64) float sums[kMaxQuantizedRows * kPanelColumns];
+            std::fill_n(sums, rows * kPanelColumns, 0.0f);
+            tile.stored = static_cast<int>(CeilDivide(width, 16) * 16);
+            tile.panel = run.a_codes + QuantPanelBytes(WeightStorage::kInt8, tile.k, column);
+            tile.c = sums;
+            path_.run(tile);
+            for (int64_t r = 0; r < rows; ++r)
+                std::copy_n(sums + r * kPanelColumns, width,
+                            h_values_ + (row + r) * h_columns_ + column);
+        }
+        for (const LayerExtension& layer : run.layers) {
+            for (int64_t r = row; r < row + rows; ++r) {
+                h_.Set(r, layer.h_group, layer.k, h_values_ + r * h_columns_ + layer.h_column);
+                float* scales = h_.scales + r * h_.groups + layer.h_group;
+                for (int64_t g = 0; g < QuantGroups(layer.k); ++g) scales[g] *= layer.h_scale;
             }
-            const int64_t size = static_cast<int64_t>(run.read_next.size());
-            if (row == 0 && begin < std::min(size, end))
-                Add(run.read_next.data() + std::max<int64_t>(begin, 0),
-                    std::min(size, end) - std::max<int64_t>(begin, 0));
+        }
+    }
+
+    // What is read when the tile is done: the B's of its rows' extensions, and its share of what is
+    // read after the product, which a thread's panels ask for in the order in which it will be
+    // shared again. Returns how many ranges.
+    size_t ListAhead(size_t index, int64_t row, int64_t rows,
+                     std::span<const uint8_t> (&ahead)[kMostAhead]) const {
+        size_t count = 0;
+        ForRuns(row, rows, [&](const RowsExtension<T>& run, int64_t, int64_t) {
+            const LayerExtension* layer = LayerOf(run, panels_[index]);
+            if (layer != nullptr) ahead[count++] = PanelOf(*layer, panels_[index]);
+        });
+        if (row > 0) return count;
+        const int64_t panels = static_cast<int64_t>(panels_.size()),
+                      number = static_cast<int64_t>(index);
+        int64_t begin = next_bytes_ * number / panels, end = next_bytes_ * (number + 1) / panels;
+        for (const RowsExtension<T>& run : args_.row_extensions) {
+            const int64_t size = static_cast<int64_t>(run.read_next.size()),
+                          from = std::max<int64_t>(begin, 0), to = std::min(end, size);
+            if (from < to && count < kMostAhead)
+                ahead[count++] = run.read_next.subspan(static_cast<size_t>(from),
+                                                       static_cast<size_t>(to - from));
             begin -= size;
             end -= size;
         }
+        return count;
     }
 
-    std::span<const ReadAhead> ranges() const { return {ranges_, count_}; }
-
-  private:
-    void Add(const void* data, int64_t bytes) {
-        if (count_ == std::size(ranges_) || bytes == 0) return;
-        const int64_t lines = CeilDivide(bytes, 64);
-        ranges_[count_++] = {static_cast<const uint8_t*>(data), lines, CeilDivide(lines, groups_)};
+    void Store(const Panel& panel, int64_t row, int64_t rows, const float* sums) const {
+        for (int64_t r = 0; r < rows; ++r) {
+            const float* from = sums + r * kPanelColumns;
+            const int64_t at = (row + r) * args_.c_stride + panel.column;
+            if (args_.output == GemmOutput::kAddF32) {
+                reduce_.add_f32(panel.width, from, static_cast<float*>(args_.c) + at);
+            } else if (args_.output == GemmOutput::kStoreF32 || sizeof(T) == sizeof(float)) {
+                std::copy_n(from, panel.width, static_cast<float*>(args_.c) + at);
+            } else {
+                reduce_.to_bf16(panel.width, from, static_cast<bf16*>(args_.c) + at);
+            }
+        }
     }
 
-    int64_t groups_;
-    size_t count_ = 0;
-    ReadAhead ranges_[2 * kMaxQuantizedRows];
+    const GemmArgs<T>& args_;
+    const std::vector<Panel>& panels_;
+    const QuantizedTileFunctions& path_ = QuantizedGemmKernels().Choose({});
+    const ReduceFunctions& reduce_ = ReduceKernels().Choose({});
+    QuantizedRows a_{0, 0, nullptr}, h_{0, 0, nullptr};
+    float* h_values_ = nullptr;  // [m, h_columns] H before it becomes codes
+    int64_t h_columns_ = 0;
+    int64_t next_bytes_ = 0;  // of all read_next
 };
 
 }  // namespace
 
 template <typename T>
 void QuantizedGemm(const Context& context, const GemmArgs<T>& args) {
-    const QuantizedTileFunctions& path = QuantizedGemmKernels().Choose({});
-    const auto& panels = args.b->panels();
-    const QuantizedRows a = QuantizeRows(context, args);
-    const Epilogue<T> finish{args};
-    const int64_t num_panels = static_cast<int64_t>(panels.size());
-    const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
-    context.ParallelFor(chunks * num_panels, [&](int64_t task, int) {
-        const size_t index = static_cast<size_t>(task % num_panels);
-        const int64_t begin = task / num_panels * kRowsPerTask,
+    const QuantizedProduct<T> product(context, args);
+    // Few rows one by one, many by tiles.
+    const int64_t rows = std::clamp<int64_t>(args.m / 16, 1, kMaxQuantizedRows);
+    context.ParallelFor(CeilDivide(args.m, rows), [&](int64_t task, int) {
+        product.Prepare(task * rows, std::min(rows, args.m - task * rows));
+    });
+    const int64_t panels = static_cast<int64_t>(args.b->panels().size());
+    context.ParallelFor(CeilDivide(args.m, kRowsPerTask) * panels, [&](int64_t task, int) {
+        const int64_t begin = task / panels * kRowsPerTask,
                       end = std::min(args.m, begin + kRowsPerTask);
-        alignas(64) float sums[kMaxQuantizedRows * kPanelColumns];
-        QuantizedTileArgs tile;
-        tile.storage = args.b->storage();
-        tile.stored = panels[index].stored;
-        tile.groups = a.groups;
-        tile.panel = args.b->panel_codes(panels[index]);
-        tile.c = sums;
-        for (int64_t row = begin; row < end; row += kMaxQuantizedRows) {
-            tile.rows = static_cast<int>(std::min<int64_t>(kMaxQuantizedRows, end - row));
-            tile.codes = a.codes + row * a.groups * kQuantGroup;
-            tile.scales = a.scales + row * a.groups;
-            tile.sums = a.sums + row * a.groups;
-            const Ahead ahead(args, index, row, tile.rows, a.groups);
-            tile.ahead = ahead.ranges();
-            path.run(tile);
-            finish(index, row, tile.rows, sums);
-        }
+        for (int64_t row = begin; row < end; row += kMaxQuantizedRows)
+            product.RunTile(static_cast<size_t>(task % panels), row,
+                            std::min<int64_t>(kMaxQuantizedRows, end - row));
     });
 }
 

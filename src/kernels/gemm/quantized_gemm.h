@@ -30,25 +30,21 @@ const KernelList<AnyProblem, QuantizeRowFunctions<T>>& QuantizeRowKernels();
 // No path takes more rows in one tile.
 inline constexpr int kMaxQuantizedRows = 8;
 
-// Memory that is read soon.
-struct ReadAhead {
-    const uint8_t* data = nullptr;
-    int64_t lines = 0;            // of 64 bytes
-    int64_t lines_per_group = 0;  // that a tile asks for with each group along K
-};
-
-// C f32 [rows, stored] (=) A [rows, groups * 32] B.
+// C f32 [rows, stored] (+=) A [rows, k] B.
 struct QuantizedTileArgs {
     WeightStorage storage = WeightStorage::kInt8;
     int rows = 0;    // 1..kMaxQuantizedRows
     int stored = 0;  // columns of B as packed: 16, 32, 48 or 64
+    int64_t k = 0;
+    // A in codes: groups from row to row, at least those of k.
     int64_t groups = 0;
-    const int8_t* codes = nullptr;     // [rows][groups * 32]
-    const float* scales = nullptr;     // [rows][groups]
-    const float* sums = nullptr;       // [rows][groups]
-    const uint8_t* panel = nullptr;    // as in quantized_panel.h
-    float* c = nullptr;                // kPanelColumns floats per row
-    std::span<const ReadAhead> ahead;  // what a path may ask for while it works
+    const int8_t* codes = nullptr;   // [rows][groups * 32]
+    const float* scales = nullptr;   // [rows][groups]
+    const float* sums = nullptr;     // [rows][groups]
+    const uint8_t* panel = nullptr;  // as in quantized_panel.h
+    float* c = nullptr;              // kPanelColumns floats per row
+    // Memory that is read soon, which a path may ask for while it works.
+    std::span<const std::span<const uint8_t>> ahead;
 };
 
 struct QuantizedTileFunctions {

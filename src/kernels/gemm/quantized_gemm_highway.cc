@@ -1,4 +1,5 @@
 // Rows to codes and quantized tiles for any SIMD, up to 8 columns a vector.
+#include <algorithm>
 #include <cfloat>
 #include <cstring>
 #include <limits>
@@ -116,19 +117,19 @@ template <WeightStorage S, int R>
 HWY_INLINE void Columns(const QuantizedTileArgs& t, int64_t column) {
     const D d;
     const D16 d16;
-    constexpr int64_t kRowsOfK = S == WeightStorage::kInt4 ? 8 : 4;
-    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
-    const int64_t head_bytes = group_bytes - t.stored * kQuantGroup * 4 / kRowsOfK;
+    constexpr int64_t kRowsOfK = QuantRowsOfK(S);
     VF acc[R];
-    for (int r = 0; r < R; ++r) acc[r] = hn::Zero(d);
-    for (int64_t g = 0; g < t.groups; ++g) {
-        const uint8_t* group = t.panel + g * group_bytes;
+    for (int r = 0; r < R; ++r) acc[r] = hn::LoadU(d, t.c + r * kPanelColumns + column);
+    for (int64_t g = 0; g < QuantGroups(t.k); ++g) {
+        const uint8_t* group = t.panel + g * t.stored * QuantGroupBytes(S);
+        const int64_t steps = CeilDivide(std::min(kQuantGroup, t.k - g * kQuantGroup), kRowsOfK);
         const int8_t* a = t.codes + g * kQuantGroup;
         VI sum[R], carry[R];
         for (int r = 0; r < R; ++r) sum[r] = carry[r] = hn::Zero(DI());
-        for (int64_t i = 0; i < kQuantGroup / kRowsOfK; ++i) {
-            const V16 bytes = hn::LoadU(d16, reinterpret_cast<const int16_t*>(
-                                                 group + head_bytes + (i * t.stored + column) * 4));
+        for (int64_t i = 0; i < steps; ++i) {
+            const V16 bytes = hn::LoadU(
+                d16, reinterpret_cast<const int16_t*>(group + t.stored * QuantHeadBytes(S) +
+                                                      (i * t.stored + column) * 4));
             for (int r = 0; r < R; ++r) {
                 const int8_t* codes = a + r * t.groups * kQuantGroup + i * kRowsOfK;
                 if constexpr (S == WeightStorage::kInt4) {

@@ -34,19 +34,19 @@ void QuantizeRow(int64_t k, const T* x, int8_t* codes, float* scales, float* sum
 }
 
 void Run(const QuantizedTileArgs& t) {
-    const int64_t k = t.groups * kQuantGroup;
-    std::vector<float> b(static_cast<size_t>(k * t.stored));
-    DequantizePanel(t.storage, k, t.stored, t.panel, b.data());
+    std::vector<float> b(static_cast<size_t>(t.k * t.stored));
+    DequantizePanel(t.storage, t.k, t.stored, t.panel, b.data());
     for (int row = 0; row < t.rows; ++row) {
         for (int column = 0; column < t.stored; ++column) {
-            float sum = 0;
-            for (int64_t group = 0; group < t.groups; ++group) {
+            float& sum = t.c[row * kPanelColumns + column];
+            const int8_t* codes = t.codes + row * t.groups * kQuantGroup;
+            for (int64_t group = 0; group < QuantGroups(t.k); ++group) {
                 float part = 0;
-                for (int64_t i = group * kQuantGroup; i < (group + 1) * kQuantGroup; ++i)
-                    part += static_cast<float>(t.codes[row * k + i]) * b[i * t.stored + column];
+                for (int64_t i = group * kQuantGroup; i < std::min(t.k, (group + 1) * kQuantGroup);
+                     ++i)
+                    part += static_cast<float>(codes[i]) * b[i * t.stored + column];
                 sum += t.scales[row * t.groups + group] * part;
             }
-            t.c[row * kPanelColumns + column] = sum;
         }
     }
 }

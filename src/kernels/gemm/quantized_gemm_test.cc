@@ -19,8 +19,7 @@ constexpr WeightStorage kStorages[] = {WeightStorage::kInt8, WeightStorage::kInt
 
 std::vector<uint8_t> Panel(WeightStorage storage, int64_t k, int64_t stored,
                            const std::vector<float>& values) {
-    std::vector<uint8_t> panel(
-        static_cast<size_t>(QuantGroups(k) * stored * QuantGroupBytes(storage)));
+    std::vector<uint8_t> panel(static_cast<size_t>(QuantPanelBytes(storage, k, stored)));
     QuantizePanel(storage, k, stored, values.data(), panel.data());
     return panel;
 }
@@ -138,13 +137,15 @@ TEST(QuantizedTile, EveryPathEqualsTheReference) {
         t.rows = 1 + static_cast<int>(random.Between(0, kMaxQuantizedRows - 1));
         t.stored = 16 * (1 + static_cast<int>(random.Between(0, 3)));
         const int64_t k = 1 + random.Between(0, 199);
-        t.groups = QuantGroups(k);
+        t.k = k;
         auto values = random.Values<float>(k * t.stored);
         // Every code at its limit: sums of 16 bits would overflow.
         if (trial % 10 < 2)
             for (float& value : values) value = trial % 20 < 10 ? 1.0f : value > 0 ? 1.0f : -1.0f;
         const auto panel = Panel(t.storage, k, t.stored, values);
-        Codes a(t.rows, k);
+        // A's rows may have more groups than are multiplied.
+        Codes a(t.rows, k + random.Between(0, 40));
+        t.groups = a.groups;
         for (int row = 0; row < t.rows; ++row) {
             auto x = random.Values<float>(k);
             if (trial % 10 < 2) std::fill(x.begin(), x.end(), 2.0f);
@@ -176,22 +177,65 @@ TEST(QuantizedTile, EveryPathEqualsTheReference) {
     }
 }
 
-// With extension and bias, into each kind of C: the product of what A's codes and B's stand for,
-// and that close to the product of A itself.
+// A low-rank delta of two layers in codes: one of rank 4, and one whose rank takes two groups of
+// which the second is short.
+template <typename T>
+struct Delta {
+    static constexpr int64_t kRanks[] = {4, 34};
+    PackedMatrix<T> a;
+    std::vector<PackedMatrix<T>> b;
+    std::vector<LayerExtension> layers;
+    Delta(testing::Random& random, int64_t k, const std::vector<int64_t>& columns,
+          const Context& context)
+        : a(k, {kRanks[0] + kRanks[1]}) {
+        a.SetColumns(0, a.n(), random.Values<float>(a.n() * k).data());
+        a.Quantize(WeightStorage::kInt8, context);
+        int64_t column = 0;
+        for (size_t i = 0; i < columns.size(); column += columns[i++]) {
+            b.emplace_back(kRanks[i], std::vector<int64_t>{columns[i]});
+            b[i].SetColumns(0, columns[i], random.Values<float>(columns[i] * kRanks[i]).data());
+            b[i].Quantize(WeightStorage::kInt8, context);
+            layers.push_back({.codes = b[i].memory().data(),
+                              .column = static_cast<int32_t>(column),
+                              .width = static_cast<int32_t>(columns[i]),
+                              .k = static_cast<int32_t>(kRanks[i]),
+                              .h_column = static_cast<int32_t>(i == 0 ? 0 : kRanks[0]),
+                              .h_group = static_cast<int32_t>(i),
+                              .h_scale = i == 0 ? 1.0f : 0.25f});
+        }
+    }
+    // What it adds to a row of C that has these codes.
+    std::vector<double> Of(const Codes& codes, int64_t row) const {
+        std::vector<double> sums;
+        for (size_t i = 0; i < b.size(); ++i) {
+            std::vector<float> h(kRanks[i]);
+            for (int64_t rank = 0; rank < kRanks[i]; ++rank)
+                for (int64_t k = 0; k < a.k(); ++k)
+                    h[rank] += codes.Value(row, k) * a.At(k, layers[i].h_column + rank);
+            Codes h_codes(1, kRanks[i]);
+            h_codes.Set(QuantizeRowKernels<float>().reference(), 0, kRanks[i], h.data());
+            for (int64_t column = 0; column < b[i].n(); ++column) {
+                sums.push_back(0);
+                for (int64_t rank = 0; rank < kRanks[i]; ++rank)
+                    sums.back() +=
+                        layers[i].h_scale * h_codes.Value(0, rank) * b[i].At(rank, column);
+            }
+        }
+        return sums;
+    }
+};
+
+// With an extension of some rows and bias, into each kind of C: the product of what A's codes and
+// B's stand for, and that close to the product of A itself.
 TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
     using T = TypeParam;
     testing::Random random(7);
     const Context context(2);
-    const int64_t m = 7, k = 90, n = 150, h_k = 4, c_stride = n + 3;
+    const int64_t m = 37, k = 90, n = 150, c_stride = n + 3, first = 5, count = 21;
     const std::vector<int64_t> columns = {100, 50};
-    const auto weight = random.Values<float>(n * k), low = random.Values<float>(n * h_k),
-               bias = random.Values<float>(n);
-    const auto a = random.Values<T>(m * k), h = random.Values<T>(m * 6);
-    PackedMatrix<T> low_b(h_k, columns);
-    low_b.SetColumns(0, n, low.data());
-    std::vector<PanelExtension<T>> extension;
-    for (const auto& panel : low_b.panels())
-        extension.push_back({low_b.panel_data(panel), static_cast<int32_t>(h_k), 2});
+    const auto weight = random.Values<float>(n * k), bias = random.Values<float>(n);
+    const auto a = random.Values<T>(m * k);
+    const Delta<T> delta(random, k, columns, context);
     Codes codes(m, k);
     for (int64_t row = 0; row < m; ++row)
         codes.Set(QuantizeRowKernels<T>().reference(), row, k, &a[row * k]);
@@ -204,25 +248,29 @@ TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
         std::vector<float> values;
         for (int64_t i = 0; i < k; ++i)
             for (int64_t column = 0; column < n; ++column) values.push_back(b.At(i, column));
+        const RowsExtension<T> run{.first = first,
+                                   .count = count,
+                                   .a_codes = delta.a.memory().data(),
+                                   .h_columns = delta.a.n(),
+                                   .layers = delta.layers};
         for (GemmOutput output : {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
             std::vector<float> c(m * c_stride, 0.5f);
             Gemm(context, GemmArgs<T>{.m = m,
                                       .a = a.data(),
                                       .a_stride = k,
                                       .b = &b,
-                                      .h = h.data(),
-                                      .h_stride = 6,
-                                      .extension = extension,
+                                      .row_extensions = {&run, 1},
                                       .bias = bias.data(),
                                       .c = c.data(),
                                       .c_stride = c_stride,
                                       .output = output});
             double error = 0, power = 0;
             for (int64_t row = 0; row < m; ++row) {
+                const bool extended = row >= first && row < first + count;
+                const auto added = extended ? delta.Of(codes, row) : std::vector<double>(n);
                 for (int64_t column = 0; column < n; ++column) {
-                    double sum = bias[column] + (output == GemmOutput::kAddF32 ? 0.5 : 0.0);
-                    for (int64_t i = 0; i < h_k; ++i)
-                        sum += ToFloat(h[row * 6 + 2 + i]) * low_b.At(i, column);
+                    double sum =
+                        added[column] + bias[column] + (output == GemmOutput::kAddF32 ? 0.5 : 0.0);
                     double of_a = sum;
                     for (int64_t i = 0; i < k; ++i) {
                         sum += codes.Value(row, i) * values[i * n + column];
@@ -233,13 +281,67 @@ TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
                                           ? ToFloat(reinterpret_cast<const T*>(c.data())[at])
                                           : c[at];
                     const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
-                    ASSERT_NEAR(got, sum, rounded ? 5e-3 * (1 + std::abs(sum)) : 2e-4);
+                    ASSERT_NEAR(got, sum, (rounded ? 5e-3 : 2e-5) * (1 + std::abs(sum)))
+                        << row << "," << column;
                     error += std::pow(got - of_a, 2), power += std::pow(of_a, 2);
                 }
             }
             EXPECT_LT(std::sqrt(error / power), 0.01);
         }
     }
+}
+
+// Runs of rows with extensions of their own, one of them without one of the layers, and rows with
+// none: each row's bits are those that it gets when all rows have its extension.
+TYPED_TEST(QuantizedGemmTest, RowsWithExtensionsOfTheirOwn) {
+    using T = TypeParam;
+    testing::Random random(9);
+    const Context context(2);
+    const int64_t m = 230, k = 64, n = 90;
+    const std::vector<int64_t> columns = {60, 30};
+    const auto weight = random.Values<float>(n * k);
+    const auto a = random.Values<T>(m * k);
+    const Delta<T> deltas[] = {{random, k, columns, context}, {random, k, columns, context}};
+    const std::span<const LayerExtension> layers[] = {deltas[0].layers,
+                                                      std::span(deltas[1].layers).subspan(1)};
+    struct Run {
+        int64_t first, count;
+        size_t delta;
+    };
+    const std::vector<Run> runs = {{1, 1, 0}, {2, 6, 1}, {8, 1, 0}, {12, 190, 1}, {225, 5, 0}};
+    PackedMatrix<T> b(k, columns);
+    b.SetColumns(0, n, weight.data());
+    b.Quantize(WeightStorage::kInt4, context);
+    const auto product = [&](std::span<const RowsExtension<T>> rows) {
+        std::vector<float> c(m * n);
+        Gemm(context, GemmArgs<T>{.m = m,
+                                  .a = a.data(),
+                                  .a_stride = k,
+                                  .b = &b,
+                                  .row_extensions = rows,
+                                  .c = c.data(),
+                                  .c_stride = n,
+                                  .output = GemmOutput::kStoreF32});
+        return c;
+    };
+    const auto extension = [&](size_t i) {
+        return RowsExtension<T>{.first = 0,
+                                .count = m,
+                                .a_codes = deltas[i].a.memory().data(),
+                                .h_columns = deltas[i].a.n(),
+                                .layers = layers[i],
+                                .read_next = deltas[1 - i].a.memory()};
+    };
+    auto expected = product({});
+    std::vector<RowsExtension<T>> rows;
+    for (const Run& run : runs) {
+        rows.push_back(extension(run.delta));
+        const auto all = product({&rows.back(), 1});
+        std::copy_n(all.begin() + run.first * n, run.count * n, expected.begin() + run.first * n);
+        rows.back().first = run.first;
+        rows.back().count = run.count;
+    }
+    EXPECT_EQ(product(rows), expected);
 }
 
 // Alone, among others, on one thread or two: a row's bits are its own.

@@ -41,19 +41,54 @@ inline __m512i Four(const int8_t* codes) {
     return _mm512_set1_epi32(four);
 }
 
+// What is asked for beyond the panel itself, so many lines with each group.
+class Ahead {
+  public:
+    Ahead(std::span<const std::span<const uint8_t>> ranges, int64_t groups) : ranges_(ranges) {
+        int64_t lines = 0;
+        for (const auto& range : ranges) lines += Lines(range);
+        lines_per_group_ = CeilDivide(lines, groups);
+    }
+
+    void Ask() {
+        for (int64_t left = lines_per_group_; left > 0 && !ranges_.empty();) {
+            const int64_t end = std::min(Lines(ranges_.front()), line_ + left);
+            left -= end - line_;
+            for (; line_ < end; ++line_) AskFor(ranges_.front().data() + line_ * 64);
+            if (line_ < Lines(ranges_.front())) return;
+            ranges_ = ranges_.subspan(1);
+            line_ = 0;
+        }
+    }
+
+  private:
+    static int64_t Lines(std::span<const uint8_t> range) {
+        return CeilDivide(static_cast<int64_t>(range.size()), 64);
+    }
+    std::span<const std::span<const uint8_t>> ranges_;
+    int64_t line_ = 0;  // of the first range
+    int64_t lines_per_group_;
+};
+
+// Of a group of so many rows along K.
+template <WeightStorage S>
+constexpr int Steps(int64_t rows) {
+    return static_cast<int>(CeilDivide(rows, QuantRowsOfK(S)));
+}
+
 // The exact sums of one group: dot [R][V] = codes of A times codes of B.
 template <WeightStorage S, int R, int V>
 inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_t* a,
-                                               int64_t a_stride, const uint8_t* b,
-                                               int64_t b_stride) {
+                                               int64_t a_stride, const uint8_t* b, int64_t b_stride,
+                                               int steps) {
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) dot[r][v] = _mm512_setzero_si512();
-    constexpr int kRowsOfK = S == WeightStorage::kInt4 ? 8 : 4;
+    constexpr int64_t kRowsOfK = QuantRowsOfK(S);
     const __m512i low = _mm512_set1_epi8(15);
 #pragma GCC unroll 8
-    for (int i = 0; i < kQuantGroup / kRowsOfK; ++i) {
+    for (int i = 0; i < steps; ++i) {
         __m512i first[V], second[V];
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
@@ -80,14 +115,11 @@ inline __attribute__((always_inline)) void Dot(__m512i (&dot)[R][V], const int8_
 // part of group g.
 template <WeightStorage S, int R, int V, typename AddPart>
 inline __attribute__((always_inline)) void AddGroup(const QuantizedTileArgs& t, int64_t g,
-                                                    int column, const AddPart& add) {
-    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
-    const int64_t head_bytes =
-        group_bytes - t.stored * kQuantGroup / (S == WeightStorage::kInt4 ? 2 : 1);
-    const uint8_t* group = t.panel + g * group_bytes;
+                                                    int steps, int column, const AddPart& add) {
+    const uint8_t* group = t.panel + g * t.stored * QuantGroupBytes(S);
     __m512i dot[R][V];
     Dot<S, R, V>(dot, t.codes + g * kQuantGroup, t.groups * kQuantGroup,
-                 group + head_bytes + column * 4, t.stored * 4);
+                 group + t.stored * QuantHeadBytes(S) + column * 4, t.stored * 4, steps);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
         const uint8_t* at = group + (column + v * 16) * 2;
@@ -108,14 +140,21 @@ inline __attribute__((always_inline)) void AddGroup(const QuantizedTileArgs& t, 
     }
 }
 
-// What follows group g of the panel, and the group's share of what the caller reads next.
-inline void Prefetch(const QuantizedTileArgs& t, int64_t g, int64_t group_bytes) {
-    const uint8_t* from = t.panel + g * group_bytes + kPrefetchBytes;
-    for (int64_t i = 0; i < group_bytes; i += 64) AskFor(from + i);
-    for (const ReadAhead& next : t.ahead) {
-        const int64_t end = std::min(next.lines, (g + 1) * next.lines_per_group);
-        for (int64_t i = g * next.lines_per_group; i < end; ++i) AskFor(next.data + i * 64);
+// Calls body(g, steps) for each group, while what follows in the panel is asked for. Only the last
+// group's steps are not known to the compiler.
+template <WeightStorage S, typename Body>
+inline __attribute__((always_inline)) void ForGroups(const QuantizedTileArgs& t, const Body& body) {
+    const int64_t whole = t.k / kQuantGroup, group_bytes = t.stored * QuantGroupBytes(S);
+    Ahead ahead(t.ahead, QuantGroups(t.k));
+    for (int64_t g = 0; g < whole; ++g) {
+        const uint8_t* from = t.panel + g * group_bytes + kPrefetchBytes;
+        for (int64_t i = 0; i < group_bytes; i += 64) AskFor(from + i);
+        ahead.Ask();
+        body(g, Steps<S>(kQuantGroup));
     }
+    if (t.k % kQuantGroup == 0) return;
+    ahead.Ask();
+    body(whole, Steps<S>(t.k % kQuantGroup));
 }
 
 // All columns at once.
@@ -123,14 +162,13 @@ template <WeightStorage S, int R, int V>
 void InRegisters(const QuantizedTileArgs& t) {
     __m512 acc[R][V];
     for (int r = 0; r < R; ++r)
-        for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
-    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
-    for (int64_t g = 0; g < t.groups; ++g) {
-        Prefetch(t, g, group_bytes);
-        AddGroup<S, R, V>(t, g, 0, [&](int r, int v, __m512 factor, __m512 part) {
-            acc[r][v] = _mm512_fmadd_ps(factor, part, acc[r][v]);
+        for (int v = 0; v < V; ++v) acc[r][v] = _mm512_loadu_ps(t.c + r * kPanelColumns + v * 16);
+    ForGroups<S>(
+        t, [&](int64_t g, int steps) __attribute__((always_inline)) {
+            AddGroup<S, R, V>(t, g, steps, 0, [&](int r, int v, __m512 factor, __m512 part) {
+                acc[r][v] = _mm512_fmadd_ps(factor, part, acc[r][v]);
+            });
         });
-    }
     for (int r = 0; r < R; ++r)
         for (int v = 0; v < V; ++v) _mm512_storeu_ps(t.c + r * kPanelColumns + v * 16, acc[r][v]);
 }
@@ -138,18 +176,17 @@ void InRegisters(const QuantizedTileArgs& t) {
 // Two vectors at a time: with the rows' sums of a group, B and its halves within 32 registers.
 template <WeightStorage S, int R>
 void InMemory(const QuantizedTileArgs& t) {
-    for (int r = 0; r < R; ++r) std::fill_n(t.c + r * kPanelColumns, t.stored, 0.0f);
-    const int64_t group_bytes = t.stored * QuantGroupBytes(S);
-    for (int64_t g = 0; g < t.groups; ++g) {
-        Prefetch(t, g, group_bytes);
-        int column = 0;
-        const auto add = [&](int r, int v, __m512 factor, __m512 part) {
-            float* c = t.c + r * kPanelColumns + column + v * 16;
-            _mm512_storeu_ps(c, _mm512_fmadd_ps(factor, part, _mm512_loadu_ps(c)));
-        };
-        for (; column + 32 <= t.stored; column += 32) AddGroup<S, R, 2>(t, g, column, add);
-        if (column < t.stored) AddGroup<S, R, 1>(t, g, column, add);
-    }
+    ForGroups<S>(
+        t, [&](int64_t g, int steps) __attribute__((always_inline)) {
+            int column = 0;
+            const auto add = [&](int r, int v, __m512 factor, __m512 part) {
+                float* c = t.c + r * kPanelColumns + column + v * 16;
+                _mm512_storeu_ps(c, _mm512_fmadd_ps(factor, part, _mm512_loadu_ps(c)));
+            };
+            for (; column + 32 <= t.stored; column += 32)
+                AddGroup<S, R, 2>(t, g, steps, column, add);
+            if (column < t.stored) AddGroup<S, R, 1>(t, g, steps, column, add);
+        });
 }
 
 template <WeightStorage S, int R>

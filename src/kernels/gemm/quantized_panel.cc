@@ -25,7 +25,7 @@ struct Place {
     int64_t byte;
     int shift;
     Place(WeightStorage storage, int64_t row, int64_t column, int64_t stored) {
-        const int64_t rows = storage == WeightStorage::kInt4 ? 8 : 4;
+        const int64_t rows = QuantRowsOfK(storage);
         byte = (row / rows * stored + column) * 4 + row % 4;
         shift = row % rows >= 4 ? 4 : 0;
     }
@@ -42,7 +42,7 @@ void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* val
     const f16 scale = ToF16(largest / 127);
     group.scales[column] = scale;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = 0; row < kQuantGroup; ++row) {
+    for (int64_t row = 0; row < CeilDivide(rows, 4) * 4; ++row) {
         const float code = row < rows ? std::nearbyint(values[row * stored] * inverse) : 0;
         group.codes[Place(WeightStorage::kInt8, row, column, stored).byte] =
             static_cast<uint8_t>(128 + static_cast<int>(std::clamp(code, -127.0f, 127.0f)));
@@ -60,7 +60,7 @@ void QuantizeInt4(int64_t rows, int64_t stored, int64_t column, const float* val
     group.scales[column] = scale;
     group.minima[column] = minimum;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = 0; row < kQuantGroup; ++row) {
+    for (int64_t row = 0; row < CeilDivide(rows, 8) * 8; ++row) {
         const float code =
             row < rows ? std::nearbyint((values[row * stored] - ToFloat(minimum)) * inverse) : 0;
         const auto bits = static_cast<uint8_t>(std::clamp(code, 0.0f, 15.0f));

@@ -6,25 +6,40 @@
 //   codes   int8: u8 [8][stored][4], four rows of K side by side; code 128 is zero
 //           int4: u8 [4][stored][4], byte [i][column][j] holds row 8i + j in its low four bits, row
 //           8i + 4 + j in its high ones
-// Rows past K have a zero's code; whoever multiplies gives them zeros.
+// The last group ends with K, rounded up to the rows that lie side by side (4, int4: 8). Rows past
+// K have a zero's code; whoever multiplies gives them zeros.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/partition.h"
 
 namespace hone {
 
 inline constexpr int64_t kQuantGroup = 32;
-constexpr int64_t QuantGroups(int64_t k) { return (k + kQuantGroup - 1) / kQuantGroup; }
+constexpr int64_t QuantGroups(int64_t k) { return CeilDivide(k, kQuantGroup); }
 
-// Of one column's group: codes, scale and minimum.
-constexpr int64_t QuantGroupBytes(WeightStorage storage) {
-    return storage == WeightStorage::kInt4 ? kQuantGroup / 2 + 4 : kQuantGroup + 2;
+// Rows of K whose codes lie side by side in four bytes.
+constexpr int64_t QuantRowsOfK(WeightStorage storage) {
+    return storage == WeightStorage::kInt4 ? 8 : 4;
 }
 
-// values f32 [k, stored], row-major -> panel, QuantGroups(k) * stored * QuantGroupBytes(storage)
-// bytes (=).
+// Of one column's group of so many rows: its scale and minimum, and with its codes.
+constexpr int64_t QuantHeadBytes(WeightStorage storage) {
+    return storage == WeightStorage::kInt4 ? 4 : 2;
+}
+constexpr int64_t QuantGroupBytes(WeightStorage storage, int64_t rows = kQuantGroup) {
+    return QuantHeadBytes(storage) + CeilDivide(rows, QuantRowsOfK(storage)) * 4;
+}
+
+constexpr int64_t QuantPanelBytes(WeightStorage storage, int64_t k, int64_t stored) {
+    const int64_t rest = k % kQuantGroup;
+    return stored * (k / kQuantGroup * QuantGroupBytes(storage) +
+                     (rest > 0 ? QuantGroupBytes(storage, rest) : 0));
+}
+
+// values f32 [k, stored], row-major -> panel, QuantPanelBytes (=).
 void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values,
                    uint8_t* panel);
 

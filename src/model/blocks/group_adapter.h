@@ -2,9 +2,11 @@
 // for the forward products. Sequences of one batch may each go through another adapter.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "kernels/gemm/gemm.h"
 #include "model/model.h"
 
@@ -17,24 +19,38 @@ constexpr int64_t RankColumns(int64_t rank) { return (rank + 1) / 2 * 2; }
 std::vector<float> ScaledLowRank(const LowRankOptions& options, int64_t out, const float* b);
 
 template <typename T>
-class GroupAdapter {
+class alignas(64) GroupAdapter {
   public:
     // deltas: one per member of the group, whose columns are `outs`; nullptr where a member has
-    // none.
+    // none. codes: in 8 bits, for a group whose products are in codes.
     GroupAdapter(int64_t in, std::span<const int64_t> outs,
-                 std::span<const LowRankDelta* const> deltas);
+                 std::span<const LowRankDelta* const> deltas, bool codes);
 
     // Columns of h; 0: the adapter leaves this group alone.
     int64_t rank_columns() const { return rank_columns_; }
-    const PackedMatrix<T>& a() const { return a_; }  // [in, rank_columns]
-    std::span<const PanelExtension<T>> extension() const { return extension_; }
+    // A [in, rank_columns] as products read it.
+    std::span<const uint8_t> a_memory() const { return {a_memory_, a_bytes_}; }
     size_t bytes() const;
 
+    // In codes the group's product makes h itself; else it needs h = x A.
+    bool codes() const { return !layers_.empty(); }
+    const PackedMatrix<T>& a() const { return weights_->a; }
+    // What extends the group's product in those rows; h of the first of them, unless in codes.
+    RowsExtension<T> Extension(int64_t first, int64_t count, const T* h, int64_t h_stride) const;
+
   private:
-    int64_t rank_columns_ = 0;
-    PackedMatrix<T> a_;
-    std::vector<PackedMatrix<T>> b_;  // per member [rank, out], with the scale in it
-    std::vector<PanelExtension<T>> extension_;
+    struct Weights {
+        PackedMatrix<T> a;
+        std::vector<PackedMatrix<T>> b;  // per member [rank, out], with the scale in it
+        std::vector<PanelExtension<T>> panels;
+    };
+    // What a decode step reads of each adapter in each group is side by side, before the rest: in
+    // all it is more than the caches keep until the next step.
+    const uint8_t* a_memory_ = nullptr;
+    uint32_t a_bytes_ = 0;
+    int32_t rank_columns_ = 0;
+    absl::InlinedVector<LayerExtension, 3> layers_;
+    std::unique_ptr<Weights> weights_;
 };
 
 // Rows of a pass that go through the same adapter.
@@ -45,11 +61,11 @@ struct AdapterRows {
     const GroupAdapter<T>* next = nullptr;  // the same rows' in the group that follows, if any
 };
 
-// For each run the product of its rows with A: h [m, h_stride], of which a run takes the first
-// rank_columns (=), from x [m, in]. Returns what extends the group's product.
+// What extends the group's product with x [m, in]. Where A is not in codes its products are made
+// here: h [m, h_stride], of which a run takes the first rank_columns (=).
 template <typename T>
-std::vector<RowsExtension<T>> AdapterHidden(const Context& context, const T* x, int64_t in,
-                                            std::span<const AdapterRows<T>> rows, T* h,
-                                            int64_t h_stride);
+std::vector<RowsExtension<T>> AdapterExtensions(const Context& context, const T* x, int64_t in,
+                                                std::span<const AdapterRows<T>> rows, T* h,
+                                                int64_t h_stride);
 
 }  // namespace hone

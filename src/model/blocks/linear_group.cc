@@ -137,7 +137,7 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
         rank_columns_ += RankColumns(rank);
         dropout_ = member.low_rank.dropout;
     }
-    if (rank_columns_ == 0) return;
+    if (rank_columns_ == 0 || codes()) return;
     a_ = PackedMatrix<T>(in_, {rank_columns_});
     a_backward_ = PackedMatrix<T>(rank_columns_, {in_});
     for (const LinearMember& member : members_) {
@@ -172,6 +172,7 @@ absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const Mode
 
 template <typename T>
 void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
+    if (codes()) return PackLowRankCodes(parameters);
     for (size_t index = 0; index < members_.size(); ++index) {
         const LinearMember& member = members_[index];
         const int64_t rank = member.low_rank.rank;
@@ -184,6 +185,25 @@ void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
         b_[index].SetColumns(0, member.out, scaled.data());
         b_backward_[index].SetRows(0, member.out, scaled.data(), RankColumns(rank));
     }
+}
+
+template <typename T>
+void LinearGroup<T>::PackLowRankCodes(ParameterSet& parameters) {
+    std::vector<int64_t> outs;
+    std::vector<LowRankDelta> deltas(members_.size());
+    std::vector<const LowRankDelta*> found;
+    for (size_t i = 0; i < members_.size(); ++i) {
+        const LinearMember& member = members_[i];
+        const size_t rank = static_cast<size_t>(member.low_rank.rank);
+        outs.push_back(member.out);
+        found.push_back(rank > 0 ? &deltas[i] : nullptr);
+        if (rank == 0) continue;
+        deltas[i] = {member.name,
+                     member.low_rank,
+                     {parameters.value(member.a), rank * static_cast<size_t>(in_)},
+                     {parameters.value(member.b), rank * static_cast<size_t>(member.out)}};
+    }
+    codes_low_rank_.emplace(in_, outs, found, true);
 }
 
 template <typename T>
@@ -215,7 +235,7 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
                      .c = y,
                      .c_stride = y_stride,
                      .output = output};
-    if (rank_columns_ > 0) {
+    if (rank_columns_ > 0 && !codes()) {
         const T* dropped = x;
         if (training && dropout_ > 0) {
             Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
@@ -231,13 +251,15 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
         args.h_stride = rank_columns_;
         args.extension = forward_extension_;
     }
-    std::vector<RowsExtension<T>> extensions;
-    if (!adapters.empty()) {
-        HONE_CHECK(rank_columns_ == 0, "adapters beside a delta");
-        extensions =
-            AdapterHidden(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
-        args.row_extensions = extensions;
+    HONE_CHECK(rank_columns_ == 0 || adapters.empty(), "adapters beside a delta");
+    AdapterRows<T> all_rows{0, m};
+    if (rank_columns_ > 0 && codes()) {
+        all_rows.adapter = &*codes_low_rank_;
+        adapters = {&all_rows, 1};
     }
+    const std::vector<RowsExtension<T>> extensions =
+        AdapterExtensions(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
+    args.row_extensions = extensions;
     if (int8()) return Int8Forward(context, int8_, args, Int8Memory(scratch));
     args.b = &forward_;
     args.b_data = nf4() ? scratch.panels : nullptr;

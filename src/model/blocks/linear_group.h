@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ class LinearGroup {
     // Of the frozen weights, packed.
     size_t bytes() const { return forward_.bytes() + nf4_bytes() + int8_.bytes(); }
     bool nf4() const { return !nf4_.empty(); }
+    // Whether its products are those of quantized_gemm.h.
+    bool codes() const { return forward_.storage() != WeightStorage::kNative; }
     size_t nf4_bytes() const;
     bool int8() const { return !int8_.empty(); }
     // Bytes that a row of activations takes in LinearScratch::codes; 0 where it stays as it is.
@@ -122,6 +125,7 @@ class LinearGroup {
     absl::Status ReadWeight(
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
+    void PackLowRankCodes(ParameterSet& parameters);
     // args.a times the weight, which is made into backward panels in scratch.panels; args.b and
     // b_data are set here.
     void BackwardProduct(const Context& context, GemmArgs<T> args,
@@ -140,7 +144,8 @@ class LinearGroup {
     PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
     std::vector<Nf4Matrix> nf4_;     // per member, or empty
     Int8Matrix int8_;                // in place of forward_, or empty
-    // Low-rank parts.
+    // Low-rank parts. Beside codes they are what they would be as an adapter of their own.
+    std::optional<GroupAdapter<T>> codes_low_rank_;
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]
     std::vector<PackedMatrix<T>> b_;           // per member [rank, out], with the scale in it

@@ -90,6 +90,7 @@ struct Pass {
     // The rows that have an adapter in that group.
     std::vector<AdapterRows<T>> AdaptersOf(uint64_t group) const {
         std::vector<AdapterRows<T>> rows;
+        rows.reserve(adapters.size());
         for (const PassAdapter<T>& run : adapters)
             if (const GroupAdapter<T>& adapter = run.groups[group]; adapter.rank_columns() > 0)
                 rows.push_back({run.first, run.count, &adapter,
