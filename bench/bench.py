@@ -53,15 +53,14 @@ class Bench:
             self.results[name] = what()
         return self.results[name]
 
-    def beside(self, name, once, peer, peer_once, rank):
-        """Two things in turn, twice, so that what else the machine does falls on both; of each the run that ranks
-        highest. Without peers `once` alone, twice."""
-        if not self.peers:
-            return self.measure(name, lambda: max((once() for _ in range(2)), key=rank))
+    def best_of_two(self, name, once, rank=tokens_per_second, **peer):
+        """The run of two that ranks higher. A peer's two (its name=what) are run in turn with them, so that what else
+        the machine does falls on both; without peers they are left out."""
+        runs = {name: once, **(peer if self.peers else {})}
         if name not in self.results:
-            print(f"measuring {name} and {peer}, in turn", file=sys.stderr, flush=True)
-            runs = [(once(), peer_once()) for _ in range(2)]
-            self.results[name], self.results[peer] = (max(of, key=rank) for of in zip(*runs))
+            print(f"measuring {' and '.join(runs)}, twice", file=sys.stderr, flush=True)
+            turns = [[run() for run in runs.values()] for _ in range(2)]
+            self.results.update(zip(runs, (max(of, key=rank) for of in zip(*turns))))
         return self.results[name]
 
     def train_once(self, *flags):
@@ -69,15 +68,14 @@ class Bench:
             self.flags.hone, "bench", "train", "--model_name_or_path", self.flags.model, *STEP, "--json", *flags))
 
     def train(self, name, *flags):
-        """The faster of two runs, as many as a run beside a peer has."""
-        return self.measure(name, lambda: max((self.train_once(*flags) for _ in range(2)), key=tokens_per_second))
+        return self.best_of_two(name, lambda: self.train_once(*flags))
 
     def infer(self, name, *flags):
         return self.measure(name, lambda: json.loads(self.run(
             self.flags.hone, "bench", "infer", "--model_name_or_path", self.flags.model, "--json", *flags)))
 
     def lora(self):
-        return self.beside("lora_bf16", self.train_once, "peft_bf16", self.peft_once, tokens_per_second)
+        return self.best_of_two("lora_bf16", self.train_once, peft_bf16=self.peft_once)
 
     def peft(self):
         self.lora()
@@ -105,8 +103,8 @@ class Bench:
 
     def full(self):
         method = ("--method", "full")
-        return self.beside("full_bf16", lambda: self.train_once(*method), "transformers_full",
-                           lambda: self.peft_once(*method), tokens_per_second)
+        return self.best_of_two("full_bf16", lambda: self.train_once(*method),
+                                transformers_full=lambda: self.peft_once(*method))
 
     def full_reference(self):
         self.full()
@@ -153,7 +151,7 @@ class Bench:
                                          self.flags.chats, self.folder / "trl", "--rows", CHAT_ROWS)
             return {"seconds": seconds, **json.loads(output.splitlines()[-1])}
 
-        return (self.beside("chats_hone", hone, "chats_trl", trl, lambda run: -run["seconds"]),
+        return (self.best_of_two("chats_hone", hone, lambda run: -run["seconds"], chats_trl=trl),
                 self.results["chats_trl"])
 
     def launch(self):
@@ -181,8 +179,7 @@ class Bench:
             found = re.search(r"([\d,]+) with loss, of ([\d,]+) in .*?([\d,.]+) tokens/s", output, re.DOTALL)
             labelled, tokens, rate = (float(number.replace(",", "")) for number in found.groups())
             return {"tokens_per_second": rate, "labelled": labelled / tokens}
-        measured = self.measure("evaluate", lambda: max((once() for _ in range(2)),
-                                                        key=lambda run: run["tokens_per_second"]))
+        measured = self.best_of_two("evaluate", once)
         forward = self.forward()
         return measured["tokens_per_second"] * (1 / forward["forward_limit_tokens_per_second"] +
                                                 measured["labelled"] / forward["head_limit_tokens_per_second"])
