@@ -97,6 +97,7 @@ class QuantizedProduct {
         a_.Give(tile, row, 0);
         path_.run(tile);
         tile.storage = WeightStorage::kInt8;
+        tile.asked_for = true;
         tile.ahead = {};
         ForRuns(row, rows, [&](const RowsExtension<T>& run, int64_t begin, int64_t end) {
             const LayerExtension* layer = LayerOf(run, panel);
@@ -141,6 +142,7 @@ class QuantizedProduct {
     void MakeHidden(const RowsExtension<T>& run, int64_t row, int64_t rows) const {
         QuantizedTileArgs tile;
         tile.storage = WeightStorage::kInt8;
+        tile.asked_for = true;
         tile.rows = static_cast<int>(rows);
         tile.k = args_.b->k();
         a_.Give(tile, row, 0);

@@ -42,6 +42,7 @@ struct QuantizedTileArgs {
     const float* scales = nullptr;   // [rows][groups]
     const float* sums = nullptr;     // [rows][groups]
     const uint8_t* panel = nullptr;  // as in quantized_panel.h
+    bool asked_for = false;          // the panel has been, as another tile's `ahead`
     float* c = nullptr;              // kPanelColumns floats per row
     // Memory that is read soon, which a path may ask for while it works.
     std::span<const std::span<const uint8_t>> ahead;

@@ -47,7 +47,7 @@ class Ahead {
     Ahead(std::span<const std::span<const uint8_t>> ranges, int64_t groups) : ranges_(ranges) {
         int64_t lines = 0;
         for (const auto& range : ranges) lines += Lines(range);
-        lines_per_group_ = CeilDivide(lines, groups);
+        lines_per_group_ = lines > 0 ? CeilDivide(lines, groups) : 0;
     }
 
     void Ask() {
@@ -144,11 +144,12 @@ inline __attribute__((always_inline)) void AddGroup(const QuantizedTileArgs& t, 
 // group's steps are not known to the compiler.
 template <WeightStorage S, typename Body>
 inline __attribute__((always_inline)) void ForGroups(const QuantizedTileArgs& t, const Body& body) {
-    const int64_t whole = t.k / kQuantGroup, group_bytes = t.stored * QuantGroupBytes(S);
+    const int64_t whole = t.k / kQuantGroup, group_bytes = t.stored * QuantGroupBytes(S),
+                  own_bytes = t.asked_for ? 0 : group_bytes;
     Ahead ahead(t.ahead, QuantGroups(t.k));
     for (int64_t g = 0; g < whole; ++g) {
         const uint8_t* from = t.panel + g * group_bytes + kPrefetchBytes;
-        for (int64_t i = 0; i < group_bytes; i += 64) AskFor(from + i);
+        for (int64_t i = 0; i < own_bytes; i += 64) AskFor(from + i);
         ahead.Ask();
         body(g, Steps<S>(kQuantGroup));
     }
