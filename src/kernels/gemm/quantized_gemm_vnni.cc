@@ -41,17 +41,24 @@ inline __m512i Four(const int8_t* codes) {
     return _mm512_set1_epi32(four);
 }
 
-// What is asked for beyond the panel itself, so many lines with each group.
-class Ahead {
+// What a tile asks for while it works: what follows in its panel, and the ranges that it was given.
+// In small parts between products: more at once than the core can wait for would stop it.
+class Asks {
   public:
-    Ahead(std::span<const std::span<const uint8_t>> ranges, int64_t groups) : ranges_(ranges) {
+    // parts: calls of Ask for each whole group of the panel.
+    Asks(const QuantizedTileArgs& t, int64_t group_bytes, int parts)
+        : own_(t.panel + kPrefetchBytes),
+          own_asked_(own_),
+          own_bytes_(t.asked_for ? 0 : group_bytes / parts),
+          ranges_(t.ahead) {
         int64_t lines = 0;
-        for (const auto& range : ranges) lines += Lines(range);
-        lines_per_group_ = lines > 0 ? CeilDivide(lines, groups) : 0;
+        for (const auto& range : ranges_) lines += Lines(range);
+        if (lines > 0) lines_ = CeilDivide(lines, std::max<int64_t>(1, t.k / kQuantGroup) * parts);
     }
 
     void Ask() {
-        for (int64_t left = lines_per_group_; left > 0 && !ranges_.empty();) {
+        for (own_ += own_bytes_; own_asked_ < own_; own_asked_ += 64) AskFor(own_asked_);
+        for (int64_t left = lines_; left > 0 && !ranges_.empty();) {
             const int64_t end = std::min(Lines(ranges_.front()), line_ + left);
             left -= end - line_;
             for (; line_ < end; ++line_) AskFor(ranges_.front().data() + line_ * 64);
@@ -65,9 +72,11 @@ class Ahead {
     static int64_t Lines(std::span<const uint8_t> range) {
         return CeilDivide(static_cast<int64_t>(range.size()), 64);
     }
+    const uint8_t *own_, *own_asked_;
+    int64_t own_bytes_;  // of the panel, with each call
     std::span<const std::span<const uint8_t>> ranges_;
-    int64_t line_ = 0;  // of the first range
-    int64_t lines_per_group_;
+    int64_t line_ = 0;   // of the first range
+    int64_t lines_ = 0;  // of the ranges, with each call
 };
 
 // Of a group of so many rows along K.
@@ -140,22 +149,12 @@ inline __attribute__((always_inline)) void AddGroup(const QuantizedTileArgs& t, 
     }
 }
 
-// Calls body(g, steps) for each group, while what follows in the panel is asked for. Only the last
-// group's steps are not known to the compiler.
+// Calls body(g, steps) for each group. Only the last one's steps are not known to the compiler.
 template <WeightStorage S, typename Body>
 inline __attribute__((always_inline)) void ForGroups(const QuantizedTileArgs& t, const Body& body) {
-    const int64_t whole = t.k / kQuantGroup, group_bytes = t.stored * QuantGroupBytes(S),
-                  own_bytes = t.asked_for ? 0 : group_bytes;
-    Ahead ahead(t.ahead, QuantGroups(t.k));
-    for (int64_t g = 0; g < whole; ++g) {
-        const uint8_t* from = t.panel + g * group_bytes + kPrefetchBytes;
-        for (int64_t i = 0; i < own_bytes; i += 64) AskFor(from + i);
-        ahead.Ask();
-        body(g, Steps<S>(kQuantGroup));
-    }
-    if (t.k % kQuantGroup == 0) return;
-    ahead.Ask();
-    body(whole, Steps<S>(t.k % kQuantGroup));
+    const int64_t whole = t.k / kQuantGroup;
+    for (int64_t g = 0; g < whole; ++g) body(g, Steps<S>(kQuantGroup));
+    if (t.k % kQuantGroup > 0) body(whole, Steps<S>(t.k % kQuantGroup));
 }
 
 // All columns at once.
@@ -164,8 +163,10 @@ void InRegisters(const QuantizedTileArgs& t) {
     __m512 acc[R][V];
     for (int r = 0; r < R; ++r)
         for (int v = 0; v < V; ++v) acc[r][v] = _mm512_loadu_ps(t.c + r * kPanelColumns + v * 16);
+    Asks asks(t, t.stored * QuantGroupBytes(S), 1);
     ForGroups<S>(
         t, [&](int64_t g, int steps) __attribute__((always_inline)) {
+            asks.Ask();
             AddGroup<S, R, V>(t, g, steps, 0, [&](int r, int v, __m512 factor, __m512 part) {
                 acc[r][v] = _mm512_fmadd_ps(factor, part, acc[r][v]);
             });
@@ -177,6 +178,7 @@ void InRegisters(const QuantizedTileArgs& t) {
 // Two vectors at a time: with the rows' sums of a group, B and its halves within 32 registers.
 template <WeightStorage S, int R>
 void InMemory(const QuantizedTileArgs& t) {
+    Asks asks(t, t.stored * QuantGroupBytes(S), (t.stored + 31) / 32);
     ForGroups<S>(
         t, [&](int64_t g, int steps) __attribute__((always_inline)) {
             int column = 0;
@@ -184,9 +186,14 @@ void InMemory(const QuantizedTileArgs& t) {
                 float* c = t.c + r * kPanelColumns + column + v * 16;
                 _mm512_storeu_ps(c, _mm512_fmadd_ps(factor, part, _mm512_loadu_ps(c)));
             };
-            for (; column + 32 <= t.stored; column += 32)
+            for (; column + 32 <= t.stored; column += 32) {
+                asks.Ask();
                 AddGroup<S, R, 2>(t, g, steps, column, add);
-            if (column < t.stored) AddGroup<S, R, 1>(t, g, steps, column, add);
+            }
+            if (column < t.stored) {
+                asks.Ask();
+                AddGroup<S, R, 1>(t, g, steps, column, add);
+            }
         });
 }
 
