@@ -76,6 +76,24 @@ TEST(QuantizedPanel, ValuesComeBackWithinHalfAStep) {
     }
 }
 
+// What is not finite must not become a number, nor its neighbours in other columns anything else.
+TEST(QuantizedPanel, WhatIsNotFiniteStaysSo) {
+    const int64_t k = 40, stored = 16;
+    for (WeightStorage storage : kStorages) {
+        for (float value : {INFINITY, -INFINITY, std::nanf("")}) {
+            std::vector<float> values(k * stored, 1.0f);
+            values[3 * stored + 5] = value;
+            const auto panel = Panel(storage, k, stored, values);
+            std::vector<float> back(values.size());
+            DequantizePanel(storage, k, stored, panel.data(), back.data());
+            for (int64_t i = 0; i < k * stored; ++i) {
+                const bool spoilt = i % stored == 5 && i / stored < kQuantGroup;
+                EXPECT_EQ(std::isfinite(back[i]), !spoilt) << i << " with " << value;
+            }
+        }
+    }
+}
+
 template <typename T>
 class QuantizedGemmTest : public ::testing::Test {};
 using Types = ::testing::Types<float, bf16>;

@@ -36,14 +36,17 @@ using WritableGroup = Group<uint8_t, f16>;
 // One column: rows [0, rows) of `values`, one every `stored` floats.
 void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* values,
                   const WritableGroup& group) {
-    float largest = 0;
-    for (int64_t row = 0; row < rows; ++row)
+    float largest = 0, zero = 0;
+    for (int64_t row = 0; row < rows; ++row) {
         largest = std::max(largest, std::abs(values[row * stored]));
-    const f16 scale = ToF16(largest / 127);
+        zero += values[row * stored] * 0;  // NaN if one is not finite
+    }
+    const f16 scale = ToF16(largest / 127 + zero);
     group.scales[column] = scale;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
     for (int64_t row = 0; row < CeilDivide(rows, 4) * 4; ++row) {
-        const float code = row < rows ? std::nearbyint(values[row * stored] * inverse) : 0;
+        const float code =
+            row < rows && inverse > 0 ? std::nearbyint(values[row * stored] * inverse) : 0;
         group.codes[Place(WeightStorage::kInt8, row, column, stored).byte] =
             static_cast<uint8_t>(128 + static_cast<int>(std::clamp(code, -127.0f, 127.0f)));
     }
@@ -51,18 +54,20 @@ void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* val
 
 void QuantizeInt4(int64_t rows, int64_t stored, int64_t column, const float* values,
                   const WritableGroup& group) {
-    float low = values[0], high = low;
+    float low = values[0], high = low, zero = 0;
     for (int64_t row = 0; row < rows; ++row) {
         low = std::min(low, values[row * stored]);
         high = std::max(high, values[row * stored]);
+        zero += values[row * stored] * 0;  // NaN if one is not finite
     }
-    const f16 scale = ToF16((high - low) / 15), minimum = ToF16(low);
+    const f16 scale = ToF16((high - low) / 15 + zero), minimum = ToF16(low);
     group.scales[column] = scale;
     group.minima[column] = minimum;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
     for (int64_t row = 0; row < CeilDivide(rows, 8) * 8; ++row) {
-        const float code =
-            row < rows ? std::nearbyint((values[row * stored] - ToFloat(minimum)) * inverse) : 0;
+        const float code = row < rows && inverse > 0
+                               ? std::nearbyint((values[row * stored] - ToFloat(minimum)) * inverse)
+                               : 0;
         const auto bits = static_cast<uint8_t>(std::clamp(code, 0.0f, 15.0f));
         const Place place(WeightStorage::kInt4, row, column, stored);
         uint8_t& both = group.codes[place.byte];

@@ -269,6 +269,7 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
 template <typename T>
 void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
                                     int64_t dy_stride, const LinearScratch<T>& scratch) const {
+    HONE_CHECK(!codes(), "weights in integers cannot be trained through");
     std::vector<GemmArgs<T>> products;
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
@@ -287,8 +288,6 @@ template <typename T>
 void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args,
                                      const LinearScratch<T>& scratch) const {
     if (int8()) return Int8Backward(context, int8_, args, Int8Memory(scratch));
-    HONE_CHECK(forward_.storage() == WeightStorage::kNative,
-               "weights in integers cannot be trained through");
     HONE_CHECK(rows_at_once_ == out_ || (!nf4() && args.output == GemmOutput::kStoreF32));
     args.b_data = scratch.panels;
     const T* dy = args.a;
