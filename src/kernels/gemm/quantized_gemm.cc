@@ -68,13 +68,12 @@ class QuantizedProduct {
         h_values_ = reinterpret_cast<float*>(scratch + a_bytes + h_bytes);
     }
 
-    // Rows to codes, and what the A's of their extensions make of them.
+    // Up to kMaxQuantizedRows rows to codes, and what the A's of their extensions make of them.
     void Prepare(int64_t first, int64_t count) const {
         for (int64_t row = first; row < first + count; ++row)
             a_.Set(row, 0, args_.b->k(), args_.a + row * args_.a_stride);
         ForRuns(first, count, [&](const RowsExtension<T>& run, int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; row += kMaxQuantizedRows)
-                MakeHidden(run, row, std::min<int64_t>(kMaxQuantizedRows, end - row));
+            MakeHidden(run, begin, end - begin);
         });
     }
 

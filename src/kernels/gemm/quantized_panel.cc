@@ -33,6 +33,11 @@ struct Place {
 
 using WritableGroup = Group<uint8_t, f16>;
 
+// Of a group's rows those that have codes.
+int64_t CodedRows(WeightStorage storage, int64_t rows) {
+    return CeilDivide(rows, QuantRowsOfK(storage)) * QuantRowsOfK(storage);
+}
+
 // One column: rows [0, rows) of `values`, one every `stored` floats.
 void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* values,
                   const WritableGroup& group) {
@@ -44,7 +49,7 @@ void QuantizeInt8(int64_t rows, int64_t stored, int64_t column, const float* val
     const f16 scale = ToF16(largest / 127 + zero);
     group.scales[column] = scale;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = 0; row < CeilDivide(rows, 4) * 4; ++row) {
+    for (int64_t row = 0; row < CodedRows(WeightStorage::kInt8, rows); ++row) {
         const float code =
             row < rows && inverse > 0 ? std::nearbyint(values[row * stored] * inverse) : 0;
         group.codes[Place(WeightStorage::kInt8, row, column, stored).byte] =
@@ -64,7 +69,7 @@ void QuantizeInt4(int64_t rows, int64_t stored, int64_t column, const float* val
     group.scales[column] = scale;
     group.minima[column] = minimum;
     const float inverse = ToFloat(scale) > 0 ? 1 / ToFloat(scale) : 0;
-    for (int64_t row = 0; row < CeilDivide(rows, 8) * 8; ++row) {
+    for (int64_t row = 0; row < CodedRows(WeightStorage::kInt4, rows); ++row) {
         const float code = row < rows && inverse > 0
                                ? std::nearbyint((values[row * stored] - ToFloat(minimum)) * inverse)
                                : 0;
