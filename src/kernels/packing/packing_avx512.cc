@@ -89,28 +89,51 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, float* out)
 // rows is over before hardware has seen where they lead.
 constexpr int64_t kAhead = 32;
 
-// 16 rows of dwords, all their columns, become 16 or 32 columns of rows of the other panel.
+// 8 x 8 qwords, transposed in place.
+inline __attribute__((always_inline)) void Transpose8(__m512i (&x)[8]) {
+    __m512i y[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {  // 2 x 2 blocks within 128 bits
+        y[i] = _mm512_unpacklo_epi64(x[i], x[i + 1]);
+        y[i + 1] = _mm512_unpackhi_epi64(x[i], x[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {  // then the 128-bit parts
+        const __m512i a = _mm512_shuffle_i32x4(y[i], y[i + 2], 0x88);
+        const __m512i b = _mm512_shuffle_i32x4(y[i], y[i + 2], 0xdd);
+        const __m512i c = _mm512_shuffle_i32x4(y[i + 4], y[i + 6], 0x88);
+        const __m512i d = _mm512_shuffle_i32x4(y[i + 4], y[i + 6], 0xdd);
+        x[i] = _mm512_shuffle_i32x4(a, c, 0x88);
+        x[i + 2] = _mm512_shuffle_i32x4(b, d, 0x88);
+        x[i + 4] = _mm512_shuffle_i32x4(a, c, 0xdd);
+        x[i + 6] = _mm512_shuffle_i32x4(b, d, 0xdd);
+    }
+}
+
+// 8 rows of dwords, all their columns, become 16 columns of rows of the other panel. With the two
+// columns of a qword exchanged across its middle, a qword is what lies side by side there.
 void PanelTransposed(const bf16* panel, int stored, int64_t columns, int width, int out_stored,
                      bf16* out) {
-    for (int64_t row = 0; row < out_stored; row += 32) {
+    const __m512i exchange = _mm512_set4_epi32(0x0f0e0b0a, 0x0d0c0908, 0x07060302, 0x05040100);
+    for (int64_t row = 0; row < out_stored; row += 16) {
         for (int64_t column = 0; column < columns; column += 16) {
-            const int64_t end = columns - column < 16 ? columns - column : 16;
-            __m512i x[16];
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; ++i) {
+            const __mmask16 here = First16(columns - column);
+            __m512i x[8];
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; ++i) {
                 const bf16* from = panel + ((row / 2 + i) * stored + column) * 2;
                 _mm_prefetch(from + kAhead * stored * 2, _MM_HINT_T0);
-                x[i] = row + 2 * i < width ? _mm512_loadu_si512(from) : _mm512_setzero_si512();
+                x[i] = row + 2 * i < width
+                           ? _mm512_shuffle_epi8(_mm512_maskz_loadu_epi32(here, from), exchange)
+                           : _mm512_setzero_si512();
             }
-            Transpose16(x);
+            Transpose8(x);
+            const int64_t end = columns - column < 16 ? (columns - column + 1) / 2 : 8;
+            bf16* to = out + column * out_stored + row * 2;
 #pragma GCC unroll 8
-            for (int i = 0; i < 16; i += 2) {
+            for (int i = 0; i < 8; ++i) {
                 if (i >= end) break;
-                const Interleaved pairs =
-                    Interleave(x[i], i + 1 < end ? x[i + 1] : _mm512_setzero_si512());
-                bf16* to = out + (column + i) * out_stored + row * 2;
-                _mm512_storeu_si512(to, pairs.low);
-                if (row + 16 < out_stored) _mm512_storeu_si512(to + 32, pairs.high);
+                _mm512_storeu_si512(to + 2 * i * out_stored, x[i]);
             }
         }
     }
