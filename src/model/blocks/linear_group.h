@@ -107,6 +107,10 @@ class LinearGroup {
                  GemmOutput output, bool training, uint64_t seed, const LinearScratch<T>& scratch,
                  std::span<const AdapterRows<T>> adapters = {}) const;
 
+    // h (=) alone, as Forward makes it.
+    void Hidden(const Context& context, int64_t m, const T* x, T* h, bool training, uint64_t seed,
+                const LinearScratch<T>& scratch) const;
+
     // The gradient of h, into scratch.dh, from dy [m, out]. Before the two below.
     void HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
                         const LinearScratch<T>& scratch) const;

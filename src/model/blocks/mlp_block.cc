@@ -50,16 +50,30 @@ void MlpBlock<T>::GateUp(const Pass<T>& pass, T* out, const Saved& saved) const 
 }
 
 template <typename T>
-void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
+void MlpBlock<T>::Activate(const Pass<T>& pass, const float* x, const Saved& saved) const {
     const auto& ws = pass.workspace;
     RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
                       saved.rstd);
     T* out = saved.gate_up != nullptr ? saved.gate_up : ws.gate_up;
     GateUp(pass, out, saved);
     SwigluForward<T>(pass.context, pass.M, F_, out, ws.act);
+}
+
+template <typename T>
+void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
+    Activate(pass, x, saved);
+    const auto& ws = pass.workspace;
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
                  pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear,
                  pass.AdaptersOf(stream_ + 1));
+}
+
+template <typename T>
+void MlpBlock<T>::Remake(const Pass<T>& pass, const float* x, const Saved& saved) const {
+    Activate(pass, x, saved);
+    const auto& ws = pass.workspace;
+    down.Hidden(pass.context, pass.M, ws.act, saved.h_down, pass.training,
+                MixSeed(pass.seed, stream_ + 1), ws.linear);
 }
 
 template <typename T>

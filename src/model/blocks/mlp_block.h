@@ -29,6 +29,9 @@ class MlpBlock {
 
     // As AttentionBlock's.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
+    // What Forward saves (=), once more from the same x; its output, which the backward pass of
+    // this layer does not read, is not made.
+    void Remake(const Pass<T>& pass, const float* x, const Saved& saved) const;
     void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
                   ParameterSet& parameters, bool input_gradient) const;
 
@@ -42,6 +45,8 @@ class MlpBlock {
     LinearGroup<T> down;
 
   private:
+    // All that comes before down: the activation in workspace.act, and what is saved of it.
+    void Activate(const Pass<T>& pass, const float* x, const Saved& saved) const;
     // gate and up [M, 2 F] (=) of the normalised input in workspace.y; h_gate_up (=).
     void GateUp(const Pass<T>& pass, T* out, const Saved& saved) const;
     int64_t C_, F_;

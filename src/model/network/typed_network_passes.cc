@@ -145,7 +145,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         const LayerSaved& saved = SavedOf(memory, l);
         if (memory.checkpointing && l != layers - 1) {
             std::copy_n(memory.inputs[l - lowest], M * C_, memory.x);
-            LayerForward(pass, l, memory.x, saved);
+            layer.attention.Forward(pass, memory.x, saved.attention);
+            layer.mlp.Remake(pass, memory.x, saved.mlp);
         }
         const bool below = l > lowest_;
         layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,
