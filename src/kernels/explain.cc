@@ -10,6 +10,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/int8/int8_kernels.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
@@ -26,6 +27,7 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     const AttentionOptions attention{.H = 8, .KV = 2, .D = 64, .scale = 0.125f};
     ops.push_back(GemmKernels<T>().Explain({}, type));
     ops.push_back(PackKernels<T>().Explain({}, type));
+    ops.push_back(ThinGradKernels<T>().Explain({}, type));
     ops.push_back(QuantizeRowKernels<T>().Explain({}, type));
     ops.push_back(AttentionKernels<T>().Explain(attention, type + ", heads of 64"));
     ops.push_back(RmsNormKernels<T>().Explain({}, type));

@@ -9,6 +9,14 @@ namespace hone {
 
 constexpr int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Rows of a run where `total` are cut into as few runs of at most `most` as will do: about as long
+// as each other, and whole tiles of `step` rows, so that only the last run ends within one. `most`
+// is a multiple of `step`.
+constexpr int64_t RunOfTiles(int64_t total, int64_t most, int64_t step) {
+    const int64_t even = CeilDivide(total, std::max<int64_t>(1, CeilDivide(total, most)));
+    return CeilDivide(even, step) * step;
+}
+
 // Elements of one task of an element-wise op: small enough to balance, large enough to pay for the
 // hand-over.
 inline constexpr int64_t kElementsPerTask = 32768;

@@ -10,7 +10,7 @@ namespace hone {
 namespace {
 
 // Rows of A that a task works through with one panel of B: they stay in the second-level cache
-// beside the panel.
+// beside the panel. A multiple of any tile's.
 constexpr int64_t kRowsPerTask = 192;
 
 template <typename T>
@@ -23,9 +23,10 @@ template <typename T>
 void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, int64_t task) {
     const auto& panels = args.b->panels();
     const int64_t num_panels = static_cast<int64_t>(panels.size());
-    const int64_t chunk_rows = CeilDivide(args.m, CeilDivide(args.m, kRowsPerTask));
     const size_t index = static_cast<size_t>(task % num_panels);
     const Panel& panel = panels[index];
+    const int64_t step = path.rows(panel.stored),
+                  chunk_rows = RunOfTiles(args.m, kRowsPerTask, step);
     const int64_t begin = task / num_panels * chunk_rows,
                   end = std::min(args.m, begin + chunk_rows);
     TileArgs<T> tile;
@@ -37,7 +38,6 @@ void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, int64_t task
     tile.bias = args.bias ? args.bias + panel.column : nullptr;
     tile.c_stride = args.c_stride;
     tile.output = args.output;
-    const int64_t step = path.rows(panel.stored);
     const size_t c_element = args.output == GemmOutput::kStore ? sizeof(T) : sizeof(float);
     for (int64_t row = begin; row < end; row += tile.rows) {
         tile.rows =

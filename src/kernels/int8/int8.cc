@@ -76,9 +76,10 @@ template <typename T>
 void RunTask(const Int8TileFunctions<T>& path, const Int8Operand& b, const GemmArgs<T>& args,
              const Int8Scratch& scratch, int64_t task) {
     const auto num_panels = static_cast<int64_t>(b.panels.size());
-    const int64_t chunk_rows = CeilDivide(args.m, CeilDivide(args.m, kRowsPerTask));
     const auto index = static_cast<size_t>(task % num_panels);
     const Panel& panel = b.panels[index];
+    const int64_t step = path.rows(panel.stored),
+                  chunk_rows = RunOfTiles(args.m, kRowsPerTask, step);
     const int64_t begin = task / num_panels * chunk_rows,
                   end = std::min(args.m, begin + chunk_rows);
     Int8TileArgs<T> t;
@@ -92,7 +93,6 @@ void RunTask(const Int8TileFunctions<T>& path, const Int8Operand& b, const GemmA
     t.tile.bias = args.bias ? args.bias + panel.column : nullptr;
     t.tile.c_stride = args.c_stride;
     t.tile.output = args.output;
-    const int64_t step = path.rows(panel.stored);
     const size_t c_element = args.output == GemmOutput::kStore ? sizeof(T) : sizeof(float);
     for (int64_t row = begin; row < end; row += t.tile.rows) {
         t.tile.rows =

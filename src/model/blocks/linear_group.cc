@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "kernels/dropout/dropout.h"
+#include "kernels/grad_gemm/grad_gemm.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "model/model_tensors.h"
@@ -223,6 +224,21 @@ void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
 }
 
 template <typename T>
+void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h, bool training,
+                            uint64_t seed, const LinearScratch<T>& scratch) const {
+    if (rank_columns_ == 0) return;
+    HONE_CHECK(!codes(), "beside a base in codes h is made with the product");
+    const T* dropped = x;
+    if (training && dropout_ > 0) {
+        Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
+        dropped = scratch.dropped;
+    }
+    Gemm(context,
+         GemmArgs<T>{
+             .m = m, .a = dropped, .a_stride = in_, .b = &a_, .c = h, .c_stride = rank_columns_});
+}
+
+template <typename T>
 void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch,
@@ -236,17 +252,7 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
                      .c_stride = y_stride,
                      .output = output};
     if (rank_columns_ > 0 && !codes()) {
-        const T* dropped = x;
-        if (training && dropout_ > 0) {
-            Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
-            dropped = scratch.dropped;
-        }
-        Gemm(context, GemmArgs<T>{.m = m,
-                                  .a = dropped,
-                                  .a_stride = in_,
-                                  .b = &a_,
-                                  .c = h,
-                                  .c_stride = rank_columns_});
+        Hidden(context, m, x, h, training, seed, scratch);
         args.h = h;
         args.h_stride = rank_columns_;
         args.extension = forward_extension_;

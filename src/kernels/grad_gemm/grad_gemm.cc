@@ -1,12 +1,14 @@
-// The gradients of weights. All columns of the B's are packed ahead, once however many gradients
+// All columns of the B's are packed ahead, once however many gradients
 // share a B. A task then takes some rows of one C: it packs its columns of A, which stay in the
 // second-level cache beside one panel of B at a time, and touches a tile of C once per kGradTokens
 // tokens.
+#include "kernels/grad_gemm/grad_gemm.h"
+
 #include <algorithm>
 #include <vector>
 
-#include "kernels/gemm/gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/packing/packing.h"
 #include "kernels/partition.h"
 
@@ -146,14 +148,101 @@ class GradProducts {
     T* packed_ = nullptr;
 };
 
+// One that is thin on a side: C is the sums, or their transpose where B is the thin side.
+template <typename T>
+struct ThinProduct {
+    const GradGemmArgs<T>& args;
+    bool transposed;
+    int64_t left_offset;  // of its packed L, in elements of a token
+
+    explicit ThinProduct(const GradGemmArgs<T>& of, int64_t offset)
+        : args(of), transposed(of.n < of.m), left_offset(offset) {}
+    static bool Is(const GradGemmArgs<T>& args) { return std::min(args.m, args.n) <= kMostThin; }
+
+    int64_t thin() const { return transposed ? args.n : args.m; }
+    int64_t wide() const { return transposed ? args.m : args.n; }
+    int64_t tasks() const { return CeilDivide(wide(), kThinColumns); }
+
+    void PackLeft(int64_t first, int64_t tokens, T* left) const {
+        const T* from = transposed ? args.b : args.a;
+        const int64_t stride = transposed ? args.b_stride : args.a_stride;
+        PackKernels<T>().Choose({}).rows(from + first * stride, stride, tokens,
+                                         static_cast<int>(thin()), Stored(thin()), left);
+    }
+
+    // C (=, +=) of the columns of one task.
+    void Run(const ThinGradFunctions<T>& path, int64_t task, int64_t first, int64_t tokens,
+             bool add, const T* left) const {
+        alignas(64) float sums[kMostThin * kThinColumns];
+        const int64_t begin = task * kThinColumns, count = std::min(kThinColumns, wide() - begin);
+        const int64_t stride = transposed ? args.a_stride : args.b_stride;
+        path.run({.tokens = tokens,
+                  .left = left,
+                  .thin = thin(),
+                  .stored = Stored(thin()),
+                  .x = (transposed ? args.a : args.b) + first * stride + begin,
+                  .x_stride = stride,
+                  .columns = count,
+                  .sums = sums});
+        const bool adds = add || args.output == GemmOutput::kAddF32;
+        for (int64_t row = 0; row < thin(); ++row) {
+            const float* from = sums + row * kThinColumns;
+            float* to = transposed ? args.c + begin * args.c_stride + row
+                                   : args.c + row * args.c_stride + begin;
+            const int64_t step = transposed ? args.c_stride : 1;
+            for (int64_t i = 0; i < count; ++i)
+                to[i * step] = (adds ? to[i * step] : 0.0f) + from[i] * args.scale;
+        }
+    }
+};
+
+template <typename T>
+class ThinProducts {
+  public:
+    void Add(const GradGemmArgs<T>& args) {
+        products_.emplace_back(args, stored_);
+        stored_ += Stored(products_.back().thin());
+    }
+    bool empty() const { return products_.empty(); }
+
+    void Run(const Context& context, int64_t first, int64_t tokens, bool add) const {
+        const ThinGradFunctions<T>& path = ThinGradKernels<T>().Choose({});
+        const int64_t rows = Even(tokens);
+        T* lefts =
+            static_cast<T*>(context.Scratch(0, static_cast<size_t>(rows * stored_) * sizeof(T)));
+        context.ParallelFor(static_cast<int64_t>(products_.size()), [&](int64_t i, int) {
+            products_[i].PackLeft(first, tokens, lefts + products_[i].left_offset * rows);
+        });
+        int64_t tasks = 0;
+        for (const ThinProduct<T>& product : products_) tasks += product.tasks();
+        context.ParallelFor(tasks, [&](int64_t task, int) {
+            const ThinProduct<T>* product = products_.data();
+            for (; task >= product->tasks(); ++product) task -= product->tasks();
+            product->Run(path, task, first, tokens, add, lefts + product->left_offset * rows);
+        });
+    }
+
+  private:
+    std::vector<ThinProduct<T>> products_;
+    int64_t stored_ = 0;  // columns of all L's
+};
+
 }  // namespace
 
 template <typename T>
 void GradGemm(const Context& context, int64_t tokens, std::span<const GradGemmArgs<T>> gradients) {
     HONE_CHECK(tokens > 0);
-    GradProducts<T> products(context, gradients);
-    for (int64_t first = 0; first < tokens; first += kGradTokens)
-        products.Run(first, std::min(kGradTokens, tokens - first), first > 0);
+    const bool thin_pays = ThinGradKernels<T>().Choose({}).pays;
+    ThinProducts<T> thin;
+    std::vector<GradGemmArgs<T>> others;
+    for (const GradGemmArgs<T>& args : gradients)
+        thin_pays&& ThinProduct<T>::Is(args) ? thin.Add(args) : others.push_back(args);
+    GradProducts<T> products(context, others);
+    for (int64_t first = 0; first < tokens; first += kGradTokens) {
+        const int64_t count = std::min(kGradTokens, tokens - first);
+        if (!thin.empty()) thin.Run(context, first, count, first > 0);
+        if (!others.empty()) products.Run(first, count, first > 0);
+    }
 }
 
 template void GradGemm(const Context&, int64_t, std::span<const GradGemmArgs<float>>);
