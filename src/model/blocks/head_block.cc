@@ -64,7 +64,7 @@ absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& opti
 template <typename T>
 typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
                                                  int64_t max_rows) const {
-    const int64_t rows = std::min(kRows, max_rows),
+    const int64_t rows = std::min(most_rows(), max_rows),
                   rank = std::max<int64_t>(head.rank_columns(), 1);
     Pieces pieces;
     pieces.x = arena.Take<float>(rows * C_);
@@ -115,9 +115,9 @@ void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float*
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
-    for (int64_t begin = 0; begin < total; begin += kRows) {
+    for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
-                             static_cast<size_t>(std::min(kRows, total - begin)));
+                             static_cast<size_t>(std::min(most_rows(), total - begin)));
         Forward(context, x, rows, pieces_.logits, stride, false, 0);
         Labels labels(batch, rows);
         CrossEntropyForward(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
@@ -159,9 +159,9 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
-    for (int64_t begin = 0; begin < total; begin += kRows) {
+    for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
-                             static_cast<size_t>(std::min(kRows, total - begin)));
+                             static_cast<size_t>(std::min(most_rows(), total - begin)));
         const uint64_t chunk_seed = MixSeed(seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
         Labels labels(batch, rows);
@@ -186,8 +186,8 @@ void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vec
     const int64_t total = static_cast<int64_t>(rows.size());
     pieces_.linear.adapter_h = scratch.adapter_h;
     pieces_.linear.adapter_columns = scratch.adapter_columns;
-    for (int64_t begin = 0; begin < total; begin += kRows) {
-        const int64_t end = std::min(total, begin + kRows);
+    for (int64_t begin = 0; begin < total; begin += most_rows()) {
+        const int64_t end = std::min(total, begin + most_rows());
         std::vector<AdapterRows<T>> here;
         for (const AdapterRows<T>& run : adapters) {
             const int64_t first = std::max(begin, run.first),

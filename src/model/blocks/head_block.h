@@ -13,9 +13,6 @@ namespace hone {
 template <typename T>
 class HeadBlock {
   public:
-    // Rows of logits at a time: enough to use each packed panel of the head often, few enough for
-    // the memory.
-    static constexpr int64_t kRows = 256;
     // Rows of the head's weight at a time where its gradient passes through: what they become fits
     // the caches of two cores.
     static constexpr int64_t kWeightRows = 2048;
@@ -41,21 +38,24 @@ class HeadBlock {
                 float* logits, std::span<const AdapterRows<T>> adapters = {},
                 const LinearScratch<T>& scratch = {});
 
+    // Rows of logits at a time: the head's panels are made anew for each run of rows that its
+    // gradient passes through, so as many as memory allows; half of them with a large vocabulary.
+    int64_t most_rows() const { return V_ <= 65536 ? 512 : 256; }
     bool trainable() const { return head.trainable() || norm.parameter >= 0; }
 
     NormWeight norm;
     LinearGroup<T> head;
 
   private:
-    struct Pieces {
-        float* x = nullptr;       // [kRows, C]
-        T* xhat = nullptr;        // [kRows, C]
-        T* y = nullptr;           // [kRows, C]
-        float* rstd = nullptr;    // [kRows]
-        T* h = nullptr;           // [kRows, rank]
-        float* logits = nullptr;  // [kRows, padded V]
-        float* dy = nullptr;      // [kRows, C]
-        float* dx = nullptr;      // [kRows, C]
+    struct Pieces {               // rows: up to most_rows()
+        float* x = nullptr;       // [rows, C]
+        T* xhat = nullptr;        // [rows, C]
+        T* y = nullptr;           // [rows, C]
+        float* rstd = nullptr;    // [rows]
+        T* h = nullptr;           // [rows, rank]
+        float* logits = nullptr;  // [rows, padded V]
+        float* dy = nullptr;      // [rows, C]
+        float* dx = nullptr;      // [rows, C]
         LinearScratch<T> linear;
     };
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;

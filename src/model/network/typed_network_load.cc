@@ -294,13 +294,13 @@ void TypedNetwork<T>::Prepare(int64_t max_tokens, bool checkpointing) {
     training_ = NewMemory(max_tokens, true, checkpointing);
     forward_ = {};
     head_.Reserve(true, max_tokens);
-    head_rows_ = std::min(max_tokens, HeadBlock<T>::kRows);
+    head_rows_ = std::min(max_tokens, head_.most_rows());
     head_backward_ = true;
 }
 
 template <typename T>
 typename TypedNetwork<T>::Memory& TypedNetwork<T>::ForwardMemory(int64_t M) {
-    const int64_t rows = std::min(M, HeadBlock<T>::kRows);
+    const int64_t rows = std::min(M, head_.most_rows());
     if (rows > head_rows_) {
         head_.Reserve(head_backward_, rows);
         head_rows_ = rows;
