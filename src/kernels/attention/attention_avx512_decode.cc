@@ -35,9 +35,11 @@ inline __attribute__((always_inline)) __m512 SumRows(__m512 (&x)[16]) {
                          _mm512_shuffle_f32x4(low, high, 0xdd));
 }
 
-// scores[0, count) = q . each of `count` rows of keys; written in whole vectors.
-void Dots(int64_t D, int64_t count, const bf16* q, const bf16* keys, int64_t stride,
-          float* scores) {
+// scores[0, count) = q . each of `count` rows of keys; written in whole vectors. kAsk: the keys
+// come from memory, and the values, which are read next, too: both are asked for ahead.
+template <bool kAsk>
+void Dots(int64_t D, int64_t count, const bf16* q, const bf16* keys, const bf16* values,
+          int64_t stride, float* scores) {
     for (int64_t first = 0; first < count; first += kLanes) {
         __m512 sums[16];
 #pragma GCC unroll 16
@@ -48,6 +50,10 @@ void Dots(int64_t D, int64_t count, const bf16* q, const bf16* keys, int64_t str
             const bf16* row = keys + first * stride + d;
 #pragma GCC unroll 16
             for (int i = 0; i < 16; ++i) {
+                if (kAsk) {
+                    _mm_prefetch(row + (16 + i) * stride, _MM_HINT_T0);
+                    _mm_prefetch(values + (first + i) * stride + d, _MM_HINT_T1);
+                }
                 if (first + i < count)
                     sums[i] = _mm512_dpbf16_ps(
                         sums[i], (__m512bh)left,
@@ -151,8 +157,9 @@ void ForwardFew(const AttentionOptions& options, const AttentionSegment<bf16>& s
                           head = kv_head * group + done;
             float inverse[kMaxHeads];
             for (int64_t h = 0; h < heads; ++h) {
-                Dots(D, num_keys, segment.q.data + query * segment.q.stride + (head + h) * D, keys,
-                     segment.k.stride, scores);
+                const bf16* q = segment.q.data + query * segment.q.stride + (head + h) * D;
+                (done + h == 0 ? Dots<true> : Dots<false>)(D, num_keys, q, keys, values,
+                                                           segment.k.stride, scores);
                 const Softmax softmax = Probabilities(options, num_keys, scores, p + h * row);
                 inverse[h] = 1 / softmax.sum;
                 if (segment.lse != nullptr)

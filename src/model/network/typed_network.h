@@ -140,43 +140,40 @@ class TypedAdapter : public Adapter {
     std::vector<GroupAdapter<T>> groups_;
 };
 
-// The cache of one sequence: keys and values of every layer.
+// The cache of one sequence: keys and values of every layer, in one piece, which then is large
+// enough for huge pages.
 template <typename T>
 class TypedKvCache : public KvCache {
   public:
     TypedKvCache(size_t layers, int64_t capacity, int64_t KV, int64_t D)
-        : KV_(KV), D_(D), capacity_(capacity), keys_(layers), values_(layers) {
-        for (size_t layer = 0; layer < layers; ++layer) {
-            keys_[layer] = Buffer(static_cast<size_t>(KV * capacity * D) * sizeof(T));
-            values_[layer] = Buffer(static_cast<size_t>(KV * capacity * D) * sizeof(T));
-        }
-    }
+        : layers_(layers),
+          KV_(KV),
+          D_(D),
+          capacity_(capacity),
+          data_(layers * 2 * static_cast<size_t>(KV * capacity * D) * sizeof(T)) {}
     int64_t length() const override { return length_; }
     int64_t capacity() const override { return capacity_; }
     void Truncate(int64_t length) override { length_ = std::min(length_, length); }
     void CopyFrom(const KvCache& other, int64_t length) override {
         const auto& from = static_cast<const TypedKvCache&>(other);
         HONE_CHECK(length <= from.length_ && length <= capacity_);
-        const auto copy = [&](Buffer& to, const Buffer& source) {
-            for (int64_t head = 0; head < KV_; ++head)
-                std::copy_n(source.as<T>() + head * from.capacity_ * D_, length * D_,
-                            to.as<T>() + head * capacity_ * D_);
-        };
-        for (size_t layer = 0; layer < keys_.size(); ++layer) {
-            copy(keys_[layer], from.keys_[layer]);
-            copy(values_[layer], from.values_[layer]);
-        }
+        for (int64_t head = 0; head < 2 * KV_ * static_cast<int64_t>(layers_); ++head)
+            std::copy_n(from.data_.template as<T>() + head * from.capacity_ * D_, length * D_,
+                        data_.template as<T>() + head * capacity_ * D_);
         length_ = length;
     }
-    size_t bytes() const override { return 2 * keys_.size() * keys_.front().bytes(); }
+    size_t bytes() const override { return data_.bytes(); }
     void Grow(int64_t count) { length_ += count; }
     typename AttentionBlock<T>::Cache layer(size_t index) {
-        return {keys_[index].template as<T>(), values_[index].template as<T>(), capacity_, length_};
+        const int64_t size = KV_ * capacity_ * D_;
+        T* keys = data_.template as<T>() + 2 * static_cast<int64_t>(index) * size;
+        return {keys, keys + size, capacity_, length_};
     }
 
   private:
+    size_t layers_;
     int64_t KV_, D_, capacity_, length_ = 0;
-    std::vector<Buffer> keys_, values_;
+    Buffer data_;  // [layers, keys and values, KV, capacity, D]
 };
 
 }  // namespace hone
