@@ -36,13 +36,17 @@ absl::Status AttentionBlock<T>::Load(const ModelFiles& files, const LoadOptions&
 }
 
 template <typename T>
-void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, int64_t M,
-                                    int64_t min_rank_columns) {
+void AttentionBlock<T>::Saved::TakeInput(Arena& arena, const AttentionBlock& block, int64_t M) {
+    xhat = arena.Take<T>(M * block.C_);
+    rstd = arena.Take<float>(M);
+}
+
+template <typename T>
+void AttentionBlock<T>::Saved::TakeRest(Arena& arena, const AttentionBlock& block, int64_t M,
+                                        int64_t min_rank_columns) {
     auto rank = [&](const LinearGroup<T>& group) {
         return std::max(group.rank_columns(), min_rank_columns);
     };
-    xhat = arena.Take<T>(M * block.C_);
-    rstd = arena.Take<float>(M);
     qkv = arena.Take<T>(M * block.qkv_columns());
     h_qkv = arena.Take<T>(M * rank(block.qkv));
     attention = arena.Take<T>(M * block.o.in());
@@ -50,12 +54,16 @@ void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, i
     h_o = arena.Take<T>(M * rank(block.o));
 }
 
-// rmsnorm, q, k, v, rope.
 template <typename T>
-void AttentionBlock<T>::Project(const Pass<T>& pass, const float* x, const Saved& saved) const {
+void AttentionBlock<T>::Normalize(const Pass<T>& pass, const float* x, const Saved& saved) const {
+    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat,
+                      pass.workspace.y, saved.rstd);
+}
+
+// q, k, v, rope.
+template <typename T>
+void AttentionBlock<T>::Project(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
-    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
-                      saved.rstd);
     qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
                 GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear,
                 pass.AdaptersOf(stream_));
@@ -64,14 +72,28 @@ void AttentionBlock<T>::Project(const Pass<T>& pass, const float* x, const Saved
 }
 
 template <typename T>
-void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
-    Project(pass, x, saved);
+void AttentionBlock<T>::Attend(const Pass<T>& pass, const Saved& saved) const {
+    Project(pass, saved);
     const int64_t k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const T* fused = saved.qkv;
     AttentionForward<T>(pass.context, options_, pass.M, Part(fused, 0), Part(fused, k),
                         Part(fused, v), pass.document_starts, {saved.attention, o.in()}, saved.lse);
+}
+
+template <typename T>
+void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
+    Normalize(pass, x, saved);
+    Attend(pass, saved);
     o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32,
               pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
+}
+
+template <typename T>
+void AttentionBlock<T>::Remake(const Pass<T>& pass, const Saved& saved) const {
+    RmsNormScale<T>(pass.context, pass.M, C_, saved.xhat, norm.weight(), pass.workspace.y);
+    Attend(pass, saved);
+    o.Hidden(pass.context, pass.M, saved.attention, saved.h_o, pass.training,
+             MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
 }
 
 // Rows of q, k, v -> the ends of the cache's heads.
@@ -90,7 +112,8 @@ void AttentionBlock<T>::AppendTo(const Cache& cache, int64_t count, const T* fus
 template <typename T>
 void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
                                       std::span<const Cache> caches) const {
-    Project(pass, x, saved);
+    Normalize(pass, x, saved);
+    Project(pass, saved);
     std::vector<CachedSequence<T>> sequences(caches.size());
     pass.context.ParallelFor(static_cast<int64_t>(caches.size()), [&](int64_t i, int) {
         const Cache& cache = caches[i];

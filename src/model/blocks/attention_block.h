@@ -22,8 +22,11 @@ class AttentionBlock {
         T* attention = nullptr;  // [M, H D]
         float* lse = nullptr;    // [H, M]
         T* h_o = nullptr;        // [M, rank of o]
-        // Memory that serves several layers in turn needs room for the largest h of them.
-        void Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_rank_columns);
+        // The normalised input, of which Remake makes the rest again.
+        void TakeInput(Arena& arena, const AttentionBlock& block, int64_t M);
+        // The rest. Memory that serves several layers in turn needs room for the largest h of them.
+        void TakeRest(Arena& arena, const AttentionBlock& block, int64_t M,
+                      int64_t min_rank_columns);
     };
     // Keys and values of one sequence in this layer: [KV, capacity, D].
     struct Cache {
@@ -39,6 +42,9 @@ class AttentionBlock {
 
     // x f32 [M, C] +=.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
+    // The rest of what Forward saves (=), once more from the saved input; its output, which the
+    // backward pass does not read, is not made.
+    void Remake(const Pass<T>& pass, const Saved& saved) const;
     // The same with caches: sequence i has the tokens [document_starts[i], document_starts[i + 1])
     // of the pass, which are appended to caches[i].
     void ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
@@ -57,7 +63,10 @@ class AttentionBlock {
     LinearGroup<T> o;
 
   private:
-    void Project(const Pass<T>& pass, const float* x, const Saved& saved) const;
+    // What follows the norm, whose output is in workspace.y.
+    void Project(const Pass<T>& pass, const Saved& saved) const;
+    void Normalize(const Pass<T>& pass, const float* x, const Saved& saved) const;
+    void Attend(const Pass<T>& pass, const Saved& saved) const;
     void AppendTo(const Cache& cache, int64_t count, const T* fused) const;
     Heads<const T> Part(const T* fused, int64_t column) const {
         return {fused + column, qkv_columns()};

@@ -30,13 +30,17 @@ absl::Status MlpBlock<T>::Load(const ModelFiles& files, const LoadOptions& optio
 }
 
 template <typename T>
-void MlpBlock<T>::Saved::Take(Arena& arena, const MlpBlock& block, int64_t M,
-                              int64_t min_rank_columns, bool keep_gate_up) {
+void MlpBlock<T>::Saved::TakeInput(Arena& arena, const MlpBlock& block, int64_t M) {
+    xhat = arena.Take<T>(M * block.C_);
+    rstd = arena.Take<float>(M);
+}
+
+template <typename T>
+void MlpBlock<T>::Saved::TakeRest(Arena& arena, const MlpBlock& block, int64_t M,
+                                  int64_t min_rank_columns, bool keep_gate_up) {
     auto rank = [&](const LinearGroup<T>& group) {
         return std::max(group.rank_columns(), min_rank_columns);
     };
-    xhat = arena.Take<T>(M * block.C_);
-    rstd = arena.Take<float>(M);
     if (keep_gate_up) gate_up = arena.Take<T>(M * 2 * block.F_);
     h_gate_up = arena.Take<T>(M * rank(block.gate_up));
     h_down = arena.Take<T>(M * rank(block.down));
@@ -50,10 +54,8 @@ void MlpBlock<T>::GateUp(const Pass<T>& pass, T* out, const Saved& saved) const 
 }
 
 template <typename T>
-void MlpBlock<T>::Activate(const Pass<T>& pass, const float* x, const Saved& saved) const {
+void MlpBlock<T>::Activate(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
-    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
-                      saved.rstd);
     T* out = saved.gate_up != nullptr ? saved.gate_up : ws.gate_up;
     GateUp(pass, out, saved);
     SwigluForward<T>(pass.context, pass.M, F_, out, ws.act);
@@ -61,17 +63,20 @@ void MlpBlock<T>::Activate(const Pass<T>& pass, const float* x, const Saved& sav
 
 template <typename T>
 void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
-    Activate(pass, x, saved);
     const auto& ws = pass.workspace;
+    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat, ws.y,
+                      saved.rstd);
+    Activate(pass, saved);
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
                  pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear,
                  pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>
-void MlpBlock<T>::Remake(const Pass<T>& pass, const float* x, const Saved& saved) const {
-    Activate(pass, x, saved);
+void MlpBlock<T>::Remake(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
+    RmsNormScale<T>(pass.context, pass.M, C_, saved.xhat, norm.weight(), ws.y);
+    Activate(pass, saved);
     down.Hidden(pass.context, pass.M, ws.act, saved.h_down, pass.training,
                 MixSeed(pass.seed, stream_ + 1), ws.linear);
 }

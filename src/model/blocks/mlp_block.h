@@ -18,9 +18,10 @@ class MlpBlock {
         T* gate_up = nullptr;    // [M, 2 F]; null: the backward pass makes it again
         T* h_gate_up = nullptr;  // [M, ranks of gate and up]
         T* h_down = nullptr;     // [M, rank of down]
-        // Memory that serves several layers in turn needs room for the largest h of them.
-        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
-                  bool keep_gate_up);
+        // As AttentionBlock's.
+        void TakeInput(Arena& arena, const MlpBlock& block, int64_t M);
+        void TakeRest(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
+                      bool keep_gate_up);
     };
 
     MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up,
@@ -29,9 +30,7 @@ class MlpBlock {
 
     // As AttentionBlock's.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    // What Forward saves (=), once more from the same x; its output, which the backward pass of
-    // this layer does not read, is not made.
-    void Remake(const Pass<T>& pass, const float* x, const Saved& saved) const;
+    void Remake(const Pass<T>& pass, const Saved& saved) const;
     void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
                   ParameterSet& parameters, bool input_gradient) const;
 
@@ -45,8 +44,8 @@ class MlpBlock {
     LinearGroup<T> down;
 
   private:
-    // All that comes before down: the activation in workspace.act, and what is saved of it.
-    void Activate(const Pass<T>& pass, const float* x, const Saved& saved) const;
+    // From the norm's output, in workspace.y, to the activation, in workspace.act.
+    void Activate(const Pass<T>& pass, const Saved& saved) const;
     // gate and up [M, 2 F] (=) of the normalised input in workspace.y; h_gate_up (=).
     void GateUp(const Pass<T>& pass, T* out, const Saved& saved) const;
     int64_t C_, F_;

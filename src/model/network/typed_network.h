@@ -65,9 +65,10 @@ class TypedNetwork : public Network {
         float* x = nullptr;   // [M, C] residual stream
         float* dx = nullptr;  // [M, C]
         T* dx_t = nullptr;    // [M, C]
-        // One per layer that is trained through; one for all with checkpointing, or forward only.
+        // One per layer that is trained through, or forward only one for all. With checkpointing
+        // each has inputs of its own, and the rest is shared.
         std::vector<LayerSaved> saved;
-        std::vector<float*> inputs;  // with checkpointing: [M, C] each layer's input
+        size_t saved_inputs_bytes = 0;
     };
 
     TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options);

@@ -239,25 +239,32 @@ void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkp
     memory.M = M;
     memory.checkpointing = checkpointing;
     const int64_t trained = static_cast<int64_t>(layers_.size()) - std::max<int64_t>(lowest_, 0);
-    memory.saved.assign(backward && !checkpointing ? std::max<int64_t>(trained, 1) : 1, {});
-    const bool more = memory.saved.size() > 1;
+    memory.saved.assign(backward ? std::max<int64_t>(trained, 1) : 1, {});
+    const bool shared = checkpointing || memory.saved.size() == 1;
     BlockSizes sizes = Sizes(M, backward);
-    sizes.gate_up = more && M > kMostTokensKept;
+    sizes.gate_up = !shared && M > kMostTokensKept;
     memory.x = arena.Take<float>(M * C_);
     memory.workspace.Take(arena, sizes);
     if (backward) {
         memory.dx = arena.Take<float>(M * C_);
         memory.dx_t = arena.Take<T>(M * C_);
     }
-    const int64_t min_rank_columns = more ? 0 : sizes.rank_columns;
+    const auto take_rest = [&](LayerSaved& saved, const Layer& layer) {
+        const int64_t min_rank_columns = shared ? sizes.rank_columns : 0;
+        saved.attention.TakeRest(arena, layer.attention, M, min_rank_columns);
+        saved.mlp.TakeRest(arena, layer.mlp, M, min_rank_columns, !sizes.gate_up);
+    };
+    LayerSaved rest;
+    if (shared) take_rest(rest, layers_.back());
+    const size_t before = arena.mark(), first = layers_.size() - memory.saved.size();
     for (size_t i = 0; i < memory.saved.size(); ++i) {
-        const Layer& layer = layers_[more ? layers_.size() - trained + i : layers_.size() - 1];
-        memory.saved[i].attention.Take(arena, layer.attention, M, min_rank_columns);
-        memory.saved[i].mlp.Take(arena, layer.mlp, M, min_rank_columns, !sizes.gate_up);
+        const Layer& layer = layers_[first + i];
+        memory.saved[i] = rest;
+        memory.saved[i].attention.TakeInput(arena, layer.attention, M);
+        memory.saved[i].mlp.TakeInput(arena, layer.mlp, M);
+        if (!shared) take_rest(memory.saved[i], layer);
     }
-    memory.inputs.clear();
-    if (backward && checkpointing)
-        for (int64_t i = 0; i < trained; ++i) memory.inputs.push_back(arena.Take<float>(M * C_));
+    if (shared) memory.saved_inputs_bytes = arena.mark() - before;
 }
 
 template <typename T>
@@ -278,13 +285,12 @@ MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
     for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups())
         plan.weights += group->bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
-    Memory whole, forward;
+    Memory whole, least;
     Take(whole, max_tokens, true, checkpointing);
-    Take(forward, max_tokens, true, true);
-    size_t inputs = forward.inputs.size() * static_cast<size_t>(max_tokens * C_) * sizeof(float);
-    plan.workspace = forward.arena.peak_bytes() - inputs + head_.ReservedBytes(true, max_tokens);
-    plan.activations = whole.arena.peak_bytes() -
-                       std::min(whole.arena.peak_bytes(), forward.arena.peak_bytes() - inputs);
+    Take(least, max_tokens, true, true);
+    const size_t shared = least.arena.peak_bytes() - least.saved_inputs_bytes;
+    plan.workspace = shared + head_.ReservedBytes(true, max_tokens);
+    plan.activations = whole.arena.peak_bytes() - std::min(whole.arena.peak_bytes(), shared);
     return plan;
 }
 

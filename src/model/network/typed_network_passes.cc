@@ -128,11 +128,7 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
-    for (int64_t l = 0; l < layers; ++l) {
-        if (memory.checkpointing && l >= lowest)
-            std::copy_n(memory.x, M * C_, memory.inputs[l - lowest]);
-        LayerForward(pass, l, memory.x, SavedOf(memory, l));
-    }
+    for (int64_t l = 0; l < layers; ++l) LayerForward(pass, l, memory.x, SavedOf(memory, l));
 
     std::vector<double> losses(M);
     std::vector<uint8_t> correct(M);
@@ -144,9 +140,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         const Layer& layer = layers_[l];
         const LayerSaved& saved = SavedOf(memory, l);
         if (memory.checkpointing && l != layers - 1) {
-            std::copy_n(memory.inputs[l - lowest], M * C_, memory.x);
-            layer.attention.Forward(pass, memory.x, saved.attention);
-            layer.mlp.Remake(pass, memory.x, saved.mlp);
+            layer.attention.Remake(pass, saved.attention);
+            layer.mlp.Remake(pass, saved.mlp);
         }
         const bool below = l > lowest_;
         layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,
