@@ -1,21 +1,13 @@
 #include "kernels/benchmark.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <random>
 
-#include "base/clock.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
+#include "kernels/benchmark_each.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
-#include "kernels/gemm/quantized_gemm.h"
-#include "kernels/gemm/quantized_panel.h"
-#include "kernels/int8/int8.h"
-#include "kernels/int8/int8_kernels.h"
-#include "kernels/nf4/nf4.h"
 #include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -23,72 +15,6 @@
 #include "kernels/swiglu/swiglu.h"
 
 namespace hone {
-namespace {
-
-template <typename T>
-std::vector<T> Values(int64_t n) {
-    std::mt19937 engine(1);
-    std::normal_distribution<float> normal;
-    std::vector<T> values(static_cast<size_t>(n));
-    for (T& value : values) value = FromFloat<T>(normal(engine));
-    return values;
-}
-
-// Seconds of the best run of at least three and about a fifth of a second; one run when `smoke`.
-template <typename Run>
-double BestSeconds(bool smoke, const Run& run) {
-    double best = INFINITY;
-    const double start = NowSeconds();
-    for (int i = 0; i < (smoke ? 1 : 3) || (!smoke && NowSeconds() - start < 0.2); ++i) {
-        const double before = NowSeconds();
-        run();
-        best = std::min(best, NowSeconds() - before);
-    }
-    return best;
-}
-
-template <typename T>
-double Error(const std::vector<T>& actual, const std::vector<T>& expected) {
-    double worst = 0, largest = 1e-30;
-    for (size_t i = 0; i < actual.size(); ++i) {
-        const double difference =
-            std::abs(static_cast<double>(ToFloat(actual[i])) - ToFloat(expected[i]));
-        worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
-        largest = std::max(largest, std::abs(static_cast<double>(ToFloat(expected[i]))));
-    }
-    return worst / largest;
-}
-
-// What one benchmark measures: `amount` is FLOP or bytes of one run.
-struct Work {
-    std::string op, shape, unit;
-    double amount;
-};
-
-// Times run(functions, &result) for every implementation of the list; result is a vector that is
-// reset to `start` first and compared with the reference's afterwards.
-template <typename Problem, typename Functions, typename T, typename Run>
-void BenchEach(bool smoke, const KernelList<Problem, Functions>& list, const Problem& problem,
-               const Work& work, const std::vector<T>& start, const Run& run,
-               std::vector<BenchRow>& rows) {
-    std::vector<T> expected = start;
-    run(list.reference(), expected);
-    std::string declined;
-    for (const auto& kernel : list.kernels()) {
-        if (std::string why = kernel.declines(problem); !why.empty()) {
-            declined += fmt::format("{}{}: {}", declined.empty() ? "" : "; ", kernel.name, why);
-            continue;
-        }
-        std::vector<T> result = start;
-        run(kernel.functions, result);
-        const double error = Error(result, expected);
-        const double seconds = BestSeconds(smoke, [&] { run(kernel.functions, result); });
-        rows.push_back({work.op, std::string(kernel.name), work.shape, seconds,
-                        work.amount / seconds / 1e9, work.unit, error, declined});
-    }
-}
-
-}  // namespace
 
 std::vector<BenchRow> BenchRmsNorm(const Context& context, bool smoke) {
     const int64_t M = smoke ? 5 : 2048, C = 576;
@@ -356,152 +282,11 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
     return rows;
 }
 
-// Codes that come from memory, as in a decode step: more panels than the caches hold.
-std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke) {
-    const int64_t k = 576, stored = kPanelColumns, panels = smoke ? 2 : 2048;
-    const QuantizedTileArgs shape{.stored = kPanelColumns, .k = k, .groups = QuantGroups(k)};
-    const auto weight = Values<float>(k * stored), x = Values<float>(kMaxQuantizedRows * k);
-    std::vector<int8_t> codes(x.size());
-    std::vector<float> scales(kMaxQuantizedRows * shape.groups), sums(scales.size());
-    for (int64_t row = 0; row < kMaxQuantizedRows; ++row)
-        QuantizeRowKernels<float>().reference().row(k, &x[row * k], &codes[row * k],
-                                                    &scales[row * shape.groups],
-                                                    &sums[row * shape.groups]);
-    std::vector<BenchRow> rows;
-    for (WeightStorage storage : {WeightStorage::kInt8, WeightStorage::kInt4}) {
-        const int64_t bytes = QuantPanelBytes(storage, k, stored);
-        std::vector<uint8_t> b(static_cast<size_t>(panels * bytes));
-        QuantizePanel(storage, k, stored, weight.data(), b.data());
-        for (int64_t i = 1; i < panels; ++i) std::copy_n(b.data(), bytes, &b[i * bytes]);
-        for (int count : {1, kMaxQuantizedRows}) {
-            BenchEach(
-                smoke, QuantizedGemmKernels(), {},
-                {"quantized_gemm",
-                 fmt::format("{} {} x {} x {}", storage == WeightStorage::kInt4 ? "int4" : "int8",
-                             count, k, panels * stored),
-                 "GB/s", static_cast<double>(b.size())},
-                std::vector<float>(static_cast<size_t>(panels * count * stored)),
-                [&](const auto& functions, std::vector<float>& c) {
-                    context.ParallelFor(panels, [&](int64_t i, int) {
-                        QuantizedTileArgs tile = shape;
-                        tile.storage = storage;
-                        tile.rows = count;
-                        tile.codes = codes.data();
-                        tile.scales = scales.data();
-                        tile.sums = sums.data();
-                        tile.panel = &b[i * bytes];
-                        tile.c = &c[i * count * stored];
-                        functions.run(tile);
-                    });
-                },
-                rows);
-        }
-    }
-    return rows;
-}
-
-std::vector<BenchRow> BenchNf4(const Context& context, bool smoke) {
-    const int64_t blocks = smoke ? 3 : 576 * 3072 / kNf4Block, blocks_per_task = 576;
-    std::mt19937 engine(1);
-    std::vector<uint8_t> codes(static_cast<size_t>(blocks * kNf4BlockBytes));
-    for (uint8_t& code : codes) code = static_cast<uint8_t>(engine());
-    const auto absmax = Values<float>(blocks);
-    std::vector<BenchRow> rows;
-    BenchEach(
-        smoke, Nf4Kernels<bf16>(), {},
-        {"nf4", fmt::format("bf16 {}", blocks * kNf4Block), "GB/s",
-         static_cast<double>(blocks * kNf4Block) * 2.5},
-        std::vector<bf16>(static_cast<size_t>(blocks * kNf4Block)),
-        [&](const auto& functions, std::vector<bf16>& values) {
-            context.ParallelFor((blocks + blocks_per_task - 1) / blocks_per_task,
-                                [&](int64_t task, int) {
-                                    const int64_t begin = task * blocks_per_task;
-                                    functions.values(std::min(blocks_per_task, blocks - begin),
-                                                     &codes[begin * kNf4BlockBytes], &absmax[begin],
-                                                     &values[begin * kNf4Block]);
-                                });
-        },
-        rows);
-    return rows;
-}
-
-// The forward product of a layer's q, k and v, 1024 tokens at a time, from rows to C; and the
-// codes' way to the backward one.
-std::vector<BenchRow> BenchInt8(const Context& context, bool smoke) {
-    const int64_t m = smoke ? 7 : 1024, k = smoke ? 40 : 576, n = smoke ? 70 : 960;
-    const auto x = Values<bf16>(m * k);
-    const auto values = Values<float>(n * k);
-    Int8Matrix weight(k, {n});
-    weight.SetRows(0, n, values.data());
-    weight.Finish(context);
-    std::vector<uint8_t> bytes(static_cast<size_t>(m * weight.row_bytes()));
-    std::vector<float> scales(m);
-    std::vector<BenchRow> rows;
-    BenchEach(
-        smoke, Int8RowKernels<bf16>(), {},
-        {"int8_rows", fmt::format("bf16 {} x {}", m, k), "GB/s", static_cast<double>(m * k) * 3},
-        std::vector<float>(m * k),
-        [&](const auto& functions, std::vector<float>& codes) {
-            ForRows(context, m, k, [&](int64_t first, int64_t count) {
-                for (int64_t r = first; r < first + count; ++r) {
-                    const uint32_t bits = functions.largest(k, &x[r * k], nullptr);
-                    functions.codes(k, &x[r * k], nullptr, 127 / std::bit_cast<float>(bits),
-                                    &bytes[r * k]);
-                    codes[r * k] = bytes[r * k];
-                }
-            });
-        },
-        rows);
-    const Int8Operand b = weight.forward();
-    std::fill(scales.begin(), scales.end(), 0.01f);
-    BenchEach(
-        smoke, Int8TileKernels<bf16>(), {},
-        {"int8_gemm", fmt::format("bf16 {} x {} x {}", m, k, n), "GFLOP/s",
-         2.0 * static_cast<double>(m * k * n)},
-        std::vector<bf16>(m * n),
-        [&](const auto& functions, std::vector<bf16>& c) {
-            context.ParallelFor(static_cast<int64_t>(b.panels.size()), [&](int64_t i, int) {
-                const Panel& panel = b.panels[i];
-                Int8TileArgs<bf16> t{.k = b.k, .bytes_stride = b.k};
-                t.codes = b.codes + panel.offset;
-                t.scales = b.scales + panel.column;
-                t.starts = b.starts + panel.column;
-                t.tile.width = panel.width;
-                t.tile.stored = panel.stored;
-                t.tile.c_stride = n;
-                for (int64_t row = 0; row < m; row += t.tile.rows) {
-                    t.tile.rows =
-                        static_cast<int>(std::min<int64_t>(functions.rows(panel.stored), m - row));
-                    t.bytes = &bytes[row * b.k];
-                    t.row_scales = &scales[row];
-                    t.tile.c = &c[row * n + panel.column];
-                    functions.run(t);
-                }
-            });
-        },
-        rows);
-    BenchEach(
-        smoke, Int8TransposeKernels(), {},
-        {"int8_transpose", fmt::format("{} x {}", b.k, n), "GB/s",
-         static_cast<double>(b.k * n) * 2},
-        Values<float>(1),
-        [&](const auto& functions, std::vector<float>& last) {
-            std::vector<int8_t> to(static_cast<size_t>(b.k * kPanelColumns));
-            for (const Panel& panel : b.panels) {
-                functions.blocks(b.k / 4, panel.stored / 4, b.codes + panel.offset,
-                                 panel.stored * 4, to.data(), b.k * 4);
-                last[0] = to.back();
-            }
-        },
-        rows);
-    return rows;
-}
-
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
-    for (auto* bench :
-         {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy, BenchEmbedding,
-          BenchAdamW, BenchReduce, BenchDropout, BenchQuantizedGemm, BenchNf4, BenchInt8})
+    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy,
+                        BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout, BenchGemm,
+                        BenchGradients, BenchQuantizedGemm, BenchNf4, BenchInt8})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

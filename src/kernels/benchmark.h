@@ -12,6 +12,7 @@ namespace hone {
 struct BenchRow {
     std::string op;        // "attention backward"
     std::string kernel;    // the implementation
+    bool chosen = false;   // the one that is used here
     std::string shape;     // "bf16 4 x 512, 9 heads over 3 of 64"
     double seconds = 0;    // of the best run
     double rate = 0;       // in `unit`
@@ -32,6 +33,8 @@ std::vector<BenchRow> BenchEmbedding(const Context& context, bool smoke);
 std::vector<BenchRow> BenchAdamW(const Context& context, bool smoke);
 std::vector<BenchRow> BenchReduce(const Context& context, bool smoke);
 std::vector<BenchRow> BenchDropout(const Context& context, bool smoke);
+std::vector<BenchRow> BenchGemm(const Context& context, bool smoke);
+std::vector<BenchRow> BenchGradients(const Context& context, bool smoke);
 std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke);
 std::vector<BenchRow> BenchNf4(const Context& context, bool smoke);
 std::vector<BenchRow> BenchInt8(const Context& context, bool smoke);

@@ -33,8 +33,10 @@ struct Scores {
 
 // Raises the maximum of one row to `best` and rescales what it has summed.
 inline void RaiseMax(float best, int64_t width, float* max, float* sums, float* out) {
-    const __m512 factor = Exp2(_mm512_set1_ps(*max - best));
+    const float before = *max;
     *max = best;
+    if (before == kNever) return;  // nothing is summed yet
+    const __m512 factor = Exp2(_mm512_set1_ps(before - best));
     _mm512_storeu_ps(sums, _mm512_mul_ps(_mm512_loadu_ps(sums), factor));
     for (int64_t d = 0; d < width; d += kLanes)
         _mm512_storeu_ps(out + d, _mm512_mul_ps(_mm512_loadu_ps(out + d), factor));
