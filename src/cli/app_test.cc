@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "base/file.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -121,6 +123,24 @@ TEST(RunHone, InferenceIsHeldAgainstTheMachine) {
                 "int4", "--prompt_tokens", "9", "--new_tokens", "5", "--json"});
     ASSERT_EQ(alone.code, 0) << alone.err;
     EXPECT_EQ(nlohmann::json::parse(alone.out)["weight_bytes_per_token"], 2 * bytes);
+}
+
+TEST(RunHone, KernelsAreHeldAgainstTheMachine) {
+    const Outcome outcome = Invoke({"bench", "kernels", "--smoke", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const auto json = nlohmann::json::parse(outcome.out);
+    std::map<std::string, int> chosen;  // by op and shape
+    for (const auto& row : json["kernels"]) {
+        const std::string shape = row["shape"];
+        const double limit = row["unit"] == "GB/s"
+                                 ? json["read_bytes_per_second"].get<double>() / 1e9
+                             : shape.starts_with("f32") ? json["f32_gflops"].get<double>()
+                                                        : json["bf16_gflops"].get<double>();
+        EXPECT_NEAR(row["limit_share"], row["rate"].get<double>() / limit, 1e-9);
+        chosen[row["op"].get<std::string>() + " " + shape] += row["chosen"].get<bool>();
+    }
+    EXPECT_TRUE(chosen.contains("gemm f32 7 x 40 x 70"));
+    for (const auto& [op, count] : chosen) EXPECT_EQ(count, 1) << op;
 }
 
 }  // namespace

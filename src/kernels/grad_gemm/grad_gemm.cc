@@ -1,7 +1,7 @@
-// All columns of the B's are packed ahead, once however many gradients
-// share a B. A task then takes some rows of one C: it packs its columns of A, which stay in the
-// second-level cache beside one panel of B at a time, and touches a tile of C once per kGradTokens
-// tokens.
+// All columns of the B's are packed ahead, once however many gradients share a B. A task then takes
+// some rows of one C: it packs its columns of A, which stay in the second-level cache beside one
+// panel of B at a time, and touches a tile of C once per kGradTokens tokens. A gradient that is thin
+// on one side takes a way of its own (thin_grad.h).
 #include "kernels/grad_gemm/grad_gemm.h"
 
 #include <algorithm>
@@ -235,8 +235,13 @@ void GradGemm(const Context& context, int64_t tokens, std::span<const GradGemmAr
     const bool thin_pays = ThinGradKernels<T>().Choose({}).pays;
     ThinProducts<T> thin;
     std::vector<GradGemmArgs<T>> others;
-    for (const GradGemmArgs<T>& args : gradients)
-        thin_pays&& ThinProduct<T>::Is(args) ? thin.Add(args) : others.push_back(args);
+    for (const GradGemmArgs<T>& args : gradients) {
+        if (thin_pays && ThinProduct<T>::Is(args)) {
+            thin.Add(args);
+        } else {
+            others.push_back(args);
+        }
+    }
     GradProducts<T> products(context, others);
     for (int64_t first = 0; first < tokens; first += kGradTokens) {
         const int64_t count = std::min(kGradTokens, tokens - first);
