@@ -1,7 +1,7 @@
 // All columns of the B's are packed ahead, once however many gradients share a B. A task then takes
 // some rows of one C: it packs its columns of A, which stay in the second-level cache beside one
-// panel of B at a time, and touches a tile of C once per kGradTokens tokens. A gradient that is thin
-// on one side takes a way of its own (thin_grad.h).
+// panel of B at a time, and touches a tile of C once per kGradTokens tokens. A gradient that is
+// thin on one side takes a way of its own (thin_grad.h).
 #include "kernels/grad_gemm/grad_gemm.h"
 
 #include <algorithm>
@@ -148,52 +148,65 @@ class GradProducts {
     T* packed_ = nullptr;
 };
 
-// One that is thin on a side: C is the sums, or their transpose where B is the thin side.
+// One that is thin on a side: C is the sums of L^T X (thin_grad.h), or their transpose where B is
+// the thin side.
 template <typename T>
-struct ThinProduct {
-    const GradGemmArgs<T>& args;
-    bool transposed;
-    int64_t left_offset;  // of its packed L, in elements of a token
-
-    explicit ThinProduct(const GradGemmArgs<T>& of, int64_t offset)
-        : args(of), transposed(of.n < of.m), left_offset(offset) {}
+class ThinProduct {
+  public:
+    // left_offset: of its packed L, in elements of a token.
+    ThinProduct(const GradGemmArgs<T>& args, int64_t left_offset)
+        : left_offset(left_offset),
+          a_{args.a, args.a_stride, args.m},
+          b_{args.b, args.b_stride, args.n},
+          transposed_(args.n < args.m),
+          args_(args) {}
     static bool Is(const GradGemmArgs<T>& args) { return std::min(args.m, args.n) <= kMostThin; }
 
-    int64_t thin() const { return transposed ? args.n : args.m; }
-    int64_t wide() const { return transposed ? args.m : args.n; }
-    int64_t tasks() const { return CeilDivide(wide(), kThinColumns); }
+    int64_t thin() const { return left().columns; }
+    int64_t tasks() const { return CeilDivide(x().columns, kThinColumns); }
 
-    void PackLeft(int64_t first, int64_t tokens, T* left) const {
-        const T* from = transposed ? args.b : args.a;
-        const int64_t stride = transposed ? args.b_stride : args.a_stride;
-        PackKernels<T>().Choose({}).rows(from + first * stride, stride, tokens,
-                                         static_cast<int>(thin()), Stored(thin()), left);
+    void PackLeft(int64_t first, int64_t tokens, T* packed) const {
+        PackKernels<T>().Choose({}).rows(left().data + first * left().stride, left().stride, tokens,
+                                         static_cast<int>(thin()), Stored(thin()), packed);
     }
 
     // C (=, +=) of the columns of one task.
     void Run(const ThinGradFunctions<T>& path, int64_t task, int64_t first, int64_t tokens,
-             bool add, const T* left) const {
+             bool add, const T* packed) const {
         alignas(64) float sums[kMostThin * kThinColumns];
-        const int64_t begin = task * kThinColumns, count = std::min(kThinColumns, wide() - begin);
-        const int64_t stride = transposed ? args.a_stride : args.b_stride;
+        const int64_t begin = task * kThinColumns,
+                      count = std::min(kThinColumns, x().columns - begin);
         path.run({.tokens = tokens,
-                  .left = left,
+                  .left = packed,
                   .thin = thin(),
                   .stored = Stored(thin()),
-                  .x = (transposed ? args.a : args.b) + first * stride + begin,
-                  .x_stride = stride,
+                  .x = x().data + first * x().stride + begin,
+                  .x_stride = x().stride,
                   .columns = count,
                   .sums = sums});
-        const bool adds = add || args.output == GemmOutput::kAddF32;
+        const bool adds = add || args_.output == GemmOutput::kAddF32;
+        const int64_t thin_step = transposed_ ? 1 : args_.c_stride,
+                      x_step = transposed_ ? args_.c_stride : 1;
         for (int64_t row = 0; row < thin(); ++row) {
             const float* from = sums + row * kThinColumns;
-            float* to = transposed ? args.c + begin * args.c_stride + row
-                                   : args.c + row * args.c_stride + begin;
-            const int64_t step = transposed ? args.c_stride : 1;
+            float* to = args_.c + row * thin_step + begin * x_step;
             for (int64_t i = 0; i < count; ++i)
-                to[i * step] = (adds ? to[i * step] : 0.0f) + from[i] * args.scale;
+                to[i * x_step] = (adds ? to[i * x_step] : 0.0f) + from[i] * args_.scale;
         }
     }
+
+    const int64_t left_offset;
+
+  private:
+    struct Side {
+        const T* data;
+        int64_t stride, columns;
+    };
+    const Side& left() const { return transposed_ ? b_ : a_; }
+    const Side& x() const { return transposed_ ? a_ : b_; }
+    Side a_, b_;
+    bool transposed_;
+    const GradGemmArgs<T>& args_;
 };
 
 template <typename T>
