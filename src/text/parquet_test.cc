@@ -42,9 +42,9 @@ class TemporaryFile {
     std::string path_;
 };
 
-class ParquetCompression : public testing::TestWithParam<const char*> {};
+class ParquetLayout : public testing::TestWithParam<const char*> {};
 
-TEST_P(ParquetCompression, RowsAreTheJsonThatPythonWrites) {
+TEST_P(ParquetLayout, RowsAreTheJsonThatPythonWrites) {
     const std::string path = Path(fmt::format("rows.{}.parquet", GetParam()));
     const auto expected =
         nlohmann::json::parse(*ReadFile(Path("rows.jsonl.json"))).get<std::vector<std::string>>();
@@ -60,8 +60,9 @@ TEST_P(ParquetCompression, RowsAreTheJsonThatPythonWrites) {
               (std::vector<std::string>{"id", "text", "score", "good", "messages", "meta"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ParquetCompression,
-                         testing::Values("none", "snappy", "gzip", "zstd", "lz4", "brotli"));
+INSTANTIATE_TEST_SUITE_P(All, ParquetLayout,
+                         testing::Values("none", "snappy", "gzip", "zstd", "lz4", "brotli",
+                                         "delta_v1", "delta_v2"));
 
 TEST(ParquetTest, RarerTypes) {
     auto rows = AllRows(Path("types.parquet"), 10);

@@ -8,8 +8,10 @@
 
 mod border;
 mod budget;
+mod byte_cursor;
 mod jinja;
 mod parquet_footer;
+mod parquet_pages;
 mod parquet_rows;
 mod python;
 mod template;

@@ -4,6 +4,7 @@
 //! The footer is a struct of parquet.thrift in Thrift's compact protocol. What the crate reads of the schema is read
 //! here as the same bytes, so a known field of another type than the format's is an error.
 
+use crate::byte_cursor::ByteCursor;
 use parquet::file::metadata::FooterTail;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -89,7 +90,7 @@ pub fn read(mut file: impl Read + Seek) -> Result<Vec<u8>, String> {
 /// Refuses a footer whose schema has more than `max_depth` groups within each other, the root not counted, or in which
 /// something says that it holds more than can follow.
 pub fn check(footer: &[u8], max_depth: usize) -> Result<(), String> {
-    let mut reader = Reader { bytes: footer };
+    let mut reader = ByteCursor { bytes: footer, what: "footer" };
     let mut last = 0;
     loop {
         match reader.field(last)? {
@@ -102,34 +103,7 @@ pub fn check(footer: &[u8], max_depth: usize) -> Result<(), String> {
     reader.fields(2, &[], MAX_DEPTH, &mut |_, _| ())
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-}
-
-impl Reader<'_> {
-    fn take(&mut self, count: u64) -> Result<&[u8], String> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let (taken, rest) = self.bytes.split_at_checked(count).ok_or("the footer ends early")?;
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, String> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn varint(&mut self) -> Result<u64, String> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err("the footer has a number of more than 64 bits".to_string())
-    }
-
+impl ByteCursor<'_> {
     fn integer(&mut self) -> Result<i64, String> {
         let value = self.varint()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
@@ -253,16 +227,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value > 0x7f {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
+    use crate::byte_cursor::varint;
 
     /// A required element "x": a group of so many children, or an INT32.
     fn element(children: i32) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use crate::border::{free_box, guard, text, HoneBytes};
 use crate::parquet_footer;
+use crate::parquet_pages::CheckedFile;
 use crate::python::write_json_string;
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use parquet::data_type::{ByteArray, Decimal};
@@ -48,7 +49,7 @@ impl HoneParquet {
         }
         let columns =
             metadata.schema_descr().root_schema().get_fields().iter().map(|field| field.name().to_string()).collect();
-        let rows = RowIter::from_file_into(Box::new(reader));
+        let rows = RowIter::from_file_into(Box::new(CheckedFile(reader)));
         Ok(HoneParquet { rows, columns, num_rows, next_row: 0, max_row_bytes, broken: false })
     }
 
