@@ -54,6 +54,7 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
         fmt::print("{}{}", text, text.ends_with('\n') ? "" : "\n");
         return absl::OkStatus();
     }
+    HONE_RETURN_IF_ERROR(CheckSimdLevel());
     HONE_RETURN_IF_ERROR(CheckKernelOverride());
     for (const Command& command : commands) {
         if (command.app->parsed()) return command.run();

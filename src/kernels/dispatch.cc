@@ -3,10 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "kernels/simd_targets.h"
-// After the targets are limited.
-#include "hwy/targets.h"
-
 namespace hone {
 
 absl::StatusOr<KernelOverride> ParseKernelOverride(std::string_view text) {
@@ -42,35 +38,6 @@ void ForcedKernelFailed(std::string_view op, std::string_view name, std::string_
                  static_cast<int>(op.size()), op.data(), static_cast<int>(name.size()), name.data(),
                  static_cast<int>(why.size()), why.data());
     std::exit(static_cast<int>(ErrorKind::kUsage));
-}
-
-std::string LacksSimd() {
-    static const bool has =
-        (hwy::SupportedTargets() & HWY_TARGETS & ~(HWY_EMU128 | HWY_SCALAR)) != 0;
-    return has ? "" : "no SIMD instruction set that hone was built for";
-}
-
-std::string LacksAvx512Bf16() {
-#if defined(__x86_64__)
-    static const bool has =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bf16");
-    return has ? "" : "the CPU has no AVX512-BF16";
-#else
-    return "not an x86-64 CPU";
-#endif
-}
-
-std::string LacksAvx512Vnni() {
-#if defined(__x86_64__)
-    static const bool has =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-    return has ? "" : "the CPU has no AVX512-VNNI";
-#else
-    return "not an x86-64 CPU";
-#endif
 }
 
 }  // namespace hone

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/simd_level.h"
 #include "tensor/dtype.h"
 
 namespace hone {
@@ -37,11 +38,6 @@ absl::StatusOr<KernelOverride> ParseKernelOverride(std::string_view text);
 // The name that HONE_KERNEL gives for `op`, or an empty string. The variable is read once per
 // process; one that does not parse forces nothing (CheckKernelOverride reports it).
 std::string_view ForcedKernel(std::string_view op);
-
-// Reasons to decline that depend on the machine alone; empty when it has what is asked for.
-std::string LacksSimd();        // nothing better than the reference's plain loops
-std::string LacksAvx512Bf16();  // AVX-512 F, BW, DQ, VL and BF16, usable by the operating system
-std::string LacksAvx512Vnni();  // AVX-512 F, BW, VL and VNNI, likewise
 
 [[noreturn]] void ForcedKernelFailed(std::string_view op, std::string_view name,
                                      std::string_view why);

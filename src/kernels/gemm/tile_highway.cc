@@ -1,7 +1,12 @@
 // Tiles for any SIMD: Highway picks the instruction set when the program runs.
 //
-// Columns are taken two vectors at a time, so that six rows of accumulators fit sixteen registers.
-// A pair of bf16 is two floats by a shift and a mask.
+// A's rows come into scratch as floats first, a stretch of k at a time: once for all columns of the
+// tile, and from there an element is broadcast by a load. Columns are taken two vectors at a time,
+// so that six rows of accumulators fit sixteen registers. A pair of B's bf16 is two floats by a
+// shift and a mask.
+#include <algorithm>
+#include <cstring>
+
 #include "kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -9,115 +14,186 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// At most 8 lanes: two vectors then divide every stored width (16, 32, 48, 64).
-using D = hn::CappedTag<float, 8>;
+constexpr int kRows = 6;
+// Elements of k that are in scratch at a time: with the sums, half of a first-level cache.
+constexpr int64_t kStretch = 512;
+// Of a packed A^T, which keeps its order in scratch, columns that are copied of each k.
+constexpr int64_t kTransposed = 8;
 
-// A's rows are a_stride apart, and its pairs along k (of floats: its single elements) a_step.
-template <int R>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* a, int64_t a_stride,
-                           int64_t a_step, const float* b, int stored, int64_t k) {
-    const size_t lanes = hn::Lanes(d);
-    for (int64_t i = 0; i < k; ++i) {
-        const auto left = hn::LoadU(d, b + i * stored),
-                   right = hn::LoadU(d, b + i * stored + lanes);
+// Tile rows of A as floats: [kRows][kStretch], or of a packed A^T [kStretch][kTransposed].
+struct Scratch {
+    HWY_ALIGN float a[kTransposed * kStretch];
+    HWY_ALIGN float sums[kRows * kPanelColumns];
+};
+
+template <typename T>
+HWY_INLINE void CopyRows(const T* a, int64_t a_stride, int rows, int64_t k, float* to) {
+    for (int row = 0; row < rows; ++row, a += a_stride, to += kStretch) {
+        int64_t i = 0;
+        for (; i + simd::Lanes() <= k; i += simd::Lanes()) simd::Store(simd::Load(a + i), to + i);
+        for (; i < k; ++i) to[i] = ToFloat(a[i]);
+    }
+}
+
+HWY_INLINE void CopyTransposed(const float* a, int64_t stored, int rows, int64_t k, float* to) {
+    for (int64_t i = 0; i < k; ++i, a += stored, to += kTransposed)
+        for (int row = 0; row < rows; ++row) to[row] = a[row];
+}
+
+HWY_INLINE void CopyTransposed(const bf16* a, int64_t stored, int rows, int64_t k, float* to) {
+    for (int64_t i = 0; i < k; i += 2, a += 2 * stored, to += 2 * kTransposed) {
+        for (int row = 0; row < rows; ++row) {
+            to[row] = ToFloat(a[2 * row]);
+            to[kTransposed + row] = ToFloat(a[2 * row + 1]);
+        }
+    }
+}
+
+// acc (+=): R rows of A, kRow elements apart and kStep from one k to the next, times two vectors of
+// columns of B.
+template <int R, int64_t kRow, int64_t kStep, class D>
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* HWY_RESTRICT a,
+                           const float* HWY_RESTRICT b, int64_t stored, int64_t k) {
+    for (int64_t i = 0; i < k; ++i, a += kStep, b += stored) {
+        const auto left = hn::LoadU(d, b), right = hn::LoadU(d, b + hn::Lanes(d));
         for (int r = 0; r < R; ++r) {
-            const auto row = hn::Set(d, a[r * a_stride + i * a_step]);
+            const auto row = hn::Set(d, a[r * kRow]);
             acc[r][0] = hn::MulAdd(row, left, acc[r][0]);
             acc[r][1] = hn::MulAdd(row, right, acc[r][1]);
         }
     }
 }
 
-template <int R>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const bf16* a, int64_t a_stride,
-                           int64_t a_step, const bf16* b, int stored, int64_t k) {
-    const size_t lanes = hn::Lanes(d);
+template <int R, int64_t kRow, int64_t kStep, class D>
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* HWY_RESTRICT a,
+                           const bf16* HWY_RESTRICT b, int64_t stored, int64_t k) {
     const hn::RebindToUnsigned<D> du;
-    const auto high_mask = hn::Set(du, 0xffff0000u);
-    const uint32_t* pairs = reinterpret_cast<const uint32_t*>(b);
-    for (int64_t i = 0; i < k / 2; ++i) {
-        const auto left = hn::LoadU(du, pairs + i * stored),
-                   right = hn::LoadU(du, pairs + i * stored + lanes);
+    const auto high = hn::Set(du, 0xffff0000u);
+    const uint32_t* HWY_RESTRICT pairs = reinterpret_cast<const uint32_t*>(b);
+    for (int64_t i = 0; i < k; i += 2, a += 2 * kStep, pairs += stored) {
+        const auto left = hn::LoadU(du, pairs), right = hn::LoadU(du, pairs + hn::Lanes(d));
         const auto left0 = hn::BitCast(d, hn::ShiftLeft<16>(left)),
-                   left1 = hn::BitCast(d, hn::And(left, high_mask));
-        const auto right0 = hn::BitCast(d, hn::ShiftLeft<16>(right)),
-                   right1 = hn::BitCast(d, hn::And(right, high_mask));
+                   right0 = hn::BitCast(d, hn::ShiftLeft<16>(right));
         for (int r = 0; r < R; ++r) {
-            const bf16* pair = a + r * a_stride + i * a_step;
-            const auto row0 = hn::Set(d, ToFloat(pair[0])), row1 = hn::Set(d, ToFloat(pair[1]));
-            acc[r][0] = hn::MulAdd(row1, left1, hn::MulAdd(row0, left0, acc[r][0]));
-            acc[r][1] = hn::MulAdd(row1, right1, hn::MulAdd(row0, right0, acc[r][1]));
+            const auto row = hn::Set(d, a[r * kRow]);
+            acc[r][0] = hn::MulAdd(row, left0, acc[r][0]);
+            acc[r][1] = hn::MulAdd(row, right0, acc[r][1]);
+        }
+        const auto left1 = hn::BitCast(d, hn::And(left, high)),
+                   right1 = hn::BitCast(d, hn::And(right, high));
+        for (int r = 0; r < R; ++r) {
+            const auto row = hn::Set(d, a[r * kRow + kStep]);
+            acc[r][0] = hn::MulAdd(row, left1, acc[r][0]);
+            acc[r][1] = hn::MulAdd(row, right1, acc[r][1]);
         }
     }
 }
 
-// [rows][2 vectors] of C from `column` on.
-template <typename T, int R>
-void RunColumns(const TileArgs<T>& t, int column) {
-    const D d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
-    const int64_t per_column = sizeof(T) == 2 ? 2 : 1;
-    hn::Vec<D> acc[R][2];
-    for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = hn::Zero(d);
-    const int64_t a_stride = t.a_stored > 0 ? per_column : t.a_stride;
-    const int64_t a_step = t.a_stored > 0 ? t.a_stored * per_column : per_column;
-    Accumulate<R>(d, acc, t.a, a_stride, a_step, t.b + column * per_column, t.stored, t.k);
-    if (t.h_k > 0)
-        Accumulate<R>(d, acc, t.h, t.h_stride, per_column, t.h_b + column * per_column, t.stored,
-                      t.h_k);
-    HWY_ALIGN float row[2 * 8];
-    const int count = HWY_MIN(2 * lanes, t.width - column);
-    for (int r = 0; r < R; ++r) {
-        hn::Store(acc[r][0], d, row);
-        hn::Store(acc[r][1], d, row + lanes);
-        for (int i = 0; i < count; ++i) {
-            const float value = row[i] * t.scale + (t.bias ? t.bias[column + i] : 0.0f);
-            const int64_t at = r * t.c_stride + column + i;
-            switch (t.output) {
-                case GemmOutput::kStore:
-                    static_cast<T*>(t.c)[at] = FromFloat<T>(value);
-                    break;
-                case GemmOutput::kStoreF32:
-                    static_cast<float*>(t.c)[at] = value;
-                    break;
-                case GemmOutput::kAddF32:
-                    static_cast<float*>(t.c)[at] += value;
-                    break;
-            }
+// sums (+=): the rows in scratch times two vectors of B's columns at a time, from `column` on,
+// while there are as many; returns the first column that is left.
+template <int kMaxLanes, typename T, int R, int64_t kRow, int64_t kStep>
+HWY_NOINLINE int64_t Columns(Scratch& scratch, const T* b, int64_t column, int64_t stored,
+                             int64_t k) {
+    const hn::CappedTag<float, kMaxLanes> d;
+    constexpr int64_t kPerColumn = sizeof(T) == 2 ? 2 : 1;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    for (; column + 2 * lanes <= stored; column += 2 * lanes) {
+        float* sums = scratch.sums + column;
+        hn::Vec<decltype(d)> acc[R][2];
+        for (int r = 0; r < R; ++r) {
+            acc[r][0] = hn::Load(d, sums + r * kPanelColumns);
+            acc[r][1] = hn::Load(d, sums + r * kPanelColumns + lanes);
+        }
+        Accumulate<R, kRow, kStep>(d, acc, scratch.a, b + column * kPerColumn, stored, k);
+        for (int r = 0; r < R; ++r) {
+            hn::Store(acc[r][0], d, sums + r * kPanelColumns);
+            hn::Store(acc[r][1], d, sums + r * kPanelColumns + lanes);
         }
     }
+    return column;
+}
+
+// The same for all of B's columns, of which there are 16, 32, 48 or 64.
+template <typename T, int R, int64_t kRow, int64_t kStep>
+HWY_INLINE void AllColumns(Scratch& scratch, const T* b, int64_t stored, int64_t k) {
+    int64_t column = 0;
+    if constexpr (hn::MaxLanes(simd::DF()) > 8)
+        column = Columns<16, T, R, kRow, kStep>(scratch, b, column, stored, k);
+    Columns<8, T, R, kRow, kStep>(scratch, b, column, stored, k);
+}
+
+// sums (+=): R rows of A times B. With a_stored as in TileArgs.
+template <typename T, int R>
+void Product(Scratch& scratch, const T* a, int64_t a_stride, int64_t a_stored, const T* b,
+             int64_t stored, int64_t k) {
+    for (int64_t begin = 0; begin < k; begin += kStretch) {
+        const int64_t count = std::min(kStretch, k - begin);
+        const T* panel = b + begin * stored;
+        if (a_stored > 0) {
+            CopyTransposed(a + begin * a_stored, a_stored, R, count, scratch.a);
+            AllColumns<T, R, 1, kTransposed>(scratch, panel, stored, count);
+        } else {
+            CopyRows(a + begin, a_stride, R, count, scratch.a);
+            AllColumns<T, R, kStretch, 1>(scratch, panel, stored, count);
+        }
+    }
+}
+
+// C (=, += as t.output says): the sums of one row.
+template <typename T>
+HWY_INLINE void Finish(const TileArgs<T>& t, int row, const float* sums) {
+    const simd::VF scale = simd::Set(t.scale);
+    for (int64_t column = 0; column < t.width; column += simd::Lanes()) {
+        const int64_t n = std::min<int64_t>(simd::Lanes(), t.width - column),
+                      at = row * t.c_stride + column;
+        const simd::VF bias = t.bias ? simd::LoadN(t.bias + column, n) : simd::Zero();
+        const simd::VF value = hn::Add(hn::Mul(simd::Load(sums + column), scale), bias);
+        float* c = static_cast<float*>(t.c) + at;
+        switch (t.output) {
+            case GemmOutput::kStore:
+                simd::StoreN(value, static_cast<T*>(t.c) + at, n);
+                break;
+            case GemmOutput::kStoreF32:
+                simd::StoreN(value, c, n);
+                break;
+            case GemmOutput::kAddF32:
+                simd::StoreN(hn::Add(value, simd::LoadN(c, n)), c, n);
+                break;
+        }
+    }
+}
+
+template <typename T, int R>
+void RunRows(const TileArgs<T>& t) {
+    Scratch scratch;
+    std::memset(scratch.sums, 0, sizeof scratch.sums);
+    Product<T, R>(scratch, t.a, t.a_stride, t.a_stored, t.b, t.stored, t.k);
+    if (t.h_k > 0) Product<T, R>(scratch, t.h, t.h_stride, 0, t.h_b, t.stored, t.h_k);
+    for (int row = 0; row < R; ++row) Finish(t, row, scratch.sums + row * kPanelColumns);
 }
 
 template <typename T>
 void Run(const TileArgs<T>& t) {
-    const int step = 2 * static_cast<int>(hn::Lanes(D()));
-    for (int column = 0; column < t.width; column += step) {
-        switch (t.rows) {
-            case 1:
-                RunColumns<T, 1>(t, column);
-                break;
-            case 2:
-                RunColumns<T, 2>(t, column);
-                break;
-            case 3:
-                RunColumns<T, 3>(t, column);
-                break;
-            case 4:
-                RunColumns<T, 4>(t, column);
-                break;
-            case 5:
-                RunColumns<T, 5>(t, column);
-                break;
-            default:
-                RunColumns<T, 6>(t, column);
-                break;
-        }
+    switch (t.rows) {
+        case 1:
+            return RunRows<T, 1>(t);
+        case 2:
+            return RunRows<T, 2>(t);
+        case 3:
+            return RunRows<T, 3>(t);
+        case 4:
+            return RunRows<T, 4>(t);
+        case 5:
+            return RunRows<T, 5>(t);
+        default:
+            return RunRows<T, kRows>(t);
     }
 }
 
@@ -136,7 +212,7 @@ HWY_EXPORT(RunF32);
 HWY_EXPORT(RunBF16);
 void DispatchF32(const TileArgs<float>& t) { HWY_DYNAMIC_DISPATCH(RunF32)(t); }
 void DispatchBF16(const TileArgs<bf16>& t) { HWY_DYNAMIC_DISPATCH(RunBF16)(t); }
-int Rows(int) { return 6; }
+int Rows(int) { return HWY_NAMESPACE::kRows; }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "kernels/simd_level.h"
 #include "tensor/buffer.h"
 
 namespace hone {
@@ -58,9 +59,11 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
         {s.hidden, s.attention, s.layers},     {s.attention, s.hidden, s.layers},
         {s.hidden, s.key_value, 2 * s.layers}, {s.hidden, s.intermediate, 2 * s.layers},
         {s.intermediate, s.hidden, s.layers},  {s.hidden, s.vocabulary, 1}};
-    const Type type = bf16_products ? Type::bf16 : Type::f32;
+    const Type type = bf16_products && LacksAvx512Bf16().empty() ? Type::bf16 : Type::f32;
     double forward = 0, backward = 0, flop = 0;
     try {
+        if (AllowedSimd() == SimdLevel::kAvx2)
+            (void)dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);  // before oneDNN's first product
         dnnl::engine engine(dnnl::engine::kind::cpu, 0);
         dnnl::stream stream(engine);
         for (const Product& product : products) {

@@ -35,7 +35,8 @@ struct Roofline {
 };
 
 // Takes some seconds: a few runs of each shape, the best counts. Uses all cores, through oneDNN's
-// own threads.
+// own threads. Where no instruction multiplies bf16, their products are f32 ones, and so is the
+// measurement.
 absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& shape, bool bf16_products);
 
 // Bytes per second that all threads of the context together read, one after the other, from a
