@@ -25,7 +25,8 @@ void Run(const ThinGradArgs<T>& t) {
 template <>
 const KernelList<AnyProblem, ThinGradFunctions<float>>& ThinGradKernels() {
     static const KernelList<AnyProblem, ThinGradFunctions<float>> kernels(
-        "thin_grad", {{"reference", NeverDeclines<AnyProblem>, {Run<float>}}});
+        "thin_grad", {{"highway", NeedsSimd<AnyProblem>, HighwayThinGrad<float>()},
+                      {"reference", NeverDeclines<AnyProblem>, {Run<float>}}});
     return kernels;
 }
 
@@ -35,6 +36,7 @@ const KernelList<AnyProblem, ThinGradFunctions<bf16>>& ThinGradKernels() {
 #if defined(__x86_64__)
         {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512ThinGrad()},
 #endif
+            {"highway", NeedsSimd<AnyProblem>, HighwayThinGrad<bf16>()},
             {"reference", NeverDeclines<AnyProblem>, {Run<bf16>}},
     });
     return kernels;

@@ -13,8 +13,7 @@ inline constexpr int64_t kMostThin = 32;
 // Wide columns of one call.
 inline constexpr int64_t kThinColumns = 96;
 
-// sums f32 [thin, kThinColumns], its first `columns` of each row (=): L^T X, added in the order of
-// the tokens.
+// sums f32 [thin, kThinColumns], its first `columns` of each row (=): L^T X.
 template <typename T>
 struct ThinGradArgs {
     int64_t tokens = 0;
@@ -36,6 +35,8 @@ struct ThinGradFunctions {
 template <typename T>
 const KernelList<AnyProblem, ThinGradFunctions<T>>& ThinGradKernels();
 
+template <typename T>
+ThinGradFunctions<T> HighwayThinGrad();
 ThinGradFunctions<bf16> Avx512ThinGrad();  // only where the build is for x86-64
 
 }  // namespace hone
