@@ -88,17 +88,39 @@ void Run(const QuantizedTileArgs& t) { ReferenceQuantizedTile().run(t); }
 using D16 = hn::Repartition<int16_t, DI>;
 using V16 = hn::Vec<D16>;
 
-// Four rows of K of a vector of columns times four codes of A: bytes 0 and 2 of each column, then 1
-// and 3, as pairs of 16 bits, whose products are added in 32.
-HWY_INLINE void Add(V16 bytes, int32_t four, VI& sum, VI& carry) {
+// Four rows of K of a vector of columns times four codes of A, as two sums of two products in 16
+// bits, which they fit where the rows' codes have 4 bits.
+HWY_INLINE V16 PairSums(V16 bytes, int32_t four) {
+    const V16 codes = hn::BitCast(D16(), hn::Set(DI(), four));
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    return V16{_mm256_maddubs_epi16(bytes.raw, codes.raw)};
+#else
+    const hn::RebindToUnsigned<D16> du16;
+    const V16 odd = hn::BitCast(D16(), hn::ShiftRight<8>(hn::BitCast(du16, bytes)));
+    return hn::Add(
+        hn::Mul(hn::And(bytes, hn::Set(D16(), 255)), hn::ShiftRight<8>(hn::ShiftLeft<8>(codes))),
+        hn::Mul(odd, hn::ShiftRight<8>(codes)));
+#endif
+}
+
+// sum + carry (+=): four rows of K of a vector of columns, less 128, times four codes of A.
+HWY_INLINE void AddProducts(V16 bytes, int32_t four, VI& sum, VI& carry) {
     const D16 d16;
     const V16 codes = hn::BitCast(d16, hn::Set(DI(), four));
-    const hn::RebindToUnsigned<D16> du16;
-    const V16 even = hn::And(bytes, hn::Set(d16, 255));
-    const V16 odd = hn::BitCast(d16, hn::ShiftRight<8>(hn::BitCast(du16, bytes)));
-    sum = hn::ReorderWidenMulAccumulate(DI(), even, hn::ShiftRight<8>(hn::ShiftLeft<8>(codes)), sum,
-                                        carry);
-    sum = hn::ReorderWidenMulAccumulate(DI(), odd, hn::ShiftRight<8>(codes), sum, carry);
+    const V16 values = hn::Xor(bytes, hn::Set(d16, static_cast<int16_t>(0x8080)));
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    // Two products of at most 127 x 127 fit 16 bits. The instruction wants its first factor without
+    // a sign, so that is given to the other.
+    const V16 pairs{
+        _mm256_maddubs_epi16(_mm256_abs_epi8(codes.raw), _mm256_sign_epi8(values.raw, codes.raw))};
+    sum = hn::ReorderWidenMulAccumulate(DI(), pairs, hn::Set(d16, 1), sum, carry);
+#else
+    // Bytes 0 and 2 of each column, then 1 and 3.
+    const auto even = [](V16 both) { return hn::ShiftRight<8>(hn::ShiftLeft<8>(both)); };
+    sum = hn::ReorderWidenMulAccumulate(DI(), even(values), even(codes), sum, carry);
+    sum = hn::ReorderWidenMulAccumulate(DI(), hn::ShiftRight<8>(values), hn::ShiftRight<8>(codes),
+                                        sum, carry);
+#endif
 }
 
 HWY_INLINE int32_t Four(const int8_t* codes) {
@@ -112,85 +134,96 @@ HWY_INLINE VF LoadHalf(const uint8_t* from) {
                                         reinterpret_cast<const hwy::float16_t*>(from)));
 }
 
-// One vector of columns of R rows.
+// whole (=): the products of a group's codes (of 8 bits: less 128), for a vector of columns and R
+// rows of A.
 template <WeightStorage S, int R>
-HWY_INLINE void Columns(const QuantizedTileArgs& t, int64_t column) {
-    const D d;
+HWY_INLINE void MultiplyGroup(const uint8_t* codes, int64_t stored, const int8_t* a,
+                              int64_t a_stride, int64_t steps, VF (&whole)[R]) {
     const D16 d16;
-    constexpr int64_t kRowsOfK = QuantRowsOfK(S);
-    VF acc[R];
-    for (int r = 0; r < R; ++r) acc[r] = hn::LoadU(d, t.c + r * kPanelColumns + column);
-    for (int64_t g = 0; g < QuantGroups(t.k); ++g) {
-        const uint8_t* group = t.panel + g * t.stored * QuantGroupBytes(S);
-        const int64_t steps = CeilDivide(std::min(kQuantGroup, t.k - g * kQuantGroup), kRowsOfK);
-        const int8_t* a = t.codes + g * kQuantGroup;
-        VI sum[R], carry[R];
-        for (int r = 0; r < R; ++r) sum[r] = carry[r] = hn::Zero(DI());
-        for (int64_t i = 0; i < steps; ++i) {
-            const V16 bytes = hn::LoadU(
-                d16, reinterpret_cast<const int16_t*>(group + t.stored * QuantHeadBytes(S) +
-                                                      (i * t.stored + column) * 4));
+    VI sum[R], carry[R];
+    for (int r = 0; r < R; ++r) sum[r] = carry[r] = hn::Zero(DI());
+    if constexpr (S == WeightStorage::kInt4) {
+        // Of 32 products of at most 15 x 127, 16 meet in a lane: they fit 16 bits.
+        const V16 low = hn::Set(d16, 0x0f0f);
+        V16 pairs[R];
+        for (int r = 0; r < R; ++r) pairs[r] = hn::Zero(d16);
+        for (int64_t i = 0; i < steps; ++i, codes += stored * 4, a += 8) {
+            const V16 bytes = hn::LoadU(d16, reinterpret_cast<const int16_t*>(codes));
+            const V16 first = hn::And(bytes, low), second = hn::And(hn::ShiftRight<4>(bytes), low);
             for (int r = 0; r < R; ++r) {
-                const int8_t* codes = a + r * t.groups * kQuantGroup + i * kRowsOfK;
-                if constexpr (S == WeightStorage::kInt4) {
-                    const V16 low = hn::Set(d16, 0x0f0f);
-                    Add(hn::And(bytes, low), Four(codes), sum[r], carry[r]);
-                    Add(hn::And(hn::ShiftRight<4>(bytes), low), Four(codes + 4), sum[r], carry[r]);
-                } else {
-                    Add(bytes, Four(codes), sum[r], carry[r]);
-                }
+                const int8_t* row = a + r * a_stride;
+                pairs[r] = hn::Add(
+                    pairs[r], hn::Add(PairSums(first, Four(row)), PairSums(second, Four(row + 4))));
             }
         }
-        const VF scale = LoadHalf(group + column * 2);
-        for (int r = 0; r < R; ++r) {
-            const VF whole = hn::ConvertTo(d, hn::RearrangeToOddPlusEven(sum[r], carry[r]));
-            const VF codes = hn::Set(d, t.sums[r * t.groups + g]);
-            VF part;
-            if constexpr (S == WeightStorage::kInt4) {
-                const VF minimum = LoadHalf(group + (t.stored + column) * 2);
-                part = hn::MulAdd(scale, whole, hn::Mul(minimum, codes));
-            } else {
-                part = hn::Mul(scale, hn::NegMulAdd(hn::Set(d, 128.0f), codes, whole));
-            }
-            acc[r] = hn::MulAdd(hn::Set(d, t.scales[r * t.groups + g]), part, acc[r]);
+        for (int r = 0; r < R; ++r)
+            sum[r] =
+                hn::ReorderWidenMulAccumulate(DI(), pairs[r], hn::Set(d16, 1), sum[r], carry[r]);
+    } else {
+        for (int64_t i = 0; i < steps; ++i, codes += stored * 4, a += 4) {
+            const V16 bytes = hn::LoadU(d16, reinterpret_cast<const int16_t*>(codes));
+            for (int r = 0; r < R; ++r)
+                AddProducts(bytes, Four(a + r * a_stride), sum[r], carry[r]);
         }
     }
-    for (int r = 0; r < R; ++r) hn::StoreU(acc[r], d, t.c + r * kPanelColumns + column);
+    for (int r = 0; r < R; ++r)
+        whole[r] = hn::ConvertTo(D(), hn::RearrangeToOddPlusEven(sum[r], carry[r]));
+}
+
+// t.c (+=) R rows of A, of which `first` is the first, times one group of K. The groups come one
+// after the other, as they lie: what is read of memory is one stream.
+template <WeightStorage S, int R>
+HWY_INLINE void Group(const QuantizedTileArgs& t, int first, int64_t g) {
+    const D d;
+    const uint8_t* group = t.panel + g * t.stored * QuantGroupBytes(S);
+    const uint8_t* codes = group + t.stored * QuantHeadBytes(S);
+    const int64_t steps = CeilDivide(std::min(kQuantGroup, t.k - g * kQuantGroup), QuantRowsOfK(S));
+    const int64_t row_codes = t.groups * kQuantGroup;
+    const float* scales = t.scales + first * t.groups + g;
+    const float* sums = t.sums + first * t.groups + g;
+    for (int64_t column = 0; column < t.stored; column += static_cast<int64_t>(hn::Lanes(d))) {
+        VF whole[R];
+        MultiplyGroup<S, R>(codes + column * 4, t.stored,
+                            t.codes + first * row_codes + g * kQuantGroup, row_codes, steps, whole);
+        const VF scale = LoadHalf(group + column * 2);
+        for (int r = 0; r < R; ++r) {
+            VF part = hn::Mul(scale, whole[r]);
+            if constexpr (S == WeightStorage::kInt4) {
+                const VF minimum = LoadHalf(group + (t.stored + column) * 2);
+                const VF code_sum = hn::Set(d, sums[r * t.groups]);
+                part = hn::MulAdd(scale, whole[r], hn::Mul(minimum, code_sum));
+            }
+            float* c = t.c + (first + r) * kPanelColumns + column;
+            hn::StoreU(hn::MulAdd(hn::Set(d, scales[r * t.groups]), part, hn::LoadU(d, c)), d, c);
+        }
+    }
 }
 
 // Rows whose sums and carries fit the registers together.
 constexpr int kRows = 4;
 
 template <WeightStorage S>
-HWY_INLINE void ByRows(QuantizedTileArgs t) {
-    for (int left = t.rows; left > 0; left -= kRows) {
-        for (int64_t column = 0; column < t.stored;
-             column += static_cast<int64_t>(hn::Lanes(D()))) {
-            switch (left) {
-                case 1:
-                    Columns<S, 1>(t, column);
-                    break;
-                case 2:
-                    Columns<S, 2>(t, column);
-                    break;
-                case 3:
-                    Columns<S, 3>(t, column);
-                    break;
-                default:
-                    Columns<S, kRows>(t, column);
-                    break;
-            }
+HWY_INLINE void ByGroups(const QuantizedTileArgs& t) {
+    for (int64_t g = 0; g < QuantGroups(t.k); ++g) {
+        int first = 0;
+        for (; first + kRows <= t.rows; first += kRows) Group<S, kRows>(t, first, g);
+        switch (t.rows - first) {
+            case 1:
+                Group<S, 1>(t, first, g);
+                break;
+            case 2:
+                Group<S, 2>(t, first, g);
+                break;
+            case 3:
+                Group<S, 3>(t, first, g);
+                break;
         }
-        t.codes += kRows * t.groups * kQuantGroup;
-        t.scales += kRows * t.groups;
-        t.sums += kRows * t.groups;
-        t.c += kRows * kPanelColumns;
     }
 }
 
 void Run(const QuantizedTileArgs& t) {
-    t.storage == WeightStorage::kInt4 ? ByRows<WeightStorage::kInt4>(t)
-                                      : ByRows<WeightStorage::kInt8>(t);
+    t.storage == WeightStorage::kInt4 ? ByGroups<WeightStorage::kInt4>(t)
+                                      : ByGroups<WeightStorage::kInt8>(t);
 }
 
 #endif
