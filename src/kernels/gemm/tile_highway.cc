@@ -1,9 +1,9 @@
 // Tiles for any SIMD: Highway picks the instruction set when the program runs.
 //
 // A's rows come into scratch as floats first, a stretch of k at a time: once for all columns of the
-// tile, and from there an element is broadcast by a load. Columns are taken two vectors at a time,
-// so that six rows of accumulators fit sixteen registers. A pair of B's bf16 is two floats by a
-// shift and a mask.
+// tile, and from there an element is broadcast by a load. Beside six rows columns are taken two
+// vectors at a time, so that the accumulators fit sixteen registers. A pair of B's bf16 is two
+// floats by a shift and a mask.
 #include <algorithm>
 #include <cstring>
 
@@ -56,66 +56,75 @@ HWY_INLINE void CopyTransposed(const bf16* a, int64_t stored, int rows, int64_t 
     }
 }
 
-// acc (+=): R rows of A, kRow elements apart and kStep from one k to the next, times two vectors of
-// columns of B.
-template <int R, int64_t kRow, int64_t kStep, class D>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* HWY_RESTRICT a,
-                           const float* HWY_RESTRICT b, int64_t stored, int64_t k) {
-    for (int64_t i = 0; i < k; ++i, a += kStep, b += stored) {
-        const auto left = hn::LoadU(d, b), right = hn::LoadU(d, b + hn::Lanes(d));
+// Vectors of columns beside R rows: with few rows more of them, so that there are sums enough to
+// keep the multipliers busy, and B is read as it lies.
+constexpr int VectorsBeside(int R) { return R == 1 ? 8 : R <= 3 ? 4 : 2; }
+
+// acc (+=): one element of each of R rows, kRow apart, times V vectors of columns.
+template <int R, int V, int64_t kRow, class D, class Load>
+HWY_INLINE void MultiplyAdd(D d, hn::Vec<D> (&acc)[R][V], const float* a, Load load) {
+    if constexpr (R <= 3) {
+        hn::Vec<D> rows[R];
+        for (int r = 0; r < R; ++r) rows[r] = hn::Set(d, a[r * kRow]);
+        for (int v = 0; v < V; ++v) {
+            const auto columns = load(v);
+            for (int r = 0; r < R; ++r) acc[r][v] = hn::MulAdd(rows[r], columns, acc[r][v]);
+        }
+    } else {
+        hn::Vec<D> columns[V];
+        for (int v = 0; v < V; ++v) columns[v] = load(v);
         for (int r = 0; r < R; ++r) {
             const auto row = hn::Set(d, a[r * kRow]);
-            acc[r][0] = hn::MulAdd(row, left, acc[r][0]);
-            acc[r][1] = hn::MulAdd(row, right, acc[r][1]);
+            for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(row, columns[v], acc[r][v]);
         }
     }
 }
 
-template <int R, int64_t kRow, int64_t kStep, class D>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][2], const float* HWY_RESTRICT a,
+// acc (+=): R rows of A, kRow elements apart and kStep from one k to the next, times V vectors of
+// columns of B.
+template <int R, int V, int64_t kRow, int64_t kStep, class D>
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRICT a,
+                           const float* HWY_RESTRICT b, int64_t stored, int64_t k) {
+    const size_t lanes = hn::Lanes(d);
+    for (int64_t i = 0; i < k; ++i, a += kStep, b += stored)
+        MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) { return hn::LoadU(d, b + v * lanes); });
+}
+
+template <int R, int V, int64_t kRow, int64_t kStep, class D>
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRICT a,
                            const bf16* HWY_RESTRICT b, int64_t stored, int64_t k) {
     const hn::RebindToUnsigned<D> du;
+    const size_t lanes = hn::Lanes(d);
     const auto high = hn::Set(du, 0xffff0000u);
     const uint32_t* HWY_RESTRICT pairs = reinterpret_cast<const uint32_t*>(b);
     for (int64_t i = 0; i < k; i += 2, a += 2 * kStep, pairs += stored) {
-        const auto left = hn::LoadU(du, pairs), right = hn::LoadU(du, pairs + hn::Lanes(d));
-        const auto left0 = hn::BitCast(d, hn::ShiftLeft<16>(left)),
-                   right0 = hn::BitCast(d, hn::ShiftLeft<16>(right));
-        for (int r = 0; r < R; ++r) {
-            const auto row = hn::Set(d, a[r * kRow]);
-            acc[r][0] = hn::MulAdd(row, left0, acc[r][0]);
-            acc[r][1] = hn::MulAdd(row, right0, acc[r][1]);
-        }
-        const auto left1 = hn::BitCast(d, hn::And(left, high)),
-                   right1 = hn::BitCast(d, hn::And(right, high));
-        for (int r = 0; r < R; ++r) {
-            const auto row = hn::Set(d, a[r * kRow + kStep]);
-            acc[r][0] = hn::MulAdd(row, left1, acc[r][0]);
-            acc[r][1] = hn::MulAdd(row, right1, acc[r][1]);
-        }
+        MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) {
+            return hn::BitCast(d, hn::ShiftLeft<16>(hn::LoadU(du, pairs + v * lanes)));
+        });
+        MultiplyAdd<R, V, kRow>(d, acc, a + kStep, [&](int v) {
+            return hn::BitCast(d, hn::And(hn::LoadU(du, pairs + v * lanes), high));
+        });
     }
 }
 
-// sums (+=): the rows in scratch times two vectors of B's columns at a time, from `column` on,
-// while there are as many; returns the first column that is left.
-template <int kMaxLanes, typename T, int R, int64_t kRow, int64_t kStep>
+// sums (+=): the rows in scratch times V vectors of B's columns at a time, from `column` on, while
+// there are as many; returns the first column that is left.
+template <int kMaxLanes, int V, typename T, int R, int64_t kRow, int64_t kStep>
 HWY_NOINLINE int64_t Columns(Scratch& scratch, const T* b, int64_t column, int64_t stored,
                              int64_t k) {
     const hn::CappedTag<float, kMaxLanes> d;
     constexpr int64_t kPerColumn = sizeof(T) == 2 ? 2 : 1;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    for (; column + 2 * lanes <= stored; column += 2 * lanes) {
+    for (; column + V * lanes <= stored; column += V * lanes) {
         float* sums = scratch.sums + column;
-        hn::Vec<decltype(d)> acc[R][2];
-        for (int r = 0; r < R; ++r) {
-            acc[r][0] = hn::Load(d, sums + r * kPanelColumns);
-            acc[r][1] = hn::Load(d, sums + r * kPanelColumns + lanes);
-        }
-        Accumulate<R, kRow, kStep>(d, acc, scratch.a, b + column * kPerColumn, stored, k);
-        for (int r = 0; r < R; ++r) {
-            hn::Store(acc[r][0], d, sums + r * kPanelColumns);
-            hn::Store(acc[r][1], d, sums + r * kPanelColumns + lanes);
-        }
+        hn::Vec<decltype(d)> acc[R][V];
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v)
+                acc[r][v] = hn::Load(d, sums + r * kPanelColumns + v * lanes);
+        Accumulate<R, V, kRow, kStep>(d, acc, scratch.a, b + column * kPerColumn, stored, k);
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v)
+                hn::Store(acc[r][v], d, sums + r * kPanelColumns + v * lanes);
     }
     return column;
 }
@@ -125,8 +134,10 @@ template <typename T, int R, int64_t kRow, int64_t kStep>
 HWY_INLINE void AllColumns(Scratch& scratch, const T* b, int64_t stored, int64_t k) {
     int64_t column = 0;
     if constexpr (hn::MaxLanes(simd::DF()) > 8)
-        column = Columns<16, T, R, kRow, kStep>(scratch, b, column, stored, k);
-    Columns<8, T, R, kRow, kStep>(scratch, b, column, stored, k);
+        column = Columns<16, 2, T, R, kRow, kStep>(scratch, b, column, stored, k);
+    if constexpr (VectorsBeside(R) > 2)
+        column = Columns<8, VectorsBeside(R), T, R, kRow, kStep>(scratch, b, column, stored, k);
+    Columns<8, 2, T, R, kRow, kStep>(scratch, b, column, stored, k);
 }
 
 // sums (+=): R rows of A times B. With a_stored as in TileArgs.
