@@ -42,16 +42,28 @@ HWY_INLINE void CopyRows(const T* a, int64_t a_stride, int rows, int64_t k, floa
     }
 }
 
+// A^T's columns, `rows` of them from `a` on, for k elements; whole vectors wherever another k lies
+// behind what they read too much.
 HWY_INLINE void CopyTransposed(const float* a, int64_t stored, int rows, int64_t k, float* to) {
     for (int64_t i = 0; i < k; ++i, a += stored, to += kTransposed)
-        for (int row = 0; row < rows; ++row) to[row] = a[row];
+        std::memcpy(to, a, (i + 1 < k ? kTransposed : rows) * sizeof(float));
 }
 
 HWY_INLINE void CopyTransposed(const bf16* a, int64_t stored, int rows, int64_t k, float* to) {
+    const hn::CappedTag<uint32_t, kTransposed> du;
+    const hn::RebindToFloat<decltype(du)> df;
+    const auto high = hn::Set(du, 0xffff0000u);
     for (int64_t i = 0; i < k; i += 2, a += 2 * stored, to += 2 * kTransposed) {
-        for (int row = 0; row < rows; ++row) {
-            to[row] = ToFloat(a[2 * row]);
-            to[kTransposed + row] = ToFloat(a[2 * row + 1]);
+        uint32_t some[kTransposed] = {};
+        const uint32_t* pairs = reinterpret_cast<const uint32_t*>(a);
+        if (i + 2 >= k) {
+            std::memcpy(some, pairs, rows * sizeof(uint32_t));
+            pairs = some;
+        }
+        for (int64_t row = 0; row < kTransposed; row += static_cast<int64_t>(hn::Lanes(du))) {
+            const auto pair = hn::LoadU(du, pairs + row);
+            hn::StoreU(hn::BitCast(df, hn::ShiftLeft<16>(pair)), df, to + row);
+            hn::StoreU(hn::BitCast(df, hn::And(pair, high)), df, to + kTransposed + row);
         }
     }
 }

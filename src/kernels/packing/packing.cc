@@ -44,22 +44,34 @@ void PanelTransposed(const T* panel, int stored, int64_t columns, int width, int
                 column < columns && row < width ? panel[PackedIndex<T>(row, column, stored)] : T{};
 }
 
+template <typename T>
+constexpr PackFunctions<T> kReference = {Rows<T, T>, Rows<T, float>, Columns<T>,
+                                         PanelTransposed<T>};
+
 }  // namespace
 
-template <typename T>
-const KernelList<AnyProblem, PackFunctions<T>>& PackKernels() {
-    static const KernelList<AnyProblem, PackFunctions<T>> kernels("packing", {
+template <>
+const KernelList<AnyProblem, PackFunctions<float>>& PackKernels() {
+    static const KernelList<AnyProblem, PackFunctions<float>> kernels("packing", {
 #if defined(__x86_64__)
-        {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512Packing<T>()},
+        {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); },
+         Avx512Packing<float>()},
 #endif
-            {"reference",
-             NeverDeclines<AnyProblem>,
-             {Rows<T, T>, Rows<T, float>, Columns<T>, PanelTransposed<T>}},
+            {"reference", NeverDeclines<AnyProblem>, kReference<float>},
     });
     return kernels;
 }
 
-template const KernelList<AnyProblem, PackFunctions<float>>& PackKernels();
-template const KernelList<AnyProblem, PackFunctions<bf16>>& PackKernels();
+template <>
+const KernelList<AnyProblem, PackFunctions<bf16>>& PackKernels() {
+    static const KernelList<AnyProblem, PackFunctions<bf16>> kernels("packing", {
+#if defined(__x86_64__)
+        {"avx512_bf16", [](const AnyProblem&) { return LacksAvx512Bf16(); }, Avx512Packing<bf16>()},
+#endif
+            {"highway", NeedsSimd<AnyProblem>, HighwayPacking(kReference<bf16>)},
+            {"reference", NeverDeclines<AnyProblem>, kReference<bf16>},
+    });
+    return kernels;
+}
 
 }  // namespace hone

@@ -42,6 +42,8 @@ struct PackFunctions {
 template <typename T>
 const KernelList<AnyProblem, PackFunctions<T>>& PackKernels();
 
+// `rest` with the functions that gain by SIMD; of floats, which are copied, none.
+PackFunctions<bf16> HighwayPacking(PackFunctions<bf16> rest);
 template <typename T>
 PackFunctions<T> Avx512Packing();  // only where the build is for x86-64
 
