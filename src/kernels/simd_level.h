@@ -22,6 +22,9 @@ absl::Status CheckSimdLevel();
 // (CheckSimdLevel reports it).
 SimdLevel AllowedSimd();
 
+// What Highway's kernels run in here: "AVX2", "AVX-512", "NEON".
+std::string SimdName();
+
 // Reasons to decline that depend on the machine and HONE_SIMD alone; empty when it has what is
 // asked for.
 std::string LacksSimd();        // nothing better than the reference's plain loops
