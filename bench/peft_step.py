@@ -35,6 +35,8 @@ def main():
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
     parser.add_argument("--steps", type=int, default=5)
     flags = parser.parse_args()
+    if flags.steps < 2:
+        parser.error("--steps: at least 2, of which the first warms up")
 
     torch.manual_seed(0)
     full = flags.method == "full"
