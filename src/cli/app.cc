@@ -48,13 +48,13 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     };
     std::string text;
     HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, refused, &text));
+    if (text.empty()) HONE_RETURN_IF_ERROR(CheckSimdLevel());
     if (text.empty() && explain_kernels) text = ExplainKernels();
     if (text.empty() && arguments.empty()) text = root.help();
     if (!text.empty()) {
         fmt::print("{}{}", text, text.ends_with('\n') ? "" : "\n");
         return absl::OkStatus();
     }
-    HONE_RETURN_IF_ERROR(CheckSimdLevel());
     HONE_RETURN_IF_ERROR(CheckKernelOverride());
     for (const Command& command : commands) {
         if (command.app->parsed()) return command.run();

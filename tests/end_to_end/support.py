@@ -53,7 +53,7 @@ class HoneTest(unittest.TestCase):
         self.environment = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(self.folder / "home"), "HF_HUB_OFFLINE": "1",
             "HONE_CACHE": str(self.folder / "cache"), "LC_ALL": "C.UTF-8"}
-        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "HONE_KERNEL"):
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "HONE_KERNEL", "HONE_SIMD"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
         (self.folder / "home").mkdir()

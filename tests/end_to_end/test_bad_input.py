@@ -351,6 +351,14 @@ class UsageTest(ErrorTest):
         self.check_error(self.hone("finetun", code=USAGE), ["finetun", "finetune"])
         self.check_error(self.hone("finetune", "--model_name_or_path", TINY, code=USAGE), ["data_name"])
 
+    def test_variables(self):
+        for name, value, words in [("HONE_SIMD", "sse9", ["HONE_SIMD", "sse9"]),
+                                   ("HONE_KERNEL", "gemm:magic", ["HONE_KERNEL", "magic", "highway"])]:
+            with self.subTest(name):
+                done = self.hone("bench", "kernels", "--smoke", code=USAGE, environment={name: value})
+                self.check_error(done, words)
+        self.hone("--help", environment={"HONE_SIMD": "sse9"})
+
     def test_help_is_no_error(self):
         for command in ("finetune", "evaluate", "generate", "chat", "models", "data", "bench"):
             self.assertIn("--", self.hone(command, "--help").stdout)

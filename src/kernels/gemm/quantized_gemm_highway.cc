@@ -110,8 +110,8 @@ HWY_INLINE void AddProducts(V16 bytes, int32_t four, VI& sum, VI& carry) {
     const V16 codes = hn::BitCast(d16, hn::Set(DI(), four));
     const V16 values = hn::Xor(bytes, hn::Set(d16, static_cast<int16_t>(0x8080)));
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-    // Two products of at most 127 x 127 fit 16 bits. The instruction wants its first factor without
-    // a sign, so that is given to the other.
+    // Two products of at most 127 x 127 fit 16 bits: a weight's code is 1 at least. The instruction
+    // wants its first factor without a sign, so that is given to the other.
     const V16 pairs{
         _mm256_maddubs_epi16(_mm256_abs_epi8(codes.raw), _mm256_sign_epi8(values.raw, codes.raw))};
     sum = hn::ReorderWidenMulAccumulate(DI(), pairs, hn::Set(d16, 1), sum, carry);
