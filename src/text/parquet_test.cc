@@ -141,6 +141,15 @@ TEST(ParquetTest, SchemasThatNestDeeperAreRefused) {
     }
 }
 
+// A file of 4 KB, found by the fuzzer, whose dictionary says that it holds 1.7 billion values.
+TEST(ParquetTest, DictionariesThatClaimMoreThanTheyHoldAreRefused) {
+    auto rows =
+        AllRows(std::string(HONE_SOURCE_DIR) + "/src/text/corpus/parquet_fuzz/huge_dictionary", 10);
+    ASSERT_FALSE(rows.ok());
+    EXPECT_EQ(KindOf(rows.status()), ErrorKind::kData);
+    EXPECT_NE(rows.status().message().find("a dictionary of "), std::string::npos) << rows.status();
+}
+
 TEST(ParquetTest, DamagedBytesAreAnErrorOrOtherRows) {
     const std::string good = *ReadFile(Path("rows.zstd.parquet"));
     uint64_t state = 99;
