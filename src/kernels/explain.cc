@@ -57,7 +57,8 @@ std::vector<OpInfo> ListKernels() {
 }
 
 std::string ExplainKernels() {
-    std::string text = fmt::format("highway: compiled for several instruction sets, here it runs in {}\n", SimdName());
+    std::string text = fmt::format(
+        "highway: compiled for several instruction sets, here it runs in {}\n", SimdName());
     for (const OpInfo& op : ListKernels()) {
         text += fmt::format("{} ({}): {}{}\n", op.op, op.problem, op.chosen,
                             op.forced.empty() ? "" : ", forced by HONE_KERNEL");

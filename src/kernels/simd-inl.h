@@ -36,6 +36,16 @@ HWY_INLINE VF Load(const bf16* from) {
     return hn::BitCast(DF(), hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(D16(), &from->bits))));
 }
 
+// Of pairs of bf16, each in 32 bits as memory has it, the one or the other as floats.
+template <class D32>
+HWY_INLINE auto FirstOfPairs(D32 d, hn::Vec<D32> pairs) {
+    return hn::BitCast(hn::RebindToFloat<D32>(), hn::ShiftLeft<16>(pairs));
+}
+template <class D32>
+HWY_INLINE auto SecondOfPairs(D32 d, hn::Vec<D32> pairs) {
+    return hn::BitCast(hn::RebindToFloat<D32>(), hn::And(pairs, hn::Set(d, 0xffff0000u)));
+}
+
 // Rounds to nearest even and keeps NaN, as ToBF16 does; the result is in the low halves.
 HWY_INLINE VU RoundToBF16(VF value) {
     const DU du;

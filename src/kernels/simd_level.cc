@@ -65,11 +65,12 @@ std::string LacksSimd() {
 
 std::string LacksAvx512Bf16() {
 #if defined(__x86_64__)
-    return LacksAvx512(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                           __builtin_cpu_supports("avx512dq") &&
-                           __builtin_cpu_supports("avx512vl") &&
-                           __builtin_cpu_supports("avx512bf16"),
-                       "AVX512-BF16");
+    static const std::string lacks =
+        LacksAvx512(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512bf16"),
+                    "AVX512-BF16");
+    return lacks;
 #else
     return "not an x86-64 CPU";
 #endif
@@ -77,10 +78,11 @@ std::string LacksAvx512Bf16() {
 
 std::string LacksAvx512Vnni() {
 #if defined(__x86_64__)
-    return LacksAvx512(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                           __builtin_cpu_supports("avx512vl") &&
-                           __builtin_cpu_supports("avx512vnni"),
-                       "AVX512-VNNI");
+    static const std::string lacks =
+        LacksAvx512(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"),
+                    "AVX512-VNNI");
+    return lacks;
 #else
     return "not an x86-64 CPU";
 #endif

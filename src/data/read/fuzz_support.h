@@ -1,11 +1,9 @@
 // Fuzzers: any bytes as a data file.
 #pragma once
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <string>
 
+#include "base/memory_file.h"
 #include "base/status.h"
 #include "data/read/row_reader.h"
 
@@ -18,28 +16,25 @@ inline constexpr size_t kDeflateRatio = 1032;
 // holds for any input: rows have a place, bad rows have a reason, and the end comes.
 template <typename Take>
 void ReadBytes(const uint8_t* data, size_t size, FileFormat format, Take take) {
-    const int fd = memfd_create("rows", MFD_CLOEXEC);
-    HONE_CHECK(fd >= 0 && write(fd, data, size) == static_cast<ssize_t>(size));
-    auto reader = RowReader::Open(fmt::format("/proc/self/fd/{}", fd), format, "");
-    if (reader.ok()) {
-        RawRow raw;
-        for (size_t rows = 0;; ++rows) {
-            HONE_CHECK(rows <= size * kDeflateRatio);  // every row takes a byte, of what was unpacked
-            const auto any = (*reader)->Next(&raw);
-            if (!any.ok() || !*any) break;
-            HONE_CHECK(raw.line >= 1 && raw.column >= 1);
-            nlohmann::ordered_json row;
-            ParseProblem problem;
-            if (!raw.error.empty()) continue;
-            if ((*reader)->ParseRow(raw, &row, &problem)) {
-                HONE_CHECK(row.is_object());
-                take(row);
-            } else {
-                HONE_CHECK(!problem.reason.empty() && problem.line >= raw.line);
-            }
+    const MemoryFile file(data, size);
+    auto reader = RowReader::Open(file.path(), format, "");
+    if (!reader.ok()) return;
+    RawRow raw;
+    for (size_t rows = 0;; ++rows) {
+        HONE_CHECK(rows <= size * kDeflateRatio);  // every row takes a byte, of what was unpacked
+        const auto any = (*reader)->Next(&raw);
+        if (!any.ok() || !*any) break;
+        HONE_CHECK(raw.line >= 1 && raw.column >= 1);
+        nlohmann::ordered_json row;
+        ParseProblem problem;
+        if (!raw.error.empty()) continue;
+        if ((*reader)->ParseRow(raw, &row, &problem)) {
+            HONE_CHECK(row.is_object());
+            take(row);
+        } else {
+            HONE_CHECK(!problem.reason.empty() && problem.line >= raw.line);
         }
     }
-    close(fd);
 }
 
 }  // namespace hone

@@ -192,11 +192,13 @@ HWY_INLINE void Group(const QuantizedTileArgs& t, int first, int64_t g, Asks& as
                             t.codes + first * row_codes + g * kQuantGroup, row_codes, steps, whole);
         const VF scale = LoadHalf(group + column * 2);
         for (int r = 0; r < R; ++r) {
-            VF part = hn::Mul(scale, whole[r]);
+            VF part;
             if constexpr (S == WeightStorage::kInt4) {
                 const VF minimum = LoadHalf(group + (t.stored + column) * 2);
                 const VF code_sum = hn::Set(d, sums[r * t.groups]);
                 part = hn::MulAdd(scale, whole[r], hn::Mul(minimum, code_sum));
+            } else {
+                part = hn::Mul(scale, whole[r]);
             }
             float* c = t.c + (first + r) * kPanelColumns + column;
             hn::StoreU(hn::MulAdd(hn::Set(d, scales[r * t.groups]), part, hn::LoadU(d, c)), d, c);

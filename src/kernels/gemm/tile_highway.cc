@@ -52,7 +52,6 @@ HWY_INLINE void CopyTransposed(const float* a, int64_t stored, int rows, int64_t
 HWY_INLINE void CopyTransposed(const bf16* a, int64_t stored, int rows, int64_t k, float* to) {
     const hn::CappedTag<uint32_t, kTransposed> du;
     const hn::RebindToFloat<decltype(du)> df;
-    const auto high = hn::Set(du, 0xffff0000u);
     for (int64_t i = 0; i < k; i += 2, a += 2 * stored, to += 2 * kTransposed) {
         uint32_t some[kTransposed] = {};
         const uint32_t* pairs = reinterpret_cast<const uint32_t*>(a);
@@ -62,8 +61,8 @@ HWY_INLINE void CopyTransposed(const bf16* a, int64_t stored, int rows, int64_t 
         }
         for (int64_t row = 0; row < kTransposed; row += static_cast<int64_t>(hn::Lanes(du))) {
             const auto pair = hn::LoadU(du, pairs + row);
-            hn::StoreU(hn::BitCast(df, hn::ShiftLeft<16>(pair)), df, to + row);
-            hn::StoreU(hn::BitCast(df, hn::And(pair, high)), df, to + kTransposed + row);
+            hn::StoreU(simd::FirstOfPairs(du, pair), df, to + row);
+            hn::StoreU(simd::SecondOfPairs(du, pair), df, to + kTransposed + row);
         }
     }
 }
@@ -107,14 +106,13 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRI
                            const bf16* HWY_RESTRICT b, int64_t stored, int64_t k) {
     const hn::RebindToUnsigned<D> du;
     const size_t lanes = hn::Lanes(d);
-    const auto high = hn::Set(du, 0xffff0000u);
     const uint32_t* HWY_RESTRICT pairs = reinterpret_cast<const uint32_t*>(b);
     for (int64_t i = 0; i < k; i += 2, a += 2 * kStep, pairs += stored) {
         MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) {
-            return hn::BitCast(d, hn::ShiftLeft<16>(hn::LoadU(du, pairs + v * lanes)));
+            return simd::FirstOfPairs(du, hn::LoadU(du, pairs + v * lanes));
         });
         MultiplyAdd<R, V, kRow>(d, acc, a + kStep, [&](int v) {
-            return hn::BitCast(d, hn::And(hn::LoadU(du, pairs + v * lanes), high));
+            return simd::SecondOfPairs(du, hn::LoadU(du, pairs + v * lanes));
         });
     }
 }
@@ -220,8 +218,10 @@ void Run(const TileArgs<T>& t) {
     }
 }
 
-void RunF32(const TileArgs<float>& t) { Run(t); }
-void RunBF16(const TileArgs<bf16>& t) { Run(t); }
+int Rows(int) { return kRows; }
+
+TileFunctions<float> TileTableF32() { return {Run<float>, Rows}; }
+TileFunctions<bf16> TileTableBF16() { return {Run<bf16>, Rows}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace hone
@@ -229,23 +229,17 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace hone {
-namespace {
 
-HWY_EXPORT(RunF32);
-HWY_EXPORT(RunBF16);
-void DispatchF32(const TileArgs<float>& t) { HWY_DYNAMIC_DISPATCH(RunF32)(t); }
-void DispatchBF16(const TileArgs<bf16>& t) { HWY_DYNAMIC_DISPATCH(RunBF16)(t); }
-int Rows(int) { return HWY_NAMESPACE::kRows; }
-
-}  // namespace
+HWY_EXPORT(TileTableF32);
+HWY_EXPORT(TileTableBF16);
 
 template <>
 TileFunctions<float> HighwayTile() {
-    return {DispatchF32, Rows};
+    return HWY_DYNAMIC_DISPATCH(TileTableF32)();
 }
 template <>
 TileFunctions<bf16> HighwayTile() {
-    return {DispatchBF16, Rows};
+    return HWY_DYNAMIC_DISPATCH(TileTableBF16)();
 }
 
 }  // namespace hone

@@ -35,14 +35,12 @@ HWY_INLINE void CopyPanel(const float* panel, int64_t stored, int64_t tokens, fl
         std::copy_n(panel + token * stored, stored, left + token * kStep);
 }
 HWY_INLINE void CopyPanel(const bf16* panel, int64_t stored, int64_t tokens, float* left) {
-    const simd::DU du;
     const uint32_t* pairs = reinterpret_cast<const uint32_t*>(panel);
     for (int64_t token = 0; token < tokens; token += 2, pairs += stored, left += 2 * kStep) {
         for (int64_t row = 0; row < stored; row += simd::Lanes()) {
-            const simd::VU pair = hn::LoadU(du, pairs + row);
-            simd::Store(hn::BitCast(simd::DF(), hn::ShiftLeft<16>(pair)), left + row);
-            simd::Store(hn::BitCast(simd::DF(), hn::And(pair, hn::Set(du, 0xffff0000u))),
-                        left + kStep + row);
+            const simd::VU pair = hn::LoadU(simd::DU(), pairs + row);
+            simd::Store(simd::FirstOfPairs(simd::DU(), pair), left + row);
+            simd::Store(simd::SecondOfPairs(simd::DU(), pair), left + kStep + row);
         }
     }
 }
@@ -100,8 +98,8 @@ void Run(const ThinGradArgs<T>& t) {
 
 }  // namespace thin
 
-void ThinGradF32(const ThinGradArgs<float>& t) { thin::Run(t); }
-void ThinGradBF16(const ThinGradArgs<bf16>& t) { thin::Run(t); }
+ThinGradFunctions<float> ThinGradTableF32() { return {thin::Run<float>, true}; }
+ThinGradFunctions<bf16> ThinGradTableBF16() { return {thin::Run<bf16>, true}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace hone
@@ -109,22 +107,17 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace hone {
-namespace {
 
-HWY_EXPORT(ThinGradF32);
-HWY_EXPORT(ThinGradBF16);
-void DispatchF32(const ThinGradArgs<float>& t) { HWY_DYNAMIC_DISPATCH(ThinGradF32)(t); }
-void DispatchBF16(const ThinGradArgs<bf16>& t) { HWY_DYNAMIC_DISPATCH(ThinGradBF16)(t); }
-
-}  // namespace
+HWY_EXPORT(ThinGradTableF32);
+HWY_EXPORT(ThinGradTableBF16);
 
 template <>
 ThinGradFunctions<float> HighwayThinGrad() {
-    return {DispatchF32, true};
+    return HWY_DYNAMIC_DISPATCH(ThinGradTableF32)();
 }
 template <>
 ThinGradFunctions<bf16> HighwayThinGrad() {
-    return {DispatchBF16, true};
+    return HWY_DYNAMIC_DISPATCH(ThinGradTableBF16)();
 }
 
 }  // namespace hone

@@ -59,16 +59,11 @@ void PanelTransposed(const bf16* panel, int stored, int64_t columns, int width, 
 
 }  // namespace packing
 
-void PackRows(const bf16* src, int64_t stride, int64_t count, int width, int stored, bf16* out) {
-    packing::Rows(src, stride, count, width, stored, out);
-}
-void PackRowsF32(const float* src, int64_t stride, int64_t count, int width, int stored,
-                 bf16* out) {
-    packing::Rows(src, stride, count, width, stored, out);
-}
-void PackPanelTransposed(const bf16* panel, int stored, int64_t columns, int width, int out_stored,
-                         bf16* out) {
-    packing::PanelTransposed(panel, stored, columns, width, out_stored, out);
+PackFunctions<bf16> PackTable(PackFunctions<bf16> rest) {
+    rest.rows = packing::Rows<bf16>;
+    rest.rows_f32 = packing::Rows<float>;
+    rest.panel_transposed = packing::PanelTransposed;
+    return rest;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -78,32 +73,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hone {
 
-namespace {
-
-HWY_EXPORT(PackRows);
-HWY_EXPORT(PackRowsF32);
-HWY_EXPORT(PackPanelTransposed);
-
-void DispatchRows(const bf16* src, int64_t stride, int64_t count, int width, int stored,
-                  bf16* out) {
-    HWY_DYNAMIC_DISPATCH(PackRows)(src, stride, count, width, stored, out);
-}
-void DispatchRowsF32(const float* src, int64_t stride, int64_t count, int width, int stored,
-                     bf16* out) {
-    HWY_DYNAMIC_DISPATCH(PackRowsF32)(src, stride, count, width, stored, out);
-}
-void DispatchPanelTransposed(const bf16* panel, int stored, int64_t columns, int width,
-                             int out_stored, bf16* out) {
-    HWY_DYNAMIC_DISPATCH(PackPanelTransposed)(panel, stored, columns, width, out_stored, out);
-}
-
-}  // namespace
+HWY_EXPORT(PackTable);
 
 PackFunctions<bf16> HighwayPacking(PackFunctions<bf16> rest) {
-    rest.rows = DispatchRows;
-    rest.rows_f32 = DispatchRowsF32;
-    rest.panel_transposed = DispatchPanelTransposed;
-    return rest;
+    return HWY_DYNAMIC_DISPATCH(PackTable)(rest);
 }
 
 }  // namespace hone
