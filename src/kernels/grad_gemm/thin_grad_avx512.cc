@@ -8,12 +8,8 @@
 #include <cstring>
 
 HONE_BEGIN_AVX512
-namespace hone {
+namespace hone::avx512 {
 namespace {
-
-using avx512::First32;
-using avx512::Interleave;
-using avx512::Interleaved;
 
 constexpr int kRows = 8;  // thin columns whose sums are in registers, two vectors each
 // How many tokens ahead the wide side is asked for: its rows lie too far apart for hardware to see
@@ -60,11 +56,13 @@ void Run(const ThinGradArgs<bf16>& t) {
         for (int64_t row = 0; row < t.thin; row += kRows) Block(t, row, column);
 }
 
+constexpr ThinGradFunctions<bf16> kThinGrad = {Run, true};
+
 }  // namespace
-
-ThinGradFunctions<bf16> Avx512ThinGrad() { return {Run, true}; }
-
-}  // namespace hone
+}  // namespace hone::avx512
 HONE_END_AVX512
+
+// Called on every CPU.
+hone::ThinGradFunctions<hone::bf16> hone::Avx512ThinGrad() { return avx512::kThinGrad; }
 
 #endif

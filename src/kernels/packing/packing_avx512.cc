@@ -5,13 +5,8 @@
 #if defined(__x86_64__)
 
 HONE_BEGIN_AVX512
-namespace hone {
+namespace hone::avx512 {
 namespace {
-
-using avx512::First32;
-using avx512::Interleave;
-using avx512::Interleaved;
-using avx512::Transpose16;
 
 __mmask16 First16(int64_t n) { return static_cast<__mmask16>(First32(n < 16 ? n : 16)); }
 
@@ -157,16 +152,23 @@ void PanelTransposed(const float* panel, int stored, int64_t columns, int width,
     }
 }
 
-}  // namespace
+template <typename T>
+constexpr PackFunctions<T> kPacking = {Rows, Rows, Columns, PanelTransposed};
 
+}  // namespace
+}  // namespace hone::avx512
+HONE_END_AVX512
+
+namespace hone {
+
+// Called on every CPU.
 template <typename T>
 PackFunctions<T> Avx512Packing() {
-    return {Rows, Rows, Columns, PanelTransposed};
+    return avx512::kPacking<T>;
 }
 template PackFunctions<float> Avx512Packing();
 template PackFunctions<bf16> Avx512Packing();
 
 }  // namespace hone
-HONE_END_AVX512
 
 #endif

@@ -7,12 +7,8 @@
 #if defined(__x86_64__)
 
 HONE_BEGIN_AVX512
-namespace hone {
+namespace hone::avx512 {
 namespace {
-
-using avx512::Exp2;
-using avx512::First32;
-using avx512::kLog2E;
 
 inline __attribute__((always_inline)) __m512 Load(const bf16* from, __mmask16 mask) {
     return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)),
@@ -59,11 +55,13 @@ void Backward(int64_t F, const bf16* gate_up, const bf16* dact, bf16* dgate_up, 
     (act != nullptr ? BackwardRow<true> : BackwardRow<false>)(F, gate_up, dact, dgate_up, act);
 }
 
+constexpr SwigluFunctions<bf16> kSwiglu = {Forward, Backward};
+
 }  // namespace
-
-SwigluFunctions<bf16> SwigluAvx512Bf16() { return {Forward, Backward}; }
-
-}  // namespace hone
+}  // namespace hone::avx512
 HONE_END_AVX512
+
+// Called on every CPU.
+hone::SwigluFunctions<hone::bf16> hone::SwigluAvx512Bf16() { return avx512::kSwiglu; }
 
 #endif  // __x86_64__

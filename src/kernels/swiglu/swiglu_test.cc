@@ -64,6 +64,7 @@ TEST(Swiglu, BackwardIsTheSlopeOfForward) {
 TYPED_TEST(SwigluTest, NotANumberStaysOne) {
     using T = TypeParam;
     for (const auto& kernel : SwigluKernels<T>().kernels()) {
+        if (!kernel.declines({}).empty()) continue;
         std::vector<T> gate_up(64, FromFloat<T>(1)), act(32);
         gate_up[3] = FromFloat<T>(NAN);
         gate_up[32 + 20] = FromFloat<T>(NAN);
