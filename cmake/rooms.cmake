@@ -1,7 +1,7 @@
 # One static library per room of src/: hone_room(NAME LIBRARIES...) takes every .cc below src/NAME.
 #   *_test.cc   go to the test program NAME_test, *_slow_test.cc to NAME_slow_test, which `./dev test --fast` leaves out
 #   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS) and, everywhere, a program that replays its corpus as a test
-# The flags of a file that needs an instruction set are set beside it with set_source_files_properties.
+# No file gets the flags of an instruction set: its headers' inline functions would too (docs/adding_a_kernel.md).
 
 add_library(hone_flags INTERFACE)
 target_include_directories(hone_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)

@@ -1,20 +1,22 @@
 // What the tiles of AVX-512 share (gemm/tile_avx512.cc, int8/int8_tile_avx512.cc): products of
-// floats and bf16 pairs in registers, and the way of a tile from there to C. For files that are
-// compiled for AVX512-BF16.
+// floats and bf16 pairs in registers, and the way of a tile from there to C. For code between
+// HONE_BEGIN_AVX512 and HONE_END_AVX512.
 //
 // A tile is R rows by V vectors of 16 columns: R * V accumulators, V vectors of B, one broadcast of
 // A, within 32 registers. Each step of k costs V + R loads for R * V fused products, so the
 // products set the pace.
 #pragma once
 
-#include <immintrin.h>
+#if defined(__x86_64__)
 
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
+#include "kernels/avx512_target.h"
 #include "kernels/gemm/tile.h"
 
+HONE_BEGIN_AVX512
 namespace hone::avx512 {
 
 // Rows per tile, by vectors per row.
@@ -140,3 +142,6 @@ void RunTile(const Args& args, int rows, int stored) {
 }
 
 }  // namespace hone::avx512
+HONE_END_AVX512
+
+#endif  // __x86_64__

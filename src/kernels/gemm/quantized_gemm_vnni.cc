@@ -6,19 +6,18 @@
 // panel is worked through group by group, all columns of one before the next: so it is read once,
 // in its order, and what comes next can be asked for. Sums that do not fit the registers wait in C,
 // in the first-level cache.
+#include "kernels/avx512_target.h"
 #include "kernels/gemm/quantized_asks.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
-namespace hone {
+HONE_PUSH_TARGET("avx512f,avx512bw,avx512vl,avx512vnni,fma")
+namespace hone::avx512 {
 namespace {
 
 // Masked with ones: GCC 12 warns of an uninitialized register in the forms without a mask.
@@ -177,8 +176,12 @@ void Run(const QuantizedTileArgs& t) {
 
 }  // namespace
 
-QuantizedTileFunctions Avx512VnniQuantizedTile() { return {Run}; }
+constexpr QuantizedTileFunctions kQuantizedTile = {Run};
 
-}  // namespace hone
+}  // namespace hone::avx512
+HONE_END_AVX512
 
-#endif
+// Called on every CPU.
+hone::QuantizedTileFunctions hone::Avx512VnniQuantizedTile() { return avx512::kQuantizedTile; }
+
+#endif  // __x86_64__

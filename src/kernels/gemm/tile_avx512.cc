@@ -1,11 +1,11 @@
 // Tiles for AVX-512, and for its bf16 dot products (Zen 4, Cooper Lake, Sapphire Rapids and later).
+#include "kernels/avx512_tile-inl.h"
 #include "kernels/gemm/tile.h"
 
 #if defined(__x86_64__)
 
-#include "kernels/avx512_tile-inl.h"
-
-namespace hone {
+HONE_BEGIN_AVX512
+namespace hone::avx512 {
 namespace {
 
 // kPacked: A^T is packed (TileArgs::a_stored), and nothing extends the product.
@@ -18,30 +18,37 @@ struct Tile {
         for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) acc[r][v] = _mm512_setzero_ps();
-        avx512::PrefetchTile<R, V>(t);
+        PrefetchTile<R, V>(t);
         if constexpr (kPacked) {
-            using Left = avx512::PackedRows<T>;
-            avx512::Accumulate<R, V>(acc, Left{t.a, t.a_stored * avx512::Rows<T>::kPair}, t.b, t.k);
+            using Left = PackedRows<T>;
+            Accumulate<R, V>(acc, Left{t.a, t.a_stored * Rows<T>::kPair}, t.b, t.k);
         } else {
-            avx512::Accumulate<R, V>(acc, avx512::Rows<T>{t.a, t.a_stride}, t.b, t.k);
+            Accumulate<R, V>(acc, Rows<T>{t.a, t.a_stride}, t.b, t.k);
         }
-        avx512::FinishTile<R, V>(acc, t);
+        FinishTile<R, V>(acc, t);
     }
 };
 
-}  // namespace
+template <typename T>
+void Run(const TileArgs<T>& t) {
+    t.a_stored > 0 ? RunTile<Tile<T, true>>(t, t.rows, t.stored)
+                   : RunTile<Tile<T, false>>(t, t.rows, t.stored);
+}
 
+}  // namespace
+}  // namespace hone::avx512
+HONE_END_AVX512
+
+namespace hone {
+
+// Called on every CPU.
 template <typename T>
 TileFunctions<T> Avx512Tile() {
-    return {[](const TileArgs<T>& t) {
-                t.a_stored > 0 ? avx512::RunTile<Tile<T, true>>(t, t.rows, t.stored)
-                               : avx512::RunTile<Tile<T, false>>(t, t.rows, t.stored);
-            },
-            [](int stored) { return avx512::kTileRows[stored / 16]; }};
+    return {avx512::Run<T>, [](int stored) { return avx512::kTileRows[stored / 16]; }};
 }
 template TileFunctions<float> Avx512Tile();
 template TileFunctions<bf16> Avx512Tile();
 
 }  // namespace hone
 
-#endif
+#endif  // __x86_64__

@@ -1,13 +1,13 @@
 // Tiles for AVX512-VNNI and BF16 (Zen 4, Cooper Lake, Sapphire Rapids and later): one instruction
 // multiplies four bytes of a row with four codes of each of 16 columns and adds them, at the rate
 // at which that of bf16 does two.
+#include "kernels/avx512_tile-inl.h"
 #include "kernels/int8/int8_kernels.h"
 
 #if defined(__x86_64__)
 
-#include "kernels/avx512_tile-inl.h"
-
-namespace hone {
+HONE_BEGIN_AVX512
+namespace hone::avx512 {
 namespace {
 
 // In assembly: GCC 12 keeps the sums of a tile in memory with the intrinsic, which takes twice the
@@ -43,16 +43,16 @@ struct Tile {
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
             const __m512i start =
-                _mm512_maskz_loadu_epi32(avx512::TileMask(t.tile.width, v), t.starts + v * 16);
+                _mm512_maskz_loadu_epi32(TileMask(t.tile.width, v), t.starts + v * 16);
 #pragma GCC unroll 12
             for (int r = 0; r < R; ++r) sums[r][v] = start;
         }
-        avx512::PrefetchTile<R, V>(t.tile);
+        PrefetchTile<R, V>(t.tile);
         AccumulateCodes<R, V>(sums, t.bytes, t.bytes_stride, t.codes, t.k);
         __m512 acc[R][V];
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-            const __mmask16 mask = avx512::TileMask(t.tile.width, v);
+            const __mmask16 mask = TileMask(t.tile.width, v);
             const __m512 scale =
                 t.scales ? _mm512_maskz_loadu_ps(mask, t.scales + v * 16) : _mm512_set1_ps(1);
 #pragma GCC unroll 12
@@ -62,21 +62,29 @@ struct Tile {
                     _mm512_mul_ps(_mm512_maskz_cvtepi32_ps(0xffff, sums[r][v]), scale),
                     _mm512_set1_ps(t.row_scales[r]));
         }
-        avx512::FinishTile<R, V>(acc, t.tile);
+        FinishTile<R, V>(acc, t.tile);
     }
 };
 
-}  // namespace
+template <typename T>
+void Run(const Int8TileArgs<T>& t) {
+    RunTile<Tile<T>>(t, t.tile.rows, t.tile.stored);
+}
 
+}  // namespace
+}  // namespace hone::avx512
+HONE_END_AVX512
+
+namespace hone {
+
+// Called on every CPU.
 template <typename T>
 Int8TileFunctions<T> Avx512Int8Tile() {
-    return {
-        [](const Int8TileArgs<T>& t) { avx512::RunTile<Tile<T>>(t, t.tile.rows, t.tile.stored); },
-        [](int stored) { return avx512::kTileRows[stored / 16]; }};
+    return {avx512::Run<T>, [](int stored) { return avx512::kTileRows[stored / 16]; }};
 }
 template Int8TileFunctions<float> Avx512Int8Tile();
 template Int8TileFunctions<bf16> Avx512Int8Tile();
 
 }  // namespace hone
 
-#endif
+#endif  // __x86_64__
