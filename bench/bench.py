@@ -93,7 +93,7 @@ class Bench:
             out = self.folder / f"loss-{compute}"
             model = ("--model_name_or_path", self.flags.model, "--data_name", self.flags.chats)
             self.run(self.flags.hone, "finetune", *model, "--train_split", f"train[:{CHAT_ROWS}]", "--eval_split",
-                     "none", "--no_packing", "--per_device_train_batch_size", 4, "--num_train_epochs", 2,
+                     "none", "--per_device_train_batch_size", 4, "--num_train_epochs", 2,
                      "--learning_rate", "1e-3", *STEP, "--base_compute", compute, "--output_path", out)
             report = self.folder / f"loss-{compute}.json"
             self.run(self.flags.hone, "evaluate", *model, "--eval_split", f"train[{CHAT_ROWS}:{2 * CHAT_ROWS}]",
@@ -141,7 +141,7 @@ class Bench:
             out = self.folder / f"chats-{time.time_ns()}"
             seconds, _ = self.timed(
                 self.flags.hone, "finetune", "--model_name_or_path", self.flags.model, "--data_name", self.flags.chats,
-                "--max_samples", CHAT_ROWS, "--eval_split", "none", "--no_packing", "--per_device_train_batch_size", 8,
+                "--max_samples", CHAT_ROWS, "--eval_split", "none", "--per_device_train_batch_size", 8,
                 "--num_train_epochs", 1, *STEP, "--lora_alpha", 32, "--output_path", out)
             run = json.loads((out / "run.json").read_text())
             return {"seconds": seconds, "peak_memory_bytes": run["peak_memory_bytes"]}

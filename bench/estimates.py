@@ -16,7 +16,7 @@ def estimate(bench, name):
     def measure():
         out = bench.folder / f"estimate-{name}"
         flags = ("--model_name_or_path", bench.flags.model, "--data_name", bench.flags.chats, "--eval_split", "none",
-                 "--output_path", out, *CONFIGURATIONS[name])
+                 "--packing", "--output_path", out, *CONFIGURATIONS[name])
         before = json.loads(bench.run(bench.flags.hone, "estimate", *flags, "--json"))
         bench.run(bench.flags.hone, "finetune", *flags)
         run = json.loads((out / "run.json").read_text())

@@ -1,23 +1,31 @@
 #!/usr/bin/env python3
-"""The fall of the loss that TRL's SFTTrainer reaches, to hold hone's against.
+"""The same flags, the same optimisation: TRL's SFTTrainer and hone side by side, step by step.
 
-  compare_trl.py MODEL_DIR TRAIN.jsonl TEST.jsonl OUT_DIR [--steps 50] [--hone BASE.json TUNED.json]
+  compare_trl.py HONE MODEL TRAIN.jsonl OUT [--rows 64] [--test TEST.jsonl] [--per_device_train_batch_size 8] ...
 
-Trains a LoRA adapter with the settings of `hone finetune --no_packing`: rows of chat messages, loss on the answers
-and the end-of-turn token (the rows are tokenised here, with hone's mask, so that the labels are the same ones),
-batches of 8 rows, AdamW, constant learning rate 2e-4, r 16, alpha 16, all linear layers, clipping at 1, bf16. Then
-the mean loss of the answer tokens of TEST without and with the adapter, written to OUT_DIR/result.json. With --hone
-(two results of `hone evaluate`) prints both falls and their ratio, and exits with 1 if they differ by more than 3 %.
+MODEL is a folder in Hugging Face's layout, TRAIN has chat messages. Trains a LoRA adapter with each (r 16, alpha 32,
+every linear layer, no dropout, AdamW, clipping at 1, bf16), the rows in the order of the file, and prints the loss of
+each step beside the other's. The rows of TRL are tokenised here, with hone's mask, so that the labels are the same
+ones: the answers and the end-of-turn token. With --test also the mean loss of TEST's answer tokens without
+and with each adapter.
 
-Needs: torch, transformers, peft, trl, datasets. Takes some minutes for each ten steps on two cores.
+TRL's part is kept in OUT/trl.json and taken from there if it was made with the same flags: hone's can be run again.
+Exits with 1 if the numbers of steps differ, if the losses of a step differ by more than --tolerance (the adapters start
+from different random numbers), or if the falls of the test loss differ by more than 3 %. Writes OUT/result.json.
+
+Needs: torch, transformers, peft, trl, datasets. TRL takes some minutes for each ten steps on two cores.
 """
 import argparse
+import itertools
 import json
 import os
+import subprocess
 import sys
 import time
 
 import torch
+import transformers
+import trl
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -26,11 +34,17 @@ from trl import SFTConfig, SFTTrainer
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden"))
 from smollm2 import answer_mask, row_loss  # noqa: E402
 
+# Flags of both, with the names that both know.
+SHARED = {"per_device_train_batch_size": (int, 8), "gradient_accumulation_steps": (int, 1),
+          "num_train_epochs": (float, 1.0), "max_steps": (int, -1), "learning_rate": (float, 2e-4),
+          "lr_scheduler_type": (str, "linear"), "warmup_steps": (float, 0), "weight_decay": (float, 0.0),
+          "seed": (int, 42)}
 
-def read_rows(tokenizer, path, max_length):
+
+def read_rows(tokenizer, path, count, max_length):
     rows = []
     with open(path) as file:
-        for line in file:
+        for line in itertools.islice(file, count):
             ids, mask = answer_mask(tokenizer, json.loads(line)["messages"])
             rows.append({"input_ids": ids[:max_length], "completion_mask": [int(m) for m in mask[:max_length]]})
     return rows
@@ -40,56 +54,121 @@ def evaluate(model, rows):
     """Mean loss of the answer tokens, one row at a time: no padding."""
     model.eval()
     sums = [row_loss(model, row["input_ids"], [bool(m) for m in row["completion_mask"]]) for row in rows]
-    return sum(s[0] for s in sums) / sum(s[1] for s in sums), sum(s[1] for s in sums)
+    return sum(s[0] for s in sums) / sum(s[1] for s in sums)
 
 
-def train(model, tokenizer, rows, options):
+def run_trl(options, shared):
+    """{"steps": [loss, ...], "seconds": ..., "base": ..., "tuned": ...}; the last two with --test."""
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16)
+    test = read_rows(tokenizer, options.test, options.test_rows, options.max_length) if options.test else []
+    result = {"base": evaluate(model, test)} if test else {}
     config = SFTConfig(
-        output_dir=options.out_dir, max_steps=options.steps, per_device_train_batch_size=8, learning_rate=2e-4,
-        lr_scheduler_type="constant", weight_decay=0.0, max_grad_norm=1.0, optim="adamw_torch", bf16=True, use_cpu=True,
-        logging_steps=1, save_strategy="no", report_to="none", max_length=options.max_length, packing=False,
-        gradient_checkpointing=False, completion_only_loss=True, seed=options.seed, dataloader_num_workers=0)
+        output_dir=os.path.join(options.out, "trl"), train_sampling_strategy="sequential", max_grad_norm=1.0,
+        optim="adamw_torch", bf16=True, use_cpu=True, logging_steps=1, save_strategy="no", report_to="none",
+        max_length=options.max_length, packing=False, gradient_checkpointing=False, completion_only_loss=True, **shared)
+    rows = read_rows(tokenizer, options.train, options.rows, options.max_length)
     trainer = SFTTrainer(
         model=model, processing_class=tokenizer, args=config, train_dataset=Dataset.from_list(rows),
-        peft_config=LoraConfig(r=16, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear",
+        peft_config=LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear",
                                task_type="CAUSAL_LM"))
+    start = time.time()
     trainer.train()
-    trainer.save_model(options.out_dir)
-    return trainer.model, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    result["seconds"] = time.time() - start
+    result["steps"] = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if test:
+        result["tuned"] = evaluate(trainer.model, test)
+    return result
+
+
+def trl_once(options, shared):
+    """What run_trl gives, from OUT/trl.json where that was made with the same flags."""
+    path = os.path.join(options.out, "trl.json")
+    flags = {**vars(options), "hone": None, "out": None, "tolerance": None, "version": trl.__version__}
+    if os.path.exists(path):
+        with open(path) as file:
+            kept = json.load(file)
+        if kept["flags"] == flags:
+            return kept["result"]
+    result = run_trl(options, shared)
+    with open(path, "w") as file:
+        json.dump({"flags": flags, "result": result}, file, indent=1)
+    return result
+
+
+def run_hone(options, shared):
+    out = os.path.join(options.out, "hone")
+
+    def hone(*arguments):
+        subprocess.run([options.hone, *map(str, arguments)], check=True, stdout=sys.stderr)
+
+    def hone_evaluate(*arguments):
+        report = os.path.join(options.out, "evaluation.json")
+        rows = ("--max_samples", options.test_rows) if options.test_rows else ()
+        hone("evaluate", "--model_name_or_path", options.model, "--data_name", options.test, "--max_seq_len",
+             options.max_length, "--output_file", report, *rows, *arguments)
+        with open(report) as file:
+            return json.load(file)["loss"]
+
+    flags = itertools.chain.from_iterable((f"--{name}", value) for name, value in shared.items())
+    start = time.time()
+    hone("finetune", "--model_name_or_path", options.model, "--data_name", options.train, "--max_samples", options.rows,
+         "--eval_split", "none", "--output_path", out, "--resume_from_checkpoint", "none", "--lora_r", 16,
+         "--lora_alpha", 32, "--lora_dropout", 0, "--target_modules", "all-linear", "--max_seq_len", options.max_length,
+         "--train_sampling_strategy", "sequential", "--logging_steps", 1, *flags)
+    result = {"seconds": time.time() - start}
+    with open(os.path.join(out, "metrics.jsonl")) as file:
+        result["steps"] = [line["loss"] for line in map(json.loads, file) if "loss" in line]
+    if options.test:
+        result |= {"base": hone_evaluate(), "tuned": hone_evaluate("--adapter_path", out)}
+    return result
+
+
+def compare(theirs, ours, tolerance):
+    """Prints the table; the sentences that say what differs."""
+    wrong = []
+    print(f"{'step':>4}  {'TRL':>8}  {'hone':>8}  hone / TRL")
+    for step, (their, our) in enumerate(zip(theirs["steps"], ours["steps"]), 1):
+        print(f"{step:4}  {their:8.4f}  {our:8.4f}  {our / their:.4f}")
+        if abs(our / their - 1) > tolerance:
+            wrong.append(f"the losses of step {step} differ by more than {100 * tolerance:g} %")
+    counts, seconds = ([run[key] for run in (theirs, ours)] for key in ("steps", "seconds"))
+    print(f"steps: {len(counts[0])} and {len(counts[1])}; seconds: {seconds[0]:.0f} and {seconds[1]:.0f}")
+    if len(theirs["steps"]) != len(ours["steps"]):
+        wrong.append("the numbers of steps differ")
+    if "base" in theirs:
+        falls = [run["base"] - run["tuned"] for run in (theirs, ours)]
+        for name, run, fall in zip(("TRL", "hone"), (theirs, ours), falls):
+            print(f"test loss, {name}: {run['base']:.4f} -> {run['tuned']:.4f}, fell by {fall:.4f}")
+        if abs(falls[1] / falls[0] - 1) > 0.03:
+            wrong.append("the falls of the test loss differ by more than 3 %")
+    return wrong
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model_dir")
+    parser.add_argument("hone")
+    parser.add_argument("model")
     parser.add_argument("train")
-    parser.add_argument("test")
-    parser.add_argument("out_dir")
-    parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("out")
+    parser.add_argument("--rows", type=int, default=64, help="only the first rows of TRAIN")
+    parser.add_argument("--test")
+    parser.add_argument("--test_rows", type=int, help="only the first rows of TEST")
     parser.add_argument("--max_length", type=int, default=1024)
-    parser.add_argument("--test_rows", type=int, default=None, help="only the first rows of TEST")
-    parser.add_argument("--hone", nargs=2, metavar=("BASE", "TUNED"), help="results of hone evaluate on TEST")
+    parser.add_argument("--tolerance", type=float, default=0.02)
+    for name, (kind, default) in SHARED.items():
+        parser.add_argument(f"--{name}", type=kind, default=default)
     options = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(options.model_dir)
-    test = read_rows(tokenizer, options.test, options.max_length)[:options.test_rows]
-    rows = read_rows(tokenizer, options.train, options.max_length)
-    model = AutoModelForCausalLM.from_pretrained(options.model_dir, dtype=torch.bfloat16)
-    base, tokens = evaluate(model, test)
-    print(f"base: loss {base:.4f} over {tokens} tokens of {len(test)} rows", flush=True)
-    start = time.time()
-    model, losses = train(model, tokenizer, rows, options)
-    seconds = time.time() - start
-    tuned, _ = evaluate(model, test)
-    result = {"base": base, "tuned": tuned, "fall": base - tuned, "tokens": tokens, "steps": losses, "seconds": seconds}
-    print(f"tuned: loss {tuned:.4f}, fell by {base - tuned:.4f} in {options.steps} steps, {seconds:.0f} s", flush=True)
-    with open(os.path.join(options.out_dir, "result.json"), "w") as file:
+    shared = {name: getattr(options, name) for name in SHARED}
+    os.makedirs(options.out, exist_ok=True)
+    print(f"trl {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}; "
+          + ", ".join(f"{name} {value}" for name, value in shared.items()), flush=True)
+    result = {"trl": trl_once(options, shared), "hone": run_hone(options, shared)}
+    with open(os.path.join(options.out, "result.json"), "w") as file:
         json.dump(result, file, indent=1)
-    if options.hone:
-        before, after = (json.load(open(path))["loss"] for path in options.hone)
-        ratio = (before - after) / (base - tuned)
-        print(f"hone: {before:.4f} -> {after:.4f}, fell by {before - after:.4f}: {ratio:.3f} of TRL's")
-        if not 0.97 <= ratio <= 1.03:
-            raise SystemExit("the falls differ by more than 3 %")
+    wrong = compare(result["trl"], result["hone"], options.tolerance)
+    if wrong:
+        raise SystemExit("\n".join(wrong))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ struct EvaluateFlags {
         flags.Text("--eval_subset", data.eval_subset, "which subset of a data set of the Hub");
         data_flags.AddRows(flags, data);
         flags.Integer("--per_device_eval_batch_size", per_device_eval_batch_size,
-                      "so many times --max_seq_len tokens go through the model at a time");
+                      "rows that go through the model at a time; no result depends on it");
         flags.Group("Output")
             .Bool("--per_row", per_row, "also the loss of each row, in --output_file")
             .Text("-o,--output_file", output_file, "writes the result as JSON");
@@ -85,7 +85,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
 
     LiveLine line(stderr);
     EvaluateOptions options;
-    options.max_tokens = flags.per_device_eval_batch_size * flags.data.max_seq_len;
+    options.max_rows = flags.per_device_eval_batch_size;
     options.per_row = flags.per_row;
     options.progress = [&](double share) {
         line.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share, 30), 100 * share));

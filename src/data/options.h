@@ -54,7 +54,7 @@ struct DataOptions {
 
     int64_t max_seq_len = 1024;
     OnOverflow on_overflow = OnOverflow::kTruncate;
-    bool packing = true;                 // BatcherOptions::packing
+    bool packing = false;                // BatcherOptions::packing
     std::optional<int64_t> max_samples;  // the first rows of each split; unset: all
     bool skip_bad_rows = false;          // leave bad rows out instead of refusing them
 

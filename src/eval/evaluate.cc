@@ -39,7 +39,7 @@ absl::StatusOr<Evaluation> Evaluate(Model& model, const std::shared_ptr<const Da
     const double start = NowSeconds();
     Evaluation evaluation;
     LossSums total;
-    EvaluationBatches batches(dataset, options.max_tokens);
+    EvaluationBatches batches(dataset, options.max_rows, options.max_tokens);
     Batch batch;
     while (batches.Next(&batch)) {
         std::vector<LossSums> documents;

@@ -32,7 +32,9 @@ struct Evaluation {
 };
 
 struct EvaluateOptions {
-    int64_t max_tokens = 4096;  // that go through the model at a time; a longer row goes alone
+    // That go through the model at a time; a longer row goes alone.
+    int64_t max_rows = 8;
+    int64_t max_tokens = kMicroBatchTokens;
     bool per_row = false;
     // Gets the share that is done, after each batch; false ends the evaluation with kInterrupted.
     std::function<bool(double share)> progress;

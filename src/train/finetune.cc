@@ -209,6 +209,7 @@ absl::Status FinetuneRun::MakePlan() {
     batcher.gradient_accumulation_steps = options_.gradient_accumulation_steps;
     batcher.packing = options_.data.packing;
     batcher.max_seq_len = options_.data.max_seq_len;
+    batcher.shuffle = options_.train_sampling_strategy == "random";
     batcher.seed = options_.seed;
     HONE_ASSIGN_OR_RETURN(StepPlan steps, StepPlan::Create(data_.train, batcher));
     steps_ = std::make_unique<StepPlan>(std::move(steps));
@@ -227,6 +228,7 @@ absl::Status FinetuneRun::MakePlan() {
     plan.train_labelled_tokens = data_.report.train.label_tokens;
     plan.eval_rows = data_.eval ? data_.eval->size() : 0;
     plan.eval_tokens = data_.eval ? data_.eval->total_tokens() : 0;
+    plan.step_batch = steps_->StepText();
     plan.steps_per_epoch = steps_->steps_per_epoch();
     plan.total_steps =
         options_.max_steps > 0 ? options_.max_steps : steps_->TotalSteps(options_.num_train_epochs);
@@ -234,9 +236,12 @@ absl::Status FinetuneRun::MakePlan() {
     plan.data_summary = data_.report.ToText();
     plan.output_path = output_->path();
 
-    const int64_t longest =
-        std::max(data_.train->longest(), data_.eval ? data_.eval->longest() : 0);
-    plan.micro_batch_tokens = std::max(options_.micro_batch_tokens, longest);
+    plan.micro_batch_tokens = steps_->MostTokens(options_.micro_batch_tokens);
+    if (data_.eval)
+        plan.micro_batch_tokens =
+            std::max(plan.micro_batch_tokens,
+                     MostBatchTokens(*data_.eval, options_.per_device_eval_batch_size,
+                                     options_.micro_batch_tokens));
     plan.available_bytes = AvailableBytes();
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
@@ -246,7 +251,8 @@ absl::Status FinetuneRun::MakePlan() {
                                   return model_->PlanTraining(plan.micro_batch_tokens,
                                                               checkpointing);
                               },
-                              options_.gradient_checkpointing, options_.micro_batch_tokens,
+                              options_.gradient_checkpointing,
+                              std::min(options_.micro_batch_tokens, plan.micro_batch_tokens),
                               full()    ? "--method lora"
                               : qlora() ? "a smaller --lora_r"
                                         : "--method qlora, a smaller --lora_r",
@@ -285,6 +291,7 @@ absl::StatusOr<ScheduleOptions> FinetuneRun::Schedule() const {
 Json FinetuneRun::Configuration() const {
     std::vector<const char*> flags = {"per_device_train_batch_size",
                                       "gradient_accumulation_steps",
+                                      "train_sampling_strategy",
                                       "packing",
                                       "max_seq_len",
                                       "micro_batch_tokens",
@@ -331,9 +338,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.max_grad_norm = options_.max_grad_norm;
     trainer.seed = options_.seed;
     trainer.micro_batch_tokens = options_.micro_batch_tokens;
-    trainer.eval_batch_tokens = facts_.plan.micro_batch_tokens;
-    if (options_.per_device_eval_batch_size < trainer.eval_batch_tokens / options_.data.max_seq_len)
-        trainer.eval_batch_tokens = options_.per_device_eval_batch_size * options_.data.max_seq_len;
+    trainer.eval_batch_size = options_.per_device_eval_batch_size;
     trainer.prefetch_steps = 2 + options_.dataloader_num_workers;
     trainer.logging_steps = options_.logging_steps;
     trainer.eval_on_start = options_.eval_on_start;

@@ -72,6 +72,7 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("per_device_train_batch_size", o.per_device_train_batch_size);
     visit("per_device_eval_batch_size", o.per_device_eval_batch_size);
     visit("gradient_accumulation_steps", o.gradient_accumulation_steps);
+    visit("train_sampling_strategy", o.train_sampling_strategy);
     visit("learning_rate", o.learning_rate);
     visit("lr_scheduler_type", o.lr_scheduler_type);
     visit("warmup_ratio", o.warmup_ratio);
@@ -198,6 +199,8 @@ absl::Status CheckNames(const FinetuneOptions& o) {
     HONE_RETURN_IF_ERROR(one_of("torch_dtype", o.torch_dtype, {"bfloat16", "float16", "float32"}));
     HONE_RETURN_IF_ERROR(one_of("base_compute", o.base_compute, {"native", "int8"}));
     HONE_RETURN_IF_ERROR(one_of("report_to", o.report_to, {"tensorboard", "all", "none"}));
+    HONE_RETURN_IF_ERROR(
+        one_of("train_sampling_strategy", o.train_sampling_strategy, {"random", "sequential"}));
     HONE_RETURN_IF_ERROR(
         one_of("gradient_checkpointing", o.gradient_checkpointing, {"auto", "true", "false"}));
     if (std::find(kAdamWNames.begin(), kAdamWNames.end(), o.optim) == kAdamWNames.end())

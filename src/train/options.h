@@ -9,6 +9,7 @@
 
 #include "adapt/lora.h"
 #include "base/status.h"
+#include "data/batch/batch.h"
 #include "data/options.h"
 #include "nlohmann/json.hpp"
 
@@ -46,12 +47,13 @@ struct FinetuneOptions {
     std::string base_compute = "native";
 
     // How long.
-    int64_t max_steps = -1;       // optimiser steps; > 0 overrides num_train_epochs
-    double num_train_epochs = 3;  // may be fractional
-    int64_t per_device_train_batch_size = 8;
-    int64_t per_device_eval_batch_size =
-        8;  // rows of max_seq_len that an evaluation takes at a time, at most
+    int64_t max_steps = -1;                   // optimiser steps; > 0 overrides num_train_epochs
+    double num_train_epochs = 3;              // may be fractional
+    int64_t per_device_train_batch_size = 8;  // rows; with packing sequences of max_seq_len
+    int64_t per_device_eval_batch_size = 8;   // rows that go through the model at a time, at most
     int64_t gradient_accumulation_steps = 1;
+    // random | sequential: the order of the rows in an epoch; sequential is that of the files.
+    std::string train_sampling_strategy = "random";
 
     // Optimiser and schedule.
     double learning_rate = 2e-4;                 // Olive
@@ -96,7 +98,7 @@ struct FinetuneOptions {
 
     // Machine. Tokens that pass through the model at a time; longer rows pass alone. Sums over
     // micro-batches are rounded, so another number gives other last bits.
-    int64_t micro_batch_tokens = 1024;
+    int64_t micro_batch_tokens = kMicroBatchTokens;
     int threads = 0;  // 0: as many as the process may run on; never changes a result
     int dataloader_num_workers =
         0;  // threads that read ahead; 0: hone chooses; never changes a result

@@ -109,7 +109,7 @@ class BadDataTest(ErrorTest):
 
     def test_fewer_rows_than_a_batch_still_train(self):
         data = self.write("two.jsonl", CHATS[:2])
-        self.finetune("out", data, "--max_steps", 3, "--no_packing", "--per_device_train_batch_size", 64)
+        self.finetune("out", data, "--max_steps", 3, "--per_device_train_batch_size", 64)
         self.assertEqual(self.metrics("out")[-1]["step"], 3)
 
     def test_check_reports_every_bad_row(self):

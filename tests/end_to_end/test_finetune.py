@@ -83,6 +83,54 @@ class EstimateTest(HoneTest):
                                + said["activation_bytes"] + said["workspace_bytes"])
 
 
+class BatchTest(HoneTest):
+    """A batch is so many rows: as many steps as transformers and TRL take with the same flags."""
+
+    def steps(self, rows, *arguments):
+        """Where the lines of the metrics say that each step ended."""
+        self.runs = getattr(self, "runs", 0) + 1
+        out = f"out-{self.runs}"
+        done = self.finetune(out, self.write("chats.jsonl", many_chats(rows)), *arguments)
+        self.plan = self.read_json(f"{out}/run.json")["plan"]
+        self.output = done.stdout + done.stderr
+        return [round(line["epoch"], 3) for line in self.metrics(out) if "loss" in line]
+
+    def test_forty_rows_are_five_batches_of_eight(self):
+        self.assertEqual(self.steps(40, "--num_train_epochs", 2), [0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8, 2])
+        self.assertEqual((self.plan["steps_per_epoch"], self.plan["step_batch"]), (5, "8 rows"))
+        self.assertIn("10 of 8 rows (2.00 epochs of 5 steps)", self.output)
+        self.assertNotIn("whole data set", self.output)
+
+    def test_the_last_batch_and_the_last_accumulation_may_be_smaller(self):
+        self.assertEqual(len(self.steps(35, "--num_train_epochs", 1)), 5)
+        self.assertEqual(len(self.steps(40, "--num_train_epochs", 1, "--gradient_accumulation_steps", 2)), 3)
+        self.assertEqual(self.plan["step_batch"], "16 rows")
+        self.assertEqual(len(self.steps(9, "--num_train_epochs", 2, "--per_device_train_batch_size", 2,
+                                        "--gradient_accumulation_steps", 3)), 4)
+
+    def test_steps_and_fractions_of_epochs(self):
+        self.assertEqual(len(self.steps(40, "--num_train_epochs", 0.5)), 3)
+        self.assertEqual(self.steps(40, "--max_steps", 7)[-1], 1.4)
+
+    def test_a_batch_of_all_rows_is_said(self):
+        self.steps(8, "--num_train_epochs", 1)
+        self.assertIn("each step is the whole data set", self.output)
+
+    def test_packing_fills_sequences(self):
+        packed = self.steps(40, "--num_train_epochs", 1, "--packing", "--per_device_train_batch_size", 2)
+        full = self.plan["train_tokens"] / (2 * 256)
+        self.assertGreaterEqual(len(packed), full)
+        self.assertLess(len(packed), full + 2)
+        self.assertEqual(self.plan["step_batch"], "2 packed sequences of at most 256 tokens")
+
+    def test_the_memory_is_that_of_the_longest_rows_of_a_batch(self):
+        self.steps(40, "--max_steps", 1, "--per_device_train_batch_size", 2)
+        two = self.plan
+        self.steps(40, "--max_steps", 1, "--per_device_train_batch_size", 4)
+        self.assertLess(two["micro_batch_tokens"], self.plan["micro_batch_tokens"])
+        self.assertLess(two["memory_bytes"]["activations"], self.plan["memory_bytes"]["activations"])
+
+
 class LossTest(HoneTest):
     def golden_rows(self, model):
         rows = json.loads((GOLDEN / "values" / f"{model}-chat.json").read_text())["rows"]
@@ -122,9 +170,9 @@ class LossTest(HoneTest):
 
     def test_packing_and_accumulation_do_not_change_the_loss(self):
         data = self.write("chats.jsonl", many_chats(8))
-        ways = {"packed": [], "rows": ["--no_packing"],
-                "accumulated": ["--no_packing", "--per_device_train_batch_size", 2, "--gradient_accumulation_steps", 4],
-                "checkpointed": ["--gradient_checkpointing"]}
+        ways = {"packed": ["--packing"], "rows": [],
+                "accumulated": ["--per_device_train_batch_size", 2, "--gradient_accumulation_steps", 4],
+                "passes": ["--micro_batch_tokens", 40], "checkpointed": ["--gradient_checkpointing"]}
         losses = {}
         for name, arguments in ways.items():
             # Each step holds all eight rows.
@@ -136,6 +184,18 @@ class LossTest(HoneTest):
             for ours, packed in zip(values, losses["packed"]):
                 self.assertLess(abs(ours / packed - 1), 1e-3, f"{name}: {values} and {losses['packed']}")
         self.assertLess(losses["packed"][-1], losses["packed"][0])
+
+    def test_the_loss_of_a_batch_is_that_of_its_rows(self):
+        data = self.write("chats.jsonl", many_chats(10))
+        self.finetune("out", data, "--train_sampling_strategy", "sequential", "--torch_dtype", "float32",
+                      "--per_device_train_batch_size", 4, "--num_train_epochs", 1, "--learning_rate", "1e-9")
+        losses = [line["loss"] for line in self.metrics("out") if "loss" in line]
+        rows = self.evaluate(data, "--torch_dtype", "float32", "--per_row", "--per_device_eval_batch_size", 1)["rows"]
+        self.assertEqual(len(losses), 3)
+        for step, loss in enumerate(losses):
+            batch = rows[4 * step:4 * step + 4]
+            alone = sum(row["loss"] * row["tokens"] for row in batch) / sum(row["tokens"] for row in batch)
+            self.assertLess(abs(loss / alone - 1), 1e-5, f"step {step + 1}")
 
     def test_train_on_prompt_counts_every_token(self):
         data = self.write("chats.jsonl", CHATS)

@@ -81,9 +81,8 @@ class SameBitsTest(HoneTest):
     def command(self, out, data, *arguments):
         return ["finetune", "--model_name_or_path", TINY, "--data_name", data, "--output_path", out, "--method", "full",
                 "--eval_split", "none", "--logging_steps", 1, "--max_steps", self.STEPS, "--learning_rate", "1e-3",
-                "--lr_scheduler_type", "cosine", "--warmup_steps", 20, "--no_packing",
-                "--per_device_train_batch_size", 3, "--gradient_accumulation_steps", 2, "--weight_decay", 0.01,
-                *arguments]
+                "--lr_scheduler_type", "cosine", "--warmup_steps", 20, "--per_device_train_batch_size", 3,
+                "--gradient_accumulation_steps", 2, "--weight_decay", 0.01, *arguments]
 
     def stopped_at(self, out, data, step, with_signal):
         process = self.start(*self.command(out, data, "--save_steps", 7))

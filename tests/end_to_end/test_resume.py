@@ -14,7 +14,7 @@ class ResumeTest(HoneTest):
     STEPS = 300
     # Everything that has a state: shuffling over several epochs, dropout, moments, schedule, accumulation, evaluation.
     ARGUMENTS = ["--max_steps", STEPS, "--learning_rate", "5e-3", "--lr_scheduler_type", "cosine", "--warmup_steps", 20,
-                 "--lora_dropout", 0.1, "--no_packing", "--per_device_train_batch_size", 3,
+                 "--lora_dropout", 0.1, "--per_device_train_batch_size", 3,
                  "--gradient_accumulation_steps", 2, "--save_steps", 7, "--weight_decay", 0.01]
 
     def command(self, out, data):

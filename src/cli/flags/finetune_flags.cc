@@ -102,9 +102,9 @@ void FinetuneFlags::AddData(Flags& flags) {
         .Text("--eval_subset", data.eval_subset,
               "likewise for evaluation; default: the training subset");
     data_.AddRows(flags, data);
-    flags.Bool("--no_packing", no_packing_,
-               "one row per place in the batch, grouped by length, instead of several short rows "
-               "in one place");
+    flags.Bool("--packing", data.packing,
+               "a batch is so many sequences of --max_seq_len tokens, each filled with several "
+               "whole rows, instead of so many rows");
 }
 
 void FinetuneFlags::AddMethod(Flags& flags) {
@@ -151,11 +151,14 @@ void FinetuneFlags::AddTraining(Flags& flags) {
         .Number("--num_train_epochs", options_.num_train_epochs,
                 "passes over the training rows, also fractions")
         .Integer("--per_device_train_batch_size", options_.per_device_train_batch_size,
-                 "packed sequences of --max_seq_len tokens in a batch, or rows with --no_packing")
+                 "rows in a batch; with --packing sequences")
         .Integer("--per_device_eval_batch_size", options_.per_device_eval_batch_size,
-                 "the same in evaluation")
+                 "rows that an evaluation takes at a time; no result depends on it")
         .Integer("--gradient_accumulation_steps", options_.gradient_accumulation_steps,
                  "batches per optimiser step; the loss is the mean over the tokens of all of them")
+        .Choice(
+            "--train_sampling_strategy", options_.train_sampling_strategy, {"random", "sequential"},
+            "the order of the rows: random in each epoch, or sequential: as the files have them")
         .Optional("--gradient_checkpointing", options_.gradient_checkpointing, "true|false|auto",
                   "computes activations again instead of keeping them; auto: where the memory "
                   "would not do otherwise")
@@ -306,7 +309,6 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
     Resolved resolved;
     FinetuneOptions& options = resolved.options = options_;
     options.threads = machine_.threads;
-    options.data.packing = !no_packing_;
     if (task_ != "text-generation" && task_ != "text-generation-with-past") {
         return UsageError("--task {} is not available: hone fine-tunes for text-generation", task_);
     }

@@ -48,7 +48,6 @@ class FinetuneFlags {
     MachineFlags machine_;
     DataFlags data_;
     std::string task_ = "text-generation";
-    bool no_packing_ = false;
     std::string target_modules_;
     std::string eval_strategy_, save_strategy_;
 };

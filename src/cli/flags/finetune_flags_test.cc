@@ -72,7 +72,7 @@ TEST(FinetuneFlags, DefaultsAreOlives) {
     EXPECT_FALSE(options.data.eval_split.has_value());
     // Olive trains on 256 rows unless told otherwise, and says nothing.
     EXPECT_FALSE(options.data.max_samples.has_value());
-    EXPECT_TRUE(options.data.packing);
+    EXPECT_FALSE(options.data.packing);
 }
 
 // The seed's command lines, as written.
@@ -184,11 +184,11 @@ TEST(FinetuneFlags, BooleansAndOptionalValues) {
     EXPECT_EQ(options.data.eval_split, "");
     options =
         Options({"-d", "rows.jsonl", "--gradient_checkpointing=False", "--resume_from_checkpoint",
-                 "out/step-5", "--load_best_model_at_end", "--no_packing"});
+                 "out/step-5", "--load_best_model_at_end", "--packing"});
     EXPECT_EQ(options.gradient_checkpointing, "false");
     EXPECT_EQ(options.resume_from_checkpoint, "out/step-5");
     EXPECT_TRUE(options.load_best_model_at_end);
-    EXPECT_FALSE(options.data.packing);
+    EXPECT_TRUE(options.data.packing);
     EXPECT_EQ(Options({"-d", "x", "--resume_from_checkpoint", "False"}).resume_from_checkpoint,
               "none");
 }
@@ -241,6 +241,10 @@ TEST(FinetuneFlags, NothingIsIgnored) {
     EXPECT_THAT(ErrorOf({"--compute_dtype", "float32"}), HasSubstr("--torch_dtype"));
     EXPECT_THAT(ErrorOf({"--task", "text-classification"}), HasSubstr("text-generation"));
     EXPECT_THAT(ErrorOf({"--batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));
+    EXPECT_THAT(ErrorOf({"--no_packing"}), HasSubstr("a batch is rows"));
+    EXPECT_THAT(ErrorOf({"--micro_batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));
+    EXPECT_THAT(ErrorOf({"--group_by_length"}), HasSubstr("without padding"));
+    EXPECT_THAT(ErrorOf({"--train_sampling_strategy", "group_by_length"}), HasSubstr("sequential"));
     EXPECT_THAT(ErrorOf({"--fp16"}), HasSubstr("--torch_dtype"));
     EXPECT_THAT(ErrorOf({"--output_dir", "x"}), HasSubstr("--output_path"));
     EXPECT_THAT(ErrorOf({"--deepspeed=x.json"}), HasSubstr("one process"));

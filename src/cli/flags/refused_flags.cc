@@ -15,8 +15,8 @@ constexpr std::string_view kNever = "is not available: hone never does that";
 constexpr std::string_view kUseDtype = "is said with --torch_dtype bfloat16, float16 or float32";
 constexpr std::string_view kUseOutput =
     "is said with --output_path: checkpoints go to OUTPUT/checkpoints";
-constexpr std::string_view kByPacking =
-    "is not needed: rows are packed, and with --no_packing grouped by length";
+constexpr std::string_view kNoPadding =
+    "is not needed: the rows of a batch are laid end to end, without padding";
 
 constexpr RefusedFlag kRefused[] = {
     {"--accelerator_config", kNoDistribution},
@@ -44,6 +44,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--ddp_timeout", kNoDistribution},
     {"--debug", kNoTorch},
     {"--deepspeed", kNoDistribution},
+    {"--disable_shuffling", "is said with --train_sampling_strategy sequential"},
     {"--disable_tqdm", "is not needed: where the output is no terminal, plain lines are printed"},
     {"--do_eval",
      "is not needed: hone evaluates when there are evaluation rows; --eval_split none turns it "
@@ -53,6 +54,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--eval_accumulation_steps", "is not needed: evaluation never holds logits"},
     {"--eval_delay", kNotYet},
     {"--eval_do_concat_batches", "is not needed: evaluation never holds logits"},
+    {"--eval_packing", "is not needed: no result of an evaluation depends on how rows are batched"},
     {"--eval_use_gather_object", kNoDistribution},
     {"--evaluation_strategy", "has become --eval_strategy"},
     {"--fp16", kUseDtype},
@@ -63,7 +65,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--fsdp_config", kNoDistribution},
     {"--full_determinism", kAlways},
     {"--gradient_checkpointing_kwargs", kNoTorch},
-    {"--group_by_length", kByPacking},
+    {"--group_by_length", kNoPadding},
     {"--half_precision_backend", kUseDtype},
     {"--hub_always_push", kNoHub},
     {"--hub_model_id", kNoHub},
@@ -81,7 +83,7 @@ constexpr RefusedFlag kRefused[] = {
     {"--jit_mode_eval", kNoTorch},
     {"--label_names", "is not needed: labels come from the data; see --train_on_prompt"},
     {"--label_smoothing_factor", kNotYet},
-    {"--length_column_name", kByPacking},
+    {"--length_column_name", kNoPadding},
     {"--local_rank", kNoDistribution},
     {"--log_level_replica", kNoDistribution},
     {"--log_on_each_node", kNoDistribution},
@@ -92,14 +94,21 @@ constexpr RefusedFlag kRefused[] = {
     {"--logging_strategy", "is said with --logging_steps"},
     {"--lr_scheduler_kwargs",
      "is said with --num_cycles, --lr_power, --lr_end, --num_decay_steps, --min_lr_ratio"},
+    {"--micro_batch_size", "is said with --per_device_train_batch_size"},
     {"--mp_parameters", kNoDistribution},
     {"--neftune_noise_alpha", kNotYet},
+    {"--neat_packing", "is not needed: rows that --packing puts together never see each other"},
     {"--no_cuda", "is not needed: hone computes on the CPU"},
+    {"--no_packing", "is not needed: a batch is rows unless --packing says otherwise"},
     {"--optim_args", "is said with --adam_beta1, --adam_beta2, --adam_epsilon, --weight_decay"},
     {"--optim_target_modules", kNotYet},
     {"--output_dir", kUseOutput},
     {"--overwrite_output_dir",
      "is not available: hone overwrites no other run; choose another --output_path"},
+    {"--packing_strategy",
+     "is not available: --packing fills sequences with whole rows, best fit first"},
+    {"--pad_to_multiple_of", kNoPadding},
+    {"--padding_free", kNoPadding},
     {"--parallelism_config", kNoDistribution},
     {"--past_index", kNoTorch},
     {"--per_gpu_eval_batch_size", "has become --per_device_eval_batch_size"},
@@ -113,10 +122,12 @@ constexpr RefusedFlag kRefused[] = {
     {"--remove_unused_columns", kAlways},
     {"--restore_callback_states_from_checkpoint", kAlways},
     {"--run_name", "is said with --task_name"},
+    {"--sample_packing", "is said with --packing"},
     {"--save_on_each_node", kNoDistribution},
     {"--save_only_model", kNever},
     {"--save_safetensors", kAlways},
     {"--sharded_ddp", kNoDistribution},
+    {"--shuffle_dataset", "is not needed: --train_sampling_strategy random is the default"},
     {"--skip_memory_metrics", "is not needed: the memory is always measured"},
     {"--split_batches", kNoDistribution},
     {"--test", kNotYet},

@@ -61,10 +61,11 @@ std::string PlanText(const RunPlan& plan) {
                                                 FormatCount(plan.eval_tokens))
                                   : "none");
     text += DataNotes(plan.data_summary);
-    std::string steps =
-        fmt::format("{} ({:.2f} epochs of {} steps), at most {} tokens through the model at a time",
-                    FormatCount(plan.total_steps), plan.epochs, FormatCount(plan.steps_per_epoch),
-                    FormatCount(plan.micro_batch_tokens));
+    std::string steps = fmt::format(
+        "{} of {} ({:.2f} epochs of {} steps), at most {} tokens through the model at "
+        "a time",
+        FormatCount(plan.total_steps), plan.step_batch, plan.epochs,
+        FormatCount(plan.steps_per_epoch), FormatCount(plan.micro_batch_tokens));
     if (plan.start_step > 0)
         steps += fmt::format("; continues after step {}", FormatCount(plan.start_step));
     text += Row("steps", steps);

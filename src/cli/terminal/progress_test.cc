@@ -22,6 +22,7 @@ TEST(Progress, PlanSaysWhatAPersonWantsToKnow) {
     plan.train_tokens = 12'345;
     plan.train_labelled_tokens = 6'000;
     plan.total_steps = 50;
+    plan.step_batch = "8 rows";
     plan.steps_per_epoch = 10;
     plan.epochs = 5;
     plan.needed_bytes = 1'500'000'000;
@@ -32,8 +33,9 @@ TEST(Progress, PlanSaysWhatAPersonWantsToKnow) {
     const std::string text = PlanText(plan);
     for (const char* part :
          {"smollm2-135m-instruct", "134,515,008", "lora r=16", "4,884,480", "3.63 %", "100 rows",
-          "12,345 tokens", "6,000", "50 (5.00 epochs", "format: chat messages", "10 % held out",
-          "about 3 min 20 s", "needs 1.5 GB, 8.0 GB free", "out"}) {
+          "12,345 tokens", "6,000", "50 of 8 rows (5.00 epochs of 10 steps)",
+          "format: chat messages", "10 % held out", "about 3 min 20 s", "needs 1.5 GB, 8.0 GB free",
+          "out"}) {
         EXPECT_THAT(text, HasSubstr(part));
     }
     EXPECT_THAT(text, Not(HasSubstr("continues")));

@@ -6,6 +6,10 @@
 
 namespace hone {
 
+// Tokens that go through the model at a time unless an option says otherwise. More would be faster
+// by little and take more memory: docs/performance.md.
+inline constexpr int64_t kMicroBatchTokens = 1024;
+
 // One document: the tokens of one row.
 struct Example {
     std::vector<int32_t> tokens;

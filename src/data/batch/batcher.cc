@@ -4,6 +4,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -21,14 +22,17 @@ using Bins = std::vector<std::vector<int64_t>>;
 constexpr size_t kPackWindow = 4096;  // rows that are packed with one another
 
 // Best-fit decreasing (Johnson 1974): the longest first, each into the fullest bin that still has
-// room.
-Bins PackWindow(const Dataset& dataset, std::vector<int64_t> rows, int64_t room) {
-    std::stable_sort(rows.begin(), rows.end(),
-                     [&](int64_t a, int64_t b) { return dataset.Length(a) > dataset.Length(b); });
+// room. Bins of indices in `lengths`; what is longer than a bin gets one alone.
+Bins BestFit(const std::vector<int64_t>& lengths, int64_t room) {
+    std::vector<int64_t> order(lengths.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+        return lengths[static_cast<size_t>(a)] > lengths[static_cast<size_t>(b)];
+    });
     Bins bins;
     std::set<std::pair<int64_t, size_t>> free;  // room left, bin
-    for (int64_t row : rows) {
-        const int64_t length = std::min(dataset.Length(row), room);
+    for (int64_t item : order) {
+        const int64_t length = std::min(lengths[static_cast<size_t>(item)], room);
         auto best = free.lower_bound({length, 0});
         size_t bin = bins.size();
         int64_t left = room;
@@ -38,9 +42,18 @@ Bins PackWindow(const Dataset& dataset, std::vector<int64_t> rows, int64_t room)
             std::tie(left, bin) = *best;
             free.erase(best);
         }
-        bins[bin].push_back(row);
+        bins[bin].push_back(item);
         free.insert({left - length, bin});
     }
+    return bins;
+}
+
+Bins PackWindow(const Dataset& dataset, const std::vector<int64_t>& rows, int64_t room) {
+    std::vector<int64_t> lengths;
+    for (int64_t row : rows) lengths.push_back(dataset.Length(row));
+    Bins bins = BestFit(lengths, room);
+    for (auto& bin : bins)
+        for (int64_t& item : bin) item = rows[static_cast<size_t>(item)];
     return bins;
 }
 
@@ -115,8 +128,6 @@ const StepPlan::Epoch& StepPlan::PlanEpoch(int64_t epoch) {
             random.Shuffle(&window);
             std::move(window.begin(), window.end(), std::back_inserter(bins));
         }
-    } else if (options_.shuffle) {
-        bins = GroupByLength(rows, &random);
     } else {
         for (int64_t row : rows) bins.push_back({row});
     }
@@ -131,50 +142,24 @@ const StepPlan::Epoch& StepPlan::PlanEpoch(int64_t epoch) {
     return epoch_;
 }
 
-// Rows of like length in one step, the steps in random order; the epoch's odd rows stay its last
-// step.
-std::vector<std::vector<int64_t>> StepPlan::GroupByLength(const std::vector<int64_t>& rows,
-                                                          ShuffleRandom* random) const {
-    constexpr int64_t kStepsInWindow = 50;  // what transformers' group_by_length sorts at once
-    const int64_t step_rows = BinsPerStep();
-    const int64_t total = static_cast<int64_t>(rows.size());
-    const int64_t window = step_rows * kStepsInWindow;
-    Bins bins;
-    for (int64_t begin = 0; begin < total; begin += window) {
-        std::vector<int64_t> part(rows.begin() + begin,
-                                  rows.begin() + std::min(total, begin + window));
-        const int64_t whole = static_cast<int64_t>(part.size()) / step_rows;
-        // The odd rows are random ones, not the shortest.
-        const std::vector<int64_t> odd(part.begin() + whole * step_rows, part.end());
-        part.resize(static_cast<size_t>(whole * step_rows));
-        std::stable_sort(part.begin(), part.end(), [&](int64_t a, int64_t b) {
-            return dataset_->Length(a) > dataset_->Length(b);
-        });
-        std::vector<int64_t> order(static_cast<size_t>(whole));
-        std::iota(order.begin(), order.end(), 0);
-        random->Shuffle(&order);
-        for (int64_t step : order)
-            for (int64_t i = 0; i < step_rows; ++i)
-                bins.push_back({part[static_cast<size_t>(step * step_rows + i)]});
-        for (int64_t row : odd) bins.push_back({row});
-    }
-    return bins;
-}
-
 int64_t StepPlan::StepsInEpoch(int64_t epoch) {
     const int64_t bins = static_cast<int64_t>(PlanEpoch(epoch).bins.size()) - 1;
     return (bins + BinsPerStep() - 1) / BinsPerStep();
 }
 
 int64_t StepPlan::TotalSteps(double epochs) {
+    // ceil(epochs * steps), rounded as transformers rounds it: 0.07 epochs of 100 steps are 8
+    // there.
+    if (!options_.packing) {
+        const double steps = std::ceil(epochs * static_cast<double>(steps_per_epoch()));
+        return std::max<int64_t>(1, static_cast<int64_t>(steps));
+    }
     int64_t steps = 0;
     int64_t epoch = 0;
     for (; static_cast<double>(epoch + 1) <= epochs; ++epoch) steps += StepsInEpoch(epoch);
     const double part = epochs - static_cast<double>(epoch);
-    // 0.3 epochs of 10 steps are 3 steps, not 4, whatever the last bit of 0.3 says.
     if (part > 0)
-        steps +=
-            static_cast<int64_t>(std::ceil(part * static_cast<double>(StepsInEpoch(epoch)) - 1e-9));
+        steps += static_cast<int64_t>(std::ceil(part * static_cast<double>(StepsInEpoch(epoch))));
     return std::max<int64_t>(steps, 1);
 }
 
@@ -206,16 +191,27 @@ double StepPlan::PackingEfficiency() {
     return static_cast<double>(dataset_->total_tokens()) / room;
 }
 
+int64_t StepPlan::MostTokens(int64_t max_tokens) const {
+    return MostBatchTokens(*dataset_, options_.packing ? dataset_->size() : BinsPerStep(),
+                           max_tokens);
+}
+
+std::string StepPlan::StepText() const {
+    const int64_t bins = BinsPerStep();
+    if (!options_.packing) return fmt::format("{} row{}", bins, bins == 1 ? "" : "s");
+    return fmt::format("{} packed sequence{} of at most {} tokens", bins, bins == 1 ? "" : "s",
+                       options_.max_seq_len);
+}
+
 std::string StepPlan::Warning() {
     const int64_t bins = static_cast<int64_t>(PlanEpoch(0).bins.size()) - 1;
-    if (bins >= BinsPerStep()) return "";
-    const std::string what = options_.packing ? "packed sequences" : "rows";
+    if (bins > BinsPerStep() || BinsPerStep() == 1) return "";
     return fmt::format(
-        "A step takes {} {} (--per_device_train_batch_size {} x --gradient_accumulation_steps {}), "
+        "A step takes {} (--per_device_train_batch_size {} x --gradient_accumulation_steps {}), "
         "the data set has {}: each step is the whole data set. For more steps per epoch make the "
         "batch smaller{}.",
-        BinsPerStep(), what, options_.batch_size, options_.gradient_accumulation_steps, bins,
-        options_.packing ? " or use --no_packing" : "");
+        StepText(), options_.batch_size, options_.gradient_accumulation_steps, bins,
+        options_.packing ? " or leave --packing out" : "");
 }
 
 Batch BatchPrefix(const Batch& batch, int64_t count) {
@@ -236,13 +232,25 @@ Batch BatchPrefix(const Batch& batch, int64_t count) {
 }
 
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens) {
+    std::vector<int64_t> lengths;
+    for (const Example& example : examples)
+        lengths.push_back(static_cast<int64_t>(example.tokens.size()));
     std::vector<Batch> batches;
-    for (const Example& example : examples) {
-        const int64_t tokens = static_cast<int64_t>(example.tokens.size());
-        if (batches.empty() || batches.back().size() + tokens > max_tokens) batches.emplace_back();
-        batches.back().Append(example);
+    for (const auto& bin : BestFit(lengths, max_tokens)) {
+        Batch& batch = batches.emplace_back();
+        for (int64_t item : bin) batch.Append(examples[static_cast<size_t>(item)]);
     }
     return batches;
+}
+
+int64_t MostBatchTokens(const Dataset& dataset, int64_t rows, int64_t max_tokens) {
+    const int64_t limit = std::max(max_tokens, dataset.longest());
+    if (rows >= dataset.size()) return std::min(limit, dataset.total_tokens());
+    std::vector<int64_t> lengths(static_cast<size_t>(dataset.size()));
+    for (size_t i = 0; i < lengths.size(); ++i)
+        lengths[i] = dataset.Length(static_cast<int64_t>(i));
+    std::nth_element(lengths.begin(), lengths.begin() + rows, lengths.end(), std::greater<>());
+    return std::min(limit, std::accumulate(lengths.begin(), lengths.begin() + rows, int64_t{0}));
 }
 
 struct StepPrefetcher::State {
@@ -315,6 +323,7 @@ TrainingStep StepPrefetcher::Next() {
 bool EvaluationBatches::Next(Batch* batch) {
     *batch = Batch();
     while (next_ < dataset_->size()) {
+        if (batch->num_documents() == max_rows_) break;
         if (batch->size() > 0 && batch->size() + dataset_->Length(next_) > max_tokens_) break;
         batch->Append(dataset_->Get(next_++));
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -14,12 +15,11 @@
 namespace hone {
 
 struct BatcherOptions {
-    int64_t batch_size =
-        8;  // per_device_train_batch_size: with packing bins of max_seq_len tokens, else rows
+    int64_t batch_size = 8;  // rows; with packing sequences
     int64_t gradient_accumulation_steps = 1;
-    bool packing = true;
-    int64_t max_seq_len = 1024;
-    bool shuffle = true;  // false: file order, and packing only of neighbours (evaluation)
+    bool packing = false;        // short rows share a sequence of at most max_seq_len tokens
+    int64_t max_seq_len = 1024;  // matters with packing alone
+    bool shuffle = true;         // false: file order, and packing only of neighbours
     uint64_t seed = 42;
 };
 
@@ -34,11 +34,13 @@ struct DataCursor {
     bool operator==(const DataCursor&) const = default;
 };
 
-// The rows of each step of each epoch. An epoch holds every row once; its last step may be smaller.
+// The rows of each step of each epoch. A step takes batch_size * gradient_accumulation_steps bins;
+// a bin is one row, or with packing a sequence of several. An epoch holds every row once; its last
+// step may be smaller. This is how transformers' Trainer counts steps (dataloader_drop_last false).
 class StepPlan {
   public:
-    // A usage error for sizes below 1 or an empty data set. Rows longer than max_seq_len get a bin
-    // alone.
+    // A usage error for sizes below 1 or an empty data set. With packing, a row longer than
+    // max_seq_len gets a sequence alone.
     static absl::StatusOr<StepPlan> Create(std::shared_ptr<const Dataset> dataset,
                                            const BatcherOptions& options);
 
@@ -48,14 +50,19 @@ class StepPlan {
     int64_t steps_per_epoch() { return StepsInEpoch(0); }
     // Steps of `epochs` epochs from the start, the last one a part: rounded up, at least 1.
     int64_t TotalSteps(double epochs);
-    // Indices in the data set of the rows of a step: batch_size * gradient_accumulation_steps bins
-    // or rows, in order. The cursor's step is below StepsInEpoch(its epoch).
+    // Indices in the data set of the rows of a step, in order. The cursor's step is below
+    // StepsInEpoch(its epoch).
     std::vector<int64_t> StepRows(const DataCursor& cursor);
     // The cursor after this one.
     DataCursor Next(const DataCursor& cursor);
+    // Tokens of the largest of the micro-batches that all steps are cut into, whatever the epoch:
+    // no micro-batch has more.
+    int64_t MostTokens(int64_t max_tokens) const;
+    // What a step takes: "8 rows", "16 packed sequences of at most 512 tokens".
+    std::string StepText() const;
     // Share of the bins' room that tokens fill in epoch 0; 1 without packing.
     double PackingEfficiency();
-    // A sentence when one step takes more bins or rows than an epoch has, else empty.
+    // A sentence when one step takes all that an epoch has and could take less, else empty.
     std::string Warning();
 
     const Dataset& dataset() const { return *dataset_; }
@@ -71,8 +78,6 @@ class StepPlan {
     StepPlan(std::shared_ptr<const Dataset> dataset, const BatcherOptions& options)
         : dataset_(std::move(dataset)), options_(options) {}
     const Epoch& PlanEpoch(int64_t epoch);
-    std::vector<std::vector<int64_t>> GroupByLength(const std::vector<int64_t>& rows,
-                                                    ShuffleRandom* random) const;
     int64_t BinsPerStep() const {
         return options_.batch_size * options_.gradient_accumulation_steps;
     }
@@ -82,9 +87,14 @@ class StepPlan {
     Epoch epoch_;  // the last one asked for
 };
 
-// Cuts examples, in order, into flat batches of at most max_tokens tokens; a longer example is
-// alone in its batch.
+// Lays examples end to end in flat batches of at most max_tokens tokens, as few as best fit finds;
+// a longer example is alone in its batch. Each batch is one pass through the model, which costs
+// time of its own: few full ones are faster. The sum of their losses does not depend on the cut.
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens);
+
+// No batch of at most `rows` rows and of max_tokens tokens (or of one longer row) has more tokens
+// than this.
+int64_t MostBatchTokens(const Dataset& dataset, int64_t rows, int64_t max_tokens);
 
 // The first `count` tokens of a batch, at most all; the last document may be cut.
 Batch BatchPrefix(const Batch& batch, int64_t count);
@@ -115,18 +125,19 @@ class StepPrefetcher {
     std::unique_ptr<State> state_;
 };
 
-// The whole data set once, in order, as flat batches of at most max_tokens tokens made one at a
-// time.
+// The whole data set once, in order, as flat batches made one at a time: of at most max_rows rows,
+// and of at most max_tokens tokens unless one row has more.
 class EvaluationBatches {
   public:
-    EvaluationBatches(std::shared_ptr<const Dataset> dataset, int64_t max_tokens)
-        : dataset_(std::move(dataset)), max_tokens_(max_tokens) {}
+    EvaluationBatches(std::shared_ptr<const Dataset> dataset, int64_t max_rows, int64_t max_tokens)
+        : dataset_(std::move(dataset)), max_rows_(max_rows), max_tokens_(max_tokens) {}
     // False at the end. Overwrites *batch.
     bool Next(Batch* batch);
     void Restart() { next_ = 0; }
 
   private:
     std::shared_ptr<const Dataset> dataset_;
+    int64_t max_rows_;
     int64_t max_tokens_;
     int64_t next_ = 0;
 };

@@ -15,6 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 // Rows of these lengths; row i holds the tokens 1000 i, 1000 i + 1, ...; the first half has no
 // label.
@@ -84,12 +85,41 @@ TEST(Batcher, CutsMicroBatches) {
     std::vector<Example> examples;
     for (int64_t i = 0; i < dataset->size(); ++i) examples.push_back(dataset->Get(i));
     const std::vector<Batch> batches = CutMicroBatches(examples, 10);
-    ASSERT_EQ(batches.size(), 4u);
-    EXPECT_THAT(batches[0].rows, ElementsAre(0, 1));  // exactly 10
-    EXPECT_THAT(batches[1].rows, ElementsAre(2));
-    EXPECT_THAT(batches[2].rows, ElementsAre(3));  // longer than 10: alone
-    EXPECT_THAT(batches[3].rows, ElementsAre(4, 5));
+    ASSERT_EQ(batches.size(), 3u);
+    EXPECT_THAT(batches[0].rows, ElementsAre(3));     // longer than 10: alone
+    EXPECT_THAT(batches[1].rows, ElementsAre(1, 0));  // exactly 10
+    EXPECT_THAT(batches[2].rows, ElementsAre(4, 5, 2));
     EXPECT_TRUE(CutMicroBatches({}, 10).empty());
+}
+
+// The workspace is sized by MostTokens before step 1: no step may ask for more, and it should not
+// be far above what steps take.
+TEST(Batcher, NoMicroBatchIsAboveMostTokens) {
+    for (uint64_t seed = 1; seed <= 30; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        ShuffleRandom random(seed);
+        auto dataset = MakeDataset(RandomLengths(1 + static_cast<int>(random.Below(60)), seed, 50));
+        const BatcherOptions options{.batch_size = 1 + static_cast<int64_t>(random.Below(6)),
+                                     .packing = random.Below(3) == 0,
+                                     .max_seq_len = 50,
+                                     .seed = seed};
+        StepPlan plan = Plan(dataset, options);
+        const int64_t limit = 10 + static_cast<int64_t>(random.Below(150));
+        const int64_t bound = plan.MostTokens(limit);
+        EXPECT_LE(bound, std::max(limit, dataset->longest()));
+        EXPECT_LE(bound, dataset->total_tokens());
+        int64_t most = 0;
+        StepPrefetcher prefetcher(plan, {}, limit, 1);
+        for (int64_t step = 0; step < 5 * plan.steps_per_epoch(); ++step)
+            for (const Batch& batch : prefetcher.Next().micro_batches)
+                most = std::max(most, batch.size());
+        EXPECT_LE(most, bound);
+        EXPECT_GE(most, bound / 2);
+    }
+    // Two rows a step: the two longest, not what max_tokens allows.
+    EXPECT_EQ(Plan(MakeDataset({5, 9, 4, 8}), {.batch_size = 2}).MostTokens(1024), 17);
+    EXPECT_EQ(MostBatchTokens(*MakeDataset({5, 9, 4, 8}), 3, 20), 20);
+    EXPECT_EQ(MostBatchTokens(*MakeDataset({5, 9, 4, 8}), 100, 1024), 26);
 }
 
 // Whatever the options: an epoch is every row once, bins hold no more than fits, steps have the
@@ -134,11 +164,12 @@ TEST(Batcher, EveryRowOnceInAnEpoch) {
 
 TEST(Batcher, PackingFillsTheBins) {
     auto dataset = MakeDataset(RandomLengths(5000, 3, 400));
-    StepPlan plan = Plan(dataset, {.max_seq_len = 1024});
+    StepPlan plan = Plan(dataset, {.packing = true, .max_seq_len = 1024});
     EXPECT_GT(plan.PackingEfficiency(), 0.97);
     EXPECT_LT(plan.PackingEfficiency(), 1.0 + 1e-9);
     // Longer than a bin: alone in one.
-    StepPlan small = Plan(MakeDataset({50, 8, 2, 30}), {.batch_size = 1, .max_seq_len = 10});
+    StepPlan small =
+        Plan(MakeDataset({50, 8, 2, 30}), {.batch_size = 1, .packing = true, .max_seq_len = 10});
     std::multiset<std::vector<int64_t>> steps;
     for (int64_t step = 0; step < small.StepsInEpoch(0); ++step) {
         auto rows = small.StepRows({0, step});
@@ -147,22 +178,6 @@ TEST(Batcher, PackingFillsTheBins) {
     }
     EXPECT_THAT(steps, ElementsAre(std::vector<int64_t>{0}, std::vector<int64_t>{1, 2},
                                    std::vector<int64_t>{3}));
-}
-
-TEST(Batcher, UnpackedStepsAreOfLikeLength) {
-    auto dataset = MakeDataset(RandomLengths(1000, 4, 900));
-    StepPlan plan = Plan(dataset, {.batch_size = 10, .packing = false});
-    double spread = 0;
-    for (int64_t step = 0; step < plan.StepsInEpoch(0); ++step) {
-        int64_t shortest = 1 << 20, longest = 0;
-        for (int64_t row : plan.StepRows({0, step})) {
-            shortest = std::min(shortest, dataset->Length(row));
-            longest = std::max(longest, dataset->Length(row));
-        }
-        spread +=
-            static_cast<double>(longest - shortest) / static_cast<double>(plan.StepsInEpoch(0));
-    }
-    EXPECT_LT(spread, 40);  // of 900; rows in random order have about 740
 }
 
 TEST(Batcher, OrderIsOfSeedAndEpochAlone) {
@@ -195,9 +210,41 @@ TEST(Batcher, OrderIsOfSeedAndEpochAlone) {
     EXPECT_THAT(values, ElementsAre(0, 9, 5, 8, 6, 4, 7, 2, 1, 3));
 }
 
+// Steps of an epoch and of a run, as transformers' Trainer (dataloader_drop_last false) counts
+// them.
+TEST(Batcher, CountsStepsAsTransformersDoes) {
+    struct Case {
+        int rows, batch, accumulation, steps_per_epoch;
+        double epochs;
+        int steps;
+        size_t last_rows;  // of the epoch's last step
+    };
+    for (const Case& c : {
+             Case{40, 8, 1, 5, 3, 15, 8},     // whole batches
+             Case{35, 8, 1, 5, 3, 15, 3},     // the last batch has three rows
+             Case{41, 8, 1, 6, 1, 6, 1},      // or one
+             Case{40, 8, 2, 3, 2, 6, 8},      // the last step accumulates one batch
+             Case{40, 8, 4, 2, 1, 2, 8},      //
+             Case{7, 8, 1, 1, 3, 3, 7},       // fewer rows than a batch
+             Case{7, 2, 16, 1, 3, 3, 7},      // or than a step
+             Case{64, 1, 1, 64, 0.5, 32, 1},  // fractions of an epoch are rounded up
+             Case{100, 10, 1, 10, 0.31, 4, 10}, Case{100, 10, 1, 10, 2.5, 25, 10},
+             Case{100, 1, 1, 100, 0.07, 8, 1},  // 0.07 * 100 is above 7 in floating point
+         }) {
+        SCOPED_TRACE(fmt::format("{} rows, {} x {}", c.rows, c.batch, c.accumulation));
+        StepPlan plan =
+            Plan(MakeDataset(std::vector<int>(static_cast<size_t>(c.rows), 6)),
+                 {.batch_size = c.batch, .gradient_accumulation_steps = c.accumulation});
+        EXPECT_EQ(plan.steps_per_epoch(), c.steps_per_epoch);
+        EXPECT_EQ(plan.TotalSteps(c.epochs), c.steps);
+        EXPECT_EQ(plan.StepRows({0, 0}).size(),
+                  static_cast<size_t>(std::min(c.rows, c.batch * c.accumulation)));
+        EXPECT_EQ(plan.StepRows({0, c.steps_per_epoch - 1}).size(), c.last_rows);
+    }
+}
+
 TEST(Batcher, TotalSteps) {
-    StepPlan plan =
-        Plan(MakeDataset(std::vector<int>(100, 10)), {.batch_size = 10, .packing = false});
+    StepPlan plan = Plan(MakeDataset(std::vector<int>(100, 10)), {.batch_size = 10});
     EXPECT_EQ(plan.steps_per_epoch(), 10);
     EXPECT_EQ(plan.TotalSteps(3), 30);
     EXPECT_EQ(plan.TotalSteps(0.3), 3);
@@ -210,13 +257,17 @@ TEST(Batcher, TotalSteps) {
 
 TEST(Batcher, SmallDataSetsAndBadOptions) {
     auto dataset = MakeDataset({5, 5, 5});
-    StepPlan plan = Plan(dataset, {.batch_size = 8, .packing = false});
+    StepPlan plan = Plan(dataset, {.batch_size = 8});
     EXPECT_EQ(plan.steps_per_epoch(), 1);
     EXPECT_EQ(plan.StepRows({0, 0}).size(), 3u);
     EXPECT_THAT(plan.Warning(), HasSubstr("A step takes 8 rows"));
     EXPECT_THAT(plan.Warning(), HasSubstr("the data set has 3"));
-    EXPECT_EQ(Plan(dataset, {.batch_size = 3, .packing = false}).Warning(), "");
-    EXPECT_THAT(Plan(dataset, {}).Warning(), HasSubstr("--no_packing"));
+    EXPECT_THAT(plan.Warning(), Not(HasSubstr("--packing")));
+    // As many as a batch: still one step an epoch.
+    EXPECT_THAT(Plan(dataset, {.batch_size = 3}).Warning(), HasSubstr("whole data set"));
+    EXPECT_EQ(Plan(dataset, {.batch_size = 2}).Warning(), "");
+    EXPECT_EQ(Plan(MakeDataset({5}), {.batch_size = 1}).Warning(), "");
+    EXPECT_THAT(Plan(dataset, {.packing = true}).Warning(), HasSubstr("leave --packing out"));
     EXPECT_EQ(KindOf(StepPlan::Create(dataset, {.batch_size = 0}).status()), ErrorKind::kUsage);
     EXPECT_EQ(KindOf(StepPlan::Create(dataset, {.gradient_accumulation_steps = -1}).status()),
               ErrorKind::kUsage);
@@ -229,10 +280,16 @@ bool SameBatch(const Batch& a, const Batch& b) {
            a.target_weights == b.target_weights && a.rows == b.rows;
 }
 
-TEST(Batcher, PrefetchedStepsResumeAnywhere) {
+class BatcherPacking : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(, BatcherPacking, testing::Bool());
+
+TEST_P(BatcherPacking, PrefetchedStepsResumeAnywhere) {
     auto dataset = MakeDataset(RandomLengths(70, 6));
-    const BatcherOptions options{
-        .batch_size = 2, .gradient_accumulation_steps = 2, .max_seq_len = 100, .seed = 9};
+    const BatcherOptions options{.batch_size = 2,
+                                 .gradient_accumulation_steps = 2,
+                                 .packing = GetParam(),
+                                 .max_seq_len = 100,
+                                 .seed = 9};
     std::vector<TrainingStep> steps;
     {
         StepPrefetcher prefetcher(Plan(dataset, options), {}, 150, 3);
@@ -278,7 +335,13 @@ TEST(Batcher, BadCursors) {
 
 TEST(Batcher, EvaluationReadsAllInOrder) {
     auto dataset = MakeDataset({4, 6, 1, 12, 3, 3});
-    EvaluationBatches batches(dataset, 10);
+    EvaluationBatches few(dataset, 2, 1000);
+    Batch two;
+    ASSERT_TRUE(few.Next(&two));
+    EXPECT_THAT(two.rows, ElementsAre(0, 1));
+    ASSERT_TRUE(few.Next(&two));
+    EXPECT_THAT(two.rows, ElementsAre(2, 3));
+    EvaluationBatches batches(dataset, 8, 10);
     for (int pass = 0; pass < 2; ++pass) {
         std::vector<std::vector<int64_t>> rows;
         Batch batch;

@@ -23,11 +23,12 @@ struct RunPlan {
     int64_t train_labelled_tokens = 0;
     int64_t eval_rows = 0;
     int64_t eval_tokens = 0;
+    std::string step_batch;  // what a step takes: "8 rows"
     int64_t steps_per_epoch = 0;
     int64_t total_steps = 0;
     int64_t start_step = 0;  // > 0: continues from a checkpoint after this step
     double epochs = 0;
-    int64_t micro_batch_tokens = 0;  // tokens that pass through the model at a time
+    int64_t micro_batch_tokens = 0;  // the most tokens that pass through the model at a time
     bool gradient_checkpointing = false;
     MemoryPlan memory;           // of the model and its training
     size_t needed_bytes = 0;     // memory.total() and what the process itself holds

@@ -308,7 +308,7 @@ bool Trainer::EvalDue() const {
 
 absl::StatusOr<bool> Trainer::Evaluate() {
     const double begin = NowSeconds();
-    EvaluationBatches batches(eval_, options_.eval_batch_tokens);
+    EvaluationBatches batches(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
     LossSums sums;
     int64_t tokens = 0;
     for (Batch batch; batches.Next(&batch);) {

@@ -32,8 +32,8 @@ struct TrainerOptions {
     AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
     double max_grad_norm = 1;  // 0: no clipping
     uint64_t seed = 42;
-    int64_t micro_batch_tokens = 1024;
-    int64_t eval_batch_tokens = 1024;
+    int64_t micro_batch_tokens = kMicroBatchTokens;
+    int64_t eval_batch_size = 8;  // rows
     int prefetch_steps = 2;
     int64_t logging_steps = 10;
     bool eval_on_start = false;

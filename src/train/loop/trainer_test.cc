@@ -24,7 +24,6 @@ struct TestRun {
         options.schedule.total_steps = 20;
         options.adamw.weight_decay = 0.1;
         options.micro_batch_tokens = 24;
-        options.eval_batch_tokens = 1000;
         options.logging_steps = 3;
         options.save_steps = 5;
         options.save_total_limit = 0;
@@ -34,8 +33,6 @@ struct TestRun {
     absl::Status Start(const std::string& resume = "") {
         BatcherOptions batcher;
         batcher.batch_size = 5;
-        batcher.max_seq_len = 8;
-        batcher.packing = false;
         StepPlan plan = StepPlan::Create(rows, batcher).value();
         auto created = Trainer::Create(options, learner, plan, eval, reporter, interrupts, context);
         HONE_RETURN_IF_ERROR(created.status());
@@ -151,7 +148,7 @@ TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
     for (TestRun* run : {&whole, &first}) {
         run->eval = MakeRows(4, 8);
         run->options.eval_steps = 6;
-        run->options.eval_batch_tokens = 8;
+        run->options.eval_batch_size = 1;
     }
     ASSERT_TRUE(whole.Start().ok());
     first.learner.on_evaluate = [&] { first.interrupts = 1; };
@@ -159,7 +156,7 @@ TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
     TestRun second(folder, "out");
     second.eval = whole.eval;
     second.options.eval_steps = 6;
-    second.options.eval_batch_tokens = 8;
+    second.options.eval_batch_size = 1;
     ASSERT_TRUE(second.Start(first.Checkpoint(6)).ok());
     EXPECT_EQ(second.Metrics(), whole.Metrics());
 }

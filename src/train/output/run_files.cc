@@ -40,6 +40,7 @@ Json PlanJson(const RunPlan& plan) {
             {"train_labelled_tokens", plan.train_labelled_tokens},
             {"eval_rows", plan.eval_rows},
             {"eval_tokens", plan.eval_tokens},
+            {"step_batch", plan.step_batch},
             {"steps_per_epoch", plan.steps_per_epoch},
             {"total_steps", plan.total_steps},
             {"start_step", plan.start_step},
@@ -163,16 +164,15 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         "`{}`.\n\n"
         "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
         "steps | {} ({:.2f} epochs) |\n"
-        "| batch | {} x {} {} |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
+        "| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
         "|\n| stopped | {} |\n"
         "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
         "`run.json` has every option, the hashes of model and data, and the machine.\n",
         plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
         o.data.data_name, plan.method, plan.trainable_parameters, plan.base_parameters,
-        result.steps, plan.epochs, o.per_device_train_batch_size, o.gradient_accumulation_steps,
-        o.data.packing ? fmt::format("packed sequences of {} tokens", o.data.max_seq_len) : "rows",
-        o.learning_rate, o.lr_scheduler_type, plan.compute, o.seed, result.stop_reason,
-        result.seconds, result.tokens_per_second, HumanBytes(result.peak_memory_bytes));
+        result.steps, plan.epochs, plan.step_batch, o.learning_rate, o.lr_scheduler_type,
+        plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
+        HumanBytes(result.peak_memory_bytes));
     return text;
 }
 
