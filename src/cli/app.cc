@@ -1,9 +1,9 @@
 #include <cstdio>
 #include <new>
 
-#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/terminal/layout.h"
+#include "cli/version.h"
 #include "kernels/dispatch.h"
 
 namespace hone {
@@ -22,9 +22,8 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     CLI::App root("fine-tunes small language models on the machine you own", "hone");
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
     root.footer("`hone COMMAND --help` lists the flags of a command, with their defaults.");
-    root.add_flag_callback(
-        "--version", [] { throw CLI::CallForVersion(fmt::format("hone {}", kVersion), 0); },
-        "prints the version");
+    root.add_flag_callback("--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
+                           "prints the version, how it was compiled, and what this CPU has");
     bool explain_kernels = false;
     root.add_flag(
         "--explain-kernels", explain_kernels,

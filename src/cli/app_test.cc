@@ -6,12 +6,17 @@
 #include "base/file.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "kernels/cpu.h"
+#include "kernels/simd_level.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
 namespace {
 
+using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 struct Outcome {
     int code = 0;
@@ -59,7 +64,10 @@ TEST(RunHone, EveryCommandHasHelp) {
 }
 
 TEST(RunHone, VersionIsThatOfTheBuild) {
-    EXPECT_EQ(Invoke({"--version"}).out, fmt::format("hone {}\n", kVersion));
+    EXPECT_THAT(Invoke({"--version"}).out,
+                AllOf(StartsWith(fmt::format("hone {}\ncompiled by ", kVersion)),
+                      HasSubstr("\nthis CPU: " + CpuName()),
+                      EndsWith(fmt::format("\nkernels in {}\n", SimdName()))));
     const auto cmake = ReadFile(HONE_SOURCE_DIR "/CMakeLists.txt");
     ASSERT_TRUE(cmake.ok());
     EXPECT_THAT(*cmake, HasSubstr(fmt::format("project(hone VERSION {} ", kVersion)));

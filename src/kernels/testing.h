@@ -1,20 +1,51 @@
 // What the tests of the kernels share: random shapes and values, outputs with canaries around them,
-// comparisons.
+// comparisons; and which implementations of an op a test can run here.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "kernels/dispatch.h"
 #include "tensor/context.h"
 #include "tensor/dtype.h"
 
 namespace hone::testing {
+
+// The implementations of an op that can do `problem` on this machine. Where some cannot, the test
+// goes on with the others, but is reported as skipped, with their names: it has not shown all that
+// its name says.
+template <typename Problem, typename Functions>
+std::vector<Kernel<Problem, Functions>> Runnable(const KernelList<Problem, Functions>& list,
+                                                 const Problem& problem = {}) {
+    std::vector<Kernel<Problem, Functions>> runnable;
+    std::string left_out;
+    for (const auto& kernel : list.kernels()) {
+        const std::string why = kernel.declines(problem);
+        if (why.empty()) {
+            runnable.push_back(kernel);
+        } else {
+            left_out += fmt::format("{}{}:{} ({})", left_out.empty() ? "" : ", ", list.op(),
+                                    kernel.name, why);
+        }
+    }
+    // In a function of its own, from which the macro returns.
+    const auto skip = [&] { GTEST_SKIP() << "run without " << left_out; };
+    if (!left_out.empty()) skip();
+    return runnable;
+}
+
+// How many seeds a test tries: `all`, or as few as HONE_TEST_SEEDS says where the CPU is emulated.
+inline uint64_t Seeds(uint64_t all) {
+    const char* few = std::getenv("HONE_TEST_SEEDS");
+    return few == nullptr ? all : std::min<uint64_t>(all, std::strtoull(few, nullptr, 10));
+}
 
 class Random {
   public:

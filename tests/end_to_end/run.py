@@ -48,6 +48,17 @@ class Result(unittest.TextTestResult):
         super().addUnexpectedSuccess(test)
 
 
+def run_suite(suite):
+    """Runs it, prints the numbers, and gives the exit status."""
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
+    skipped, failed = len(result.skipped), len(result.broken)
+    passed = result.testsRun - skipped - failed
+    if skipped:
+        print(f"{skipped} skipped")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hone", type=pathlib.Path, default=FOLDER.parents[1] / "build/release/hone")
@@ -64,13 +75,7 @@ def main():
     if arguments.patterns:
         loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
     suite = loader.discover(str(FOLDER), top_level_dir=str(FOLDER))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
-    skipped, failed = len(result.skipped), len(result.broken)
-    passed = result.testsRun - skipped - failed
-    if skipped:
-        print(f"{skipped} skipped")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    return run_suite(suite)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def many_chats(count, seed=1):
 
 class HoneTest(unittest.TestCase):
     maxDiff = None
+    program = [HONE]  # the command that starts it
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hone-test-"))
@@ -80,12 +81,12 @@ class HoneTest(unittest.TestCase):
         return hashlib.sha256((self.work / name).read_bytes()).hexdigest()
 
     def start(self, *arguments):
-        return subprocess.Popen([HONE, *map(str, arguments)], cwd=self.work, env=self.environment,
+        return subprocess.Popen([*self.program, *map(str, arguments)], cwd=self.work, env=self.environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def hone(self, *arguments, code=OK, input=None, timeout=300, environment=None):
         """Runs to the end; the exit code must be `code`. Returns the finished process."""
-        done = subprocess.run([HONE, *map(str, arguments)], cwd=self.work, input=input, capture_output=True, text=True,
+        done = subprocess.run([*self.program, *map(str, arguments)], cwd=self.work, input=input, capture_output=True, text=True,
                               env={**self.environment, **(environment or {})}, timeout=timeout,
                               stdin=subprocess.DEVNULL if input is None else None)
         if done.returncode != code:

@@ -123,7 +123,9 @@ TYPED_TEST_SUITE(AttentionTest, Types);
 
 TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
-    for (uint64_t seed = 0; seed < 30; ++seed) {
+    const auto kernels =
+        testing::Runnable(AttentionKernels<T>(), {.H = 1, .KV = 1, .D = 64, .scale = 1});
+    for (uint64_t seed = 0; seed < testing::Seeds(30); ++seed) {
         Random random(seed);
         AttentionOptions options;
         options.KV = random.Between(1, 2);
@@ -140,7 +142,7 @@ TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
         std::vector<float> lse(options.H * batch.M);
         RunKernel(AttentionReference<T>(), batch, out.data(), lse.data(), dqkv.data(), out.data(),
                   lse.data());
-        for (const auto& kernel : AttentionKernels<T>().kernels()) {
+        for (const auto& kernel : kernels) {
             if (kernel.name == "reference" || !kernel.declines(options).empty()) continue;
             SCOPED_TRACE(kernel.name);
             Guarded<T> got_out(out_size), got_dqkv(qkv_size);

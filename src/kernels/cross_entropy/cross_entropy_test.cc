@@ -11,8 +11,7 @@ using testing::Random;
 
 TEST(CrossEntropy, EveryKernelEqualsTheReference) {
     const auto& reference = CrossEntropyKernels().reference();
-    for (const auto& kernel : CrossEntropyKernels().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(CrossEntropyKernels())) {
         for (uint64_t seed = 0; seed < 60; ++seed) {
             Random random(seed);
             const int64_t V = random.Size(seed % 3 == 0 ? 9000 : 100);

@@ -16,8 +16,7 @@ TYPED_TEST_SUITE(DropoutTest, Types);
 
 TYPED_TEST(DropoutTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
-    for (const auto& kernel : DropoutKernels<T>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(DropoutKernels<T>())) {
         for (uint64_t seed = 0; seed < 40; ++seed) {
             Random random(seed);
             const int64_t n = random.Size(200);

@@ -17,8 +17,7 @@ TYPED_TEST_SUITE(EmbeddingTest, Types);
 TYPED_TEST(EmbeddingTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = EmbeddingKernels<T>().reference();
-    for (const auto& kernel : EmbeddingKernels<T>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(EmbeddingKernels<T>())) {
         for (uint64_t seed = 0; seed < 30; ++seed) {
             Random random(seed);
             const int64_t M = random.Between(1, 20), C = random.Size(150),

@@ -99,8 +99,7 @@ TYPED_TEST(GradGemmTest, GradientsOfWeights) {
 
 TYPED_TEST(GradGemmTest, EveryThinKernelEqualsTheReference) {
     using T = TypeParam;
-    for (const auto& kernel : ThinGradKernels<T>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(ThinGradKernels<T>())) {
         for (uint64_t seed = 0; seed < 40; ++seed) {
             testing::Random random(seed);
             const int64_t tokens = random.Size(300), thin = random.Size(kMostThin),

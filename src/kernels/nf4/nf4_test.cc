@@ -91,8 +91,7 @@ TYPED_TEST_SUITE(Nf4Values, Types);
 
 TYPED_TEST(Nf4Values, EveryImplementationGivesTheReferencesBits) {
     testing::Random random(5);
-    for (const auto& kernel : Nf4Kernels<TypeParam>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(Nf4Kernels<TypeParam>())) {
         for (int64_t blocks : {1, 2, 7}) {
             std::vector<uint8_t> codes(static_cast<size_t>(blocks * kNf4BlockBytes));
             for (uint8_t& code : codes) code = static_cast<uint8_t>(random.Between(0, 255));

@@ -18,8 +18,7 @@ TYPED_TEST_SUITE(RmsNormTest, Types);
 TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = RmsNormKernels<T>().reference();
-    for (const auto& kernel : RmsNormKernels<T>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(RmsNormKernels<T>())) {
         for (uint64_t seed = 0; seed < 40; ++seed) {
             Random random(seed);
             const int64_t M = random.Between(1, 9), C = random.Size(300);

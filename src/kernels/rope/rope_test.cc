@@ -16,8 +16,7 @@ TYPED_TEST_SUITE(RopeTest, Types);
 
 TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
     using T = TypeParam;
-    for (const auto& kernel : RopeKernels<T>().kernels()) {
-        if (!kernel.declines({}).empty()) continue;
+    for (const auto& kernel : testing::Runnable(RopeKernels<T>())) {
         for (uint64_t seed = 0; seed < 40; ++seed) {
             Random random(seed);
             const int64_t n = random.Between(1, 5), D = 2 * random.Size(70);
