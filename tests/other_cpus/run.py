@@ -120,8 +120,9 @@ class OnAnotherCpu(support.HoneTest):
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
         ran = re.search(r"(\d+) tests? from \d+ test suites? ran", done.stdout)
         self.assertGreater(int(ran.group(1)), 30, done.stdout[-2000:])
-        for line in sorted(set(re.findall(r"^run without (.*)$", done.stdout, re.MULTILINE))):
-            print(f"skipped on {self.cpu}: {line}")
+        skipped = {name for line in re.findall(r"^run without (.*)$", done.stdout, re.MULTILINE)
+                   for name in re.findall(r"\w+:\w+ \(.*?\)", line)}
+        print("", *(f"skipped on {self.cpu}: {name}" for name in sorted(skipped)), sep="\n")
 
 
 class Nehalem(OnAnotherCpu):
