@@ -86,8 +86,8 @@ class HoneTest(unittest.TestCase):
 
     def hone(self, *arguments, code=OK, input=None, timeout=300, environment=None):
         """Runs to the end; the exit code must be `code`. Returns the finished process."""
-        done = subprocess.run([*self.program, *map(str, arguments)], cwd=self.work, input=input, capture_output=True, text=True,
-                              env={**self.environment, **(environment or {})}, timeout=timeout,
+        done = subprocess.run([*self.program, *map(str, arguments)], cwd=self.work, input=input, text=True,
+                              capture_output=True, env={**self.environment, **(environment or {})}, timeout=timeout,
                               stdin=subprocess.DEVNULL if input is None else None)
         if done.returncode != code:
             self.fail(f"hone {' '.join(map(str, arguments))}\nexit code {done.returncode}, expected {code}\n"
