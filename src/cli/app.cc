@@ -1,8 +1,12 @@
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/terminal/layout.h"
+#include "cli/terminal/signals.h"
 #include "cli/version.h"
 #include "kernels/dispatch.h"
 
@@ -14,8 +18,21 @@ int Fail(const absl::Status& status) {
     std::string message = Printable(std::string(status.message()));
     for (size_t at = 0; (at = message.find('\n', at)) != std::string::npos;)
         message.replace(at, 1, " ");
-    fmt::print(stderr, "error: {}\n", message);
-    return ExitCode(status);
+    // fmt::print throws where nobody reads any more.
+    std::fputs(fmt::format("error: {}\n", message).c_str(), stderr);
+    const bool stopped = KindOf(status) == ErrorKind::kInterrupted && StopExitCode() != 0;
+    return stopped ? StopExitCode() : ExitCode(status);
+}
+
+// A library call of the system that failed, as an exception.
+int Fail(const std::system_error& error) {
+    // As the signal would end it that is ignored here: quietly, for `hone ... | head`.
+    if (error.code() == std::errc::broken_pipe) return 128 + SIGPIPE;
+    if (error.code() == std::errc::resource_unavailable_try_again)
+        return Fail(MemoryError(
+            "the system gives no more threads: raise the limit of processes (ulimit -u, or that "
+            "of the container), or use fewer --threads"));
+    return Fail(OtherError("internal error, please report it: {}", error.what()));
 }
 
 absl::Status Dispatch(const std::vector<std::string>& arguments) {
@@ -66,11 +83,17 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 int RunHone(const std::vector<std::string>& arguments) {
     try {
         absl::Status status = Dispatch(arguments);
-        if (std::fflush(stdout) != 0 && status.ok())
+        if (std::fflush(stdout) != 0 && status.ok()) {
+            if (errno == EPIPE) return 128 + SIGPIPE;
             status = OtherError("cannot write to the standard output");
+        }
         return status.ok() ? 0 : Fail(status);
     } catch (const std::bad_alloc&) {
-        return Fail(MemoryError("out of memory: use a smaller model, --max_seq_len or batch size"));
+        return Fail(MemoryError(
+            "not enough memory: use a smaller model, --max_seq_len or batch size, or raise the "
+            "limit (ulimit -v, or that of the container)"));
+    } catch (const std::system_error& error) {
+        return Fail(error);
     } catch (const std::exception& error) {
         return Fail(OtherError("internal error, please report it: {}", error.what()));
     }

@@ -10,6 +10,7 @@
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/progress.h"
+#include "cli/terminal/signals.h"
 
 namespace hone {
 namespace {
@@ -43,15 +44,18 @@ class ScratchFolder {
     std::string path_;
 };
 
-// Keeps the plan; passes on what is said of data that is the user's.
+// Keeps the plan; shows the work, and passes on what is said of data that is the user's.
 class EstimateReporter : public Reporter {
   public:
     explicit EstimateReporter(bool own_data) : own_data_(own_data) {}
     void OnMessage(MessageLevel level, const std::string& text) override {
         if (!own_data_) return;
-        fmt::print(stderr, "{}: {}\n", level == MessageLevel::kWarning ? "warning" : "note", text);
+        line_.Say(
+            fmt::format("{}: {}", level == MessageLevel::kWarning ? "warning" : "note", text));
     }
+    void OnWork(const WorkReport& work) override { work_.Show(work); }
     void OnPlan(const RunPlan& plan) override {
+        line_.Clear();
         plan_ = plan;
         if (!own_data_) plan_.data_summary.clear();
     }
@@ -63,6 +67,8 @@ class EstimateReporter : public Reporter {
 
   private:
     bool own_data_;
+    LiveLine line_{stderr};
+    WorkLine work_{line_, NowSeconds};
     RunPlan plan_;
 };
 
@@ -77,6 +83,7 @@ void Print(const RunPlan& plan, bool json) {
                                    {"steps", plan.total_steps - plan.start_step},
                                    {"gradient_checkpointing", plan.gradient_checkpointing},
                                    {"memory_bytes", plan.needed_bytes},
+                                   {"memory_to_come_bytes", plan.to_come_bytes},
                                    {"available_bytes", plan.available_bytes},
                                    {"weight_bytes", memory.weights},
                                    {"parameter_bytes", memory.parameters},
@@ -114,7 +121,7 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
     }
     HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
     EstimateReporter reporter(own_data);
-    HONE_RETURN_IF_ERROR(EstimateFinetune(options, reporter));
+    HONE_RETURN_IF_ERROR(EstimateFinetune(options, reporter, CountInterrupts()));
     Print(reporter.plan(), json);
     return absl::OkStatus();
 }

@@ -12,12 +12,12 @@ namespace {
 absl::Status RunFinetune(const FinetuneFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine().Apply());
     HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
-    for (const std::string& note : resolved.notes) fmt::print("{}\n", note);
     const FinetuneOptions& options = resolved.options;
-    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    const std::atomic<int>& interrupts = CountInterrupts();
     ProgressReporter reporter(options.model_name_or_path);
-    return Finetune(options, reporter, interrupts);
+    for (const std::string& note : resolved.notes) reporter.OnMessage(MessageLevel::kInfo, note);
+    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
+    const std::atomic<int>& stops = CountStops();
+    return Finetune(options, reporter, stops);
 }
 
 }  // namespace

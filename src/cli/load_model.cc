@@ -4,8 +4,10 @@
 
 #include "adapt/base_adapter.h"
 #include "adapt/lora.h"
+#include "base/watch.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/live_line.h"
+#include "cli/terminal/progress.h"
 #include "model/hub/catalogue.h"
 #include "model/hub/hub_dataset.h"
 
@@ -74,6 +76,12 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
 absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context) {
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags));
+    LiveLine line(stderr);
+    WorkLine work(line, NowSeconds);
+    const ScopedWatcher watcher([&](double share, int64_t) {
+        work.Show({.what = "reading the model", .detail = loaded.name, .share = share});
+        return true;
+    });
     HONE_ASSIGN_OR_RETURN(loaded.model, Model::Load(*loaded.files, options, context));
     if (!loaded.adapter.empty()) {
         HONE_RETURN_IF_ERROR(LoadAdapter(*loaded.model, loaded.adapter, context).status());

@@ -1,4 +1,8 @@
 #include "cli/baseline.h"
 #include "cli/commands.h"
+#include "cli/terminal/signals.h"
 
-int main(int argc, char** argv) { return hone::RunHone({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+    hone::PrepareProcess();
+    return hone::RunHone({argv + 1, argv + argc});
+}

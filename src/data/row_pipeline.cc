@@ -2,10 +2,14 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
+#include <filesystem>
 #include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "base/watch.h"
 
 namespace hone {
 namespace {
@@ -41,9 +45,16 @@ class BlockReader {
           cache_folder_(options.cache_folder),
           max_samples_(options.max_samples.value_or(std::numeric_limits<int64_t>::max())) {
         thread_ = std::thread([this] {
-            absl::Status status = ReadAll();
+            absl::Status status;
+            std::exception_ptr failure;  // memory is the usual want
+            try {
+                status = ReadAll();
+            } catch (...) {
+                failure = std::current_exception();
+            }
             std::lock_guard lock(mutex_);
             status_ = std::move(status);
+            failure_ = failure;
             done_ = true;
             changed_.notify_all();
         });
@@ -62,6 +73,7 @@ class BlockReader {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return done_ || !blocks_.empty(); });
         if (blocks_.empty()) {
+            if (failure_) std::rethrow_exception(failure_);
             HONE_RETURN_IF_ERROR(status_);
             return false;
         }
@@ -148,7 +160,32 @@ class BlockReader {
     bool done_ = false;
     bool cancelled_ = false;
     absl::Status status_;
+    std::exception_ptr failure_;
     std::thread thread_;
+};
+
+// Which share of the planned files so many bytes of rows are; negative where the rows' bytes are not
+// the file's (compressed, Parquet) or only some of its rows are read.
+class ReadShare {
+  public:
+    ReadShare(const ReadPlan& plan, const DataOptions& options) {
+        known_ = !options.max_samples;
+        for (const PlannedSplit& split : plan.splits)
+            for (const DataFile& file : split.files) {
+                std::error_code error;
+                total_ += static_cast<double>(std::filesystem::file_size(file.path, error));
+                known_ &= !error && file.format != FileFormat::kParquet &&
+                          !file.path.ends_with(".gz");
+            }
+    }
+    double Add(const Block& block) {
+        for (const Block::Row& row : block.rows) done_ += static_cast<double>(row.raw.text.size());
+        return known_ && total_ > 0 ? std::min(1.0, done_ / total_) : -1;
+    }
+
+  private:
+    bool known_ = false;
+    double total_ = 0, done_ = 0;
 };
 
 RowPlace Place(const Block& block, const RawRow& raw) { return {*block.path, raw.line, 0}; }
@@ -215,6 +252,8 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
     PipelineResult result;
     std::optional<RowConverter> converter;
     BlockReader reader(plan, options);
+    ReadShare share(plan, options);
+    int64_t rows = 0;
     Block block;
     for (;;) {
         HONE_ASSIGN_OR_RETURN(bool any, reader.Next(&block));
@@ -231,6 +270,8 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
                     encode_options, &outcomes[at]);
         });
         for (RowOutcome& outcome : outcomes) HONE_RETURN_IF_ERROR(sink(std::move(outcome)));
+        rows += static_cast<int64_t>(block.rows.size());
+        HONE_RETURN_IF_ERROR(ReportProgress(share.Add(block), rows));
         if (!block.broken.ok()) {
             RowOutcome outcome;
             outcome.place.file = *block.path;

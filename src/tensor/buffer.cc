@@ -3,9 +3,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <mutex>
+#include <new>
 
 namespace hone {
 namespace {
@@ -24,7 +23,10 @@ Buffer::Buffer(size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
     data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    HONE_CHECK(data_ != MAP_FAILED, "cannot map {} bytes: {}", bytes, std::strerror(errno));
+    if (data_ == MAP_FAILED) {
+        data_ = nullptr;
+        throw std::bad_alloc();
+    }
     if (bytes >= kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
 }
 

@@ -17,7 +17,7 @@ class Buffer {
   public:
     Buffer() = default;
     explicit Buffer(
-        size_t bytes);  // aborts with a clear message if the system has no address space left
+        size_t bytes);  // throws std::bad_alloc if the system has no address space left
     // A piece of a region of huge pages that it shares with others, for what is read again and
     // again and lives as long as they do, like a model's weights: pieces below 2 MiB would lie in
     // pages of 4 KiB each, where hardware stops reading ahead. A region is given back with its last

@@ -1,14 +1,15 @@
 #include "tensor/context.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "base/machine_limits.h"
 #include "tensor/buffer.h"
 
 #if defined(__x86_64__)
@@ -27,7 +28,8 @@ void Pause() {
 }
 
 // How long a thread watches for work before it sleeps: longer than the gaps between the ops of a
-// step.
+// step. Only where each thread can have a CPU of its own: otherwise one that watches takes the CPU
+// from one that works.
 constexpr int kSpins = 20'000;
 
 // A run of indices: its own thread takes them from the front, the others from the back.
@@ -63,21 +65,26 @@ class alignas(64) IndexRun {
 //
 // A call ends when all indices are claimed and no worker is inside: one that has not woken yet
 // (another process may have its core) is not waited for, and finds the call closed when it comes.
+//
+// With more threads than CPUs nobody spins, and a call does not wake all: it wakes one worker, and
+// each that finds work wakes the next one before it begins. So as many run as there is work for
+// when they get a CPU.
 class ThreadPool {
   public:
-    explicit ThreadPool(int num_threads) : scratch_(num_threads), runs_(num_threads) {
-        for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+    explicit ThreadPool(int num_threads)
+        : crowded_(num_threads > UsableCpus()),
+          spins_(crowded_ ? 0 : kSpins),
+          scratch_(num_threads),
+          runs_(num_threads) {
+        try {
+            for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+        } catch (...) {  // the system gives no more threads
+            Stop();
+            throw;
+        }
     }
 
-    ~ThreadPool() {
-        {
-            std::lock_guard lock(mutex_);
-            stop_ = true;
-            generation_.fetch_add(1);
-        }
-        wake_.notify_all();
-        for (auto& worker : workers_) worker.join();
-    }
+    ~ThreadPool() { Stop(); }
 
     void Run(int64_t count, const std::function<void(int64_t, int)>& task) {
         if (count <= 0) return;
@@ -97,19 +104,12 @@ class ThreadPool {
                 mutex_);  // pairs with the sleeper's check, so that no wake-up is lost
             generation_.fetch_add(1, std::memory_order_release);
         }
-        if (sleepers_.load() > 0) wake_.notify_all();
+        Wake();
         Claim(0);
         open_.store(false);
-        // Either this sees that a worker is inside, or the worker sees that the call is closed:
-        // both are sequentially consistent.
-        for (int spins = 0; inside_.load() > 0; ++spins) {
-            if (spins < kSpins) {
-                Pause();
-            } else {
-                std::this_thread::yield();
-            }
-        }
+        WaitForWorkers();
         busy_.store(false);
+        if (failed_.load()) std::rethrow_exception(TakeFailure());
     }
 
     void* Scratch(int thread, size_t bytes) {
@@ -119,19 +119,76 @@ class ThreadPool {
     }
 
   private:
+    void Stop() {
+        {
+            std::lock_guard lock(mutex_);
+            stop_ = true;
+            generation_.fetch_add(1);
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    void Wake() {
+        if (sleepers_.load() == 0) return;
+        if (crowded_) {
+            wake_.notify_one();
+        } else {
+            wake_.notify_all();
+        }
+    }
+
+    // Either this sees that a worker is inside, or the worker sees that the call is closed: both
+    // are sequentially consistent; so are `waiting_` and the count.
+    void WaitForWorkers() {
+        for (int spins = 0; inside_.load() > 0 && spins < 10 * spins_; ++spins) {
+            if (spins < spins_) {
+                Pause();
+            } else {
+                std::this_thread::yield();
+            }
+        }
+        waiting_.store(true);
+        for (int inside; (inside = inside_.load()) > 0;) inside_.wait(inside);
+        waiting_.store(false);
+    }
+
     void Claim(int thread) {
         const int threads = static_cast<int>(runs_.size());
+        bool first = true;
         for (int i = 0; i < threads; ++i) {
             IndexRun& run = runs_[(thread + i) % threads];
-            for (int64_t index; (index = run.Take(i == 0)) >= 0;) (*task_)(index, thread);
+            for (int64_t index; (index = run.Take(i == 0)) >= 0;) {
+                if (crowded_ && std::exchange(first, false) && thread != 0) Wake();
+                Do(index, thread);
+            }
         }
+    }
+
+    // A task that throws (memory is the usual want) ends the call; the others' indices are passed
+    // over.
+    void Do(int64_t index, int thread) {
+        if (failed_.load(std::memory_order_relaxed)) return;
+        try {
+            (*task_)(index, thread);
+        } catch (...) {
+            std::lock_guard lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+            failed_.store(true);
+        }
+    }
+
+    std::exception_ptr TakeFailure() {
+        std::lock_guard lock(mutex_);
+        failed_.store(false);
+        return std::exchange(failure_, nullptr);
     }
 
     void Work(int thread) {
         uint64_t seen = 0;
         for (;;) {
             int spins = 0;
-            while (generation_.load(std::memory_order_acquire) == seen && spins < kSpins) {
+            while (generation_.load(std::memory_order_acquire) == seen && spins < spins_) {
                 Pause();
                 ++spins;
             }
@@ -146,10 +203,12 @@ class ThreadPool {
             if (stop_.load(std::memory_order_acquire)) return;
             inside_.fetch_add(1);
             if (open_.load()) Claim(thread);
-            inside_.fetch_sub(1);
+            if (inside_.fetch_sub(1) == 1 && waiting_.load()) inside_.notify_one();
         }
     }
 
+    const bool crowded_;
+    const int spins_;
     std::vector<std::thread> workers_;
     std::vector<Buffer> scratch_;
     std::mutex mutex_;
@@ -162,14 +221,13 @@ class ThreadPool {
     std::vector<IndexRun> runs_;  // of the indices that nobody has claimed, one per thread
     std::atomic<bool> open_{false};
     std::atomic<int> inside_{0};
+    std::atomic<bool> waiting_{false};  // Run sleeps until nobody is inside
+    std::atomic<bool> failed_{false};
+    std::exception_ptr failure_;  // the first
 };
 
 Context::Context(int num_threads) : num_threads_(num_threads) {
-    if (num_threads_ <= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        num_threads_ = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    }
+    if (num_threads_ <= 0) num_threads_ = UsableCpus();
     num_threads_ = std::clamp(num_threads_, 1, 1024);
     pool_ = std::make_unique<ThreadPool>(num_threads_);
 }

@@ -12,7 +12,7 @@ class ThreadPool;
 
 class Context {
   public:
-    // 0: as many threads as the process may run on.
+    // 0: as many as can run at a time (UsableCpus). May throw, as std::thread does.
     explicit Context(int num_threads = 0);
     ~Context();
     Context(const Context&) = delete;

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <ctime>
+#include <new>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -123,6 +125,50 @@ TEST(Context, SeveralContextsLiveSideBySide) {
     two.ParallelFor(10, [&](int64_t, int) { ++sum; });
     EXPECT_EQ(sum.load(), 20);
     EXPECT_GE(Context().num_threads(), 1);
+}
+
+// More threads than any machine has CPUs: they take turns, and all of them come to their turn.
+TEST(Context, MoreThreadsThanCpus) {
+    const Context context(64);
+    std::vector<int64_t> values(200);
+    for (int round = 0; round < 200; ++round)
+        context.ParallelFor(200, [&](int64_t i, int) { values[static_cast<size_t>(i)] += i; });
+    EXPECT_EQ(std::accumulate(values.begin(), values.end(), int64_t{0}),
+              int64_t{200} * 200 * 199 / 2);
+    std::atomic<int> inside{0};
+    context.ParallelFor(64, [&](int64_t, int) {
+        ++inside;
+        while (inside.load() < 64) std::this_thread::yield();  // ends only if all 64 are here
+    });
+    EXPECT_EQ(inside.load(), 64);
+}
+
+// Threads without work leave the CPU to others.
+TEST(Context, WaitingThreadsSleep) {
+    const Context context(32);
+    context.ParallelFor(32, [](int64_t, int) {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    timespec before{}, after{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    const double used = static_cast<double>(after.tv_sec - before.tv_sec) +
+                        1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    EXPECT_LT(used, 0.025);
+}
+
+TEST(Context, WhatATaskThrowsIsThrownToTheCaller) {
+    const Context context(3);
+    for (int64_t bad : {0, 40, 99}) {
+        EXPECT_THROW(context.ParallelFor(100,
+                                         [&](int64_t i, int) {
+                                             if (i == bad) throw std::bad_alloc();
+                                         }),
+                     std::bad_alloc);
+        std::atomic<int> sum{0};
+        context.ParallelFor(100, [&](int64_t, int) { ++sum; });
+        EXPECT_EQ(sum.load(), 100);
+    }
 }
 
 TEST(ContextDeathTest, ATaskMustNotStartAnother) {

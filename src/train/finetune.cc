@@ -2,20 +2,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/machine_limits.h"
+#include "base/version.h"
+#include "base/watch.h"
 #include "data/batch/batcher.h"
 #include "data/dataset.h"
+#include "model/files/json_file.h"
 #include "model/files/model_files.h"
 #include "train/engine_learner.h"
 #include "train/loop/checkpoint.h"
 #include "train/loop/trainer.h"
-#include "train/memory_check.h"
+#include "train/fit_check.h"
+#include "train/odd_settings.h"
 #include "train/output/machine.h"
 #include "train/output/output_folder.h"
 #include "train/output/run_files.h"
@@ -45,20 +52,28 @@ class FinetuneRun {
     absl::Status Estimate();
 
   private:
-    // All that comes before step 1; `probe_tokens` are what the time is measured on.
-    absl::Status Prepare(int64_t probe_tokens);
+    // All that comes before the plan is shown.
+    absl::Status Prepare();
+    // Shows a piece of work while it is done, from `from` to `to` of the whole, and ends it where
+    // the user wants the end.
+    Watcher Shown(WorkReport work, double from = 0, double to = 1);
     absl::Status OpenInputs();
-    absl::Status CheckLoadFits() const;
     absl::Status LoadModel();
     absl::Status MakePlan();
     absl::Status MakeTrainer();
     absl::StatusOr<ScheduleOptions> Schedule() const;
     Json Configuration() const;
+    Json Process() const;
     // The checkpoint to go on from; empty: none.
     absl::StatusOr<std::string> ChooseCheckpoint();
+    // Whether OUTPUT holds the result of these steps, whole.
+    bool Finished() const;
+    // The plan, with the time that one pass over `probe_tokens` tokens promises.
     absl::Status Announce(int64_t probe_tokens);
+    absl::Status PlanDiskUse();
     absl::Status Train();
     absl::Status WriteResult();
+    absl::Status TrainAndWriteResult();
     absl::StatusOr<std::string> WriteArtifact();
     absl::Status WriteRunJson(RunStatus status, const std::string& error,
                               const std::string& artifact_sha256);
@@ -85,33 +100,59 @@ class FinetuneRun {
     RunFacts facts_;
 };
 
-absl::Status FinetuneRun::Prepare(int64_t probe_tokens) {
+absl::Status FinetuneRun::Prepare() {
     facts_.options = options_;
     facts_.started = UtcNow();
     HONE_RETURN_IF_ERROR(OpenInputs());
     HONE_RETURN_IF_ERROR(LoadModel());
     HONE_RETURN_IF_ERROR(MakePlan());
-    HONE_RETURN_IF_ERROR(MakeTrainer());
-    return Announce(probe_tokens);
+    return MakeTrainer();
+}
+
+Watcher FinetuneRun::Shown(WorkReport work, double from, double to) {
+    work.share = from;
+    reporter_.OnWork(work);
+    return [this, work, from, to](double share, int64_t) mutable {
+        work.share = from + share * (to - from);
+        reporter_.OnWork(work);
+        return interrupts_.load() == 0;
+    };
 }
 
 absl::Status FinetuneRun::Estimate() {
     HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
-    return Prepare(kThoroughProbeTokens);
+    HONE_RETURN_IF_ERROR(Prepare());
+    return Announce(kThoroughProbeTokens);
 }
 
 absl::Status FinetuneRun::Run() {
     HONE_ASSIGN_OR_RETURN(output_, OutputFolder::Claim(options_.output_path));
-    if (options_.dry_run || options_.save_config_file)
-        HONE_RETURN_IF_ERROR(WriteFileAtomic(output_->config_json(), ConfigText(options_)));
+    if (options_.dry_run || options_.save_config_file) {
+        const std::string text = ConfigText(options_);
+        auto written = ReadFile(output_->config_json());
+        if (!written.ok() || *written != text)
+            HONE_RETURN_IF_ERROR(WriteFileAtomic(output_->config_json(), text));
+    }
     if (options_.dry_run) {
         Say(fmt::format("dry run: the configuration is in {}, nothing was run",
                         output_->config_json()));
         return absl::OkStatus();
     }
-    HONE_RETURN_IF_ERROR(Prepare(kQuickProbeTokens));
-    absl::Status status = Train();
-    if (status.ok()) status = WriteResult();
+    absl::Status prepared = Prepare();
+    if (prepared.ok() && Finished()) {
+        Say(fmt::format("{} holds this run, finished after {} steps: nothing is changed. For "
+                        "another run give another --output_path",
+                        output_->path(), trainer_->step()));
+        return absl::OkStatus();
+    }
+    if (prepared.ok()) prepared = Announce(kQuickProbeTokens);
+    if (KindOf(prepared) == ErrorKind::kInterrupted)
+        return InterruptedError(fmt::format(
+            "interrupted before a step was done; {} is as it was, and the same command starts "
+            "again",
+            output_->path()));
+    HONE_RETURN_IF_ERROR(prepared);
+    absl::Status status = TrainAndWriteResult();
     if (!status.ok()) {
         const bool interrupted = KindOf(status) == ErrorKind::kInterrupted;
         // The error that ended the run is the one to report; this file is a courtesy.
@@ -120,6 +161,18 @@ absl::Status FinetuneRun::Run() {
             .IgnoreError();
     }
     return status;
+}
+
+absl::Status FinetuneRun::TrainAndWriteResult() {
+    try {
+        HONE_RETURN_IF_ERROR(Train());
+        return WriteResult();
+    } catch (const std::bad_alloc&) {
+        return MemoryError(
+            "not enough memory after step {}; the checkpoints written so far are whole. Use a "
+            "smaller --micro_batch_tokens or --gradient_checkpointing true, or free some memory",
+            trainer_->step());
+    }
 }
 
 // The model's files and the data, as tokens.
@@ -132,6 +185,17 @@ absl::Status FinetuneRun::OpenInputs() {
                                     files_->config.eos_token_ids));
     DataOptions data = options_.data;
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
+    const double begin = NowSeconds();
+    const ScopedWatcher watcher([&](double share, int64_t rows) {
+        const double seconds = std::max(1e-3, NowSeconds() - begin);
+        reporter_.OnWork(
+            {.what = "reading the data",
+             .detail = fmt::format("{} rows, {:.0f} rows/s", rows,
+                                   static_cast<double>(rows) / seconds),
+             .share = share});
+        return interrupts_.load() == 0;
+    });
+    reporter_.OnWork({.what = "reading the data", .share = -1});
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, context_));
     for (const std::string& warning : data_.report.warnings) Warn(warning);
     if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
@@ -148,40 +212,9 @@ absl::Status FinetuneRun::OpenInputs() {
     return absl::OkStatus();
 }
 
-// Before anything large is allocated. 2 bytes for each number is the least that the weights take,
-// one for those that go into 8 bits, half a byte for those that go into NF4; training them all
-// needs 16 bytes of f32 more: master, gradient, two moments.
-absl::Status FinetuneRun::CheckLoadFits() const {
-    int64_t elements = 0, coded = 0;
-    for (const ModelTensor& tensor : files_->tensors) {
-        elements += tensor.elements();
-        if ((qlora() || int8()) && tensor.layer >= 0) coded += tensor.elements();
-    }
-    const size_t weights =
-        static_cast<size_t>(elements - coded) * (options_.torch_dtype == "float32" ? 4 : 2) +
-        static_cast<size_t>(int8() ? coded : coded / 2);
-    const size_t bytes = weights + (full() ? static_cast<size_t>(elements) * 16 : 0);
-    const size_t available = AvailableBytes();
-    if (bytes > available && full())
-        return MemoryError(
-            "training every weight of {} needs {} before the first token, {} are free: use "
-            "--method lora, a smaller model, or free some memory",
-            options_.model_name_or_path, HumanBytes(bytes), HumanBytes(available));
-    if (bytes > available)
-        return MemoryError(
-            "{} has {} of weights in {}, {} are free: use {}a smaller model or free some memory",
-            options_.model_name_or_path, HumanBytes(bytes),
-            (qlora()  ? "NF4 and "
-             : int8() ? "8 bits and "
-                      : "") +
-                options_.torch_dtype,
-            HumanBytes(available), qlora() ? "" : "--method qlora, ");
-    return absl::OkStatus();
-}
-
 // The base with what is trained of it.
 absl::Status FinetuneRun::LoadModel() {
-    HONE_RETURN_IF_ERROR(CheckLoadFits());
+    HONE_RETURN_IF_ERROR(CheckWeightsFit(options_, *files_, AvailableBytes()));
     if (options_.torch_dtype == "float16")
         Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
             "float32");
@@ -190,8 +223,18 @@ absl::Status FinetuneRun::LoadModel() {
     if (qlora()) load.storage = WeightStorage::kNf4;
     if (int8()) load.storage = WeightStorage::kInt8Channels;
     load.double_quant = options_.double_quant;
-    HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
-    HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
+    size_t bytes = 0;
+    for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
+    const WorkReport reading = {
+        .what = "reading the model", .detail = HumanBytes(bytes), .announced = true};
+    {
+        const ScopedWatcher watcher(Shown(reading, 0, 0.5));
+        HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
+    }
+    {
+        const ScopedWatcher watcher(Shown(reading, 0.5, 1));
+        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
+    }
     HONE_ASSIGN_OR_RETURN(learner_, EngineLearner::Create(options_, *files_, *model_, context_));
     if (!options_.adapter_path.empty())
         Say(
@@ -245,6 +288,11 @@ absl::Status FinetuneRun::MakePlan() {
     plan.available_bytes = AvailableBytes();
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
+    const std::string cure =
+        std::string(options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "") +
+        (full()    ? "--method lora"
+         : qlora() ? "a smaller --lora_r"
+                   : "--method qlora, a smaller --lora_r");
     HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
                           DecideMemory(
                               [&](bool checkpointing) {
@@ -252,14 +300,12 @@ absl::Status FinetuneRun::MakePlan() {
                                                               checkpointing);
                               },
                               options_.gradient_checkpointing,
-                              std::min(options_.micro_batch_tokens, plan.micro_batch_tokens),
-                              full()    ? "--method lora"
-                              : qlora() ? "a smaller --lora_r"
-                                        : "--method qlora, a smaller --lora_r",
+                              std::min(options_.micro_batch_tokens, plan.micro_batch_tokens), cure,
                               ResidentBytes() - held, plan.available_bytes + held));
     plan.gradient_checkpointing = memory.gradient_checkpointing;
     plan.memory = memory.plan;
     plan.needed_bytes = memory.needed_bytes;
+    plan.to_come_bytes = memory.to_come_bytes - std::min(held, memory.to_come_bytes);
     return model_->PrepareTraining(plan.micro_batch_tokens, plan.gradient_checkpointing);
 }
 
@@ -344,6 +390,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.eval_on_start = options_.eval_on_start;
     trainer.eval_steps = options_.eval_steps;
     trainer.save_steps = options_.save_steps;
+    trainer.save_minutes = options_.save_minutes;
     trainer.save_total_limit = options_.save_total_limit;
     trainer.metric_for_best_model = options_.metric_for_best_model;
     trainer.greater_is_better = options_.greater_is_better;
@@ -352,14 +399,36 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.load_best_model_at_end = options_.load_best_model_at_end;
     trainer.checkpoints = output_->checkpoints();
     trainer.configuration = Configuration();
+    trainer.process = Process();
+    trainer.process_started_s = started_;
+    for (const std::string& sentence :
+         OddSettings(options_, trainer.schedule, facts_.plan, learner_->parameters()))
+        Warn(sentence);
     HONE_ASSIGN_OR_RETURN(trainer_, Trainer::Create(std::move(trainer), *learner_, *steps_,
                                                     data_.eval, reporter_, interrupts_, context_));
     RemoveUnfinishedCheckpoints(output_->checkpoints());
     HONE_ASSIGN_OR_RETURN(std::string checkpoint, ChooseCheckpoint());
     if (checkpoint.empty()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(trainer_->Restore(checkpoint));
-    Say(fmt::format("continuing from the checkpoint {}", checkpoint));
+    if (!trainer_->finished()) Say(fmt::format("continuing from the checkpoint {}", checkpoint));
     return absl::OkStatus();
+}
+
+Json FinetuneRun::Process() const {
+    return {{"started", facts_.started},
+            {"hone_version", kVersion},
+            {"threads", context_.num_threads()},
+            {"machine", DescribeMachine()}};
+}
+
+bool FinetuneRun::Finished() const {
+    if (!trainer_->finished()) return false;
+    auto run = ReadJsonObject(output_->run_json());
+    if (!run.ok() || run->value("status", Json()) != "done") return false;
+    const std::string name = learner_->artifact();
+    const Json entry = run->value(name == "model" ? "fine_tuned_model" : name, Json());
+    auto hash = Sha256File(output_->artifact(name) + "/" + learner_->weights_file());
+    return hash.ok() && entry.is_object() && entry.value("sha256", Json()) == *hash;
 }
 
 absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
@@ -396,12 +465,29 @@ absl::StatusOr<std::string> FinetuneRun::ChooseCheckpoint() {
     return std::string();
 }
 
-// The plan, with the time that one measured pass promises.
 absl::Status FinetuneRun::Announce(int64_t probe_tokens) {
     RunPlan& plan = facts_.plan;
     plan.start_step = trainer_->step();
     HONE_ASSIGN_OR_RETURN(plan.estimated_seconds, trainer_->EstimateSeconds(probe_tokens));
+    HONE_RETURN_IF_ERROR(PlanDiskUse());
     reporter_.OnPlan(plan);
+    return absl::OkStatus();
+}
+
+absl::Status FinetuneRun::PlanDiskUse() {
+    RunPlan& plan = facts_.plan;
+    std::error_code error;
+    const auto space = std::filesystem::space(output_->path(), error);
+    if (error || trainer_->finished()) return absl::OkStatus();
+    const DiskNeed need =
+        PlanDisk(options_, plan.trainable_parameters,
+                 static_cast<int64_t>(ListCheckpoints(output_->checkpoints()).size()),
+                 trainer_->SavesToCome(plan.estimated_seconds));
+    plan.disk_bytes = need.total;
+    plan.free_disk_bytes = space.available;
+    HONE_ASSIGN_OR_RETURN(const std::string warning,
+                          CheckDisk(output_->path(), need, space.available));
+    if (!warning.empty()) Warn(warning);
     return absl::OkStatus();
 }
 
@@ -431,8 +517,6 @@ absl::Status FinetuneRun::WriteResult() {
     result.output_path = output_->path();
     result.artifact = learner_->artifact();
     result.artifact_path = output_->artifact(result.artifact);
-    result.seconds = NowSeconds() - started_;
-    result.peak_memory_bytes = PeakResidentBytes();
     const std::string title =
         options_.task_name.empty() ? options_.model_name_or_path : options_.task_name;
     absl::Status status =
@@ -448,7 +532,6 @@ absl::Status FinetuneRun::WriteRunJson(RunStatus status, const std::string& erro
                                        const std::string& artifact_sha256) {
     RunResult result = trainer_->result();
     result.artifact = learner_->artifact();
-    result.seconds = NowSeconds() - started_;
     const Json json = RunJson(facts_, status, result, error, artifact_sha256);
     return WithKind(
         WriteFileAtomic(output_->run_json(),
@@ -464,9 +547,9 @@ absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
     return FinetuneRun(options, reporter, interrupts).Run();
 }
 
-absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter) {
+absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter,
+                              const std::atomic<int>& interrupts) {
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
-    const std::atomic<int> interrupts = 0;
     return FinetuneRun(options, reporter, interrupts).Estimate();
 }
 

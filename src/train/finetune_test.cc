@@ -70,6 +70,14 @@ TEST(Finetune, MakesEverythingItPromises) {
     EXPECT_GT(plan.trainable_parameters, 0);
     EXPECT_GT(plan.estimated_seconds, 0);
     EXPECT_GT(plan.needed_bytes, plan.memory.activations);
+    // What is to come is compared with what is free: the weights are there, so in neither.
+    EXPECT_GE(plan.to_come_bytes, plan.memory.activations + plan.memory.workspace);
+    EXPECT_LE(plan.to_come_bytes,
+              plan.memory.parameters + plan.memory.activations + plan.memory.workspace);
+    // Checkpoints of steps 2 to 8, of which three stay and one more lies beside them.
+    const size_t trained = static_cast<size_t>(plan.trainable_parameters) * 4;
+    EXPECT_EQ(plan.disk_bytes, 4 * 3 * trained + trained);
+    EXPECT_GT(plan.free_disk_bytes, plan.disk_bytes);
     EXPECT_EQ(job.reporter.steps.size(), 8u);
     EXPECT_EQ(job.reporter.evals.size(), 2u);
     EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
@@ -93,6 +101,27 @@ TEST(Finetune, ThreadsAndCheckpointingNeverChangeABit) {
     for (Job* job : {&one, &two, &other}) ASSERT_TRUE(job->Run().ok());
     EXPECT_EQ(one.AdapterHash(), two.AdapterHash());
     EXPECT_NE(one.AdapterHash(), other.AdapterHash());
+}
+
+TEST(Finetune, InterruptedBeforeAStepNothingIsLeft) {
+    TestFolder folder;
+    Job job(folder);
+    job.interrupts = 1;
+    absl::Status status = job.Run();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted);
+    EXPECT_NE(status.message().find("interrupted before a step was done"), std::string::npos);
+    EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
+TEST(Finetune, OddSettingsAreSaidBeforeItStarts) {
+    TestFolder folder;
+    Job job(folder);
+    job.options.max_steps = 1;
+    job.options.lr_scheduler_type = "linear";
+    ASSERT_TRUE(job.Run().ok());
+    ASSERT_EQ(job.reporter.warnings.size(), 1u);
+    EXPECT_NE(job.reporter.warnings[0].find("The learning rate is 0 at every step"),
+              std::string::npos);
 }
 
 TEST(Finetune, InterruptedItGoesOnWithTheSameBits) {

@@ -94,6 +94,7 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("eval_on_start", o.eval_on_start);
     visit("eval_steps", o.eval_steps);
     visit("save_steps", o.save_steps);
+    visit("save_minutes", o.save_minutes);
     visit("save_total_limit", o.save_total_limit);
     visit("metric_for_best_model", o.metric_for_best_model);
     visit("greater_is_better", o.greater_is_better);
@@ -267,7 +268,6 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
         {"min_lr_ratio", o.min_lr_ratio, 0, 1},
         {"adam_beta1", o.adam_beta1, 0, std::nextafter(1.0, 0.0)},
         {"adam_beta2", o.adam_beta2, 0, std::nextafter(1.0, 0.0)},
-        {"adam_epsilon", o.adam_epsilon, 0, 1},
         {"weight_decay", o.weight_decay, 0, 1e3},
         {"max_grad_norm", o.max_grad_norm, 0, 1e9},
         {"max_seq_len", static_cast<double>(o.data.max_seq_len), 1, 1e8},
@@ -275,6 +275,7 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
         {"logging_steps", static_cast<double>(o.logging_steps), 1, kMany},
         {"eval_steps", static_cast<double>(o.eval_steps), 0, kMany},
         {"save_steps", static_cast<double>(o.save_steps), 0, kMany},
+        {"save_minutes", o.save_minutes, 0, kMany},
         {"save_total_limit", static_cast<double>(o.save_total_limit), 0, kMany},
         {"early_stopping_patience", static_cast<double>(o.early_stopping_patience), 0, kMany},
         {"early_stopping_threshold", o.early_stopping_threshold, 0, 1e9},
@@ -289,9 +290,15 @@ absl::Status CheckRanges(const FinetuneOptions& o) {
                               range.value, range.least, range.most);
     if (!std::isfinite(o.lora.lora_alpha))
         return UsageError("--lora_alpha is {}; it must be a number", o.lora.lora_alpha);
-    if (o.max_steps <= 0 && !(o.num_train_epochs > 0 && o.num_train_epochs <= 1e9))
-        return UsageError("--num_train_epochs is {}; it must be above 0 (or give --max_steps)",
-                          o.num_train_epochs);
+    // At 0 a weight whose gradient has always been 0 becomes 0 / 0.
+    if (!(o.adam_epsilon > 0 && o.adam_epsilon <= 1))
+        return UsageError("--adam_epsilon is {}; it must be above 0 and at most 1",
+                          o.adam_epsilon);
+    constexpr double kMostEpochs = 1e9;
+    const bool none = o.num_train_epochs == 0 && o.max_steps > 0;
+    if (!none && !(o.num_train_epochs > 0 && o.num_train_epochs <= kMostEpochs))
+        return UsageError("--num_train_epochs is {}; it must be above 0 and at most {}",
+                          o.num_train_epochs, kMostEpochs);
     return absl::OkStatus();
 }
 

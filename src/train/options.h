@@ -83,7 +83,8 @@ struct FinetuneOptions {
     int64_t logging_steps = 10;
     bool eval_on_start = false;  // also before step 1
     int64_t eval_steps = 0;  // 0: at the end of each epoch; the end of the run is always evaluated
-    int64_t save_steps = 500;      // 0: only at the end and on interruption
+    int64_t save_steps = 500;      // 0: never by steps
+    double save_minutes = 10;      // since the last checkpoint; 0: never by time
     int64_t save_total_limit = 3;  // checkpoints kept, the best one among them; 0: all
     std::string metric_for_best_model =
         "eval_loss";                        // eval_loss | eval_perplexity | eval_token_accuracy

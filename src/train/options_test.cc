@@ -119,7 +119,12 @@ TEST(Options, ValidationNamesTheFlag) {
     expect([](auto& o) { o.lora.r = 0; }, "--lora_r");
     expect([](auto& o) { o.lora.r = 4097; }, "--lora_r");
     expect([](auto& o) { o.lora.lora_dropout = 1; }, "--lora_dropout");
-    expect([](auto& o) { o.num_train_epochs = 0; }, "--num_train_epochs");
+    expect([](auto& o) { o.num_train_epochs = 0; }, "--num_train_epochs is 0; it must be above 0");
+    expect([](auto& o) { o.num_train_epochs = 1e38; }, "is 1e+38; it must be above 0 and at most 1");
+    expect([](auto& o) { o.num_train_epochs = -1, o.max_steps = 5; }, "--num_train_epochs is -1");
+    expect([](auto& o) { o.adam_epsilon = 0; }, "--adam_epsilon is 0; it must be above 0");
+    expect([](auto& o) { o.adam_epsilon = std::nan(""); }, "--adam_epsilon");
+    expect([](auto& o) { o.save_minutes = -1; }, "--save_minutes");
     expect([](auto& o) { o.report_to = "wandb"; }, "--report_to");
     expect([](auto& o) { o.logging_steps = 0; }, "--logging_steps");
     expect([](auto& o) { o.metric_for_best_model = "bleu"; }, "--metric_for_best_model");

@@ -217,11 +217,14 @@ void FinetuneFlags::AddReports(Flags& flags) {
         .Integer("--eval_steps", options_.eval_steps,
                  "steps between evaluations; 0: after each epoch")
         .Integer("--save_steps", options_.save_steps,
-                 "steps between checkpoints; 0: only at the end")
+                 "steps between checkpoints; 0: never by steps")
+        .Number("--save_minutes", options_.save_minutes,
+                "minutes after the last checkpoint until the next; 0: never by time. One is always "
+                "written at the end and when the run is stopped")
         .Choice("--eval_strategy", eval_strategy_, {"no", "steps", "epoch"},
                 "as in transformers: no is --eval_split none, epoch is --eval_steps 0")
         .Choice("--save_strategy", save_strategy_, {"no", "steps"},
-                "as in transformers: no is --save_steps 0")
+                "as in transformers: no is --save_steps 0 and --save_minutes 0")
         .Integer("--save_total_limit", options_.save_total_limit,
                  "checkpoints that are kept, the best among them; 0: all")
         .Text("--logging_dir", options_.logging_dir,
@@ -259,7 +262,7 @@ absl::Status FinetuneFlags::ResolveStrategies(FinetuneOptions& options) const {
     }
     if (eval_strategy_ == "steps" && options.eval_steps == 0)
         options.eval_steps = options.logging_steps;
-    if (save_strategy_ == "no") options.save_steps = 0;
+    if (save_strategy_ == "no") options.save_steps = 0, options.save_minutes = 0;
     return absl::OkStatus();
 }
 

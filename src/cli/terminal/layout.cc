@@ -205,13 +205,14 @@ std::string FormatBytes(uint64_t bytes) {
 }
 
 std::string FormatCount(int64_t count) {
-    std::string digits = std::to_string(count);
+    const std::string digits = std::to_string(count);
     const size_t first = count < 0 ? 1 : 0;
-    for (size_t at = digits.size(); at > first + 3;) {
-        at -= 3;
-        digits.insert(at, ",");
+    std::string text;
+    for (size_t i = 0; i < digits.size(); ++i) {
+        if (i > first && (digits.size() - i) % 3 == 0) text += ',';
+        text += digits[i];
     }
-    return digits;
+    return text;
 }
 
 std::string FormatDuration(double seconds) {

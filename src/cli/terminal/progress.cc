@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace hone {
 namespace {
@@ -33,6 +34,18 @@ std::string DataNotes(const std::string& summary) {
         begin = end + 1;
     }
     return notes;
+}
+
+std::string TimeLeft(double seconds) { return fmt::format("{} left", FormatDuration(seconds)); }
+
+// A bar and as many of the parts as fit into `width` columns.
+std::string BarAndParts(double share, const std::vector<std::string>& parts, int width) {
+    std::string text = ProgressBar(share, std::clamp(width / 5, 5, 30));
+    for (const std::string& part : parts) {
+        if (DisplayWidth(text) + 2 + DisplayWidth(part) > width) break;
+        text += "  " + part;
+    }
+    return text;
 }
 
 std::string Rate(double tokens_per_second) {
@@ -70,9 +83,13 @@ std::string PlanText(const RunPlan& plan) {
         steps += fmt::format("; continues after step {}", FormatCount(plan.start_step));
     text += Row("steps", steps);
     text += Row("memory",
-                fmt::format("needs {}, {} free{}", FormatBytes(plan.needed_bytes),
-                            FormatBytes(plan.available_bytes),
+                fmt::format("needs {} more, {} free; {} in all{}", FormatBytes(plan.to_come_bytes),
+                            FormatBytes(plan.available_bytes), FormatBytes(plan.needed_bytes),
                             plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
+    if (plan.free_disk_bytes > 0)
+        text += Row("disk", fmt::format("at most {} for checkpoints and the result, {} free",
+                                        FormatBytes(plan.disk_bytes),
+                                        FormatBytes(plan.free_disk_bytes)));
     if (plan.estimated_seconds > 0) {
         text += Row("time", fmt::format("about {}", FormatDuration(plan.estimated_seconds)));
     }
@@ -85,28 +102,45 @@ std::string LiveStepText(const StepReport& report, int width) {
                                                       static_cast<double>(report.total_steps)
                                                 : 0;
     // In the order of what a person wants to know; the rest is left out on a narrow terminal.
-    const std::string parts[] = {
+    std::vector<std::string> parts = {
         fmt::format("{}/{}", report.step, report.total_steps),
         fmt::format("loss {:.3f}", report.step_loss),
         Rate(report.tokens_per_second),
         FormatBytes(report.memory_bytes),
-        fmt::format("{} left", FormatDuration(report.remaining_s)),
     };
-    std::string text = ProgressBar(share, std::clamp(width / 5, 5, 30));
-    for (const std::string& part : parts) {
-        if (DisplayWidth(text) + 2 + DisplayWidth(part) > width) break;
-        text += "  " + part;
-    }
+    if (report.step < report.total_steps) parts.push_back(TimeLeft(report.remaining_s));
+    return BarAndParts(share, parts, width);
+}
+
+std::string LiveProgressText(const StepInProgress& step, int width) {
+    const double whole = static_cast<double>(std::max<int64_t>(1, step.total_steps));
+    std::vector<std::string> parts = {
+        fmt::format("{}/{}", step.done, step.total_steps),
+        fmt::format("step {} at {:.0f} %", step.done + 1, 100 * step.share)};
+    if (step.loss) parts.push_back(fmt::format("loss {:.3f}", *step.loss));
+    if (step.remaining_s > 0) parts.push_back(TimeLeft(step.remaining_s));
+    return BarAndParts((static_cast<double>(step.done) + step.share) / whole, parts, width);
+}
+
+std::string WorkText(const WorkReport& work, double elapsed_s) {
+    std::string text = work.what;
+    if (!work.detail.empty()) text += ", " + work.detail;
+    if (work.share < 0) return text + " ...";
+    text += fmt::format(" {} {:.0f} %", ProgressBar(work.share, 20), 100 * work.share);
+    // Before that it is a guess.
+    constexpr double kLeastShare = 0.02, kLeastSeconds = 0.5;
+    if (work.share >= kLeastShare && work.share < 1 && elapsed_s >= kLeastSeconds)
+        text += ", " + TimeLeft(elapsed_s / work.share * (1 - work.share));
     return text;
 }
 
 std::string PlainStepText(const StepReport& report) {
-    return fmt::format(
-        "step {}/{}  epoch {:.2f}  loss {:.4f}  learning rate {:.3g}  grad norm {:.3g}  {}  {}  {} "
-        "left",
+    std::string text = fmt::format(
+        "step {}/{}  epoch {:.2f}  loss {:.4f}  learning rate {:.3g}  grad norm {:.3g}  {}  {}",
         report.step, report.total_steps, report.epoch, report.loss, report.learning_rate,
-        report.grad_norm, Rate(report.tokens_per_second), FormatBytes(report.memory_bytes),
-        FormatDuration(report.remaining_s));
+        report.grad_norm, Rate(report.tokens_per_second), FormatBytes(report.memory_bytes));
+    if (report.step < report.total_steps) text += "  " + TimeLeft(report.remaining_s);
+    return text;
 }
 
 std::string EvalText(const EvalReport& report) {
@@ -147,8 +181,27 @@ std::string ResultText(const RunResult& result, const std::string& model_name_or
     return text;
 }
 
-ProgressReporter::ProgressReporter(std::string model_name_or_path)
-    : line_(stdout), model_name_or_path_(std::move(model_name_or_path)) {}
+void WorkLine::Show(const WorkReport& work) {
+    const bool begins = work.what != what_;
+    if (begins) {
+        what_ = work.what;
+        began_s_ = clock_();
+        if (work.announced && !line_.interactive()) {
+            line_.Say(WorkText({.what = work.what, .detail = work.detail, .share = -1}, 0));
+            return;
+        }
+    }
+    // Elsewhere than on a terminal Show itself waits for its time.
+    if (line_.Due() || (begins && line_.interactive()))
+        line_.Show(WorkText(work, clock_() - began_s_));
+}
+
+ProgressReporter::ProgressReporter(std::string model_name_or_path, std::FILE* stream,
+                                   std::function<double()> clock)
+    : line_(stream, clock),
+      work_(line_, clock),
+      model_name_or_path_(std::move(model_name_or_path)),
+      clock_(std::move(clock)) {}
 
 void ProgressReporter::OnMessage(MessageLevel level, const std::string& text) {
     const bool colours = line_.terminal().colours;
@@ -160,23 +213,45 @@ void ProgressReporter::OnMessage(MessageLevel level, const std::string& text) {
     }
 }
 
+void ProgressReporter::OnWork(const WorkReport& work) { work_.Show(work); }
+
 void ProgressReporter::OnPlan(const RunPlan& plan) {
+    line_.Clear();
     std::string text = PlanText(plan);
     text.pop_back();
     line_.Say(text);
+    remaining_s_ = plan.estimated_seconds;
+    remaining_at_s_ = clock_();
+}
+
+void ProgressReporter::OnStepProgress(int64_t step, int64_t total_steps, double share) {
+    // The bar of a run whose first step has not begun is worth being seen at once.
+    const bool begins = share == 0 && line_.interactive() && !loss_;
+    if (!begins && !line_.Due()) return;
+    const int width = line_.interactive() ? line_.terminal().width - 1 : line_.terminal().width;
+    line_.Show(LiveProgressText({.done = step - 1,
+                                 .total_steps = total_steps,
+                                 .share = share,
+                                 .loss = loss_,
+                                 .remaining_s = remaining_s_ - (clock_() - remaining_at_s_)},
+                                width));
 }
 
 void ProgressReporter::OnStep(const StepReport& report) {
+    loss_ = report.step_loss;
+    remaining_s_ = report.remaining_s;
+    remaining_at_s_ = clock_();
     if (line_.interactive()) {
         line_.Show(LiveStepText(report, line_.terminal().width - 1));
-    } else if (report.logged) {
+    } else if (report.logged || line_.Due()) {
         line_.Say(PlainStepText(report));
     }
 }
 
 void ProgressReporter::OnEvalProgress(double share_done) {
-    line_.Show(
-        fmt::format("evaluating {} {:.0f} %", ProgressBar(share_done, 20), 100 * share_done));
+    if (line_.Due())
+        line_.Show(
+            fmt::format("evaluating {} {:.0f} %", ProgressBar(share_done, 20), 100 * share_done));
 }
 
 void ProgressReporter::OnEval(const EvalReport& report) {

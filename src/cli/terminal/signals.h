@@ -1,13 +1,29 @@
-// SIGINT: counted, so that work can end in order; the second one leaves at once.
+// Signals, and the standard streams: what ends a command, and what must not.
 #pragma once
 
 #include <atomic>
 
 namespace hone {
 
+// At the start of the process. A standard descriptor that is closed becomes /dev/null, so that no
+// file gets its number and with it what is meant for a terminal: what is written to a closed
+// standard output is an error, as before. A reader that went away (`| head`) and a file that may
+// not grow (ulimit -f) are errors of a write, not signals that end the process.
+void PrepareProcess();
+
+// SIGINT: counted, so that work can end in order; the second one leaves at once.
+//
 // Installs the handler (once; later calls change nothing) and returns the count of interrupts since
 // the last ResetInterrupts. At the second the process leaves with 130.
 const std::atomic<int>& CountInterrupts();
+// The same for work that would be lost: also SIGTERM (kill, docker stop, shutdown), SIGHUP (a
+// terminal or ssh that closed), SIGQUIT, SIGXCPU (ulimit -t), SIGUSR1 and SIGUSR2 (what batch
+// systems send before the time is up). SIGHUP and SIGINT that are ignored (nohup) stay so. Only
+// SIGINT and SIGQUIT, from a person, leave at once at the second, and only some time after the
+// first: `timeout` and terminals send one signal twice.
+const std::atomic<int>& CountStops();
+// 128 + the first signal that was counted, as a shell says it; 0: none was.
+int StopExitCode();
 // Starts a new count: a chat's answer was cancelled, and the chat goes on.
 void ResetInterrupts();
 // While on, the first interrupt leaves too: nothing is running that would have to end in order.

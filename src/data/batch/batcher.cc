@@ -4,6 +4,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <numeric>
@@ -273,7 +274,18 @@ struct StepPrefetcher::State {
         return step;
     }
 
+    // What it throws (memory is the usual want) is for whoever waits for the next step.
     void Work() {
+        try {
+            MakeSteps();
+        } catch (...) {
+            std::lock_guard lock(mutex);
+            failure = std::current_exception();
+            changed.notify_all();
+        }
+    }
+
+    void MakeSteps() {
         for (;;) {
             TrainingStep step = Make();
             std::unique_lock lock(mutex);
@@ -292,6 +304,7 @@ struct StepPrefetcher::State {
     std::condition_variable changed;
     std::deque<TrainingStep> ready;
     bool stop = false;
+    std::exception_ptr failure;
     std::thread thread;
 };
 
@@ -313,7 +326,8 @@ StepPrefetcher::~StepPrefetcher() {
 
 TrainingStep StepPrefetcher::Next() {
     std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [this] { return !state_->ready.empty(); });
+    state_->changed.wait(lock, [this] { return state_->failure || !state_->ready.empty(); });
+    if (state_->ready.empty()) std::rethrow_exception(state_->failure);
     TrainingStep step = std::move(state_->ready.front());
     state_->ready.pop_front();
     state_->changed.notify_all();

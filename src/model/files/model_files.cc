@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/watch.h"
 #include "model/arch.h"
 #include "model/config/config_reader.h"
 #include "model/files/gguf.h"
@@ -141,18 +142,25 @@ ProgressCallback LogEveryTenth() {
 }
 
 // Bytes in pieces, each hashed by any thread: the result does not depend on how many there are.
-std::string HashBytes(const Context& context,
-                      const std::vector<std::span<const uint8_t>>& tensors) {
+absl::StatusOr<std::string> HashBytes(const Context& context,
+                                      const std::vector<std::span<const uint8_t>>& tensors) {
     constexpr size_t kPiece = size_t{4} << 20;
+    constexpr size_t kPiecesAtATime = 64;  // a moment
     std::vector<std::string_view> pieces;
     for (auto bytes : tensors)
         for (size_t at = 0; at < bytes.size(); at += kPiece)
             pieces.emplace_back(reinterpret_cast<const char*>(bytes.data()) + at,
                                 std::min(kPiece, bytes.size() - at));
     std::vector<std::string> hashes(pieces.size());
-    context.ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i, int) {
-        hashes[static_cast<size_t>(i)] = Sha256Hex(pieces[static_cast<size_t>(i)]);
-    });
+    for (size_t begin = 0; begin < pieces.size(); begin += kPiecesAtATime) {
+        HONE_RETURN_IF_ERROR(
+            ReportProgress(static_cast<double>(begin) / static_cast<double>(pieces.size())));
+        const size_t count = std::min(kPiecesAtATime, pieces.size() - begin);
+        context.ParallelFor(static_cast<int64_t>(count), [&](int64_t i, int) {
+            const size_t at = begin + static_cast<size_t>(i);
+            hashes[at] = Sha256Hex(pieces[at]);
+        });
+    }
     Sha256 all;
     for (const auto& hash : hashes) all.Update(hash);
     return all.Finish();
@@ -194,7 +202,8 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
         bytes.push_back(tensor->bytes);
     }
     Context context;
-    hash.Update(HashBytes(context, bytes));
+    HONE_ASSIGN_OR_RETURN(const std::string all, HashBytes(context, bytes));
+    hash.Update(all);
     files.weights->DropPages();
     return hash.Finish();
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/watch.h"
 #include "model/network/typed_network.h"
 
 namespace hone {
@@ -99,7 +100,10 @@ absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles&
         return ModelError(
             "{}: bf16 products need even hidden and intermediate sizes: use --torch_dtype float32",
             files.path);
-    for (Layer& layer : network->layers_) {
+    const double parts = static_cast<double>(network->layers_.size() + 1);
+    for (size_t l = 0; l < network->layers_.size(); ++l) {
+        Layer& layer = network->layers_[l];
+        HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l) / parts));
         HONE_RETURN_IF_ERROR(layer.attention.Load(files, options, context));
         HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/watch.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/rope/rope.h"
 #include "model/network/typed_network.h"
@@ -128,7 +129,12 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
-    for (int64_t l = 0; l < layers; ++l) LayerForward(pass, l, memory.x, SavedOf(memory, l));
+    // A layer's backward pass is about twice its forward pass.
+    const double parts = static_cast<double>(layers + 2 * (layers - lowest) + 2);
+    for (int64_t l = 0; l < layers; ++l) {
+        LayerForward(pass, l, memory.x, SavedOf(memory, l));
+        HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) / parts));
+    }
 
     std::vector<double> losses(M);
     std::vector<uint8_t> correct(M);
@@ -139,6 +145,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
         const Layer& layer = layers_[l];
         const LayerSaved& saved = SavedOf(memory, l);
+        HONE_RETURN_IF_ERROR(
+            ReportProgress(static_cast<double>(layers + 2 * (layers - l)) / parts));
         if (memory.checkpointing && l != layers - 1) {
             layer.attention.Remake(pass, saved.attention);
             layer.mlp.Remake(pass, saved.mlp);
@@ -164,7 +172,11 @@ absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& b
         ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
     const Pass<T> pass = MakePass(context, batch, memory, false, 0);
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
-    for (size_t l = 0; l < layers_.size(); ++l) LayerForward(pass, l, memory.x, SavedOf(memory, l));
+    for (size_t l = 0; l < layers_.size(); ++l) {
+        LayerForward(pass, l, memory.x, SavedOf(memory, l));
+        HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) /
+                                              static_cast<double>(layers_.size() + 1)));
+    }
     return absl::OkStatus();
 }
 

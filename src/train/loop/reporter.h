@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/model.h"
+#include "nlohmann/json.hpp"
 
 namespace hone {
 
@@ -32,11 +33,23 @@ struct RunPlan {
     bool gradient_checkpointing = false;
     MemoryPlan memory;           // of the model and its training
     size_t needed_bytes = 0;     // memory.total() and what the process itself holds
-    size_t available_bytes = 0;  // free now: MemAvailable, or less where a cgroup says so
+    size_t to_come_bytes = 0;    // of them, what the process does not hold yet
+    size_t available_bytes = 0;  // free now, for what is to come
+    size_t disk_bytes = 0;       // that checkpoints and the result will take at most, beside what
+                                 // is there already
+    size_t free_disk_bytes = 0;  // 0: not known
     // Of the steps, evaluations and checkpoints to come, from a pass that was timed.
     double estimated_seconds = 0;
     std::string data_summary;  // a few lines: rows, tokens, where the evaluation rows come from
     std::string output_path;
+};
+
+// Something that takes time beside the steps, while it is done.
+struct WorkReport {
+    std::string what;    // "reading the model"
+    std::string detail;  // "2.4 GB", "12,000 rows"; may be empty
+    double share = 0;    // done, 0 to 1; negative where the whole is not known
+    bool announced = false;  // worth a line of its own where there is no live one
 };
 
 struct StepReport {
@@ -78,9 +91,11 @@ struct RunResult {
     bool stopped_early = false;
     std::string stop_reason;  // "all steps done", "no improvement in 3 evaluations", ...
     int64_t best_step = 0;  // whose weights the artifact holds with load_best_model_at_end; else 0
-    double seconds = 0;     // of this process
-    double tokens_per_second = 0;  // mean over this process
+    // Over all processes of a run that was continued, as far as their steps count.
+    double seconds = 0;
+    double tokens_per_second = 0;  // of the steps, without evaluation and saving
     size_t peak_memory_bytes = 0;
+    nlohmann::ordered_json processes;  // one object each, see trainer.h
 };
 
 enum class MessageLevel { kInfo, kWarning };
@@ -91,7 +106,10 @@ class Reporter {
   public:
     virtual ~Reporter() = default;
     virtual void OnMessage(MessageLevel level, const std::string& text) = 0;
+    virtual void OnWork(const WorkReport& work) {}  // often
     virtual void OnPlan(const RunPlan& plan) = 0;
+    // Often: the share of `step` (from 1) that is done.
+    virtual void OnStepProgress(int64_t step, int64_t total_steps, double share) {}
     virtual void OnStep(const StepReport& report) = 0;  // every step
     virtual void OnEvalProgress(double share_done) {}   // 0..1, while an evaluation runs
     virtual void OnEval(const EvalReport& report) = 0;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/watch.h"
 #include "fmt/ranges.h"
 #include "kernels/reduce/reduce.h"
 #include "train/loop/checkpoint.h"
@@ -86,9 +87,14 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     if (steps <= 0) return 0.0;
     pending_ = TakeStep();
     const Batch batch = BatchPrefix(pending_->micro_batches.front(), tokens);
-    double pass_s = 1e30;
+    double pass_s = 1e30, done = 0;
+    const ScopedWatcher watcher([&](double share, int64_t) {
+        reporter_.OnWork({.what = "measuring a step", .share = done + share / 2});
+        return interrupts_.load() == 0;
+    });
     for (int pass = 0; pass < 2; ++pass) {  // the first one also pays for pages that are new
         const double begin = NowSeconds();
+        done = 0.5 * pass;
         learner_.parameters().ClearGradients();
         HONE_RETURN_IF_ERROR(
             learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
@@ -106,14 +112,20 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     }
     // A checkpoint has the weights and two moments in f32; the result about a third of that.
     const auto count = static_cast<size_t>(learner_.parameters().count());
-    return seconds + TimeSaving(options_.checkpoints, (3 * static_cast<size_t>(SavesToCome()) + 1) *
-                                                          count * sizeof(float));
+    const auto saves = static_cast<size_t>(SavesToCome(seconds));
+    return seconds +
+           TimeSaving(options_.checkpoints, (3 * saves + 1) * count * sizeof(float));
 }
 
-int64_t Trainer::SavesToCome() const {
+int64_t Trainer::SavesToCome(double seconds) const {
     const int64_t every = options_.save_steps > 0 ? options_.save_steps : options_.total_steps;
     // The last step is always followed by one.
-    return (options_.total_steps - 1) / every - state_.step / every + 1;
+    const int64_t by_steps = (options_.total_steps - 1) / every - state_.step / every + 1;
+    if (options_.save_minutes <= 0) return by_steps;
+    // Each by steps puts off the next by time.
+    const double by_time = std::floor(seconds / 60 / options_.save_minutes);
+    const double most = static_cast<double>(options_.total_steps - state_.step);
+    return std::max(by_steps, static_cast<int64_t>(std::min(by_time, most)));
 }
 
 double Trainer::TimeUpdate() {
@@ -167,12 +179,22 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
                              step.documents, LastCheckpointText());
     learner_.parameters().ClearGradients();
     const float loss_scale = static_cast<float>(1.0 / step.total_weight);
+    double done = 0, part_tokens = 0;
+    const double tokens = static_cast<double>(std::max<int64_t>(1, step.tokens));
+    const ScopedWatcher watcher([&](double share, int64_t) {
+        reporter_.OnStepProgress(number, options_.total_steps,
+                                 (done + share * part_tokens) / tokens);
+        return interrupts_.load() == 0;
+    });
     for (size_t i = 0; i < step.micro_batches.size(); ++i) {
         if (interrupts_.load() > 0) return false;
         const Batch& batch = step.micro_batches[i];
-        HONE_ASSIGN_OR_RETURN(
-            LossSums part,
-            learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i)));
+        part_tokens = static_cast<double>(batch.size());
+        auto result =
+            learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i));
+        if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
+        HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
+        done += part_tokens;
         if (!std::isfinite(part.loss))
             return TrainingError(
                 "step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, "
@@ -310,14 +332,21 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     const double begin = NowSeconds();
     EvaluationBatches batches(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
     LossSums sums;
-    int64_t tokens = 0;
+    double done = 0, part_tokens = 0;
+    const double tokens = static_cast<double>(std::max<int64_t>(1, eval_->total_tokens()));
+    const ScopedWatcher watcher([&](double share, int64_t) {
+        reporter_.OnEvalProgress((done + share * part_tokens) / tokens);
+        return interrupts_.load() == 0;
+    });
     for (Batch batch; batches.Next(&batch);) {
         if (interrupts_.load() > 0) return false;
-        HONE_ASSIGN_OR_RETURN(LossSums part, learner_.Evaluate(batch));
+        part_tokens = static_cast<double>(batch.size());
+        auto result = learner_.Evaluate(batch);
+        if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
+        HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
         sums += part;
-        tokens += batch.size();
-        reporter_.OnEvalProgress(static_cast<double>(tokens) /
-                                 static_cast<double>(std::max<int64_t>(1, eval_->total_tokens())));
+        done += part_tokens;
+        reporter_.OnEvalProgress(done / tokens);
     }
     if (!(sums.weight > 0))
         return DataError(
@@ -372,12 +401,16 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
 
 bool Trainer::SaveDue() const {
     if (saved_step_ == state_.step) return false;
-    return save_best_ ||
-           (options_.save_steps > 0 && state_.step > 0 && state_.step % options_.save_steps == 0);
+    if (save_best_) return true;
+    if (state_.step == 0) return false;
+    return (options_.save_steps > 0 && state_.step % options_.save_steps == 0) ||
+           (options_.save_minutes > 0 &&
+            options_.clock() - saved_s_ >= 60 * options_.save_minutes);
 }
 
 absl::Status Trainer::Save() {
     save_best_ = false;
+    reporter_.OnWork({.what = fmt::format("saving step {}", state_.step), .share = -1});
     HONE_ASSIGN_OR_RETURN(
         auto folder,
         WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
@@ -390,6 +423,7 @@ absl::Status Trainer::Save() {
             return status;
         }));
     saved_step_ = state_.step;
+    saved_s_ = options_.clock();
     HONE_RETURN_IF_ERROR(
         PruneCheckpoints(options_.checkpoints, options_.save_total_limit, best_.best_step()));
     reporter_.OnCheckpoint(state_.step, folder);
@@ -407,6 +441,8 @@ absl::Status Trainer::SaveAndLeave() {
 absl::Status Trainer::Run(RunLog& log) {
     log_ = &log;
     started_ = NowSeconds();
+    saved_s_ = options_.clock();
+    if (!finished()) reporter_.OnStepProgress(state_.step + 1, options_.total_steps, 0);
     for (;;) {
         if (EvalDue()) {
             HONE_ASSIGN_OR_RETURN(bool whole, Evaluate());
@@ -455,8 +491,17 @@ RunResult Trainer::result() const {
     result.stopped_early = stopped_early_;
     result.stop_reason = stop_reason_;
     result.best_step = loaded_best_;
-    result.tokens_per_second =
-        run_seconds_ > 0 ? static_cast<double>(run_tokens_) / run_seconds_ : 0;
+    result.processes = state_.processes;
+    result.processes.push_back(ThisProcess());
+    double step_seconds = 0, tokens = 0;
+    for (const auto& process : result.processes) {
+        result.seconds += process.value("seconds", 0.0);
+        step_seconds += process.value("step_seconds", 0.0);
+        tokens += process.value("tokens", 0.0);
+        result.peak_memory_bytes =
+            std::max(result.peak_memory_bytes, process.value("peak_memory_bytes", size_t{0}));
+    }
+    result.tokens_per_second = step_seconds > 0 ? tokens / step_seconds : 0;
     return result;
 }
 

@@ -9,11 +9,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "data/batch/batcher.h"
 #include "kernels/adamw/adamw.h"
@@ -38,7 +40,8 @@ struct TrainerOptions {
     int64_t logging_steps = 10;
     bool eval_on_start = false;
     int64_t eval_steps = 0;    // 0: at the end of each epoch
-    int64_t save_steps = 500;  // 0: at the end and on interruption
+    int64_t save_steps = 500;  // 0: never by steps
+    double save_minutes = 10;  // since the last checkpoint or the start; 0: never by time
     int64_t save_total_limit = 3;
     std::string metric_for_best_model = "eval_loss";
     std::optional<bool> greater_is_better;
@@ -49,6 +52,12 @@ struct TrainerOptions {
     // What the result depends on: a checkpoint that was made with something else is refused,
     // difference by difference.
     nlohmann::ordered_json configuration;
+    // What is to be kept of this process beside its work: "started", and "machine" (DescribeMachine)
+    // with the CPU and the kernels. A checkpoint that was computed by other kernels is taken up with
+    // a warning.
+    nlohmann::ordered_json process = nlohmann::ordered_json::object();
+    std::function<double()> clock = NowSeconds;  // for what goes by time
+    double process_started_s = NowSeconds();     // on that clock
 };
 
 class Trainer {
@@ -74,6 +83,12 @@ class Trainer {
     absl::Status Run(RunLog& log);
 
     int64_t step() const { return state_.step; }
+    // Nothing is left to train.
+    bool finished() const {
+        return state_.step >= options_.total_steps || best_.ShouldStop();
+    }
+    // Checkpoints until the end, those of better evaluations aside; `seconds`: until then.
+    int64_t SavesToCome(double seconds) const;
     const std::vector<nlohmann::ordered_json>& history() const { return state_.history; }
     // Steps, losses, evaluations, speed: what Run and the checkpoint behind it did. Paths and
     // memory are the caller's.
@@ -90,6 +105,9 @@ class Trainer {
         std::vector<nlohmann::ordered_json> history;  // the rows of metrics.jsonl
         std::optional<EvalReport> first_eval, last_eval, best_eval;
         double train_loss = 0;  // of the last logged row
+        // The processes that did the steps before this one's: what options.process holds of them,
+        // "first_step", "last_step", "seconds", "step_seconds", "tokens", "peak_memory_bytes".
+        std::vector<nlohmann::ordered_json> processes;
     };
     Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
             std::shared_ptr<const Dataset> eval, Reporter& reporter,
@@ -115,8 +133,8 @@ class Trainer {
     // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
     // parameters. Leaves everything as it was.
     double TimeUpdate();
-    // Checkpoints until the end, those of better evaluations aside.
-    int64_t SavesToCome() const;
+    nlohmann::ordered_json ThisProcess() const;
+    void WarnOfOtherKernels();
     double EpochNow();
     std::string RowsOf(const Batch& batch) const;
     std::string LastCheckpointText() const;
@@ -140,8 +158,9 @@ class Trainer {
     std::optional<TrainingStep> pending_;
     int64_t saved_step_ = -1;
     bool save_best_ = false;  // a new best that load_best_model_at_end wants on disk
+    double saved_s_ = 0;      // when, or when Run began
     // Of this process alone.
-    int64_t run_steps_ = 0, run_tokens_ = 0, log_tokens_ = 0;
+    int64_t first_step_ = 0, run_steps_ = 0, run_tokens_ = 0, log_tokens_ = 0;
     double run_seconds_ = 0, log_seconds_ = 0, started_ = 0;
     std::string stop_reason_;
     bool stopped_early_ = false, said_zero_gradient_ = false;

@@ -7,6 +7,7 @@
 #include "model/files/json_file.h"
 #include "train/loop/checkpoint.h"
 #include "train/loop/trainer.h"
+#include "train/output/machine.h"
 
 namespace hone {
 namespace {
@@ -51,7 +52,45 @@ std::optional<EvalReport> EvalFromJson(const Json& json) {
 
 }  // namespace
 
+Json Trainer::ThisProcess() const {
+    Json process = options_.process;
+    process["first_step"] = first_step_;
+    process["last_step"] = state_.step;
+    process["seconds"] = options_.clock() - options_.process_started_s;
+    process["step_seconds"] = run_seconds_;
+    process["tokens"] = run_tokens_;
+    process["peak_memory_bytes"] = PeakResidentBytes();
+    return process;
+}
+
+// Not of the machine's name, memory or number of threads, which change no bit.
+void Trainer::WarnOfOtherKernels() {
+    auto kernels = [](const Json& process) {
+        const Json machine = process.value("machine", Json::object());
+        Json used = Json::object();
+        for (const char* key : {"simd", "kernels"})
+            if (machine.contains(key)) used[key] = machine[key];
+        return used;
+    };
+    const Json here = kernels(options_.process);
+    for (const Json& process : state_.processes) {
+        const Json there = kernels(process);
+        if (there.empty() || here.empty()) continue;
+        const auto differences = Differences(there, here);
+        if (differences.empty()) continue;
+        reporter_.OnMessage(
+            MessageLevel::kWarning,
+            fmt::format("the first {} steps were computed by other kernels ({}): what follows is "
+                        "as right, but its last bits differ from those of a run that was not "
+                        "interrupted",
+                        state_.step, fmt::join(differences, "; ")));
+        return;
+    }
+}
+
 absl::Status Trainer::WriteState(const std::string& path) const {
+    Json processes = state_.processes;
+    processes.push_back(ThisProcess());
     Json json = {
         {"format", kFormat},
         {"step", state_.step},
@@ -67,6 +106,7 @@ absl::Status Trainer::WriteState(const std::string& path) const {
         {"last_eval", EvalToJson(state_.last_eval)},
         {"best_eval", EvalToJson(state_.best_eval)},
         {"configuration", options_.configuration},
+        {"processes", processes},
         {"log_history", state_.history},
     };
     return WriteFileAtomic(path, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -88,6 +128,9 @@ absl::Status Trainer::ReadState(const Json& json) {
         state.last_eval = EvalFromJson(json.at("last_eval"));
         state.best_eval = EvalFromJson(json.at("best_eval"));
         for (const Json& row : json.at("log_history")) state.history.push_back(row);
+        // Those that were written before this was kept have none.
+        for (const Json& process : json.value("processes", Json::array()))
+            state.processes.push_back(process);
         HONE_ASSIGN_OR_RETURN(state.next, DataCursor::FromJson(json.at("next")));
         HONE_RETURN_IF_ERROR(best_.FromJson(json.at("best")));
         HONE_RETURN_IF_ERROR(overfit_.FromJson(json.at("overfit")));
@@ -116,6 +159,8 @@ absl::Status Trainer::Restore(const std::string& checkpoint) {
     HONE_RETURN_IF_ERROR(ReadMoments(checkpoint + "/optimizer.safetensors", learner_.parameters(),
                                      {m_.as<float>(), count}, {v_.as<float>(), count}));
     learner_.ParametersChanged();
+    first_step_ = state_.step;
+    WarnOfOtherKernels();
     prefetcher_.reset();
     pending_.reset();
     // A checkpoint from another folder is not yet saved here.

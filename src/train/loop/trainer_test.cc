@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/watch.h"
 #include "train/loop/checkpoint.h"
 #include "train/test_support.h"
 
@@ -87,6 +88,140 @@ TEST(Trainer, LearnsLogsAndSaves) {
     EXPECT_EQ(run.reporter.steps[3].learning_rate, 0.05);
     EXPECT_EQ(run.trainer->result().stop_reason, "all steps done");
     EXPECT_EQ(run.learner.changes, 20);
+}
+
+// A pass takes a minute on a clock that the test turns.
+TEST(Trainer, SavesByTime) {
+    TestFolder folder;
+    auto saved = [&](const char* name, double save_minutes, int64_t save_steps, int64_t limit) {
+        TestRun run(folder, name);
+        double now = 0;
+        run.options.clock = [&] { return now; };
+        run.options.process_started_s = 0;
+        run.options.micro_batch_tokens = 1000;  // one pass a step
+        run.learner.on_pass = [&](int64_t) { now += 60; };
+        run.options.save_minutes = save_minutes;
+        run.options.save_steps = save_steps;
+        run.options.save_total_limit = limit;
+        EXPECT_TRUE(run.Start().ok());
+        EXPECT_EQ(run.trainer->result().seconds, 20 * 60);
+        std::vector<int64_t> kept;
+        for (const auto& entry : ListCheckpoints(run.options.checkpoints))
+            kept.push_back(entry.step);
+        return std::pair(run.reporter.checkpoints, kept);
+    };
+    using Steps = std::vector<int64_t>;
+    EXPECT_EQ(saved("time", 6, 0, 2), std::pair(Steps({6, 12, 18, 20}), Steps({20, 18})));
+    EXPECT_EQ(saved("both", 6, 5, 0).first, Steps({5, 10, 15, 20})) << "minutes after the last one";
+    EXPECT_EQ(saved("more", 3, 5, 0).first, Steps({3, 5, 8, 10, 13, 15, 18, 20}));
+    EXPECT_EQ(saved("never", 0, 0, 0).first, Steps({20}));
+}
+
+TEST(Trainer, ACheckpointByTimeIsGoneOnFromWithTheSameBits) {
+    TestFolder folder;
+    TestRun whole(folder, "whole"), first(folder, "first"), second(folder, "second");
+    ASSERT_TRUE(whole.Start().ok());
+    double now = 0;
+    first.options.clock = [&] { return now; };
+    first.options.save_steps = 0;
+    first.reporter.on_step = [&](const StepReport&) { now += 100; };
+    ASSERT_TRUE(first.Start().ok());
+    EXPECT_EQ(first.reporter.checkpoints, (std::vector<int64_t>{6, 12, 18, 20}));
+    ASSERT_TRUE(second.Start(first.Checkpoint(6)).ok());
+    EXPECT_EQ(second.learner.Values(), whole.learner.Values());
+}
+
+// Seconds, tokens and memory of every process whose steps count.
+TEST(Trainer, TheReportAddsUp) {
+    TestFolder folder;
+    TestRun first(folder), second(folder);
+    double now = 0;
+    for (TestRun* run : {&first, &second}) {
+        run->options.clock = [&] { return now; };
+        run->options.process_started_s = 0;
+        run->options.process = {{"started", run == &first ? "1" : "2"}};
+        run->reporter.on_step = [&, run](const StepReport& report) {
+            now += 10;
+            if (run == &first && report.step == 7) run->interrupts = 1;
+        };
+    }
+    EXPECT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
+    now = 0;
+    ASSERT_TRUE(second.Start(first.Checkpoint(7)).ok());
+    const RunResult result = second.trainer->result();
+    ASSERT_EQ(result.processes.size(), 2u);
+    EXPECT_EQ(result.processes[0]["started"], "1");
+    EXPECT_EQ(result.processes[0]["last_step"], 7);
+    EXPECT_EQ(result.processes[0]["seconds"], 70);
+    EXPECT_EQ(result.processes[1]["first_step"], 7);
+    EXPECT_EQ(result.processes[1]["last_step"], 20);
+    EXPECT_EQ(result.processes[1]["seconds"], 130);
+    EXPECT_EQ(result.seconds, 200);
+    EXPECT_EQ(result.processes[0]["tokens"].get<int64_t>() +
+                  result.processes[1]["tokens"].get<int64_t>(),
+              second.reporter.steps.back().tokens);
+    EXPECT_TRUE(second.trainer->finished());
+}
+
+TEST(Trainer, OtherKernelsAreSaidWhenARunIsGoneOnWith) {
+    TestFolder folder;
+    auto process = [](const char* simd, const char* gemm, int cores) {
+        return Json{{"machine", {{"cores", cores}, {"simd", simd}, {"kernels", {{"gemm", gemm}}}}}};
+    };
+    TestRun first(folder);
+    first.options.process = process("AVX-512", "avx512", 64);
+    first.reporter.on_step = [&](const StepReport& report) { first.interrupts = report.step == 7; };
+    EXPECT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
+    auto warnings = [&](const Json& now, const char* name) {
+        TestRun second(folder, name);
+        second.options.process = now;
+        EXPECT_TRUE(second.Start(first.Checkpoint(7)).ok());
+        return second.reporter.warnings;
+    };
+    EXPECT_TRUE(warnings(process("AVX-512", "avx512", 2), "same").empty());
+    const auto other = warnings(process("AVX2", "portable", 64), "other");
+    ASSERT_EQ(other.size(), 1u);
+    EXPECT_EQ(other[0],
+              "the first 7 steps were computed by other kernels (simd: \"AVX-512\" there, \"AVX2\" "
+              "here; kernels.gemm: \"avx512\" there, \"portable\" here): what follows is as right, "
+              "but its last bits differ from those of a run that was not interrupted");
+}
+
+// As the layers of a large model do: each says how far it is, and is asked to end.
+TEST(Trainer, AStepIsSeenAndEndsInItsMiddle) {
+    struct Watched : MemoryReporter {
+        void OnStepProgress(int64_t step, int64_t, double share) override {
+            seen.emplace_back(step, share);
+        }
+        std::vector<std::pair<int64_t, double>> seen;
+    };
+    struct LayeredLearner : FakeLearner {
+        absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float scale,
+                                                 uint64_t seed) override {
+            HONE_RETURN_IF_ERROR(ReportProgress(0.5));
+            return FakeLearner::ForwardBackward(batch, scale, seed);
+        }
+    };
+    TestFolder folder;
+    TestRun run(folder);
+    Watched reporter;
+    LayeredLearner learner;
+    BatcherOptions batcher;
+    batcher.batch_size = 6;
+    batcher.max_seq_len = 8;
+    batcher.packing = false;
+    StepPlan plan = StepPlan::Create(run.rows, batcher).value();
+    run.options.micro_batch_tokens = 24;  // three rows at a time
+    auto trainer = Trainer::Create(run.options, learner, plan, nullptr, reporter, run.interrupts,
+                                   run.context)
+                       .value();
+    auto log = RunLog::Open(run.out + "/metrics.jsonl", "", {}).value();
+    learner.on_pass = [&](int64_t pass) { run.interrupts = pass == 3; };
+    EXPECT_EQ(KindOf(trainer->Run(*log)), ErrorKind::kInterrupted);
+    using Seen = std::vector<std::pair<int64_t, double>>;
+    EXPECT_EQ(reporter.seen, (Seen{{1, 0}, {1, 0.25}, {1, 0.75}, {2, 0.25}}));
+    EXPECT_EQ(trainer->step(), 1);
+    EXPECT_EQ(reporter.checkpoints, (std::vector<int64_t>{1}));
 }
 
 TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {

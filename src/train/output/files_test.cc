@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "event.pb.h"
-#include "train/memory_check.h"
+#include "train/fit_check.h"
 #include "train/output/event_file.h"
 #include "train/output/machine.h"
 #include "train/output/output_folder.h"
@@ -128,18 +128,29 @@ TEST(OutputFolder, TheResultIsReplacedWholeOrNotAtAll) {
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out->path()), {}), 1);
 }
 
-TEST(Machine, AvailableIsTheLessOfMachineAndCgroup) {
-    const std::string meminfo = "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:  500 kB\n";
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "", "", ""), 500u * 1024);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "max\n", "5", ""), 500u * 1024);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "100000\n", ""), 200000u);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "100000\n", "anon 1\ninactive_file 60000\n"),
-              260000u);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "300000\n", "400000\n", ""), 0u);
-    EXPECT_EQ(AvailableBytesFrom(meminfo, "9223372036854771712\n", "1", ""), 500u * 1024);
+TEST(Machine, SaysWhatTheProcessHolds) {
     EXPECT_GT(ResidentBytes(), 100'000u);
     EXPECT_GE(PeakResidentBytes(), ResidentBytes() / 2);
     EXPECT_FALSE(DescribeMachine()["cpu"].get<std::string>().empty());
+}
+
+TEST(DiskCheck, CheckpointsAndTheResultAreHeldAgainstWhatIsFree) {
+    FinetuneOptions options;
+    options.save_total_limit = 3;
+    DiskNeed need = PlanDisk(options, 1000, 0, 10);
+    EXPECT_EQ(need.checkpoint, 12'000u);
+    EXPECT_EQ(need.result, 4'000u);
+    EXPECT_EQ(need.total, 4 * 12'000u + 4'000u);  // three stay, one more is written beside them
+    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).total, 16'000u);
+    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 16'000u);  // those that stand take nothing more
+    options.save_total_limit = 0;
+    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 124'000u);
+    options.method = "full";
+    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).result, 2'000u);
+    EXPECT_EQ(*CheckDisk("out", need, 52'000), "");
+    EXPECT_NE(CheckDisk("out", need, 51'999)->find("--save_total_limit"), std::string::npos);
+    EXPECT_TRUE(CheckDisk("out", need, 16'000).ok());
+    EXPECT_EQ(KindOf(CheckDisk("out", need, 15'999).status()), ErrorKind::kTraining);
 }
 
 TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
@@ -158,6 +169,7 @@ TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
     EXPECT_TRUE(decide("auto", 609)->gradient_checkpointing);
     EXPECT_TRUE(decide("true", 10000)->gradient_checkpointing);
     EXPECT_EQ(decide("auto", 610)->needed_bytes, 1810u);
+    EXPECT_EQ(decide("auto", 610)->to_come_bytes, 610u);
     EXPECT_TRUE(decide("auto", 160).ok());
     absl::Status small = decide("auto", 159).status();
     EXPECT_EQ(KindOf(small), ErrorKind::kMemory);

@@ -53,6 +53,7 @@ Json PlanJson(const RunPlan& plan) {
               {"activations", plan.memory.activations},
               {"workspace", plan.memory.workspace},
               {"needed", plan.needed_bytes},
+              {"to_come", plan.to_come_bytes},
               {"available", plan.available_bytes}}}};
 }
 
@@ -125,7 +126,7 @@ Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                  {"started", facts.started},
                  {"written", UtcNow()},
                  {"wall_seconds", result.seconds},
-                 {"peak_memory_bytes", PeakResidentBytes()},
+                 {"peak_memory_bytes", result.peak_memory_bytes},
                  {"model",
                   {{"name", facts.options.model_name_or_path},
                    {"path", facts.model_path},
@@ -133,6 +134,7 @@ Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
                    {"sha256", facts.model_fingerprint}}},
                  {"data", facts.data},
                  {"machine", DescribeMachine()},
+                 {"processes", result.processes},
                  {"plan", PlanJson(facts.plan)},
                  {"options", OptionsToJson(facts.options)}};
     if (!error.empty()) json["error"] = error;
