@@ -47,29 +47,44 @@ absl::Status WriteAll(int fd, const std::string& path, std::span<const uint8_t> 
 
 void SetFileFault(FileFault fault) { Fault() = std::move(fault); }
 
-absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
-    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+absl::StatusOr<int> OpenRegularFile(const std::string& path) {
+    // Without O_NONBLOCK a named pipe would be waited for until somebody writes to it.
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return FileError("open", path, errno);
     struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        int error = errno;
-        close(fd);
-        return S_ISREG(info.st_mode) ? FileError("read", path, error)
-                                     : OtherError("{} is not a regular file", path);
-    }
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) return fd;
+    close(fd);
+    return OtherError("{} is {}, not a regular file", path,
+                      S_ISDIR(info.st_mode)    ? "a folder"
+                      : S_ISFIFO(info.st_mode) ? "a named pipe"
+                                               : "a device or something like it");
+}
+
+absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
+    HONE_ASSIGN_OR_RETURN(const int fd, OpenRegularFile(path));
+    struct stat info {};
     void* data = nullptr;
-    size_t size = static_cast<size_t>(info.st_size);
-    if (size > 0) {
-        data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) {
-            int error = errno;
-            close(fd);
-            return FileError("map", path, error);
-        }
+    int error = fstat(fd, &info) == 0 ? 0 : errno;
+    if (error == 0 && info.st_size > 0) {
+        data = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) error = errno;
     }
     close(fd);
+    if (error != 0) return FileError("map", path, error);
     return std::shared_ptr<MappedFile>(
-        new MappedFile(path, static_cast<const uint8_t*>(data), size));
+        new MappedFile(path, static_cast<const uint8_t*>(data), info));
+}
+
+MappedFile::MappedFile(std::string path, const uint8_t* data, const struct stat& info)
+    : path_(std::move(path)),
+      data_(data),
+      size_(static_cast<size_t>(info.st_size)),
+      opened_(StateOf(info)),
+      guard_(data_, size_) {}
+
+MappedFile::State MappedFile::StateOf(const struct stat& info) {
+    return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec,
+            info.st_mtim.tv_nsec};
 }
 
 MappedFile::~MappedFile() {
@@ -80,12 +95,29 @@ void MappedFile::DropPages() const {
     if (size_ > 0) madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED);
 }
 
+absl::Status MappedFile::CheckReadable() const {
+    if (!guard_.broken()) return absl::OkStatus();
+    return OtherError("{} was cut short while it was read, or its disk fails", path_);
+}
+
+absl::Status MappedFile::CheckUnchanged() const {
+    HONE_RETURN_IF_ERROR(CheckReadable());
+    struct stat info;
+    if (stat(path_.c_str(), &info) != 0 || StateOf(info) == opened_) return absl::OkStatus();
+    return OtherError("{} was {} while it was in use", path_,
+                      info.st_ino != opened_.inode || info.st_dev != opened_.device ? "replaced"
+                      : StateOf(info).size < opened_.size                           ? "cut short"
+                                                                                    : "written to");
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
     HONE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
     if (file->bytes().size() > limit)
         return OtherError("{} holds {} bytes, more than the limit of {}", path,
                           file->bytes().size(), limit);
-    return std::string(file->text());
+    std::string text(file->text());
+    HONE_RETURN_IF_ERROR(file->CheckReadable());
+    return text;
 }
 
 absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(const std::string& path) {

@@ -8,11 +8,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/map_guard.h"
 #include "base/status.h"
+
+struct stat;
 
 namespace hone {
 
-// A read-only memory map of a whole file. An empty file maps to an empty span.
+// Opens a regular file for reading and returns its descriptor, which the caller closes. A folder, a
+// named pipe or a device is an error; none is waited for.
+absl::StatusOr<int> OpenRegularFile(const std::string& path);
+
+// A read-only memory map of a whole file. An empty file maps to an empty span. Where the file is cut
+// while it is mapped, what is lost reads as zeros.
 class MappedFile {
   public:
     static absl::StatusOr<std::shared_ptr<MappedFile>> Open(const std::string& path);
@@ -25,13 +33,26 @@ class MappedFile {
     const std::string& path() const { return path_; }
     // Tells the kernel that the pages will not be read again: they leave the resident set.
     void DropPages() const;
+    // An error where a part could not be read: the bytes that were read may be zeros in its place.
+    absl::Status CheckReadable() const;
+    // CheckReadable; and an error where what lies at path() was written to or replaced since the
+    // file was opened. A file that is no longer there is none: the map keeps it.
+    absl::Status CheckUnchanged() const;
 
   private:
-    MappedFile(std::string path, const uint8_t* data, size_t size)
-        : path_(std::move(path)), data_(data), size_(size) {}
+    MappedFile(std::string path, const uint8_t* data, const struct stat& info);
+    // What tells two files, and two states of one, apart.
+    struct State {
+        uint64_t device, inode, size;
+        int64_t seconds, nanoseconds;  // of the last write
+        bool operator==(const State&) const = default;
+    };
+    static State StateOf(const struct stat& info);
     std::string path_;
     const uint8_t* data_;
     size_t size_;
+    State opened_;
+    MapGuard guard_;
 };
 
 // The whole file, or an error when it holds more than `limit` bytes.

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -55,6 +56,62 @@ TEST_F(FileTest, AnEmptyFileIsAnEmptySpan) {
     ASSERT_TRUE(map.ok());
     EXPECT_TRUE((*map)->bytes().empty());
     EXPECT_EQ(*ReadFile(Path("empty")), "");
+}
+
+TEST_F(FileTest, OnlyRegularFilesAreOpenedAndNoneIsWaitedFor) {
+    ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+    for (const auto& [path, what] : {std::pair(Path("pipe"), "named pipe"),
+                                     std::pair(folder_, "folder"),
+                                     std::pair(std::string("/dev/null"), "device")}) {
+        const std::string message(ReadFile(path).status().message());
+        EXPECT_THAT(message, HasSubstr(path));
+        EXPECT_THAT(message, HasSubstr(what));
+        EXPECT_THAT(message, HasSubstr("not a regular file"));
+    }
+}
+
+TEST_F(FileTest, WhatIsCutFromAMapReadsAsZeros) {
+    const std::string text(100'000, 'x');
+    ASSERT_TRUE(WriteFileAtomic(Path("x"), text).ok());
+    ASSERT_TRUE(WriteFileAtomic(Path("y"), text).ok());
+    auto map = *MappedFile::Open(Path("x")), other = *MappedFile::Open(Path("y"));
+    ASSERT_EQ(truncate(Path("x").c_str(), 5), 0);
+    EXPECT_EQ(map->bytes()[4], 'x');
+    EXPECT_TRUE(map->CheckReadable().ok());  // nothing was missed yet
+    EXPECT_EQ(map->bytes()[50'000], 0);
+    EXPECT_EQ(map->bytes()[99'999], 0);
+    EXPECT_EQ(map->bytes()[4], 'x');
+    EXPECT_THAT(std::string(map->CheckReadable().message()), HasSubstr("cut short"));
+    EXPECT_EQ(other->text(), text);
+    EXPECT_TRUE(other->CheckUnchanged().ok());
+    // A place in the list is used again, and then knows nothing of the map before.
+    map.reset();
+    auto third = *MappedFile::Open(Path("y"));
+    EXPECT_TRUE(third->CheckUnchanged().ok());
+}
+
+TEST_F(FileTest, AChangedFileIsNoticed) {
+    auto age = [&] {  // so that the next write has another time, however coarse the clock is
+        const timespec times[2] = {{1, 0}, {1, 0}};
+        ASSERT_EQ(utimensat(AT_FDCWD, Path("x").c_str(), times, 0), 0);
+    };
+    auto message = [](const MappedFile& map) { return std::string(map.CheckUnchanged().message()); };
+    ASSERT_TRUE(WriteFileAtomic(Path("x"), "12345").ok());
+    age();
+    auto map = *MappedFile::Open(Path("x"));
+    EXPECT_EQ(message(*map), "");
+    ASSERT_TRUE((*AppendFile::Open(Path("x")))->Append("6").ok());
+    EXPECT_THAT(message(*map), HasSubstr("written to"));
+    age();
+    map = *MappedFile::Open(Path("x"));
+    ASSERT_EQ(truncate(Path("x").c_str(), 2), 0);
+    EXPECT_THAT(message(*map), HasSubstr("cut short"));
+    map = *MappedFile::Open(Path("x"));
+    ASSERT_TRUE(WriteFileAtomic(Path("x"), "12").ok());
+    EXPECT_THAT(message(*map), HasSubstr("replaced"));
+    map = *MappedFile::Open(Path("x"));
+    ASSERT_EQ(unlink(Path("x").c_str()), 0);
+    EXPECT_EQ(message(*map), "") << "the map keeps a file that is gone";
 }
 
 TEST_F(FileTest, ReadFileStopsAtItsLimit) {

@@ -44,6 +44,7 @@ absl::StatusOr<std::string> Sha256File(const std::string& path) {
         hash.Update(file->text().substr(at, kPiece));
         file->DropPages();
     }
+    HONE_RETURN_IF_ERROR(file->CheckReadable());
     return hash.Finish();
 }
 

@@ -6,21 +6,13 @@
 #include <cmath>
 #include <vector>
 
+#include "base/shell_word.h"
+
 namespace hone {
 namespace {
 
 std::string Row(std::string_view name, const std::string& value) {
     return fmt::format("  {:<10} {}\n", name, value);
-}
-
-// For a shell: quoted if it holds anything but plain characters.
-std::string ShellWord(const std::string& word) {
-    constexpr std::string_view kPlain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-+:@%,=";
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-    std::string quoted = "'";
-    for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
 }
 
 // The lines of the data's own summary that say more than the numbers of rows and tokens.

@@ -1,13 +1,13 @@
 #include "data/read/byte_source.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+
+#include "base/file.h"
 
 namespace hone {
 namespace {
@@ -29,12 +29,9 @@ ByteSource::ByteSource(std::string path, int fd)
 ByteSource::~ByteSource() { close(fd_); }
 
 absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path) {
-    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return DataError("cannot open the data file {}: {}", path, std::strerror(errno));
-    std::unique_ptr<ByteSource> source(new ByteSource(path, fd));
-    struct stat info;
-    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
-        return DataError("{} is a folder where a data file is expected", path);
+    const absl::StatusOr<int> fd = OpenRegularFile(path);
+    if (!fd.ok()) return WithKind(fd.status(), ErrorKind::kData);
+    std::unique_ptr<ByteSource> source(new ByteSource(path, *fd));
     HONE_ASSIGN_OR_RETURN(source->pending_, source->Fill());
     const char* bytes = source->input_.get();
     if (source->pending_ >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b') {
