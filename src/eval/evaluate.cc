@@ -45,7 +45,9 @@ absl::StatusOr<Evaluation> Evaluate(Model& model, const std::shared_ptr<const Da
         std::vector<LossSums> documents;
         HONE_ASSIGN_OR_RETURN(LossSums sums, model.Evaluate(context, batch, &documents));
         total += sums;
-        HONE_RETURN_IF_ERROR(AddDocuments(batch, documents, *dataset, options.per_row, evaluation));
+        absl::Status added = AddDocuments(batch, documents, *dataset, options.per_row, evaluation);
+        if (!added.ok()) HONE_RETURN_IF_ERROR(CheckFinite(model.files(), context));
+        HONE_RETURN_IF_ERROR(added);
         evaluation.input_tokens += batch.size();
         evaluation.num_rows += batch.num_documents();
         const double share =

@@ -25,7 +25,8 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files,
     return std::unique_ptr<Model>(new Model(std::move(impl)));
 }
 
-const ModelConfig& Model::config() const { return impl_->network->files().config; }
+const ModelConfig& Model::config() const { return files().config; }
+const ModelFiles& Model::files() const { return impl_->network->files(); }
 const std::vector<LinearInfo>& Model::linears() const { return impl_->network->linears(); }
 int64_t Model::num_base_parameters() const { return impl_->num_base_parameters; }
 

@@ -111,6 +111,8 @@ class Model {
     ~Model();
 
     const ModelConfig& config() const;
+    // What it was loaded from.
+    const ModelFiles& files() const;
     // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the
     // head last).
     const std::vector<LinearInfo>& linears() const;

@@ -22,12 +22,6 @@ absl::StatusOr<Json> ReadOptionalObject(const std::string& path) {
     return ReadJsonObject(path);
 }
 
-absl::StatusOr<std::string> ReadModelText(const std::string& path, size_t limit) {
-    auto text = ReadFile(path, limit);
-    if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
-    return *std::move(text);
-}
-
 // "bos_token" and the like: a string, or an object whose "content" is one (as AddedToken is saved);
 // null: none.
 absl::StatusOr<std::string> SpecialToken(const Json& config, const char* key,
@@ -98,6 +92,14 @@ absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
             "(vocab_size): "
             "remove the tokens that have no row, or use the tokenizer that belongs to the model",
             where, files.tokenizer->vocabulary_size(), config.vocab_size);
+    // Ids may have holes: few tokens can still have high ones.
+    int64_t below = 0;
+    for (int32_t id = 0; id < config.vocab_size; ++id) below += files.tokenizer->IdToToken(id).has_value();
+    if (const int64_t beyond = files.tokenizer->vocabulary_size() - below; beyond > 0)
+        return ModelError(
+            "{}: {} of the tokenizer's tokens have ids past the {} rows of the model's embedding "
+            "(vocab_size): use the tokenizer that belongs to the model",
+            where, beyond, config.vocab_size);
     if (!files.bos_token.empty()) {
         auto id = files.tokenizer->TokenToId(files.bos_token);
         if (!id)
@@ -145,6 +147,16 @@ absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where
     return absl::OkStatus();
 }
 
+// The tokenizers library says of most files only that they match nothing that it knows.
+absl::Status WhyNoTokenizer(const absl::Status& status, const std::string& json,
+                            const std::string& path) {
+    HONE_RETURN_IF_ERROR(ParseJson<nlohmann::json>(json, path).status());
+    return ModelError(
+        "{} is no tokenizer that hone can use; take the file from the model's own repository, or "
+        "save it again with an older `tokenizers` if a newer one wrote it ({})",
+        path, std::string(status.message()));
+}
+
 }  // namespace
 
 absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
@@ -157,7 +169,7 @@ absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
                               : "; copy the one of the model that it was made from");
     HONE_ASSIGN_OR_RETURN(std::string json, ReadModelText(path, kMaxHeaderBytes));
     auto tokenizer = Tokenizer::FromJson(json);
-    if (!tokenizer.ok()) return Annotate(WithKind(tokenizer.status(), ErrorKind::kModel), path);
+    if (!tokenizer.ok()) return WhyNoTokenizer(tokenizer.status(), json, path);
     files.tokenizer = *std::move(tokenizer);
 
     HONE_ASSIGN_OR_RETURN(Json config, ReadOptionalObject(config_path));

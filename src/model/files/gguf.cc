@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "base/git_lfs.h"
 #include "base/limits.h"
 
 namespace hone {
@@ -139,6 +140,8 @@ class Parser {
     }
 
     absl::Status ReadFrame() {
+        if (IsGitLfsPointer({reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}))
+            return GitLfsPointerError(path_);
         if (bytes_.size() < 4 || std::memcmp(bytes_.data(), "GGUF", 4) != 0)
             return Error("this is no GGUF file: it does not start with \"GGUF\"");
         at_ = 4;

@@ -36,6 +36,9 @@ class GgufFile : public WeightFile {
     const nlohmann::ordered_json& metadata() const { return metadata_; }
     const GgufVocabulary& vocabulary() const { return vocabulary_; }
     void DropPages() const override { file_->DropPages(); }
+    absl::Status CheckUnchanged() const override {
+        return WithKind(file_->CheckUnchanged(), ErrorKind::kModel);
+    }
 
   private:
     GgufFile(std::shared_ptr<MappedFile> file, GgufContents contents);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/git_lfs.h"
 
 namespace hone {
 namespace {
@@ -85,10 +86,16 @@ template absl::StatusOr<nlohmann::json> ParseJson<nlohmann::json>(std::string_vi
 template absl::StatusOr<nlohmann::ordered_json> ParseJson<nlohmann::ordered_json>(std::string_view,
                                                                                   std::string_view);
 
-absl::StatusOr<nlohmann::ordered_json> ReadJsonObject(const std::string& path, size_t limit) {
+absl::StatusOr<std::string> ReadModelText(const std::string& path, size_t limit) {
     auto text = ReadFile(path, limit);
     if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
-    HONE_ASSIGN_OR_RETURN(auto json, ParseJson<nlohmann::ordered_json>(*text, path));
+    if (IsGitLfsPointer(*text)) return GitLfsPointerError(path);
+    return text;
+}
+
+absl::StatusOr<nlohmann::ordered_json> ReadJsonObject(const std::string& path, size_t limit) {
+    HONE_ASSIGN_OR_RETURN(const std::string text, ReadModelText(path, limit));
+    HONE_ASSIGN_OR_RETURN(auto json, ParseJson<nlohmann::ordered_json>(text, path));
     if (!json.is_object()) return ModelError("{} holds JSON, but not an object", path);
     return json;
 }

@@ -19,6 +19,9 @@ inline constexpr size_t kMaxOrderedKeys = 10'000;
 template <typename Json>
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what);
 
+// The file, of at most `limit` bytes; one that is a Git LFS pointer is an error that says so.
+absl::StatusOr<std::string> ReadModelText(const std::string& path, size_t limit);
+
 // The file's JSON object; anything else at the top is an error.
 absl::StatusOr<nlohmann::ordered_json> ReadJsonObject(const std::string& path,
                                                       size_t limit = size_t{16} << 20);

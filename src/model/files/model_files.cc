@@ -205,6 +205,7 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(const std::string all, HashBytes(context, bytes));
     hash.Update(all);
     files.weights->DropPages();
+    HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());
     return hash.Finish();
 }
 

@@ -24,6 +24,16 @@ struct GenerationDefaults {  // generation_config.json
     bool do_sample = false;
 };
 
+// A tensor that takes the place of one of the files', with a copy of its bytes.
+struct BroughtTensor {
+    explicit BroughtTensor(const StoredTensor& from)
+        : memory(from.bytes.begin(), from.bytes.end()), tensor(from) {
+        tensor.bytes = memory;
+    }
+    std::vector<uint8_t> memory;
+    StoredTensor tensor;  // under the name that it was brought by
+};
+
 struct ModelFiles {
     std::string argument;  // what the user typed
     std::string path;      // the folder or .gguf file
@@ -33,6 +43,7 @@ struct ModelFiles {
     std::shared_ptr<WeightFile> weights;
     bool gguf = false;                 // the tensors carry GGUF's names
     std::vector<ModelTensor> tensors;  // every tensor of the config, found in `weights` and checked
+    std::vector<std::shared_ptr<const BroughtTensor>> brought;  // by an adapter; most bring none
     std::shared_ptr<const Tokenizer> tokenizer;
     std::shared_ptr<const ChatTemplate> chat_template;  // ChatML when the model brings none
     bool has_chat_template = false;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "model/files/json_file.h"
 #include "model/files/safetensors.h"
 #include "model/inspect.h"
@@ -191,11 +193,62 @@ TEST_F(Folder, KnownHarmlessTensorsAreIgnored) {
     static const float kZeros[2] = {0, 0};
     std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(kZeros), 8);
     EditWeights([](TensorToWrite&) {},
-                {{"model.layers.0.self_attn.rotary_emb.inv_freq", {2}, DType::kF32, bytes},
-                 {"lm_head.weight", {2}, DType::kF32, bytes}});
+                {{"model.layers.0.self_attn.rotary_emb.inv_freq", {2}, DType::kF32, bytes}});
     ASSERT_NE(Opened(), nullptr);
-    Edit("config.json", [](Json& json) { json["tie_word_embeddings"] = false; });
+}
+
+TEST_F(Folder, ATiedModelsHeadCountsWhereItIsAnother) {
+    EXPECT_TRUE(Opened()->config.tie_word_embeddings);
+    const auto embedding = *ReadTensor(*FindModelTensor(*Opened(), "embedding")->stored);
+    auto with_head = [&](std::vector<int64_t> shape, std::span<const float> values) {
+        EditWeights(
+            [](TensorToWrite& tensor) {
+                if (tensor.name == "lm_head.weight") tensor.name = "";
+            },
+            {{"lm_head.weight", std::move(shape), DType::kF32, {}, values}});
+    };
+    // A copy, in another type than the embedding's: nothing new.
+    with_head({384, 64}, embedding);
+    EXPECT_TRUE(Opened()->config.tie_word_embeddings);
+    EXPECT_EQ(FindModelTensor(*Opened(), "head"), nullptr);
+    auto other = embedding;
+    other.back() += 1;
+    with_head({384, 64}, other);
+    auto files = Opened();
+    ASSERT_NE(files, nullptr);
+    EXPECT_FALSE(files->config.tie_word_embeddings);
+    EXPECT_EQ(files->config.json["tie_word_embeddings"], false);
+    EXPECT_EQ(*ReadTensor(*FindModelTensor(*files, "head")->stored), other);
+    with_head({2}, std::span(embedding).first(2));
     EXPECT_THAT(Error(), HasSubstr("\"lm_head.weight\" has the shape [2]"));
+}
+
+TEST_F(Folder, AHeadWithoutAnEmbeddingIsBothWhereTheyAreTied) {
+    EditWeights([](TensorToWrite& tensor) {
+        if (tensor.name == "model.embed_tokens.weight") tensor.name = "lm_head.weight";
+    });
+    auto files = Opened();
+    ASSERT_NE(files, nullptr);
+    EXPECT_EQ(FindModelTensor(*files, "embedding")->stored->name, "lm_head.weight");
+    Edit("config.json", [](Json& json) { json["tie_word_embeddings"] = false; });
+    EXPECT_THAT(Error(), HasSubstr("\"model.embed_tokens.weight\" is missing"));
+}
+
+TEST_F(Folder, ANumberThatIsNoneIsFound) {
+    const Context context(1);
+    EXPECT_TRUE(CheckFinite(*Opened(), context).ok());
+    std::vector<float> norm(64, 1.0f);
+    norm[7] = -std::numeric_limits<float>::infinity();
+    EditWeights([&](TensorToWrite& tensor) {
+        if (tensor.name != "model.norm.weight") return;
+        tensor.dtype = DType::kF32;
+        tensor.bytes = {};
+        tensor.values = norm;
+    });
+    const absl::Status status = CheckFinite(*Opened(), context);
+    EXPECT_EQ(KindOf(status), ErrorKind::kModel);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("model.norm.weight"), HasSubstr("infinity"), HasSubstr("column 7")));
 }
 
 TEST_F(Folder, ATokenizerWithMoreTokensThanTheEmbedding) {
@@ -210,6 +263,19 @@ TEST_F(Folder, ATokenizerWithMoreTokensThanTheEmbedding) {
                                             {"special", true}});
     });
     EXPECT_THAT(Error(), HasSubstr("the tokenizer has 480 tokens"));
+}
+
+TEST_F(Folder, ATokenPastTheEmbeddingBehindAHole) {
+    auto move_the_last_token = [&](int id) {
+        Edit("tokenizer.json", [&](Json& json) {
+            for (auto& [token, number] : json["model"]["vocab"].items())
+                if (number >= 379) number = id;
+        });
+    };
+    move_the_last_token(384);
+    EXPECT_THAT(Error(), HasSubstr("1 of the tokenizer's tokens have ids past the 384 rows"));
+    move_the_last_token(383);  // among the rows that pad the embedding
+    EXPECT_NE(Opened(), nullptr);
 }
 
 TEST_F(Folder, TheFingerprintIsOfTheBytes) {

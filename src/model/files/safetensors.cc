@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "base/git_lfs.h"
 #include "base/limits.h"
 #include "model/files/json_file.h"
 
@@ -119,6 +120,8 @@ absl::Status ReadMetadata(const nlohmann::json& json, std::string_view path,
 
 // The header's text, or what is wrong with the frame around it.
 absl::StatusOr<std::string_view> HeaderOf(std::span<const uint8_t> bytes, std::string_view path) {
+    if (IsGitLfsPointer({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+        return GitLfsPointerError(path);
     if (bytes.size() < 8)
         return ModelError(
             "{} is no safetensors file: it has {} bytes, fewer than its header's length takes",

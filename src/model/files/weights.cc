@@ -36,6 +36,11 @@ class SafetensorsFiles : public WeightFile {
     void DropPages() const override {
         for (const auto& file : files_) file->DropPages();
     }
+    absl::Status CheckUnchanged() const override {
+        for (const auto& file : files_)
+            HONE_RETURN_IF_ERROR(WithKind(file->CheckUnchanged(), ErrorKind::kModel));
+        return absl::OkStatus();
+    }
 
   private:
     std::vector<std::shared_ptr<MappedFile>> files_;
@@ -56,9 +61,8 @@ absl::StatusOr<OpenShard> Open(const std::string& path) {
 // "weight_map" of model.safetensors.index.json: tensor name -> shard, plain file names only.
 absl::StatusOr<std::map<std::string, std::string>> ReadIndex(const std::string& path) {
     constexpr size_t kMaxShards = 10'000;
-    auto text = ReadFile(path, kMaxHeaderBytes);
-    if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
-    HONE_ASSIGN_OR_RETURN(auto json, ParseJson<nlohmann::json>(*text, path));
+    HONE_ASSIGN_OR_RETURN(const std::string text, ReadModelText(path, kMaxHeaderBytes));
+    HONE_ASSIGN_OR_RETURN(auto json, ParseJson<nlohmann::json>(text, path));
     auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (!json.is_object() || map == json.end() || !map->is_object() || map->empty())
         return ModelError("{} has no \"weight_map\" object that names tensors", path);

@@ -57,6 +57,9 @@ class WeightFile {
     const StoredTensor* Find(std::string_view name) const;
     // After loading: gives the mapped pages back.
     virtual void DropPages() const = 0;
+    // An error of kind kModel where a file was cut, written to or replaced since it was opened:
+    // what was read may be a mixture.
+    virtual absl::Status CheckUnchanged() const = 0;
 
   protected:
     // Takes the tensors; their names must differ.

@@ -8,6 +8,7 @@
 
 #include "model/blocks/attention_block.h"
 #include "model/blocks/head_block.h"
+#include "model/blocks/held_tensor.h"
 #include "model/blocks/mlp_block.h"
 #include "model/network/network.h"
 
@@ -104,6 +105,7 @@ class TypedNetwork : public Network {
     std::vector<Layer> layers_;
     HeadBlock<T> head_;
     const ModelTensor* embedding_;
+    HeldTensor held_embedding_;  // while it is frozen
     std::string embedding_module_;
     int embedding_parameter_ = -1;
     bool tied_parameter_ = false;  // the head trains the embedding's parameter

@@ -108,7 +108,10 @@ absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles&
         HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
     }
     HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
+    HONE_ASSIGN_OR_RETURN(network->held_embedding_,
+                          HeldTensor::Copy(*network->embedding_->stored, sizeof(T) == 2));
     files.weights->DropPages();
+    HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());
     return network;
 }
 
@@ -172,8 +175,10 @@ void TypedNetwork<T>::MakeAllTrainable() {
 template <typename T>
 absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     HONE_CHECK(parameters_.slices().empty(), "FinishParameters twice");
-    if (embedding_parameter_ >= 0)
+    if (embedding_parameter_ >= 0) {
         embedding_parameter_ = parameters_.Add(embedding_module_ + ".weight", {V_, C_}, true);
+        held_embedding_ = {};
+    }
     if (tied_parameter_) head_.head.members()[0].tied_weight = embedding_parameter_;
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
     for (NormWeight* norm : Norms()) norm->AddParameter(parameters_);
@@ -184,6 +189,7 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     if (embedding_parameter_ >= 0)
         HONE_RETURN_IF_ERROR(
             ReadModelRows(files_, *embedding_, 0, V_, parameters_.value(embedding_parameter_)));
+    HONE_RETURN_IF_ERROR(files_.weights->CheckUnchanged());
     lowest_ = static_cast<int64_t>(layers_.size());
     while (lowest_ > 0 && std::any_of(layers_.begin(), layers_.begin() + lowest_,
                                       [](const Layer& layer) { return layer.trainable(); }))
@@ -288,6 +294,7 @@ MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
     for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups())
         plan.weights += group->bytes();
+    plan.weights += held_embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, least;
     Take(whole, max_tokens, true, checkpointing);

@@ -66,7 +66,6 @@ absl::Status TypedNetwork<T>::ReservePositions(int64_t count) {
     return absl::OkStatus();
 }
 
-// A frozen embedding is read from the file's map, row by row: it takes no memory of its own.
 template <typename T>
 absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<int32_t>& tokens,
                                     float* x) const {
@@ -82,7 +81,7 @@ absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<in
     context.ParallelFor((M + kTokens - 1) / kTokens, [&](int64_t task, int) {
         for (int64_t i = task * kTokens; i < std::min(M, (task + 1) * kTokens); ++i) {
             float* row = x + i * C_;
-            absl::Status status = ReadModelRows(files_, *embedding_, tokens[i], tokens[i] + 1, row);
+            absl::Status status = held_embedding_.ReadRows(tokens[i], tokens[i] + 1, row);
             for (int64_t c = 0; c < C_; ++c) row[c] = ToFloat(FromFloat<T>(row[c]));
             if (status.ok()) continue;
             std::lock_guard lock(mutex);

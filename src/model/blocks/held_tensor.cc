@@ -1,0 +1,37 @@
+#include "model/blocks/held_tensor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace hone {
+
+absl::StatusOr<HeldTensor> HeldTensor::Copy(const StoredTensor& tensor, bool as_bf16) {
+    constexpr int64_t kRowsAtOnce = 64;
+    HONE_RETURN_IF_ERROR(CheckReadable(tensor));
+    HeldTensor held;
+    held.tensor_ = tensor;
+    const bool rounds = as_bf16 && tensor.type == StorageType::kF32;
+    held.memory_ = Buffer(rounds ? static_cast<size_t>(tensor.elements()) * sizeof(bf16)
+                                 : tensor.bytes.size());
+    held.tensor_.bytes = {held.memory_.as<uint8_t>(), held.memory_.bytes()};
+    if (!rounds) {
+        std::memcpy(held.memory_.data(), tensor.bytes.data(), tensor.bytes.size());
+        return held;
+    }
+    held.tensor_.type = StorageType::kBF16;
+    held.tensor_.type_name = StorageTypeName(StorageType::kBF16);
+    const int64_t columns = tensor.shape.empty() ? 1 : std::max<int64_t>(1, tensor.shape.back());
+    const int64_t rows = tensor.elements() / columns;
+    std::vector<float> numbers(static_cast<size_t>(std::min(rows, kRowsAtOnce) * columns));
+    bf16* out = held.memory_.as<bf16>();
+    for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
+        const int64_t end = std::min(rows, row + kRowsAtOnce);
+        HONE_RETURN_IF_ERROR(hone::ReadRows(tensor, row, end, numbers.data()));
+        for (int64_t i = 0; i < (end - row) * columns; ++i)
+            *out++ = ToBF16(numbers[static_cast<size_t>(i)]);
+    }
+    return held;
+}
+
+}  // namespace hone
