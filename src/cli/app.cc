@@ -4,7 +4,9 @@
 #include <new>
 #include <system_error>
 
+#include "base/log.h"
 #include "cli/commands.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/signals.h"
 #include "cli/version.h"
@@ -82,6 +84,8 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 
 int RunHone(const std::vector<std::string>& arguments) {
     try {
+        // Before anything can log: standard output is for results.
+        InitLogging(kDefaultLogLevel);
         absl::Status status = Dispatch(arguments);
         if (std::fflush(stdout) != 0 && status.ok()) {
             if (errno == EPIPE) return 128 + SIGPIPE;

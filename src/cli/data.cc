@@ -51,7 +51,7 @@ absl::Status RunCheck(CheckFlags& flags) {
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags.model));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
-    flags.data.cache_folder = hub.cache;
+    flags.data.cache_folder = hub.TemporaryFolder();
     HONE_ASSIGN_OR_RETURN(DataCheck check, CheckData(flags.data, loaded.encoder, context));
     std::string text = flags.json ? JsonText(check.ToJson()) : check.ToText();
     if (!text.ends_with('\n')) text += '\n';

@@ -78,7 +78,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
-    flags.data.cache_folder = hub.cache;
+    flags.data.cache_folder = hub.TemporaryFolder();
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
     for (const std::string& warning : data.report.warnings)
         fmt::print(stderr, "warning: {}\n", warning);

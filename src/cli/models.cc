@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
@@ -11,6 +12,7 @@ namespace hone {
 namespace {
 
 struct ModelsFlags {
+    LogFlags log;
     std::string name;
     bool json = false;
 };
@@ -33,19 +35,38 @@ absl::Status RunList(const ModelsFlags& flags) {
                             {"repo", model.repo},
                             {"description", model.description},
                             {"path", model.path},
-                            {"bytes", model.bytes}});
+                            {"bytes", model.bytes},
+                            {"unfinished", model.unfinished}});
         }
         fmt::print("{}", JsonText(json));
         return absl::OkStatus();
     }
     size_t width = 4;
-    for (const ModelListing& model : models) width = std::max(width, model.name.size());
+    int64_t all = 0;
+    for (const ModelListing& model : models) {
+        width = std::max(width, model.name.size());
+        if (!hub.cache.empty() && model.path.starts_with(hub.cache + "/")) all += model.bytes;
+    }
     fmt::print("{:<{}}  {:<10}  {}\n", "NAME", width, "HERE", "WHAT IT IS");
     for (const ModelListing& model : models) {
-        fmt::print("{:<{}}  {:<10}  {}\n", model.name, width,
-                   model.path.empty() ? "-" : FormatBytes(model.bytes), model.description);
+        fmt::print("{:<{}}  {:<10}  {}{}\n", model.name, width,
+                   model.path.empty() ? "-" : FormatBytes(model.bytes), model.description,
+                   model.unfinished ? " (unfinished: `hone models pull` goes on)" : "");
     }
+    if (all > 0)
+        fmt::print("\n{} in {}; `hone models rm NAME` frees it.\n", FormatBytes(all), hub.cache);
     fmt::print("\nA folder, a .gguf file and org/repo on the Hugging Face Hub are models too.\n");
+    return absl::OkStatus();
+}
+
+absl::Status RunRemove(const ModelsFlags& flags) {
+    std::error_code error;
+    if (std::filesystem::exists(flags.name, error))
+        return UsageError("{} is a file or folder of yours, which hone does not remove",
+                          flags.name);
+    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    HONE_ASSIGN_OR_RETURN(const int64_t freed, RemoveModel(flags.name, hub));
+    fmt::print("removed {}: {} freed\n", flags.name, FormatBytes(freed));
     return absl::OkStatus();
 }
 
@@ -85,7 +106,7 @@ absl::Status RunInspect(const ModelsFlags& flags) {
 }  // namespace
 
 void AddModels(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* models = root.add_subcommand("models", "fetches, lists and inspects models");
+    CLI::App* models = root.add_subcommand("models", "fetches, lists, inspects and removes models");
     models->require_subcommand(1);
     const auto add = [&](const char* name, const char* help,
                          absl::Status (*run)(const ModelsFlags&), bool takes_name, bool has_json) {
@@ -96,12 +117,18 @@ void AddModels(CLI::App& root, std::vector<Command>& commands) {
             adder.Positional("NAME", flags->name,
                              "a catalogue name, org/repo, a folder or a .gguf file");
         if (has_json) adder.Bool("--json", flags->json, "prints JSON");
-        commands.push_back({app, [flags, run] { return run(*flags); }});
+        flags->log.Add(adder);
+        commands.push_back({app, [flags, run]() -> absl::Status {
+                                HONE_RETURN_IF_ERROR(flags->log.Apply());
+                                return run(*flags);
+                            }});
     };
     add("pull", "fetches a model into the cache and prints where it lies", RunPull, true, false);
     add("list", "lists the models that have a name, and those that are in the cache", RunList,
         false, true);
     add("inspect", "says what a model is", RunInspect, true, true);
+    add("rm", "removes a model from the cache, without asking, and says what that freed", RunRemove,
+        true, false);
 }
 
 }  // namespace hone

@@ -9,16 +9,24 @@
 namespace hone {
 
 void MachineFlags::Add(Flags& flags) {
-    flags.Group("Machine")
-        .Integer("--threads", threads,
-                 "threads to compute with, 0: all that there are; results do not depend on it")
-        .Integer("--log_level", log_level,
-                 "0 debug, 1 information, 2 warnings, 3 errors, 4 critical errors");
+    flags.Group("Machine").Integer(
+        "--threads", threads,
+        "threads to compute with, 0: all that there are; results do not depend on it");
+    LogFlags::Add(flags);
 }
 
 absl::Status MachineFlags::Apply() const {
     if (threads < 0 || threads > 1024)
         return UsageError("--threads {} is outside 0 to 1024", threads);
+    return LogFlags::Apply();
+}
+
+void LogFlags::Add(Flags& flags) {
+    flags.Integer("--log_level", log_level,
+                  "0 debug, 1 information, 2 warnings, 3 errors, 4 critical errors");
+}
+
+absl::Status LogFlags::Apply() const {
     if (log_level < 0 || log_level > 4)
         return UsageError("--log_level {} is outside 0 (debug) to 4", log_level);
     InitLogging(log_level);

@@ -16,12 +16,19 @@ namespace hone {
 // Olive's default is 3, which would hide warnings.
 inline constexpr int kDefaultLogLevel = 2;
 
-// --threads and --log_level.
-struct MachineFlags {
-    int threads = 0;
+// --log_level.
+struct LogFlags {
     int log_level = kDefaultLogLevel;
     void Add(Flags& flags);
-    // Starts logging; an error when a value is out of range.
+    // An error when the value is out of range.
+    absl::Status Apply() const;
+};
+
+// --threads and --log_level.
+struct MachineFlags : LogFlags {
+    int threads = 0;
+    void Add(Flags& flags);
+    // LogFlags', and an error when --threads is out of range.
     absl::Status Apply() const;
 };
 

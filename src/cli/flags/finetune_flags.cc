@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
+#include "model/hub/catalogue.h"
+#include "train/loop/checkpoint.h"
 
 namespace hone {
 namespace {
@@ -374,16 +376,28 @@ absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::str
         return UsageError("{} does not say which model it belongs to: give --model_name_or_path",
                           adapter_folder);
     }
-    notes.push_back(fmt::format("no --model_name_or_path: using {}, which the adapter was made for",
-                                config.base_model_name_or_path));
-    return config.base_model_name_or_path;
+    const std::string base = CatalogueName(config.base_model_name_or_path);
+    notes.push_back(
+        fmt::format("no --model_name_or_path: using {}, which the adapter was made for", base));
+    return base;
 }
 
 absl::StatusOr<std::string> FindAdapterFolder(const std::string& path) {
     if (path.empty()) return path;
     const std::filesystem::path folder(path);
-    if (IsFile(folder / "adapter_config.json")) return path;
-    if (IsFile(folder / "adapter" / "adapter_config.json")) return (folder / "adapter").string();
+    // Whatever lies there under that name: if it is no file, reading it says what it is.
+    std::error_code error;
+    for (const std::filesystem::path& place : {folder, folder / "adapter"})
+        if (std::filesystem::exists(place / "adapter_config.json", error)) return place.string();
+    if (IsFile(folder / "model" / "config.json"))
+        return ModelError(
+            "{} is a run that trained every weight: its result is a model, {}, for "
+            "--model_name_or_path",
+            path, (folder / "model").string());
+    for (const CheckpointEntry& checkpoint : ListCheckpoints((folder / "checkpoints").string()))
+        if (IsFile(std::filesystem::path(checkpoint.folder) / "adapter_config.json"))
+            return ModelError("{} has no adapter yet, its run is not finished: {} can be used",
+                              path, checkpoint.folder);
     return ModelError(
         "{} is no adapter: neither it nor its folder adapter holds adapter_config.json", path);
 }

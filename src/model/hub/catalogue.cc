@@ -41,7 +41,7 @@ std::string WheelFile(const CatalogueEntry& entry, const HubOptions& options) {
 // The cached copy of a catalogue entry, from whichever source.
 std::optional<std::string> FindEntry(const CatalogueEntry& entry, const HubOptions& options) {
     if (auto found = FindInCache(std::string(entry.repo), options)) return found;
-    if (HasWheel(entry) && IsComplete(CacheFolder(std::string(entry.name), options)))
+    if (HasWheel(entry) && !options.cache.empty() && IsComplete(CacheFolder(std::string(entry.name), options)))
         return WheelFile(entry, options);
     return std::nullopt;
 }
@@ -50,9 +50,16 @@ int64_t BytesIn(const std::string& path) {
     std::error_code error;
     if (fs::is_regular_file(path, error)) return static_cast<int64_t>(fs::file_size(path, error));
     int64_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(path, error))
+    for (const auto& entry : fs::recursive_directory_iterator(path, error))
         if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
     return bytes;
+}
+
+// The repository whose folder in the cache is called so, or the catalogue name.
+std::string RepoOf(std::string folder_name) {
+    if (size_t at = folder_name.find("--"); at != folder_name.npos)
+        folder_name.replace(at, 2, "/");
+    return folder_name;
 }
 
 std::string Names() {
@@ -89,6 +96,17 @@ const CatalogueEntry* FindInCatalogue(std::string_view name) {
     for (const auto& entry : kCatalogue)
         if (entry.name == name) return &entry;
     return nullptr;
+}
+
+std::string PublicName(const std::string& name) {
+    const CatalogueEntry* entry = FindInCatalogue(name);
+    return entry ? std::string(entry->repo) : name;
+}
+
+std::string CatalogueName(const std::string& repo) {
+    for (const auto& entry : kCatalogue)
+        if (entry.repo == repo) return std::string(entry.name);
+    return repo;
 }
 
 absl::StatusOr<std::string> PullModel(const std::string& name_or_repo, const HubOptions& options,
@@ -148,19 +166,56 @@ std::vector<ModelListing> ListModels(const HubOptions& options) {
         listings.push_back(std::move(listing));
     }
     std::error_code error;
+    if (options.cache.empty()) return listings;
     for (const auto& folder : fs::directory_iterator(options.cache + "/models", error)) {
         std::string path = folder.path().string();
-        if (!folder.is_directory(error) || !IsComplete(path)) continue;
-        std::string repo = SourceOf(path);
-        bool known = std::any_of(listings.begin(), listings.end(), [&](const ModelListing& l) {
-            return l.repo == repo ||
-                   (!l.path.empty() && (l.path == path || fs::path(l.path).parent_path() == path));
+        if (!folder.is_directory(error)) continue;
+        const bool whole = IsComplete(path);
+        const std::string repo = whole ? SourceOf(path) : RepoOf(folder.path().filename().string());
+        auto known = std::find_if(listings.begin(), listings.end(), [&](const ModelListing& l) {
+            return l.repo == repo || l.name == repo || l.path == path ||
+                   (!l.path.empty() && fs::path(l.path).parent_path() == path);
         });
-        if (known || !LooksLikeRepo(repo)) continue;
-        others[repo] = {repo, repo, "", path, BytesIn(path)};
+        if (known != listings.end() && (whole || !known->path.empty())) continue;
+        if (known == listings.end() && !LooksLikeRepo(repo)) continue;
+        ModelListing& listing = known == listings.end() ? others[repo] : *known;
+        if (known == listings.end()) listing.name = listing.repo = repo;
+        listing.path = path;
+        listing.bytes = BytesIn(path);
+        listing.unfinished = !whole;
     }
     for (auto& [repo, listing] : others) listings.push_back(std::move(listing));
     return listings;
+}
+
+absl::StatusOr<int64_t> RemoveModel(const std::string& name_or_repo, const HubOptions& options) {
+    HONE_RETURN_IF_ERROR(options.RequireCache());
+    std::vector<std::string> names;
+    for (const CatalogueEntry& entry : kCatalogue)
+        if (entry.name == name_or_repo || entry.repo == name_or_repo)
+            names = {std::string(entry.repo), std::string(entry.name)};
+    if (names.empty() && LooksLikeRepo(name_or_repo)) names = {name_or_repo};
+    int64_t freed = 0;
+    bool found = false;
+    for (const std::string& name : names) {
+        const std::string folder = CacheFolder(name, options);
+        std::error_code error;
+        if (!fs::is_directory(folder, error)) continue;
+        found = true;
+        freed += BytesIn(folder);
+        // First what says that the model is whole: a removal that breaks off leaves no half model.
+        fs::remove(folder + "/manifest.json", error);
+        fs::remove_all(folder, error);
+        if (error) return ModelError("cannot remove {}: {}", folder, error.message());
+    }
+    if (found) return freed;
+    if (auto elsewhere = names.empty() ? std::nullopt : FindInCache(names[0], options))
+        return ModelError(
+            "{} lies in Hugging Face's cache ({}), which other programs use too: `hf cache rm` "
+            "removes it there",
+            name_or_repo, *elsewhere);
+    return ModelError("\"{:.200}\" is not in the cache ({}); `hone models list` shows what is",
+                      name_or_repo, options.cache);
 }
 
 }  // namespace hone

