@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 11> kDescriptive = {
     "corda_config", "qalora_group_size", "lora_ga_config",
 };
 // Keys that LoraConfig holds, and those that Check* look at.
-constexpr std::array<std::string_view, 20> kUnderstood = {
+constexpr std::array<std::string_view, 16> kUnderstood = {
     "peft_type",
     "task_type",
     "bias",
@@ -38,14 +38,30 @@ constexpr std::array<std::string_view, 20> kUnderstood = {
     "use_rslora",
     "layers_to_transform",
     "layers_pattern",
-    "fan_in_fan_out",
-    "use_dora",
-    "layer_replication",
-    "lora_bias",
 };
 // Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...)
 // change its weights.
 constexpr std::array<std::string_view, 3> kPlainInit = {"gaussian", "eva", "orthogonal"};
+// Features that would change what the adapter computes, and what they are.
+struct Feature {
+    std::string_view key, what;
+};
+constexpr Feature kUnsupported[] = {
+    {"use_dora", "DoRA"},
+    {"fan_in_fan_out", "weights stored as [in, out]"},
+    {"layer_replication", "a base whose layers are repeated"},
+    {"lora_bias", "a bias in the adapter's layers"},
+    {"trainable_token_indices", "training single tokens of the embedding"},
+    {"target_parameters", "a LoRA on parameters that are no layers' weights"},
+    {"alora_invocation_tokens", "aLoRA: an adapter that begins at its invocation tokens"},
+    {"arrow_config", "Arrow: a router over several adapters"},
+    {"use_qalora", "QA-LoRA"},
+    {"use_bdlora", "block-diagonal LoRA"},
+    {"kasa_config", "KaSA"},
+    {"monteclora_config", "MonteCLoRA"},
+    {"velora_config", "VeLoRA"},
+    {"ensure_weight_tying", "keeping a trained embedding and head one"},
+};
 constexpr size_t kMaxNames = 100'000;
 
 template <size_t N>
@@ -175,19 +191,19 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
             "to plain "
             "LoRA first (PEFT: save_pretrained(path_initial_model_for_weight_conversion=...))",
             what, init);
-    for (std::string_view key : {"use_dora", "fan_in_fan_out", "layer_replication", "lora_bias"}) {
-        auto found = json.find(std::string(key));
+    for (const Feature& feature : kUnsupported) {
+        auto found = json.find(std::string(feature.key));
         if (found != json.end() && !IsOff(*found))
             return ModelError(
-                "{}: {} is not supported, and without it the adapter would compute something else",
-                what, key);
+                "{}: {} ({}) is not supported, and without it the adapter would compute something "
+                "else",
+                what, feature.key, feature.what);
     }
     for (const auto& [key, value] : json.items())
         if (!Has(kDescriptive, key) && !Has(kUnderstood, key) && !IsOff(value))
             return ModelError(
                 "{}: the key '{}' is not known here and may change what the adapter computes; it "
-                "must be "
-                "off (null, false or empty)",
+                "must be off (null, false or empty)",
                 what, key);
     return absl::OkStatus();
 }

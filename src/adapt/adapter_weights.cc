@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "adapt/brought_weights.h"
 #include "base/hash.h"
 #include "fmt/ranges.h"
 #include "model/files/weights.h"
@@ -15,7 +16,29 @@ namespace hone {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
-constexpr std::string_view kBaseLayer = ".base_layer.weight";
+
+// What tensors of PEFT's other features are called, and what to say of them.
+struct OtherFeature {
+    std::string_view part;  // of the tensor's name
+    std::string_view what;
+};
+constexpr OtherFeature kOtherFeatures[] = {
+    {".lora_embedding_", "a LoRA on the embedding (target_modules embed_tokens)"},
+    {".lora_magnitude_vector", "DoRA (use_dora)"},
+    {"trainable_tokens_", "training single tokens (trainable_token_indices)"},
+    {".token_adapter", "training single tokens (trainable_token_indices)"},
+    {".lora_A.bias", "a bias in the adapter's layers (lora_bias)"},
+    {".lora_B.bias", "a bias in the adapter's layers (lora_bias)"},
+    {".lora_E", "AdaLoRA"},
+    {".ranknum", "AdaLoRA"},
+    {".ia3_", "IA3"},
+    {".vera_", "VeRA"},
+    {".hada_", "LoHa"},
+    {".lokr_", "LoKr"},
+    {".oft_", "OFT"},
+    {".boft_", "BOFT"},
+    {"prompt_embeddings", "prompt tuning"},
+};
 
 // splitmix64 (Steele, Lea, Flood 2014): the state after `index` steps from `key`, mixed. A number
 // of its own for every index, so any part can be made on its own.
@@ -26,47 +49,38 @@ uint64_t CounterBits(uint64_t key, uint64_t index) {
     return z ^ (z >> 31);
 }
 
-// Without PEFT's prefix and the names of its wrappers.
-std::string PlainName(std::string_view stored) {
-    if (stored.starts_with(kPrefix)) stored.remove_prefix(kPrefix.size());
-    std::string name(stored);
-    for (std::string_view wrapper : {".modules_to_save", ".default"})
-        if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos)
-            name.erase(at, wrapper.size());
-    return name;
-}
-
 std::string ShapeText(const std::vector<int64_t>& shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-// [out, in] of the head that a frozen copy must have: out from its lora_B, in from its lora_A.
-bool FitsDelta(const ParameterSet& parameters, const std::string& module,
-               const std::vector<int64_t>& shape) {
-    const ParameterSlice* a = parameters.Find(module + ".lora_A.weight");
-    const ParameterSlice* b = parameters.Find(module + ".lora_B.weight");
-    return a && b && shape == std::vector<int64_t>{b->shape[0], a->shape[1]};
+std::string_view OtherFeatureOf(std::string_view name) {
+    for (const OtherFeature& feature : kOtherFeatures)
+        if (name.find(feature.part) != name.npos) return feature.what;
+    return name.ends_with(".bias") ? "training biases (bias)" : "";
 }
 
 // The file's tensor for each slice, in the slices' order.
 absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file,
                                                              const std::string& path,
-                                                             const ParameterSet& parameters) {
+                                                             const ParameterSet& parameters,
+                                                             const ModelFiles* base) {
     constexpr std::string_view kCure =
         "the adapter was made for another base model or another configuration: use the base that "
         "its "
         "adapter_config.json names";
     std::map<std::string, const StoredTensor*> stored;
     for (const StoredTensor& tensor : file.tensors()) {
-        std::string name = PlainName(tensor.name);
-        if (name.ends_with(kBaseLayer) && !parameters.Find(name)) {
-            const std::string module = name.substr(0, name.size() - kBaseLayer.size());
-            if (FitsDelta(parameters, module, tensor.shape)) continue;
-            return ModelError("{}: {} has shape {}, which this model's {} has not; {}", path,
-                              tensor.name, ShapeText(tensor.shape), module, kCure);
-        }
-        if (!parameters.Find(name))
+        std::string name = PlainTensorName(tensor.name);
+        if (!parameters.Find(name)) {
+            bool copy = false;
+            if (base != nullptr) {
+                HONE_ASSIGN_OR_RETURN(copy, IsCopyOfBase(*base, tensor, path));
+            }
+            if (copy) continue;
+            if (std::string_view feature = OtherFeatureOf(name); !feature.empty())
+                return ModelError("{}: {}: {} is not supported", path, tensor.name, feature);
             return ModelError("{}: {} has no place in this model; {}", path, tensor.name, kCure);
+        }
         if (!stored.emplace(std::move(name), &tensor).second)
             return ModelError("{}: {} is there twice under two names", path, tensor.name);
     }
@@ -103,14 +117,23 @@ struct AdapterFile {
     }
 };
 
-absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path,
-                                            const ParameterSet& parameters) {
+absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path, const ParameterSet& parameters,
+                                            const ModelFiles* base) {
     HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
-    HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters));
+    HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters, base));
     return AdapterFile{std::move(file), std::move(matched)};
 }
 
 }  // namespace
+
+std::string PlainTensorName(std::string_view stored) {
+    if (stored.starts_with(kPrefix)) stored.remove_prefix(kPrefix.size());
+    std::string name(stored);
+    for (std::string_view wrapper : {".modules_to_save", ".default"})
+        if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos)
+            name.erase(at, wrapper.size());
+    return name;
+}
 
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
     for (const ParameterSlice& slice : parameters.slices()) {
@@ -127,7 +150,8 @@ void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
     }
 }
 
-absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path) {
+absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
+                                 const ModelFiles* base) {
     std::vector<TensorToWrite> tensors;
     for (const ParameterSlice& slice : parameters.slices()) {
         std::span<const float> values = parameters.values().subspan(slice.offset, slice.count);
@@ -135,13 +159,21 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
         tensors.push_back(
             {fmt::format("{}{}", kPrefix, slice.name), slice.shape, DType::kF32, bytes});
     }
+    if (base != nullptr)
+        for (const auto& brought : base->brought)
+            tensors.push_back({brought->tensor.name, brought->tensor.shape,
+                               brought->tensor.type == StorageType::kF32   ? DType::kF32
+                               : brought->tensor.type == StorageType::kF16 ? DType::kF16
+                                                                           : DType::kBF16,
+                               brought->tensor.bytes});
     std::sort(tensors.begin(), tensors.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     return WriteSafetensors(path, tensors, {{"format", "pt"}});
 }
 
-absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters) {
-    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters));
+absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters,
+                                const ModelFiles* base) {
+    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters, base));
     // All is read before anything changes.
     HONE_RETURN_IF_ERROR(file.ForEach(
         parameters, [&](const StoredTensor& tensor, const ParameterSlice&, auto numbers) {
@@ -151,15 +183,17 @@ absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameter
                                       tensor.name);
             return absl::OkStatus();
         }));
-    return file.ForEach(
+    HONE_RETURN_IF_ERROR(file.ForEach(
         parameters, [&](const StoredTensor&, const ParameterSlice& slice, auto numbers) {
             std::copy(numbers.begin(), numbers.end(), parameters.values().begin() + slice.offset);
             return absl::OkStatus();
-        });
+        }));
+    return file.file->CheckUnchanged();
 }
 
-absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters) {
-    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters));
+absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters,
+                                         const ModelFiles* base) {
+    HONE_ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapterFile(path, parameters, base));
     bool same = true;
     HONE_RETURN_IF_ERROR(file.ForEach(
         parameters, [&](const StoredTensor&, const ParameterSlice& slice, auto numbers) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
+#include "model/files/model_files.h"
 #include "model/parameters.h"
 
 namespace hone {
@@ -14,17 +16,24 @@ namespace hone {
 // stay. Each number depends only on the seed, its tensor's name and its place in it.
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed);
 
-// All slices as f32 under "base_model.model." + name, sorted by name, atomically.
-absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path);
+// All slices as f32 under "base_model.model." + name, sorted by name, atomically; and what the base
+// has from an adapter, as it was brought.
+absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
+                                 const ModelFiles* base = nullptr);
 
-// values = the file's numbers (f32, f16 or bf16). Every slice must be there with its shape and
-// nothing else may be; an error (kind kModel) says that the adapter belongs to another base and
-// changes nothing. Names with ".default" or
-// ".modules_to_save" in them, as older PEFT writes them, are understood; the copy of a frozen head
-// that PEFT adds beside its delta ("lm_head.base_layer.weight") is only checked for its shape.
-absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters);
+// values = the file's numbers (f32, f16 or bf16). Every slice must be there with its shape, and
+// beside them only copies of the base's own tensors (IsCopyOfBase); without `base` nothing else. An
+// error (kind kModel) names what is of another base, or what feature of PEFT is not supported, and
+// changes nothing. Names with ".default" or ".modules_to_save" in them, as older PEFT writes them,
+// are understood.
+absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters,
+                                const ModelFiles* base = nullptr);
+
+// A stored tensor's name without PEFT's prefix and the names of its wrappers.
+std::string PlainTensorName(std::string_view stored);
 
 // Whether the file's numbers are the values, bit by bit; errors as above.
-absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters);
+absl::StatusOr<bool> HoldsAdapterWeights(const std::string& path, ParameterSet& parameters,
+                                         const ModelFiles* base = nullptr);
 
 }  // namespace hone

@@ -154,19 +154,18 @@ TEST_F(AdapterWeights, AnotherBaseIsRefusedAndNothingChanges) {
     EXPECT_EQ(parameters_.values()[0], 7.0f);
 }
 
-TEST_F(AdapterWeights, TheFrozenCopyOfAHeadIsCheckedForItsShape) {
-    ParameterSet set;
-    set.Add("lm_head.lora_A.weight", {2, 6}, true);
-    set.Add("lm_head.lora_B.weight", {9, 2}, true);
-    set.Allocate();
-    auto read = [&](std::vector<int64_t> shape) {
-        WriteFile({{"base_model.model.lm_head.lora_A.weight", {2, 6}},
-                   {"base_model.model.lm_head.lora_B.weight", {9, 2}},
-                   {"base_model.model.lm_head.base_layer.weight", shape}});
-        return ReadAdapterWeights(path_, set);
-    };
-    EXPECT_TRUE(read({9, 6}).ok());
-    EXPECT_FALSE(read({10, 6}).ok());
+TEST_F(AdapterWeights, FeaturesThatAreNotSupportedAreNamed) {
+    for (const auto& [name, word] :
+         {std::pair("model.embed_tokens.lora_embedding_A", "LoRA on the embedding"),
+          std::pair("model.layers.0.self_attn.q_proj.lora_magnitude_vector", "DoRA"),
+          std::pair("model.embed_tokens.token_adapter.trainable_tokens_delta", "single tokens"),
+          std::pair("model.layers.0.self_attn.q_proj.lora_B.bias", "lora_bias"),
+          std::pair("model.layers.0.self_attn.q_proj.bias", "biases")}) {
+        WriteFile({{std::string("base_model.model.") + name, {1}}});
+        const std::string message = ReadMessage();
+        EXPECT_NE(message.find(word), std::string::npos) << message;
+        EXPECT_EQ(message.find("another base"), std::string::npos) << message;
+    }
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
             folder, config.modules_to_save.front());
     return MakeAdapter(model, config, [&](ParameterSet& parameters) {
         HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-        return ReadAdapterWeights(path, parameters);
+        return ReadAdapterWeights(path, parameters, &model.files());
     });
 }
 

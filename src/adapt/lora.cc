@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "model/arch.h"
+#include "model/files/json_file.h"
 #include "model/model_tensors.h"
 
 namespace hone {
@@ -40,10 +41,26 @@ absl::StatusOr<std::vector<std::string>> BaseModules(const Model& model) {
     return modules;
 }
 
+absl::Status CheckEmbeddingIsNoTarget(const Model& model, const LoraConfig& config) {
+    for (const ModelTensor& tensor : model.files().tensors) {
+        if (tensor.row->role != TensorRole::kEmbedding) continue;
+        std::string_view module = tensor.hf_name;
+        module.remove_suffix(kWeight.size());
+        HONE_ASSIGN_OR_RETURN(const bool target, IsTarget(module, config));
+        if (target)
+            return ModelError(
+                "target_modules names {}: a LoRA on the embedding is not supported; the embedding "
+                "can be trained whole (modules_to_save embed_tokens)",
+                module);
+    }
+    return absl::OkStatus();
+}
+
 // Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are
 // still the base's or zero.
 absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTargets unmatched,
                            const Context& context) {
+    HONE_RETURN_IF_ERROR(CheckEmbeddingIsNoTarget(model, config));
     HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
     HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
     HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
@@ -71,9 +88,8 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
     if (!std::filesystem::exists(path, error))
         return ModelError("{}: no {} in it; an adapter is the folder that PEFT or hone saved",
                           folder, kConfigName);
-    auto text = ReadFile(path, kMaxHeaderBytes);
-    if (!text.ok()) return WithKind(text.status(), ErrorKind::kModel);
-    return ParseAdapterConfig(*text, path);
+    HONE_ASSIGN_OR_RETURN(const std::string text, ReadModelText(path, kMaxHeaderBytes));
+    return ParseAdapterConfig(text, path);
 }
 
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
@@ -100,7 +116,7 @@ absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder) {
 
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {
     HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters()));
+    HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters(), &model.files()));
     model.ParametersChanged(context);
     return absl::OkStatus();
 }
@@ -113,7 +129,8 @@ absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::stri
         saved.target_modules = SavedTargetNames(model.linears(), targets, config);
     }
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-    HONE_RETURN_IF_ERROR(WriteAdapterWeights(model.parameters(), Join(folder, kWeightsName)));
+    HONE_RETURN_IF_ERROR(
+        WriteAdapterWeights(model.parameters(), Join(folder, kWeightsName), &model.files()));
     return WriteFileAtomic(Join(folder, kConfigName), AdapterConfigText(saved));
 }
 

@@ -121,15 +121,6 @@ class LayerFilter {
     std::vector<NamePattern> patterns_;
 };
 
-// A layer below a module that is saved whole carries no delta.
-bool InsideSavedModule(std::string_view name, const std::vector<std::string>& modules_to_save) {
-    const std::string whole = fmt::format(".{}.", name);
-    return std::any_of(modules_to_save.begin(), modules_to_save.end(),
-                       [&](const std::string& module) {
-                           return whole.find(fmt::format(".{}.", module)) != std::string::npos;
-                       });
-}
-
 template <typename Value>
 absl::StatusOr<const Value*> MatchPattern(
     const std::vector<std::pair<std::string, Value>>& patterns, const std::string& name,
@@ -143,6 +134,24 @@ absl::StatusOr<const Value*> MatchPattern(
 }
 
 }  // namespace
+
+// A layer below a module that is saved whole carries no delta.
+bool InsideSavedModule(std::string_view name, const std::vector<std::string>& modules_to_save) {
+    const std::string whole = fmt::format(".{}.", name);
+    return std::any_of(modules_to_save.begin(), modules_to_save.end(),
+                       [&](const std::string& module) {
+                           return whole.find(fmt::format(".{}.", module)) != std::string::npos;
+                       });
+}
+
+absl::StatusOr<bool> IsTarget(std::string_view module, const LoraConfig& config) {
+    if (IsAllLinear(config.target_modules) || config.target_modules.empty()) return false;
+    HONE_ASSIGN_OR_RETURN(auto wanted, NameSet::Make(config.target_modules, config.target_is_regex,
+                                                     "target_modules"));
+    HONE_ASSIGN_OR_RETURN(auto excluded, NameSet::Make(config.exclude_modules,
+                                                       config.exclude_is_regex, "exclude_modules"));
+    return wanted.Contains(module) && !excluded.Contains(module);
+}
 
 struct NamePattern::Compiled {
     std::regex regex;

@@ -40,6 +40,12 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
 absl::StatusOr<std::vector<std::string>> SelectModulesToSave(
     const std::vector<std::string>& modules, const LoraConfig& config);
 
+// Whether a tensor or module of that name lies in a module that is saved whole.
+bool InsideSavedModule(std::string_view name, const std::vector<std::string>& modules_to_save);
+
+// Whether target_modules, less exclude_modules, names the module.
+absl::StatusOr<bool> IsTarget(std::string_view module, const LoraConfig& config);
+
 // Rank and scale of one layer, patterns applied.
 absl::StatusOr<LowRankOptions> LowRankFor(const LoraConfig& config, const std::string& linear);
 

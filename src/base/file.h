@@ -19,8 +19,8 @@ namespace hone {
 // named pipe or a device is an error; none is waited for.
 absl::StatusOr<int> OpenRegularFile(const std::string& path);
 
-// A read-only memory map of a whole file. An empty file maps to an empty span. Where the file is cut
-// while it is mapped, what is lost reads as zeros.
+// A read-only memory map of a whole file. An empty file maps to an empty span. Where the file is
+// cut while it is mapped, what is lost reads as zeros.
 class MappedFile {
   public:
     static absl::StatusOr<std::shared_ptr<MappedFile>> Open(const std::string& path);

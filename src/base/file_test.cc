@@ -95,7 +95,9 @@ TEST_F(FileTest, AChangedFileIsNoticed) {
         const timespec times[2] = {{1, 0}, {1, 0}};
         ASSERT_EQ(utimensat(AT_FDCWD, Path("x").c_str(), times, 0), 0);
     };
-    auto message = [](const MappedFile& map) { return std::string(map.CheckUnchanged().message()); };
+    auto message = [](const MappedFile& map) {
+        return std::string(map.CheckUnchanged().message());
+    };
     ASSERT_TRUE(WriteFileAtomic(Path("x"), "12345").ok());
     age();
     auto map = *MappedFile::Open(Path("x"));

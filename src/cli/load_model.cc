@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "adapt/base_adapter.h"
+#include "adapt/brought_weights.h"
 #include "adapt/lora.h"
 #include "base/watch.h"
 #include "cli/flags/finetune_flags.h"
@@ -32,6 +33,7 @@ absl::Status FetchModel(const std::string& model_name_or_path) {
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(model_name_or_path, hub));
     if (!path.empty()) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(hub.RequireCache());
     return WithLiveLine(model_name_or_path, hub,
                         [&](const ProgressCallback& progress) {
                             return PullModel(model_name_or_path, hub, progress);
@@ -42,6 +44,7 @@ absl::Status FetchModel(const std::string& model_name_or_path) {
 absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
                                                       const std::string& subset) {
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    HONE_RETURN_IF_ERROR(hub.RequireCache());
     if (auto found = FindDataset(repo, subset, hub)) return *std::move(found);
     return WithLiveLine(repo, hub, [&](const ProgressCallback& progress) {
         return PullDataset(repo, subset, hub, progress);
@@ -76,6 +79,8 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags) {
 absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context) {
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags));
+    if (!loaded.adapter.empty())
+        HONE_RETURN_IF_ERROR(UseBroughtWeights(loaded.adapter, *loaded.files));
     LiveLine line(stderr);
     WorkLine work(line, NowSeconds);
     const ScopedWatcher watcher([&](double share, int64_t) {

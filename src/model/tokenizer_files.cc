@@ -94,7 +94,8 @@ absl::Status SetTokenIds(const std::string& where, ModelFiles& files) {
             where, files.tokenizer->vocabulary_size(), config.vocab_size);
     // Ids may have holes: few tokens can still have high ones.
     int64_t below = 0;
-    for (int32_t id = 0; id < config.vocab_size; ++id) below += files.tokenizer->IdToToken(id).has_value();
+    for (int32_t id = 0; id < config.vocab_size; ++id)
+        below += files.tokenizer->IdToToken(id).has_value();
     if (const int64_t beyond = files.tokenizer->vocabulary_size() - below; beyond > 0)
         return ModelError(
             "{}: {} of the tokenizer's tokens have ids past the {} rows of the model's embedding "

@@ -5,6 +5,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_weights.h"
 #include "base/hash.h"
+#include "model/hub/catalogue.h"
 #include "model/model_writer.h"
 #include "train/loop/checkpoint.h"
 
@@ -50,7 +51,7 @@ absl::StatusOr<std::unique_ptr<EngineLearner>> EngineLearner::Create(const Finet
         return std::make_unique<FullLearner>(model, files, dtype, context);
     }
     HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, model, context));
-    config.base_model_name_or_path = options.model_name_or_path;
+    config.base_model_name_or_path = PublicName(options.model_name_or_path);
     return std::make_unique<LoraLearner>(model, std::move(config), context);
 }
 
@@ -90,7 +91,8 @@ Json LoraLearner::Configuration() const {
 absl::Status LoraLearner::CheckDelivered(const std::string& folder) {
     HONE_RETURN_IF_ERROR(ReadAdapterConfig(folder).status());
     HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_ASSIGN_OR_RETURN(const bool same, HoldsAdapterWeights(path, model_.parameters()));
+    HONE_ASSIGN_OR_RETURN(const bool same, HoldsAdapterWeights(path, model_.parameters(),
+                                                                 &model_.files()));
     return same ? absl::OkStatus() : NotReadBack(folder);
 }
 

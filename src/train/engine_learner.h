@@ -33,6 +33,8 @@ class EngineLearner : public Learner {
         return model_.Evaluate(context_, batch);
     }
     void ParametersChanged() override { model_.ParametersChanged(context_); }
+    absl::Status CheckBaseIsFinite() override { return CheckFinite(model_.files(), context_); }
+    absl::Status CheckBaseIsThere() override { return model_.files().weights->CheckUnchanged(); }
 
     // For the plan: "lora r=16 alpha=32 on 210 layers", with what holds the base if not its type.
     virtual std::string Summary() const = 0;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "adapt/brought_weights.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -223,6 +224,8 @@ absl::Status FinetuneRun::LoadModel() {
     if (qlora()) load.storage = WeightStorage::kNf4;
     if (int8()) load.storage = WeightStorage::kInt8Channels;
     load.double_quant = options_.double_quant;
+    if (!options_.adapter_path.empty())
+        HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
     size_t bytes = 0;
     for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
     const WorkReport reading = {

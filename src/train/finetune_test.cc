@@ -284,8 +284,8 @@ TEST(FinetuneQlora, HoldsTheLayersInHalfAByteAndSaysSo) {
     const auto in_layers = [](const Job& job, double head) {
         return static_cast<double>(job.reporter.plans[0].memory.weights) - head;
     };
-    // The tied head, in bf16: 384 x 64.
-    const double head = 384 * 64 * 2, weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
+    // The embedding and the head that is tied to it, each in bf16: 384 x 64.
+    const double head = 2 * 384 * 64 * 2, weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
     EXPECT_NEAR(in_layers(lora, head) / weights, 2, 0.05);
     EXPECT_LT(in_layers(qlora, head) / weights, 0.53);
     EXPECT_NEAR(in_layers(once, head) / weights, 0.5625, 1e-6);

@@ -247,8 +247,9 @@ TEST_F(Folder, ANumberThatIsNoneIsFound) {
     });
     const absl::Status status = CheckFinite(*Opened(), context);
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
-    EXPECT_THAT(std::string(status.message()),
-                AllOf(HasSubstr("model.norm.weight"), HasSubstr("infinity"), HasSubstr("column 7")));
+    EXPECT_THAT(
+        std::string(status.message()),
+        AllOf(HasSubstr("model.norm.weight"), HasSubstr("infinity"), HasSubstr("column 7")));
 }
 
 TEST_F(Folder, ATokenizerWithMoreTokensThanTheEmbedding) {

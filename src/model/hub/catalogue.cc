@@ -41,7 +41,8 @@ std::string WheelFile(const CatalogueEntry& entry, const HubOptions& options) {
 // The cached copy of a catalogue entry, from whichever source.
 std::optional<std::string> FindEntry(const CatalogueEntry& entry, const HubOptions& options) {
     if (auto found = FindInCache(std::string(entry.repo), options)) return found;
-    if (HasWheel(entry) && !options.cache.empty() && IsComplete(CacheFolder(std::string(entry.name), options)))
+    if (HasWheel(entry) && !options.cache.empty() &&
+        IsComplete(CacheFolder(std::string(entry.name), options)))
         return WheelFile(entry, options);
     return std::nullopt;
 }

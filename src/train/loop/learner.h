@@ -28,6 +28,12 @@ class Learner {
     virtual absl::Status Save(const std::string& folder) = 0;
     // parameters().values() = what Save wrote, to the bit.
     virtual absl::Status Restore(const std::string& folder) = 0;
+    // After a loss that is no number: an error that names it where the base has one among its
+    // weights, so that nothing else is to blame. Takes as long as reading the model.
+    virtual absl::Status CheckBaseIsFinite() { return absl::OkStatus(); }
+    // Cheap, before each step: an error where the base's files were cut, written to or replaced
+    // since they were read, so that what is trained is for a base that is gone.
+    virtual absl::Status CheckBaseIsThere() { return absl::OkStatus(); }
 };
 
 }  // namespace hone

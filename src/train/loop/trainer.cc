@@ -96,8 +96,9 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         const double begin = NowSeconds();
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
-        HONE_RETURN_IF_ERROR(
-            learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)).status());
+        HONE_ASSIGN_OR_RETURN(LossSums sums, learner_.ForwardBackward(
+                                                 batch, 1.0f, DropoutSeed(options_.seed, 0, 0)));
+        if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
         pass_s = std::min(pass_s, NowSeconds() - begin);
     }
     const double size = static_cast<double>(batch.size());
@@ -171,6 +172,21 @@ std::string Trainer::LastCheckpointText() const {
                            : "the last good checkpoint is " + entries[0].folder;
 }
 
+// Why a loss is no number: the base, or what was trained, or the rows.
+absl::Status Trainer::BadLoss(const Batch& batch, double loss) {
+    HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
+    const char* what = std::isnan(loss) ? "no number (NaN)" : "infinite";
+    if (state_.step == 0)
+        return TrainingError(
+            "step 1: the loss is {} in the rows {}, before anything was trained. Look at these "
+            "rows, or train with --torch_dtype float32",
+            what, RowsOf(batch));
+    return TrainingError(
+        "step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, or look "
+        "at these rows; {}",
+        state_.step + 1, what, RowsOf(batch), LastCheckpointText());
+}
+
 // gradients = of the whole step; *sums = its losses.
 absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums) {
     const int64_t number = state_.step + 1;
@@ -195,12 +211,7 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
         if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
         HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
         done += part_tokens;
-        if (!std::isfinite(part.loss))
-            return TrainingError(
-                "step {}: the loss is {} in the rows {}. Lower --learning_rate or --max_grad_norm, "
-                "or "
-                "look at these rows; {}",
-                number, part.loss, RowsOf(batch), LastCheckpointText());
+        if (!std::isfinite(part.loss)) return BadLoss(batch, part.loss);
         *sums += part;
     }
     return true;
@@ -211,6 +222,7 @@ absl::StatusOr<double> Trainer::CheckedNorm() const {
     const double norm =
         std::sqrt(SumOfSquares(context_, parameters.count(), parameters.gradients().data()));
     if (std::isfinite(norm)) return norm;
+    HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
     std::string where = "their sum";
     for (const ParameterSlice& slice : parameters.slices())
         if (!AllFinite(context_, slice.count, parameters.gradients().data() + slice.offset)) {
@@ -351,6 +363,7 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     if (!(sums.weight > 0))
         return DataError(
             "no token of the evaluation rows has a label: use other rows, or --eval_split none");
+    if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
     if (!std::isfinite(sums.loss))
         return TrainingError("the evaluation after step {} gives a loss of {}; {}", state_.step,
                              sums.loss, LastCheckpointText());
@@ -438,6 +451,17 @@ absl::Status Trainer::SaveAndLeave() {
         state_.step, options_.total_steps, options_.checkpoints, state_.step));
 }
 
+// What was trained so far is right: the base is in memory as it was.
+absl::Status Trainer::SaveAndFail(const absl::Status& cause) {
+    if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
+    return MakeError(
+        KindOf(cause),
+        fmt::format("{}; {}/step-{} holds the run up to step {} of {}: put the file back as it "
+                    "was, and the same command goes on from there",
+                    std::string(cause.message()), options_.checkpoints, state_.step, state_.step,
+                    options_.total_steps));
+}
+
 absl::Status Trainer::Run(RunLog& log) {
     log_ = &log;
     started_ = NowSeconds();
@@ -460,6 +484,8 @@ absl::Status Trainer::Run(RunLog& log) {
             break;
         }
         if (interrupts_.load() > 0) return SaveAndLeave();
+        if (absl::Status there = learner_.CheckBaseIsThere(); !there.ok())
+            return SaveAndFail(there);
         const TrainingStep step = TakeStep();
         HONE_ASSIGN_OR_RETURN(bool whole, RunStep(step));
         if (!whole) return SaveAndLeave();

@@ -117,6 +117,7 @@ class Trainer {
     int64_t EvaluationsToCome();
     // False: interrupted; nothing but the gradients has changed.
     absl::StatusOr<bool> RunStep(const TrainingStep& step);
+    absl::Status BadLoss(const Batch& batch, double loss);
     absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);
     absl::StatusOr<double> CheckedNorm() const;
     void Update(double norm);
@@ -129,6 +130,7 @@ class Trainer {
     bool SaveDue() const;
     absl::Status Save();
     absl::Status SaveAndLeave();
+    absl::Status SaveAndFail(const absl::Status& cause);
     absl::Status Finish();
     // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
     // parameters. Leaves everything as it was.

@@ -135,7 +135,10 @@ absl::Status Trainer::ReadState(const Json& json) {
         HONE_RETURN_IF_ERROR(best_.FromJson(json.at("best")));
         HONE_RETURN_IF_ERROR(overfit_.FromJson(json.at("overfit")));
     } catch (const nlohmann::json::exception& error) {
-        return TrainingError("trainer_state.json: {}", error.what());
+        return TrainingError(
+            "trainer_state.json is not what this version of hone writes ({}): start from another "
+            "checkpoint",
+            error.what());
     }
     state_ = std::move(state);
     return absl::OkStatus();

@@ -235,7 +235,8 @@ TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {
     const std::string card = ModelCard(facts, result);
     EXPECT_NE(card.find("base_model: \"HuggingFaceTB/SmolLM2-135M-Instruct\"\n"), std::string::npos)
         << card;
-    EXPECT_NE(card.find("\n# a \\<script\\> \\# b  \\[31m\\`c\\` \\*d\\*\n"), std::string::npos) << card;
+    EXPECT_NE(card.find("\n# a \\<script\\> \\# b  \\[31m\\`c\\` \\*d\\*\n"), std::string::npos)
+        << card;
     EXPECT_NE(card.find(" from `` my `rows` .jsonl ``.\n"), std::string::npos) << card;
     EXPECT_NE(card.find("--adapter_path 'it'\\''s out/adapter'\n"), std::string::npos) << card;
 }

@@ -102,7 +102,8 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
-        full ? "full-fine-tuning" : "lora", o.task_name.empty() ? name : PlainMarkdown(o.task_name));
+        full ? "full-fine-tuning" : "lora",
+        o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     if (full)
         return text +
                fmt::format(
@@ -116,7 +117,8 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
                       "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
                       "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
                       Code(PublicName(o.model_name_or_path)), kVersion,
-                      ShellWord(OneLine(o.model_name_or_path)), ShellWord(OneLine(result.artifact_path)));
+                      ShellWord(OneLine(o.model_name_or_path)),
+                      ShellWord(OneLine(result.artifact_path)));
 }
 
 std::string CardResults(const RunResult& result) {
