@@ -16,12 +16,8 @@ namespace hone {
 namespace {
 
 int Fail(const absl::Status& status) {
-    // One line, whatever the message holds.
-    std::string message = Printable(std::string(status.message()));
-    for (size_t at = 0; (at = message.find('\n', at)) != std::string::npos;)
-        message.replace(at, 1, " ");
-    // fmt::print throws where nobody reads any more.
-    std::fputs(fmt::format("error: {}\n", message).c_str(), stderr);
+    // One line, but for a list of rows. fmt::print throws where nobody reads any more.
+    std::fputs(fmt::format("error: {}\n", Printable(std::string(status.message()))).c_str(), stderr);
     const bool stopped = KindOf(status) == ErrorKind::kInterrupted && StopExitCode() != 0;
     return stopped ? StopExitCode() : ExitCode(status);
 }

@@ -80,6 +80,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
+    for (const std::string& note : data.report.notes) fmt::print(stderr, "note: {}\n", note);
     for (const std::string& warning : data.report.warnings)
         fmt::print(stderr, "warning: {}\n", warning);
 

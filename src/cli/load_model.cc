@@ -56,7 +56,7 @@ absl::StatusOr<std::shared_ptr<const ConversationEncoder>> MakeEncoder(const Mod
         std::shared_ptr<const ConversationEncoder> encoder,
         ConversationEncoder::Create(files.tokenizer,
                                     files.has_chat_template ? files.chat_template : nullptr,
-                                    files.config.eos_token_ids));
+                                    files.config.eos_token_ids, files.config.vocab_size));
     return encoder;
 }
 

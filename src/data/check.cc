@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "data/problem_list.h"
 #include "data/row_pipeline.h"
 #include "data/splits.h"
 
@@ -55,6 +56,11 @@ class Checker {
     DataCheck Finish(const PipelineResult& result, const ReadPlan& plan) {
         check_.files = result.files;
         check_.format = result.format ? std::string(RowFormatName(*result.format)) : "unknown";
+        check_.columns = result.columns;
+        check_.unused_columns = result.unused_columns;
+        check_.notes = DescribeColumns(result);
+        for (const auto* more : {&result.notes, &plan.notes, &plan.warnings})
+            check_.notes.insert(check_.notes.end(), more->begin(), more->end());
         check_.split_note = plan.eval_source;
         if (!lengths_.empty()) {
             std::sort(lengths_.begin(), lengths_.end());
@@ -136,14 +142,22 @@ nlohmann::ordered_json DuplicateJson(const DuplicateRow& duplicate) {
     return json;
 }
 
-// "TITLE: COUNT" and, below it, a line for each entry of the list.
+// "TITLE: COUNT" and, below it, a line for each of the first entries of the list.
 template <typename T, typename Convert>
 void AppendList(std::string* text, std::string_view title, const std::vector<T>& list,
                 int64_t count, Convert convert) {
+    constexpr size_t kShown = 10;
     *text += fmt::format("{:<18}{}\n", title, count);
-    for (const T& entry : list) *text += "  " + convert(entry) + "\n";
-    if (count > static_cast<int64_t>(list.size()))
-        *text += fmt::format("  and {} more\n", count - static_cast<int64_t>(list.size()));
+    const size_t shown = std::min(list.size(), kShown);
+    for (size_t i = 0; i < shown; ++i) *text += "  " + convert(list[i]) + "\n";
+    if (count > static_cast<int64_t>(shown))
+        *text += fmt::format("  ... and {} more\n",
+                             WithThousands(count - static_cast<int64_t>(shown)));
+}
+
+void AppendProblems(std::string* text, std::string_view title,
+                    const std::vector<RowProblem>& problems, int64_t count) {
+    *text += fmt::format("{:<18}{}{}\n", title, count, ListProblems(problems, count));
 }
 
 double Share(int64_t part, int64_t whole) {
@@ -175,12 +189,10 @@ std::string DataCheck::ToText() const {
                         lengths.p90, lengths.p99, lengths.max);
     text += fmt::format("{:<18}{} of {} trained answers ({:.1f} %)\n", "end token", ended_answers,
                         answers, Share(ended_answers, answers));
-    AppendList(&text, "bad rows", bad_rows, bad_row_count,
-               [](const RowProblem& problem) { return problem.ToText(); });
+    AppendProblems(&text, "bad rows", bad_rows, bad_row_count);
     AppendList(&text, fmt::format("over {} tokens", max_seq_len), over_length, over_length_count,
                PlaceText);
-    AppendList(&text, "nothing to train", masked_rows, masked_row_count,
-               [](const RowProblem& problem) { return problem.ToText(); });
+    AppendProblems(&text, "nothing to train", masked_rows, masked_row_count);
     AppendList(&text, "duplicates", duplicates, duplicate_count, [](const DuplicateRow& row) {
         return PlaceText(row.place) + " repeats " + PlaceText(row.first);
     });
@@ -189,6 +201,7 @@ std::string DataCheck::ToText() const {
                    return PlaceText(row.place) + " (evaluation) is " + PlaceText(row.first) +
                           " (training)";
                });
+    for (const std::string& note : notes) text += "note: " + note + "\n";
     return text + split_note + "\n";
 }
 
@@ -197,6 +210,9 @@ nlohmann::ordered_json DataCheck::ToJson() const {
         {"ok", ok()},
         {"files", files},
         {"format", format},
+        {"columns", ColumnsJson(columns)},
+        {"unused_columns", unused_columns},
+        {"notes", notes},
         {"rows", rows},
         {"good_rows", good_rows},
         {"tokens", tokens},

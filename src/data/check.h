@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -28,6 +29,9 @@ struct DuplicateRow {
 struct DataCheck {
     std::vector<std::string> files;
     std::string format;
+    std::vector<std::pair<std::string, std::string>> columns;  // PipelineResult::columns
+    std::vector<std::string> unused_columns;
+    std::vector<std::string> notes;  // about columns, encodings, separators: whole sentences
     int64_t rows = 0;
     int64_t good_rows = 0;
     int64_t tokens = 0;
@@ -52,6 +56,7 @@ struct DataCheck {
 
     // No bad row, and at least one row with a label.
     bool ok() const { return bad_row_count == 0 && good_rows > masked_row_count; }
+    // Like rows are ten and a count; the JSON lists them all.
     std::string ToText() const;
     nlohmann::ordered_json ToJson() const;
 };

@@ -100,7 +100,7 @@ TEST(DataCheck, NothingGood) {
     DataCheck check = Check({.data_name = folder.Write("empty.jsonl", "")});
     EXPECT_FALSE(check.ok());
     EXPECT_EQ(check.rows, 0);
-    check = Check({.data_name = folder.Write("bad.jsonl", "{\n}\n")});
+    check = Check({.data_name = folder.Write("bad.jsonl", "{\n{\n")});
     EXPECT_FALSE(check.ok());
     EXPECT_EQ(check.bad_row_count, 2);
     EXPECT_EQ(check.format, "unknown");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -84,7 +85,10 @@ struct DataReport {
     int64_t answers = 0;  // trained answers, and how many of them end with a trained end token
     int64_t ended_answers = 0;
     bool spilled = false;               // the tokens lie in a temporary file
-    std::vector<std::string> warnings;  // whole sentences for the user
+    std::vector<std::pair<std::string, std::string>> columns;  // PipelineResult::columns
+    std::vector<std::string> unused_columns;
+    std::vector<std::string> notes;     // what was found out about the data, as whole sentences
+    std::vector<std::string> warnings;  // likewise, what may be wrong
 
     // A few lines for the plan that is printed before step 1.
     std::string ToText() const;

@@ -12,6 +12,7 @@
 namespace hone {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 const Context& TestContext() {
@@ -256,7 +257,7 @@ TEST(Dataset, BadRowsAreAllNamed) {
     std::string bad;
     for (int i = 0; i < 100; ++i) bad += "{}\n";
     EXPECT_THAT(LoadError({.data_name = folder.Write("bad.jsonl", Chats(1) + bad)}),
-                HasSubstr("and 80 more"));
+                HasSubstr("... and 90 more like this"));
 }
 
 TEST(Dataset, WhatCannotBeTrainedIsAnError) {
@@ -338,9 +339,9 @@ TEST(Dataset, EveryFormatLoads) {
               "x, y\n-> z<|im_end|>");
     EXPECT_EQ(first({.data_name = folder.Path("a.csv"), .text_field = "label"}), "z<|im_end|>");
     EXPECT_EQ(first({.data_name = folder.Path("a.csv"), .text_template = "{labels}"}),
-              fmt::format("1 row of 1 cannot be used:\n  {}, line 2: --text_template asks for the "
-                          "field \"labels\", the row has text, label\n"
-                          "Correct them, or leave them out with --skip_bad_rows.",
+              fmt::format("1 row of 1 cannot be used: {}, line 2: --text_template asks for the "
+                          "field \"labels\", the row has text, label. "
+                          "Correct it, or leave it out with --skip_bad_rows.",
                           folder.Path("a.csv")));
     EXPECT_EQ(first({.data_name = folder.Write("a.tsv", "input\toutput\nq\ta\n")}), "a<|im_end|>");
     EXPECT_EQ(first({.data_name = folder.Write("a.json", R"([{"prompt":"q","completion":"a"}])")}),
@@ -355,6 +356,73 @@ TEST(Dataset, EveryFormatLoads) {
                                                R"({"input_ids":[50,51,2],"labels":[-100,51,2]})")}),
               WholeText(*encoder, {51, 2}));
     EXPECT_EQ(first({.data_name = folder.Path("a.json"), .train_on_prompt = true}), "qa<|im_end|>");
+}
+
+TEST(Dataset, OnlyTheMarkedPartOfATemplateIsTrained) {
+    TestFolder folder;
+    const std::string path = folder.Write("a.csv", "text,category\nlost my card,card_lost\n");
+    auto encoder = TestEncoder();
+    auto load = [&](const std::string& source) {
+        auto data = Load({.data_name = path, .eval_split = "none", .text_template = source});
+        EXPECT_TRUE(data.ok()) << data.status();
+        return *std::move(data);
+    };
+    const LoadedData marked = load("Query: {text}\\nIntent: [[{category}]]");
+    const LoadedData whole = load("Query: {text}\\nIntent: {category}");
+    EXPECT_EQ(TrainedText(*encoder, marked.train->Get(0)), "card_lost<|im_end|>");
+    EXPECT_EQ(WholeText(*encoder, marked.train->Get(0).tokens),
+              "Query: lost my card\nIntent: card_lost<|im_end|>");
+    EXPECT_EQ(marked.train->Get(0).tokens, whole.train->Get(0).tokens);
+    // An end that is not trained has no trained end token, and that is said.
+    const LoadedData open = load("[[{category}]] is {text}");
+    EXPECT_EQ(TrainedText(*encoder, open.train->Get(0)), "card_lost");
+    EXPECT_EQ(open.report.ended_answers, 0);
+}
+
+TEST(Dataset, NotesSayWhatIsNotUsedAndHowFilesWereRead) {
+    TestFolder folder;
+    auto notes = [](const DataOptions& options) {
+        auto data = Load(options);
+        EXPECT_TRUE(data.ok()) << data.status();
+        return data.ok() ? data->report.notes : std::vector<std::string>();
+    };
+    const std::string labels = folder.Write("a.csv", "text;category\na b;x\nc d;y\n");
+    EXPECT_THAT(
+        notes({.data_name = labels, .eval_split = "none"}),
+        ElementsAre("The column \"category\" is not used (--text_template "
+                    "\"{text}\\n[[{category}]]\" would train on it).",
+                    fmt::format("The columns of {} are separated by semicolons.", labels)));
+    EXPECT_THAT(notes({.data_name = folder.Write("b.jsonl", "{\"Question\":\"q\",\"Answer\":\"a\"}\n"
+                                                            "{\"Question\":\"q\",\"Answer\":\"b\","
+                                                            "\"id\":1,\"by\":\"z\"}\n"),
+                       .eval_split = "none"}),
+                ElementsAre("Columns are read under other names: \"Question\" as input, \"Answer\" as "
+                            "output.",
+                            "Columns that are not used: \"by\", \"id\"."));
+}
+
+// Thirty thousand like errors are ten and a count, those of other kinds beside them.
+TEST(Dataset, LikeErrorsAreCounted) {
+    TestFolder folder;
+    std::string rows = "a,b\n1,2\n";
+    for (int i = 0; i < 30'000; ++i) rows += fmt::format("{},2,3\n", i);
+    const std::string error = LoadError(
+        {.data_name = folder.Write("a.csv", rows + ",\n"),
+         .columns = {{"prompt", "a"}, {"completion", "b"}}});
+    EXPECT_THAT(error, HasSubstr("30,001 rows of 30,002 cannot be used:\n  "));
+    EXPECT_THAT(error, HasSubstr("\n  ... and 29,990 more like this\n"));
+    EXPECT_THAT(error, HasSubstr("line 30003: \"completion\" is empty"));
+    EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 13);
+}
+
+// A table gives each struct the members of all rows, as null where a row lacks them.
+TEST(Dataset, ParquetAndJsonLinesGiveTheSameTokens) {
+    const std::string folder = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/";
+    auto lines = Load({.data_name = folder + "tools.jsonl", .eval_split = "none"});
+    auto table = Load({.data_name = folder + "tools.parquet", .eval_split = "none"});
+    ASSERT_TRUE(lines.ok() && table.ok()) << lines.status() << table.status();
+    EXPECT_EQ(lines->train->fingerprint(), table->train->fingerprint());
+    EXPECT_EQ(lines->train->size(), 1);
 }
 
 // What breaks off in the middle is a bad row at that place, not a shorter data set.

@@ -4,13 +4,12 @@
 
 #include "data/batch/token_store.h"
 #include "data/dataset.h"
+#include "data/problem_list.h"
 #include "data/row_pipeline.h"
 #include "data/splits.h"
 
 namespace hone {
 namespace {
-
-constexpr size_t kShownRows = 20;  // in one message
 
 double LabelWeight(const Example& example) {
     double total = 0;
@@ -34,17 +33,12 @@ void AddProblem(std::vector<RowProblem>* list, int64_t* count, RowPlace place, s
 }
 
 std::string Plural(int64_t count, std::string_view what) {
-    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+    return fmt::format("{} {}{}", WithThousands(count), what, count == 1 ? "" : "s");
 }
 
+// One problem goes on in the line, many are a list.
 std::string Listed(const std::vector<RowProblem>& problems, int64_t count) {
-    std::string text;
-    for (size_t i = 0; i < std::min(problems.size(), kShownRows); ++i)
-        text += "\n  " + problems[i].ToText();
-    if (count > static_cast<int64_t>(kShownRows))
-        text += fmt::format("\n  and {} more (hone data check lists them all)",
-                            count - static_cast<int64_t>(kShownRows));
-    return text;
+    return count == 1 ? fmt::format(" {}", problems[0].ToText()) : ListProblems(problems, count);
 }
 
 // Takes rows from the pipeline one at a time.
@@ -55,6 +49,7 @@ class Loader {
           hold_out_(plan.hold_out),
           store_(std::make_shared<TokenStore>(options.memory_limit_bytes, options.cache_folder)) {
         report_.eval_source = plan.eval_source;
+        plan_notes_ = plan.notes;
         report_.warnings = plan.warnings;
     }
 
@@ -113,6 +108,11 @@ class Loader {
         report_.files = result.files;
         report_.spilled = store_->spilled();
         if (result.format) report_.format = std::string(RowFormatName(*result.format));
+        report_.columns = result.columns;
+        report_.unused_columns = result.unused_columns;
+        report_.notes = DescribeColumns(result);
+        report_.notes.insert(report_.notes.end(), result.notes.begin(), result.notes.end());
+        report_.notes.insert(report_.notes.end(), plan_notes_.begin(), plan_notes_.end());
         HONE_RETURN_IF_ERROR(Refuse(want_train));
         LoadedData data;
         if (hold_out_) BalanceHeldOut();
@@ -151,9 +151,12 @@ class Loader {
         const int64_t rows = report_.train.rows + report_.eval.rows;
         if (report_.bad_row_count > 0 && !options_.skip_bad_rows)
             return DataError(
-                "{} of {} cannot be used:{}\nCorrect them, or leave them out with --skip_bad_rows.",
-                Plural(report_.bad_row_count, "row"), rows,
-                Listed(report_.bad_rows, report_.bad_row_count));
+                "{} of {} cannot be used:{}{}Correct {}, or leave {} out with --skip_bad_rows.",
+                Plural(report_.bad_row_count, "row"), WithThousands(rows),
+                Listed(report_.bad_rows, report_.bad_row_count),
+                report_.bad_row_count == 1 ? ". " : "\n",
+                report_.bad_row_count == 1 ? "it" : "them",
+                report_.bad_row_count == 1 ? "it" : "them");
         if (rows == 0) return DataError("{} no rows", FilesHold());
         if (train_rows_.empty() && eval_rows_.empty() && report_.masked_row_count > 0)
             return DataError("no token of any row is trained:{}",
@@ -217,6 +220,7 @@ class Loader {
 
     const DataOptions& options_;
     bool hold_out_;
+    std::vector<std::string> plan_notes_;
     std::shared_ptr<TokenStore> store_;
     std::vector<int64_t> train_rows_;
     std::vector<int64_t> eval_rows_;
@@ -292,6 +296,7 @@ std::string DataReport::ToText() const {
     std::string text = SplitText("training", train);
     if (eval.examples > 0) text += SplitText("evaluation", eval);
     text += "format: " + format + "\n" + eval_source + "\n";
+    for (const std::string& note : notes) text += "note: " + note + "\n";
     for (const std::string& warning : warnings) text += "warning: " + warning + "\n";
     return text;
 }
@@ -299,6 +304,8 @@ std::string DataReport::ToText() const {
 nlohmann::ordered_json DataReport::ToJson() const {
     return {{"files", files},
             {"format", format},
+            {"columns", ColumnsJson(columns)},
+            {"unused_columns", unused_columns},
             {"train", SplitJson(train)},
             {"eval", SplitJson(eval)},
             {"eval_source", eval_source},
@@ -309,6 +316,7 @@ nlohmann::ordered_json DataReport::ToJson() const {
             {"answers", answers},
             {"ended_answers", ended_answers},
             {"spilled", spilled},
+            {"notes", notes},
             {"warnings", warnings}};
 }
 

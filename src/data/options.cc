@@ -1,12 +1,71 @@
 #include "data/options.h"
 
+#include <algorithm>
+#include <array>
+
 namespace hone {
+namespace {
+
+// The fields of rows that --columns can name.
+constexpr std::array<std::string_view, 15> kFields = {
+    "messages", "conversations", "tools",     "system", "prompt",    "completion", "instruction",
+    "input",    "output",        "history",   "text",   "input_ids", "labels",     "attention_mask",
+    "functions"};
+
+std::string_view WithoutSpace(std::string_view text) {
+    const size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return "";
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+}  // namespace
 
 absl::StatusOr<OnOverflow> ParseOnOverflow(std::string_view text) {
     if (text == "truncate") return OnOverflow::kTruncate;
     if (text == "drop") return OnOverflow::kDrop;
     if (text == "error") return OnOverflow::kError;
     return UsageError("--on_overflow takes truncate, drop or error, not \"{}\"", text);
+}
+
+absl::StatusOr<char> ParseCsvSeparator(std::string_view text) {
+    if (text.empty()) return '\0';
+    if (text == "comma") return ',';
+    if (text == "semicolon") return ';';
+    if (text == "tab" || text == "\\t") return '\t';
+    if (text == "bar" || text == "pipe") return '|';
+    const auto byte = static_cast<unsigned char>(text[0]);
+    if (text.size() == 1 && byte < 0x80 && byte != '"' && byte != '\n' && byte != '\r')
+        return text[0];
+    return UsageError(
+        "--csv_separator takes one character, or comma, semicolon, tab or bar, not \"{}\"", text);
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseColumns(
+    std::string_view text) {
+    std::vector<std::pair<std::string, std::string>> columns;
+    for (;;) {
+        const size_t comma = text.find(',');
+        const std::string_view entry = text.substr(0, comma);
+        const size_t equals = entry.find('=');
+        const std::string field(WithoutSpace(entry.substr(0, equals)));
+        const std::string_view column =
+            equals == std::string_view::npos ? "" : WithoutSpace(entry.substr(equals + 1));
+        if (column.empty())
+            return UsageError(
+                "--columns takes FIELD=COLUMN,FIELD=COLUMN, as in prompt=Question,"
+                "completion=Answer; \"{}\" is none",
+                entry);
+        if (std::find(kFields.begin(), kFields.end(), field) == kFields.end())
+            return UsageError(
+                "--columns: \"{}\" is no field of a row; there are {}. It goes FIELD=COLUMN, as in "
+                "prompt=Question",
+                field, fmt::join(kFields, ", "));
+        for (const auto& [other, unused] : columns)
+            if (other == field) return UsageError("--columns names {} twice", field);
+        columns.emplace_back(field, column);
+        if (comma == std::string_view::npos) return columns;
+        text.remove_prefix(comma + 1);
+    }
 }
 
 }  // namespace hone

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -17,6 +18,14 @@ enum class OnOverflow { kTruncate, kDrop, kError };
 
 // "truncate", "drop" or "error".
 absl::StatusOr<OnOverflow> ParseOnOverflow(std::string_view text);
+
+// What separates the columns of a CSV file: one character, or its name (comma, semicolon, tab, bar);
+// "": found from the file, and then 0.
+absl::StatusOr<char> ParseCsvSeparator(std::string_view text);
+
+// "prompt=Question,completion=Answer": pairs of a name that hone knows and a column of the file.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseColumns(
+    std::string_view text);
 
 // Finds the files of a hub data set ("org/name") in the local cache or downloads them. Supplied by
 // the caller: this room speaks no HTTP. `subset` may be empty. Returns paths of local files.
@@ -42,7 +51,12 @@ struct DataOptions {
     std::optional<std::string> eval_split;
     double eval_fraction = 0.1;
 
-    std::string text_template;  // "... {field} ...": see TextTemplate in row_format.h
+    // Which column of the file stands for which field of a row: {"prompt", "Question"}.
+    std::vector<std::pair<std::string, std::string>> columns;
+    std::string csv_separator;  // see ParseCsvSeparator
+
+    // "... {field} ... [[{answer}]]": see TextTemplate in row_format.h
+    std::string text_template;
     std::string text_field;     // this column is the text
     // Chat rows (messages, conversations) always use the chat template. Unset: so do instruction
     // and input/output rows where the model brings one. true: these and prompt/completion rows do,

@@ -1,11 +1,13 @@
 #include "data/row_pipeline.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <filesystem>
 #include <limits>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -40,9 +42,9 @@ bool Contains(const std::vector<std::pair<int64_t, int64_t>>& ranges, int64_t ro
 // Reads on a thread of its own.
 class BlockReader {
   public:
-    BlockReader(const ReadPlan& plan, const DataOptions& options)
+    BlockReader(const ReadPlan& plan, const DataOptions& options, ReadOptions reading)
         : plan_(plan),
-          cache_folder_(options.cache_folder),
+          reading_(std::move(reading)),
           max_samples_(options.max_samples.value_or(std::numeric_limits<int64_t>::max())) {
         thread_ = std::thread([this] {
             absl::Status status;
@@ -83,6 +85,9 @@ class BlockReader {
         return true;
     }
 
+    // What the readers noted, once Next has returned false.
+    std::vector<std::string> TakeNotes() { return std::move(notes_); }
+
   private:
     // False: nobody wants more.
     bool Push(Block block) {
@@ -101,7 +106,7 @@ class BlockReader {
             for (const DataFile& file : split.files) {
                 if (row >= end || Full(split)) break;
                 HONE_ASSIGN_OR_RETURN(std::shared_ptr<RowReader> reader,
-                                      RowReader::Open(file.path, file.format, cache_folder_));
+                                      RowReader::Open(file.path, file.format, reading_));
                 if (!ReadFile(split, file, std::move(reader), end, &row)) return absl::OkStatus();
             }
         }
@@ -145,11 +150,13 @@ class BlockReader {
             if (block.rows.empty() && block.broken.ok()) continue;
             if (!Push(std::move(block))) return false;
         }
+        for (std::string& note : reader->notes()) notes_.push_back(std::move(note));
         return true;
     }
 
     const ReadPlan& plan_;
-    std::string cache_folder_;
+    ReadOptions reading_;
+    std::vector<std::string> notes_;
     int64_t max_samples_;
     int64_t train_rows_ = 0;
     int64_t eval_rows_ = 0;
@@ -206,9 +213,26 @@ absl::StatusOr<std::optional<RowConverter>> DetectFormat(const Block& block,
     return std::optional<RowConverter>();
 }
 
+// The columns of all rows that nothing reads.
+class UnusedColumns {
+  public:
+    void See(const RowConverter& converter, const nlohmann::ordered_json& row) {
+        constexpr size_t kMost = 100;
+        for (std::string& name : converter.UnusedColumns(row)) {
+            std::lock_guard lock(mutex_);
+            if (names_.size() < kMost) names_.insert(std::move(name));
+        }
+    }
+    std::vector<std::string> Names() const { return {names_.begin(), names_.end()}; }
+
+  private:
+    std::mutex mutex_;
+    std::set<std::string> names_;
+};
+
 void Process(const Block& block, const Block::Row& row, const RowConverter* converter,
              const ConversationEncoder& encoder, const EncodeOptions& options,
-             RowOutcome* outcome) {
+             UnusedColumns* unused, RowOutcome* outcome) {
     outcome->place = Place(block, row.raw);
     outcome->train = row.train;
     outcome->eval = row.eval;
@@ -228,6 +252,7 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
     HONE_CHECK(converter != nullptr);
     outcome->parsed = true;
     outcome->hash = RowHash(json);
+    unused->See(*converter, json);
     auto converted = converter->Convert(json);
     auto encoded = converted.ok() ? encoder.EncodeRow(*converted, options)
                                   : absl::StatusOr<EncodedRow>(converted.status());
@@ -246,12 +271,15 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
                                            const ConversationEncoder& encoder,
                                            const Context& context,
                                            const std::function<absl::Status(RowOutcome)>& sink) {
-    const RowFormatOptions format_options = {options.text_template, options.text_field,
-                                             options.use_chat_template, encoder.has_own_template()};
+    const RowFormatOptions format_options = {options.columns, options.text_template,
+                                             options.text_field, options.use_chat_template,
+                                             encoder.has_own_template()};
     const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
     PipelineResult result;
     std::optional<RowConverter> converter;
-    BlockReader reader(plan, options);
+    UnusedColumns unused;
+    HONE_ASSIGN_OR_RETURN(ReadOptions reading, ReadingOptions(options));
+    BlockReader reader(plan, options, std::move(reading));
     ReadShare share(plan, options);
     int64_t rows = 0;
     Block block;
@@ -267,7 +295,7 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
         context.ParallelFor(static_cast<int64_t>(outcomes.size()), [&](int64_t i, int) {
             const auto at = static_cast<size_t>(i);
             Process(block, block.rows[at], converter ? &*converter : nullptr, encoder,
-                    encode_options, &outcomes[at]);
+                    encode_options, &unused, &outcomes[at]);
         });
         for (RowOutcome& outcome : outcomes) HONE_RETURN_IF_ERROR(sink(std::move(outcome)));
         rows += static_cast<int64_t>(block.rows.size());
@@ -282,8 +310,61 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
             HONE_RETURN_IF_ERROR(sink(std::move(outcome)));
         }
     }
-    if (converter) result.format = converter->format();
+    if (converter) {
+        result.format = converter->format();
+        result.columns = converter->columns();
+    }
+    result.unused_columns = unused.Names();
+    result.notes = reader.TakeNotes();
     return result;
+}
+
+namespace {
+
+std::string QuotedNames(const std::vector<std::string>& names) {
+    constexpr size_t kMost = 12;
+    std::string text;
+    for (size_t i = 0; i < std::min(names.size(), kMost); ++i)
+        text += (i == 0 ? "\"" : ", \"") + names[i] + "\"";
+    return names.size() > kMost ? text + ", ..." : text;
+}
+
+// The column that is most likely the answer to a text.
+std::string LabelColumn(const std::vector<std::string>& columns) {
+    for (std::string_view label : {"label", "category", "intent", "class", "sentiment", "target",
+                                   "answer", "tag", "topic", "summary"})
+        for (const std::string& column : columns)
+            if (column == label) return column;
+    return columns.size() == 1 ? columns[0] : "";
+}
+
+}  // namespace
+
+std::vector<std::string> DescribeColumns(const PipelineResult& result) {
+    std::vector<std::string> notes;
+    std::string read;
+    for (const auto& [field, column] : result.columns)
+        if (field != column)
+            read += fmt::format("{}\"{}\" as {}", read.empty() ? "" : ", ", column, field);
+    if (!read.empty()) notes.push_back("Columns are read under other names: " + read + ".");
+    if (result.unused_columns.empty()) return notes;
+    std::string cure;
+    const std::string label = LabelColumn(result.unused_columns);
+    if (result.format == RowFormat::kText && !label.empty())
+        cure = fmt::format(" (--text_template \"{{text}}\\n[[{{{}}}]]\" would train on it)", label);
+    notes.push_back(result.unused_columns.size() == 1
+                        ? fmt::format("The column \"{}\" is not used{}.",
+                                      result.unused_columns[0], cure)
+                        : fmt::format("Columns that are not used: {}{}.",
+                                      QuotedNames(result.unused_columns), cure));
+    return notes;
+}
+
+nlohmann::ordered_json ColumnsJson(
+    const std::vector<std::pair<std::string, std::string>>& columns) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    for (const auto& [field, column] : columns) json[field] = column;
+    return json;
 }
 
 }  // namespace hone

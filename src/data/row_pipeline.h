@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "data/dataset.h"
@@ -31,6 +33,10 @@ struct RowOutcome {
 struct PipelineResult {
     std::vector<std::string> files;   // that were read
     std::optional<RowFormat> format;  // unset: not one row could be parsed
+    // Columns that stand for fields of other names, {"input", "Question"}.
+    std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<std::string> unused_columns;  // with a value in some row, in alphabetical order
+    std::vector<std::string> notes;           // what is unusual about the files, as sentences
 };
 
 // Reads the planned rows, each at most once, up to max_samples of each purpose. `sink` gets them on
@@ -41,5 +47,12 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
                                            const ConversationEncoder& encoder,
                                            const Context& context,
                                            const std::function<absl::Status(RowOutcome)>& sink);
+
+// What the user should know about the columns, as sentences: which stand for what, which are not
+// used.
+std::vector<std::string> DescribeColumns(const PipelineResult& result);
+
+// {"input": "Question"}
+nlohmann::ordered_json ColumnsJson(const std::vector<std::pair<std::string, std::string>>& columns);
 
 }  // namespace hone

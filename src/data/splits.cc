@@ -52,10 +52,10 @@ absl::StatusOr<SplitSlice> ParseSlice(std::string_view part, std::string_view te
 }
 
 absl::StatusOr<int64_t> CountRows(const std::vector<DataFile>& files,
-                                  const std::string& cache_folder) {
+                                  const ReadOptions& options) {
     int64_t rows = 0;
     for (const DataFile& file : files) {
-        HONE_ASSIGN_OR_RETURN(auto reader, RowReader::Open(file.path, file.format, cache_folder));
+        HONE_ASSIGN_OR_RETURN(auto reader, RowReader::Open(file.path, file.format, options));
         RawRow row;
         for (;;) {
             HONE_ASSIGN_OR_RETURN(bool any, reader->Next(&row));
@@ -80,7 +80,8 @@ absl::Status AddSlices(const SplitFiles& files, std::string_view text, bool trai
         auto split = std::find_if(plan->splits.begin(), plan->splits.end(), same);
         int64_t rows = kAllRows;
         if (!slice.Absolute()) {
-            HONE_ASSIGN_OR_RETURN(rows, CountRows(found, options.cache_folder));
+            HONE_ASSIGN_OR_RETURN(const ReadOptions reading, ReadingOptions(options));
+            HONE_ASSIGN_OR_RETURN(rows, CountRows(found, reading));
         }
         if (split == plan->splits.end()) {
             plan->splits.push_back({slice.name, std::move(found), {}, {}});
@@ -89,6 +90,22 @@ absl::Status AddSlices(const SplitFiles& files, std::string_view text, bool trai
         (train ? split->train : split->eval).push_back(slice.Rows(rows));
     }
     return absl::OkStatus();
+}
+
+// Rows for evaluation that lie there, where none are asked for.
+void NoteOtherSplits(const SplitFiles& files, const std::vector<SplitSlice>& train,
+                     ReadPlan* plan) {
+    if (!files.beside.empty())
+        plan->notes.push_back(fmt::format("{} lies beside and is not used: --eval_data_files {} "
+                                          "would evaluate on it.",
+                                          files.beside[0], files.beside[0]));
+    for (const auto& [name, list] : files.splits) {
+        const bool trained = std::any_of(train.begin(), train.end(),
+                                         [&name = name](const auto& slice) { return slice.name == name; });
+        if (!trained)
+            plan->notes.push_back(fmt::format(
+                "{} is not used: --eval_split {} would evaluate on it.", list[0].path, name));
+    }
 }
 
 }  // namespace
@@ -135,6 +152,11 @@ int64_t PlannedSplit::end() const {
     return end;
 }
 
+absl::StatusOr<ReadOptions> ReadingOptions(const DataOptions& options) {
+    HONE_ASSIGN_OR_RETURN(const char separator, ParseCsvSeparator(options.csv_separator));
+    return ReadOptions{options.cache_folder, separator};
+}
+
 absl::StatusOr<ReadPlan> PlanTraining(const DataOptions& options) {
     HONE_ASSIGN_OR_RETURN(SplitFiles files, FindFiles(options, options.train_subset));
     ReadPlan plan;
@@ -170,6 +192,7 @@ absl::StatusOr<ReadPlan> PlanTraining(const DataOptions& options) {
         plan.eval_source = "Evaluation rows are the validation files of the data set.";
         return plan;
     }
+    NoteOtherSplits(files, train, &plan);
     plan.hold_out = true;
     plan.eval_source = fmt::format(
         "No evaluation split was named: {:g} % of the rows are held out by a hash of their content "

@@ -57,8 +57,12 @@ struct ReadPlan {
     std::vector<PlannedSplit> splits;
     bool hold_out = false;  // eval_fraction of the training rows are for evaluation
     std::string eval_source;
+    std::vector<std::string> notes;  // files that lie there and are not used
     std::vector<std::string> warnings;
 };
+
+// How the files of a data set are read.
+absl::StatusOr<ReadOptions> ReadingOptions(const DataOptions& options);
 
 // Finds the files, counts rows where a slice needs it.
 absl::StatusOr<ReadPlan> PlanTraining(const DataOptions& options);

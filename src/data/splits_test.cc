@@ -180,5 +180,39 @@ TEST(Splits, Plans) {
     EXPECT_EQ(PlanEvaluation({.data_name = file})->splits[0].name, "train");
 }
 
+TEST(Splits, FilesOfOtherSplitsAreNamed) {
+    TestFolder folder;
+    folder.Write("a/train.csv", "text\nx\n");
+    const std::string test = folder.Write("a/test.csv", "text\nx\n");
+    auto plan = PlanTraining({.data_name = folder.Path("a")});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(plan->notes,
+                ElementsAre(test + " is not used: --eval_split test would evaluate on it."));
+    plan = PlanTraining({.data_name = folder.Path("a/train.csv")});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(plan->notes, ElementsAre(fmt::format("{} lies beside and is not used: "
+                                                     "--eval_data_files {} would evaluate on it.",
+                                                     test, test)));
+    plan = PlanTraining({.data_name = folder.Path("a"), .eval_split = "test"});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(plan->notes, ElementsAre());
+}
+
+TEST(Splits, FoldersOfSaveToDiskAreNamed) {
+    TestFolder folder;
+    folder.Write("set/state.json", "{}");
+    folder.Write("set/dataset_info.json", "{}");
+    const std::string arrow = folder.Write("set/data-00000-of-00001.arrow", "x");
+    auto reason = [](const std::string& path) {
+        return std::string(PlanTraining({.data_name = path}).status().message());
+    };
+    EXPECT_THAT(reason(folder.Path("set")), HasSubstr("save_to_disk"));
+    EXPECT_THAT(reason(folder.Path("set")), HasSubstr(".to_parquet("));
+    EXPECT_THAT(reason(arrow), HasSubstr("is an Arrow file"));
+    folder.Write("both/dataset_dict.json", "{}");
+    EXPECT_THAT(reason(folder.Path("both")), HasSubstr("[\"train\"].to_parquet("));
+    EXPECT_THAT(reason("-"), HasSubstr("standard input is not read as data"));
+}
+
 }  // namespace
 }  // namespace hone

@@ -19,9 +19,10 @@ class ParquetReader {
     ~ParquetReader();
 
     // The next rows, at most `max_rows`, each one line of JSON: an object with the columns in the
-    // file's order; a list is an array, a struct or map an object, a null is null. Empty at the end
-    // of the file. A byte column must hold UTF-8; a row larger than kMaxLineBytes is an error, and
-    // so is a damaged page: the message names the row.
+    // file's order; a list is an array, a struct or map an object, a null is null. A struct's null
+    // members are left out: its type has the members of all rows, and cannot say which a row lacks.
+    // Empty at the end of the file. A byte column must hold UTF-8; a row larger than kMaxLineBytes
+    // is an error, and so is a damaged page: the message names the row.
     absl::StatusOr<std::vector<std::string>> ReadBatch(size_t max_rows);
     // As the footer says it.
     int64_t num_rows() const { return num_rows_; }

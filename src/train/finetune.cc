@@ -183,7 +183,7 @@ absl::Status FinetuneRun::OpenInputs() {
         auto encoder,
         ConversationEncoder::Create(files_->tokenizer,
                                     files_->has_chat_template ? files_->chat_template : nullptr,
-                                    files_->config.eos_token_ids));
+                                    files_->config.eos_token_ids, files_->config.vocab_size));
     DataOptions data = options_.data;
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
     const double begin = NowSeconds();
@@ -198,6 +198,7 @@ absl::Status FinetuneRun::OpenInputs() {
     });
     reporter_.OnWork({.what = "reading the data", .share = -1});
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, context_));
+    for (const std::string& note : data_.report.notes) Say(note);
     for (const std::string& warning : data_.report.warnings) Warn(warning);
     if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
     facts_.data = data_.report.ToJson();

@@ -41,6 +41,8 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("train_split", o.data.train_split);
     visit("eval_split", o.data.eval_split);
     visit("eval_fraction", o.data.eval_fraction);
+    visit("columns", o.data.columns);
+    visit("csv_separator", o.data.csv_separator);
     visit("text_template", o.data.text_template);
     visit("text_field", o.data.text_field);
     visit("use_chat_template", o.data.use_chat_template);
@@ -177,7 +179,7 @@ const char* FromJsonValue(const Json& json, std::vector<T>& out) {
 }
 template <typename T>
 const char* FromJsonValue(const Json& json, std::vector<std::pair<std::string, T>>& out) {
-    if (!json.is_object()) return "an object of patterns and numbers";
+    if (!json.is_object()) return "an object of names and values";
     out.clear();
     for (const auto& [name, value] : json.items())
         if (const char* expected = FromJsonValue(value, out.emplace_back(name, T{}).second))

@@ -57,9 +57,22 @@ void DataFlags::AddSource(Flags& flags, DataOptions& options) {
 
 void DataFlags::AddRows(Flags& flags, DataOptions& options) {
     flags
+        .Custom(
+            "--columns", "FIELD=COLUMN,...", "",
+            [&options](const std::string& value) -> std::string {
+                auto columns = ParseColumns(value);
+                if (!columns.ok()) return std::string(columns.status().message());
+                options.columns = *std::move(columns);
+                return "";
+            },
+            "which columns hold what: prompt=Question,completion=Answer; fields are prompt, "
+            "completion, instruction, input, output, system, text, messages, ...")
+        .Text("--csv_separator", options.csv_separator,
+              "what separates the columns of a CSV file; default: found from the file")
         .Text(
             "--text_template", options.text_template,
-            R"(makes each row a text: "Q: {question}\nA: {answer}"; {{ and }} are literal braces)")
+            R"(makes each row a text: "Q: {question}\nA: [[{answer}]]"; loss only inside [[ ]], or )"
+            R"(without them everywhere; {{ and }} are literal braces)")
         .Text("--text_field", options.text_field, "the column that holds the text")
         .Bool("--use_chat_template", options.use_chat_template,
               "puts prompt/completion and text rows through the model's chat template; default: "
@@ -81,6 +94,7 @@ void DataFlags::AddRows(Flags& flags, DataOptions& options) {
 absl::Status DataFlags::Resolve(DataOptions& options) const {
     options.fetch_hub = FetchDataset;
     HONE_ASSIGN_OR_RETURN(options.on_overflow, ParseOnOverflow(on_overflow));
+    HONE_RETURN_IF_ERROR(ParseCsvSeparator(options.csv_separator).status());
     const int ways = !options.text_template.empty() + !options.text_field.empty() +
                      options.use_chat_template.value_or(false);
     if (ways > 1) {

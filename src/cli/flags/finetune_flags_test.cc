@@ -90,6 +90,19 @@ TEST(FinetuneFlags, SeedPhraseClassification) {
     EXPECT_EQ(options.max_steps, 100);
 }
 
+TEST(FinetuneFlags, ColumnsAndSeparator) {
+    const DataOptions data = Options({"-d", "faq.csv", "--columns",
+                                      "prompt=Question, completion=Answer", "--csv_separator", ";"})
+                                 .data;
+    EXPECT_THAT(data.columns, testing::ElementsAre(testing::Pair("prompt", "Question"),
+                                                   testing::Pair("completion", "Answer")));
+    EXPECT_EQ(data.csv_separator, ";");
+    EXPECT_THAT(ErrorOf({"--columns", "Question"}), HasSubstr("FIELD=COLUMN"));
+    EXPECT_THAT(ErrorOf({"--columns", "Question=prompt"}), HasSubstr("no field of a row"));
+    EXPECT_THAT(ErrorOf({"--columns", "text=a,text=b"}), HasSubstr("names text twice"));
+    EXPECT_THAT(ErrorOf({"-d", "faq.csv", "--csv_separator", "ab"}), HasSubstr("one character"));
+}
+
 TEST(FinetuneFlags, SeedTinyCodes) {
     const FinetuneOptions options = Options(
         {"--method",

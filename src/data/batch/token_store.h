@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "data/batch/batch.h"
-#include "data/read/temporary_file.h"
+#include "data/read/bytes/temporary_file.h"
 
 namespace hone {
 

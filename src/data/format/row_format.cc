@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "data/format/messages.h"
+#include "data/format/row_columns.h"
 
 namespace hone {
 namespace {
@@ -20,6 +21,10 @@ std::string FieldList(const ordered_json& row) {
         list += (list.empty() ? "" : ", ") + name;
     }
     return list.empty() ? "no field" : list;
+}
+
+bool IsBlank(std::string_view text) {
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 const ordered_json* Find(const ordered_json& row, std::string_view name) {
@@ -50,34 +55,52 @@ ordered_json Message(std::string_view role, std::string content) {
     return {{"role", role}, {"content", std::move(content)}};
 }
 
-// A question and its answer as a chat; `system` may be empty.
-DataRow Chat(const std::string& system, std::string question, std::string answer) {
+void AddTurn(std::string_view role, std::string content, float weight, Conversation* conversation) {
+    conversation->messages.push_back(Message(role, std::move(content)));
+    conversation->weights.push_back(weight);
+}
+
+// Questions and their answers.
+using History = std::vector<std::pair<std::string, std::string>>;
+
+// A question and its answer as a chat, behind earlier ones; `system` may be empty.
+DataRow Chat(const std::string& system, History history, std::string question, std::string answer) {
     DataRow row;
     row.kind = DataRow::Kind::kConversation;
-    if (!system.empty()) {
-        row.conversation.messages.push_back(Message("system", system));
-        row.conversation.weights.push_back(0);
+    if (!system.empty()) AddTurn("system", system, 0, &row.conversation);
+    history.emplace_back(std::move(question), std::move(answer));
+    for (auto& [asked, answered] : history) {
+        AddTurn("user", std::move(asked), 0, &row.conversation);
+        AddTurn("assistant", std::move(answered), 1, &row.conversation);
     }
-    row.conversation.messages.push_back(Message("user", std::move(question)));
-    row.conversation.messages.push_back(Message("assistant", std::move(answer)));
-    row.conversation.weights.insert(row.conversation.weights.end(), {0, 1});
+    return row;
+}
+
+DataRow Text(std::vector<TextPart> parts) {
+    DataRow row;
+    row.kind = DataRow::Kind::kText;
+    row.parts = std::move(parts);
     return row;
 }
 
 DataRow Completion(std::string prompt, std::string completion) {
-    DataRow row;
-    row.kind = DataRow::Kind::kCompletion;
-    row.prompt = std::move(prompt);
-    row.text = std::move(completion);
-    return row;
+    std::vector<TextPart> parts;
+    if (!prompt.empty()) parts.push_back({std::move(prompt), false});
+    parts.push_back({std::move(completion), true});
+    return Text(std::move(parts));
 }
 
-absl::StatusOr<DataRow> Text(std::string text) {
-    if (text.empty()) return DataError("the text is empty");
-    DataRow row;
-    row.kind = DataRow::Kind::kText;
-    row.text = std::move(text);
-    return row;
+absl::StatusOr<DataRow> WholeText(const ordered_json& row, std::string_view name) {
+    HONE_ASSIGN_OR_RETURN(std::string text, StringField(row, name));
+    if (IsBlank(text)) return DataError("the text is empty");
+    return Text({{std::move(text), true}});
+}
+
+// An answer that may not be empty.
+absl::StatusOr<std::string> AnswerField(const ordered_json& row, std::string_view name) {
+    HONE_ASSIGN_OR_RETURN(std::string answer, StringField(row, name));
+    if (IsBlank(answer)) return DataError("\"{}\" is empty: there is nothing to learn", name);
+    return answer;
 }
 
 absl::StatusOr<DataRow> ConversationRow(Conversation conversation) {
@@ -90,17 +113,6 @@ absl::StatusOr<DataRow> ConversationRow(Conversation conversation) {
     return row;
 }
 
-absl::StatusOr<DataRow> ConvertMessages(const ordered_json& row, std::string_view field) {
-    const ordered_json* messages = Find(row, field);
-    if (messages == nullptr)
-        return DataError("\"{}\" is missing (the row has {})", field, FieldList(row));
-    const ordered_json* tools = Find(row, "tools");
-    HONE_ASSIGN_OR_RETURN(
-        Conversation conversation,
-        ParseMessages(*messages, tools != nullptr ? *tools : ordered_json(nullptr)));
-    return ConversationRow(std::move(conversation));
-}
-
 // prompt and completion, each a string or a list of messages. Only the completion is trained.
 absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool chat) {
     const ordered_json* prompt = Find(row, "prompt");
@@ -109,10 +121,10 @@ absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool ch
                        (completion != nullptr && completion->is_array());
     if (!lists) {
         HONE_ASSIGN_OR_RETURN(std::string question, StringField(row, "prompt"));
-        HONE_ASSIGN_OR_RETURN(std::string answer, StringField(row, "completion"));
-        if (answer.empty()) return DataError("\"completion\" is empty: there is nothing to learn");
-        return chat ? Chat("", std::move(question), std::move(answer))
-                    : Completion(std::move(question), std::move(answer));
+        HONE_ASSIGN_OR_RETURN(std::string answer, AnswerField(row, "completion"));
+        if (!chat) return Completion(std::move(question), std::move(answer));
+        HONE_ASSIGN_OR_RETURN(std::string system, OptionalField(row, "system"));
+        return Chat(system, {}, std::move(question), std::move(answer));
     }
     auto as_list = [](const ordered_json* value, std::string_view name,
                       std::string_view role) -> absl::StatusOr<ordered_json> {
@@ -125,14 +137,16 @@ absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool ch
     };
     HONE_ASSIGN_OR_RETURN(ordered_json messages, as_list(prompt, "prompt", "user"));
     HONE_ASSIGN_OR_RETURN(ordered_json answers, as_list(completion, "completion", "assistant"));
-    const size_t prompt_size = messages.size();
+    const size_t completion_size = answers.size();
     for (ordered_json& answer : answers) messages.push_back(std::move(answer));
-    const ordered_json* tools = Find(row, "tools");
-    HONE_ASSIGN_OR_RETURN(
-        Conversation conversation,
-        ParseMessages(messages, tools != nullptr ? *tools : ordered_json(nullptr)));
-    std::fill_n(conversation.weights.begin(), prompt_size, 0.0f);
-    if (std::none_of(conversation.messages.begin() + static_cast<int64_t>(prompt_size),
+    ordered_json whole = {{"messages", std::move(messages)}};
+    for (const char* name : {"tools", "functions", "system"})
+        if (const ordered_json* value = Find(row, name)) whole[name] = *value;
+    HONE_ASSIGN_OR_RETURN(Conversation conversation, ParseMessagesRow(whole));
+    // A system text of the row's own may stand in front of the prompt.
+    const size_t answers_size = conversation.messages.size() - completion_size;
+    std::fill_n(conversation.weights.begin(), answers_size, 0.0f);
+    if (std::none_of(conversation.messages.begin() + static_cast<int64_t>(answers_size),
                      conversation.messages.end(),
                      [](const ordered_json& message) { return message["role"] == "assistant"; }))
         return DataError("\"completion\" holds no message of the assistant");
@@ -146,20 +160,42 @@ std::string AlpacaPrompt(const std::string& instruction, const std::string& inpu
     return prompt + "### Response:\n";
 }
 
+// [[question, answer], ...], as Alpaca's kin and ms-swift have it; also as a text of JSON.
+absl::StatusOr<History> ReadHistory(const ordered_json& row) {
+    History history;
+    if (!Has(row, "history") || row["history"] == "") return history;
+    ordered_json list = row["history"];
+    if (list.is_string() && !ParseInnerJson(row["history"].get_ref<const std::string&>(), &list))
+        return DataError("\"history\" is a string that is not JSON");
+    auto is_turn = [](const ordered_json& turn) {
+        return turn.is_array() && turn.size() == 2 && turn[0].is_string() && turn[1].is_string();
+    };
+    if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_turn))
+        return DataError("\"history\" must be a list of [question, answer]");
+    if (list.size() > kMaxMessages / 2 - 2)
+        return DataError("\"history\" has {} turns, more than {}", list.size(),
+                         kMaxMessages / 2 - 2);
+    for (const ordered_json& turn : list) history.emplace_back(turn[0], turn[1]);
+    return history;
+}
+
 absl::StatusOr<DataRow> ConvertPair(const ordered_json& row, bool instruction, bool chat) {
     HONE_ASSIGN_OR_RETURN(std::string system, OptionalField(row, "system"));
-    HONE_ASSIGN_OR_RETURN(std::string answer, StringField(row, "output"));
-    if (answer.empty()) return DataError("\"output\" is empty: there is nothing to learn");
+    HONE_ASSIGN_OR_RETURN(std::string answer, AnswerField(row, "output"));
+    HONE_ASSIGN_OR_RETURN(History history, ReadHistory(row));
+    if (!chat && !history.empty())
+        return DataError("\"history\" needs a chat template: --use_chat_template");
+    if (!chat && !system.empty()) system += "\n\n";
     if (!instruction) {
         HONE_ASSIGN_OR_RETURN(std::string input, StringField(row, "input"));
-        if (chat) return Chat(system, std::move(input), std::move(answer));
-        return Completion(std::move(input) + "\n", std::move(answer));
+        if (chat) return Chat(system, std::move(history), std::move(input), std::move(answer));
+        return Completion(system + input + "\n", std::move(answer));
     }
     HONE_ASSIGN_OR_RETURN(std::string question, StringField(row, "instruction"));
     HONE_ASSIGN_OR_RETURN(std::string input, OptionalField(row, "input"));
-    if (!chat) return Completion(AlpacaPrompt(question, input), std::move(answer));
+    if (!chat) return Completion(system + AlpacaPrompt(question, input), std::move(answer));
     if (!input.empty()) question += "\n\n" + input;
-    return Chat(system, std::move(question), std::move(answer));
+    return Chat(system, std::move(history), std::move(question), std::move(answer));
 }
 
 // Ids as integers within int32.
@@ -239,48 +275,65 @@ std::string_view RowFormatName(RowFormat format) {
     return "";
 }
 
+absl::Status RowConverter::SetTemplate(const RowFormatOptions& options) {
+    if (!options.text_template.empty() && !options.text_field.empty())
+        return UsageError("--text_template and --text_field exclude each other");
+    if (options.use_chat_template.value_or(false))
+        return UsageError(
+            "--use_chat_template excludes --text_template and --text_field: a template says the "
+            "whole text itself");
+    if (!options.columns.empty())
+        return UsageError(
+            "--columns excludes --text_template and --text_field: those name the columns "
+            "themselves");
+    format_ = options.text_field.empty() ? RowFormat::kTextTemplate : RowFormat::kTextField;
+    text_field_ = options.text_field;
+    fields_ = {text_field_};
+    if (!options.text_field.empty()) return absl::OkStatus();
+    HONE_ASSIGN_OR_RETURN(template_, TextTemplate::Parse(options.text_template));
+    fields_ = template_->fields();
+    return absl::OkStatus();
+}
+
+// Sets columns_ and format_.
+absl::Status RowConverter::FindFormat(const ordered_json& first_row,
+                                      const RowFormatOptions& options) {
+    columns_ = options.columns;
+    std::vector<std::string> names;
+    for (const auto& [field, column] : columns_)
+        if (!first_row.contains(column))
+            return DataError("--columns {}={}: there is no such column; the row has {}", field,
+                             column, FieldList(first_row));
+    for (const auto& [name, value] : first_row.items()) names.push_back(name);
+    const ordered_json row = RenameColumns(first_row, columns_, names);
+    HONE_RETURN_IF_ERROR(RefuseOtherKinds(row));
+    std::optional<RowFormat> format = FormatByFields(row);
+    if (!format && columns_.empty()) {
+        columns_ = GuessColumns(row);
+        format = FormatByFields(RenameColumns(row, columns_, {}));
+    }
+    if (!format)
+        return DataError(
+            "cannot tell the format of the rows: the first one has {}. Known are messages; prompt "
+            "and completion; instruction and output; input and output; question and answer; "
+            "conversations; text; input_ids. For other columns say --columns "
+            "prompt=NAME,completion=NAME, --text_field NAME or --text_template \"... {{NAME}} "
+            "...\"",
+            FieldList(first_row));
+    format_ = *format;
+    fields_ = FieldsOf(format_);
+    return absl::OkStatus();
+}
+
 absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
                                                   const RowFormatOptions& options) {
     RowConverter converter;
-    const bool forced = options.use_chat_template.value_or(false);
-    if (!options.text_template.empty() && !options.text_field.empty())
-        return UsageError("--text_template and --text_field exclude each other");
     if (!options.text_template.empty() || !options.text_field.empty()) {
-        if (forced)
-            return UsageError(
-                "--use_chat_template excludes --text_template and --text_field: a template says "
-                "the whole text itself");
-        converter.format_ =
-            options.text_field.empty() ? RowFormat::kTextTemplate : RowFormat::kTextField;
-        converter.text_field_ = options.text_field;
-        if (options.text_field.empty()) {
-            HONE_ASSIGN_OR_RETURN(converter.template_, TextTemplate::Parse(options.text_template));
-        }
+        HONE_RETURN_IF_ERROR(converter.SetTemplate(options));
         return converter;
     }
-    const ordered_json& row = first_row;
-    if (Has(row, "messages")) {
-        converter.format_ = RowFormat::kMessages;
-    } else if (Has(row, "conversations")) {
-        converter.format_ = RowFormat::kShareGpt;
-    } else if (Has(row, "prompt") && Has(row, "completion")) {
-        converter.format_ = RowFormat::kPromptCompletion;
-    } else if (Has(row, "instruction") && Has(row, "output")) {
-        converter.format_ = RowFormat::kInstruction;
-    } else if (Has(row, "input") && Has(row, "output")) {
-        converter.format_ = RowFormat::kInputOutput;
-    } else if (Has(row, "input_ids")) {
-        converter.format_ = RowFormat::kInputIds;
-    } else if (Has(row, "text")) {
-        converter.format_ = RowFormat::kText;
-    } else {
-        return DataError(
-            "cannot tell the format of the rows: the first one has {}. Known are messages; prompt "
-            "and completion; instruction and output; input and output; conversations; text; "
-            "input_ids. For other columns say --text_field NAME or --text_template \"... {{NAME}} "
-            "...\"",
-            FieldList(row));
-    }
+    HONE_RETURN_IF_ERROR(converter.FindFormat(first_row, options));
+    const bool forced = options.use_chat_template.value_or(false);
     const RowFormat format = converter.format_;
     const bool is_chat = format == RowFormat::kMessages || format == RowFormat::kShareGpt;
     const bool is_pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput;
@@ -296,15 +349,50 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
             RowFormatName(format));
     converter.chat_ = forced || is_chat ||
                       (is_pair && options.use_chat_template.value_or(options.model_has_template));
+    // Texts that are joined as they stand have no place for it.
+    const bool lists = first_row.contains("prompt") && first_row["prompt"].is_array();
+    if (format == RowFormat::kPromptCompletion && !converter.chat_ && !lists)
+        std::erase_if(converter.fields_, [](const std::string& field) {
+            return field != "prompt" && field != "completion";
+        });
     return converter;
 }
 
+std::vector<std::string> RowConverter::UnusedColumns(const ordered_json& row) const {
+    std::vector<std::string> unused;
+    for (const auto& [name, value] : row.items()) {
+        if (value.is_null()) continue;
+        const bool mapped =
+            std::any_of(columns_.begin(), columns_.end(),
+                        [&name = name](const auto& pair) { return pair.second == name; });
+        const bool shadowed =
+            std::any_of(columns_.begin(), columns_.end(),
+                        [&name = name](const auto& pair) { return pair.first == name; });
+        const bool read = std::find(fields_.begin(), fields_.end(), name) != fields_.end();
+        if (!mapped && (shadowed || !read)) unused.push_back(name);
+    }
+    return unused;
+}
+
 absl::StatusOr<DataRow> RowConverter::Convert(const ordered_json& row) const {
+    if (columns_.empty()) return ConvertFields(row);
+    for (const auto& [field, column] : columns_)
+        if (!row.contains(column) && field != "system" && field != "tools" && field != "history" &&
+            field != "input")
+            return DataError("\"{}\" is missing (the row has {})", column, FieldList(row));
+    return ConvertFields(RenameColumns(row, columns_, fields_));
+}
+
+absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) const {
     switch (format_) {
         case RowFormat::kMessages:
-            return ConvertMessages(row, "messages");
         case RowFormat::kShareGpt: {
-            HONE_ASSIGN_OR_RETURN(Conversation conversation, ParseShareGpt(row));
+            const std::string& field = fields_[0];
+            if (!row.contains(field))
+                return DataError("\"{}\" is missing (the row has {})", field, FieldList(row));
+            HONE_ASSIGN_OR_RETURN(
+                Conversation conversation,
+                format_ == RowFormat::kMessages ? ParseMessagesRow(row) : ParseShareGpt(row));
             return ConversationRow(std::move(conversation));
         }
         case RowFormat::kPromptCompletion:
@@ -314,17 +402,13 @@ absl::StatusOr<DataRow> RowConverter::Convert(const ordered_json& row) const {
             return ConvertPair(row, format_ == RowFormat::kInstruction, chat_);
         case RowFormat::kInputIds:
             return ConvertInputIds(row);
-        case RowFormat::kText: {
-            HONE_ASSIGN_OR_RETURN(std::string text, StringField(row, "text"));
-            return Text(std::move(text));
-        }
-        case RowFormat::kTextField: {
-            HONE_ASSIGN_OR_RETURN(std::string text, StringField(row, text_field_));
-            return Text(std::move(text));
-        }
+        case RowFormat::kText:
+            return WholeText(row, "text");
+        case RowFormat::kTextField:
+            return WholeText(row, text_field_);
         case RowFormat::kTextTemplate: {
-            HONE_ASSIGN_OR_RETURN(std::string text, template_->Fill(row));
-            return Text(std::move(text));
+            HONE_ASSIGN_OR_RETURN(std::vector<TextPart> parts, template_->Fill(row));
+            return Text(std::move(parts));
         }
     }
     return DataError("unknown row format");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -29,37 +30,50 @@ struct Conversation {
 absl::StatusOr<Conversation> ParseMessages(const nlohmann::ordered_json& messages,
                                            const nlohmann::ordered_json& tools = nullptr);
 
+// A piece of a text, and whether it carries loss.
+struct TextPart {
+    std::string text;
+    bool trained = true;
+};
+
 // One row, converted.
 struct DataRow {
-    enum class Kind { kConversation, kCompletion, kText, kTokens };
+    enum class Kind { kConversation, kText, kTokens };
     Kind kind = Kind::kText;
     Conversation conversation;       // kConversation
-    std::string prompt;              // kCompletion
-    std::string text;                // kCompletion: the completion; kText: the text
+    std::vector<TextPart> parts;     // kText: they stand one behind the other
     std::vector<int32_t> input_ids;  // kTokens
     std::vector<float> weights;      // kTokens: [input_ids.size()]
 };
 
-// "... {field} ...": {field} is replaced by the row's field (a string as it is, anything else as
-// JSON); {{ and }} are literal braces; \n, \t, \r and \\ are what they are in C, for shells pass
-// them on as two characters.
+// "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is, anything
+// else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything is. {{
+// and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are what they are in C, for
+// shells pass them on as two characters.
 class TextTemplate {
   public:
     static absl::StatusOr<TextTemplate> Parse(std::string_view source);
-    // An error names the missing field and those that the row has.
-    absl::StatusOr<std::string> Fill(const nlohmann::ordered_json& row) const;
-    const std::vector<std::string>& fields() const { return fields_; }
+    // An error names the missing field and those that the row has. A row without an answer is one:
+    // a field in [[ ]] that is empty, or without [[ ]] the field that ends the text.
+    absl::StatusOr<std::vector<TextPart>> Fill(const nlohmann::ordered_json& row) const;
+    std::vector<std::string> fields() const;
 
   private:
-    std::vector<std::string> literals_;  // fields_.size() + 1
-    std::vector<std::string> fields_;
+    class Parser;
+    struct Item {
+        bool is_field = false;
+        bool trained = false;
+        std::string text;  // the field's name, or the literal
+    };
+    std::vector<Item> items_;
+    bool marked_ = false;  // it has [[ ]]
 };
 
 enum class RowFormat {
-    kMessages,          // messages [, tools]
+    kMessages,          // messages [, tools, functions, system]
     kPromptCompletion,  // prompt, completion: strings or lists of messages
-    kInstruction,       // instruction [, input], output
-    kInputOutput,       // input, output
+    kInstruction,       // instruction [, input], output [, system, history]
+    kInputOutput,       // input, output [, system, history]
     kShareGpt,          // conversations: from, value
     kText,              // text
     kInputIds,          // input_ids [, labels, attention_mask]
@@ -71,6 +85,7 @@ enum class RowFormat {
 std::string_view RowFormatName(RowFormat format);
 
 struct RowFormatOptions {
+    std::vector<std::pair<std::string, std::string>> columns;  // --columns
     std::string text_template;
     std::string text_field;
     std::optional<bool> use_chat_template;
@@ -82,18 +97,29 @@ struct RowFormatOptions {
 // many threads.
 class RowConverter {
   public:
-    // An error names the fields that the row has and the formats that exist.
+    // By the fields' names, else by columns that people call so (row_columns.h). An error names the
+    // fields that the row has and the formats that exist.
     static absl::StatusOr<RowConverter> Detect(const nlohmann::ordered_json& first_row,
                                                const RowFormatOptions& options);
     // An error is the reason why this row is bad.
     absl::StatusOr<DataRow> Convert(const nlohmann::ordered_json& row) const;
     RowFormat format() const { return format_; }
     bool uses_chat_template() const { return chat_; }
+    // The columns that stand for fields under another name, {"prompt", "Question"}.
+    const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
+    // The fields of a row that are not null and not used.
+    std::vector<std::string> UnusedColumns(const nlohmann::ordered_json& row) const;
 
   private:
     RowConverter() = default;
+    absl::Status SetTemplate(const RowFormatOptions& options);
+    absl::Status FindFormat(const nlohmann::ordered_json& first_row,
+                            const RowFormatOptions& options);
+    absl::StatusOr<DataRow> ConvertFields(const nlohmann::ordered_json& row) const;
     RowFormat format_ = RowFormat::kText;
     bool chat_ = false;  // rows become conversations
+    std::vector<std::pair<std::string, std::string>> columns_;
+    std::vector<std::string> fields_;  // that are read
     std::string text_field_;
     std::optional<TextTemplate> template_;
 };

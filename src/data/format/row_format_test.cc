@@ -11,6 +11,16 @@ using testing::HasSubstr;
 
 ordered_json Json(std::string_view text) { return ordered_json::parse(text); }
 
+// The parts one behind the other, the trained ones in [[ ]].
+std::string PartsText(const std::vector<TextPart>& parts) {
+    std::string text;
+    for (const TextPart& part : parts)
+        text += part.trained ? fmt::format("[[{}]]", part.text) : part.text;
+    return text;
+}
+
+std::string Parts(const DataRow& row) { return PartsText(row.parts); }
+
 absl::StatusOr<DataRow> Convert(std::string_view text, const RowFormatOptions& options = {}) {
     auto converter = RowConverter::Detect(Json(text), options);
     if (!converter.ok()) return converter.status();
@@ -106,8 +116,7 @@ TEST(RowFormat, ArgumentsAreBounded) {
 TEST(RowFormat, PromptCompletion) {
     auto row = Convert(R"({"prompt":"a","completion":" b"})");
     ASSERT_TRUE(row.ok()) << row.status();
-    EXPECT_EQ(row->kind, DataRow::Kind::kCompletion);
-    EXPECT_EQ(row->prompt + "|" + row->text, "a| b");
+    EXPECT_EQ(Parts(*row), "a[[ b]]");
     row = Convert(R"({"prompt":"a","completion":"b"})", {.use_chat_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(),
@@ -139,18 +148,19 @@ TEST(RowFormat, Pairs) {
               R"([{"role":"user","content":"Add.\n\n1 2"},{"role":"assistant","content":"3"}])");
     row = Convert(R"({"instruction":"Add.","input":"1 2","output":"3"})");
     ASSERT_TRUE(row.ok()) << row.status();
-    EXPECT_EQ(row->prompt, "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n");
+    EXPECT_EQ(Parts(*row),
+              "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n[[3]]");
     row = Convert(R"({"instruction":"Add.","input":null,"output":"3"})",
                   {.use_chat_template = false, .model_has_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
-    EXPECT_EQ(row->prompt, "### Instruction:\nAdd.\n\n### Response:\n");
+    EXPECT_EQ(Parts(*row), "### Instruction:\nAdd.\n\n### Response:\n[[3]]");
     row = Convert(R"({"system":"S","input":"q","output":"a"})", {.use_chat_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages[0].dump(), R"({"role":"system","content":"S"})");
     EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1}));
     row = Convert(R"({"input":"q","output":"a"})");
     ASSERT_TRUE(row.ok()) << row.status();
-    EXPECT_EQ(row->prompt + row->text, "q\na");
+    EXPECT_EQ(Parts(*row), "q\n[[a]]");
     EXPECT_THAT(Reason(R"({"input":"q","output":""})"), HasSubstr("\"output\" is empty"));
     EXPECT_THAT(Reason(R"({"input":["q"],"output":"a"})"),
                 HasSubstr("\"input\" must be a string, not array"));
@@ -196,13 +206,14 @@ TEST(RowFormat, TextTemplates) {
         auto parsed = TextTemplate::Parse(source);
         if (!parsed.ok()) return std::string(parsed.status().message());
         auto text = parsed->Fill(Json(row));
-        return text.ok() ? *text : std::string(text.status().message());
+        return text.ok() ? PartsText(*text) : std::string(text.status().message());
     };
+    auto whole = [](std::string_view text) { return fmt::format("[[{}]]", text); };
     EXPECT_EQ(fill(R"(### Q: {prompt} \n### A:\t{answer}\\n)", R"({"prompt":"a{b}","answer":42})"),
-              "### Q: a{b} \n### A:\t42\\n");
-    EXPECT_EQ(fill(R"({{"x": {v}}})", R"({"v":["é"]})"), R"({"x": ["é"]})" + std::string());
+              whole("### Q: a{b} \n### A:\t42\\n"));
+    EXPECT_EQ(fill(R"({{"x": {v}}})", R"({"v":["é"]})"), whole(R"({"x": ["é"]})"));
     EXPECT_EQ(fill("<|user|>\n{programming_language}<|end|>", R"({"programming_language":"C++"})"),
-              "<|user|>\nC++<|end|>");
+              whole("<|user|>\nC++<|end|>"));
     EXPECT_THAT(fill("{a} {missing}", R"({"a":1,"b":2})"),
                 HasSubstr("asks for the field \"missing\", the row has a, b"));
     EXPECT_THAT(fill("{a}", R"({"a":null})"), HasSubstr("\"a\" of --text_template is null"));
@@ -224,8 +235,7 @@ TEST(RowFormat, Detection) {
     EXPECT_EQ(format(R"({"messages":null,"text":"a"})"), "plain text");
     EXPECT_EQ(format(R"({"q":"a","text":"b"})", {.text_field = "q"}), "text field");
     EXPECT_EQ(format(R"({"q":"a"})", {.text_template = "{q}"}), "text template");
-    EXPECT_THAT(format(R"({"question":"a","answer":"b"})"),
-                HasSubstr("the first one has question, answer"));
+    EXPECT_THAT(format(R"({"front":"a","back":"b"})"), HasSubstr("the first one has front, back"));
     EXPECT_THAT(format(R"({"q":"a"})", {.text_template = "{q}", .text_field = "q"}),
                 HasSubstr("exclude each other"));
     EXPECT_THAT(format(R"({"q":"a"})", {.text_template = "{q}", .use_chat_template = true}),
@@ -237,6 +247,180 @@ TEST(RowFormat, Detection) {
     EXPECT_THAT(Reason(R"({"q":""})", {.text_field = "q"}), HasSubstr("the text is empty"));
     EXPECT_THAT(Reason(R"({"q":"a"})", {.text_field = "z"}),
                 HasSubstr("\"z\" is missing (the row has q)"));
+}
+
+TEST(RowFormat, TemplatesTrainWhatIsMarked) {
+    auto fill = [](std::string_view source, std::string_view row) -> std::string {
+        auto parsed = TextTemplate::Parse(source);
+        if (!parsed.ok()) return std::string(parsed.status().message());
+        auto parts = parsed->Fill(Json(row));
+        return parts.ok() ? PartsText(*parts) : std::string(parts.status().message());
+    };
+    const std::string row = R"({"text":"lost card","category":"card_lost","none":" ","x":null})";
+    EXPECT_EQ(fill("Query: {text}\nIntent: [[{category}]]", row),
+              "Query: lost card\nIntent: [[card_lost]]");
+    EXPECT_EQ(fill("[[{text}!]] or [[{category}.\n]]end", row),
+              "[[lost card!]] or [[card_lost.\n]]end");
+    EXPECT_EQ(fill(R"(\[[{text}\]] [[{category}]])", row), "[[lost card]] [[card_lost]]");
+    EXPECT_THAT(fill("{text}: [[{none}]]", row), HasSubstr("\"none\" is empty: there is nothing"));
+    EXPECT_THAT(fill("{text}: {none}\n", row), HasSubstr("\"none\", which ends --text_template"));
+    EXPECT_EQ(fill("{none}: {text}", row), "[[ : lost card]]");
+    EXPECT_THAT(fill("Q: {none} A: ", R"({"none":""})"), HasSubstr("all fields"));
+    EXPECT_THAT(fill("{text} [[{category}", row), HasSubstr("the [[ at character 8 is not closed"));
+    EXPECT_THAT(fill("{text} [[]]", row), HasSubstr("is empty"));
+    EXPECT_THAT(fill("[[{text} [[{category}]]", row), HasSubstr("stands inside another"));
+}
+
+TEST(RowFormat, ColumnsUnderOtherNames) {
+    // Known by their names, in any case; a pair goes through the model's template.
+    auto row = Convert(R"({"Question":"q","Answer":"a","id":7})", {.model_has_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.dump(),
+              R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])");
+    for (const char* pair : {R"({"query":"q","response":"a"})", R"({"prompt":"q","response":"a"})",
+                             R"({"INPUT":"q","OUTPUT":"a"})", R"({"prompt":"q","answer":"a"})"}) {
+        row = Convert(pair);
+        ASSERT_TRUE(row.ok()) << pair << row.status();
+        EXPECT_EQ(Parts(*row), "q\n[[a]]") << pair;
+    }
+    EXPECT_EQ(Parts(*Convert(R"({"Prompt":"q","Completion":"a"})")), "q[[a]]");
+    EXPECT_EQ(Parts(*Convert(R"({"TEXT":"t"})")), "[[t]]");
+    EXPECT_EQ(Parts(*Convert(R"({"instruction":"do","context":"c","response":"a"})")),
+              "### Instruction:\ndo\n\n### Input:\nc\n\n### Response:\n[[a]]");
+    row = Convert(R"({"conversation":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.size(), 2u);
+    // Said with --columns.
+    const RowFormatOptions said = {.columns = {{"prompt", "Front"}, {"completion", "Back"}}};
+    EXPECT_EQ(Parts(*Convert(R"({"Front":"q","Back":"a"})", said)), "q[[a]]");
+    EXPECT_THAT(Reason(R"({"Front":"q","Rear":"a"})", said),
+                HasSubstr("--columns completion=Back: there is no such column; the row has Front, Rear"));
+    EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","Back":"a"})", {.columns = {{"completion", "Back"}}})),
+              "q[[a]]");
+    EXPECT_THAT(Reason(R"({"a":"q","b":""})", {.columns = {{"prompt", "a"}, {"completion", "b"}}}),
+                HasSubstr("\"completion\" is empty"));
+    EXPECT_THAT(Reason(R"({"a":"q"})", {.columns = {{"text", "a"}}, .text_template = "{a}"}),
+                HasSubstr("excludes"));
+}
+
+TEST(RowFormat, UnusedColumns) {
+    auto unused = [](std::string_view row, const RowFormatOptions& options = {}) {
+        auto converter = RowConverter::Detect(Json(row), options);
+        EXPECT_TRUE(converter.ok()) << converter.status();
+        return fmt::format("{}", fmt::join(converter->UnusedColumns(Json(row)), ","));
+    };
+    EXPECT_EQ(unused(R"({"text":"a","category":"b","empty":null})"), "category");
+    EXPECT_EQ(unused(R"({"text":"a","category":"b"})", {.text_template = "{text} {category}"}), "");
+    EXPECT_EQ(unused(R"({"Question":"a","Answer":"b","question_id":1})"), "question_id");
+    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","x":"c"})",
+                     {.columns = {{"prompt", "x"}}}), "prompt");
+    // Joined as they stand, prompt and completion have no place for a system text.
+    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","system":"c"})"), "system");
+    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","system":"c"})", {.use_chat_template = true}),
+              "");
+}
+
+TEST(RowFormat, TurnsThatAreNotTrained) {
+    auto weights = [](std::string_view turns) {
+        auto row = Convert(fmt::format("{{\"conversations\":[{}]}}", turns));
+        EXPECT_TRUE(row.ok()) << row.status();
+        return row.ok() ? row->conversation.weights : std::vector<float>();
+    };
+    const std::string user = R"({"from":"human","value":"q","loss":null},)";
+    for (const char* mark : {"\"loss\":false", "\"train\":false", "\"training\":0", "\"weight\":0",
+                             "\"loss_weight\":0.0", "\"loss_scale\":0"})
+        EXPECT_EQ(weights(user + R"({"from":"gpt","value":"bad",)" + mark +
+                          R"(},{"role":"assistant","content":"good","loss":true})"),
+                  (std::vector<float>{0, 0, 1}))
+            << mark;
+    auto reason = [&](std::string_view last) {
+        return Reason(fmt::format("{{\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}},{}]}}", last));
+    };
+    EXPECT_THAT(reason(R"({"role":"assistant","content":"a","weight":1,"train":false})"),
+                HasSubstr("message 2: \"weight\" 1 and \"train\" false contradict each other"));
+    EXPECT_EQ(reason(R"({"role":"assistant","content":"a","weight":1,"train":true})"), "good");
+    EXPECT_THAT(reason(R"({"role":"assistant","content":"a","loss":0.3})"),
+                HasSubstr("\"loss\" must be 0 or 1, not 0.3"));
+    EXPECT_THAT(reason(R"({"role":"assistant","content":"a","train_detail":[{}]})"),
+                HasSubstr("\"train_detail\" is not read"));
+    EXPECT_THAT(reason(R"({"role":"user","content":"a","train":true})"),
+                HasSubstr("assistant only"));
+}
+
+TEST(RowFormat, OtherToolsFunctionCalls) {
+    const std::string call = R"("tool_calls":[{"type":"function","function":{"name":"f","arguments":)";
+    auto row = Convert(R"({"functions":[{"name":"f","parameters":{}}],"messages":[
+        {"role":"user","content":"q"},
+        {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+        {"role":"function","name":"f","content":"7"},
+        {"role":"assistant","content":"a"}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.tools.dump(),
+              R"([{"type":"function","function":{"name":"f","parameters":{}}}])");
+    EXPECT_THAT(row->conversation.messages[1].dump(), HasSubstr(call));
+    EXPECT_EQ(row->conversation.messages[2]["role"], "tool");
+    row = Convert(R"({"conversations":[{"from":"human","value":"q"},
+        {"from":"function_call","value":"{\"name\":\"f\",\"arguments\":{\"x\":1}}"},
+        {"from":"observation","value":"7"},{"from":"gpt","value":"a"}],"tools":"[{\"name\":\"f\"}]"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_THAT(row->conversation.messages[1].dump(), HasSubstr(call + R"({"x":1})"));
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 1, 0, 1}));
+    EXPECT_EQ(row->conversation.tools.size(), 1u);
+    EXPECT_THAT(Reason(R"({"conversations":[{"from":"function_call","value":"call f"}]})"),
+                HasSubstr("a function call must be JSON"));
+    EXPECT_THAT(Reason(R"({"tools":[{"a":1}],"functions":[{"name":"f"}],
+                           "messages":[{"role":"assistant","content":"a"}]})"),
+                HasSubstr("write one of the two"));
+}
+
+TEST(RowFormat, SystemHistoryAndMessagesAsText) {
+    auto row = Convert(R"({"system":"S","messages":"[{\"role\":\"user\",\"content\":\"q\"},)"
+                       R"({\"role\":\"assistant\",\"content\":\"a\"}]"})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.size(), 3u);
+    EXPECT_EQ(row->conversation.messages[0]["content"], "S");
+    EXPECT_THAT(Reason(R"({"system":"S","messages":[{"role":"system","content":"T"},
+                           {"role":"assistant","content":"a"}]})"),
+                HasSubstr("says something else"));
+    row = Convert(R"({"instruction":"q2","input":"","output":"a2","history":[["q1","a1"]]})",
+                  {.model_has_template = true});
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 1, 0, 1}));
+    EXPECT_EQ(row->conversation.messages[1]["content"], "a1");
+    EXPECT_THAT(Reason(R"({"instruction":"q2","output":"a2","history":[["q1","a1"]]})"),
+                HasSubstr("needs a chat template"));
+    EXPECT_THAT(Reason(R"({"instruction":"q2","output":"a2","history":["q1"]})",
+                       {.model_has_template = true}), HasSubstr("[question, answer]"));
+    EXPECT_EQ(Parts(*Convert(R"({"system":"S","input":"q","output":"a"})")), "S\n\nq\n[[a]]");
+}
+
+TEST(RowFormat, OtherKindsOfRowsAreRefusedByName) {
+    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("DPO"));
+    EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","chosen":"a","rejected":"b"})",
+                             {.columns = {{"completion", "chosen"}}})), "q[[a]]");
+    EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"), HasSubstr("KTO"));
+    EXPECT_EQ(Reason(R"({"prompt":"q","completion":"a","label":"spam"})"), "good");
+    EXPECT_THAT(Reason(R"({"instruction":{"0":"q"},"output":{"0":"a"}})"), HasSubstr("whole table"));
+    EXPECT_THAT(Reason(R"({"text":["a","b"],"label":["x","y"]})"), HasSubstr("whole table"));
+}
+
+// As datasets' to_json writes them: each tool with the parameters of all.
+TEST(RowFormat, ArrowsNullsAreLeftOut) {
+    auto row = Convert(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
+            {"function":{"name":"a","arguments":{"x":"q","y":null}}}]}],
+        "tools":[{"function":{"name":"a","parameters":{"properties":{"x":{"type":"string"},"y":null}}}}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages[0]["tool_calls"][0]["function"]["arguments"].dump(),
+              R"({"x":"q"})");
+    EXPECT_EQ(row->conversation.tools[0]["function"]["parameters"].dump(),
+              R"({"properties":{"x":{"type":"string"}}})");
+    // A null that the row means stays.
+    row = Convert(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
+            {"function":{"name":"a","arguments":{"x":null}}}]}],
+        "tools":[{"function":{"name":"a","parameters":{"properties":{"x":{"default":null}}}}}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages[0]["tool_calls"][0]["function"]["arguments"].dump(),
+              R"({"x":null})");
 }
 
 TEST(RowFormat, HashIsOfTheContent) {

@@ -1,73 +1,170 @@
 #include "data/format/row_format.h"
 
 namespace hone {
+namespace {
 
 using nlohmann::ordered_json;
 
-absl::StatusOr<TextTemplate> TextTemplate::Parse(std::string_view source) {
-    TextTemplate result;
-    std::string literal;
-    for (size_t i = 0; i < source.size(); ++i) {
-        const char c = source[i];
-        const char next = i + 1 < source.size() ? source[i + 1] : '\0';
-        if (c == '\\' && (next == 'n' || next == 't' || next == 'r' || next == '\\')) {
-            literal += next == 'n' ? '\n' : next == 't' ? '\t' : next == 'r' ? '\r' : '\\';
-            ++i;
+bool IsBlank(std::string_view text) {
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+absl::StatusOr<std::string> FieldText(const ordered_json& row, const std::string& field) {
+    const auto value = row.find(field);
+    if (value == row.end()) {
+        std::string names;
+        for (const auto& [name, unused] : row.items())
+            if (names.size() < 400) names += (names.empty() ? "" : ", ") + name;
+        return DataError("--text_template asks for the field \"{}\", the row has {}", field,
+                         names.empty() ? "none" : names);
+    }
+    if (value->is_null()) return DataError("the field \"{}\" of --text_template is null", field);
+    return value->is_string() ? value->get<std::string>()
+                              : value->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+// The source, read from left to right.
+class TextTemplate::Parser {
+  public:
+    explicit Parser(std::string_view source) : source_(source) {}
+
+    absl::StatusOr<TextTemplate> Run() {
+        while (at_ < source_.size()) HONE_RETURN_IF_ERROR(Step());
+        if (inside_)
+            return UsageError("--text_template: the [[ at character {} is not closed by ]]",
+                              opened_ + 1);
+        AddLiteral();
+        bool any = false;
+        for (const Item& item : result_.items_) any |= item.is_field;
+        if (!any)
+            return UsageError("--text_template names no field: \"{}\" would be every row's text",
+                              source_);
+        // Without marks the whole text is trained.
+        for (Item& item : result_.items_) item.trained |= !result_.marked_;
+        return std::move(result_);
+    }
+
+  private:
+    absl::Status Step() {
+        const char c = source_[at_];
+        const char next = at_ + 1 < source_.size() ? source_[at_ + 1] : '\0';
+        if (c == '\\' && next != '\0' && std::string_view("ntr\\[]").find(next) != std::string::npos) {
+            literal_ += next == 'n' ? '\n' : next == 't' ? '\t' : next == 'r' ? '\r' : next;
+            at_ += 2;
         } else if ((c == '{' || c == '}') && next == c) {
-            literal += c;
-            ++i;
+            literal_ += c;
+            at_ += 2;
+        } else if (c == '[' && next == '[') {
+            return Open();
+        } else if (c == ']' && next == ']' && inside_) {
+            return Close();
         } else if (c == '}') {
             return UsageError(
                 "--text_template: the }} at character {} closes nothing; a literal brace is "
                 "written twice",
-                i + 1);
+                at_ + 1);
         } else if (c == '{') {
-            const size_t end = source.find('}', i);
-            if (end == std::string_view::npos)
-                return UsageError(
-                    "--text_template: the {{ at character {} is not closed; a literal brace is "
-                    "written twice",
-                    i + 1);
-            const std::string_view field = source.substr(i + 1, end - i - 1);
-            if (field.empty() || field.find('{') != std::string_view::npos)
-                return UsageError(
-                    "--text_template: the braces at character {} hold no field name; a literal "
-                    "brace is written twice",
-                    i + 1);
-            result.literals_.push_back(std::move(literal));
-            literal.clear();
-            result.fields_.emplace_back(field);
-            i = end;
+            return Field();
         } else {
-            literal += c;
+            literal_ += c;
+            ++at_;
         }
+        return absl::OkStatus();
     }
-    result.literals_.push_back(std::move(literal));
-    if (result.fields_.empty())
-        return UsageError("--text_template names no field: \"{}\" would be every row's text",
-                          source);
-    return result;
+
+    absl::Status Field() {
+        const size_t end = source_.find('}', at_);
+        if (end == std::string_view::npos)
+            return UsageError(
+                "--text_template: the {{ at character {} is not closed; a literal brace is "
+                "written twice",
+                at_ + 1);
+        const std::string_view field = source_.substr(at_ + 1, end - at_ - 1);
+        if (field.empty() || field.find('{') != std::string_view::npos)
+            return UsageError(
+                "--text_template: the braces at character {} hold no field name; a literal brace "
+                "is written twice",
+                at_ + 1);
+        AddLiteral();
+        result_.items_.push_back({true, inside_, std::string(field)});
+        at_ = end + 1;
+        return absl::OkStatus();
+    }
+
+    absl::Status Open() {
+        if (inside_)
+            return UsageError(
+                "--text_template: the [[ at character {} stands inside another; a literal bracket "
+                "is written \\[",
+                at_ + 1);
+        AddLiteral();
+        inside_ = result_.marked_ = true;
+        opened_ = at_;
+        at_ += 2;
+        return absl::OkStatus();
+    }
+
+    absl::Status Close() {
+        if (at_ == opened_ + 2)
+            return UsageError("--text_template: the [[ ]] at character {} is empty", opened_ + 1);
+        AddLiteral();
+        inside_ = false;
+        at_ += 2;
+        return absl::OkStatus();
+    }
+
+    void AddLiteral() {
+        if (!literal_.empty()) result_.items_.push_back({false, inside_, std::move(literal_)});
+        literal_.clear();
+    }
+
+    std::string_view source_;
+    size_t at_ = 0;
+    size_t opened_ = 0;  // where the last [[ stands
+    bool inside_ = false;
+    std::string literal_;
+    TextTemplate result_;
+};
+
+absl::StatusOr<TextTemplate> TextTemplate::Parse(std::string_view source) {
+    return Parser(source).Run();
 }
 
-absl::StatusOr<std::string> TextTemplate::Fill(const ordered_json& row) const {
-    std::string text = literals_[0];
-    for (size_t i = 0; i < fields_.size(); ++i) {
-        const auto value = row.find(fields_[i]);
-        if (value == row.end()) {
-            std::string names;
-            for (const auto& [name, unused] : row.items())
-                if (names.size() < 400) names += (names.empty() ? "" : ", ") + name;
-            return DataError("--text_template asks for the field \"{}\", the row has {}",
-                             fields_[i], names.empty() ? "none" : names);
+std::vector<std::string> TextTemplate::fields() const {
+    std::vector<std::string> fields;
+    for (const Item& item : items_)
+        if (item.is_field) fields.push_back(item.text);
+    return fields;
+}
+
+absl::StatusOr<std::vector<TextPart>> TextTemplate::Fill(const ordered_json& row) const {
+    std::vector<TextPart> parts;
+    bool all_blank = true;
+    const Item* blank = nullptr;  // a trained field at the end so far that is empty
+    for (const Item& item : items_) {
+        std::string text = item.text;
+        if (item.is_field) {
+            HONE_ASSIGN_OR_RETURN(text, FieldText(row, item.text));
+            all_blank &= IsBlank(text);
+            blank = IsBlank(text) ? &item : nullptr;
+            if (blank != nullptr && marked_ && item.trained)
+                return DataError("the field \"{}\" is empty: there is nothing to learn", item.text);
+        } else if (!IsBlank(text)) {
+            blank = nullptr;
         }
-        if (value->is_null())
-            return DataError("the field \"{}\" of --text_template is null", fields_[i]);
-        text += value->is_string()
-                    ? value->get<std::string>()
-                    : value->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-        text += literals_[i + 1];
+        if (parts.empty() || parts.back().trained != item.trained)
+            parts.push_back({"", item.trained});
+        parts.back().text += text;
     }
-    return text;
+    if (all_blank) return DataError("all fields of --text_template are empty");
+    // A text whose end is trained ends in its answer.
+    if (blank != nullptr && blank->trained)
+        return DataError("the field \"{}\", which ends --text_template, is empty: there is no answer "
+                         "to learn",
+                         blank->text);
+    return parts;
 }
 
 }  // namespace hone

@@ -58,7 +58,7 @@ size_t HeaderEnd(std::string_view text, std::string_view opening, size_t from) {
 
 absl::StatusOr<std::shared_ptr<ConversationEncoder>> ConversationEncoder::Create(
     std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const ChatTemplate> chat_template,
-    std::vector<int32_t> eos_ids) {
+    std::vector<int32_t> eos_ids, int64_t embedding_rows) {
     HONE_CHECK(tokenizer != nullptr);
     if (eos_ids.empty())
         return ModelError(
@@ -77,6 +77,8 @@ absl::StatusOr<std::shared_ptr<ConversationEncoder>> ConversationEncoder::Create
     encoder->chat_template_ = std::move(chat_template);
     encoder->template_knows_developer_ =
         encoder->chat_template_->source().find("developer") != std::string::npos;
+    encoder->embedding_rows_ =
+        embedding_rows > 0 ? embedding_rows : encoder->tokenizer_->vocabulary_size();
     encoder->eos_ids_ = std::move(eos_ids);
     encoder->end_ids_ = encoder->eos_ids_;
     HONE_RETURN_IF_ERROR(encoder->FindSpecialTokens());
@@ -323,36 +325,55 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeConversation(
     return row;
 }
 
-absl::StatusOr<EncodedRow> ConversationEncoder::EncodeCompletion(
-    std::string_view prompt, std::string_view completion, const EncodeOptions& options) const {
-    std::string text(prompt);
-    text += completion;
+absl::StatusOr<EncodedRow> ConversationEncoder::EncodeParts(const std::vector<TextPart>& parts,
+                                                            const EncodeOptions& options) const {
+    std::string text;
     std::vector<size_t> cuts;
-    if (!prompt.empty()) cuts.push_back(prompt.size());
+    bool trained = true;  // the part before
+    for (const TextPart& part : parts) {
+        if (part.trained && !trained) cuts.push_back(text.size());
+        trained = part.trained;
+        text += part.text;
+    }
     HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding, EncodeWithCuts(text, cuts));
     EncodedRow row;
     std::vector<int32_t>& ids = row.example.tokens;
     std::vector<float>& weights = row.example.weights;
     ids = std::move(encoding.ids);
     weights.assign(ids.size(), 1.0f);
-    if (!options.train_on_prompt)
-        std::fill_n(weights.begin(), TokenAt(encoding, prompt.size()), 0.0f);
+    size_t at = 0;
+    for (const TextPart& part : parts) {
+        const size_t begin = TokenAt(encoding, at);
+        at += part.text.size();
+        if (part.trained || options.train_on_prompt) continue;
+        std::fill(weights.begin() + static_cast<int64_t>(begin),
+                  weights.begin() + static_cast<int64_t>(TokenAt(encoding, at)), 0.0f);
+    }
+    const bool end_trained = trained || options.train_on_prompt;
     if (options.add_special_tokens) {
         AddPrefix(&ids);
         weights.insert(weights.begin(), ids.size() - weights.size(), 0.0f);
         if (ids.empty() || !IsEnd(ids.back())) {
             ids.push_back(eos_ids_[0]);
-            weights.push_back(1.0f);
+            weights.push_back(end_trained ? 1.0f : 0.0f);
         }
     }
     row.answers = 1;
-    row.ended_answers = !ids.empty() && IsEnd(ids.back()) ? 1 : 0;
+    row.ended_answers = !ids.empty() && IsEnd(ids.back()) && weights.back() > 0 ? 1 : 0;
     return row;
+}
+
+absl::StatusOr<EncodedRow> ConversationEncoder::EncodeCompletion(
+    std::string_view prompt, std::string_view completion, const EncodeOptions& options) const {
+    std::vector<TextPart> parts;
+    if (!prompt.empty()) parts.push_back({std::string(prompt), false});
+    parts.push_back({std::string(completion), true});
+    return EncodeParts(parts, options);
 }
 
 absl::StatusOr<EncodedRow> ConversationEncoder::EncodeText(std::string_view text,
                                                            const EncodeOptions& options) const {
-    return EncodeCompletion("", text, options);
+    return EncodeParts({{std::string(text), true}}, options);
 }
 
 absl::StatusOr<EncodedRow> ConversationEncoder::EncodeRow(const DataRow& row,
@@ -360,17 +381,15 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeRow(const DataRow& row,
     switch (row.kind) {
         case DataRow::Kind::kConversation:
             return EncodeConversation(row.conversation, options);
-        case DataRow::Kind::kCompletion:
-            return EncodeCompletion(row.prompt, row.text, options);
         case DataRow::Kind::kText:
-            return EncodeText(row.text, options);
+            return EncodeParts(row.parts, options);
         case DataRow::Kind::kTokens:
             break;
     }
     for (size_t i = 0; i < row.input_ids.size(); ++i)
-        if (row.input_ids[i] >= tokenizer_->vocabulary_size())
-            return DataError("input_ids item {} is {}, the vocabulary has {} tokens", i + 1,
-                             row.input_ids[i], tokenizer_->vocabulary_size());
+        if (row.input_ids[i] >= embedding_rows_)
+            return DataError("input_ids item {} is {}, the model has {} tokens", i + 1,
+                             row.input_ids[i], embedding_rows_);
     EncodedRow encoded;
     encoded.example.tokens = row.input_ids;
     encoded.example.weights = row.weights;

@@ -37,10 +37,12 @@ struct EncodedRow {
 class ConversationEncoder {
   public:
     // `chat_template` may be null: ChatML then. eos_ids: what the model's generation stops at; the
-    // first is what is appended to texts. At least one.
+    // first is what is appended to texts. At least one. embedding_rows: the ids that the model
+    // takes, which may be more than the tokenizer has names for; 0: as many as that.
     static absl::StatusOr<std::shared_ptr<ConversationEncoder>> Create(
         std::shared_ptr<const Tokenizer> tokenizer,
-        std::shared_ptr<const ChatTemplate> chat_template, std::vector<int32_t> eos_ids);
+        std::shared_ptr<const ChatTemplate> chat_template, std::vector<int32_t> eos_ids,
+        int64_t embedding_rows = 0);
 
     // The text of a conversation.
     absl::StatusOr<std::string> RenderConversation(const Conversation& conversation,
@@ -58,6 +60,10 @@ class ConversationEncoder {
     // 0.
     absl::StatusOr<EncodedRow> EncodeConversation(const Conversation& conversation,
                                                   const EncodeOptions& options) const;
+    // The parts as one text. Weight 1 on those that are trained, and on the EOS where the last one
+    // is.
+    absl::StatusOr<EncodedRow> EncodeParts(const std::vector<TextPart>& parts,
+                                           const EncodeOptions& options) const;
     // Weight 1 on the completion and the EOS after it. Prompt and completion are joined as they
     // stand.
     absl::StatusOr<EncodedRow> EncodeCompletion(std::string_view prompt,
@@ -116,6 +122,7 @@ class ConversationEncoder {
 
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::shared_ptr<const ChatTemplate> chat_template_;
+    int64_t embedding_rows_ = 0;
     bool has_own_template_ = false;
     bool template_knows_developer_ = false;
     std::vector<int32_t> eos_ids_;

@@ -259,7 +259,14 @@ TEST(Tokenize, Texts) {
     EXPECT_EQ(row->ended_answers, 1);
     tokens.input_ids[1] = encoder->tokenizer().vocabulary_size();
     EXPECT_THAT(std::string(encoder->EncodeRow(tokens, {}).status().message()),
-                HasSubstr("the vocabulary has"));
+                HasSubstr("the model has"));
+    // An embedding may have more rows than the tokenizer has names for.
+    auto wide = ConversationEncoder::Create(TestTokenizer(), nullptr, {2},
+                                            encoder->tokenizer().vocabulary_size() + 1);
+    ASSERT_TRUE(wide.ok()) << wide.status();
+    EXPECT_TRUE((*wide)->EncodeRow(tokens, {}).ok());
+    ++tokens.input_ids[1];
+    EXPECT_FALSE((*wide)->EncodeRow(tokens, {}).ok());
 }
 
 TEST(Tokenize, EndIdsAreChecked) {

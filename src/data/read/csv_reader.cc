@@ -1,118 +1,28 @@
-// CSV and TSV with the quoting of RFC 4180: a field may stand in double quotes, then it may hold
-// delimiters, line ends and doubled quotes. A quote inside a field that does not start with one is
-// an ordinary character.
+// CSV and TSV: records as rows, the first one names the columns.
 #include <algorithm>
 #include <set>
 
 #include "base/limits.h"
+#include "data/read/csv_record.h"
 #include "data/read/row_readers.h"
 
 namespace hone {
 namespace {
 
-// Follows the quoting, byte by byte.
-class QuoteState {
-  public:
-    explicit QuoteState(char delimiter) : delimiter_(delimiter) {}
-
-    enum class Event {
-        kContent,    // a byte of the field
-        kSyntax,     // an opening or closing quote
-        kFieldEnd,   // the delimiter
-        kRecordEnd,  // the line feed
-        kStray       // something after a closing quote
-    };
-
-    Event Take(char c) {
-        switch (where_) {
-            case Where::kQuoted:
-                if (c != '"') return Event::kContent;
-                where_ = Where::kAfterQuote;
-                return Event::kSyntax;
-            case Where::kAfterQuote:
-                if (c == '"') {
-                    where_ = Where::kQuoted;
-                    return Event::kContent;  // a doubled quote is one
-                }
-                if (c == '\r') return Event::kSyntax;
-                [[fallthrough]];
-            case Where::kStart:
-            case Where::kPlain:
-                if (c == '\n' || c == delimiter_) {
-                    where_ = Where::kStart;
-                    return c == '\n' ? Event::kRecordEnd : Event::kFieldEnd;
-                }
-                if (where_ == Where::kAfterQuote) {
-                    where_ = Where::kPlain;
-                    return Event::kStray;
-                }
-                if (where_ == Where::kStart && c == '"') {
-                    where_ = Where::kQuoted;
-                    return Event::kSyntax;
-                }
-                where_ = Where::kPlain;
-                return Event::kContent;
-        }
-        return Event::kContent;
-    }
-    bool quoted() const { return where_ == Where::kQuoted; }
-    bool plain() const { return where_ == Where::kPlain; }
-
-  private:
-    enum class Where { kStart, kPlain, kQuoted, kAfterQuote };
-    char delimiter_;
-    Where where_ = Where::kStart;
-};
-
-// The fields of one record without its line end; false with the problem filled in.
-bool SplitRecord(const RawRow& raw, char delimiter, std::vector<std::string>* fields,
-                 ParseProblem* problem) {
-    fields->assign(1, "");
-    QuoteState state(delimiter);
-    int64_t line = raw.line, column = raw.column;
-    for (char c : raw.text) {
-        switch (state.Take(c)) {
-            case QuoteState::Event::kContent:
-                fields->back() += c;
-                break;
-            case QuoteState::Event::kSyntax:
-                break;
-            case QuoteState::Event::kFieldEnd:
-                if (fields->size() == kMaxRowFields) {
-                    *problem = {line, column, fmt::format("more than {} columns", kMaxRowFields)};
-                    return false;
-                }
-                fields->emplace_back();
-                break;
-            case QuoteState::Event::kRecordEnd:
-            case QuoteState::Event::kStray:
-                *problem = {line, column,
-                            "a quoted field goes on after its closing quote (a quote inside a "
-                            "quoted field is written twice)"};
-                return false;
-        }
-        ++column;
-        if (c == '\n') {
-            ++line;
-            column = 1;
-        }
-    }
-    if (state.plain() && fields->back().ends_with('\r')) fields->back().pop_back();
-    return true;
-}
-
 class CsvReader : public RowReader {
   public:
-    CsvReader(std::unique_ptr<CharScanner> scanner, char delimiter)
-        : scanner_(std::move(scanner)), delimiter_(delimiter) {}
+    // `usual` separates the columns unless `separator` says what does, or the file another thing.
+    CsvReader(std::unique_ptr<CharScanner> scanner, char usual, char separator)
+        : scanner_(std::move(scanner)), usual_(usual), separator_(separator) {}
 
     absl::Status ReadHeader() {
+        HONE_RETURN_IF_ERROR(ChooseSeparator());
         RawRow raw;
         HONE_ASSIGN_OR_RETURN(bool any, Next(&raw));
         if (!any) return absl::OkStatus();  // no rows
         ParseProblem problem{raw.line, raw.column, raw.error};
         if (!raw.error.empty() || !CheckText(raw, &problem) ||
-            !SplitRecord(raw, delimiter_, &columns_, &problem))
+            !SplitRecord(raw, separator_, &columns_, &problem))
             return DataError("{}, line {}, column {}: {}", scanner_->path(), problem.line,
                              problem.column, problem.reason);
         std::set<std::string> seen;
@@ -138,7 +48,7 @@ class CsvReader : public RowReader {
     bool ParseRow(const RawRow& raw, nlohmann::ordered_json* row,
                   ParseProblem* problem) const override {
         std::vector<std::string> fields;
-        if (!CheckText(raw, problem) || !SplitRecord(raw, delimiter_, &fields, problem))
+        if (!CheckText(raw, problem) || !SplitRecord(raw, separator_, &fields, problem))
             return false;
         if (fields.size() != columns_.size()) {
             *problem = {
@@ -154,7 +64,40 @@ class CsvReader : public RowReader {
         return true;
     }
 
+    std::vector<std::string> notes() const override {
+        std::vector<std::string> notes = scanner_->notes();
+        if (separator_ != usual_)
+            notes.push_back(fmt::format("The columns of {} are separated by {}.", scanner_->path(),
+                                        SeparatorName(separator_)));
+        return notes;
+    }
+
   private:
+    static std::string SeparatorName(char separator) {
+        switch (separator) {
+            case ',':
+                return "commas";
+            case ';':
+                return "semicolons";
+            case '\t':
+                return "tabs";
+            default:
+                return fmt::format("\"{}\"", separator);
+        }
+    }
+
+    // What the caller says, else what Excel's first line "sep=;" says, else what fits the records.
+    absl::Status ChooseSeparator() {
+        HONE_ASSIGN_OR_RETURN(const std::string_view start, scanner_->Peek());
+        const size_t end = start.find('\n');
+        if (start.starts_with("sep=") && (end == 5 || (end == 6 && start[5] == '\r'))) {
+            if (separator_ == 0) separator_ = start[4];
+            scanner_->Take(end + 1);
+        }
+        if (separator_ == 0) separator_ = GuessSeparator(start, usual_);
+        return absl::OkStatus();
+    }
+
     static bool CheckText(const RawRow& raw, ParseProblem* problem) {
         const size_t at = FindInvalidUtf8(raw.text);
         if (at == std::string_view::npos) return true;
@@ -162,7 +105,7 @@ class CsvReader : public RowReader {
         const size_t last = before.rfind('\n');
         *problem = {raw.line + std::count(before.begin(), before.end(), '\n'),
                     static_cast<int64_t>(last == std::string_view::npos ? at + 1 : at - last),
-                    "this byte is not UTF-8"};
+                    InvalidUtf8Reason(raw.text, at)};
         return false;
     }
 
@@ -172,7 +115,7 @@ class CsvReader : public RowReader {
         row->error.clear();
         row->line = scanner_->line();
         row->column = 1;
-        QuoteState state(delimiter_);
+        QuoteState state(separator_);
         bool any = false, ended = false;
         int64_t line = row->line, column = 1;
         int64_t quote_line = 0, quote_column = 0;  // of the quote that is open
@@ -212,15 +155,16 @@ class CsvReader : public RowReader {
     }
 
     std::unique_ptr<CharScanner> scanner_;
-    char delimiter_;
+    char usual_;
+    char separator_;
     std::vector<std::string> columns_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowReader>> MakeCsvReader(std::unique_ptr<CharScanner> scanner,
-                                                         char delimiter) {
-    auto reader = std::make_unique<CsvReader>(std::move(scanner), delimiter);
+                                                         char usual, char separator) {
+    auto reader = std::make_unique<CsvReader>(std::move(scanner), usual, separator);
     HONE_RETURN_IF_ERROR(reader->ReadHeader());
     return reader;
 }

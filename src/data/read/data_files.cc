@@ -29,8 +29,34 @@ bool IsFolder(const std::string& path) {
     return fs::is_directory(path, error);
 }
 
+// What datasets.save_to_disk writes: Arrow files, which hone does not read.
+absl::Status RefuseArrow(const std::string& path) {
+    auto error = [&](std::string_view what, std::string_view part) {
+        return DataError(
+            "{} is {}: hone does not read Arrow. In Python: "
+            "datasets.load_from_disk(\"{}\"){}.to_parquet(\"rows.parquet\")",
+            path, what, path, part);
+    };
+    if (Exists(path + "/dataset_dict.json"))
+        return error("a dictionary of data sets as save_to_disk writes it", "[\"train\"]");
+    if (Exists(path + "/state.json") && Exists(path + "/dataset_info.json"))
+        return error("a data set as save_to_disk writes it", "");
+    if (path.ends_with(".arrow") && Exists(path))
+        return DataError(
+            "{} is an Arrow file, which hone does not read. In Python: "
+            "datasets.Dataset.from_file(\"{}\").to_parquet(\"rows.parquet\")",
+            path, path);
+    return absl::OkStatus();
+}
+
+// What describes a data set and holds no row of it.
+bool IsDescription(std::string_view name) {
+    return name == "dataset_info.json" || name == "dataset_infos.json" || name == "state.json";
+}
+
 // All data files below a folder, hidden ones left out, in the order of their names.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
+    HONE_RETURN_IF_ERROR(RefuseArrow(folder));
     std::vector<std::string> paths;
     std::error_code error;
     fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied,
@@ -45,7 +71,8 @@ absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
             if (hidden || it.depth() >= kMaxFolderDepth) it.disable_recursion_pending();
             continue;
         }
-        if (hidden || !it->is_regular_file(ignored) || !IsDataFile(name)) continue;
+        if (hidden || !it->is_regular_file(ignored) || !IsDataFile(name) || IsDescription(name))
+            continue;
         paths.push_back(it->path().string());
         if (paths.size() > kMaxFiles)
             return DataError("{} holds more than {} data files", folder, kMaxFiles);
@@ -60,7 +87,12 @@ absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
 
 // A file, a folder, or a pattern with * ? [.
 absl::StatusOr<std::vector<std::string>> Expand(const std::string& path) {
+    if (path == "-")
+        return UsageError(
+            "standard input is not read as data: hone reads a file more than once. Write it to a "
+            "file (cat > rows.jsonl) and name that");
     if (IsFolder(path)) return ListFolder(path);
+    HONE_RETURN_IF_ERROR(RefuseArrow(path));
     if (Exists(path)) return std::vector{path};
     std::vector<std::string> paths;
     if (path.find_first_of("*?[") != std::string::npos) {
@@ -171,6 +203,27 @@ absl::StatusOr<SplitFiles> HubFiles(const DataOptions& options, const std::strin
     return SplitByName(paths, CommonFolder(paths), "");
 }
 
+// "train" in any case is the whole name but for its ending: the data files of the same ending in its
+// folder that are other splits by their names.
+std::vector<std::string> SplitsBeside(const std::string& path) {
+    const fs::path file(path);
+    std::vector<std::string> beside;
+    if (SplitOfPath(file.filename().string()) != "train") return beside;
+    std::error_code error;
+    const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
+         it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        const std::string split = SplitOfPath(name);
+        if (it->path().extension() != file.extension() || split.empty() || split == "train")
+            continue;
+        beside.push_back(
+            file.has_parent_path() ? (file.parent_path() / name).string() : name);
+    }
+    std::sort(beside.begin(), beside.end());
+    return beside;
+}
+
 }  // namespace
 
 std::string SplitOfPath(std::string_view path) {
@@ -220,6 +273,7 @@ absl::StatusOr<SplitFiles> FindFiles(const DataOptions& options, const std::stri
             return UsageError("--data_name {} needs --data_files FILE[,FILE...]", name);
         return ListedFiles(options, "", name);
     }
+    HONE_RETURN_IF_ERROR(name == "-" ? Expand(name).status() : RefuseArrow(name));
     if (IsFolder(name)) {
         if (!options.data_files.empty()) return ListedFiles(options, name + "/", "");
         HONE_ASSIGN_OR_RETURN(std::vector<std::string> paths, ListFolder(name));
@@ -233,6 +287,7 @@ absl::StatusOr<SplitFiles> FindFiles(const DataOptions& options, const std::stri
                 name);
         SplitFiles result;
         HONE_ASSIGN_OR_RETURN(result.splits["train"], WithFormats({name}, ""));
+        result.beside = SplitsBeside(name);
         const std::string alias = SplitOfPath(name.substr(name.rfind('/') + 1));
         if (!alias.empty() && alias != "train") result.aliases[alias] = "train";
         return result;

@@ -15,6 +15,7 @@ struct SplitFiles {
     std::map<std::string, std::vector<DataFile>> splits;
     std::map<std::string, std::string>
         aliases;  // another name of a split: a file "test.jsonl" is also "test"
+    std::vector<std::string> beside;  // files of other splits beside a single file "train.csv"
     std::vector<std::string> warnings;
 
     bool Has(const std::string& name) const { return splits.count(name) > 0; }

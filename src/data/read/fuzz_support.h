@@ -17,7 +17,7 @@ inline constexpr size_t kDeflateRatio = 1032;
 template <typename Take>
 void ReadBytes(const uint8_t* data, size_t size, FileFormat format, Take take) {
     const MemoryFile file(data, size);
-    auto reader = RowReader::Open(file.path(), format, "");
+    auto reader = RowReader::Open(file.path(), format, {});
     if (!reader.ok()) return;
     RawRow raw;
     for (size_t rows = 0;; ++rows) {

@@ -80,6 +80,25 @@ std::string Shortened(std::string_view what) {
     return std::string(what);
 }
 
+// What other tools write in place of JSON, and the cure; "" where it is none of that.
+std::string Advice(std::string_view text, size_t offset) {
+    if (text.starts_with("{'"))
+        return "this is Python's repr, with single quotes; write rows with json.dumps(row)";
+    const std::string_view here = text.substr(std::min(offset, text.size()));
+    for (std::string_view word : {"NaN", "Infinity"})
+        if (here.starts_with(word))
+            return fmt::format(
+                "{} is no JSON, though Python's json.dumps writes it; write null, or leave the "
+                "member out",
+                word);
+    for (std::string_view word : {"None", "True", "False"})
+        if (here.starts_with(word))
+            return fmt::format("{} is Python's word; write rows with json.dumps(row)", word);
+    if (here == "," && offset > 0 && text[offset - 1] == '}')
+        return "a comma follows the row; in .jsonl there is none between rows";
+    return "";
+}
+
 // Reads without building anything: finds the first error, and objects that are too wide.
 class Explainer : public nlohmann::json_sax<ordered_json> {
   public:
@@ -125,6 +144,8 @@ bool ParseSlowly(const RawRow& raw, ordered_json* row, ParseProblem* problem) {
     if (!ordered_json::sax_parse(raw.text, &explainer)) {
         SetPlace(raw, std::min(explainer.offset, raw.text.size()), problem);
         problem->reason = explainer.reason;
+        if (const std::string advice = Advice(raw.text, explainer.offset); !advice.empty())
+            problem->reason = "malformed JSON: " + advice;
         return false;
     }
     *row = ordered_json::parse(raw.text, nullptr, /*allow_exceptions=*/false);
@@ -184,9 +205,8 @@ bool ParseJsonRow(const RawRow& raw, ordered_json* row, ParseProblem* problem) {
     }
     if (!row->is_object()) {
         problem->reason =
-            fmt::format("a row must be a JSON object, this is {} {}{}",
-                        row->is_array() || row->is_object() ? "an" : "a", row->type_name(),
-                        row->is_array() ? " (an array of rows goes in a .json file)" : "");
+            fmt::format("a row must be a JSON object, this is {} {}", row->is_array() ? "an" : "a",
+                        row->type_name());
         return false;
     }
     return true;

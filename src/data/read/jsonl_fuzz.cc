@@ -12,6 +12,11 @@ namespace {
 void CheckRow(const DataRow& row) {
     if (row.kind == DataRow::Kind::kTokens)
         HONE_CHECK(!row.input_ids.empty() && row.input_ids.size() == row.weights.size());
+    if (row.kind == DataRow::Kind::kText) {
+        size_t trained = 0;
+        for (const TextPart& part : row.parts) trained += part.trained ? part.text.size() : 0;
+        HONE_CHECK(trained > 0);
+    }
     if (row.kind != DataRow::Kind::kConversation) return;
     const Conversation& conversation = row.conversation;
     HONE_CHECK(conversation.messages.size() == conversation.weights.size());
@@ -50,7 +55,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     chat.use_chat_template = true;
     hone::Convert(data, size, chat);
     RowFormatOptions filled;
-    filled.text_template = "{text}\\n{{}} {output}";
+    filled.text_template = "{text}\\n{{}} [[{output}]]";
     hone::Convert(data, size, filled);
+    RowFormatOptions named;
+    named.columns = {{"prompt", "text"}, {"completion", "output"}};
+    hone::Convert(data, size, named);
     return 0;
 }

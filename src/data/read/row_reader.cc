@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "data/read/row_readers.h"
-#include "data/read/temporary_file.h"
+#include "data/read/bytes/temporary_file.h"
 #include "text/parquet.h"
 
 namespace hone {
@@ -34,6 +34,8 @@ class LineReader : public RowReader {
         return true;
     }
 
+    std::vector<std::string> notes() const override { return scanner_->notes(); }
+
   private:
     std::unique_ptr<CharScanner> scanner_;
 };
@@ -53,7 +55,8 @@ class TextReader : public LineReader {
     bool ParseRow(const RawRow& raw, nlohmann::ordered_json* row,
                   ParseProblem* problem) const override {
         if (size_t at = FindInvalidUtf8(raw.text); at != std::string_view::npos) {
-            *problem = {raw.line, raw.column + static_cast<int64_t>(at), "this byte is not UTF-8"};
+            *problem = {raw.line, raw.column + static_cast<int64_t>(at),
+                        InvalidUtf8Reason(raw.text, at)};
             return false;
         }
         *row = nlohmann::ordered_json::object();
@@ -168,21 +171,17 @@ absl::StatusOr<std::unique_ptr<RowReader>> MakeParquetReader(const std::string& 
 
 absl::StatusOr<std::unique_ptr<RowReader>> RowReader::Open(const std::string& path,
                                                            FileFormat format,
-                                                           const std::string& cache_folder) {
-    if (format == FileFormat::kParquet) return MakeParquetReader(path, cache_folder);
-    HONE_ASSIGN_OR_RETURN(auto scanner, CharScanner::Open(path));
-    switch (format) {
-        case FileFormat::kJsonLines:
-            return MakeJsonLinesReader(std::move(scanner));
-        case FileFormat::kJson:
-            return MakeJsonReader(std::move(scanner));
-        case FileFormat::kCsv:
-            return MakeCsvReader(std::move(scanner), ',');
-        case FileFormat::kTsv:
-            return MakeCsvReader(std::move(scanner), '\t');
-        default:
-            return MakeTextReader(std::move(scanner));
-    }
+                                                           const ReadOptions& options) {
+    if (format == FileFormat::kParquet) return MakeParquetReader(path, options.cache_folder);
+    const bool json = format == FileFormat::kJson || format == FileFormat::kJsonLines;
+    const bool table = format == FileFormat::kCsv || format == FileFormat::kTsv;
+    HONE_ASSIGN_OR_RETURN(auto scanner,
+                          CharScanner::Open(path, {.windows_1252 = !json, .quotes = table}));
+    if (json) return MakeJsonReader(std::move(scanner));
+    if (table)
+        return MakeCsvReader(std::move(scanner), format == FileFormat::kCsv ? ',' : '\t',
+                             options.csv_separator);
+    return MakeTextReader(std::move(scanner));
 }
 
 }  // namespace hone

@@ -1,9 +1,10 @@
 // Rows out of data files, one at a time: JSON lines, JSON arrays, CSV, TSV, Parquet and text, each
 // also as gzip. No file is ever held whole.
 //
-//   .jsonl .ndjson  one object per line; blank lines are skipped
-//   .json           an array of objects, or JSON lines
-//   .csv .tsv       RFC 4180 quoting; the first record names the columns; every value is a string
+//   .jsonl .ndjson  one object per line; blank lines are skipped; all that .json may be
+//   .json           an array of objects, indented objects, {"data": [...]}, or JSON lines
+//   .csv .tsv       RFC 4180 quoting; the first record names the columns; every value is a string;
+//                   semicolons, tabs and bars are recognised
 //   .parquet        one object per row
 //   .txt            one row per line, in the field "text"; blank lines are skipped
 #pragma once
@@ -43,12 +44,16 @@ struct ParseProblem {
     std::string reason;
 };
 
+struct ReadOptions {
+    std::string cache_folder;  // where a gzipped Parquet file is unpacked while it is read
+    char csv_separator = 0;    // 0: found from the file
+};
+
 class RowReader {
   public:
-    // `cache_folder` is where a gzipped Parquet file is unpacked for the time that it is read.
     static absl::StatusOr<std::unique_ptr<RowReader>> Open(const std::string& path,
                                                            FileFormat format,
-                                                           const std::string& cache_folder);
+                                                           const ReadOptions& options);
     virtual ~RowReader() = default;
 
     // The next row; false at the end. An error (with line and column) ends the file: what follows
@@ -58,6 +63,8 @@ class RowReader {
     // another one calls Next.
     virtual bool ParseRow(const RawRow& raw, nlohmann::ordered_json* row,
                           ParseProblem* problem) const = 0;
+    // What is unusual about how the file was read so far, as whole sentences.
+    virtual std::vector<std::string> notes() const { return {}; }
 };
 
 // Parses one JSON object that stands at line, column of a file. Fast, bounded in depth

@@ -1,5 +1,7 @@
 #include "data/read/row_reader.h"
 
+#include <gmock/gmock.h>
+
 #include "base/limits.h"
 #include "data/test_support.h"
 
@@ -13,7 +15,7 @@ std::vector<std::string> ReadAll(const std::string& path, std::string_view force
                                  const std::string& cache = "") {
     auto format = DetectFileFormat(path, forced);
     if (!format.ok()) return {std::string(format.status().message())};
-    auto reader = RowReader::Open(path, *format, cache);
+    auto reader = RowReader::Open(path, *format, {.cache_folder = cache});
     if (!reader.ok()) return {std::string(reader.status().message())};
     std::vector<std::string> rows;
     RawRow raw;
@@ -194,13 +196,151 @@ TEST(RowReader, BrokenCsv) {
               "is written twice)",
               "6:3 a quoted field goes on after its closing quote (a quote inside a quoted field "
               "is written twice)",
-              "7:3 this byte is not UTF-8", R"({"a":"4","b":"5"})"}));
+              "7:3 this byte is not UTF-8 (0xFF): save the file as UTF-8", R"({"a":"4","b":"5"})"}));
     EXPECT_EQ(ReadAll(folder.Write("b.csv", "a,b\n1,2\n3,\"never\nclosed\n")),
               (Rows{R"({"a":"1","b":"2"})",
                     "3:3 this quote is never closed; nothing after it was read"}));
     const Rows twice = ReadAll(folder.Write("c.csv", "a,a\n1,2\n"));
     ASSERT_EQ(twice.size(), 1u);
     EXPECT_NE(twice[0].find("two columns are called \"a\""), std::string::npos);
+}
+
+// Every row, and what the reader notes about the file behind them.
+Rows ReadWithNotes(const std::string& path, char separator = 0) {
+    Rows rows;
+    auto reader = RowReader::Open(path, *DetectFileFormat(path, ""), {.csv_separator = separator});
+    if (!reader.ok()) return {std::string(reader.status().message())};
+    RawRow raw;
+    for (;;) {
+        auto any = (*reader)->Next(&raw);
+        if (!any.ok() || !*any) break;
+        ordered_json row;
+        ParseProblem problem{raw.line, raw.column, raw.error};
+        const bool good = raw.error.empty() && (*reader)->ParseRow(raw, &row, &problem);
+        rows.push_back(good ? row.dump() : fmt::format("{} {}", problem.line, problem.reason));
+    }
+    for (std::string note : (*reader)->notes()) {
+        if (const size_t at = note.find(path); at != std::string::npos)
+            note.replace(at, path.size(), "FILE");
+        rows.push_back(note);
+    }
+    return rows;
+}
+
+TEST(RowReader, CarriageReturnsAloneEndLines) {
+    TestFolder folder;
+    const std::string note = "The lines of FILE end in CR alone (0x0D).";
+    EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q,a\rfirst,one\rsecond,\"t\rw\no\"\r")),
+              (Rows{R"({"q":"first","a":"one"})", R"({"q":"second","a":"t\nw\no"})", note}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("b.txt", "first\rsecond\r\rthird")),
+              (Rows{R"({"text":"first"})", R"({"text":"second"})", R"({"text":"third"})", note}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("c.jsonl", "{\"a\":1}\r{\"a\":2}\r")),
+              (Rows{R"({"a":1})", R"({"a":2})", note}));
+    // Where LF ends lines, CR is content.
+    EXPECT_EQ(ReadWithNotes(folder.Write("d.txt", "10 %\r20 %\nnext\r\n")),
+              (Rows{R"({"text":"10 %\r20 %"})", R"({"text":"next"})"}));
+}
+
+TEST(RowReader, SeparatorsAreFound) {
+    TestFolder folder;
+    auto note = [](std::string_view name) {
+        return fmt::format("The columns of FILE are separated by {}.", name);
+    };
+    EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q;a\n1,5?;yes, \"it\" is\n\"x;y\";z\n")),
+              (Rows{R"({"q":"1,5?","a":"yes, \"it\" is"})", R"({"q":"x;y","a":"z"})",
+                    note("semicolons")}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("b.csv", "q\ta\r\n1,5\t2\r\n")),
+              (Rows{R"({"q":"1,5","a":"2"})", note("tabs")}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("c.csv", "sep=;\nq;a\n1;2\n")),
+              (Rows{R"({"q":"1","a":"2"})", note("semicolons")}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("d.tsv", "q,a\n1,2\n")),
+              (Rows{R"({"q":"1","a":"2"})", note("commas")}));
+    // Semicolons in the texts of a comma's file, one column of texts, a broken row.
+    EXPECT_EQ(ReadWithNotes(folder.Write("e.csv", "q,a\n1;2;3,4\n5;6;7,8\n")),
+              (Rows{R"({"q":"1;2;3","a":"4"})", R"({"q":"5;6;7","a":"8"})"}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("f.csv", "text\na;b\nc\n")),
+              (Rows{R"({"text":"a;b"})", R"({"text":"c"})"}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("g.csv", "q,a\n1;2,3\n4\n")),
+              (Rows{R"({"q":"1;2","a":"3"})", "3 1 fields where the header has 2"}));
+    // Or said.
+    EXPECT_EQ(ReadWithNotes(folder.Write("h.csv", "q,x#a\n1#2\n"), '#'),
+              (Rows{R"({"q,x":"1","a":"2"})", note("\"#\"")}));
+}
+
+TEST(RowReader, OtherEncodings) {
+    TestFolder folder;
+    EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q,a\nCaf\xE9 \x80 5,na\xEFve \x93x\x94\n")),
+              (Rows{R"({"q":"Café € 5","a":"naïve “x”"})",
+                    "FILE was read as Windows-1252 (\"Café\"); if that is wrong, save it as UTF-8."}));
+    std::string utf16 = "\xFF\xFE";
+    for (char c : std::string("{\"a\":\"x\"}\n")) utf16 += {c, '\0'};
+    utf16.insert(utf16.size() - 6, {'\x3D', '\xD8', '\x00', '\xDE'});  // U+1F600 behind the x
+    EXPECT_EQ(ReadWithNotes(folder.Write("b.jsonl", utf16)),
+              (Rows{"{\"a\":\"x\xF0\x9F\x98\x80\"}", "FILE was read as UTF-16."}));
+    std::string big = "\xFE\xFF";
+    for (char c : std::string("a,b\r\n1,2\r\n")) big += {'\0', c};
+    EXPECT_EQ(ReadWithNotes(folder.Write("c.csv", big)),
+              (Rows{R"({"a":"1","b":"2"})", "FILE was read as UTF-16."}));
+    // JSON is UTF-8 or broken; a file of both is neither; Cyrillic and Polish pages are not Western.
+    EXPECT_THAT(ReadWithNotes(folder.Write("d.jsonl", "{\"a\":\"caf\xE9\"}\n")),
+                testing::ElementsAre(testing::HasSubstr("UTF-8")));
+    EXPECT_THAT(ReadWithNotes(folder.Write("e.txt", "caf\xC3\xA9\ncaf\xE9 x\n")),
+                testing::ElementsAre(R"({"text":"café"})",
+                                     testing::HasSubstr("as Windows-1252 it would be \"café\"")));
+    EXPECT_THAT(ReadWithNotes(folder.Write("f.txt", "\xEF\xF0\xE8\xE2\xE5\xF2 x\n")),
+                testing::ElementsAre("1 this byte is not UTF-8 (0xEF): save the file as UTF-8"));
+    EXPECT_THAT(ReadWithNotes(folder.Write("g.txt", "g\xB3owa kot\n")),
+                testing::ElementsAre("1 this byte is not UTF-8 (0xB3): save the file as UTF-8"));
+}
+
+TEST(RowReader, IndentedAndWrappedJson) {
+    TestFolder folder;
+    const Rows both = {R"({"a":{"b":1}})", R"({"a":2})"};
+    EXPECT_EQ(ReadWithNotes(folder.Write("a.jsonl", "{\n \"a\": {\n  \"b\": 1\n }\n}{\n\"a\":2\n}\n")),
+              both);
+    EXPECT_EQ(ReadWithNotes(folder.Write("b.json", "{\n\"a\":{\"b\":1}\n},\n{\n\"a\":2\n}")), both);
+    EXPECT_EQ(ReadWithNotes(folder.Write("c.jsonl", "[{\"a\":{\"b\":1}},\n{\"a\":2}]")), both);
+    const std::string note = "The rows of FILE were taken from its member \"data\"";
+    EXPECT_EQ(ReadWithNotes(folder.Write("d.json", "{\"data\": [{\"a\":{\"b\":1}},{\"a\":2}]}")),
+              (Rows{both[0], both[1], note + "."}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("e.json",
+                                         "{\n\"version\": [1],\n\"data\": [\n{\"a\":{\"b\":1}},\n"
+                                         "{\"a\":2}\n],\n\"test\": [{\"a\":3}]\n}\n")),
+              (Rows{both[0], both[1], note + "; not read: \"version\", \"test\"."}));
+    // A member of that name that holds no rows is a member.
+    EXPECT_EQ(ReadWithNotes(folder.Write("f.json", "{\n\"data\": [1],\n\"a\": 2\n}")),
+              (Rows{R"({"data":[1],"a":2})"}));
+    const std::string stop = "; nothing after it was read";
+    EXPECT_EQ(ReadWithNotes(folder.Write("g.json", "{\n\"a\": 1\n}\n{\n\"a\":")),
+              (Rows{R"({"a":1})",
+                    "5 malformed JSON: the file ends inside the object of line 4: it is cut off" + stop}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("h.json", "{\"data\":\n[{\"a\":1}]} 5")),
+              (Rows{R"({"a":1})",
+                    "2 malformed JSON: something follows the object that holds the rows" + stop, note + "."}));
+    // A first line that is cut off does not take the others with it.
+    EXPECT_THAT(ReadWithNotes(folder.Write("i.jsonl", "{\"a\":[{\n{\"a\":2}\n{\"a\":3}\n")),
+                testing::ElementsAre(testing::HasSubstr("1 malformed"), R"({"a":2})", R"({"a":3})"));
+}
+
+TEST(RowReader, WhatOtherToolsWriteHasASentence) {
+    TestFolder folder;
+    EXPECT_THAT(
+        ReadAll(folder.Write("a.jsonl", "{'a': 'b'}\n{\"a\": NaN}\n{\"a\": -Infinity}\n{\"a\": None}\n"
+                                        "{\"a\": 1},\n")),
+        testing::ElementsAre(
+            testing::HasSubstr("this is Python's repr, with single quotes; write rows with json.dumps"),
+            testing::HasSubstr("NaN is no JSON, though Python's json.dumps writes it"),
+            testing::HasSubstr("Infinity is no JSON"),
+            testing::HasSubstr("None is Python's word"),
+            testing::HasSubstr("a comma follows the row")));
+}
+
+TEST(RowReader, GitLfsPointersAreNamed) {
+    TestFolder folder;
+    const Rows rows = ReadAll(folder.Write(
+        "a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_THAT(rows[0], testing::HasSubstr("a.csv is a Git LFS pointer, not the file"));
 }
 
 TEST(RowReader, CsvLimits) {
@@ -227,7 +367,8 @@ TEST(RowReader, CsvLimits) {
 TEST(RowReader, Text) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(folder.Write("a.txt", "one\n\n two \r\nth\xC3ree\nfour")),
-              (Rows{R"({"text":"one"})", R"({"text":" two "})", "4:3 this byte is not UTF-8",
+              (Rows{R"({"text":"one"})", R"({"text":" two "})",
+                    "4:3 this byte is not UTF-8 (0xC3): save the file as UTF-8",
                     R"({"text":"four"})"}));
 }
 
@@ -285,9 +426,8 @@ TEST(RowReader, FilesThatAreNotData) {
     EXPECT_EQ(ReadAll(folder.Write("table", "a\n1\n"), "csv"), (Rows{R"({"a":"1"})"}));
     EXPECT_EQ(ReadAll(folder.Write("words", "a b\n"), "text"), (Rows{R"({"text":"a b"})"}));
     EXPECT_NE(ReadAll(folder.Path("missing.jsonl"))[0].find("No such file"), std::string::npos);
-    EXPECT_NE(
-        ReadAll(folder.Write("b.jsonl", std::string_view("\xFF\xFE{\0\"\0", 6)))[0].find("UTF-16"),
-        std::string::npos);
+    EXPECT_NE(ReadAll(folder.Write("b.txt", std::string_view("\xFF\xFEx\0y", 5))).back().find("UTF-16"),
+              std::string::npos);
     std::filesystem::create_directories(folder.Path("c.jsonl"));
     EXPECT_NE(ReadAll(folder.Path("c.jsonl"))[0].find("is a folder"), std::string::npos);
 }

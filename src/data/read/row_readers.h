@@ -4,17 +4,19 @@
 #include <memory>
 #include <string>
 
-#include "data/read/line_scanner.h"
+#include "data/read/bytes/char_scanner.h"
 #include "data/read/row_reader.h"
 
 namespace hone {
 
 std::unique_ptr<RowReader> MakeJsonLinesReader(std::unique_ptr<CharScanner> scanner);
-// An array of objects, or JSON lines where the file starts with "{".
+// An array of objects, objects one after the other that go over several lines, an object that holds
+// the rows in a member "data" or the like, or JSON lines: by how the file begins.
 absl::StatusOr<std::unique_ptr<RowReader>> MakeJsonReader(std::unique_ptr<CharScanner> scanner);
-// Reads the header.
+// Reads the header. `usual` is what separates the columns of such a file by its name, `separator`
+// what the user says; 0: nothing.
 absl::StatusOr<std::unique_ptr<RowReader>> MakeCsvReader(std::unique_ptr<CharScanner> scanner,
-                                                         char delimiter);
+                                                         char usual, char separator);
 std::unique_ptr<RowReader> MakeTextReader(std::unique_ptr<CharScanner> scanner);
 absl::StatusOr<std::unique_ptr<RowReader>> MakeParquetReader(const std::string& path,
                                                              const std::string& cache_folder);

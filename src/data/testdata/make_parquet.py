@@ -1,4 +1,6 @@
-"""Makes rows.parquet: three rows of chats beside a plain column. Needs pyarrow."""
+"""Makes rows.parquet, three rows of chats beside a plain column, and tools.parquet, the row of tools.jsonl, whose two
+tools have different parameters. Needs pyarrow."""
+import json
 import pathlib
 
 import pyarrow as pa
@@ -10,3 +12,7 @@ rows = [
     for i in range(3)
 ]
 pq.write_table(pa.Table.from_pylist(rows), pathlib.Path(__file__).with_name("rows.parquet"), compression="snappy")
+
+tools = pathlib.Path(__file__).with_name("tools.jsonl")
+pq.write_table(pa.Table.from_pylist([json.loads(line) for line in tools.read_text().splitlines()]),
+               tools.with_suffix(".parquet"), compression="snappy")

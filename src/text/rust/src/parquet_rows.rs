@@ -72,7 +72,7 @@ impl HoneParquet {
             let number = self.next_row + 1;
             let row = row.map_err(|error| format!("row {number}: {error}"))?;
             RowWriter { json: &mut json, limit: begin + self.max_row_bytes }
-                .row(&row)
+                .row(&row, true)
                 .map_err(|error| format!("row {number}: {error}"))?;
             ends.push(json.len());
             self.next_row = number;
@@ -88,9 +88,11 @@ struct RowWriter<'a> {
 }
 
 impl RowWriter<'_> {
-    fn row(&mut self, row: &Row) -> Result<(), String> {
+    /// A struct of a column has every member that any row has: what a row lacks is null in it, and left out.
+    fn row(&mut self, row: &Row, with_nulls: bool) -> Result<(), String> {
         self.json.push('{');
-        for (index, (name, field)) in row.get_column_iter().enumerate() {
+        let fields = row.get_column_iter().filter(|(_, field)| with_nulls || !matches!(field, Field::Null));
+        for (index, (name, field)) in fields.enumerate() {
             if index > 0 {
                 self.json.push(',');
             }
@@ -133,7 +135,7 @@ impl RowWriter<'_> {
                 self.quoted(timestamp_text(value.checked_mul(1000).ok_or("a time outside the calendar")?)?)
             }
             Field::TimestampMicros(value) => self.quoted(timestamp_text(*value)?),
-            Field::Group(row) => self.row(row)?,
+            Field::Group(row) => self.row(row, false)?,
             Field::ListInternal(list) => {
                 self.json.push('[');
                 for (index, element) in list.elements().iter().enumerate() {

@@ -1,32 +1,43 @@
-#include "data/read/line_scanner.h"
-
-#include <simdjson.h>
+#include "data/read/bytes/char_scanner.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/limits.h"
 
 namespace hone {
 
-absl::StatusOr<std::unique_ptr<CharScanner>> CharScanner::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<CharScanner>> CharScanner::Open(const std::string& path,
+                                                               TextForm form) {
     HONE_ASSIGN_OR_RETURN(auto source, ByteSource::Open(path));
-    std::unique_ptr<CharScanner> scanner(new CharScanner(path, std::move(source)));
-    HONE_ASSIGN_OR_RETURN(std::string_view start, scanner->Peek());
-    if (start.substr(0, 3) == "\xEF\xBB\xBF") {
-        scanner->piece_.remove_prefix(3);
-    } else if (start.substr(0, 2) == "\xFF\xFE" || start.substr(0, 2) == "\xFE\xFF") {
-        return DataError(
-            "{} is UTF-16, hone reads UTF-8: convert it with \"iconv -f UTF-16 -t UTF-8\"", path);
-    }
-    return scanner;
+    return std::unique_ptr<CharScanner>(new CharScanner(path, std::move(source), form));
 }
 
 absl::StatusOr<std::string_view> CharScanner::Peek() {
-    if (piece_.empty()) {
-        HONE_ASSIGN_OR_RETURN(piece_, source_->Next());
+    while (piece_.empty()) {
+        HONE_ASSIGN_OR_RETURN(std::string_view bytes, source_->Next());
+        if (bytes.empty()) {
+            if (decoder_.half_character())
+                return DataError("{} ends in the middle of a UTF-16 character: it is cut off",
+                                 path_);
+            return bytes;
+        }
+        piece_ = decoder_.Decode(bytes);
     }
     return piece_;
+}
+
+std::vector<std::string> CharScanner::notes() const {
+    std::vector<std::string> notes;
+    if (decoder_.encoding() == TextEncoding::kWindows1252)
+        notes.push_back(fmt::format(
+            "{} was read as Windows-1252 (\"{}\"); if that is wrong, save it as UTF-8.", path_,
+            decoder_.example()));
+    if (decoder_.encoding() == TextEncoding::kUtf16LittleEndian ||
+        decoder_.encoding() == TextEncoding::kUtf16BigEndian)
+        notes.push_back(fmt::format("{} was read as UTF-16.", path_));
+    if (decoder_.lines_end_in_cr())
+        notes.push_back(fmt::format("The lines of {} end in CR alone (0x0D).", path_));
+    return notes;
 }
 
 void CharScanner::Take(size_t count) {
@@ -61,20 +72,6 @@ absl::StatusOr<bool> NextLine(CharScanner& scanner, std::string* text, bool* too
     }
     if (!text->empty() && text->back() == '\r') text->pop_back();
     return any;
-}
-
-size_t FindInvalidUtf8(std::string_view text) {
-    if (simdjson::validate_utf8(text.data(), text.size())) return std::string_view::npos;
-    // The longest valid prefix: cut points inside a character are invalid too, so step by
-    // characters.
-    size_t at = 0;
-    while (at < text.size()) {
-        const auto lead = static_cast<unsigned char>(text[at]);
-        const size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-        if (at + size > text.size() || !simdjson::validate_utf8(text.data() + at, size)) return at;
-        at += size;
-    }
-    return std::string_view::npos;
 }
 
 }  // namespace hone

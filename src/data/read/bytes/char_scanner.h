@@ -1,20 +1,23 @@
-// Lines of a ByteSource, with the checks that every text format shares: byte order marks and
-// length.
+// Characters and lines of a text file, as UTF-8 with LF whatever the file has, with a limit on
+// the length of a line.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
-#include "data/read/byte_source.h"
+#include "data/read/bytes/byte_source.h"
+#include "data/read/bytes/text_encoding.h"
 
 namespace hone {
 
-// A byte that is looked at one at a time, and its place. The BOM of UTF-8 is skipped.
+// Bytes that are looked at one at a time, and their place.
 class CharScanner {
   public:
-    static absl::StatusOr<std::unique_ptr<CharScanner>> Open(const std::string& path);
+    static absl::StatusOr<std::unique_ptr<CharScanner>> Open(const std::string& path,
+                                                             TextForm form = {});
 
     // The bytes at hand, without their copy; empty at the end of the file. Take moves past the
     // first `count` of them.
@@ -25,13 +28,16 @@ class CharScanner {
     int64_t line() const { return line_; }
     int64_t column() const { return column_; }
     const std::string& path() const { return path_; }
+    // What is unusual about the file, as sentences.
+    std::vector<std::string> notes() const;
 
   private:
-    CharScanner(std::string path, std::unique_ptr<ByteSource> source)
-        : path_(std::move(path)), source_(std::move(source)) {}
+    CharScanner(std::string path, std::unique_ptr<ByteSource> source, TextForm form)
+        : path_(std::move(path)), source_(std::move(source)), decoder_(form) {}
 
     std::string path_;
     std::unique_ptr<ByteSource> source_;
+    TextDecoder decoder_;
     std::string_view piece_;
     int64_t line_ = 1;
     int64_t column_ = 1;
@@ -41,8 +47,5 @@ class CharScanner {
 // line of more than kMaxLineBytes comes back with *too_long set and *text empty; it is skipped, not
 // held.
 absl::StatusOr<bool> NextLine(CharScanner& scanner, std::string* text, bool* too_long);
-
-// Where the first byte is that is not UTF-8 (RFC 3629), or npos.
-size_t FindInvalidUtf8(std::string_view text);
 
 }  // namespace hone

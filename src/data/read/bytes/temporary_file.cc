@@ -1,4 +1,4 @@
-#include "data/read/temporary_file.h"
+#include "data/read/bytes/temporary_file.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

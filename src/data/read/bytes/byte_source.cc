@@ -1,4 +1,4 @@
-#include "data/read/byte_source.h"
+#include "data/read/bytes/byte_source.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/git_lfs.h"
 
 namespace hone {
 namespace {
@@ -34,6 +35,8 @@ absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& 
     std::unique_ptr<ByteSource> source(new ByteSource(path, *fd));
     HONE_ASSIGN_OR_RETURN(source->pending_, source->Fill());
     const char* bytes = source->input_.get();
+    if (IsGitLfsPointer({bytes, source->pending_}))
+        return WithKind(GitLfsPointerError(path), ErrorKind::kData);
     if (source->pending_ >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b') {
         source->inflater_ = std::make_unique<Inflater>();
         z_stream& stream = source->inflater_->stream;

@@ -1,0 +1,173 @@
+#include "data/format/row_columns.h"
+
+#include <algorithm>
+#include <cctype>
+#include <initializer_list>
+
+namespace hone {
+namespace {
+
+using nlohmann::ordered_json;
+
+bool Has(const ordered_json& row, std::string_view name) {
+    const auto found = row.find(std::string(name));
+    return found != row.end() && !found->is_null();
+}
+
+// Without the spaces around it, in lower case.
+std::string Plain(std::string_view name) {
+    const size_t begin = name.find_first_not_of(" \t_");
+    if (begin == std::string_view::npos) return "";
+    std::string plain(name.substr(begin, name.find_last_not_of(" \t_") - begin + 1));
+    std::transform(plain.begin(), plain.end(), plain.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return plain;
+}
+
+// The column of one of these names, the first of them first; "": there is none.
+std::string ColumnOf(const ordered_json& row, std::initializer_list<std::string_view> names) {
+    for (std::string_view name : names)
+        for (const auto& [column, value] : row.items())
+            if (!value.is_null() && Plain(column) == name) return column;
+    return "";
+}
+
+bool IsListOfTurns(const ordered_json& value, const char* member) {
+    return value.is_array() && !value.empty() && value[0].is_object() && value[0].contains(member);
+}
+
+void AddIfThere(const ordered_json& row, const char* field,
+                std::initializer_list<std::string_view> names, ColumnMap* columns) {
+    if (const std::string column = ColumnOf(row, names); !column.empty())
+        columns->emplace_back(field, column);
+}
+
+// True or false, also as a table spells it.
+bool IsJudgement(const ordered_json& value) {
+    if (value.is_boolean()) return true;
+    const std::string text = value.is_string() ? Plain(value.get_ref<const std::string&>()) : "";
+    return text == "true" || text == "false";
+}
+
+// {"text": {"0": ..., "1": ...}} as pandas writes a table, or {"text": [...]} as datasets does.
+bool IsWholeTable(const ordered_json& row) {
+    auto numbered = [](const ordered_json& column) {
+        return column.is_object() && column.contains("0");
+    };
+    auto listed = [](const ordered_json& column) {
+        return column.is_array() && !column.empty() &&
+               std::all_of(column.begin(), column.end(),
+                           [](const ordered_json& cell) { return cell.is_string(); });
+    };
+    return (!row.empty() && std::all_of(row.begin(), row.end(), numbered)) ||
+           (row.size() > 1 && std::all_of(row.begin(), row.end(), listed));
+}
+
+}  // namespace
+
+std::optional<RowFormat> FormatByFields(const ordered_json& row) {
+    if (Has(row, "messages")) return RowFormat::kMessages;
+    if (Has(row, "conversations")) return RowFormat::kShareGpt;
+    if (Has(row, "prompt") && Has(row, "completion")) return RowFormat::kPromptCompletion;
+    if (Has(row, "instruction") && Has(row, "output")) return RowFormat::kInstruction;
+    if (Has(row, "input") && Has(row, "output")) return RowFormat::kInputOutput;
+    if (Has(row, "input_ids")) return RowFormat::kInputIds;
+    if (Has(row, "text")) return RowFormat::kText;
+    return std::nullopt;
+}
+
+std::vector<std::string> FieldsOf(RowFormat format) {
+    switch (format) {
+        case RowFormat::kMessages:
+            return {"messages", "tools", "functions", "system"};
+        case RowFormat::kShareGpt:
+            return {"conversations", "tools", "functions", "system"};
+        case RowFormat::kPromptCompletion:
+            return {"prompt", "completion", "tools", "functions", "system"};
+        case RowFormat::kInstruction:
+            return {"instruction", "input", "output", "system", "history"};
+        case RowFormat::kInputOutput:
+            return {"input", "output", "system", "history"};
+        case RowFormat::kInputIds:
+            return {"input_ids", "labels", "attention_mask"};
+        case RowFormat::kText:
+            return {"text"};
+        case RowFormat::kTextField:
+        case RowFormat::kTextTemplate:
+            break;
+    }
+    return {};
+}
+
+ColumnMap GuessColumns(const ordered_json& row) {
+    for (const auto& [column, value] : row.items()) {
+        const std::string name = Plain(column);
+        if (name != "messages" && name != "conversation" && name != "conversations" &&
+            name != "dialog" && name != "dialogue" && name != "chat")
+            continue;
+        ColumnMap columns;
+        if (IsListOfTurns(value, "role")) columns.emplace_back("messages", column);
+        if (IsListOfTurns(value, "from")) columns.emplace_back("conversations", column);
+        if (columns.empty()) continue;
+        AddIfThere(row, "tools", {"tools"}, &columns);
+        AddIfThere(row, "system", {"system", "system_prompt"}, &columns);
+        return columns;
+    }
+    const std::string answer =
+        ColumnOf(row, {"completion", "response", "answer", "output", "reply"});
+    const std::string instruction = ColumnOf(row, {"instruction"});
+    ColumnMap columns;
+    if (!answer.empty() && !instruction.empty()) {
+        columns = {{"instruction", instruction}};
+        AddIfThere(row, "input", {"input", "context"}, &columns);
+    } else if (const std::string question = ColumnOf(row, {"prompt", "question", "query", "input"});
+               !answer.empty() && !question.empty()) {
+        const bool same = Plain(question) == "prompt" && Plain(answer) == "completion";
+        if (same) return {{"prompt", question}, {"completion", answer}};
+        columns = {{"input", question}};
+    } else {
+        AddIfThere(row, "text", {"text"}, &columns);
+        return columns;
+    }
+    columns.emplace_back("output", answer);
+    AddIfThere(row, "system", {"system", "system_prompt"}, &columns);
+    AddIfThere(row, "history", {"history"}, &columns);
+    return columns;
+}
+
+ordered_json RenameColumns(const ordered_json& row, const ColumnMap& columns,
+                           const std::vector<std::string>& fields) {
+    ordered_json renamed = ordered_json::object();
+    for (const auto& [field, column] : columns)
+        if (const auto found = row.find(column); found != row.end()) renamed[field] = *found;
+    for (const std::string& field : fields) {
+        const bool mapped = std::any_of(columns.begin(), columns.end(), [&](const auto& pair) {
+            return pair.first == field || pair.second == field;
+        });
+        if (mapped) continue;
+        if (const auto found = row.find(field); found != row.end()) renamed[field] = *found;
+    }
+    return renamed;
+}
+
+absl::Status RefuseOtherKinds(const ordered_json& row) {
+    if (IsWholeTable(row))
+        return DataError(
+            "this object is a whole table, with a column in each member: hone wants an object for "
+            "each row (pandas: to_json(path, orient=\"records\", lines=True))");
+    const bool pair = Has(row, "chosen") && Has(row, "rejected");
+    if (pair || Has(row, "rejected_response"))
+        return DataError(
+            "the rows are preferences ({}), for DPO and its kin, which hone does not do. To learn "
+            "the preferred answers say which column they are: --columns prompt=NAME,completion=NAME",
+            pair ? "chosen and rejected" : "rejected_response");
+    const bool answer = Has(row, "completion") || Has(row, "messages") || Has(row, "response");
+    if (answer && (Has(row, "kto_tag") || (Has(row, "label") && IsJudgement(row["label"]))))
+        return DataError(
+            "the rows are judged answers (\"{}\": true or false), for KTO, which hone does not do: "
+            "it would learn the bad ones too. Keep the good rows and leave that column out",
+            Has(row, "kto_tag") ? "kto_tag" : "label");
+    return absl::OkStatus();
+}
+
+}  // namespace hone

@@ -1,0 +1,37 @@
+// Which columns of a file stand for which fields of a row: said with --columns, or known by their
+// names.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "data/format/row_format.h"
+#include "nlohmann/json.hpp"
+
+namespace hone {
+
+// {"prompt", "Question"}: the field and the column that holds it.
+using ColumnMap = std::vector<std::pair<std::string, std::string>>;
+
+// The format of a row by the names of its fields; nothing where they are none that hone knows.
+std::optional<RowFormat> FormatByFields(const nlohmann::ordered_json& row);
+
+// The fields that a format reads.
+std::vector<std::string> FieldsOf(RowFormat format);
+
+// Columns under other names that people have for a question and its answer, a text or messages, in
+// any case: "Question" and "Answer" are input and output. Empty: none are known.
+ColumnMap GuessColumns(const nlohmann::ordered_json& row);
+
+// The row under the names of the fields: the columns of the map, and of the others those that are
+// among `fields`.
+nlohmann::ordered_json RenameColumns(const nlohmann::ordered_json& row, const ColumnMap& columns,
+                                     const std::vector<std::string>& fields);
+
+// Refuses by name what hone does not train on: rows with chosen and rejected answers, judged
+// answers, a whole table in one object.
+absl::Status RefuseOtherKinds(const nlohmann::ordered_json& row);
+
+}  // namespace hone
