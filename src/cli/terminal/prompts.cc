@@ -1,8 +1,12 @@
 #include "cli/terminal/prompts.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "base/file.h"
 #include "base/limits.h"
 #include "cli/load_model.h"
+#include "data/read/row_reader.h"
 
 namespace hone {
 namespace {
@@ -69,6 +73,52 @@ absl::StatusOr<nlohmann::ordered_json> ParseRow(std::string_view line) {
     return row;
 }
 
+// The column of a table that holds the prompts, under the field's name: "prompt", or what people
+// call a question.
+absl::StatusOr<nlohmann::ordered_json> WithPrompt(nlohmann::ordered_json row) {
+    if (row.contains("prompt") || row.contains("messages")) return row;
+    std::string names;
+    for (const auto& [name, value] : row.items()) names += (names.empty() ? "" : ", ") + name;
+    for (std::string_view known : {"prompt", "question", "query", "instruction", "input"}) {
+        for (const auto& [name, value] : row.items()) {
+            std::string lower = name;
+            std::transform(lower.begin(), lower.end(), lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+            if (lower != known) continue;
+            const nlohmann::ordered_json prompt = value;
+            row["prompt"] = prompt;
+            return row;
+        }
+    }
+    return DataError(
+        "no column \"prompt\" (nor question, query, instruction or input): the file has {}. Name the "
+        "column of the prompts prompt, or give a text file with a prompt on each line",
+        names);
+}
+
+absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, FileFormat format,
+                                                    const std::string& system_prompt, bool raw) {
+    HONE_ASSIGN_OR_RETURN(auto reader, RowReader::Open(path, format, {}));
+    std::vector<Prompt> prompts;
+    RawRow raw_row;
+    for (;;) {
+        HONE_ASSIGN_OR_RETURN(const bool any, reader->Next(&raw_row));
+        if (!any) break;
+        nlohmann::ordered_json row;
+        ParseProblem problem{raw_row.line, raw_row.column, raw_row.error};
+        if (!raw_row.error.empty() || !reader->ParseRow(raw_row, &row, &problem))
+            return DataError("{}, line {}: {}", path, problem.line, problem.reason);
+        auto named = WithPrompt(std::move(row));
+        auto prompt = named.ok() ? PromptFromRow(*named, system_prompt, raw)
+                                 : absl::StatusOr<Prompt>(named.status());
+        if (!prompt.ok())
+            return Annotate(prompt.status(), fmt::format("{}, line {}", path, raw_row.line));
+        prompts.push_back(*std::move(prompt));
+    }
+    if (prompts.empty()) return DataError("{} holds no prompt", path);
+    return prompts;
+}
+
 }  // namespace
 
 absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& system_prompt,
@@ -87,6 +137,9 @@ absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& sy
 
 absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
                                                    const std::string& system_prompt, bool raw) {
+    const auto format = DetectFileFormat(path, "");
+    if (format.ok() && *format != FileFormat::kText && *format != FileFormat::kJsonLines)
+        return ReadPromptTable(path, *format, system_prompt, raw);
     auto read = ReadFile(path);
     if (!read.ok()) return WithKind(read.status(), ErrorKind::kData);
     std::string_view rest = *read;

@@ -19,8 +19,9 @@ struct Prompt {
 };
 
 // A .jsonl file's rows: a JSON string, {"prompt": ...} or {"messages": [...]} that ends with the
-// user's turn, each object with an "adapter" if it likes; any other file's lines that are not
-// empty. Errors are of kind kData and name the line.
+// user's turn, each object with an "adapter" if it likes; the rows of a .json, .csv, .tsv or .parquet
+// file likewise, where a column question, query, instruction or input may stand for "prompt"; any
+// other file's lines that are not empty. Errors are of kind kData and name the line.
 absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
                                                    const std::string& system_prompt, bool raw);
 

@@ -44,6 +44,22 @@ TEST(ReadPromptFile, TextFilesHaveOnePromptPerLine) {
     EXPECT_EQ(messages[1]["content"], "two words");
 }
 
+TEST(ReadPromptFile, TablesHaveAColumnOfPrompts) {
+    auto texts = [](const std::string& text, const std::string& name) {
+        auto prompts = Read(text, name);
+        if (!prompts.ok()) return std::string(prompts.status().message());
+        std::string all;
+        for (const Prompt& prompt : *prompts) all += prompt.text + "|";
+        return all;
+    };
+    EXPECT_EQ(texts("label,prompt\nx,one\ny,\"two, three\"\n", "prompts.csv"), "one|two, three|");
+    EXPECT_EQ(texts("Question;Answer\na,b?;c\n", "prompts.csv"), "a,b?|");
+    EXPECT_EQ(texts("[{\"prompt\":\"a\"},\n{\"prompt\":\"b\"}]", "prompts.json"), "a|b|");
+    EXPECT_THAT(texts("text,category\na,b\n", "prompts.csv"),
+                HasSubstr("line 2: no column \"prompt\" (nor question, query, instruction or input): "
+                          "the file has text, category"));
+}
+
 TEST(ReadPromptFile, RowsAreStringsPromptsOrMessages) {
     const auto prompts = Read(
                              "\"a\"\n{\"prompt\": \"b\"}\n"
