@@ -22,6 +22,7 @@ class Checker {
 
     absl::Status Take(RowOutcome outcome) {
         ++check_.rows;
+        template_failures_.Count(outcome);
         if (!outcome.problem.empty()) {
             Add(&check_.bad_rows, &check_.bad_row_count,
                 RowProblem{outcome.place, std::move(outcome.problem)});
@@ -29,6 +30,9 @@ class Checker {
         }
         ++check_.good_rows;
         Compare(outcome);
+        if (!outcome.encoded.left_out.empty())
+            Add(&check_.left_out_rows, &check_.left_out_row_count,
+                RowProblem{outcome.place, LeftOutText(outcome.encoded.left_out)});
         const Example& example = outcome.encoded.example;
         const int64_t length = static_cast<int64_t>(example.tokens.size());
         lengths_.push_back(static_cast<uint32_t>(std::min<int64_t>(length, UINT32_MAX)));
@@ -53,7 +57,8 @@ class Checker {
         return absl::OkStatus();
     }
 
-    DataCheck Finish(const PipelineResult& result, const ReadPlan& plan) {
+    absl::StatusOr<DataCheck> Finish(const PipelineResult& result, const ReadPlan& plan) {
+        HONE_RETURN_IF_ERROR(template_failures_.Check());
         check_.files = result.files;
         check_.format = result.format ? std::string(RowFormatName(*result.format)) : "unknown";
         check_.columns = result.columns;
@@ -62,6 +67,7 @@ class Checker {
         for (const auto* more : {&result.notes, &plan.notes, &plan.warnings})
             check_.notes.insert(check_.notes.end(), more->begin(), more->end());
         check_.split_note = plan.eval_source;
+        if (result.shows_today) check_.notes.emplace_back(kShowsToday);
         if (!lengths_.empty()) {
             std::sort(lengths_.begin(), lengths_.end());
             auto rank = [this](double share) -> int64_t {
@@ -107,6 +113,7 @@ class Checker {
     }
 
     DataCheck check_;
+    TemplateFailures template_failures_;
     std::vector<uint32_t> lengths_;
     std::vector<std::string> files_;
     std::unordered_map<uint64_t, PackedPlace> train_seen_;  // by the hash of the row
@@ -171,10 +178,10 @@ absl::StatusOr<DataCheck> CheckData(const DataOptions& options,
                                     const Context& context) {
     HONE_ASSIGN_OR_RETURN(ReadPlan plan, PlanTraining(options));
     Checker checker(options.max_seq_len);
-    HONE_ASSIGN_OR_RETURN(PipelineResult result,
-                          RunPipeline(plan, options, *encoder, context, [&](RowOutcome outcome) {
-                              return checker.Take(std::move(outcome));
-                          }));
+    HONE_ASSIGN_OR_RETURN(
+        PipelineResult result,
+        RunPipeline(plan, options, std::move(encoder), context,
+                    [&](RowOutcome outcome) { return checker.Take(std::move(outcome)); }));
     return checker.Finish(result, plan);
 }
 
@@ -193,6 +200,8 @@ std::string DataCheck::ToText() const {
     AppendList(&text, fmt::format("over {} tokens", max_seq_len), over_length, over_length_count,
                PlaceText);
     AppendProblems(&text, "nothing to train", masked_rows, masked_row_count);
+    if (left_out_row_count > 0)
+        AppendProblems(&text, "not shown", left_out_rows, left_out_row_count);
     AppendList(&text, "duplicates", duplicates, duplicate_count, [](const DuplicateRow& row) {
         return PlaceText(row.place) + " repeats " + PlaceText(row.first);
     });
@@ -226,6 +235,8 @@ nlohmann::ordered_json DataCheck::ToJson() const {
         {"bad_rows", ListJson(bad_rows, ProblemJson)},
         {"masked_row_count", masked_row_count},
         {"masked_rows", ListJson(masked_rows, ProblemJson)},
+        {"left_out_row_count", left_out_row_count},
+        {"left_out_rows", ListJson(left_out_rows, ProblemJson)},
         {"duplicate_count", duplicate_count},
         {"duplicates", ListJson(duplicates, DuplicateJson)},
         {"in_both_splits_count", in_both_splits_count},

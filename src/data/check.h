@@ -45,6 +45,8 @@ struct DataCheck {
     std::vector<RowProblem>
         masked_rows;  // good rows without a label that trains (after truncation)
     int64_t masked_row_count = 0;
+    std::vector<RowProblem> left_out_rows;  // good rows of which the template shows not all
+    int64_t left_out_row_count = 0;
     std::vector<DuplicateRow> duplicates;
     int64_t duplicate_count = 0;
     std::vector<DuplicateRow>

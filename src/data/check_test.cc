@@ -108,5 +108,68 @@ TEST(DataCheck, NothingGood) {
         CheckData({.data_name = folder.Path("none.jsonl")}, TestEncoder(), Context(1)).ok());
 }
 
+TEST(DataCheck, WhatTheTemplateLeavesOutIsCounted) {
+    TestFolder folder;
+    const std::string call =
+        R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":null,)"
+        R"("tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}]})"
+        "\n";
+    const std::string tools =
+        R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],)"
+        R"("tools":[{"type":"function","function":{"name":"f"}}]})"
+        "\n";
+    const DataCheck check =
+        Check({.data_name = folder.Write("rows.jsonl", ChatRow("a", "b") + call + tools),
+               .eval_split = "none"});
+    EXPECT_EQ(check.good_rows, 2);
+    ASSERT_EQ(check.bad_row_count, 1);
+    EXPECT_EQ(check.bad_rows[0].place.line, 2);
+    ASSERT_EQ(check.left_out_row_count, 1);
+    EXPECT_EQ(check.left_out_rows[0].place.line, 3);
+    EXPECT_THAT(check.ToText(), HasSubstr("line 3: the chat template does not show the row's tools"));
+    EXPECT_EQ(check.ToJson()["left_out_row_count"], 1);
+    auto loaded = LoadData({.data_name = folder.Path("rows.jsonl"),
+                            .eval_split = "none",
+                            .skip_bad_rows = true},
+                           TestEncoder(), Context(1));
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->report.left_out_row_count, 1);
+    EXPECT_THAT(loaded->report.ToText(), HasSubstr("line 3: the chat template does not show the row's tools"));
+}
+
+// A template that no row pleases is at fault itself: leaving the rows out is no cure.
+TEST(DataCheck, ATemplateThatFailsOnEveryRowIsOneError) {
+    TestFolder folder;
+    const DataOptions options = {.data_name = folder.Write("rows.jsonl", ChatRow("a", "b") +
+                                                                             ChatRow("c", "d")),
+                                 .eval_split = "none"};
+    auto broken = TestEncoder("{{ messages[0].content + 1 }}");
+    const absl::Status statuses[] = {CheckData(options, broken, Context(1)).status(),
+                                     LoadData(options, broken, Context(1)).status()};
+    for (const absl::Status& status : statuses) {
+        EXPECT_EQ(ExitCode(status), 3);
+        EXPECT_THAT(std::string(status.message()),
+                    HasSubstr("chat template fails on every one of 2 rows"));
+        EXPECT_THAT(std::string(status.message()), HasSubstr("rows.jsonl, line 1: the chat"));
+        EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("skip_bad_rows")));
+    }
+}
+
+TEST(DataCheck, TodaysDateIsSaid) {
+    TestFolder folder;
+    DataOptions options = {.data_name = folder.Write("rows.jsonl", ChatRow("a", "b")),
+                           .eval_split = "none"};
+    auto dated = TestEncoder("{{ strftime_now('%Y') }}" + std::string(ChatMlTemplate()));
+    auto check = CheckData(options, dated, Context(1));
+    ASSERT_TRUE(check.ok()) << check.status();
+    EXPECT_THAT(check->ToText(), HasSubstr("shows today's date"));
+    options.template_date = "2026-11-26";
+    check = CheckData(options, dated, Context(1));
+    ASSERT_TRUE(check.ok()) << check.status();
+    EXPECT_THAT(check->ToText(), testing::Not(HasSubstr("shows today's date")));
+    options.template_date = "tomorrow";
+    EXPECT_EQ(ExitCode(CheckData(options, dated, Context(1)).status()), 2);
+}
+
 }  // namespace
 }  // namespace hone

@@ -82,6 +82,9 @@ struct DataReport {
     int64_t bad_row_count = 0;
     std::vector<RowProblem> masked_rows;  // without a label that trains; they are left out
     int64_t masked_row_count = 0;
+    // Rows with something that asks and that the chat template does not show; they are used.
+    std::vector<RowProblem> left_out_rows;
+    int64_t left_out_row_count = 0;
     int64_t answers = 0;  // trained answers, and how many of them end with a trained end token
     int64_t ended_answers = 0;
     bool spilled = false;               // the tokens lie in a temporary file

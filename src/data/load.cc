@@ -65,6 +65,7 @@ class Loader {
             if (eval) report_.eval.*member += by;
         };
         count(&SplitReport::rows, 1);
+        template_failures_.Count(outcome);
         if (!outcome.problem.empty()) {
             Bad(std::move(outcome));
             return absl::OkStatus();
@@ -100,6 +101,9 @@ class Loader {
             report_.answers += outcome.encoded.answers;
             report_.ended_answers += outcome.encoded.ended_answers;
         }
+        if (!outcome.encoded.left_out.empty())
+            AddProblem(&report_.left_out_rows, &report_.left_out_row_count, outcome.place,
+                       LeftOutText(outcome.encoded.left_out));
         return Store(example, outcome.place, train, eval);
     }
 
@@ -125,6 +129,7 @@ class Loader {
                 fmt::format("The evaluation split {} has no rows: nothing will be evaluated.",
                             *options_.eval_split));
         AddWarnings();
+        if (result.shows_today) report_.warnings.emplace_back(kShowsToday);
         data.report = std::move(report_);
         return data;
     }
@@ -148,6 +153,7 @@ class Loader {
 
     // What training or evaluation must not start with.
     absl::Status Refuse(bool want_train) const {
+        HONE_RETURN_IF_ERROR(template_failures_.Check());
         const int64_t rows = report_.train.rows + report_.eval.rows;
         if (report_.bad_row_count > 0 && !options_.skip_bad_rows)
             return DataError(
@@ -207,6 +213,11 @@ class Loader {
             warnings.push_back(fmt::format("{} left out, without a token to train on:{}",
                                            Plural(report_.masked_row_count, "row"),
                                            Listed(report_.masked_rows, report_.masked_row_count)));
+        if (report_.left_out_row_count > 0)
+            warnings.push_back(fmt::format(
+                "{} of which the model does not see all:{}",
+                Plural(report_.left_out_row_count, "row"),
+                Listed(report_.left_out_rows, report_.left_out_row_count)));
         if (report_.bad_row_count > 0)
             warnings.push_back(fmt::format("{} skipped:{}",
                                            Plural(report_.bad_row_count, "bad row"),
@@ -221,6 +232,7 @@ class Loader {
     const DataOptions& options_;
     bool hold_out_;
     std::vector<std::string> plan_notes_;
+    TemplateFailures template_failures_;
     std::shared_ptr<TokenStore> store_;
     std::vector<int64_t> train_rows_;
     std::vector<int64_t> eval_rows_;
@@ -239,12 +251,13 @@ absl::Status CheckOptions(const DataOptions& options) {
 }
 
 absl::StatusOr<LoadedData> Load(const DataOptions& options, const ReadPlan& plan, bool want_train,
-                                const ConversationEncoder& encoder, const Context& context) {
+                                std::shared_ptr<const ConversationEncoder> encoder,
+                                const Context& context) {
     Loader loader(options, plan);
-    HONE_ASSIGN_OR_RETURN(PipelineResult result,
-                          RunPipeline(plan, options, encoder, context, [&](RowOutcome outcome) {
-                              return loader.Take(std::move(outcome));
-                          }));
+    HONE_ASSIGN_OR_RETURN(
+        PipelineResult result,
+        RunPipeline(plan, options, std::move(encoder), context,
+                    [&](RowOutcome outcome) { return loader.Take(std::move(outcome)); }));
     return loader.Finish(result, want_train);
 }
 
@@ -255,7 +268,7 @@ absl::StatusOr<LoadedData> LoadData(const DataOptions& options,
                                     const Context& context) {
     HONE_RETURN_IF_ERROR(CheckOptions(options));
     HONE_ASSIGN_OR_RETURN(ReadPlan plan, PlanTraining(options));
-    return Load(options, plan, true, *encoder, context);
+    return Load(options, plan, true, std::move(encoder), context);
 }
 
 absl::StatusOr<LoadedData> LoadEvaluationData(const DataOptions& options,
@@ -263,7 +276,7 @@ absl::StatusOr<LoadedData> LoadEvaluationData(const DataOptions& options,
                                               const Context& context) {
     HONE_RETURN_IF_ERROR(CheckOptions(options));
     HONE_ASSIGN_OR_RETURN(ReadPlan plan, PlanEvaluation(options));
-    return Load(options, plan, false, *encoder, context);
+    return Load(options, plan, false, std::move(encoder), context);
 }
 
 namespace {
@@ -313,6 +326,8 @@ nlohmann::ordered_json DataReport::ToJson() const {
             {"bad_rows", ProblemsJson(bad_rows)},
             {"masked_row_count", masked_row_count},
             {"masked_rows", ProblemsJson(masked_rows)},
+            {"left_out_row_count", left_out_row_count},
+            {"left_out_rows", ProblemsJson(left_out_rows)},
             {"answers", answers},
             {"ended_answers", ended_answers},
             {"spilled", spilled},

@@ -65,6 +65,8 @@ struct DataOptions {
     bool add_special_tokens =
         true;  // texts outside a chat template: BOS as the tokenizer adds it, EOS at the end
     bool train_on_prompt = false;  // loss on every token, not on the answers only
+    // The day ("2026-11-26") that a chat template shows which asks for today's; empty: today.
+    std::string template_date;
 
     int64_t max_seq_len = 1024;
     OnOverflow on_overflow = OnOverflow::kTruncate;

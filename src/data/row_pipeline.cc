@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "base/watch.h"
+#include "fmt/ranges.h"
 
 namespace hone {
 namespace {
@@ -256,8 +258,11 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
     auto converted = converter->Convert(json);
     auto encoded = converted.ok() ? encoder.EncodeRow(*converted, options)
                                   : absl::StatusOr<EncodedRow>(converted.status());
-    if (!encoded.ok()) {
+    if (!encoded.ok() && KindOf(encoded.status()) == ErrorKind::kMemory) {
+        outcome->broken = encoded.status();
+    } else if (!encoded.ok()) {
         outcome->problem = std::string(encoded.status().message());
+        outcome->template_failed = IsTemplateFailure(encoded.status());
     } else if (encoded->example.tokens.empty()) {
         outcome->problem = "the row has no tokens";
     } else {
@@ -267,13 +272,33 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
 
 }  // namespace
 
+std::string LeftOutText(const std::vector<std::string>& left_out) {
+    return fmt::format("the chat template does not show {}", fmt::join(left_out, ", "));
+}
+
+void TemplateFailures::Count(const RowOutcome& outcome) {
+    ++rows_;
+    if (!outcome.template_failed) return;
+    if (failed_++ == 0)
+        first_ = RowProblem{outcome.place, outcome.problem}.ToText();
+}
+
+absl::Status TemplateFailures::Check() const {
+    if (rows_ == 0 || failed_ < rows_) return absl::OkStatus();
+    return DataError(
+        "the model's chat template fails on {}: it is the template, or it is made for other "
+        "conversations than these. {}",
+        rows_ == 1 ? "the only row" : fmt::format("every one of {} rows", rows_), first_);
+}
+
 absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptions& options,
-                                           const ConversationEncoder& encoder,
+                                           std::shared_ptr<const ConversationEncoder> encoder,
                                            const Context& context,
                                            const std::function<absl::Status(RowOutcome)>& sink) {
+    HONE_ASSIGN_OR_RETURN(encoder, encoder->WithDate(options.template_date));
     const RowFormatOptions format_options = {options.columns, options.text_template,
                                              options.text_field, options.use_chat_template,
-                                             encoder.has_own_template()};
+                                             encoder->has_own_template()};
     const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
     PipelineResult result;
     std::optional<RowConverter> converter;
@@ -294,10 +319,13 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
         std::vector<RowOutcome> outcomes(block.rows.size());
         context.ParallelFor(static_cast<int64_t>(outcomes.size()), [&](int64_t i, int) {
             const auto at = static_cast<size_t>(i);
-            Process(block, block.rows[at], converter ? &*converter : nullptr, encoder,
+            Process(block, block.rows[at], converter ? &*converter : nullptr, *encoder,
                     encode_options, &unused, &outcomes[at]);
         });
-        for (RowOutcome& outcome : outcomes) HONE_RETURN_IF_ERROR(sink(std::move(outcome)));
+        for (RowOutcome& outcome : outcomes) {
+            HONE_RETURN_IF_ERROR(outcome.broken);
+            HONE_RETURN_IF_ERROR(sink(std::move(outcome)));
+        }
         rows += static_cast<int64_t>(block.rows.size());
         HONE_RETURN_IF_ERROR(ReportProgress(share.Add(block), rows));
         if (!block.broken.ok()) {
@@ -313,6 +341,8 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
     if (converter) {
         result.format = converter->format();
         result.columns = converter->columns();
+        result.shows_today = converter->uses_chat_template() && encoder->ReadsClock() &&
+                             options.template_date.empty();
     }
     result.unused_columns = unused.Names();
     result.notes = reader.TakeNotes();

@@ -67,7 +67,8 @@ inline std::shared_ptr<ConversationEncoder> TestEncoder(
     std::vector<int32_t> eos_ids = {2}) {
     std::shared_ptr<ChatTemplate> parsed;
     if (!chat_template.empty()) {
-        auto result = ChatTemplate::Parse(chat_template, "<s>", "</s>");
+        auto result = ChatTemplate::Parse(
+            chat_template, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
         EXPECT_TRUE(result.ok()) << result.status();
         parsed = *result;
     }

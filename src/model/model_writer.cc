@@ -68,6 +68,16 @@ Json GenerationConfig(const ModelFiles& files) {
     return json;
 }
 
+// One template as a string, several as a list, as transformers reads them.
+Json Templates(const ChatTemplate& chat_template) {
+    const auto& sources = chat_template.sources();
+    if (sources.size() == 1 && sources.begin()->first == "default") return sources.begin()->second;
+    Json list = Json::array();
+    for (const auto& [name, source] : sources)
+        list.push_back({{"name", name}, {"template", source}});
+    return list;
+}
+
 // tokenizer.json and tokenizer_config.json of a tokenizer that came out of a GGUF file.
 absl::Status WriteTokenizer(const ModelFiles& files, const std::string& folder) {
     HONE_RETURN_IF_ERROR(
@@ -81,7 +91,7 @@ absl::Status WriteTokenizer(const ModelFiles& files, const std::string& folder) 
     if (files.config.pad_token_id)
         if (auto pad = files.tokenizer->IdToToken(*files.config.pad_token_id))
             config["pad_token"] = *pad;
-    if (files.has_chat_template) config["chat_template"] = files.chat_template->source();
+    if (files.has_chat_template) config["chat_template"] = Templates(*files.chat_template);
     return WriteJson(Join(folder, "tokenizer_config.json"), config);
 }
 
@@ -110,6 +120,12 @@ absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const Tensor
                              "chat_template.jinja", "chat_template.json", "generation_config.json"})
         HONE_RETURN_IF_ERROR(Copy(Join(files.path, name), Join(folder, name)));
     std::error_code error;
+    const std::string more = "additional_chat_templates";
+    for (const auto& entry : fs::directory_iterator(Join(files.path, more), error)) {
+        HONE_RETURN_IF_ERROR(MakeDirectories(Join(folder, more)));
+        HONE_RETURN_IF_ERROR(Copy(entry.path().string(),
+                                  Join(Join(folder, more), entry.path().filename().string())));
+    }
     if (fs::exists(generation, error)) return absl::OkStatus();
     return WriteJson(generation, GenerationConfig(files));
 }

@@ -66,7 +66,7 @@ TEST_P(ModelWriter, TheFolderIsReadAgain) {
         }
         EXPECT_EQ(written->config.eos_token_ids, base->config.eos_token_ids);
         EXPECT_EQ(written->adds_bos, base->adds_bos);
-        EXPECT_EQ(written->chat_template->source(), base->chat_template->source());
+        EXPECT_EQ(written->chat_template->sources(), base->chat_template->sources());
         EXPECT_EQ(written->tokenizer->ToJson(), base->tokenizer->ToJson());
         const auto config = *ReadJsonObject(path + "/config.json");
         const char* name = dtype == DType::kF32   ? "float32"

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
+#include "base/git_lfs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "model/files/json_file.h"
@@ -35,50 +37,93 @@ absl::StatusOr<std::string> SpecialToken(const Json& config, const char* key,
                       path, key);
 }
 
-// "chat_template": a string, or a list of {"name", "template"} of which "default" is the one (else
-// the first).
-absl::StatusOr<std::string> TemplateIn(const Json& config, const std::string& path) {
+// Adds what a template may call by name, beside bos_token and eos_token: where a tokenizer has such
+// a token, transformers passes it.
+absl::Status AddSpecialTokens(const Json& config, const std::string& path, Json* tokens) {
+    for (const char* key : {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+        HONE_ASSIGN_OR_RETURN(std::string token, SpecialToken(config, key, path));
+        if (!token.empty() && !tokens->contains(key)) (*tokens)[key] = token;
+    }
+    if (auto more = config.find("additional_special_tokens");
+        more != config.end() && more->is_array() && !tokens->contains(more.key())) {
+        for (const Json& token : *more) {
+            const Json& content = token.is_object() ? token.value("content", Json()) : token;
+            if (content.is_string()) (*tokens)[more.key()].push_back(content);
+        }
+    }
+    // A model's own names, such as "image_token".
+    if (auto own = config.find("extra_special_tokens"); own != config.end() && own->is_object())
+        for (const auto& [name, token] : own->items())
+            if (token.is_string()) (*tokens)[name] = token;
+    return absl::OkStatus();
+}
+
+using Templates = std::map<std::string, std::string>;
+
+// "chat_template": a string, or a list of {"name", "template"}.
+absl::StatusOr<Templates> TemplatesIn(const Json& config, const std::string& path) {
     auto found = config.find("chat_template");
-    if (found == config.end() || found->is_null()) return std::string();
-    if (found->is_string()) return found->get<std::string>();
-    std::string chosen;
+    if (found == config.end() || found->is_null()) return Templates();
+    if (found->is_string()) return Templates{{"default", found->get<std::string>()}};
+    Templates templates;
     bool good = found->is_array() && !found->empty();
     for (size_t i = 0; good && i < found->size(); ++i) {
         const Json& entry = (*found)[i];
         good = entry.is_object() && entry.contains("name") && entry["name"].is_string() &&
                entry.contains("template") && entry["template"].is_string();
-        if (good && (i == 0 || entry["name"] == "default"))
-            chosen = entry["template"].get<std::string>();
+        if (good) templates[entry["name"].get<std::string>()] = entry["template"];
     }
     if (!good)
         return ModelError(
             "{}: \"chat_template\" is neither a string nor a list of objects with \"name\" and "
             "\"template\"",
             path);
-    return chosen;
+    return templates;
 }
 
-absl::StatusOr<std::string> FolderTemplate(const std::string& folder,
-                                           const Json& tokenizer_config) {
-    std::string jinja = folder + "/chat_template.jinja", json = folder + "/chat_template.json";
-    if (Exists(jinja)) return ReadModelText(jinja, kMaxTemplateBytes);
+// chat_template.jinja and additional_chat_templates/NAME.jinja.
+absl::StatusOr<Templates> TemplateFiles(const std::string& folder) {
+    Templates templates;
+    const std::string path = folder + "/chat_template.jinja";
+    if (Exists(path)) {
+        HONE_ASSIGN_OR_RETURN(templates["default"], ReadModelText(path, kMaxTemplateBytes));
+    }
+    std::error_code error;
+    const std::filesystem::path more = folder + "/additional_chat_templates";
+    for (const auto& entry : std::filesystem::directory_iterator(more, error)) {
+        if (entry.path().extension() != ".jinja") continue;
+        HONE_ASSIGN_OR_RETURN(templates[entry.path().stem().string()],
+                              ReadModelText(entry.path().string(), kMaxTemplateBytes));
+    }
+    return templates;
+}
+
+absl::StatusOr<Templates> FolderTemplates(const std::string& folder, const Json& tokenizer_config) {
+    HONE_ASSIGN_OR_RETURN(Templates files, TemplateFiles(folder));
+    if (!files.empty()) return files;
+    const std::string json = folder + "/chat_template.json";
     if (Exists(json)) {
         HONE_ASSIGN_OR_RETURN(Json object, ReadJsonObject(json));
-        return TemplateIn(object, json);
+        return TemplatesIn(object, json);
     }
-    return TemplateIn(tokenizer_config, folder + "/tokenizer_config.json");
+    return TemplatesIn(tokenizer_config, folder + "/tokenizer_config.json");
 }
 
-absl::Status SetTemplate(const std::string& source, const std::string& where, ModelFiles& files) {
-    files.has_chat_template = !source.empty();
-    if (source.size() > kMaxTemplateBytes)
-        return ModelError("{}: the chat template has {} bytes, more than the limit of {}", where,
-                          source.size(), kMaxTemplateBytes);
-    auto parsed = ChatTemplate::Parse(source.empty() ? ChatMlTemplate() : std::string_view(source),
-                                      files.bos_token, files.eos_token);
-    if (!parsed.ok())
-        return Annotate(WithKind(parsed.status(), ErrorKind::kModel),
-                        where + ": the chat template does not parse");
+// `tokens`: what the templates know by name, beside bos_token and eos_token.
+absl::Status SetTemplates(Templates templates, Json tokens, const std::string& where,
+                          ModelFiles& files) {
+    std::erase_if(templates, [](const auto& named) { return named.second.empty(); });
+    files.has_chat_template = !templates.empty();
+    if (templates.empty()) templates["default"] = ChatMlTemplate();
+    for (const auto& [name, source] : templates)
+        if (source.size() > kMaxTemplateBytes)
+            return ModelError("{}: the chat template has {} bytes, more than the limit of {}",
+                              where, source.size(), kMaxTemplateBytes);
+    if (!files.bos_token.empty()) tokens["bos_token"] = files.bos_token;
+    if (!files.eos_token.empty()) tokens["eos_token"] = files.eos_token;
+    auto parsed = ChatTemplate::ParseNamed(templates, tokens);
+    if (!parsed.ok() && KindOf(parsed.status()) == ErrorKind::kMemory) return parsed.status();
+    if (!parsed.ok()) return Annotate(WithKind(parsed.status(), ErrorKind::kModel), where);
     files.chat_template = *std::move(parsed);
     return absl::OkStatus();
 }
@@ -192,8 +237,11 @@ absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files) {
         add_bos = found->get<bool>();
     }
     HONE_RETURN_IF_ERROR(SetAddsBos(add_bos, folder, files));
-    HONE_ASSIGN_OR_RETURN(std::string source, FolderTemplate(folder, config));
-    return SetTemplate(source, folder, files);
+    Json tokens = Json::object();
+    HONE_RETURN_IF_ERROR(AddSpecialTokens(config, config_path, &tokens));
+    HONE_RETURN_IF_ERROR(AddSpecialTokens(map, map_path, &tokens));
+    HONE_ASSIGN_OR_RETURN(Templates templates, FolderTemplates(folder, config));
+    return SetTemplates(std::move(templates), std::move(tokens), folder, files);
 }
 
 absl::Status ReadTokenizerGguf(const GgufFile& gguf, ModelFiles& files) {
@@ -210,11 +258,22 @@ absl::Status ReadTokenizerGguf(const GgufFile& gguf, ModelFiles& files) {
         files.eos_token = vocabulary.tokens[static_cast<size_t>(*vocabulary.eos_id)];
     HONE_RETURN_IF_ERROR(SetTokenIds(files.path, files));
     HONE_RETURN_IF_ERROR(SetAddsBos(vocabulary.add_bos, files.path, files));
-    auto found = gguf.metadata().find("tokenizer.chat_template");
-    if (found == gguf.metadata().end()) return SetTemplate("", files.path, files);
-    if (!found->is_string())
-        return ModelError("{}: \"tokenizer.chat_template\" is not a string", files.path);
-    return SetTemplate(found->get<std::string>(), files.path, files);
+    Json tokens = Json::object();
+    for (auto [key, id] : {std::pair("unk_token", vocabulary.unk_id),
+                           std::pair("pad_token", vocabulary.pad_id)})
+        if (id) tokens[key] = vocabulary.tokens[static_cast<size_t>(*id)];
+    // tokenizer.chat_template, and tokenizer.chat_template.NAME.
+    Templates templates;
+    constexpr std::string_view kKey = "tokenizer.chat_template";
+    for (const auto& [key, value] : gguf.metadata().items()) {
+        if (!key.starts_with(kKey)) continue;
+        const std::string_view name = std::string_view(key).substr(kKey.size());
+        if (!name.empty() && !name.starts_with('.')) continue;
+        if (!value.is_string())
+            return ModelError("{}: \"{}\" is not a string", files.path, key);
+        templates[name.empty() ? "default" : std::string(name.substr(1))] = value;
+    }
+    return SetTemplates(std::move(templates), std::move(tokens), files.path, files);
 }
 
 }  // namespace hone

@@ -15,7 +15,7 @@ namespace hone {
 // must have been read.
 //
 // From a folder: tokenizer.json, tokenizer_config.json, special_tokens_map.json,
-// chat_template.jinja, chat_template.json.
+// chat_template.jinja, additional_chat_templates/*.jinja, chat_template.json.
 absl::Status ReadTokenizerFolder(const std::string& folder, ModelFiles& files);
 absl::Status ReadTokenizerGguf(const GgufFile& gguf, ModelFiles& files);
 

@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const auto tools =
         nlohmann::ordered_json::parse(R"([{"type":"function","function":{"name":"f"}}])");
     auto chat_template = hone::ChatTemplate::Parse(
-        std::string_view(reinterpret_cast<const char*>(data), size), "<s>", "</s>");
+        std::string_view(reinterpret_cast<const char*>(data), size),
+        {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
     if (!chat_template.ok()) return 0;
     auto text = (*chat_template)->Render(messages, tools, true);
     HONE_CHECK(!text.ok() || text->size() <= size_t{64} << 20);

@@ -12,6 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+const Json kTokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+
 std::string TestFile(const std::string& name) {
     auto text = ReadFile(std::string(HONE_SOURCE_DIR) + "/src/text/testdata/" + name);
     EXPECT_TRUE(text.ok()) << text.status();
@@ -26,7 +28,7 @@ const Json& Golden() {
 absl::StatusOr<std::string> Rendered(std::string_view source, const Json& messages,
                                      const Json& tools = nullptr,
                                      bool add_generation_prompt = false) {
-    HONE_ASSIGN_OR_RETURN(auto chat_template, ChatTemplate::Parse(source, "<s>", "</s>"));
+    HONE_ASSIGN_OR_RETURN(auto chat_template, ChatTemplate::Parse(source, kTokens));
     return chat_template->Render(messages, tools, add_generation_prompt);
 }
 
@@ -64,7 +66,7 @@ TEST(ChatTemplateTest, SnippetsRenderAsInPython) {
 
 TEST(ChatTemplateTest, WhatFailsInPythonFails) {
     for (const Json& source : Golden()["failing"]) {
-        auto chat_template = ChatTemplate::Parse(source.get<std::string>(), "<s>", "</s>");
+        auto chat_template = ChatTemplate::Parse(source.get<std::string>(), kTokens);
         if (!chat_template.ok())
             continue;  // Python finds unknown filters and tests when it parses, too
         auto text = (*chat_template)->Render(Golden()["messages"], nullptr, false);
@@ -73,7 +75,7 @@ TEST(ChatTemplateTest, WhatFailsInPythonFails) {
         EXPECT_NE(text.status().message().find("line "), std::string::npos) << text.status();
     }
     for (const Json& source : Golden()["unparsable"]) {
-        auto chat_template = ChatTemplate::Parse(source.get<std::string>(), "", "");
+        auto chat_template = ChatTemplate::Parse(source.get<std::string>(), Json::object());
         ASSERT_FALSE(chat_template.ok()) << source;
         EXPECT_EQ(KindOf(chat_template.status()), ErrorKind::kData);
         EXPECT_NE(chat_template.status().message().find("does not parse"), std::string::npos);
@@ -98,14 +100,15 @@ TEST(ChatTemplateTest, ChatMl) {
 
 TEST(ChatTemplateTest, AnEmptyTokenIsUndefined) {
     auto chat_template =
-        ChatTemplate::Parse("{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}", "", "E");
+        ChatTemplate::Parse("{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}",
+                            {{"eos_token", "E"}});
     ASSERT_TRUE(chat_template.ok());
     EXPECT_EQ(*(*chat_template)->Render(Json::array(), nullptr, false), "False E");
 }
 
 TEST(ChatTemplateTest, SourceIsKept) {
     const std::string source = "{% generation %}x{% endgeneration %}";
-    EXPECT_EQ((*ChatTemplate::Parse(source, "", ""))->source(), source);
+    EXPECT_EQ((*ChatTemplate::Parse(source, Json::object()))->sources().at("default"), source);
 }
 
 // Each would take all memory, all time or all stack.
@@ -239,7 +242,7 @@ TEST(ChatTemplateTest, ALongChatHasFuelEnough) {
 }
 
 TEST(ChatTemplateTest, ManyThreadsRenderTheSame) {
-    auto chat_template = ChatTemplate::Parse(TestFile("templates/llama3.jinja"), "<s>", "</s>");
+    auto chat_template = ChatTemplate::Parse(TestFile("templates/llama3.jinja"), kTokens);
     ASSERT_TRUE(chat_template.ok());
     const Json& chat = Golden()["chats"][0];
     const std::string expected = *(*chat_template)->Render(chat["messages"], nullptr, true);
@@ -255,6 +258,34 @@ TEST(ChatTemplateTest, ManyThreadsRenderTheSame) {
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+// As transformers chooses.
+TEST(ChatTemplateTest, NamedTemplates) {
+    auto named = ChatTemplate::ParseNamed({{"default", "plain"}, {"tool_use", "tools"}}, kTokens);
+    ASSERT_TRUE(named.ok()) << named.status();
+    const Json tools = Json::array({{{"type", "function"}}});
+    EXPECT_EQ(*(*named)->Render(Json::array(), nullptr, false), "plain");
+    EXPECT_EQ(*(*named)->Render(Json::array(), tools, false), "tools");
+    auto no_tools = ChatTemplate::ParseNamed({{"default", "plain"}, {"rag", "r"}}, kTokens);
+    EXPECT_EQ(*(*no_tools)->Render(Json::array(), tools, false), "plain");
+    auto no_default = ChatTemplate::ParseNamed({{"rag", "r"}, {"tool_use", "tools"}}, kTokens);
+    EXPECT_EQ(*(*no_default)->Render(Json::array(), tools, false), "tools");
+    const absl::Status status = (*no_default)->Render(Json::array(), nullptr, false).status();
+    EXPECT_TRUE(IsTemplateFailure(status));
+    EXPECT_NE(status.message().find("called rag, tool_use, and none called default"),
+              std::string::npos)
+        << status;
+    auto broken = ChatTemplate::ParseNamed({{"default", "plain"}, {"tool_use", "{%"}}, kTokens);
+    EXPECT_NE(broken.status().message().find("\"tool_use\" does not parse"), std::string::npos);
+}
+
+TEST(ChatTemplateTest, TokensByName) {
+    auto chat_template = ChatTemplate::Parse(
+        "{{ pad_token }}{{ unk_token is defined }}{{ additional_special_tokens[1] }}",
+        {{"pad_token", "<pad>"}, {"additional_special_tokens", {"<a>", "<b>"}}});
+    ASSERT_TRUE(chat_template.ok());
+    EXPECT_EQ(*(*chat_template)->Render(Json::array(), nullptr, false), "<pad>False<b>");
 }
 
 }  // namespace

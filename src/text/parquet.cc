@@ -15,10 +15,10 @@ ParquetReader::~ParquetReader() = default;
 
 absl::StatusOr<std::unique_ptr<ParquetReader>> ParquetReader::Open(const std::string& path) {
     HoneParquet* file = nullptr;
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_parquet_open(rust::Data(path), path.size(), kMaxLineBytes, kMaxParquetDepth, &file,
                            &error)) {
-        return DataError("{}: not a readable Parquet file: {}", path, rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kData, path + ": not a readable Parquet file");
     }
     std::unique_ptr<ParquetReader> reader(
         new ParquetReader(std::unique_ptr<Handle>(new Handle{file})));
@@ -32,9 +32,9 @@ absl::StatusOr<std::unique_ptr<ParquetReader>> ParquetReader::Open(const std::st
 
 absl::StatusOr<std::vector<std::string>> ParquetReader::ReadBatch(size_t max_rows) {
     HoneRows rows{};
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_parquet_read(handle_->file, max_rows, &rows, &error)) {
-        return DataError("{}: {}", path_, rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kData, path_);
     }
     std::vector<std::string> lines;
     lines.reserve(rows.len);

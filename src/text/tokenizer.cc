@@ -20,10 +20,10 @@ absl::StatusOr<std::shared_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view 
                           kMaxHeaderBytes);
     }
     HoneTokenizer* tokenizer = nullptr;
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_tokenizer_from_json(rust::Data(json), json.size(), kMaxVocabulary, &tokenizer,
                                   &error)) {
-        return ModelError("tokenizer.json cannot be used: {}", rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kModel, "tokenizer.json cannot be used");
     }
     std::unique_ptr<Handle> handle(new Handle{tokenizer});
     return std::shared_ptr<Tokenizer>(new Tokenizer(std::move(handle)));
@@ -39,10 +39,10 @@ absl::StatusOr<std::shared_ptr<Tokenizer>> Tokenizer::FromGguf(const GgufVocabul
 absl::StatusOr<Tokenizer::Encoding> Tokenizer::EncodeWithOffsets(std::string_view text,
                                                                  bool add_special_tokens) const {
     HoneIds ids{};
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(),
                                add_special_tokens, true, &ids, &error)) {
-        return DataError("the text cannot be tokenized: {}", rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kData, "the text cannot be tokenized");
     }
     Encoding encoding;
     encoding.ids.assign(ids.ids, ids.ids + ids.len);
@@ -56,10 +56,10 @@ absl::StatusOr<Tokenizer::Encoding> Tokenizer::EncodeWithOffsets(std::string_vie
 absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
                                                        bool add_special_tokens) const {
     HoneIds ids{};
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_tokenizer_encode(handle_->tokenizer, rust::Data(text), text.size(),
                                add_special_tokens, false, &ids, &error)) {
-        return DataError("the text cannot be tokenized: {}", rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kData, "the text cannot be tokenized");
     }
     std::vector<int32_t> result(ids.ids, ids.ids + ids.len);
     hone_ids_free(ids);
@@ -69,10 +69,10 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
 absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<int32_t>& ids,
                                               bool skip_special_tokens) const {
     HoneBytes text{};
-    HoneBytes error{};
+    HoneError error{};
     if (!hone_tokenizer_decode(handle_->tokenizer, ids.data(), ids.size(), skip_special_tokens,
                                &text, &error)) {
-        return DataError("the ids cannot be decoded: {}", rust::Take(error));
+        return rust::TakeError(error, ErrorKind::kData, "the ids cannot be decoded");
     }
     return rust::Take(text);
 }
@@ -97,6 +97,10 @@ bool Tokenizer::IsSpecial(int32_t id) const {
     return id >= 0 && hone_tokenizer_is_special(handle_->tokenizer, static_cast<uint32_t>(id));
 }
 
+bool Tokenizer::IsAdded(int32_t id) const {
+    return id >= 0 && hone_tokenizer_is_added(handle_->tokenizer, static_cast<uint32_t>(id));
+}
+
 bool Tokenizer::IsByte(int32_t id) const {
     return id >= 0 && hone_tokenizer_is_byte(handle_->tokenizer, static_cast<uint32_t>(id));
 }
@@ -107,9 +111,9 @@ int32_t Tokenizer::vocabulary_size() const {
 
 std::string Tokenizer::ToJson() const {
     HoneBytes json{};
-    HoneBytes error{};
+    HoneError error{};
     const bool ok = hone_tokenizer_to_json(handle_->tokenizer, &json, &error);
-    HONE_CHECK(ok, "a tokenizer that was read cannot be written: {}", rust::Take(error));
+    HONE_CHECK(ok, "a tokenizer that was read cannot be written: {}", rust::Take(error.text));
     return rust::Take(json);
 }
 

@@ -53,6 +53,9 @@ class Tokenizer {
     std::optional<std::string> IdToToken(int32_t id) const;
     // Whether the id is a special token (BOS, EOS, <|im_end|>, ...), which Decode can leave out.
     bool IsSpecial(int32_t id) const;
+    // Whether the id was added to the model's own tokens, special or not: it stands in a text as it
+    // is written.
+    bool IsAdded(int32_t id) const;
     // Whether the id stands for one byte of a character that the vocabulary lacks ("<0x0A>").
     bool IsByte(int32_t id) const;
     // Added tokens included.

@@ -59,6 +59,7 @@ class FinetuneRun {
     // the user wants the end.
     Watcher Shown(WorkReport work, double from = 0, double to = 1);
     absl::Status OpenInputs();
+    std::string TemplateDate() const;
     absl::Status LoadModel();
     absl::Status MakePlan();
     absl::Status MakeTrainer();
@@ -92,6 +93,7 @@ class FinetuneRun {
 
     std::unique_ptr<OutputFolder> output_;
     std::unique_ptr<ModelFiles> files_;
+    bool shows_date_ = false;  // the chat template does
     LoadedData data_;
     std::unique_ptr<Model> model_;
     std::unique_ptr<StepPlan> steps_;
@@ -176,6 +178,18 @@ absl::Status FinetuneRun::TrainAndWriteResult() {
     }
 }
 
+// The day that the chat template shows: that of the run's beginning, or the rows would have other
+// tokens after midnight, and the run could not go on.
+std::string FinetuneRun::TemplateDate() const {
+    std::vector<CheckpointEntry> entries = ListCheckpoints(output_->checkpoints());
+    entries.insert(entries.begin(), {0, options_.resume_from_checkpoint});
+    for (const CheckpointEntry& entry : entries) {
+        std::string date = StoredText(entry.folder, "template_date");
+        if (!date.empty()) return date;
+    }
+    return LocalDate();
+}
+
 // The model's files and the data, as tokens.
 absl::Status FinetuneRun::OpenInputs() {
     HONE_ASSIGN_OR_RETURN(files_, OpenModel(options_.model_name_or_path));
@@ -184,6 +198,10 @@ absl::Status FinetuneRun::OpenInputs() {
         ConversationEncoder::Create(files_->tokenizer,
                                     files_->has_chat_template ? files_->chat_template : nullptr,
                                     files_->config.eos_token_ids, files_->config.vocab_size));
+    if (encoder->ReadsClock() && options_.data.template_date.empty())
+        options_.data.template_date = TemplateDate();
+    shows_date_ = encoder->ReadsClock();
+    facts_.options.data.template_date = options_.data.template_date;
     DataOptions data = options_.data;
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
     const double begin = NowSeconds();
@@ -370,6 +388,7 @@ Json FinetuneRun::Configuration() const {
     Json json = {{"base_model", facts_.model_fingerprint},
                  {"compute", facts_.plan.compute},
                  {"train_data", data_.train->fingerprint()}};
+    if (shows_date_) json["template_date"] = options_.data.template_date;
     if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
     json.update(learner_->Configuration());
     json["total_steps"] = facts_.plan.total_steps;

@@ -48,6 +48,7 @@ void VisitFields(Options& o, Visit&& visit) {
     visit("use_chat_template", o.data.use_chat_template);
     visit("add_special_tokens", o.data.add_special_tokens);
     visit("train_on_prompt", o.data.train_on_prompt);
+    visit("template_date", o.data.template_date);
     visit("max_seq_len", o.data.max_seq_len);
     visit("on_overflow", o.data.on_overflow);
     visit("max_samples", o.data.max_samples);

@@ -82,6 +82,9 @@ void DataFlags::AddRows(Flags& flags, DataOptions& options) {
               "outside a chat template: BOS as the tokenizer adds it, and EOS at the end")
         .Bool("--train_on_prompt", options.train_on_prompt,
               "loss on every token, not only on the answers")
+        .Text("--template_date", options.template_date,
+              "the day, as 2026-11-26, for chat templates that show today's; default: today, for "
+              "a run that goes on the day when it began")
         .Integer("--max_seq_len", options.max_seq_len, "the most tokens of a row")
         .Choice("--on_overflow", on_overflow, {"truncate", "drop", "error"},
                 "what happens to longer rows")

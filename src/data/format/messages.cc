@@ -68,24 +68,18 @@ absl::StatusOr<std::string> ContentText(const ordered_json& content, size_t numb
     return text;
 }
 
-// OpenAI writes the arguments as a string of JSON; templates print an object.
-absl::Status NormaliseToolCalls(ordered_json& calls, size_t number) {
+absl::Status CheckToolCalls(const ordered_json& calls, size_t number) {
     if (!calls.is_array())
         return DataError("message {}: \"tool_calls\" must be a list, not {}", number,
                          calls.type_name());
-    for (ordered_json& call : calls) {
+    for (const ordered_json& call : calls) {
         if (!call.is_object())
             return DataError("message {}: a tool call must be an object, not {}", number,
                              Shown(call));
         const auto function = call.find("function");
-        ordered_json& target = function != call.end() ? *function : call;
+        const ordered_json& target = function != call.end() ? *function : call;
         if (!target.is_object() || !target.contains("name") || !target["name"].is_string())
             return DataError("message {}: a tool call without a function name", number);
-        const auto arguments = target.find("arguments");
-        if (arguments == target.end() || !arguments->is_string()) continue;
-        ordered_json parsed;
-        if (ParseInnerJson(arguments->get_ref<const std::string&>(), &parsed) && parsed.is_object())
-            *arguments = std::move(parsed);
     }
     return absl::OkStatus();
 }
@@ -185,7 +179,7 @@ absl::Status AddMessage(ordered_json message, Conversation* conversation) {
         if (message["role"] != "assistant")
             return DataError("message {}: \"tool_calls\" is for messages of the assistant only",
                              number);
-        HONE_RETURN_IF_ERROR(NormaliseToolCalls(message["tool_calls"], number));
+        HONE_RETURN_IF_ERROR(CheckToolCalls(message["tool_calls"], number));
         has_calls = !message["tool_calls"].empty();
     }
     if (const auto name = message.find("name"); name != message.end() && !name->is_string()) {

@@ -17,7 +17,8 @@ namespace hone {
 inline constexpr size_t kMaxMessages = 1024;  // messages of one conversation
 
 // Messages in the form that chat templates take: roles "system", "developer", "user", "assistant",
-// "tool"; content is a string (parts joined); tool_calls' arguments are objects; no "weight".
+// "tool"; content is a string (parts joined); tool_calls' arguments are as the row has them, a
+// string of JSON or an object; no "weight".
 struct Conversation {
     nlohmann::ordered_json messages = nlohmann::ordered_json::array();
     nlohmann::ordered_json tools;  // array, or null

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "data/format/left_out.h"
+#include "data/format/messages.h"
+
 namespace hone {
 namespace {
 
@@ -9,12 +12,6 @@ using nlohmann::ordered_json;
 
 bool IsBlank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
-std::string_view Trimmed(std::string_view text) {
-    const size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string_view::npos) return "";
-    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 // Index of the first token that reaches beyond byte `at` of the text.
@@ -30,28 +27,39 @@ ordered_json FirstMessages(const ordered_json& messages, size_t count) {
     return first;
 }
 
-// Moves *cursor behind the message's content where the text holds it from there on; where it
-// begins, or npos.
-size_t FindContent(std::string_view text, const ordered_json& message, size_t* cursor) {
-    const auto& content = message["content"].get_ref<const std::string&>();
-    std::string_view wanted = content;
-    size_t at = text.find(wanted, *cursor);
-    if (at == std::string_view::npos) {
-        wanted = Trimmed(content);
-        at = text.find(wanted, *cursor);
+// As Python's json.dumps writes it.
+std::string PythonJson(const ordered_json& value) {
+    std::string text;
+    if (value.is_object()) {
+        for (const auto& [key, part] : value.items())
+            text += (text.empty() ? "" : ", ") + PythonJson(key) + ": " + PythonJson(part);
+        return "{" + text + "}";
     }
-    if (at == std::string_view::npos || wanted.empty()) return std::string_view::npos;
-    *cursor = at + wanted.size();
-    return at;
+    if (value.is_array()) {
+        for (const ordered_json& part : value)
+            text += (text.empty() ? "" : ", ") + PythonJson(part);
+        return "[" + text + "]";
+    }
+    return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-// The end of the assistant's header: how far the text goes along with the text that asks for this
-// answer, back to where a header can end.
-size_t HeaderEnd(std::string_view text, std::string_view opening, size_t from) {
-    const auto parted = std::mismatch(text.begin(), text.end(), opening.begin(), opening.end());
-    const size_t common = static_cast<size_t>(parted.first - text.begin());
-    const size_t end = text.substr(0, common).find_last_of("\n>]:");
-    return end == std::string_view::npos || end < from ? from : end + 1;
+// The arguments of all tool calls as `to_text` says, where they can be.
+void RewriteArguments(ordered_json& message, bool to_text) {
+    const auto calls = message.find("tool_calls");
+    if (calls == message.end() || !calls->is_array()) return;
+    for (ordered_json& call : *calls) {
+        ordered_json& function = call.contains("function") ? call["function"] : call;
+        const auto arguments = function.find("arguments");
+        if (arguments == function.end()) continue;
+        ordered_json parsed;
+        if (to_text && arguments->is_object()) {
+            *arguments = PythonJson(*arguments);
+        } else if (!to_text && arguments->is_string() &&
+                   ParseInnerJson(arguments->get_ref<const std::string&>(), &parsed) &&
+                   parsed.is_object()) {
+            *arguments = std::move(parsed);
+        }
+    }
 }
 
 }  // namespace
@@ -72,20 +80,23 @@ absl::StatusOr<std::shared_ptr<ConversationEncoder>> ConversationEncoder::Create
     encoder->tokenizer_ = std::move(tokenizer);
     encoder->has_own_template_ = chat_template != nullptr;
     if (chat_template == nullptr) {
-        HONE_ASSIGN_OR_RETURN(chat_template, ChatTemplate::Parse(ChatMlTemplate(), "", ""));
+        HONE_ASSIGN_OR_RETURN(chat_template,
+                              ChatTemplate::Parse(ChatMlTemplate(), ordered_json::object()));
     }
     encoder->chat_template_ = std::move(chat_template);
-    encoder->template_knows_developer_ =
-        encoder->chat_template_->source().find("developer") != std::string::npos;
+    for (const auto& [name, source] : encoder->chat_template_->sources())
+        if (source.find("developer") != std::string::npos)
+            encoder->template_knows_developer_ = true;
     encoder->embedding_rows_ =
         embedding_rows > 0 ? embedding_rows : encoder->tokenizer_->vocabulary_size();
     encoder->eos_ids_ = std::move(eos_ids);
     encoder->end_ids_ = encoder->eos_ids_;
-    HONE_RETURN_IF_ERROR(encoder->FindSpecialTokens());
+    HONE_RETURN_IF_ERROR(encoder->FindEndOfTurn());
+    HONE_RETURN_IF_ERROR(encoder->FindArguments());
     return encoder;
 }
 
-absl::Status ConversationEncoder::FindSpecialTokens() {
+absl::Status ConversationEncoder::FindEndOfTurn() {
     HONE_ASSIGN_OR_RETURN(std::vector<int32_t> plain, tokenizer_->Encode("a", false));
     HONE_ASSIGN_OR_RETURN(std::vector<int32_t> full, tokenizer_->Encode("a", true));
     const auto at = std::search(full.begin(), full.end(), plain.begin(), plain.end());
@@ -96,13 +107,43 @@ absl::Status ConversationEncoder::FindSpecialTokens() {
     probe.messages = ordered_json::array(
         {{{"role", "user"}, {"content", "a"}}, {{"role", "assistant"}, {"content", "b"}}});
     probe.weights = {0, 1};
-    auto rendered = RenderWithSpans(probe, false);
+    auto rendered = Render(probe, false);
+    if (!rendered.ok() && KindOf(rendered.status()) == ErrorKind::kMemory) return rendered.status();
     if (!rendered.ok()) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(FindSpans(probe, &*rendered));
     HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
                           tokenizer_->EncodeWithOffsets(rendered->text, false));
-    const TokenRange range = AnswerTokens(*rendered, rendered->spans[0], encoding);
-    if (range.ends_special && !IsEnd(encoding.ids[range.end - 1]))
+    if (rendered->spans[0].begin == std::string::npos) return absl::OkStatus();
+    // Tokens that were added by hand often lack the flag "special": here any added one counts.
+    const TokenRange range = AnswerTokens(*rendered, rendered->spans[0], encoding, true);
+    if (range.ends_turn && !IsEnd(encoding.ids[range.end - 1]))
         end_ids_.push_back(encoding.ids[range.end - 1]);
+    return absl::OkStatus();
+}
+
+// OpenAI writes arguments as a string of JSON. Most templates want the object, and print it as
+// JSON; some print what they get, as it is: an object would become Python's {'x': 1} or nothing.
+absl::Status ConversationEncoder::FindArguments() {
+    Conversation probe;
+    probe.messages = ordered_json::array(
+        {{{"role", "user"}, {"content", "a"}},
+         {{"role", "assistant"},
+          {"content", ""},
+          {"tool_calls",
+           {{{"id", "call00001"},
+             {"type", "function"},
+             {"function", {{"name", "f"}, {"arguments", {{"key907", "b"}}}}}}}}}});
+    auto shown = [&](Arguments arguments) {
+        return chat_template_->Render(TemplateMessages(probe, arguments), nullptr, false);
+    };
+    const auto object = shown(Arguments::kObject);
+    if (object.ok() && object->find("'key907'") == std::string::npos) return absl::OkStatus();
+    const auto text = shown(Arguments::kText);
+    for (const auto* result : {&object, &text})
+        if (!result->ok() && KindOf(result->status()) == ErrorKind::kMemory)
+            return result->status();
+    if (text.ok() && text->find("\"key907\"") != std::string::npos)
+        arguments_ = Arguments::kText;
     return absl::OkStatus();
 }
 
@@ -110,133 +151,157 @@ bool ConversationEncoder::IsEnd(int32_t id) const {
     return std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end();
 }
 
-bool ConversationEncoder::IsSpecial(int32_t id) const {
-    // What vanishes with the special tokens and only then.
-    const auto without = tokenizer_->Decode({id}, true);
-    const auto with = tokenizer_->Decode({id}, false);
-    return without.ok() && with.ok() && without->empty() && !with->empty();
+ordered_json ConversationEncoder::TemplateMessages(const Conversation& conversation,
+                                                   Arguments arguments) const {
+    ordered_json messages = conversation.messages;
+    for (ordered_json& message : messages) {
+        RewriteArguments(message, arguments == Arguments::kText);
+        // OpenAI's newer name for the same thing, which most templates have not heard of.
+        if (!template_knows_developer_ && message["role"] == "developer")
+            message["role"] = "system";
+    }
+    return messages;
 }
 
-ordered_json ConversationEncoder::TemplateMessages(const Conversation& conversation) const {
-    ordered_json messages = conversation.messages;
-    if (template_knows_developer_) return messages;
-    // OpenAI's newer name for the same thing, which most templates have not heard of.
-    for (ordered_json& message : messages)
-        if (message["role"] == "developer") message["role"] = "system";
-    return messages;
+absl::StatusOr<ConversationEncoder::Rendered> ConversationEncoder::Render(
+    const Conversation& conversation, bool add_generation_prompt) const {
+    Rendered rendered;
+    rendered.messages = TemplateMessages(conversation, arguments_);
+    auto text =
+        chat_template_->Render(rendered.messages, conversation.tools, add_generation_prompt);
+    if (!text.ok() && KindOf(text.status()) != ErrorKind::kMemory) {
+        // A template that joins them to a text fails on objects, and the other way round.
+        ordered_json other = TemplateMessages(
+            conversation, arguments_ == Arguments::kText ? Arguments::kObject : Arguments::kText);
+        if (other != rendered.messages) {
+            auto second = chat_template_->Render(other, conversation.tools, add_generation_prompt);
+            if (second.ok()) {
+                text = std::move(second);
+                rendered.messages = std::move(other);
+            }
+        }
+    }
+    if (!text.ok()) return text.status();
+    rendered.text = *std::move(text);
+    return rendered;
+}
+
+absl::StatusOr<std::shared_ptr<const ConversationEncoder>> ConversationEncoder::WithDate(
+    std::string date) const {
+    std::shared_ptr<ConversationEncoder> encoder(new ConversationEncoder(*this));
+    HONE_ASSIGN_OR_RETURN(encoder->chat_template_, chat_template_->WithDate(std::move(date)));
+    return encoder;
 }
 
 absl::StatusOr<std::string> ConversationEncoder::RenderConversation(
     const Conversation& conversation, bool add_generation_prompt) const {
-    return chat_template_->Render(TemplateMessages(conversation), conversation.tools,
-                                  add_generation_prompt);
+    HONE_ASSIGN_OR_RETURN(Rendered rendered, Render(conversation, add_generation_prompt));
+    return std::move(rendered.text);
 }
 
-absl::StatusOr<ConversationEncoder::Rendered> ConversationEncoder::RenderWithSpans(
-    const Conversation& conversation, bool add_generation_prompt) const {
-    const ordered_json messages = TemplateMessages(conversation);
-    Rendered rendered;
-    HONE_ASSIGN_OR_RETURN(
-        rendered.text, chat_template_->Render(messages, conversation.tools, add_generation_prompt));
+// Where the text changes when the message does.
+absl::StatusOr<ConversationEncoder::Span> ConversationEncoder::FindByDifference(
+    const Conversation& conversation, const Rendered& rendered, size_t message) const {
+    // Of the private use area: no text begins or ends with it.
+    constexpr std::string_view kMark = "\uE0F7";
+    Span span = {message, std::string::npos, std::string::npos, false};
+    ordered_json messages = rendered.messages;
+    messages[message] = {{"role", "assistant"}, {"content", kMark}};
+    auto marked = chat_template_->Render(messages, conversation.tools, false);
+    if (!marked.ok() && KindOf(marked.status()) == ErrorKind::kMemory) return marked.status();
+    if (!marked.ok()) return span;
+    const size_t at = marked->find(kMark);
+    if (at == std::string::npos || marked->find(kMark, at + 1) != std::string::npos) return span;
     const std::string_view text = rendered.text;
-    auto render_first = [&](size_t count, bool prompt) {
+    const std::string_view before = std::string_view(*marked).substr(0, at);
+    const std::string_view after = std::string_view(*marked).substr(at + kMark.size());
+    const auto common = std::mismatch(text.begin(), text.end(), before.begin(), before.end());
+    size_t begin = static_cast<size_t>(common.first - text.begin());
+    const auto same = std::mismatch(text.rbegin(), text.rend(), after.rbegin(), after.rend());
+    size_t end = text.size() - static_cast<size_t>(same.first - text.rbegin());
+    if (begin >= end) return span;
+    span.begin = begin;
+    span.end = end;
+    return span;
+}
+
+absl::Status ConversationEncoder::FindSpans(const Conversation& conversation,
+                                            Rendered* rendered) const {
+    const ordered_json& messages = rendered->messages;
+    const std::string_view text = rendered->text;
+    auto render_first = [&](size_t count, bool prompt) -> absl::StatusOr<std::string> {
         auto first =
             chat_template_->Render(FirstMessages(messages, count), conversation.tools, prompt);
-        return first.ok() ? *std::move(first) : std::string();
+        if (!first.ok() && KindOf(first.status()) != ErrorKind::kMemory) return std::string();
+        return first;
     };
-    size_t cursor = 0;  // behind the last message that was found
     for (size_t i = 0; i < messages.size(); ++i) {
-        if (messages[i]["role"] != "assistant") {
-            FindContent(text, messages[i], &cursor);
-            continue;
+        if (messages[i]["role"] != "assistant") continue;
+        std::string opening, closed;
+        if (i > 0) {
+            HONE_ASSIGN_OR_RETURN(opening, render_first(i, true));
         }
-        Span span;
-        span.message = i;
-        const std::string opening = i > 0 ? render_first(i, true) : "";
-        const bool last = i + 1 == messages.size() && !add_generation_prompt;
-        const std::string closed = last ? rendered.text : render_first(i + 1, false);
-        span.begin = opening.size();
-        span.end = closed.size();
+        Span span = {i, opening.size(), text.size(), false};
+        if (i + 1 < messages.size()) {
+            HONE_ASSIGN_OR_RETURN(closed, render_first(i + 1, false));
+            span.end = closed.size();
+        }
         span.exact = !opening.empty() && text.starts_with(opening) && text.starts_with(closed) &&
                      span.begin < span.end;
-        if (span.exact) {
-            cursor = span.end;
-        } else {
-            // Not a template that only ever appends (some drop earlier reasoning, some open a
-            // thought in the prompt): the content itself says where the answer is.
-            cursor = std::max(cursor, HeaderEnd(text, opening, cursor));
-            span.begin = FindContent(text, messages[i], &cursor);
-            span.end = span.begin == std::string::npos ? span.begin : cursor;
+        if (!span.exact) {
+            // Not a template that only ever appends: some drop earlier reasoning, some open a
+            // thought in the prompt, some put the system text into the last question.
+            HONE_ASSIGN_OR_RETURN(span, FindByDifference(conversation, *rendered, i));
         }
-        rendered.spans.push_back(span);
+        rendered->spans.push_back(span);
     }
-    return rendered;
+    return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ConversationEncoder::StableAt(std::string_view text,
-                                                   const Tokenizer::Encoding& encoding,
-                                                   size_t cut) const {
-    // A special token splits the text for the tokenizer: what is before the nearest one cannot
-    // change what follows it.
-    constexpr size_t kFarthest = 64;
-    constexpr size_t kLongest = size_t{1} << 20;
-    const size_t end = TokenAt(encoding, cut);
-    size_t begin = 0, begin_byte = 0;
-    for (size_t i = end; i > 0 && end - i < kFarthest; --i) {
-        const auto [first, last] = encoding.offsets[i - 1];
-        if (first == last || !IsSpecial(encoding.ids[i - 1])) continue;
-        begin = i - 1;
-        begin_byte = first;
-        break;
+absl::StatusOr<std::vector<std::string>> ConversationEncoder::CheckShown(
+    const Conversation& conversation, const Rendered& rendered) const {
+    auto answer = [&](size_t message) -> std::string_view {
+        for (const Span& span : rendered.spans)
+            if (span.message == message && span.begin != std::string::npos)
+                return std::string_view(rendered.text).substr(span.begin, span.end - span.begin);
+        return "";
+    };
+    auto render = [&](const ordered_json& messages, const ordered_json& tools) {
+        return chat_template_->Render(messages, tools, false);
+    };
+    HONE_ASSIGN_OR_RETURN(
+        std::vector<LeftOut> all,
+        FindLeftOut(conversation, rendered.messages, rendered.text, answer, render));
+    std::vector<std::string> context;
+    for (LeftOut& left_out : all) {
+        if (left_out.trained)
+            return DataError(
+                "the chat template does not show {}, so it would not be trained (take a model "
+                "whose template shows it, or give the message \"weight\": 0)",
+                left_out.what);
+        context.push_back(std::move(left_out.what));
     }
-    if (cut - begin_byte > kLongest) return true;  // a bound on work, far from the cut by then
-    HONE_ASSIGN_OR_RETURN(std::vector<int32_t> alone,
-                          tokenizer_->Encode(text.substr(begin_byte, cut - begin_byte), false));
-    return std::equal(alone.begin(), alone.end(),
-                      encoding.ids.begin() + static_cast<int64_t>(begin),
-                      encoding.ids.begin() + static_cast<int64_t>(end));
-}
-
-absl::StatusOr<Tokenizer::Encoding> ConversationEncoder::EncodeWithCuts(
-    std::string_view text, const std::vector<size_t>& cuts) const {
-    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding whole, tokenizer_->EncodeWithOffsets(text, false));
-    std::vector<size_t> unstable;
-    for (size_t cut : cuts) {
-        HONE_ASSIGN_OR_RETURN(bool stable, StableAt(text, whole, cut));
-        if (!stable) unstable.push_back(cut);
-    }
-    if (unstable.empty()) return whole;
-    // Here the tokenizer would join the prompt's end and the answer's beginning into tokens that
-    // serving, which has only the prompt, never sees.
-    Tokenizer::Encoding pieces;
-    unstable.push_back(text.size());
-    size_t begin = 0;
-    for (size_t end : unstable) {
-        HONE_ASSIGN_OR_RETURN(
-            Tokenizer::Encoding piece,
-            tokenizer_->EncodeWithOffsets(text.substr(begin, end - begin), false));
-        pieces.ids.insert(pieces.ids.end(), piece.ids.begin(), piece.ids.end());
-        for (const auto& [first, last] : piece.offsets)
-            pieces.offsets.emplace_back(first + begin, last + begin);
-        begin = end;
-    }
-    return pieces;
+    return context;
 }
 
 ConversationEncoder::TokenRange ConversationEncoder::AnswerTokens(
-    const Rendered& rendered, const Span& span, const Tokenizer::Encoding& encoding) const {
+    const Rendered& rendered, const Span& span, const Tokenizer::Encoding& encoding,
+    bool any_added) const {
     const std::string_view text = rendered.text;
+    auto ends_turn = [&](int32_t id) {
+        return tokenizer_->IsSpecial(id) || IsEnd(id) || (any_added && tokenizer_->IsAdded(id));
+    };
     TokenRange range;
     range.begin = TokenAt(encoding, span.begin);
     range.end = std::max(range.begin, TokenAt(encoding, span.end));
     if (!span.exact) {
-        // The content alone: the end of turn is a special token right behind it.
+        // The message alone: the end of turn is a token right behind it.
         const size_t next = range.end;
         if (next < encoding.ids.size() && encoding.offsets[next].first >= span.end &&
             IsBlank(text.substr(span.end, encoding.offsets[next].first - span.end)) &&
-            IsSpecial(encoding.ids[next])) {
+            ends_turn(encoding.ids[next])) {
             ++range.end;
-            range.ends_special = true;
+            range.ends_turn = true;
         }
         return range;
     }
@@ -244,19 +309,12 @@ ConversationEncoder::TokenRange ConversationEncoder::AnswerTokens(
     for (size_t i = range.end; i > range.begin; --i) {
         const auto [first, last] = encoding.offsets[i - 1];
         if (!IsBlank(text.substr(last, span.end - std::min(last, span.end)))) break;
-        if (first == last || !IsSpecial(encoding.ids[i - 1])) continue;
+        if (first == last || !ends_turn(encoding.ids[i - 1])) continue;
         range.end = i;
-        range.ends_special = true;
+        range.ends_turn = true;
         break;
     }
     return range;
-}
-
-std::vector<size_t> ConversationEncoder::Cuts(const Rendered& rendered) {
-    std::vector<size_t> cuts;
-    for (const Span& span : rendered.spans)
-        if (span.begin != std::string::npos && span.begin > 0) cuts.push_back(span.begin);
-    return cuts;
 }
 
 void ConversationEncoder::AddPrefix(std::vector<int32_t>* ids) const {
@@ -269,11 +327,10 @@ void ConversationEncoder::AddPrefix(std::vector<int32_t>* ids) const {
 
 absl::StatusOr<std::vector<int32_t>> ConversationEncoder::EncodePrompt(
     const Conversation& conversation) const {
-    HONE_ASSIGN_OR_RETURN(Rendered rendered, RenderWithSpans(conversation, true));
-    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
-                          EncodeWithCuts(rendered.text, Cuts(rendered)));
-    if (!has_own_template_) AddPrefix(&encoding.ids);
-    return encoding.ids;
+    HONE_ASSIGN_OR_RETURN(std::string text, RenderConversation(conversation, true));
+    HONE_ASSIGN_OR_RETURN(std::vector<int32_t> ids, tokenizer_->Encode(text, false));
+    if (!has_own_template_) AddPrefix(&ids);
+    return ids;
 }
 
 absl::StatusOr<std::vector<int32_t>> ConversationEncoder::EncodeTextPrompt(
@@ -286,10 +343,12 @@ absl::StatusOr<std::vector<int32_t>> ConversationEncoder::EncodeTextPrompt(
 absl::StatusOr<EncodedRow> ConversationEncoder::EncodeConversation(
     const Conversation& conversation, const EncodeOptions& options) const {
     HONE_CHECK(conversation.weights.size() == conversation.messages.size());
-    HONE_ASSIGN_OR_RETURN(Rendered rendered, RenderWithSpans(conversation, false));
-    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
-                          EncodeWithCuts(rendered.text, Cuts(rendered)));
+    HONE_ASSIGN_OR_RETURN(Rendered rendered, Render(conversation, false));
+    HONE_RETURN_IF_ERROR(FindSpans(conversation, &rendered));
     EncodedRow row;
+    HONE_ASSIGN_OR_RETURN(row.left_out, CheckShown(conversation, rendered));
+    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
+                          tokenizer_->EncodeWithOffsets(rendered.text, false));
     std::vector<int32_t>& ids = row.example.tokens;
     std::vector<float>& weights = row.example.weights;
     ids = encoding.ids;
@@ -299,19 +358,18 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeConversation(
         if (span.begin == std::string::npos) {
             if (weight == 0 && !options.train_on_prompt) continue;
             return DataError(
-                "the chat template does not show message {} as it was written, so its tokens "
-                "cannot be told from the others (give it \"weight\": 0, or use --train_on_prompt "
-                "with a template that keeps all messages)",
+                "the chat template does not show message {}, so its tokens cannot be told from the "
+                "others (give it \"weight\": 0, or take a model whose template shows it)",
                 span.message + 1);
         }
-        const TokenRange range = AnswerTokens(rendered, span, encoding);
+        const TokenRange range = AnswerTokens(rendered, span, encoding, false);
         std::fill(weights.begin() + static_cast<int64_t>(range.begin),
                   weights.begin() + static_cast<int64_t>(range.end), weight);
         if (weight == 0 || range.begin == range.end) continue;
         ++row.answers;
         if (IsEnd(ids[range.end - 1])) {
             ++row.ended_answers;
-        } else if (span.message + 1 == conversation.messages.size() && !range.ends_special) {
+        } else if (span.message + 1 == conversation.messages.size() && !range.ends_turn) {
             // The template ends the turn with plain text: generation needs a token to stop at.
             ids.push_back(eos_ids_[0]);
             weights.push_back(weight);
@@ -328,18 +386,14 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeConversation(
 absl::StatusOr<EncodedRow> ConversationEncoder::EncodeParts(const std::vector<TextPart>& parts,
                                                             const EncodeOptions& options) const {
     std::string text;
-    std::vector<size_t> cuts;
-    bool trained = true;  // the part before
-    for (const TextPart& part : parts) {
-        if (part.trained && !trained) cuts.push_back(text.size());
-        trained = part.trained;
-        text += part.text;
-    }
-    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding, EncodeWithCuts(text, cuts));
+    for (const TextPart& part : parts) text += part.text;
+    const bool trained = parts.empty() || parts.back().trained;
+    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
+                          tokenizer_->EncodeWithOffsets(text, false));
     EncodedRow row;
     std::vector<int32_t>& ids = row.example.tokens;
     std::vector<float>& weights = row.example.weights;
-    ids = std::move(encoding.ids);
+    ids = encoding.ids;
     weights.assign(ids.size(), 1.0f);
     size_t at = 0;
     for (const TextPart& part : parts) {

@@ -4,6 +4,10 @@
 // tokenizer's own BOS and EOS, as transformers does it. Only with the fall-back template (ChatML,
 // for models that bring none) the tokenizer's BOS is put in front. Text outside a template gets the
 // BOS that the tokenizer adds, once, and an EOS at its end.
+//
+// Prompt and answer are tokenised as the one text that they are, and told apart by the bytes behind
+// each token. A token that begins in the prompt and ends in the answer belongs to the answer: it is
+// what the model would have to say.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +35,8 @@ struct EncodedRow {
     Example example;
     int64_t answers = 0;        // texts or assistant messages that are trained
     int64_t ended_answers = 0;  // of them, those whose last trained token is an end token
+    // What the chat template does not show of the conversation, and is not to be trained either.
+    std::vector<std::string> left_out;
 };
 
 // Immutable and safe to use from many threads.
@@ -44,20 +50,25 @@ class ConversationEncoder {
         std::shared_ptr<const ChatTemplate> chat_template, std::vector<int32_t> eos_ids,
         int64_t embedding_rows = 0);
 
+    // The same encoder with ChatTemplate::WithDate.
+    absl::StatusOr<std::shared_ptr<const ConversationEncoder>> WithDate(std::string date) const;
+    // Whether the chat template shows the day, and with it other tokens on another.
+    bool ReadsClock() const { return chat_template_->ReadsClock(); }
+
     // The text of a conversation.
     absl::StatusOr<std::string> RenderConversation(const Conversation& conversation,
                                                    bool add_generation_prompt) const;
 
     // The tokens that ask for an answer: the conversation and the template's opening of the
-    // assistant's turn. They are the very tokens that EncodeConversation puts before the answer in
-    // training.
+    // assistant's turn. They are the tokens that EncodeConversation puts before the answer in
+    // training, but for one that would reach into the answer.
     absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Conversation& conversation) const;
     // The tokens that ask for the continuation of a text, outside a chat template.
     absl::StatusOr<std::vector<int32_t>> EncodeTextPrompt(std::string_view text,
                                                           bool add_special_tokens = true) const;
 
     // Weight 1 (or the message's weight) on each assistant message with its end-of-turn token, else
-    // 0.
+    // 0. What is to be trained and the template does not show is an error.
     absl::StatusOr<EncodedRow> EncodeConversation(const Conversation& conversation,
                                                   const EncodeOptions& options) const;
     // The parts as one text. Weight 1 on those that are trained, and on the EOS where the last one
@@ -85,7 +96,7 @@ class ConversationEncoder {
 
   private:
     // The bytes of a rendered text that are an assistant message. Exact: up to the next message's
-    // first byte, with what the template puts behind the content. Else the content alone; both npos
+    // first byte, with what the template puts behind the content. Else the message alone; both npos
     // where the template does not show it.
     struct Span {
         size_t message = 0;
@@ -94,37 +105,42 @@ class ConversationEncoder {
         bool exact = false;
     };
     struct Rendered {
+        nlohmann::ordered_json messages;  // as the template got them
         std::string text;
         std::vector<Span> spans;  // one for each assistant message, in order
     };
-    // The tokens of an answer, [begin, end), its end of turn included where that is a special
-    // token.
+    // The tokens of an answer, [begin, end), its end of turn included where that is one token.
     struct TokenRange {
         size_t begin = 0;
         size_t end = 0;
-        bool ends_special = false;
+        bool ends_turn = false;
     };
+    // How templates get the arguments of tool calls.
+    enum class Arguments { kObject, kText };
+
     ConversationEncoder() = default;
-    absl::Status FindSpecialTokens();
-    nlohmann::ordered_json TemplateMessages(const Conversation& conversation) const;
-    absl::StatusOr<Rendered> RenderWithSpans(const Conversation& conversation,
-                                             bool add_generation_prompt) const;
-    static std::vector<size_t> Cuts(const Rendered& rendered);
-    // Tokenises so that the tokens before each cut are those of the text that ends there.
-    absl::StatusOr<Tokenizer::Encoding> EncodeWithCuts(std::string_view text,
-                                                       const std::vector<size_t>& cuts) const;
-    absl::StatusOr<bool> StableAt(std::string_view text, const Tokenizer::Encoding& encoding,
-                                  size_t cut) const;
+    absl::Status FindEndOfTurn();
+    absl::Status FindArguments();
+    nlohmann::ordered_json TemplateMessages(const Conversation& conversation,
+                                            Arguments arguments) const;
+    // The conversation's text, and its messages as the template got them.
+    absl::StatusOr<Rendered> Render(const Conversation& conversation,
+                                    bool add_generation_prompt) const;
+    absl::Status FindSpans(const Conversation& conversation, Rendered* rendered) const;
+    absl::StatusOr<Span> FindByDifference(const Conversation& conversation,
+                                          const Rendered& rendered, size_t message) const;
+    absl::StatusOr<std::vector<std::string>> CheckShown(const Conversation& conversation,
+                                                        const Rendered& rendered) const;
     TokenRange AnswerTokens(const Rendered& rendered, const Span& span,
-                            const Tokenizer::Encoding& encoding) const;
+                            const Tokenizer::Encoding& encoding, bool any_added) const;
     void AddPrefix(std::vector<int32_t>* ids) const;
-    bool IsSpecial(int32_t id) const;
 
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::shared_ptr<const ChatTemplate> chat_template_;
     int64_t embedding_rows_ = 0;
     bool has_own_template_ = false;
     bool template_knows_developer_ = false;
+    Arguments arguments_ = Arguments::kObject;
     std::vector<int32_t> eos_ids_;
     std::vector<int32_t> end_ids_;
     std::vector<int32_t>

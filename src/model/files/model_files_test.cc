@@ -117,7 +117,7 @@ TEST_F(Folder, ReadsTokensTemplateAndDefaults) {
 }
 
 TEST_F(Folder, TheChatTemplateFromEveryPlace) {
-    auto source = [&] { return Opened()->chat_template->source(); };
+    auto source = [&] { return Opened()->chat_template->sources().at("default"); };
     EXPECT_EQ(source(), testing::Get(folder_ / "chat_template.jinja"));
     Edit("tokenizer_config.json", [](Json& json) { json["chat_template"] = "from config"; });
     EXPECT_NE(source(), "from config");  // the file of its own wins
@@ -133,7 +133,34 @@ TEST_F(Folder, TheChatTemplateFromEveryPlace) {
     Edit("tokenizer_config.json", [](Json& json) { json.erase("chat_template"); });
     auto files = Opened();
     EXPECT_FALSE(files->has_chat_template);
-    EXPECT_EQ(files->chat_template->source(), ChatMlTemplate());
+    EXPECT_EQ(files->chat_template->sources().at("default"), ChatMlTemplate());
+}
+
+TEST_F(Folder, NamedChatTemplates) {
+    const Json tools = Json::array({{{"type", "function"}}});
+    auto shown = [&](const Json& with) {
+        auto text = Opened()->chat_template->Render(Json::array(), with, false);
+        return text.ok() ? *text : std::string(text.status().message());
+    };
+    // As transformers 5 saves them.
+    testing::Put(folder_ / "chat_template.jinja", "plain {{ pad_token }}");
+    fs::create_directory(folder_ / "additional_chat_templates");
+    testing::Put(folder_ / "additional_chat_templates" / "tool_use.jinja", "tools {{ unk_token }}");
+    Edit("tokenizer_config.json", [](Json& json) {
+        json["pad_token"] = "<pad>";
+        json["unk_token"] = {{"content", "<unk>"}};
+    });
+    EXPECT_EQ(shown(nullptr), "plain <pad>");
+    EXPECT_EQ(shown(tools), "tools <unk>");
+    // As transformers 4 saves them.
+    fs::remove(folder_ / "chat_template.jinja");
+    fs::remove_all(folder_ / "additional_chat_templates");
+    Edit("tokenizer_config.json", [](Json& json) {
+        json["chat_template"] = {{{"name", "tool_use"}, {"template", "tools"}},
+                                 {{"name", "rag"}, {"template", "r"}}};
+    });
+    EXPECT_EQ(shown(tools), "tools");
+    EXPECT_THAT(shown(nullptr), HasSubstr("none called default"));
 }
 
 TEST_F(Folder, BrokenTextFiles) {
@@ -398,7 +425,7 @@ TEST_F(GgufModel, ReadsTheSameRowsAsTheOriginal) {
     EXPECT_TRUE((*files)->config.attention_bias && (*files)->config.mlp_bias);
     EXPECT_THAT((*files)->config.eos_token_ids, ElementsAre(1, 0));
     EXPECT_EQ((*files)->eos_token, "<|im_end|>");
-    EXPECT_EQ((*files)->chat_template->source(), "{{ bos_token }}{{ messages[0].content }}");
+    EXPECT_EQ((*files)->chat_template->sources().at("default"), "{{ bos_token }}{{ messages[0].content }}");
     ASSERT_EQ((*files)->tensors.size(), original_->tensors.size());
     for (size_t i = 0; i < original_->tensors.size(); ++i) {
         const ModelTensor& tensor = (*files)->tensors[i];
@@ -443,7 +470,7 @@ TEST_F(GgufModel, AFolderOfItIsTheSameModel) {
     EXPECT_EQ((*files)->bos_token, (*gguf)->bos_token);
     EXPECT_EQ((*files)->eos_token, (*gguf)->eos_token);
     EXPECT_TRUE((*files)->has_chat_template);
-    EXPECT_EQ((*files)->chat_template->source(), (*gguf)->chat_template->source());
+    EXPECT_EQ((*files)->chat_template->sources().at("default"), (*gguf)->chat_template->sources().at("default"));
     EXPECT_EQ((*files)->tokenizer->Encode("ab a", true).value(),
               (*gguf)->tokenizer->Encode("ab a", true).value());
 }

@@ -40,7 +40,15 @@ bool IsShard(std::string_view name) {
     return name.starts_with("model-") && name.ends_with(".safetensors");
 }
 
+// A chat template beside the first one, as transformers 5 saves them.
+bool IsNamedTemplate(std::string_view name) {
+    constexpr std::string_view kFolder = "additional_chat_templates/";
+    return name.starts_with(kFolder) && name.ends_with(".jinja") &&
+           IsNamePart(name.substr(kFolder.size()));
+}
+
 bool IsConfigOrTokenizer(std::string_view name) {
+    if (IsNamedTemplate(name)) return true;
     static constexpr std::string_view kNames[] = {
         "config.json",           "generation_config.json", "tokenizer.json",
         "tokenizer_config.json", "chat_template.jinja",    "special_tokens_map.json",
@@ -223,7 +231,9 @@ absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::strin
         gguf = gguf || file.name.ends_with(".gguf");
         pytorch = pytorch || file.name.ends_with(".bin");
     }
-    std::erase_if(listing.files, [](const HubFile& file) { return !IsNamePart(file.name); });
+    std::erase_if(listing.files, [](const HubFile& file) {
+        return !IsNamePart(file.name) && !IsNamedTemplate(file.name);
+    });
     listing.files = SelectFiles(listing.files);
     auto has = [&](std::string_view name) {
         return std::any_of(listing.files.begin(), listing.files.end(),

@@ -210,6 +210,15 @@ absl::Status VerifyCheckpoint(const std::string& folder) {
     return absl::OkStatus();
 }
 
+std::string StoredText(const std::string& folder, const std::string& key) {
+    auto state = ReadJsonObject(folder + "/trainer_state.json", size_t{1} << 30);
+    if (!state.ok()) return "";
+    const auto configuration = state->find("configuration");
+    if (configuration == state->end() || !configuration->is_object()) return "";
+    const auto value = configuration->find(key);
+    return value != configuration->end() && value->is_string() ? value->get<std::string>() : "";
+}
+
 void RemoveUnfinishedCheckpoints(const std::string& root) {
     std::vector<fs::path> leftovers;
     std::error_code error;

@@ -45,6 +45,9 @@ bool IsCheckpointFolder(const std::string& folder);
 // differs.
 absl::Status VerifyCheckpoint(const std::string& folder);
 
+// A text of the configuration that a checkpoint was made with, not verified; empty: it has none.
+std::string StoredText(const std::string& folder, const std::string& key);
+
 // Removes what an interrupted WriteCheckpoint left.
 void RemoveUnfinishedCheckpoints(const std::string& root);
 

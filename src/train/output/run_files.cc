@@ -147,6 +147,15 @@ std::string UtcNow() {
     return text;
 }
 
+std::string LocalDate() {
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm parts{};
+    localtime_r(&now, &parts);
+    char text[16];
+    std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
+    return text;
+}
+
 std::string ConfigText(const FinetuneOptions& options) {
     Json json = {
         {"hone_version", kVersion}, {"command", "finetune"}, {"options", OptionsToJson(options)}};

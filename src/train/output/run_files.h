@@ -41,5 +41,7 @@ std::string LossCurve(const std::vector<nlohmann::ordered_json>& history, const 
 
 // Now, as 2031-05-17T08:15:00Z.
 std::string UtcNow();
+// "2026-07-29" in the machine's time zone.
+std::string LocalDate();
 
 }  // namespace hone

@@ -65,6 +65,44 @@ pub unsafe fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, String> {
         .map_err(|error| format!("not UTF-8: byte {} does not begin or continue a character", error.valid_up_to()))
 }
 
+/// Why something failed, and whether only for want of memory: then nothing that was handed in is to blame.
+#[derive(Debug, PartialEq)]
+pub struct Failure {
+    pub text: String,
+    pub memory: bool,
+}
+
+impl Failure {
+    pub fn no_memory(text: impl Into<String>) -> Failure {
+        Failure { text: text.into(), memory: true }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Failure {
+        Failure { text, memory: false }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(text: &str) -> Failure {
+        text.to_string().into()
+    }
+}
+
+/// A `Failure` for the caller, who frees `text` with `hone_bytes_free`.
+#[repr(C)]
+pub struct HoneError {
+    pub text: HoneBytes,
+    pub memory: bool,
+}
+
+impl From<Failure> for HoneError {
+    fn from(failure: Failure) -> HoneError {
+        HoneError { text: failure.text.into(), memory: failure.memory }
+    }
+}
+
 fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let reason = panic
         .downcast_ref::<&str>()
@@ -97,26 +135,29 @@ fn quiet_caught_panics() {
 }
 
 /// Runs `body`, with a panic as an error.
-pub fn catch<T>(body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub fn catch<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     quiet_caught_panics();
     CATCHING.set(CATCHING.get() + 1);
-    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panic_text(panic)));
+    let result = catch_unwind(AssertUnwindSafe(body));
     CATCHING.set(CATCHING.get() - 1);
-    result
+    match result {
+        Ok(result) => result,
+        Err(panic) => Err(panic_text(panic).into()),
+    }
 }
 
-/// Runs `body` and stores its value in `*out` or its message in `*error`; returns whether it worked.
+/// Runs `body` and stores its value in `*out` or its failure in `*error`; returns whether it worked.
 ///
 /// # Safety
 /// `out` and `error` are valid for writing; what they held is not dropped.
-pub unsafe fn guard<T>(out: *mut T, error: *mut HoneBytes, body: impl FnOnce() -> Result<T, String>) -> bool {
+pub unsafe fn guard<T>(out: *mut T, error: *mut HoneError, body: impl FnOnce() -> Result<T, Failure>) -> bool {
     match catch(body) {
         Ok(value) => {
             out.write(value);
             true
         }
-        Err(message) => {
-            error.write(message.into());
+        Err(failure) => {
+            error.write(failure.into());
             false
         }
     }
@@ -151,13 +192,14 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let message = catch::<()>(|| panic!("index {} of {}", 3, 2)).unwrap_err();
-        assert_eq!(message, "internal failure: index 3 of 2");
+        let failure = catch::<()>(|| panic!("index {} of {}", 3, 2)).unwrap_err();
+        assert_eq!(failure, "internal failure: index 3 of 2".into());
         let mut out = 7;
-        let mut error = HoneBytes::EMPTY;
-        assert!(!unsafe { guard(&mut out, &mut error, || Err("bad".to_string())) });
-        assert_eq!((out, unsafe { text(error.data, error.len) }), (7, Ok("bad")));
-        unsafe { hone_bytes_free(error) };
+        let mut error = HoneError { text: HoneBytes::EMPTY, memory: true };
+        assert!(!unsafe { guard(&mut out, &mut error, || Err("bad".into())) });
+        assert_eq!((out, unsafe { text(error.text.data, error.text.len) }), (7, Ok("bad")));
+        assert!(!error.memory);
+        unsafe { hone_bytes_free(error.text) };
     }
 
     #[test]

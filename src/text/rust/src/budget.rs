@@ -23,6 +23,16 @@ thread_local! {
 /// The system's allocator, with a count per thread of the bytes that this crate holds.
 struct Counting;
 
+/// Ends the process as a want of memory ends it elsewhere: Rust would abort, and no row is to blame.
+fn out_of_memory() -> ! {
+    const TEXT: &[u8] = b"error: not enough memory: use fewer --threads, or free some memory\n";
+    // SAFETY: both may be called at any time.
+    unsafe {
+        libc::write(2, TEXT.as_ptr().cast(), TEXT.len());
+        libc::_exit(5)
+    }
+}
+
 fn count(change: isize) {
     // No thread-local left: the thread is ending, and nobody asks for its count any more.
     let _ = LIVE.try_with(|live| live.set(live.get().wrapping_add(change)));
@@ -31,16 +41,18 @@ fn count(change: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let pointer = System.alloc(layout);
-        if !pointer.is_null() {
-            count(layout.size() as isize);
+        if pointer.is_null() {
+            out_of_memory();
         }
+        count(layout.size() as isize);
         pointer
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let pointer = System.alloc_zeroed(layout);
-        if !pointer.is_null() {
-            count(layout.size() as isize);
+        if pointer.is_null() {
+            out_of_memory();
         }
+        count(layout.size() as isize);
         pointer
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -49,9 +61,10 @@ unsafe impl GlobalAlloc for Counting {
     }
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let moved = System.realloc(pointer, layout, size);
-        if !moved.is_null() {
-            count(size as isize - layout.size() as isize);
+        if moved.is_null() {
+            out_of_memory();
         }
+        count(size as isize - layout.size() as isize);
         moved
     }
 }

@@ -3,9 +3,11 @@
 
 use crate::budget::{charge, charge_items, too_long, MAX_TEXT_BYTES};
 use crate::python::{float_of, is_space, text_of, JsonStyle};
+use chrono::{NaiveDate, NaiveTime};
 use minijinja::value::{from_args, Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use std::cell::Cell;
 use std::fmt::Write;
 
 fn bad(message: impl Into<String>) -> Error {
@@ -516,6 +518,16 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
     Err(bad(format!("the template refuses: {}", text_of(message)?)))
 }
 
+thread_local! {
+    /// The date that a rendering is to show; None: today's.
+    static DATE: Cell<Option<NaiveDate>> = const { Cell::new(None) };
+}
+
+/// Sets the date that `strftime_now` gives on this thread, at midnight; None: the time that it is.
+pub fn set_date(date: Option<NaiveDate>) {
+    DATE.set(date);
+}
+
 /// `datetime.now().strftime(format)`, in the machine's time zone.
 fn strftime_now(format: &str) -> Result<Value, Error> {
     if format.len() > 1000 {
@@ -523,9 +535,9 @@ fn strftime_now(format: &str) -> Result<Value, Error> {
     }
     // Python's microseconds have six digits where chrono's fraction has nine.
     let format = format.replace("%f", "%6f");
+    let now = DATE.get().map_or_else(|| chrono::Local::now().naive_local(), |date| date.and_time(NaiveTime::MIN));
     let mut out = String::new();
-    write!(out, "{}", chrono::Local::now().naive_local().format(&format))
-        .map_err(|_| bad(format!("strftime_now: '{format}' is no time format")))?;
+    write!(out, "{}", now.format(&format)).map_err(|_| bad(format!("strftime_now: '{format}' is no time format")))?;
     Ok(Value::from(out))
 }
 

@@ -1,6 +1,6 @@
 //! Rows of a Parquet file as lines of JSON, in batches.
 
-use crate::border::{free_box, guard, text, HoneBytes};
+use crate::border::{free_box, guard, text, HoneBytes, HoneError};
 use crate::parquet_footer;
 use crate::parquet_pages::CheckedFile;
 use crate::python::write_json_string;
@@ -281,7 +281,7 @@ pub unsafe extern "C" fn hone_parquet_open(
     max_row_bytes: usize,
     max_depth: usize,
     out: *mut *mut HoneParquet,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
     guard(out, error, || Ok(Box::into_raw(Box::new(HoneParquet::open(text(path, len)?, max_row_bytes, max_depth)?))))
 }
@@ -324,7 +324,7 @@ pub unsafe extern "C" fn hone_parquet_read(
     file: *mut HoneParquet,
     max_rows: usize,
     out: *mut HoneRows,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
     guard(out, error, || {
         let (json, ends) = (*file).read(max_rows)?;

@@ -1,12 +1,15 @@
 //! Chat templates: parsed once, rendered as transformers renders them.
 
-use crate::border::{free_box, guard, text, HoneBytes};
+use crate::border::{free_box, guard, text, Failure, HoneBytes, HoneError};
 use crate::budget;
 use crate::jinja;
+use crate::stack::{on_kept_stack, on_new_stack};
+use chrono::NaiveDate;
 use minijinja::machinery::{make_string_output, CompiledTemplate, Instruction, Instructions, TemplateConfig};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// Steps of a rendering: some hundred per message are usual.
@@ -15,17 +18,26 @@ const MAX_FUEL: u64 = 2_000_000;
 const MAX_RAW_BYTES: u64 = 1 << 30;
 /// Powers in one source: the parser's time grows with the square of a chain of them.
 const MAX_POWERS: usize = 10_000;
-/// Room for the deepest value that the fuel can build to be freed, and for the longest expression that a source
-/// can hold to be compiled: one stack frame per level. Pages that are not touched cost nothing.
-const STACK_BYTES: usize = 1 << 30;
+/// Room for the deepest value that the fuel can build to be freed: one stack frame per level. And for the longest
+/// expression that a source can hold to be compiled.
+const DEEPEST_STACK_BYTES: usize = 1 << 30;
+/// What a thread keeps at hand. Renderings have a share of the fuel on it; one that runs out begins again on the
+/// deepest.
+const STACK_BYTES: usize = DEEPEST_STACK_BYTES / 16;
+/// Stack for each byte of a source that is compiled.
+const STACK_BYTES_PER_SOURCE_BYTE: usize = 1 << 10;
 const NAME: &str = "chat_template";
 
 /// A parsed template with the environment that it runs in.
 pub struct HoneTemplate {
     // Borrows from `source`: stands before it, so that it is dropped first.
     compiled: CompiledTemplate<'static>,
+    /// With all the fuel, for the deepest stack.
     env: Environment<'static>,
-    tokens: Vec<(&'static str, String)>,
+    /// With the share of it that fits on the stack at hand.
+    quick_env: Environment<'static>,
+    /// bos_token and its kin.
+    tokens: serde_json::Map<String, Json>,
     _source: Arc<str>,
 }
 
@@ -127,10 +139,13 @@ fn message_of(error: &Error) -> String {
 }
 
 impl HoneTemplate {
-    fn parse(source: &str, bos_token: &str, eos_token: &str) -> Result<HoneTemplate, String> {
+    fn parse(source: &str, tokens: &str) -> Result<HoneTemplate, Failure> {
         if source.matches("**").count() > MAX_POWERS {
-            return Err(format!("'**' stands more than {MAX_POWERS} times in it"));
+            return Err(format!("'**' stands more than {MAX_POWERS} times in it").into());
         }
+        let Ok(Json::Object(tokens)) = serde_json::from_str(tokens) else {
+            return Err("the special tokens are no JSON object".into());
+        };
         // Jinja takes every line end for "\n".
         let source = source.replace("\r\n", "\n").replace('\r', "\n");
         let source: Arc<str> = without_generation(&source).into();
@@ -142,51 +157,56 @@ impl HoneTemplate {
         let config = TemplateConfig { syntax_config: syntax, default_auto_escape: Arc::new(|_| AutoEscape::None) };
         // SAFETY: the text does not move and lives as long as the template that borrows it.
         let borrowed: &'static str = unsafe { &*Arc::as_ptr(&source) };
-        let compiled = stacker::grow(STACK_BYTES, || CompiledTemplate::new(NAME, borrowed, &config));
-        let mut compiled = compiled.map_err(|error| message_of(&error))?;
+        let compile = || CompiledTemplate::new(NAME, borrowed, &config);
+        let stack = borrowed.len().saturating_mul(STACK_BYTES_PER_SOURCE_BYTE);
+        let compiled =
+            if stack <= STACK_BYTES { on_kept_stack(STACK_BYTES, compile) } else { on_new_stack(stack, compile) };
+        let mut compiled = compiled?.map_err(|error| message_of(&error))?;
         replace_operators(&mut compiled.instructions);
         compiled.blocks.values_mut().for_each(replace_operators);
         let raw = compiled.blocks.values().chain([&compiled.instructions]).map(longest_raw).max().unwrap_or(0);
+        let fuel = MAX_FUEL.min(MAX_RAW_BYTES / raw.max(1) as u64);
         let mut env = jinja::environment();
-        env.set_fuel(Some(MAX_FUEL.min(MAX_RAW_BYTES / raw.max(1) as u64)));
-        let tokens = [("bos_token", bos_token), ("eos_token", eos_token)]
-            .into_iter()
-            .filter(|(_, token)| !token.is_empty())
-            .map(|(name, token)| (name, token.to_string()))
-            .collect();
-        Ok(HoneTemplate { compiled, env, tokens, _source: source })
+        env.set_fuel(Some(fuel));
+        let mut quick_env = env.clone();
+        quick_env.set_fuel(Some(fuel.min(MAX_FUEL / (DEEPEST_STACK_BYTES / STACK_BYTES) as u64)));
+        Ok(HoneTemplate { compiled, env, quick_env, tokens, _source: source })
     }
 
-    fn render(&self, context: &str) -> Result<String, String> {
+    fn render(&self, context: &str, date: Option<NaiveDate>) -> Result<String, Failure> {
         let Ok(Json::Object(mut context)) = serde_json::from_str(context) else {
-            return Err("the messages are no JSON, or nested too deeply".to_string());
+            return Err("the messages are no JSON, or nested too deeply".into());
         };
         if let Some(Json::Array(messages)) = context.get_mut("messages") {
             messages.iter_mut().for_each(name_reasoning);
         }
-        stacker::grow(STACK_BYTES, || {
-            budget::start();
-            let values = context.iter().map(|(name, value)| (name.as_str(), value_of(value)));
-            let tokens = self.tokens.iter().map(|(name, token)| (*name, Value::from(token.as_str())));
-            let root = Value::from_pairs(values.chain(tokens));
-            let mut out = String::new();
-            let result = minijinja::machinery::eval(
-                &self.env,
-                &self.compiled.instructions,
-                root,
-                &self.compiled.blocks,
-                &mut make_string_output(&mut out),
-                AutoEscape::None,
-            );
-            match result {
-                Err(error) => Err(message_of(&error)),
-                Ok(_) if out.len() > budget::MAX_TEXT_BYTES => {
-                    Err("the template makes a text of more than 64 MiB".to_string())
-                }
-                Ok(_) => Ok(()),
+        jinja::set_date(date);
+        let result = match on_kept_stack(STACK_BYTES, || self.render_in(&self.quick_env, &context))? {
+            Err(error) if error.kind() == ErrorKind::OutOfFuel => {
+                on_new_stack(DEEPEST_STACK_BYTES, || self.render_in(&self.env, &context))?
             }
-            .map(|()| out)
-        })
+            result => result,
+        };
+        result.map_err(|error| message_of(&error).into())
+    }
+
+    fn render_in(&self, env: &Environment<'static>, context: &serde_json::Map<String, Json>) -> Result<String, Error> {
+        budget::start();
+        let values = self.tokens.iter().chain(context).map(|(name, value)| (name.as_str(), value_of(value)));
+        let root = Value::from_pairs(values);
+        let mut out = String::new();
+        minijinja::machinery::eval(
+            env,
+            &self.compiled.instructions,
+            root,
+            &self.compiled.blocks,
+            &mut make_string_output(&mut out),
+            AutoEscape::None,
+        )?;
+        if out.len() > budget::MAX_TEXT_BYTES {
+            return Err(budget::too_long());
+        }
+        Ok(out)
     }
 }
 
@@ -219,21 +239,21 @@ fn value_of(json: &Json) -> Value {
     }
 }
 
+/// `tokens` is a JSON object of what the template knows by name: bos_token, eos_token ...
+///
 /// # Safety
 /// Each pointer holds as many bytes as the length after it; `out` and `error` are valid for writing.
 #[no_mangle]
 pub unsafe extern "C" fn hone_template_parse(
     source: *const u8,
     source_len: usize,
-    bos: *const u8,
-    bos_len: usize,
-    eos: *const u8,
-    eos_len: usize,
+    tokens: *const u8,
+    tokens_len: usize,
     out: *mut *mut HoneTemplate,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
     guard(out, error, || {
-        let template = HoneTemplate::parse(text(source, source_len)?, text(bos, bos_len)?, text(eos, eos_len)?)?;
+        let template = HoneTemplate::parse(text(source, source_len)?, text(tokens, tokens_len)?)?;
         Ok(Box::into_raw(Box::new(template)))
     })
 }
@@ -245,17 +265,25 @@ pub unsafe extern "C" fn hone_template_free(template: *mut HoneTemplate) {
     free_box(template);
 }
 
-/// Renders with the variables of `context`, a JSON object.
+/// Renders with the variables of `context`, a JSON object, and with `date` (2026-11-26) for today's; empty: today's.
 ///
 /// # Safety
-/// `template` lives; `context` holds `len` bytes; `out` and `error` are valid for writing.
+/// `template` lives; each pointer holds as many bytes as the length after it; `out` and `error` are valid for writing.
 #[no_mangle]
 pub unsafe extern "C" fn hone_template_render(
     template: *const HoneTemplate,
     context: *const u8,
-    len: usize,
+    context_len: usize,
+    date: *const u8,
+    date_len: usize,
     out: *mut HoneBytes,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
-    guard(out, error, || Ok((*template).render(text(context, len)?)?.into()))
+    guard(out, error, || {
+        let date = match text(date, date_len)? {
+            "" => None,
+            date => Some(NaiveDate::from_str(date).map_err(|_| format!("'{date}' is no date of the form 2026-11-26"))?),
+        };
+        Ok((*template).render(text(context, context_len)?, date)?.into())
+    })
 }

@@ -1,6 +1,7 @@
 //! tokenizer.json: text to ids and back.
 
-use crate::border::{free_box, guard, slice, text, HoneBytes};
+use crate::border::{catch, free_box, guard, slice, text, HoneBytes, HoneError};
+use crate::growth::Growth;
 use tokenizers::{DecoderWrapper, Tokenizer};
 
 /// A tokenizer and what is asked of it for every id.
@@ -9,9 +10,12 @@ pub struct HoneTokenizer {
     /// One flag per id up to the largest one.
     known: Vec<bool>,
     special: Vec<bool>,
+    /// Tokens that were added to the model's own, special or not: they stand in the text as they are.
+    added: Vec<bool>,
     /// The tokens <0x00> to <0xFF> of a tokenizer that falls back to bytes.
     byte: Vec<bool>,
     size: usize,
+    growth: Growth,
 }
 
 /// Ids, and the byte range of the text behind each one: `offsets` holds 2 * len numbers, or is null when not asked for.
@@ -41,49 +45,9 @@ fn flag(flags: &[bool], id: u32) -> bool {
     flags.get(id as usize).copied().unwrap_or(false)
 }
 
-#[derive(serde::Deserialize)]
-struct Normalization {
-    #[serde(default)]
-    normalizer: serde_json::Value,
-}
-
-/// The little-endian number that the first four bytes of a base64 text stand for; None when it has fewer, or no base64.
-fn first_number(base64: &str) -> Option<u32> {
-    let mut bits = 0u64;
-    for place in 0..6 {
-        let value = match *base64.as_bytes().get(place)? {
-            letter @ b'A'..=b'Z' => letter - b'A',
-            letter @ b'a'..=b'z' => letter - b'a' + 26,
-            digit @ b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u64::from(value);
-    }
-    Some(((bits >> 4) as u32).swap_bytes())
-}
-
-/// SentencePiece's map of characters begins with the size of its trie in bytes, for which memory is taken before a look
-/// at how many bytes follow: a size that lies is refused here.
-fn check_character_maps(normalizer: &serde_json::Value) -> Result<(), String> {
-    match normalizer {
-        serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, value)| match value.as_str() {
-            Some(map) if name == "precompiled_charsmap" => match first_number(map) {
-                Some(size) if u64::from(size) <= map.len() as u64 / 4 * 3 => Ok(()),
-                _ => Err("the normalizer's precompiled_charsmap is cut off".into()),
-            },
-            _ => check_character_maps(value),
-        }),
-        serde_json::Value::Array(items) => items.iter().try_for_each(check_character_maps),
-        _ => Ok(()),
-    }
-}
-
 impl HoneTokenizer {
     fn from_json(json: &[u8], max_vocabulary: usize) -> Result<HoneTokenizer, String> {
-        let normalization: Normalization = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        check_character_maps(&normalization.normalizer)?;
+        let growth = Growth::of(json)?;
         let mut inner = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // A tokenizer.json may carry the truncation and padding of its last use: a caller that wants them says so.
         inner.with_truncation(None).map_err(|error| error.to_string())?;
@@ -109,9 +73,11 @@ impl HoneTokenizer {
             known[index] = true;
         }
         let mut special = vec![false; known.len()];
+        let mut added = vec![false; known.len()];
         for (id, token) in inner.get_added_tokens_decoder() {
             if let Some(flag) = special.get_mut(id as usize) {
                 *flag = token.special;
+                added[id as usize] = true;
             }
         }
         let mut byte = vec![false; known.len()];
@@ -122,10 +88,11 @@ impl HoneTokenizer {
                 }
             }
         }
-        Ok(HoneTokenizer { inner, known, special, byte, size: vocabulary.len() })
+        Ok(HoneTokenizer { inner, known, special, added, byte, size: vocabulary.len(), growth })
     }
 
     fn encode(&self, input: &str, add_special: bool, with_offsets: bool) -> Result<HoneIds, String> {
+        self.growth.check(input, self.inner.get_normalizer())?;
         let encoding = self.inner.encode(input, add_special).map_err(|error| error.to_string())?;
         let ids: Vec<i32> = encoding.get_ids().iter().map(|&id| id as i32).collect();
         let len = ids.len();
@@ -157,7 +124,7 @@ pub unsafe extern "C" fn hone_tokenizer_from_json(
     len: usize,
     max_vocabulary: usize,
     out: *mut *mut HoneTokenizer,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
     guard(out, error, || {
         let tokenizer = HoneTokenizer::from_json(text(json, len)?.as_bytes(), max_vocabulary)?;
@@ -182,9 +149,9 @@ pub unsafe extern "C" fn hone_tokenizer_encode(
     add_special: bool,
     with_offsets: bool,
     out: *mut HoneIds,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
-    guard(out, error, || (*tokenizer).encode(text(input, len)?, add_special, with_offsets))
+    guard(out, error, || Ok((*tokenizer).encode(text(input, len)?, add_special, with_offsets)?))
 }
 
 /// # Safety
@@ -208,7 +175,7 @@ pub unsafe extern "C" fn hone_tokenizer_decode(
     len: usize,
     skip_special: bool,
     out: *mut HoneBytes,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
     guard(out, error, || Ok((*tokenizer).decode(slice(ids, len), skip_special)?.into()))
 }
@@ -223,7 +190,7 @@ pub unsafe extern "C" fn hone_tokenizer_token_to_id(
     token: *const u8,
     len: usize,
 ) -> i64 {
-    crate::border::catch(|| Ok((*tokenizer).inner.token_to_id(text(token, len)?))).ok().flatten().map_or(-1, i64::from)
+    catch(|| Ok((*tokenizer).inner.token_to_id(text(token, len)?))).ok().flatten().map_or(-1, i64::from)
 }
 
 /// The token of an id; false when there is none.
@@ -236,7 +203,7 @@ pub unsafe extern "C" fn hone_tokenizer_id_to_token(
     id: u32,
     out: *mut HoneBytes,
 ) -> bool {
-    match crate::border::catch(|| Ok((*tokenizer).inner.id_to_token(id))) {
+    match catch(|| Ok((*tokenizer).inner.id_to_token(id))) {
         Ok(Some(token)) => {
             out.write(token.into());
             true
@@ -250,6 +217,15 @@ pub unsafe extern "C" fn hone_tokenizer_id_to_token(
 #[no_mangle]
 pub unsafe extern "C" fn hone_tokenizer_is_special(tokenizer: *const HoneTokenizer, id: u32) -> bool {
     flag(&(*tokenizer).special, id)
+}
+
+/// Whether the token was added to those that the model of the tokenizer has of itself, special or not.
+///
+/// # Safety
+/// `tokenizer` lives.
+#[no_mangle]
+pub unsafe extern "C" fn hone_tokenizer_is_added(tokenizer: *const HoneTokenizer, id: u32) -> bool {
+    flag(&(*tokenizer).added, id)
 }
 
 /// Whether the token stands for a byte of a character that the vocabulary does not have.
@@ -274,7 +250,9 @@ pub unsafe extern "C" fn hone_tokenizer_size(tokenizer: *const HoneTokenizer) ->
 pub unsafe extern "C" fn hone_tokenizer_to_json(
     tokenizer: *const HoneTokenizer,
     out: *mut HoneBytes,
-    error: *mut HoneBytes,
+    error: *mut HoneError,
 ) -> bool {
-    guard(out, error, || (*tokenizer).inner.to_string(true).map(HoneBytes::from).map_err(|error| error.to_string()))
+    guard(out, error, || {
+        (*tokenizer).inner.to_string(true).map(HoneBytes::from).map_err(|error| error.to_string().into())
+    })
 }
