@@ -103,7 +103,8 @@ def allowed(symbol, demangled):
 def files_of(build):
     """The program as it is linked. For the tests: their objects and the rooms', and the libraries put into them."""
     commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
-    objects = [build / re.search(r" -o (\S+)", command["command"]).group(1) for command in commands]
+    outputs = [re.search(r" -o (\S+)", command["command"]).group(1) for command in commands]
+    objects = [build / output for output in outputs if output.endswith(".o")]  # the others are precompiled headers
     ninja = (build / "build.ninja").read_text(encoding="utf-8")
     archives = set(re.findall(r"(?<=\s)/\S+\.a(?=\s)", ninja))
     libraries = sorted(path for path in archives if not path.startswith(f"{ROOT}/"))
