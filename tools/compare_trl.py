@@ -4,7 +4,7 @@
   compare_trl.py HONE MODEL TRAIN.jsonl OUT [--rows 64] [--test TEST.jsonl] [--per_device_train_batch_size 8] ...
 
 MODEL is a folder in Hugging Face's layout, TRAIN has chat messages. Trains a LoRA adapter with each (r 16, alpha 32,
-every linear layer, no dropout, AdamW, clipping at 1, bf16), the rows in the order of the file, and prints the loss of
+every linear layer, no dropout, AdamW, clipping at 1, f32), the rows in the order of the file, and prints the loss of
 each step beside the other's. The rows of TRL are tokenised here, with hone's mask, so that the labels are the same
 ones: the answers and the end-of-turn token. With --test also the mean loss of TEST's answer tokens without
 and with each adapter.
@@ -60,13 +60,15 @@ def evaluate(model, rows):
 def run_trl(options, shared):
     """{"steps": [loss, ...], "seconds": ..., "base": ..., "tuned": ...}; the last two with --test."""
     tokenizer = AutoTokenizer.from_pretrained(options.model)
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16)
+    dtype = getattr(torch, options.torch_dtype)
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=dtype)
     test = read_rows(tokenizer, options.test, options.test_rows, options.max_length) if options.test else []
     result = {"base": evaluate(model, test)} if test else {}
     config = SFTConfig(
         output_dir=os.path.join(options.out, "trl"), train_sampling_strategy="sequential", max_grad_norm=1.0,
-        optim="adamw_torch", bf16=True, use_cpu=True, logging_steps=1, save_strategy="no", report_to="none",
-        max_length=options.max_length, packing=False, gradient_checkpointing=False, completion_only_loss=True, **shared)
+        optim="adamw_torch", bf16=dtype == torch.bfloat16, use_cpu=True, logging_steps=1, save_strategy="no",
+        report_to="none", max_length=options.max_length, packing=False, gradient_checkpointing=False,
+        completion_only_loss=True, **shared)
     rows = read_rows(tokenizer, options.train, options.rows, options.max_length)
     trainer = SFTTrainer(
         model=model, processing_class=tokenizer, args=config, train_dataset=Dataset.from_list(rows),
@@ -106,7 +108,7 @@ def run_hone(options, shared):
         report = os.path.join(options.out, "evaluation.json")
         rows = ("--max_samples", options.test_rows) if options.test_rows else ()
         hone("evaluate", "--model_name_or_path", options.model, "--data_name", options.test, "--max_seq_len",
-             options.max_length, "--output_file", report, *rows, *arguments)
+             options.max_length, "--torch_dtype", options.torch_dtype, "--output_file", report, *rows, *arguments)
         with open(report) as file:
             return json.load(file)["loss"]
 
@@ -115,7 +117,8 @@ def run_hone(options, shared):
     hone("finetune", "--model_name_or_path", options.model, "--data_name", options.train, "--max_samples", options.rows,
          "--eval_split", "none", "--output_path", out, "--resume_from_checkpoint", "none", "--lora_r", 16,
          "--lora_alpha", 32, "--lora_dropout", 0, "--target_modules", "all-linear", "--max_seq_len", options.max_length,
-         "--train_sampling_strategy", "sequential", "--logging_steps", 1, *flags)
+         "--train_sampling_strategy", "sequential", "--logging_steps", 1, "--torch_dtype", options.torch_dtype,
+         *flags)
     result = {"seconds": time.time() - start}
     with open(os.path.join(out, "metrics.jsonl")) as file:
         result["steps"] = [line["loss"] for line in map(json.loads, file) if "loss" in line]
@@ -154,6 +157,8 @@ def main():
     parser.add_argument("--rows", type=int, default=64, help="only the first rows of TRAIN")
     parser.add_argument("--test")
     parser.add_argument("--test_rows", type=int, help="only the first rows of TEST")
+    parser.add_argument("--torch_dtype", choices=["bfloat16", "float32"], default="float32",
+                        help="bfloat16 rounds in other places there and here: float32 compares the optimisation")
     parser.add_argument("--max_length", type=int, default=1024)
     parser.add_argument("--tolerance", type=float, default=0.02)
     for name, (kind, default) in SHARED.items():

@@ -77,7 +77,7 @@ class FakeLearner : public Learner {
         if (passes == nan_at) return LossSums{std::nan(""), 1, 1, 0};
         if (passes == infinite_gradient_at) parameters_.gradients()[5] = INFINITY;
         if (zero_gradients) return LossSums{1, 1, 1, 0};
-        auto push = static_cast<float>(StableHash("push", dropout_seed) % 1000) * 1e-5f;
+        auto push = static_cast<float>(StableHash("push", dropout_seed) % 1000) * push_size;
         for (int i = 0; i < 8; ++i) parameters_.gradients()[i] += push;
         return Pass(batch, loss_scale);
     }
@@ -104,6 +104,7 @@ class FakeLearner : public Learner {
     int64_t passes = 0, changes = 0;
     int64_t nan_at = 0, infinite_gradient_at = 0;  // number of the pass
     bool zero_gradients = false;
+    float push_size = 1e-5f;  // 0: no dropout
     std::function<void(int64_t)> on_pass;
     std::function<void()> on_evaluate;
     std::vector<double> eval_losses;  // given out one per evaluated batch
