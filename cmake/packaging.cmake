@@ -3,7 +3,24 @@
 include(GNUInstallDirs)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})  # where README.md points to
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs ${CMAKE_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# What the program says of itself: its manual page, and what completes its commands and flags in each shell.
+if(NOT CMAKE_CROSSCOMPILING)
+  set(papers ${CMAKE_BINARY_DIR}/papers)
+  install(CODE "file(MAKE_DIRECTORY ${papers})")
+  foreach(paper "help --man;hone.1" "completion bash;hone" "completion zsh;_hone" "completion fish;hone.fish")
+    list(GET paper 0 arguments)
+    list(GET paper 1 file)
+    install(CODE "execute_process(COMMAND $<TARGET_FILE:hone> ${arguments} OUTPUT_FILE ${papers}/${file}
+                                  COMMAND_ERROR_IS_FATAL ANY)")
+  endforeach()
+  install(FILES ${papers}/hone.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${papers}/hone DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${papers}/_hone DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${papers}/hone.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME hone)

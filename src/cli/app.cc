@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/flags/cli11.h"
 #include "cli/flags/common_flags.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/signals.h"
@@ -35,33 +36,22 @@ int Fail(const std::system_error& error) {
 
 absl::Status Dispatch(const std::vector<std::string>& arguments) {
     CLI::App root("fine-tunes small language models on the machine you own", "hone");
+    root.set_help_flag("-h,--help", "shows this text");
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
-    root.footer("`hone COMMAND --help` lists the flags of a command, with their defaults.");
-    root.add_flag_callback("--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
+    root.add_flag_callback("-V,--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
                            "prints the version, how it was compiled, and what this CPU has");
     bool explain_kernels = false;
     root.add_flag(
         "--explain-kernels", explain_kernels,
         "prints which implementation each operation uses on this machine, and why others do not");
     std::vector<Command> commands;
-    AddFinetune(root, commands);
-    AddEstimate(root, commands);
-    AddEvaluate(root, commands);
-    AddGenerate(root, commands);
-    AddChat(root, commands);
-    AddCompare(root, commands);
-    AddModels(root, commands);
-    AddData(root, commands);
-    AddBench(root, commands);
+    AddCommands(root, commands);
+    root.footer(
+        "`hone help COMMAND` (or `hone COMMAND --help`) lists the flags of a command, with their "
+        "defaults.\n`hone finetune --data_name FILE` is where most people start.");
 
-    const auto refused = [&](const CLI::App& app) -> std::span<const RefusedFlag> {
-        for (const Command& command : commands) {
-            if (command.app == &app) return command.refused;
-        }
-        return {};
-    };
     std::string text;
-    HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, refused, &text));
+    HONE_RETURN_IF_ERROR(ParseArguments(root, HelpWords(arguments), &text));
     if (text.empty()) HONE_RETURN_IF_ERROR(CheckSimdLevel());
     if (text.empty() && explain_kernels) text = ExplainKernels();
     if (text.empty() && arguments.empty()) text = root.help();
@@ -77,6 +67,19 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
+
+void AddCommands(CLI::App& root, std::vector<Command>& commands) {
+    AddFinetune(root, commands);
+    AddEstimate(root, commands);
+    AddEvaluate(root, commands);
+    AddGenerate(root, commands);
+    AddChat(root, commands);
+    AddCompare(root, commands);
+    AddModels(root, commands);
+    AddData(root, commands);
+    AddBench(root, commands);
+    AddHelp(root, commands);
+}
 
 int RunHone(const std::vector<std::string>& arguments) {
     try {

@@ -45,6 +45,7 @@ TEST(RunHone, EveryCommandHasHelp) {
         {"models", "pull"},
         {"models", "list"},
         {"models", "inspect"},
+        {"models", "rm"},
         {"data"},
         {"data", "check"},
         {"bench"},
@@ -61,6 +62,16 @@ TEST(RunHone, EveryCommandHasHelp) {
         EXPECT_THAT(outcome.out, HasSubstr(usage));
         EXPECT_EQ(outcome.err, "");
     }
+}
+
+// `hone help COMMAND` is `hone COMMAND --help`.
+TEST(RunHone, HelpIsACommandToo) {
+    EXPECT_EQ(Invoke({"help"}).out, Invoke({"--help"}).out);
+    EXPECT_EQ(Invoke({}).out, Invoke({"--help"}).out);
+    EXPECT_EQ(Invoke({"help", "finetune"}).out, Invoke({"finetune", "--help"}).out);
+    EXPECT_EQ(Invoke({"help", "models", "pull"}).out, Invoke({"models", "pull", "--help"}).out);
+    EXPECT_EQ(Invoke({"help", "finetun"}).code, 2);
+    EXPECT_EQ(Invoke({"-V"}).out, Invoke({"--version"}).out);
 }
 
 TEST(RunHone, VersionIsThatOfTheBuild) {

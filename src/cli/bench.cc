@@ -220,7 +220,7 @@ absl::Status RunInfer(const InferFlags& flags) {
 
 void AddInfer(CLI::App& bench, std::vector<Command>& commands) {
     CLI::App* app =
-        bench.add_subcommand("infer", "measures how fast prompts are read and answers written");
+        AddCommand(bench, "infer", "measures how fast prompts are read and answers written");
     auto flags = std::make_shared<InferFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunInfer(*flags); }});
@@ -265,7 +265,8 @@ absl::Status RunTrain(const TrainFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     TrainBenchmarkOptions options = flags.options;
     HONE_ASSIGN_OR_RETURN(options.compute, ReadTorchDtype(flags.torch_dtype));
-    ReadTargetModules(flags.target_modules, options.lora);
+    ReadModuleNames(flags.target_modules, options.lora.target_modules,
+                    options.lora.target_is_regex);
     options.full = flags.method == "full";
     options.nf4 = flags.method == "qlora";
     options.int8 = flags.base_compute == "int8";
@@ -318,8 +319,8 @@ absl::Status RunTrain(const TrainFlags& flags) {
 }
 
 void AddTrain(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app = bench.add_subcommand(
-        "train", "measures a training step, and what this machine would allow");
+    CLI::App* app = AddCommand(
+        bench, "train", "measures a training step, and what this machine would allow");
     auto flags = std::make_shared<TrainFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunTrain(*flags); }});
@@ -396,7 +397,7 @@ absl::Status RunKernels(const KernelFlags& flags) {
 
 void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
     CLI::App* app =
-        bench.add_subcommand("kernels", "measures each operation in each implementation");
+        AddCommand(bench, "kernels", "measures each operation in each implementation");
     auto shared = std::make_shared<KernelFlags>();
     Flags flags(*app);
     flags.Group("Benchmark")
@@ -409,8 +410,7 @@ void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
 }  // namespace
 
 void AddBench(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* bench = root.add_subcommand("bench", "measures this machine");
-    bench->require_subcommand(1);
+    CLI::App* bench = AddCommand(root, "bench", "measures this machine");
     AddTrain(*bench, commands);
     AddInfer(*bench, commands);
     AddKernels(*bench, commands);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,6 @@ namespace hone {
 struct Command {
     CLI::App* app = nullptr;
     std::function<absl::Status()> run;
-    std::span<const RefusedFlag> refused = {};
 };
 
 // Each adds its command (or commands) with their flags to the root. What they captured lives in the
@@ -29,6 +27,14 @@ void AddCompare(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);
+// The root must outlive the command.
+void AddHelp(CLI::App& root, std::vector<Command>& commands);
+
+// All of them.
+void AddCommands(CLI::App& root, std::vector<Command>& commands);
+
+// "help finetune" as "finetune --help"; other words as they are.
+std::vector<std::string> HelpWords(std::vector<std::string> arguments);
 
 // Runs a command line (without the program's name) and returns the exit code: results go to
 // standard output, and a failure is one line "error: ..." on standard error.

@@ -8,6 +8,7 @@
 #include "cli/terminal/layout.h"
 #include "cli/terminal/prompts.h"
 #include "cli/terminal/signals.h"
+#include "cli/trained_form.h"
 #include "model/files/json_file.h"
 
 namespace hone {
@@ -19,7 +20,8 @@ struct CompareFlags {
     MachineFlags machine;
     SamplingFlags sampling;
     std::vector<std::string> prompts;
-    std::string prompt_file, system_prompt, base_model;
+    std::string prompt_file, base_model;
+    AskFlags ask;
     bool json = false;
 
     void Add(CLI::App& app) {
@@ -31,12 +33,11 @@ struct CompareFlags {
             "one that the model of --method full was made from, by the run.json beside it");
         weights.Add(flags);
         flags.Group("Prompts")
-            .Repeated("-p,--prompt", prompts, "what both answer")
+            .Repeated("-p,--prompt", prompts, "what both answer; " + std::string(kEscapes))
             .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one "
-                  "prompt per line")
-            .Text("--system_prompt,--system", system_prompt,
-                  "the system message before each prompt");
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                  ".parquet file with a column of prompts; or a text file, one prompt per line");
+        ask.Add(flags);
         sampling.Add(flags);
         flags.Group("Output").Bool("--json", json,
                                    "prints one JSON object per prompt instead of columns");
@@ -52,14 +53,15 @@ struct Answers {
 // The answers of one model, one prompt after the other, so that the times mean something. The model
 // is gone afterwards.
 absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
-                                  const std::vector<Prompt>& prompts, const Context& context) {
+                                  const std::vector<Prompt>& prompts, const Asking& asking,
+                                  const Context& context) {
     const std::atomic<int>& interrupts = CountInterrupts();
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.options(), context));
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
     std::vector<GenerateRequest> requests;
     for (const Prompt& prompt : prompts) {
         GenerateRequest request;
-        HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompt, *loaded.encoder));
+        HONE_ASSIGN_OR_RETURN(request.prompt, asking.Encode(prompt, *loaded.encoder));
         request.options =
             flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
         requests.push_back(std::move(request));
@@ -115,12 +117,12 @@ absl::Status RunCompare(const CompareFlags& flags) {
     HONE_ASSIGN_OR_RETURN(const std::string base_name, ChooseBase(flags));
     std::vector<Prompt> prompts;
     for (const std::string& text : flags.prompts) {
-        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, false));
+        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(Unescape(text)));
         prompts.push_back(std::move(prompt));
     }
     if (!flags.prompt_file.empty()) {
         HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
-                              ReadPromptFile(flags.prompt_file, flags.system_prompt, false));
+                              ReadPromptFile(flags.prompt_file, flags.ask.raw.value_or(false)));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
     for (const Prompt& prompt : prompts)
@@ -131,11 +133,13 @@ absl::Status RunCompare(const CompareFlags& flags) {
     if (prompts.empty())
         return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
 
+    // Both are asked in the same words: those of the fine-tuned one.
+    HONE_ASSIGN_OR_RETURN(const Asking asking, ChooseAsking(flags.ask, flags.model));
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, context));
+    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, asking, context));
     ModelFlags base_model;
     base_model.model_name_or_path = base_name;
-    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(base_model, flags, prompts, context));
+    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(base_model, flags, prompts, asking, context));
 
     const Terminal terminal = DetectTerminal();
     for (size_t i = 0; i < prompts.size(); ++i) {
@@ -163,8 +167,8 @@ absl::Status RunCompare(const CompareFlags& flags) {
 }  // namespace
 
 void AddCompare(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand(
-        "compare", "shows the answers of a model and of its fine-tuned self side by side");
+    CLI::App* app = AddCommand(
+        root, "compare", "shows the answers of a model and of its fine-tuned self side by side");
     auto flags = std::make_shared<CompareFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunCompare(*flags); }});

@@ -67,10 +67,9 @@ absl::Status RunCheck(CheckFlags& flags) {
 }  // namespace
 
 void AddData(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* data = root.add_subcommand("data", "checks data files");
-    data->require_subcommand(1);
-    CLI::App* app = data->add_subcommand(
-        "check", "reports rows, tokens, bad rows and everything else before training");
+    CLI::App* data = AddCommand(root, "data", "checks data files");
+    CLI::App* app = AddCommand(
+        *data, "check", "reports rows, tokens, bad rows and everything else before training");
     auto flags = std::make_shared<CheckFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunCheck(*flags); }});

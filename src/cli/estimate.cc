@@ -98,6 +98,26 @@ void Print(const RunPlan& plan, bool json) {
                FormatBytes(memory.activations), FormatBytes(memory.workspace));
 }
 
+// Without data: rows of --max_seq_len tokens, or of as many as the model takes where that is fewer
+// and nobody said otherwise, for one step.
+absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folder,
+                            FinetuneOptions& options) {
+    HONE_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFiles> files,
+                          OpenModel(options.model_name_or_path));
+    const int64_t limit = files->config.max_position_embeddings;
+    const bool shorter = !flags.Given("--max_seq_len") && limit < options.data.max_seq_len;
+    if (shorter) {
+        options.data.max_seq_len = limit;
+        HONE_RETURN_IF_ERROR(WriteFullRows(options, folder + "/train.jsonl"));
+    }
+    options.data.eval_split = "none";
+    if (options.max_steps < 1) options.max_steps = 1;
+    fmt::print(stderr, "note: no --data_name: rows of {} of {} tokens, {}\n",
+               shorter ? "the model's limit" : "the full --max_seq_len", options.data.max_seq_len,
+               options.max_steps == 1 ? "one step" : "for --max_steps");
+    return absl::OkStatus();
+}
+
 absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
     HONE_RETURN_IF_ERROR(flags.machine().Apply());
     const ScratchFolder scratch;
@@ -110,16 +130,11 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
     }
     HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve(folder));
     FinetuneOptions& options = resolved.options;
-    if (!own_data) {
-        options.data.eval_split = "none";
-        if (options.max_steps < 1) options.max_steps = 1;
-        fmt::print(
-            stderr, "note: no --data_name: rows of the full --max_seq_len of {} tokens, {}\n",
-            options.data.max_seq_len, options.max_steps == 1 ? "one step" : "for --max_steps");
-    } else {
+    if (own_data) {
         for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
     }
     HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
+    if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(flags, folder, options));
     EstimateReporter reporter(own_data);
     HONE_RETURN_IF_ERROR(EstimateFinetune(options, reporter, CountInterrupts()));
     Print(reporter.plan(), json);
@@ -129,15 +144,15 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
 }  // namespace
 
 void AddEstimate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand(
-        "estimate",
+    CLI::App* app = AddCommand(
+        root, "estimate",
         "says what memory and time `hone finetune` with the same flags would take here");
-    auto flags = std::make_shared<FinetuneFlags>();
+    auto flags = std::make_shared<FinetuneFlags>(FinetuneFlags::Purpose::kEstimate);
     auto json = std::make_shared<bool>(false);
     flags->Add(*app);
     Flags(*app).Group("Estimate").Bool("--json", *json, "prints JSON");
     commands.push_back(
-        {app, [flags, json] { return RunEstimate(*flags, *json); }, FinetuneFlags::Refused()});
+        {app, [flags, json] { return RunEstimate(*flags, *json); }});
 }
 
 }  // namespace hone

@@ -4,10 +4,12 @@
 
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/live_line.h"
 #include "cli/terminal/signals.h"
+#include "cli/trained_form.h"
 #include "model/hub/hub.h"
 
 namespace hone {
@@ -21,14 +23,16 @@ struct EvaluateFlags {
     DataOptions data;
     std::string torch_dtype = "bfloat16";
     int64_t per_device_eval_batch_size = 8;
-    bool per_row = false;
+    bool per_row = false, json = false;
     std::string output_file;
 
+    const CLI::App* command = nullptr;
+
     void Add(CLI::App& app) {
+        command = &app;
         Flags flags(app);
         model.Add(flags);
-        flags.Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
-                     "what products are computed in; float16 computes as bfloat16 on a CPU");
+        AddTorchDtype(flags, torch_dtype);
         weights.Add(flags);
         flags.Group("Data");
         data_flags.AddSource(flags, data);
@@ -44,12 +48,25 @@ struct EvaluateFlags {
         flags.Integer("--per_device_eval_batch_size", per_device_eval_batch_size,
                       "rows that go through the model at a time; no result depends on it");
         flags.Group("Output")
-            .Bool("--per_row", per_row, "also the loss of each row, in --output_file")
+            .Bool("--json", json, "prints the result as JSON")
+            .Bool("--per_row", per_row, "also the loss of each row, with --json or --output_file")
             .Text("-o,--output_file", output_file, "writes the result as JSON");
         machine.Add(flags);
     }
 
+    // What the run of the adapter or model says of its rows, unless a flag says otherwise.
+    absl::Status ReadAsTrained() {
+        HONE_ASSIGN_OR_RETURN(const std::string adapter, FindAdapterFolder(model.adapter_path));
+        const auto form = FindTrainedForm(adapter, model.model_name_or_path);
+        if (!form) return absl::OkStatus();
+        const std::string taken = ReadRowsAsTrained(*form, *command, data);
+        if (!taken.empty())
+            fmt::print(stderr, "note: rows are read as {} says: {}\n", form->run_json, taken);
+        return absl::OkStatus();
+    }
+
     absl::Status Check() {
+        HONE_RETURN_IF_ERROR(ReadAsTrained());
         HONE_RETURN_IF_ERROR(data_flags.Resolve(data));
         if (data.data_name.empty()) return UsageError("no data: say which with --data_name FILE");
         if (per_device_eval_batch_size < 1) {
@@ -58,11 +75,23 @@ struct EvaluateFlags {
         }
         if (data.max_seq_len < 2)
             return UsageError("--max_seq_len {} leaves nothing to predict", data.max_seq_len);
-        if (per_row && output_file.empty())
-            return UsageError("--per_row needs --output_file FILE.json for the rows");
+        if (per_row && output_file.empty() && !json)
+            return UsageError("--per_row needs --json, or --output_file FILE.json for the rows");
         return absl::OkStatus();
     }
 };
+
+void Print(const Evaluation& result, const LoadedModel& loaded, const std::string& output_file) {
+    fmt::print("{}{}\n", loaded.name, loaded.adapter.empty() ? "" : " with " + loaded.adapter);
+    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
+               result.loss, result.perplexity, 100 * result.token_accuracy);
+    fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
+               FormatCount(result.input_tokens), FormatCount(result.num_rows));
+    fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
+               FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) /
+                                                result.seconds)));
+    if (!output_file.empty()) fmt::print("  written to      {}\n", output_file);
+}
 
 absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
@@ -97,23 +126,19 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     if (!flags.output_file.empty()) {
         HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, JsonText(ToJson(result))));
     }
-    fmt::print("{}{}\n", loaded.name, loaded.adapter.empty() ? "" : " with " + loaded.adapter);
-    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
-               result.loss, result.perplexity, 100 * result.token_accuracy);
-    fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
-               FormatCount(result.input_tokens), FormatCount(result.num_rows));
-    fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
-               FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) /
-                                                result.seconds)));
-    if (!flags.output_file.empty()) fmt::print("  written to      {}\n", flags.output_file);
+    if (flags.json) {
+        fmt::print("{}", JsonText(ToJson(result)));
+    } else {
+        Print(result, loaded, flags.output_file);
+    }
     return absl::OkStatus();
 }
 
 }  // namespace
 
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand(
-        "evaluate", "measures loss, perplexity and token accuracy on a data set");
+    CLI::App* app = AddCommand(
+        root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
     auto flags = std::make_shared<EvaluateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunEvaluate(*flags); }});

@@ -23,11 +23,11 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
 }  // namespace
 
 void AddFinetune(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand(
-        "finetune", "trains an adapter, or every weight, on a file of examples");
+    CLI::App* app = AddCommand(
+        root, "finetune", "trains an adapter, or every weight, on a file of examples");
     auto flags = std::make_shared<FinetuneFlags>();
     flags->Add(*app);
-    commands.push_back({app, [flags] { return RunFinetune(*flags); }, FinetuneFlags::Refused()});
+    commands.push_back({app, [flags] { return RunFinetune(*flags); }});
 }
 
 }  // namespace hone

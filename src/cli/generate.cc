@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 
 #include "base/file.h"
@@ -12,6 +13,7 @@
 #include "cli/terminal/layout.h"
 #include "cli/terminal/prompts.h"
 #include "cli/terminal/signals.h"
+#include "cli/trained_form.h"
 
 namespace hone {
 namespace {
@@ -22,9 +24,10 @@ struct GenerateFlags {
     MachineFlags machine;
     SamplingFlags sampling;
     std::vector<std::string> prompts, adapters;
-    std::string prompt_file, system_prompt, output_file;
+    std::string prompt_file, output_file;
+    AskFlags ask;
     int64_t batch_size = 8;
-    bool raw = false, json = false;
+    bool json = false;
 
     void Add(CLI::App& app) {
         Flags flags(app);
@@ -35,15 +38,13 @@ struct GenerateFlags {
             "say {\"adapter\": NAME}; the others are answered by the base");
         weights.Add(flags);
         flags.Group("Prompts")
-            .Repeated("-p,--prompt", prompts, "what to answer")
+            .Repeated("-p,--prompt", prompts, "what to answer; " + std::string(kEscapes))
             .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; or a text file, one "
-                  "prompt per line; "
-                  "without any prompt standard input is one")
-            .Text("--system_prompt,--system", system_prompt,
-                  "the system message before each prompt")
-            .Bool("--raw", raw, "continues the text as it stands, without the chat template")
-            .Integer("--batch_size", batch_size, "prompts that are answered side by side");
+                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                  ".parquet file with a column of prompts; or a text file, one prompt per line; "
+                  "without any prompt standard input is one");
+        ask.Add(flags);
+        flags.Integer("--batch_size", batch_size, "prompts that are answered side by side");
         sampling.Add(flags);
         flags.Group("Output")
             .Bool("--json", json, "prints one JSON object per answer")
@@ -53,24 +54,37 @@ struct GenerateFlags {
 };
 
 absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
+    const bool raw = flags.ask.raw.value_or(false);
     std::vector<Prompt> prompts;
     for (const std::string& text : flags.prompts) {
-        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, flags.raw));
+        HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(Unescape(text)));
         prompts.push_back(std::move(prompt));
     }
     if (!flags.prompt_file.empty()) {
         HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
-                              ReadPromptFile(flags.prompt_file, flags.system_prompt, flags.raw));
+                              ReadPromptFile(flags.prompt_file, raw));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
     if (!prompts.empty()) return prompts;
     if (isatty(STDIN_FILENO) == 1)
         return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
     std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
-    if (!flags.raw && text.ends_with('\n')) text.pop_back();
-    HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text, flags.system_prompt, flags.raw));
+    if (!raw && text.ends_with('\n')) text.pop_back();
+    HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(text));
     prompts.push_back(std::move(prompt));
     return prompts;
+}
+
+// How the rows are put that name an adapter beside the base, by its name.
+absl::StatusOr<std::map<std::string, Asking>> AskingOfEach(const GenerateFlags& flags) {
+    std::map<std::string, Asking> beside;
+    for (const std::string& word : flags.adapters) {
+        ModelFlags adapter;
+        HONE_ASSIGN_OR_RETURN(const NamedFolder named, ReadNamedFolder(word));
+        adapter.adapter_path = named.folder;
+        HONE_ASSIGN_OR_RETURN(beside[named.name], ChooseAsking(flags.ask, adapter));
+    }
+    return beside;
 }
 
 std::string JsonLines(const std::vector<Prompt>& prompts,
@@ -112,6 +126,8 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
             "one of the two");
     }
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
+    HONE_ASSIGN_OR_RETURN(const Asking asking, ChooseAsking(flags.ask, flags.model));
+    HONE_ASSIGN_OR_RETURN(const auto beside, AskingOfEach(flags));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
@@ -119,7 +135,10 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     std::vector<GenerateRequest> requests;
     for (size_t i = 0; i < prompts.size(); ++i) {
         GenerateRequest request;
-        HONE_ASSIGN_OR_RETURN(request.prompt, EncodePrompt(prompts[i], *loaded.encoder));
+        const auto own = beside.find(prompts[i].adapter);
+        HONE_ASSIGN_OR_RETURN(
+            request.prompt,
+            (own == beside.end() ? asking : own->second).Encode(prompts[i], *loaded.encoder));
         request.options =
             flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
         request.options.sampling.seed += i;
@@ -161,7 +180,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
 }  // namespace
 
 void AddGenerate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = root.add_subcommand("generate", "answers one prompt or a file of them");
+    CLI::App* app = AddCommand(root, "generate", "answers one prompt or a file of them");
     auto flags = std::make_shared<GenerateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunGenerate(*flags); }});

@@ -94,25 +94,22 @@ absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions
     return loaded;
 }
 
+absl::StatusOr<NamedFolder> ReadNamedFolder(const std::string& word) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+        return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
+    return NamedFolder{word.substr(0, equals), word.substr(equals + 1)};
+}
+
 absl::Status AddAdapters(const std::vector<std::string>& named, const LoadedModel& loaded,
                          Generator& generator) {
     for (const std::string& word : named) {
-        const size_t equals = word.find('=');
-        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
-            return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
-        HONE_ASSIGN_OR_RETURN(const std::string folder, FindAdapterFolder(word.substr(equals + 1)));
+        HONE_ASSIGN_OR_RETURN(const NamedFolder beside, ReadNamedFolder(word));
+        HONE_ASSIGN_OR_RETURN(const std::string folder, FindAdapterFolder(beside.folder));
         HONE_ASSIGN_OR_RETURN(auto adapter, OpenAdapter(*loaded.model, folder));
-        HONE_RETURN_IF_ERROR(generator.AddAdapter(word.substr(0, equals), std::move(adapter)));
+        HONE_RETURN_IF_ERROR(generator.AddAdapter(beside.name, std::move(adapter)));
     }
     return absl::OkStatus();
-}
-
-absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt) {
-    nlohmann::ordered_json messages = nlohmann::ordered_json::array();
-    if (!system_prompt.empty())
-        messages.push_back({{"role", "system"}, {"content", system_prompt}});
-    messages.push_back({{"role", "user"}, {"content", prompt}});
-    return ParseMessages(messages);
 }
 
 }  // namespace hone

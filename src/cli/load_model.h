@@ -36,12 +36,15 @@ absl::StatusOr<LoadedModel> OpenOnly(const ModelFlags& flags);
 absl::StatusOr<LoadedModel> LoadModel(const ModelFlags& flags, const LoadOptions& options,
                                       const Context& context);
 
+// A "NAME=FOLDER" word.
+struct NamedFolder {
+    std::string name, folder;
+};
+absl::StatusOr<NamedFolder> ReadNamedFolder(const std::string& word);
+
 // "NAME=FOLDER" words: each adapter beside the base of `loaded`, added to the generator under its
 // name. FOLDER may be that of a run.
 absl::Status AddAdapters(const std::vector<std::string>& named, const LoadedModel& loaded,
                          Generator& generator);
-
-// A conversation of an optional system prompt and one message of the user.
-absl::StatusOr<Conversation> AskOnce(const std::string& system_prompt, const std::string& prompt);
 
 }  // namespace hone

@@ -106,11 +106,10 @@ absl::Status RunInspect(const ModelsFlags& flags) {
 }  // namespace
 
 void AddModels(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* models = root.add_subcommand("models", "fetches, lists, inspects and removes models");
-    models->require_subcommand(1);
+    CLI::App* models = AddCommand(root, "models", "fetches, lists, inspects and removes models");
     const auto add = [&](const char* name, const char* help,
                          absl::Status (*run)(const ModelsFlags&), bool takes_name, bool has_json) {
-        CLI::App* app = models->add_subcommand(name, help);
+        CLI::App* app = AddCommand(*models, name, help);
         auto flags = std::make_shared<ModelsFlags>();
         Flags adder(*app);
         if (takes_name)

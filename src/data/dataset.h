@@ -77,6 +77,9 @@ struct DataReport {
     SplitReport eval;
     std::vector<std::string> files;    // all that were read
     std::string format;                // "chat messages", "text template", ...
+    // How a prompt is asked as these rows were: RowConverter::PromptTemplate; "" is the chat
+    // template, with the system message that all training rows have ("": none, or several).
+    std::string prompt_template, system_prompt;
     std::string eval_source;           // one sentence: where the evaluation rows come from
     std::vector<RowProblem> bad_rows;  // the first kMaxListedRows of bad_row_count
     int64_t bad_row_count = 0;

@@ -104,6 +104,7 @@ class Loader {
         if (!outcome.encoded.left_out.empty())
             AddProblem(&report_.left_out_rows, &report_.left_out_row_count, outcome.place,
                        LeftOutText(outcome.encoded.left_out));
+        if (train) NoteSystemPrompt(outcome.system_prompt);
         return Store(example, outcome.place, train, eval);
     }
 
@@ -117,6 +118,8 @@ class Loader {
         report_.notes = DescribeColumns(result);
         report_.notes.insert(report_.notes.end(), result.notes.begin(), result.notes.end());
         report_.notes.insert(report_.notes.end(), plan_notes_.begin(), plan_notes_.end());
+        if (!conversations_) report_.prompt_template = result.prompt_template;
+        if (systems_agree_) report_.system_prompt = system_prompt_.value_or("");
         HONE_RETURN_IF_ERROR(Refuse(want_train));
         LoadedData data;
         if (hold_out_) BalanceHeldOut();
@@ -138,6 +141,13 @@ class Loader {
     void Bad(RowOutcome outcome) {
         AddProblem(&report_.bad_rows, &report_.bad_row_count, std::move(outcome.place),
                    std::move(outcome.problem));
+    }
+
+    // Whether all rows that are trained on have one system message.
+    void NoteSystemPrompt(const std::optional<std::string>& row) {
+        conversations_ = conversations_ || row.has_value();
+        if (!system_prompt_) system_prompt_ = row.value_or("");
+        systems_agree_ = systems_agree_ && row.value_or("") == *system_prompt_;
     }
 
     absl::Status Store(const Example& example, const RowPlace& place, bool train, bool eval) {
@@ -236,6 +246,9 @@ class Loader {
     std::shared_ptr<TokenStore> store_;
     std::vector<int64_t> train_rows_;
     std::vector<int64_t> eval_rows_;
+    std::optional<std::string> system_prompt_;  // of the first trained row
+    bool systems_agree_ = true;
+    bool conversations_ = false;
     DataReport report_;
 };
 
@@ -319,6 +332,8 @@ nlohmann::ordered_json DataReport::ToJson() const {
             {"format", format},
             {"columns", ColumnsJson(columns)},
             {"unused_columns", unused_columns},
+            {"prompt_template", prompt_template},
+            {"system_prompt", system_prompt},
             {"train", SplitJson(train)},
             {"eval", SplitJson(eval)},
             {"eval_source", eval_source},

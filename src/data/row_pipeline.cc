@@ -232,6 +232,13 @@ class UnusedColumns {
     std::set<std::string> names_;
 };
 
+std::string SystemPrompt(const Conversation& conversation) {
+    if (conversation.messages.empty()) return "";
+    const nlohmann::ordered_json& first = conversation.messages.front();
+    const bool system = first["role"] == "system" || first["role"] == "developer";
+    return system && first["content"].is_string() ? first["content"].get<std::string>() : "";
+}
+
 void Process(const Block& block, const Block::Row& row, const RowConverter* converter,
              const ConversationEncoder& encoder, const EncodeOptions& options,
              UnusedColumns* unused, RowOutcome* outcome) {
@@ -267,6 +274,8 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
         outcome->problem = "the row has no tokens";
     } else {
         outcome->encoded = *std::move(encoded);
+        if (converted->kind == DataRow::Kind::kConversation)
+            outcome->system_prompt = SystemPrompt(converted->conversation);
     }
 }
 
@@ -341,6 +350,7 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
     if (converter) {
         result.format = converter->format();
         result.columns = converter->columns();
+        result.prompt_template = converter->PromptTemplate();
         result.shows_today = converter->uses_chat_template() && encoder->ReadsClock() &&
                              options.template_date.empty();
     }

@@ -26,6 +26,8 @@ struct RowOutcome {
     bool eval = false;
     bool parsed = false;  // `hash` is of its content
     uint64_t hash = 0;
+    // Of a conversation: its system message, or "".
+    std::optional<std::string> system_prompt;
     EncodedRow encoded;   // of a good row, not truncated
     std::string problem;  // not empty: the row is bad, and why
     bool template_failed = false;  // the problem is what the chat template made of the row
@@ -41,6 +43,7 @@ struct PipelineResult {
     std::vector<std::string> unused_columns;  // with a value in some row, in alphabetical order
     std::vector<std::string> notes;           // what is unusual about the files, as sentences
     bool shows_today = false;  // a chat template shows the day, and options name none
+    std::string prompt_template;  // RowConverter::PromptTemplate
 };
 
 // Counts the rows on which the chat template failed: where it fails on every one, it is the

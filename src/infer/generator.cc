@@ -321,6 +321,12 @@ void ChatSession::Reset(std::string system_prompt) {
         messages_.push_back({{"role", "system"}, {"content", std::move(system_prompt)}});
 }
 
+void ChatSession::TakeBack() {
+    if (messages_.empty() || messages_.back()["role"] != "assistant") return;
+    messages_.erase(messages_.size() - 1);
+    messages_.erase(messages_.size() - 1);
+}
+
 absl::StatusOr<GenerateResult> ChatSession::Say(const std::string& user,
                                                 const GenerateOptions& options,
                                                 const TextCallback& callback,

@@ -138,8 +138,9 @@ class ChatSession {
     absl::StatusOr<GenerateResult> Say(const std::string& user, const GenerateOptions& options,
                                        const TextCallback& callback = nullptr,
                                        GenerateStats* stats = nullptr);
+    // Forgets the last answer and the message that it answers; nothing where there is none.
+    void TakeBack();
     const nlohmann::ordered_json& messages() const { return messages_; }
-
   private:
     absl::StatusOr<GenerateResult> Answer(const GenerateOptions& options,
                                           const TextCallback& callback, GenerateStats& stats);

@@ -540,6 +540,8 @@ absl::Status FinetuneRun::WriteResult() {
     result.output_path = output_->path();
     result.artifact = learner_->artifact();
     result.artifact_path = output_->artifact(result.artifact);
+    result.prompt_template = data_.report.prompt_template;
+    result.system_prompt = data_.report.system_prompt;
     const std::string title =
         options_.task_name.empty() ? options_.model_name_or_path : options_.task_name;
     absl::Status status =

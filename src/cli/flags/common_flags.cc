@@ -1,10 +1,13 @@
 #include "cli/flags/common_flags.h"
 
+#include <absl/strings/ascii.h>
+
 #include <algorithm>
 #include <cctype>
 
 #include "base/log.h"
 #include "cli/load_model.h"
+#include "data/format/row_format.h"
 
 namespace hone {
 
@@ -153,7 +156,7 @@ void SamplingFlags::Add(Flags& flags) {
                 "draws from tokens with at least this share of the likeliest one's probability")
         .Number("--repetition_penalty", repetition_penalty,
                 "above 1: tokens that were seen become less likely")
-        .Repeated("--stop", stop, "the answer ends before this text")
+        .Repeated("--stop", stop, "the answer ends before this text; " + std::string(kEscapes))
         .Unsigned("--seed", seed, "the same seed draws the same answer");
 }
 
@@ -161,7 +164,7 @@ GenerateOptions SamplingFlags::Resolve(const GenerationDefaults& model,
                                        const std::vector<int32_t>& end_ids) const {
     GenerateOptions options;
     options.max_new_tokens = max_new_tokens;
-    options.stop = stop;
+    for (const std::string& text : stop) options.stop.push_back(Unescape(text));
     options.stop_token_ids = end_ids;
     SamplingOptions& sampling = options.sampling;
     const bool samples = model.do_sample;
@@ -173,6 +176,28 @@ GenerateOptions SamplingFlags::Resolve(const GenerationDefaults& model,
     sampling.repetition_penalty = repetition_penalty.value_or(model.repetition_penalty.value_or(1));
     sampling.seed = seed;
     return options;
+}
+
+void AddTorchDtype(Flags& flags, std::string& torch_dtype) {
+    const auto read = [&torch_dtype](const std::string& value) -> std::string {
+        constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+            {"bfloat16", "bfloat16"}, {"bf16", "bfloat16"}, {"float16", "float16"},
+            {"fp16", "float16"},      {"half", "float16"},  {"float32", "float32"},
+            {"fp32", "float32"},      {"float", "float32"}};
+        std::string name = absl::AsciiStrToLower(value);
+        if (name.starts_with("torch.")) name.erase(0, 6);
+        for (const auto& [spelling, meaning] : kNames) {
+            if (name != spelling) continue;
+            torch_dtype = meaning;
+            return "";
+        }
+        if (name == "auto")
+            return "hone does not go by the type of the model's file: bfloat16, which is the "
+                   "default, is fast, float32 exact";
+        return fmt::format("\"{}\" is none of bfloat16, float16, float32", value);
+    };
+    flags.Custom("--torch_dtype", "bfloat16|float16|float32", torch_dtype, read,
+                 "what products are computed in; float16 computes as bfloat16 on a CPU");
 }
 
 absl::StatusOr<ComputeType> ReadTorchDtype(const std::string& torch_dtype) {

@@ -71,6 +71,8 @@ struct SamplingFlags {
                             const std::vector<int32_t>& end_ids) const;
 };
 
+// --torch_dtype, into its name; the short names (bf16, fp16, fp32, torch.bfloat16) mean the same.
+void AddTorchDtype(Flags& flags, std::string& torch_dtype);
 // bfloat16, float16 or float32; float16 computes as bfloat16 on a CPU and says so.
 absl::StatusOr<ComputeType> ReadTorchDtype(const std::string& torch_dtype);
 

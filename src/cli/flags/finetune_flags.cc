@@ -13,6 +13,11 @@ namespace {
 
 constexpr char kDefaultModel[] = "smollm2-135m-instruct";
 
+// What an adapter is: with --method full there is none.
+constexpr const char* kAdapterFlags[] = {
+    "--lora_r",          "--lora_alpha",   "--lora_dropout",  "--target_modules", "--exclude_modules",
+    "--modules_to_save", "--rank_pattern", "--alpha_pattern", "--use_rslora"};
+
 bool IsFile(const std::filesystem::path& path) {
     std::error_code error;
     return std::filesystem::is_regular_file(path, error);
@@ -48,7 +53,7 @@ std::string LowerText(std::string text) {
 
 }  // namespace
 
-FinetuneFlags::FinetuneFlags() {
+FinetuneFlags::FinetuneFlags(Purpose purpose) : purpose_(purpose) {
     options_.lora.lora_dropout = 0.05;  // Olive's; PEFT's own is 0
 }
 
@@ -56,19 +61,21 @@ void FinetuneFlags::Add(CLI::App& app) {
     app_ = &app;
     Flags flags(app);
     model_.Add(flags);
-    flags
-        .Choice("--torch_dtype", options_.torch_dtype, {"bfloat16", "float16", "float32"},
-                "what products are computed in; float16 computes as bfloat16 on a CPU")
-        .Text("-t,--task", task_, "text-generation is what hone fine-tunes for");
+    AddTorchDtype(flags, options_.torch_dtype);
+    flags.Text("-t,--task", task_, "text-generation is what hone fine-tunes for");
     flags.Group("Output")
         .Text("-o,--output_path", options_.output_path,
               "the folder for the adapter or model, checkpoints, metrics and reports; with "
               "--method full finetuned-model")
         .Text("--task_name", options_.task_name,
-              "a name for the run, in run.json and the model card")
-        .Bool("--dry_run", options_.dry_run, "writes OUTPUT/config.json and runs nothing")
-        .Bool("--save_config_file", options_.save_config_file,
-              "writes OUTPUT/config.json, then runs");
+              "a name for the run, in run.json and the model card");
+    if (purpose_ == Purpose::kTrain)
+        flags
+            .Bool("--dry_run", options_.dry_run,
+                  "checks the flags, writes them with all defaults to OUTPUT/config.json, to be "
+                  "read by you, and trains nothing")
+            .Bool("--save_config_file", options_.save_config_file,
+                  "writes the same OUTPUT/config.json, then trains");
     AddData(flags);
     AddMethod(flags);
     AddTraining(flags);
@@ -120,11 +127,22 @@ void FinetuneFlags::AddMethod(Flags& flags) {
                 "the adapter's output is scaled by lora_alpha / lora_r")
         .Number("--lora_dropout", lora.lora_dropout,
                 "share of the adapter's inputs that is dropped in training")
-        .Text(
-            "--target_modules", target_modules_,
+        .Custom(
+            "--target_modules", kListType, "",
+            [this](const std::string& value) {
+                target_modules_ = value;
+                return "";
+            },
             "which linear layers get an adapter: names or suffixes (q_proj,v_proj), all-linear, "
             "or a regular "
             "expression for the whole name; default: q_proj,v_proj, with --method qlora all-linear")
+        .Custom(
+            "--exclude_modules", kListType, "",
+            [this](const std::string& value) {
+                exclude_modules_ = value;
+                return "";
+            },
+            "which of those get none, said in the same way")
         .List("--modules_to_save", lora.modules_to_save,
               "modules that are trained in full: lm_head, embed_tokens, ...")
         .Custom(
@@ -225,8 +243,18 @@ void FinetuneFlags::AddReports(Flags& flags) {
                 "written at the end and when the run is stopped")
         .Choice("--eval_strategy", eval_strategy_, {"no", "steps", "epoch"},
                 "as in transformers: no is --eval_split none, epoch is --eval_steps 0")
-        .Choice("--save_strategy", save_strategy_, {"no", "steps"},
-                "as in transformers: no is --save_steps 0 and --save_minutes 0")
+        .Custom(
+            "--save_strategy", "no|steps", "",
+            [this](const std::string& value) -> std::string {
+                save_strategy_ = LowerText(value);
+                if (save_strategy_ == "no" || save_strategy_ == "steps") return "";
+                return fmt::format(
+                    "\"{}\" is none of no, steps: checkpoints are saved every --save_steps steps "
+                    "or --save_minutes minutes, and always at the end; --load_best_model_at_end "
+                    "keeps the best",
+                    value);
+            },
+            "as in transformers: no is --save_steps 0 and --save_minutes 0")
         .Integer("--save_total_limit", options_.save_total_limit,
                  "checkpoints that are kept, the best among them; 0: all")
         .Text("--logging_dir", options_.logging_dir,
@@ -234,19 +262,19 @@ void FinetuneFlags::AddReports(Flags& flags) {
         .Text("--report_to", options_.report_to, "tensorboard, all or none");
 }
 
-void ReadTargetModules(const std::string& text, LoraConfig& lora) {
+void ReadModuleNames(const std::string& text, std::vector<std::string>& names, bool& is_regex) {
     // PEFT's rule for a single string, as far as a command line can tell: what cannot be a list of
     // names is a pattern.
     constexpr std::string_view kNameCharacters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-, ";
-    lora.target_modules.clear();
-    lora.target_is_regex = text.find_first_not_of(kNameCharacters) != std::string::npos;
-    if (lora.target_is_regex) {
-        lora.target_modules = {text};
+    names.clear();
+    is_regex = text.find_first_not_of(kNameCharacters) != std::string::npos;
+    if (is_regex) {
+        names = {text};
         return;
     }
     for (std::string& name : SplitList(text)) {
-        if (LowerText(name) != "none") lora.target_modules.push_back(std::move(name));
+        if (LowerText(name) != "none") names.push_back(std::move(name));
     }
 }
 
@@ -268,14 +296,25 @@ absl::Status FinetuneFlags::ResolveStrategies(FinetuneOptions& options) const {
     return absl::OkStatus();
 }
 
+// An adapter to start from says all of these itself.
+absl::Status FinetuneFlags::CheckStart() const {
+    if (model_.adapter_path.empty()) return absl::OkStatus();
+    for (const char* flag : kAdapterFlags) {
+        if (WasGiven(*app_, flag))
+            return UsageError(
+                "{} and --adapter_path exclude each other: {} says its own in "
+                "adapter_config.json; leave {} out, or train a new adapter without --adapter_path",
+                flag, model_.adapter_path, flag);
+    }
+    return absl::OkStatus();
+}
+
 // What --method full makes of flags that were not given, and of those that belong to an adapter.
 absl::Status FinetuneFlags::ResolveFull(Resolved& resolved) const {
     FinetuneOptions& options = resolved.options;
     if (options.method != "full") return absl::OkStatus();
-    auto given = [&](const char* flag) { return app_->get_option(flag)->count() > 0; };
-    for (const char* flag :
-         {"--lora_r", "--lora_alpha", "--lora_dropout", "--target_modules", "--modules_to_save",
-          "--rank_pattern", "--alpha_pattern", "--use_rslora"}) {
+    auto given = [&](const char* flag) { return WasGiven(*app_, flag); };
+    for (const char* flag : kAdapterFlags) {
         if (given(flag)) {
             return UsageError(
                 "{} belongs to --method lora: --method full trains every weight of the model, "
@@ -295,7 +334,7 @@ absl::Status FinetuneFlags::ResolveFull(Resolved& resolved) const {
 // What --method qlora makes of flags that were not given, and the flags that are its alone.
 absl::Status FinetuneFlags::ResolveQlora(Resolved& resolved) const {
     FinetuneOptions& options = resolved.options;
-    auto given = [&](const char* flag) { return app_->get_option(flag)->count() > 0; };
+    auto given = [&](const char* flag) { return WasGiven(*app_, flag); };
     if (options.method == "qlora") {
         // The paper's choice, and Olive's: an adapter on every layer that is quantised.
         if (!given("--target_modules")) options.lora.target_modules = {"all-linear"};
@@ -321,6 +360,7 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         resolved.notes.push_back(
             "--trust_remote_code: hone never runs code that comes with a model");
     }
+    HONE_RETURN_IF_ERROR(CheckStart());
     HONE_ASSIGN_OR_RETURN(options.adapter_path, FindAdapterFolder(model_.adapter_path));
     HONE_ASSIGN_OR_RETURN(
         options.model_name_or_path,
@@ -344,7 +384,8 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
         }
         resolved.notes.push_back(std::move(note));
     }
-    ReadTargetModules(target_modules_, options.lora);
+    ReadModuleNames(target_modules_, options.lora.target_modules, options.lora.target_is_regex);
+    ReadModuleNames(exclude_modules_, options.lora.exclude_modules, options.lora.exclude_is_regex);
     HONE_RETURN_IF_ERROR(ResolveFull(resolved));
     HONE_RETURN_IF_ERROR(ResolveQlora(resolved));
     HONE_RETURN_IF_ERROR(ResolveStrategies(options));

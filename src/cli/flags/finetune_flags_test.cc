@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/flags/cli11.h"
+
 namespace hone {
 namespace {
 
@@ -37,8 +39,7 @@ absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments
     flags.Add(*app);
     arguments.insert(arguments.begin(), "finetune");
     std::string help;
-    HONE_RETURN_IF_ERROR(ParseArguments(
-        root, arguments, [](const CLI::App&) { return FinetuneFlags::Refused(); }, &help));
+    HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, &help));
     return flags.Resolve(folder);
 }
 
@@ -215,6 +216,12 @@ TEST(FinetuneFlags, TargetsAreNamesOrAPattern) {
     EXPECT_THAT(lora("layers.0.mlp.up_proj").target_modules, ElementsAre("layers.0.mlp.up_proj"));
     EXPECT_FALSE(lora("layers.0.mlp.up_proj").target_is_regex);
     EXPECT_THAT(lora("none").target_modules, IsEmpty());
+    const LoraConfig excluded =
+        Options({"-d", "rows.jsonl", "--target_modules", "all-linear", "--exclude_modules",
+                 "down_proj,up_proj"})
+            .lora;
+    EXPECT_THAT(excluded.exclude_modules, ElementsAre("down_proj", "up_proj"));
+    EXPECT_FALSE(excluded.exclude_is_regex);
     const LoraConfig pattern = lora(R"(.*layers\.[01],?\..*_proj)");
     EXPECT_TRUE(pattern.target_is_regex);
     EXPECT_THAT(pattern.target_modules, ElementsAre(R"(.*layers\.[01],?\..*_proj)"));
@@ -241,6 +248,7 @@ TEST(FinetuneFlags, StrategiesOfTransformers) {
     EXPECT_THAT(ErrorOf({"--eval_strategy", "epoch", "--eval_steps", "3"}),
                 HasSubstr("contradicts"));
     EXPECT_THAT(ErrorOf({"--save_strategy", "epoch"}), HasSubstr("none of no, steps"));
+    EXPECT_THAT(ErrorOf({"--save_strategy", "epoch"}), HasSubstr("--save_steps"));
 }
 
 TEST(FinetuneFlags, FilesWithoutADataNameAreOfTheirEnding) {
@@ -282,6 +290,7 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
                                                            {"--lora_alpha", "16"},
                                                            {"--lora_dropout", "0.05"},
                                                            {"--target_modules", "none"},
+                                                           {"--exclude_modules", "q_proj"},
                                                            {"--modules_to_save", "norm"},
                                                            {"--rank_pattern", "q_proj=4"},
                                                            {"--alpha_pattern", "q_proj=4"},
@@ -291,6 +300,28 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
         arguments.insert(arguments.begin(), {"--method", "full"});
         EXPECT_THAT(ErrorOf(arguments), HasSubstr(flag + " belongs to --method lora"));
     }
+}
+
+// What decides of an adapter is in its adapter_config.json.
+TEST(FinetuneFlags, AnAdapterToStartFromIsToldNothingOfItsShape) {
+    const Folder adapter({"adapter_config.json"});
+    for (const auto& [flag, value] : {std::pair{"--lora_r", "16"}, {"--lora_alpha", "16"},
+                                      {"--lora_dropout", "0"}, {"--target_modules", "q_proj"},
+                                      {"--rank_pattern", "q_proj=4"}})
+        EXPECT_THAT(ErrorOf({"-m", "x", "-a", adapter.path(), flag, value}),
+                    HasSubstr("adapter_config.json"))
+            << flag;
+    EXPECT_EQ(Options({"-d", "rows.jsonl", "-m", "x", "-a", adapter.path()}).adapter_path,
+              adapter.path());
+}
+
+TEST(FinetuneFlags, ShortNamesOfATypeAreTaken) {
+    const std::pair<const char*, const char*> names[] = {
+        {"bf16", "bfloat16"}, {"torch.bfloat16", "bfloat16"}, {"BFloat16", "bfloat16"},
+        {"fp16", "float16"},  {"fp32", "float32"},            {"torch.float32", "float32"}};
+    for (const auto& [spelling, name] : names)
+        EXPECT_EQ(Options({"-d", "rows.jsonl", "--torch_dtype", spelling}).torch_dtype, name);
+    EXPECT_THAT(ErrorOf({"--torch_dtype", "auto"}), HasSubstr("bfloat16, which is the default"));
 }
 
 TEST(FinetuneFlags, BaseComputeBelongsToLora) {
@@ -318,19 +349,6 @@ TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
                     HasSubstr("--double_quant belongs to --method qlora"));
         EXPECT_THAT(ErrorOf({"--method", method, "--quant_type", "nf4"}),
                     HasSubstr("--quant_type belongs to --method qlora"));
-    }
-}
-
-TEST(FinetuneFlags, RefusedNamesAreNoFlagsOfHoneAndSorted) {
-    CLI::App root("", "hone");
-    CLI::App* app = root.add_subcommand("finetune", "");
-    FinetuneFlags flags;
-    flags.Add(*app);
-    std::string_view last;
-    for (const RefusedFlag& flag : FinetuneFlags::Refused()) {
-        EXPECT_EQ(app->get_option_no_throw(std::string(flag.name)), nullptr) << flag.name;
-        EXPECT_LT(last, flag.name);
-        last = flag.name;
     }
 }
 

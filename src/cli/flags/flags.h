@@ -3,26 +3,33 @@
 // and an unknown flag names the nearest one.
 #pragma once
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
 
+// CLI11, which parses: only this folder and the program's root include it.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
 namespace hone {
 
-// A flag that others have and hone has not, and what to do instead: "is not needed: ...".
-struct RefusedFlag {
-    std::string_view name;  // "--deepspeed"
-    std::string_view reason;
-};
+// Adds a command below `parent`, which owns it.
+CLI::App* AddCommand(CLI::App& parent, const std::string& name, const std::string& description);
+// Whether the command line named this flag ("--lora_r").
+bool WasGiven(const CLI::App& command, const std::string& flag);
+
+// The type of a flag whose value has entries with commas between.
+inline constexpr char kListType[] = "A,B,...";
+
+// How texts on the command line are read, for the help of their flags.
+inline constexpr char kEscapes[] = R"(\n, \t and \\ are read as in --text_template)";
 
 // Adds flags to a command. `names` as CLI11 spells them, "-m,--model_name_or_path". Targets must
 // outlive the parse; what they hold now is the default that --help shows. A value of the wrong form
@@ -79,37 +86,21 @@ class Flags {
 int EditDistance(std::string_view a, std::string_view b);
 
 // The long flag of the command that is nearest to `name` ("--learnin_rate"), if near enough to be
-// meant; else "".
+// meant; else "". Never the opposite ("--no_packing" for "--packing").
 std::string NearestFlag(const CLI::App& command, std::string_view name);
 
 // Rewrites a command line (without the program's name) so that CLI11 reads it one way:
 // "--flag=value" becomes two words, a boolean or optional flag gets its value. An unknown flag, a
-// flag without its value and an unknown command are errors of kind kUsage; `refused` says for each
-// command what others' flags should be instead.
+// flag without its value, a word too many and an unknown command are errors of kind kUsage that say
+// what to do instead (refused.h).
 absl::StatusOr<std::vector<std::string>> NormalizeArguments(
-    const CLI::App& root, const std::vector<std::string>& arguments,
-    const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused);
-
+    const CLI::App& root, const std::vector<std::string>& arguments);
 // Normalises and parses. `help` gets the text that --help or --version asks for, and is left alone
 // otherwise.
-absl::Status ParseArguments(
-    CLI::App& root, const std::vector<std::string>& arguments,
-    const std::function<std::span<const RefusedFlag>(const CLI::App&)>& refused, std::string* help);
+absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& arguments,
+                            std::string* help);
 
 // The entries of "A, B,C" without the spaces around them; empty ones are dropped.
 std::vector<std::string> SplitList(const std::string& text);
-
-// Wraps descriptions at `width` columns.
-class HelpFormatter : public CLI::Formatter {
-  public:
-    explicit HelpFormatter(int width) : width_(width) {}
-    std::string make_option(const CLI::Option* option, bool is_positional) const override;
-    std::string make_subcommand(const CLI::App* sub) const override;
-    std::string make_usage(const CLI::App* app, std::string name) const override;
-
-  private:
-    std::string Entry(const std::string& name, const std::string& description) const;
-    int width_;
-};
 
 }  // namespace hone

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/flags/cli11.h"
+
 namespace hone {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr RefusedFlag kRefused[] = {{"--deepspeed", "is not available here"}};
 
 // A command with a flag of each kind.
 struct Sample {
@@ -37,12 +37,12 @@ struct Sample {
             .List("--files", files, "files")
             .Repeated("--prompt", prompts, "prompts")
             .Unsigned("--seed", seed, "a seed");
-        root.add_subcommand("other", "does something else");
+        Flags(*root.add_subcommand("other", "does something else"))
+            .Text("--elsewhere", name, "a flag of another command");
     }
     absl::Status Parse(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "run");
-        return ParseArguments(
-            root, arguments, [](const CLI::App&) { return std::span(kRefused); }, &help);
+        return ParseArguments(root, arguments, &help);
     }
     std::string ErrorOf(std::vector<std::string> arguments) {
         const absl::Status status = Parse(std::move(arguments));
@@ -140,21 +140,62 @@ TEST(Flags, UnknownOnesNameTheNearest) {
                 HasSubstr("did you mean --learning_rate?"));
     EXPECT_THAT(Sample().ErrorOf({"--cuont", "1"}), HasSubstr("did you mean --count?"));
     EXPECT_THAT(Sample().ErrorOf({"--zebra_stripes"}), HasSubstr("hone run --help"));
-    EXPECT_EQ(Sample().ErrorOf({"--deepspeed", "x"}), "--deepspeed is not available here");
-    EXPECT_THAT(Sample().ErrorOf({"word"}), HasSubstr("word"));
+    EXPECT_EQ(Sample().ErrorOf({"--deepspeed", "x"}),
+              "--deepspeed is not available: hone works in one process on this machine");
+    EXPECT_EQ(Sample().ErrorOf({"--elsewhere"}),
+              "hone run has no flag --elsewhere; it belongs to `hone other`");
+    EXPECT_EQ(Sample().ErrorOf({"-x"}), "hone run has no flag -x; `hone run --help` lists them");
+}
+
+// What is offered is never the opposite, nor a flag that merely holds the word.
+TEST(Flags, SuggestionsAreNearAndNeverTheOpposite) {
+    CLI::App root("", "hone");
+    CLI::App* app = AddCommand(root, "run", "runs");
+    bool packing = false, no_cache = false;
+    std::string text;
+    Flags(*app)
+        .Bool("--no_packing", packing, "")
+        .Bool("--cache", no_cache, "")
+        .Text("--per_device_train_batch_size", text, "")
+        .Text("--save_config_file", text, "")
+        .Text("--model_name_or_path", text, "")
+        .Text("--text_field", text, "");
+    EXPECT_EQ(NearestFlag(*app, "--packing"), "");
+    EXPECT_EQ(NearestFlag(*app, "--no_cache"), "");
+    EXPECT_EQ(NearestFlag(*app, "--device"), "");
+    EXPECT_EQ(NearestFlag(*app, "--config"), "");
+    EXPECT_EQ(NearestFlag(*app, "--max_steps"), "");
+    EXPECT_EQ(NearestFlag(*app, "--dataset_text_field"), "");
+    EXPECT_EQ(NearestFlag(*app, "--model"), "--model_name_or_path");
+    EXPECT_EQ(NearestFlag(*app, "--Model-Name-Or-Path"), "--model_name_or_path");
+    EXPECT_EQ(NearestFlag(*app, "--batch_size"), "--per_device_train_batch_size");
+    std::string help;
+    const absl::Status off = ParseArguments(root, {"run", "--no-cache"}, &help);
+    EXPECT_EQ(off.message(), "--no-cache is said with --cache false");
+}
+
+// A word that belongs to nothing says what to do with it.
+TEST(Flags, StrayWordsSayWhatToDo) {
+    EXPECT_EQ(Sample().ErrorOf({"word"}),
+              "hone run takes no word \"word\"; `hone run --help` lists what it takes");
+    EXPECT_EQ(Sample().ErrorOf({"--files", "a", "b"}),
+              "--files a b: entries are separated by commas, --files a,b");
+    EXPECT_EQ(Sample().ErrorOf({"--name", "a", "b"}),
+              "--name takes one value and got \"a\" and \"b\"; a value with spaces goes in quotes");
+    EXPECT_EQ(Sample().ErrorOf({"--quick", "maybe"}),
+              "--quick: \"maybe\" is neither true nor false");
 }
 
 TEST(Flags, UnknownCommandsNameTheNearest) {
     Sample sample;
     const auto error = [&](const std::string& command) {
-        const absl::Status status = ParseArguments(
-            sample.root, {command}, [](const CLI::App&) { return std::span<const RefusedFlag>(); },
-            &sample.help);
+        const absl::Status status = ParseArguments(sample.root, {command}, &sample.help);
         EXPECT_EQ(ExitCode(status), 2);
         return std::string(status.message());
     };
     EXPECT_EQ(error("rnu"), "hone has no command rnu; did you mean run?");
-    EXPECT_EQ(error("finetune"), "hone has no command finetune; it has run, other");
+    EXPECT_EQ(error("zebra"), "hone has no command zebra; it has run, other");
+    EXPECT_EQ(error("sft"), "hone has no command sft: use `hone finetune`");
 }
 
 TEST(Flags, HelpShowsDefaultsAndGroups) {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "base/shell_word.h"
+#include "train/output/try_command.h"
 
 namespace hone {
 namespace {
@@ -164,13 +164,7 @@ std::string ResultText(const RunResult& result, const std::string& model_name_or
     if (result.best_step > 0) artifact += fmt::format(" (of step {}, the best)", result.best_step);
     text += Row(result.artifact, artifact);
     text += Row("reports", result.output_path + "/README.md, metrics.jsonl, run.json");
-    if (result.artifact == "model") {
-        return text + fmt::format("Try it:\n  hone chat --model_name_or_path {}\n",
-                                  ShellWord(result.artifact_path));
-    }
-    text += fmt::format("Try it:\n  hone chat --model_name_or_path {} --adapter_path {}\n",
-                        ShellWord(model_name_or_path), ShellWord(result.artifact_path));
-    return text;
+    return text + fmt::format("Try it:\n  {}\n", TryCommand(result, model_name_or_path));
 }
 
 void WorkLine::Show(const WorkReport& work) {

@@ -5,17 +5,15 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "cli/load_model.h"
 #include "data/read/row_reader.h"
 
 namespace hone {
 namespace {
 
-absl::StatusOr<Prompt> PromptFromObject(const nlohmann::ordered_json& row,
-                                        const std::string& system_prompt, bool raw) {
+absl::StatusOr<Prompt> PromptFromObject(const nlohmann::ordered_json& row, bool raw) {
     if (row.contains("prompt")) {
         if (!row["prompt"].is_string()) return DataError("\"prompt\" is not a string");
-        return MakePrompt(row["prompt"].get<std::string>(), system_prompt, raw);
+        return MakePrompt(row["prompt"].get<std::string>());
     }
     if (!row.contains("messages")) return DataError("neither \"prompt\" nor \"messages\" is there");
     if (raw) return DataError("--raw takes texts, not \"messages\"");
@@ -32,22 +30,16 @@ absl::StatusOr<Prompt> PromptFromObject(const nlohmann::ordered_json& row,
     if (messages.empty()) return DataError("no message is left to answer");
     const auto& content = messages.back()["content"];
     prompt.text = content.is_string() ? content.get<std::string>() : content.dump();
-    if (!system_prompt.empty() && messages.front()["role"] != "system") {
-        // Spelled out: braces alone would be a list of two elements to insert.
-        const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
-        messages.insert(messages.begin(), system);
-        prompt.conversation.weights.insert(prompt.conversation.weights.begin(), 0);
-    }
+    prompt.text_only = false;
     return prompt;
 }
 
 // A prompt out of one row of a .jsonl file.
-absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row,
-                                     const std::string& system_prompt, bool raw) {
-    if (row.is_string()) return MakePrompt(row.get<std::string>(), system_prompt, raw);
+absl::StatusOr<Prompt> PromptFromRow(const nlohmann::ordered_json& row, bool raw) {
+    if (row.is_string()) return MakePrompt(row.get<std::string>());
     if (!row.is_object())
         return DataError("expected a string or an object with \"prompt\" or \"messages\"");
-    HONE_ASSIGN_OR_RETURN(Prompt prompt, PromptFromObject(row, system_prompt, raw));
+    HONE_ASSIGN_OR_RETURN(Prompt prompt, PromptFromObject(row, raw));
     if (row.contains("adapter")) {
         if (!row["adapter"].is_string()) return DataError("\"adapter\" is not a string");
         prompt.adapter = row["adapter"].get<std::string>();
@@ -97,7 +89,7 @@ absl::StatusOr<nlohmann::ordered_json> WithPrompt(nlohmann::ordered_json row) {
 }
 
 absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, FileFormat format,
-                                                    const std::string& system_prompt, bool raw) {
+                                                    bool raw) {
     HONE_ASSIGN_OR_RETURN(auto reader, RowReader::Open(path, format, {}));
     std::vector<Prompt> prompts;
     RawRow raw_row;
@@ -109,7 +101,7 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, Fil
         if (!raw_row.error.empty() || !reader->ParseRow(raw_row, &row, &problem))
             return DataError("{}, line {}: {}", path, problem.line, problem.reason);
         auto named = WithPrompt(std::move(row));
-        auto prompt = named.ok() ? PromptFromRow(*named, system_prompt, raw)
+        auto prompt = named.ok() ? PromptFromRow(*named, raw)
                                  : absl::StatusOr<Prompt>(named.status());
         if (!prompt.ok())
             return Annotate(prompt.status(), fmt::format("{}, line {}", path, raw_row.line));
@@ -121,25 +113,29 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, Fil
 
 }  // namespace
 
-absl::StatusOr<Prompt> MakePrompt(const std::string& text, const std::string& system_prompt,
-                                  bool raw) {
+absl::StatusOr<Prompt> MakePrompt(const std::string& text) {
     if (text.empty()) return DataError("the prompt is empty");
     Prompt prompt;
     prompt.text = text;
-    prompt.raw = raw;
-    if (raw && !system_prompt.empty())
-        return UsageError("--system_prompt needs the chat template: leave --raw out");
-    if (!raw) {
-        HONE_ASSIGN_OR_RETURN(prompt.conversation, AskOnce(system_prompt, text));
-    }
+    nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+    messages.push_back({{"role", "user"}, {"content", text}});
+    HONE_ASSIGN_OR_RETURN(prompt.conversation, ParseMessages(messages));
     return prompt;
 }
 
-absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
-                                                   const std::string& system_prompt, bool raw) {
+void AddSystemPrompt(const std::string& system_prompt, Conversation& conversation) {
+    nlohmann::ordered_json& messages = conversation.messages;
+    if (system_prompt.empty() || messages.empty() || messages.front()["role"] == "system") return;
+    // Spelled out: braces alone would be a list of two elements to insert.
+    const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
+    messages.insert(messages.begin(), system);
+    conversation.weights.insert(conversation.weights.begin(), 0);
+}
+
+absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path, bool raw) {
     const auto format = DetectFileFormat(path, "");
     if (format.ok() && *format != FileFormat::kText && *format != FileFormat::kJsonLines)
-        return ReadPromptTable(path, *format, system_prompt, raw);
+        return ReadPromptTable(path, *format, raw);
     auto read = ReadFile(path);
     if (!read.ok()) return WithKind(read.status(), ErrorKind::kData);
     std::string_view rest = *read;
@@ -158,22 +154,16 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path,
         absl::StatusOr<Prompt> prompt;
         if (rows) {
             auto row = ParseRow(line);
-            prompt = row.ok() ? PromptFromRow(*row, system_prompt, raw)
+            prompt = row.ok() ? PromptFromRow(*row, raw)
                               : absl::StatusOr<Prompt>(row.status());
         } else {
-            prompt = MakePrompt(std::string(line), system_prompt, raw);
+            prompt = MakePrompt(std::string(line));
         }
         if (!prompt.ok()) return Annotate(prompt.status(), place);
         prompts.push_back(*std::move(prompt));
     }
     if (prompts.empty()) return DataError("{} holds no prompt", path);
     return prompts;
-}
-
-absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Prompt& prompt,
-                                                  const ConversationEncoder& encoder) {
-    if (prompt.raw) return encoder.EncodeTextPrompt(prompt.text);
-    return encoder.EncodePrompt(prompt.conversation);
 }
 
 }  // namespace hone

@@ -14,10 +14,10 @@ namespace {
 using testing::HasSubstr;
 
 absl::StatusOr<std::vector<Prompt>> Read(const std::string& text, const std::string& name,
-                                         const std::string& system_prompt = "", bool raw = false) {
+                                         bool raw = false) {
     const std::string path = testing::TempDir() + name;
     HONE_RETURN_IF_ERROR(WriteFileAtomic(path, text));
-    auto prompts = ReadPromptFile(path, system_prompt, raw);
+    auto prompts = ReadPromptFile(path, raw);
     std::remove(path.c_str());
     return prompts;
 }
@@ -33,15 +33,15 @@ TEST(ReadPromptFile, TextFilesHaveOnePromptPerLine) {
     const auto prompts = Read(
                              "\xef\xbb\xbf"
                              "one\r\n\n  \ntwo words",
-                             "prompts.txt", "be brief")
+                             "prompts.txt")
                              .value();
     ASSERT_EQ(prompts.size(), 2u);
     EXPECT_EQ(prompts[0].text, "one");
     EXPECT_EQ(prompts[1].text, "two words");
     const auto& messages = prompts[1].conversation.messages;
-    ASSERT_EQ(messages.size(), 2u);
-    EXPECT_EQ(messages[0]["content"], "be brief");
-    EXPECT_EQ(messages[1]["content"], "two words");
+    ASSERT_EQ(messages.size(), 1u);
+    EXPECT_EQ(messages[0]["content"], "two words");
+    EXPECT_TRUE(prompts[1].text_only);
 }
 
 TEST(ReadPromptFile, TablesHaveAColumnOfPrompts) {
@@ -65,23 +65,34 @@ TEST(ReadPromptFile, RowsAreStringsPromptsOrMessages) {
                              "\"a\"\n{\"prompt\": \"b\"}\n"
                              "{\"messages\": [{\"role\": \"user\", \"content\": \"c\"}, {\"role\": "
                              "\"assistant\", \"content\": \"d\"}]}\n",
-                             "prompts.jsonl", "be brief")
+                             "prompts.jsonl")
                              .value();
     ASSERT_EQ(prompts.size(), 3u);
     EXPECT_EQ(prompts[0].text, "a");
     EXPECT_EQ(prompts[1].text, "b");
     EXPECT_EQ(prompts[2].text, "c");
-    // The answer of a training row is what is asked for; the system prompt goes before the rest.
-    ASSERT_EQ(prompts[2].conversation.messages.size(), 2u);
-    EXPECT_EQ(prompts[2].conversation.messages[0]["role"], "system");
-    EXPECT_EQ(prompts[2].conversation.weights.size(), 2u);
+    // The answer of a training row is what is asked for.
+    ASSERT_EQ(prompts[2].conversation.messages.size(), 1u);
+    EXPECT_FALSE(prompts[2].text_only);
 }
 
-TEST(ReadPromptFile, RawPromptsHaveNoConversation) {
-    const auto prompts = Read("Once upon\n", "prompts.txt", "", true).value();
-    EXPECT_TRUE(prompts[0].raw);
-    EXPECT_TRUE(prompts[0].conversation.messages.empty());
-    EXPECT_EQ(KindOf(Read("x\n", "prompts.txt", "system", true).status()), ErrorKind::kUsage);
+TEST(ReadPromptFile, MessagesNeedTheChatTemplate) {
+    const std::string row = R"({"messages": [{"role": "user", "content": "c"}]})";
+    EXPECT_THAT(std::string(Read(row, "prompts.jsonl", true).status().message()),
+                HasSubstr("--raw takes texts"));
+    EXPECT_TRUE(Read("Once upon\n", "prompts.txt", true).ok());
+}
+
+TEST(AddSystemPrompt, GoesBeforeMessagesThatBringNone) {
+    Conversation conversation = MakePrompt("hello")->conversation;
+    AddSystemPrompt("", conversation);
+    ASSERT_EQ(conversation.messages.size(), 1u);
+    AddSystemPrompt("be brief", conversation);
+    AddSystemPrompt("be long", conversation);
+    ASSERT_EQ(conversation.messages.size(), 2u);
+    EXPECT_EQ(conversation.messages[0]["role"], "system");
+    EXPECT_EQ(conversation.messages[0]["content"], "be brief");
+    EXPECT_EQ(conversation.weights.size(), 2u);
 }
 
 TEST(ReadPromptFile, ErrorsNameTheLine) {
@@ -93,7 +104,7 @@ TEST(ReadPromptFile, ErrorsNameTheLine) {
     ErrorOf("{\"messages\": [{\"role\": \"wizard\", \"content\": \"x\"}]}");
     ErrorOf("{\"messages\": []}");
     EXPECT_EQ(KindOf(Read("\n \n", "prompts.txt").status()), ErrorKind::kData);
-    EXPECT_EQ(KindOf(ReadPromptFile("no-such-file.txt", "", false).status()), ErrorKind::kData);
+    EXPECT_EQ(KindOf(ReadPromptFile("no-such-file.txt", false).status()), ErrorKind::kData);
 }
 
 TEST(ReadPromptFile, NestingHasALimit) {

@@ -16,10 +16,12 @@ constexpr int64_t kOneWishMs = 300;
 
 std::atomic<int> interrupts{0};
 std::atomic<bool> leave_at_once{false};
+std::atomic<const termios*> terminal_state{nullptr};
 std::atomic<int> first_signal{0};
 std::atomic<int64_t> first_ms{0};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free &&
-              std::atomic<int64_t>::is_always_lock_free);
+              std::atomic<int64_t>::is_always_lock_free &&
+              std::atomic<const termios*>::is_always_lock_free);
 
 int64_t NowMs() {
     timespec now{};
@@ -30,6 +32,7 @@ int64_t NowMs() {
 // Only what POSIX allows in a signal handler, here and below.
 void Leave(int signal) {
     constexpr char kRestore[] = "\x1b[0m\n";
+    if (const termios* state = terminal_state) tcsetattr(STDIN_FILENO, TCSANOW, state);
     if (isatty(STDERR_FILENO) == 1) (void)!write(STDERR_FILENO, kRestore, sizeof kRestore - 1);
     _exit(128 + signal);
 }
@@ -92,5 +95,7 @@ int StopExitCode() { return first_signal == 0 ? 0 : 128 + first_signal; }
 void ResetInterrupts() { interrupts = 0; }
 
 void LeaveOnInterrupt(bool on) { leave_at_once = on; }
+
+void RestoreTerminalOnSignal(const termios* state) { terminal_state = state; }
 
 }  // namespace hone

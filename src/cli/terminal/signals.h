@@ -1,6 +1,8 @@
 // Signals, and the standard streams: what ends a command, and what must not.
 #pragma once
 
+#include <termios.h>
+
 #include <atomic>
 
 namespace hone {
@@ -28,5 +30,9 @@ int StopExitCode();
 void ResetInterrupts();
 // While on, the first interrupt leaves too: nothing is running that would have to end in order.
 void LeaveOnInterrupt(bool on);
+
+// The terminal of standard input goes back to this state before an interrupt leaves; null: it stays
+// as it is. `state` must outlive the process or be withdrawn.
+void RestoreTerminalOnSignal(const termios* state);
 
 }  // namespace hone

@@ -358,6 +358,24 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
     return converter;
 }
 
+std::string RowConverter::PromptTemplate() const {
+    if (chat_) return "";
+    switch (format_) {
+        case RowFormat::kPromptCompletion:
+        case RowFormat::kText:
+        case RowFormat::kTextField:
+            return "{prompt}";
+        case RowFormat::kInputOutput:
+            return R"({prompt}\n)";
+        case RowFormat::kInstruction:
+            return R"(### Instruction:\n{prompt}\n\n### Response:\n)";  // AlpacaPrompt
+        case RowFormat::kTextTemplate:
+            return template_->Head();
+        default:
+            return "";
+    }
+}
+
 std::vector<std::string> RowConverter::UnusedColumns(const ordered_json& row) const {
     std::vector<std::string> unused;
     for (const auto& [name, value] : row.items()) {

@@ -47,10 +47,13 @@ struct DataRow {
     std::vector<float> weights;      // kTokens: [input_ids.size()]
 };
 
+// \n, \t, \r and \\ as what they are in C, for shells pass them on as two characters; other
+// backslashes stay.
+std::string Unescape(std::string_view text);
+
 // "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is, anything
 // else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything is. {{
-// and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are what they are in C, for
-// shells pass them on as two characters.
+// and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are read as Unescape reads them.
 class TextTemplate {
   public:
     static absl::StatusOr<TextTemplate> Parse(std::string_view source);
@@ -58,6 +61,13 @@ class TextTemplate {
     // a field in [[ ]] that is empty, or without [[ ]] the field that ends the text.
     absl::StatusOr<std::vector<TextPart>> Fill(const nlohmann::ordered_json& row) const;
     std::vector<std::string> fields() const;
+    // What asks for an answer, as a template again: "Q: {question}\nA:" of "Q: {question}\nA:
+    // {answer}" and of "Q: {question}\nA: [[{answer}]]". That is what comes before what is trained,
+    // or before the last field; a text that has no field before that goes on from its first.
+    // Without the spaces at its end, which tokenizers join to the answer's first word.
+    std::string Head() const;
+    // The template with `prompt` in place of its one field; an error where it has several.
+    absl::StatusOr<std::string> FillPrompt(std::string_view prompt) const;
 
   private:
     class Parser;
@@ -110,6 +120,9 @@ class RowConverter {
     const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
     // The fields of a row that are not null and not used.
     std::vector<std::string> UnusedColumns(const nlohmann::ordered_json& row) const;
+    // How a prompt is put to a model that was trained on these rows: a text template with the prompt
+    // for its field; "" for rows that went through the chat template, or came as token ids.
+    std::string PromptTemplate() const;
 
   private:
     RowConverter() = default;

@@ -419,5 +419,31 @@ TEST(RowFormat, HashIsOfTheContent) {
     EXPECT_NE(RowHash(Json(R"({"a":{}})")), RowHash(Json(R"({"a":[]})")));
 }
 
+TEST(Unescape, ReadsWhatShellsPassOnAsTwoCharacters) {
+    EXPECT_EQ(Unescape(R"(a\nb\tc\rd\\n)"), "a\nb\tc\rd\\n");
+    EXPECT_EQ(Unescape(R"(\x \)"), R"(\x \)");
+    EXPECT_EQ(Unescape(""), "");
+}
+
+TEST(TextTemplate, HeadIsWhatAsksForTheAnswer) {
+    const auto head = [](std::string_view source) { return TextTemplate::Parse(source)->Head(); };
+    EXPECT_EQ(head(R"(Q: {question}\nA: {answer})"), R"(Q: {question}\nA:)");
+    EXPECT_EQ(head(R"({a}\n\n{b}!)"), R"({a}\n\n)");
+    EXPECT_EQ(head("Once {text} ends"), "Once {text}");
+    EXPECT_EQ(head(R"({{"q": "{q}", \\ "a": "{a}"}})"), R"({{"q": "{q}", \\ "a": ")");
+    EXPECT_EQ(head("{a} {b} {c}"), "{a} {b}");
+    // Up to what is trained, wherever that is.
+    EXPECT_EQ(head(R"({text}\n[[{label}]])"), R"({text}\n)");
+    EXPECT_EQ(head("{a} is [[{b}]], {c}"), "{a} is");
+    EXPECT_EQ(head("Title: [[{title} by {author}]]"), "Title: {title}");
+    EXPECT_EQ(head(R"([x] \[[{q}\]] {a})"), R"([x] \[[{q}]])");
+}
+
+TEST(TextTemplate, APromptTakesThePlaceOfOneField) {
+    EXPECT_EQ(*TextTemplate::Parse(R"(Q: {q}\nA:)")->FillPrompt("{x}"), "Q: {x}\nA:");
+    EXPECT_EQ(*TextTemplate::Parse("{q} {q}")->FillPrompt("x"), "x x");
+    EXPECT_FALSE(TextTemplate::Parse("{a} {b}")->FillPrompt("x").ok());
+}
+
 }  // namespace
 }  // namespace hone

@@ -1,9 +1,50 @@
 #include "data/format/row_format.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
 namespace hone {
 namespace {
 
 using nlohmann::ordered_json;
+
+// The character that the two at text[at] stand for; none: they stand for themselves.
+std::optional<char> EscapeAt(std::string_view text, size_t at) {
+    if (text[at] != '\\' || at + 1 >= text.size()) return std::nullopt;
+    switch (text[at + 1]) {
+        case 'n':
+            return '\n';
+        case 't':
+            return '\t';
+        case 'r':
+            return '\r';
+        case '\\':
+            return '\\';
+        default:
+            return std::nullopt;
+    }
+}
+
+// A literal as a template spells it.
+std::string Escape(std::string_view literal) {
+    std::string text;
+    for (size_t i = 0; i < literal.size(); ++i) {
+        const char c = literal[i];
+        const size_t known = std::string_view("\n\t\r\\").find(c);
+        if (known != std::string_view::npos) {
+            text += std::string("\\") + "ntr\\"[known];
+        } else if (c == '[' && i + 1 < literal.size() && literal[i + 1] == '[') {
+            text += "\\[";
+        } else {
+            text += c;
+            if (c == '{' || c == '}') text += c;
+        }
+    }
+    return text;
+}
 
 bool IsBlank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -24,6 +65,16 @@ absl::StatusOr<std::string> FieldText(const ordered_json& row, const std::string
 }
 
 }  // namespace
+
+std::string Unescape(std::string_view text) {
+    std::string result;
+    for (size_t at = 0; at < text.size(); ++at) {
+        const std::optional<char> escaped = EscapeAt(text, at);
+        result += escaped.value_or(text[at]);
+        if (escaped) ++at;
+    }
+    return result;
+}
 
 // The source, read from left to right.
 class TextTemplate::Parser {
@@ -50,8 +101,11 @@ class TextTemplate::Parser {
     absl::Status Step() {
         const char c = source_[at_];
         const char next = at_ + 1 < source_.size() ? source_[at_ + 1] : '\0';
-        if (c == '\\' && next != '\0' && std::string_view("ntr\\[]").find(next) != std::string::npos) {
-            literal_ += next == 'n' ? '\n' : next == 't' ? '\t' : next == 'r' ? '\r' : next;
+        if (const std::optional<char> escaped = EscapeAt(source_, at_)) {
+            literal_ += *escaped;
+            at_ += 2;
+        } else if (c == '\\' && (next == '[' || next == ']')) {
+            literal_ += next;
             at_ += 2;
         } else if ((c == '{' || c == '}') && next == c) {
             literal_ += c;
@@ -165,6 +219,36 @@ absl::StatusOr<std::vector<TextPart>> TextTemplate::Fill(const ordered_json& row
                          "to learn",
                          blank->text);
     return parts;
+}
+
+std::string TextTemplate::Head() const {
+    const auto is_field = [](const Item& item) { return item.is_field; };
+    const auto first_field = std::find_if(items_.begin(), items_.end(), is_field);
+    auto end = marked_ ? std::find_if(items_.begin(), items_.end(),
+                                      [](const Item& item) { return item.trained; })
+                       : std::find_if(items_.rbegin(), items_.rend(), is_field).base() - 1;
+    // There is a field in every template.
+    if (end <= first_field) end = first_field + 1;
+    std::string head;
+    for (auto item = items_.begin(); item != end; ++item)
+        head += item->is_field ? "{" + item->text + "}" : Escape(item->text);
+    while (head.ends_with(' ')) head.pop_back();
+    return head;
+}
+
+absl::StatusOr<std::string> TextTemplate::FillPrompt(std::string_view prompt) const {
+    std::set<std::string> names;
+    std::string text;
+    for (const Item& item : items_) {
+        text += item.is_field ? std::string(prompt) : item.text;
+        if (item.is_field) names.insert(item.text);
+    }
+    if (names.size() > 1)
+        return UsageError(
+            "the model was trained on texts with the fields {}, and a prompt is one text: write "
+            "it out and give it with --raw",
+            fmt::join(names, ", "));
+    return text;
 }
 
 }  // namespace hone

@@ -85,6 +85,8 @@ struct RunResult {
     std::string output_path;
     std::string artifact = "adapter";  // or "model": what was made
     std::string artifact_path;         // OUTPUT/adapter or OUTPUT/model
+    // How what was made is asked, as in DataReport.
+    std::string prompt_template, system_prompt;
     int64_t steps = 0;
     double train_loss = 0;  // mean over the last logged steps
     std::optional<EvalReport> first_eval, last_eval, best_eval;

@@ -10,6 +10,7 @@
 #include "train/output/output_folder.h"
 #include "train/output/run_files.h"
 #include "train/output/run_log.h"
+#include "train/output/try_command.h"
 #include "train/test_support.h"
 
 namespace hone {
@@ -239,6 +240,20 @@ TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {
         << card;
     EXPECT_NE(card.find(" from `` my `rows` .jsonl ``.\n"), std::string::npos) << card;
     EXPECT_NE(card.find("--adapter_path 'it'\\''s out/adapter'\n"), std::string::npos) << card;
+}
+
+TEST(TryCommand, AsksInTheFormOfTheRows) {
+    RunResult result;
+    result.artifact_path = "out/adapter";
+    const std::string which = " --model_name_or_path base --adapter_path out/adapter";
+    EXPECT_EQ(TryCommand(result, "base"), "hone chat" + which);
+    result.system_prompt = "Be brief.\nIt's \\o/.";
+    EXPECT_EQ(TryCommand(result, "base"),
+              "hone chat" + which + " --system_prompt 'Be brief.\\nIt'\\''s \\\\o/.'");
+    // What a template escapes and a prompt does not: braces and brackets.
+    result.prompt_template = R"({{x}} \[[{text}]] \\[\n)";
+    EXPECT_EQ(TryCommand(result, "base"),
+              "hone generate" + which + R"( --raw --prompt '{x} [[...]] \\[\n')");
 }
 
 TEST(RunFiles, LossCurveHasBothLinesInsideThePicture) {

@@ -5,10 +5,10 @@
 #include <ctime>
 #include <filesystem>
 
-#include "base/shell_word.h"
 #include "base/version.h"
 #include "model/hub/catalogue.h"
 #include "train/output/machine.h"
+#include "train/output/try_command.h"
 
 namespace hone {
 namespace {
@@ -104,21 +104,19 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
         full ? "full-fine-tuning" : "lora",
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
+    const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
         return text +
                fmt::format(
                    "{} with every weight trained further, by hone {}.\n\n## Use\n\n"
-                   "```\nhone chat --model_name_or_path {}\n```\n\n"
+                   "```\n{}\n```\n\n"
                    "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
-                   Code(PublicName(o.model_name_or_path)), kVersion,
-                   ShellWord(OneLine(result.artifact_path)));
+                   Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
     return text + fmt::format(
                       "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
-                      "```\nhone chat --model_name_or_path {} --adapter_path {}\n```\n\n"
+                      "```\n{}\n```\n\n"
                       "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
-                      Code(PublicName(o.model_name_or_path)), kVersion,
-                      ShellWord(OneLine(o.model_name_or_path)),
-                      ShellWord(OneLine(result.artifact_path)));
+                      Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
 }
 
 std::string CardResults(const RunResult& result) {
