@@ -23,8 +23,8 @@ if(HONE_FUZZERS)
   add_custom_target(fuzzers)
 endif()
 
-# Rooms whose loops cost time are compiled as the build type says (-O3 in a release). All others decide and report: most of
-# their compilation was the optimiser's, so they get HONE_PLAIN, and tests HONE_TEST.
+# Rooms whose loops cost time are compiled as the build type says (-O3 in a release). All others decide and report: most
+# of their compilation was the optimiser's, so they get HONE_PLAIN, and tests HONE_TEST.
 set(HONE_FAST_ROOMS tensor kernels model infer)
 set(HONE_PLAIN $<$<CONFIG:Release>:-O1>)
 set(HONE_TEST -O0)
@@ -38,7 +38,8 @@ function(hone_precompile target header options)
     file(WRITE ${CMAKE_BINARY_DIR}/generated/${owner}.cc "// What CMake wants to see in a target: the header is all.\n")
     add_library(${owner} STATIC ${CMAKE_BINARY_DIR}/generated/${owner}.cc)
     # The libraries are here for their definitions: a precompiled header serves only files with the same ones.
-    target_link_libraries(${owner} PRIVATE hone_flags absl::statusor fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json)
+    target_link_libraries(${owner} PRIVATE hone_flags absl::statusor fmt::fmt spdlog::spdlog
+                                           nlohmann_json::nlohmann_json)
     if(header MATCHES test)
       target_link_libraries(${owner} PRIVATE GTest::gtest GTest::gmock)
     endif()

@@ -116,11 +116,11 @@ class Chat {
     std::optional<std::string> ReadLine() {
         std::fflush(stdout);
         ResetInterrupts();
+        // In the editor Ctrl-C is a key like others.
+        if (editor_) return editor_->Read("you> ", terminal_.colours);
         LeaveOnInterrupt(true);
         std::optional<std::string> line;
-        if (editor_) {
-            line = editor_->Read("you> ", terminal_.colours);
-        } else if (std::string text; std::getline(std::cin, text)) {
+        if (std::string text; std::getline(std::cin, text)) {
             if (text.ends_with('\r')) text.pop_back();
             line = std::move(text);
         }

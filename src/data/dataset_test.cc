@@ -418,8 +418,14 @@ TEST(Dataset, LikeErrorsAreCounted) {
 // A table gives each struct the members of all rows, as null where a row lacks them.
 TEST(Dataset, ParquetAndJsonLinesGiveTheSameTokens) {
     const std::string folder = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/";
-    auto lines = Load({.data_name = folder + "tools.jsonl", .eval_split = "none"});
-    auto table = Load({.data_name = folder + "tools.parquet", .eval_split = "none"});
+    auto shows_tools =
+        ReadFile(std::string(HONE_SOURCE_DIR) + "/src/text/testdata/templates/qwen2_5.jinja");
+    ASSERT_TRUE(shows_tools.ok());
+    auto load = [encoder = TestEncoder(*shows_tools)](const std::string& path) {
+        return LoadData({.data_name = path, .eval_split = "none"}, encoder, Context(2));
+    };
+    auto lines = load(folder + "tools.jsonl");
+    auto table = load(folder + "tools.parquet");
     ASSERT_TRUE(lines.ok() && table.ok()) << lines.status() << table.status();
     EXPECT_EQ(lines->train->fingerprint(), table->train->fingerprint());
     EXPECT_EQ(lines->train->size(), 1);

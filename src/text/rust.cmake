@@ -17,6 +17,7 @@ add_custom_command(
   USES_TERMINAL
   VERBATIM)
 add_custom_target(hone_rust_build DEPENDS ${HONE_RUST_LIBRARY})
-# Only what is linked waits for cargo (hone_program); an imported target that depended on it would hold up every compiler.
+# Only what is linked waits for cargo (hone_program): an imported target that depended on it would hold up every
+# compiler.
 add_library(hone_rust INTERFACE)
 target_link_libraries(hone_rust INTERFACE ${HONE_RUST_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)

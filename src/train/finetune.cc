@@ -216,7 +216,6 @@ absl::Status FinetuneRun::OpenInputs() {
     });
     reporter_.OnWork({.what = "reading the data", .share = -1});
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, context_));
-    for (const std::string& note : data_.report.notes) Say(note);
     for (const std::string& warning : data_.report.warnings) Warn(warning);
     if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
     facts_.data = data_.report.ToJson();

@@ -58,7 +58,7 @@ TEST(Options, EveryFieldSurvivesOnItsOwn) {
         else if (value.is_array())
             changed[key] = key == "layers_to_transform" ? Json{5} : Json{"x"};
         else if (value.is_object())
-            changed[key] = {{"p", 5}};
+            changed[key] = key == "columns" ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
         else
             continue;  // null: an optional, covered above
         auto read = OptionsFromJson(changed);

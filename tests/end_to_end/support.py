@@ -96,10 +96,12 @@ class HoneTest(unittest.TestCase):
 
     def finetune(self, out, data, *arguments, model=TINY, code=OK, **options):
         """A LoRA run without evaluation rows, on a tiny model; later arguments override earlier ones."""
+        # An adapter to start from says itself what it is.
+        adapter = () if {"-a", "--adapter_path"} & set(map(str, arguments)) else (
+            "--lora_r", 8, "--lora_alpha", 16, "--target_modules", "all-linear")
         return self.hone("finetune", "--model_name_or_path", model, "--data_name", data, "--output_path", out,
-                         "--method", "lora", "--eval_split", "none", "--lora_r", 8, "--lora_alpha", 16,
-                         "--target_modules", "all-linear", "--max_seq_len", 256, "--logging_steps", 1, *arguments,
-                         code=code, **options)
+                         "--method", "lora", "--eval_split", "none", *adapter, "--max_seq_len", 256,
+                         "--logging_steps", 1, *arguments, code=code, **options)
 
     def evaluate(self, data, *arguments, model=TINY):
         """The JSON that evaluate writes."""

@@ -29,8 +29,11 @@ class ChatTemplateTest(HoneTest):
         self.finetune(*arguments, model="model", environment={"TZ": "Etc/GMT+12"})
         first = self.read_json("out/run.json")
         self.assertRegex(first["options"]["template_date"], r"^20\d\d-\d\d-\d\d$")
+        # As if it had been stopped after two steps.
+        shutil.rmtree(self.work / "out/adapter")
+        shutil.rmtree(self.work / "out/checkpoints/step-4")
         done = self.finetune(*arguments, model="model", environment={"TZ": "Etc/GMT-14"})
-        self.assertIn("continuing from the checkpoint", done.stdout + done.stderr)
+        self.assertIn("step-2", done.stdout + done.stderr)
         self.assertEqual(self.read_json("out/run.json")["options"]["template_date"],
                          first["options"]["template_date"])
         # Another day is another run, and the message says so.

@@ -92,7 +92,7 @@ class StopsTest(HoneTest):
         self.assertEqual(process.returncode, 0)
 
     def test_commands_end_quietly_with_their_reader(self):
-        for arguments in (["--help"], ["--explain-kernels"], ["data", "check", self.data],
+        for arguments in (["--help"], ["--explain-kernels"], ["data", "check", self.data, "-m", "model"],
                           ["generate", "-m", "model", "--prompt", "a", "--max_new_tokens", "1"]):
             with self.subTest(arguments):
                 read, write = os.pipe()

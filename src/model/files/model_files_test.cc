@@ -145,7 +145,7 @@ TEST_F(Folder, NamedChatTemplates) {
     // As transformers 5 saves them.
     testing::Put(folder_ / "chat_template.jinja", "plain {{ pad_token }}");
     fs::create_directory(folder_ / "additional_chat_templates");
-    testing::Put(folder_ / "additional_chat_templates" / "tool_use.jinja", "tools {{ unk_token }}");
+    testing::Put(folder_ / "additional_chat_templates/tool_use.jinja", "tools {{ unk_token }}");
     Edit("tokenizer_config.json", [](Json& json) {
         json["pad_token"] = "<pad>";
         json["unk_token"] = {{"content", "<unk>"}};
