@@ -82,15 +82,19 @@ size_t PositionalsOf(const CLI::App& app) {
                       [](const CLI::Option* option) { return option->get_positional(); }));
 }
 
+// The switch that "--no_x" turns off, as other tools spell "--x false"; null: there is none.
+const CLI::Option* NegatedSwitch(const CLI::App& app, const std::string& name) {
+    const std::string wanted = Canonical(name);
+    if (!wanted.starts_with("no_")) return nullptr;
+    const CLI::Option* option = app.get_option_no_throw("--" + wanted.substr(3));
+    return option != nullptr && option->get_type_name() == kBoolType ? option : nullptr;
+}
+
 absl::Status UnknownFlag(const CLI::App& root, const CLI::App& app, const std::string& name) {
     const std::string wanted = Canonical(name);
     const std::string command = CommandName(app);
     if (const std::string_view reason = Refusal(app, wanted); !reason.empty() && name[1] == '-')
         return UsageError("{} {}", name, reason);
-    const CLI::Option* negated =
-        wanted.starts_with("no_") ? app.get_option_no_throw("--" + wanted.substr(3)) : nullptr;
-    if (negated != nullptr && negated->get_type_name() == kBoolType)
-        return UsageError("{} is said with --{} false", name, wanted.substr(3));
     const std::string nearest = NearestFlag(app, name);
     if (!nearest.empty())
         return UsageError("{} has no flag {}; did you mean {}?", command, name, nearest);
@@ -236,7 +240,14 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
         const size_t equals = word.find('=');
         const std::string name = word.substr(0, equals);
         const CLI::Option* option = app->get_option_no_throw(name);
-        if (option == nullptr) return UnknownFlag(root, *app, name);
+        if (option == nullptr) {
+            const CLI::Option* negated = NegatedSwitch(*app, name);
+            if (negated == nullptr || equals != std::string::npos)
+                return UnknownFlag(root, *app, name);
+            normal.push_back("--" + negated->get_lnames().front());
+            normal.push_back("false");
+            continue;
+        }
         if (option->get_items_expected_max() == 0) {  // --help, --version
             if (equals != std::string::npos) return UsageError("{} takes no value", name);
             normal.push_back(name);

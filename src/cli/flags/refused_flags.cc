@@ -135,7 +135,6 @@ constexpr RefusedFlag kRefused[] = {
      "pad_to_sequence_len padding padding_free padding_side",
      kNoPadding},
     {"multipack packing_mode sample_packing", "is said with --packing"},
-    {"no_packing", "is not needed: a batch is rows unless --packing says otherwise"},
     {"neat_packing", "is not needed: rows that --packing puts together never see each other"},
     {"packing_strategy",
      "is not available: --packing fills sequences with whole rows, best fit first"},
