@@ -1,5 +1,5 @@
 # One static library per room of src/: hone_room(NAME LIBRARIES...) takes every .cc below src/NAME.
-#   *_test.cc   go to the test program NAME_test, *_slow_test.cc to NAME_slow_test, which `./dev test --fast` leaves out
+#   *_test.cc   go to the test program NAME_test
 #   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS) and, everywhere, a program that replays its corpus as a test
 # No file gets the flags of an instruction set: its headers' inline functions would too (docs/adding_a_kernel.md).
 
@@ -55,9 +55,6 @@ function(hone_room name)
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  set(slow_tests ${tests})
-  list(FILTER slow_tests INCLUDE REGEX "_slow_test\\.cc$")
-  list(FILTER tests EXCLUDE REGEX "_slow_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
   if(NOT sources)
@@ -79,9 +76,6 @@ function(hone_room name)
   endif()
   if(HONE_TESTS AND tests)
     hone_test(${name}_test hone_${name} ${tests})
-  endif()
-  if(HONE_TESTS AND slow_tests)
-    hone_test(${name}_slow_test hone_${name} ${slow_tests})
   endif()
   foreach(fuzzer ${fuzzers})
     hone_fuzzer(${fuzzer} hone_${name})

@@ -105,9 +105,10 @@ std::vector<std::string> GroupFolders(const std::string& root, const std::string
         GroupPath(ReadAll(root + "/proc/self/cgroup"), controller).value_or("/");
     const std::string group = mount->group == "/" ? "" : mount->group;
     // A group outside of what is mounted here: only the mounted one is seen.
-    path = path.starts_with(group) && path.find("/..") == std::string::npos
-               ? path.substr(group.size())
-               : "";
+    const bool inside = path.starts_with(group) &&
+                        (path.size() == group.size() || path[group.size()] == '/') &&
+                        path.find("/..") == std::string::npos;
+    path = inside ? path.substr(group.size()) : "";
     std::vector<std::string> folders;
     while (!path.empty() && path != "/") {
         folders.push_back(root + mount->folder + path);

@@ -74,6 +74,8 @@ TEST_F(MachineLimits, AContainersOwnGroupIsMountedAsTheRoot) {
     EXPECT_EQ(AvailableBytes(root_), 200000u);
     Version2("/../../other");  // a group outside of the namespace
     EXPECT_EQ(UsableCpus(root_), 1);
+    Version2("/docker/abcd", "/docker/abc");  // a name that begins alike is another group
+    EXPECT_EQ(UsableCpus(root_), 1);
     Version1("/docker/abc", "/docker/abc");
     Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "100000\n");
     Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");

@@ -81,7 +81,9 @@ class Chat {
                        // Texts were trained each for itself, and are asked so.
                        prompt.text_only = asking_.raw();
                        prompt.text = messages.back()["content"].get<std::string>();
-                       HONE_ASSIGN_OR_RETURN(prompt.conversation, ParseMessages(messages));
+                       // Not ParseMessages: an answer of the model may be one that no row has.
+                       prompt.conversation.messages = messages;
+                       prompt.conversation.weights.assign(messages.size(), 0.0f);
                        return asking_.Encode(prompt, *encoder);
                    }),
           terminal_(DetectTerminal()) {
@@ -231,12 +233,15 @@ absl::Status RunChat(const ChatFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     HONE_ASSIGN_OR_RETURN(Asking asking, ChooseAsking(flags.ask, flags.model));
     const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
+    // Before the terminal is changed: a signal puts it back.
+    CountInterrupts();
+    LeaveOnInterrupt(true);
     std::optional<UnbufferedInput> unbuffered;
     if (person) unbuffered.emplace();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
                           LoadModel(flags.model, flags.weights.options(), context));
-    CountInterrupts();
+    LeaveOnInterrupt(false);
     Chat chat(loaded, flags, std::move(asking), person, context);
     return chat.Run();
 }

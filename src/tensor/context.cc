@@ -148,6 +148,7 @@ class ThreadPool {
                 std::this_thread::yield();
             }
         }
+        if (inside_.load() == 0) return;
         waiting_.store(true);
         for (int inside; (inside = inside_.load()) > 0;) inside_.wait(inside);
         waiting_.store(false);

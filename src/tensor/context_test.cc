@@ -147,13 +147,17 @@ TEST(Context, MoreThreadsThanCpus) {
 TEST(Context, WaitingThreadsSleep) {
     const Context context(32);
     context.ParallelFor(32, [](int64_t, int) {});
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    timespec before{}, after{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    const double used = static_cast<double>(after.tv_sec - before.tv_sec) +
-                        1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    double used = 1;
+    // Where other work has the CPUs, they may still be on their way to sleep.
+    for (int attempt = 0; attempt < 20 && used >= 0.025; ++attempt) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        timespec before{}, after{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        used = static_cast<double>(after.tv_sec - before.tv_sec) +
+               1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    }
     EXPECT_LT(used, 0.025);
 }
 

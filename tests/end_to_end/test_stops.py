@@ -9,7 +9,7 @@ import unittest
 from support import HONE, OUT_OF_MEMORY, TINY, HoneTest, many_chats
 
 ADAPTER = "adapter/adapter_model.safetensors"
-STEPS = 150
+STEPS = 600
 
 
 class StopsTest(HoneTest):
@@ -55,7 +55,7 @@ class StopsTest(HoneTest):
                     process.send_signal(number)
                 _, error = process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 128 + number)
-                self.assertRegex(error.decode(), r"^error: interrupted after step (\d+) of 150; .*\n$")
+                self.assertRegex(error.decode(), r"^error: interrupted after step (\d+) of 600; .*\n$")
                 step = int(error.split()[4])
                 self.assertGreaterEqual(step, 3)
                 self.assertEqual(self.checkpoints(out), [f"step-{step}"])
@@ -120,7 +120,7 @@ class StopsTest(HoneTest):
         self.wait_for_steps("out", 3, process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-        done = self.hone(*self.command("out")[1:], environment={"HONE_KERNEL": "gemm:reference,attention:reference"})
+        done = self.hone(*self.command("out")[1:], environment={"HONE_KERNEL": "attention:reference"})
         self.assertRegex(done.stdout, r"warning: the first \d+ steps were computed by other kernels \(kernels\.")
         run = self.read_json("out/run.json")
         first, second = run["processes"]

@@ -138,11 +138,12 @@ class TerminalChatTest(HoneTest):
 
     def test_the_terminal_is_as_it_was_after_a_signal(self):
         import termios
-        terminal = Terminal(self, "--max_new_tokens", 2)
-        terminal.until(re.escape(PROMPT))
-        os.kill(terminal.process.pid, signal.SIGINT)
-        self.assertEqual(terminal.process.wait(60) in (130, -signal.SIGINT), True)
-        self.assertTrue(termios.tcgetattr(terminal.main)[3] & termios.ICANON)
+        for ends in (signal.SIGTERM, signal.SIGHUP):
+            terminal = Terminal(self, "--max_new_tokens", 2)
+            terminal.until(re.escape(PROMPT))
+            os.kill(terminal.process.pid, ends)
+            self.assertEqual(terminal.process.wait(60), 128 + ends)
+            self.assertTrue(termios.tcgetattr(terminal.main)[3] & termios.ICANON)
 
 
 class PipedChatTest(HoneTest):

@@ -78,8 +78,8 @@ void DataFlags::AddRows(Flags& flags, DataOptions& options) {
             R"(without them everywhere; {{ and }} are literal braces)")
         .Text("--text_field", options.text_field, "the column that holds the text")
         .Bool("--use_chat_template", options.use_chat_template,
-              "puts prompt/completion and text rows through the model's chat template; default: "
-              "chat rows always, "
+              "puts prompt/completion and instruction rows through the model's chat template; "
+              "default: chat rows always, "
               "instruction rows where the model brings a template")
         .Bool("--add_special_tokens", options.add_special_tokens,
               "outside a chat template: BOS as the tokenizer adds it, and EOS at the end")

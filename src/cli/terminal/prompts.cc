@@ -65,6 +65,20 @@ absl::StatusOr<nlohmann::ordered_json> ParseRow(std::string_view line) {
     return row;
 }
 
+std::string Lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+// An instruction and the input that it is about, as training joins them.
+std::string WithInput(const nlohmann::ordered_json& row, std::string instruction) {
+    for (const auto& [name, value] : row.items())
+        if (Lower(name) == "input" && value.is_string() && !value.get<std::string>().empty())
+            return instruction + "\n\n" + value.get<std::string>();
+    return instruction;
+}
+
 // The column of a table that holds the prompts, under the field's name: "prompt", or what people
 // call a question.
 absl::StatusOr<nlohmann::ordered_json> WithPrompt(nlohmann::ordered_json row) {
@@ -73,11 +87,10 @@ absl::StatusOr<nlohmann::ordered_json> WithPrompt(nlohmann::ordered_json row) {
     for (const auto& [name, value] : row.items()) names += (names.empty() ? "" : ", ") + name;
     for (std::string_view known : {"prompt", "question", "query", "instruction", "input"}) {
         for (const auto& [name, value] : row.items()) {
-            std::string lower = name;
-            std::transform(lower.begin(), lower.end(), lower.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-            if (lower != known) continue;
-            const nlohmann::ordered_json prompt = value;
+            if (Lower(name) != known) continue;
+            nlohmann::ordered_json prompt = value;
+            if (known == "instruction" && value.is_string())
+                prompt = WithInput(row, value.get<std::string>());
             row["prompt"] = prompt;
             return row;
         }
@@ -100,6 +113,8 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, Fil
         ParseProblem problem{raw_row.line, raw_row.column, raw_row.error};
         if (!raw_row.error.empty() || !reader->ParseRow(raw_row, &row, &problem))
             return DataError("{}, line {}: {}", path, problem.line, problem.reason);
+        if (format == FileFormat::kText)
+            row = nlohmann::ordered_json::object({{"prompt", row["text"]}});
         auto named = WithPrompt(std::move(row));
         auto prompt = named.ok() ? PromptFromRow(*named, raw)
                                  : absl::StatusOr<Prompt>(named.status());
@@ -125,7 +140,9 @@ absl::StatusOr<Prompt> MakePrompt(const std::string& text) {
 
 void AddSystemPrompt(const std::string& system_prompt, Conversation& conversation) {
     nlohmann::ordered_json& messages = conversation.messages;
-    if (system_prompt.empty() || messages.empty() || messages.front()["role"] == "system") return;
+    if (system_prompt.empty() || messages.empty()) return;
+    const nlohmann::ordered_json& role = messages.front()["role"];
+    if (role == "system" || role == "developer") return;
     // Spelled out: braces alone would be a list of two elements to insert.
     const nlohmann::ordered_json system = {{"role", "system"}, {"content", system_prompt}};
     messages.insert(messages.begin(), system);
@@ -139,8 +156,12 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path, bool
     auto read = ReadFile(path);
     if (!read.ok()) return WithKind(read.status(), ErrorKind::kData);
     std::string_view rest = *read;
+    if (rest.starts_with("\x1f\x8b")) {
+        if (format.ok()) return ReadPromptTable(path, *format, raw);
+        return DataError("{} is a gzip file: name it .jsonl.gz or .txt.gz", path);
+    }
     if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
-    const bool rows = path.ends_with(".jsonl");
+    const bool rows = format.ok() && *format == FileFormat::kJsonLines;
     std::vector<Prompt> prompts;
     for (int64_t number = 1; !rest.empty(); ++number) {
         const size_t newline = rest.find('\n');

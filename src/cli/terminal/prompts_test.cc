@@ -55,6 +55,13 @@ TEST(ReadPromptFile, TablesHaveAColumnOfPrompts) {
     EXPECT_EQ(texts("label,prompt\nx,one\ny,\"two, three\"\n", "prompts.csv"), "one|two, three|");
     EXPECT_EQ(texts("Question;Answer\na,b?;c\n", "prompts.csv"), "a,b?|");
     EXPECT_EQ(texts("[{\"prompt\":\"a\"},\n{\"prompt\":\"b\"}]", "prompts.json"), "a|b|");
+    // What an instruction is about belongs to it, as in training.
+    EXPECT_EQ(texts("instruction,Input,output\ndo,this,x\nsay,,y\n", "prompts.csv"),
+              "do\n\nthis|say|");
+    // The ending counts in any case; a gzip file is known by its bytes.
+    EXPECT_EQ(texts("{\"prompt\":\"a\"}\n", "prompts.ndjson"), "a|");
+    EXPECT_EQ(texts("{\"prompt\":\"a\"}\n", "prompts.JSONL"), "a|");
+    EXPECT_THAT(texts("\x1f\x8b\x08", "prompts"), HasSubstr("name it .jsonl.gz or .txt.gz"));
     EXPECT_THAT(texts("text,category\na,b\n", "prompts.csv"),
                 HasSubstr("line 2: no column \"prompt\" (nor question, query, instruction or input): "
                           "the file has text, category"));
@@ -93,6 +100,9 @@ TEST(AddSystemPrompt, GoesBeforeMessagesThatBringNone) {
     EXPECT_EQ(conversation.messages[0]["role"], "system");
     EXPECT_EQ(conversation.messages[0]["content"], "be brief");
     EXPECT_EQ(conversation.weights.size(), 2u);
+    conversation.messages[0]["role"] = "developer";
+    AddSystemPrompt("be long", conversation);
+    EXPECT_EQ(conversation.messages.size(), 2u);
 }
 
 TEST(ReadPromptFile, ErrorsNameTheLine) {

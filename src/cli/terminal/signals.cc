@@ -37,6 +37,8 @@ void Leave(int signal) {
     _exit(128 + signal);
 }
 
+void OnEnd(int signal) { Leave(signal); }
+
 void OnInterrupt(int signal) {
     if (leave_at_once || ++interrupts >= 2) Leave(signal);
 }
@@ -84,8 +86,8 @@ const std::atomic<int>& CountInterrupts() {
 }
 
 const std::atomic<int>& CountStops() {
-    for (int signal : {SIGTERM, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2}) Handle(signal, OnStop);
-    for (int signal : {SIGINT, SIGHUP})
+    for (int signal : {SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2}) Handle(signal, OnStop);
+    for (int signal : {SIGINT, SIGQUIT, SIGHUP})
         if (!Ignored(signal)) Handle(signal, OnStop);
     return interrupts;
 }
@@ -96,6 +98,11 @@ void ResetInterrupts() { interrupts = 0; }
 
 void LeaveOnInterrupt(bool on) { leave_at_once = on; }
 
-void RestoreTerminalOnSignal(const termios* state) { terminal_state = state; }
+void RestoreTerminalOnSignal(const termios* state) {
+    terminal_state = state;
+    if (state == nullptr) return;
+    for (int signal : {SIGTERM, SIGHUP, SIGQUIT})
+        if (!Ignored(signal)) Handle(signal, OnEnd);
+}
 
 }  // namespace hone

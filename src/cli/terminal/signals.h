@@ -20,7 +20,7 @@ void PrepareProcess();
 const std::atomic<int>& CountInterrupts();
 // The same for work that would be lost: also SIGTERM (kill, docker stop, shutdown), SIGHUP (a
 // terminal or ssh that closed), SIGQUIT, SIGXCPU (ulimit -t), SIGUSR1 and SIGUSR2 (what batch
-// systems send before the time is up). SIGHUP and SIGINT that are ignored (nohup) stay so. Only
+// systems send before the time is up). Those that a shell had ignored (nohup, `&`) stay so. Only
 // SIGINT and SIGQUIT, from a person, leave at once at the second, and only some time after the
 // first: `timeout` and terminals send one signal twice.
 const std::atomic<int>& CountStops();
@@ -31,8 +31,9 @@ void ResetInterrupts();
 // While on, the first interrupt leaves too: nothing is running that would have to end in order.
 void LeaveOnInterrupt(bool on);
 
-// The terminal of standard input goes back to this state before an interrupt leaves; null: it stays
-// as it is. `state` must outlive the process or be withdrawn.
+// The terminal of standard input goes back to this state before a signal ends the process (also
+// SIGTERM, SIGHUP and SIGQUIT from now on); null: it stays as it is. `state` must outlive the process
+// or be withdrawn.
 void RestoreTerminalOnSignal(const termios* state);
 
 }  // namespace hone

@@ -14,19 +14,39 @@ constexpr std::string_view kThoughtEnd = "</think>";
 // A shorter text may stand in another place by chance.
 constexpr size_t kTellingBytes = 12;
 
-bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+// The bytes of the white space that `text` begins with, as one character; 0: it begins with none.
+// Templates trim what Unicode calls so, as Python does.
+size_t SpaceBytes(std::string_view text) {
+    auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+    if (byte(0) < 0x80)
+        return !text.empty() && (std::isspace(byte(0)) != 0 || (byte(0) >= 0x1C && byte(0) <= 0x1F))
+                   ? 1
+                   : 0;
+    if (byte(0) == 0xC2) return byte(1) == 0x85 || byte(1) == 0xA0 ? 2 : 0;
+    const int code = (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+    const bool space = code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+                       code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+    return (byte(0) & 0xF0) == 0xE0 && text.size() >= 3 && space ? 3 : 0;
+}
 
 std::string Squeezed(std::string_view text) {
     std::string squeezed;
     squeezed.reserve(text.size());
-    for (char c : text)
-        if (!IsSpace(c)) squeezed += c;
+    for (size_t i = 0; i < text.size();) {
+        const size_t space = SpaceBytes(text.substr(i));
+        if (space == 0) squeezed += text[i];
+        i += std::max<size_t>(space, 1);
+    }
     return squeezed;
 }
 
 std::string_view Trimmed(std::string_view text) {
-    while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-    while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+    while (const size_t space = SpaceBytes(text)) text.remove_prefix(space);
+    for (size_t bytes = 1; bytes <= std::min<size_t>(3, text.size());) {
+        const bool space = SpaceBytes(text.substr(text.size() - bytes)) == bytes;
+        if (space) text.remove_suffix(bytes);
+        bytes = space ? 1 : bytes + 1;
+    }
     return text;
 }
 
@@ -67,8 +87,13 @@ bool Shows(std::string_view text, const std::string& wanted) {
 std::vector<std::string> Words(std::string_view text) {
     std::vector<std::string> words;
     bool within = false;
-    for (char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (const size_t space = SpaceBytes(text.substr(i)); space > 0) {
+            within = false;
+            i += space - 1;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(text[i]);
         const bool letter = byte >= 0x80 || std::isalnum(byte) != 0;
         if (letter && !within) words.emplace_back();
         if (letter) words.back() += static_cast<char>(byte < 0x80 ? std::tolower(byte) : byte);

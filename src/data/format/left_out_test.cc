@@ -156,6 +156,32 @@ TEST(LeftOut, WhatIsSpelledOtherwiseIsShown) {
     EXPECT_THAT(LeftOutOf(*tools, kCall, kTools), IsEmpty());
 }
 
+// As Python's strip() and split() see it: what looks like a space is one.
+TEST(LeftOut, WhiteSpaceIsUnicodes) {
+    for (std::string_view content : {"m.content | trim", "m.content.split() | join(' ')",
+                                     "m.content.replace('\u00a0', ' ')"}) {
+        auto encoder = TestEncoder("{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ " +
+                                   std::string(content) +
+                                   " }}<|im_end|>\n{% endfor -%}{%- if add_generation_prompt "
+                                   "-%}<|im_start|>assistant\n{% endif -%}");
+        for (std::string_view space :
+             {"\u00a0", "\u0085", "\u1680", "\u2000", "\u200a", "\u2028", "\u2029", "\u202f",
+              "\u205f", "\u3000", "\u3000\u00a0 \n"}) {
+            ordered_json messages = ordered_json::parse(kChat);
+            messages[2]["content"] = fmt::format("{0}Hello{0}there, reader.{0}", space);
+            EXPECT_THAT(LeftOutOf(*encoder, messages.dump()), IsEmpty()) << content << messages;
+        }
+    }
+    // Letters of the same bytes are letters.
+    auto cuts = TestEncoder(
+        "{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ m.content.split('\u2018')[0] "
+        "}}<|im_end|>\n{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant\n{% "
+        "endif -%}");
+    EXPECT_THAT(LeftOutOf(*cuts, "[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+                                 "\"content\":\"Hello \u2018\u00e0\u20ac\"}]"),
+                ElementsAre(HasSubstr("error: the chat template does not show")));
+}
+
 // The thought is opened by the generation prompt, so it is no part of what is trained.
 TEST(LeftOut, AThoughtMayBeginInTheHeader) {
     auto encoder = TestEncoder(

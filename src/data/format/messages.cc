@@ -181,6 +181,7 @@ absl::Status AddMessage(ordered_json message, Conversation* conversation) {
                              number);
         HONE_RETURN_IF_ERROR(CheckToolCalls(message["tool_calls"], number));
         has_calls = !message["tool_calls"].empty();
+        if (!has_calls) message.erase("tool_calls");  // templates would show an empty call
     }
     if (const auto name = message.find("name"); name != message.end() && !name->is_string()) {
         if (!name->is_null()) return DataError("message {}: \"name\" must be a string", number);
@@ -303,9 +304,11 @@ absl::Status AddTurns(const ordered_json& turns, Conversation* conversation) {
         HONE_RETURN_IF_ERROR(AddMessage(turn, conversation));
         if (!has_system || conversation->messages.size() != 2) continue;
         if (conversation->messages[1]["role"] != "system") continue;
-        if (conversation->messages[0]["content"] != conversation->messages[1]["content"])
+        const ordered_json& second = conversation->messages[1]["content"];
+        if (!IsBlank(second.get_ref<const std::string&>()) &&
+            conversation->messages[0]["content"] != second)
             return DataError("\"system\" and a system message that says something else");
-        conversation->messages.erase(1);  // the same text twice
+        conversation->messages.erase(1);  // the same text twice, or none
         conversation->weights.pop_back();
     }
     return absl::OkStatus();
@@ -328,7 +331,8 @@ std::string_view ShareGptRole(std::string_view from) {
 absl::StatusOr<ordered_json> ShareGptMessage(const ordered_json& turn, size_t number) {
     if (!turn.is_object())
         return DataError("message {} must be an object, not {}", number, Shown(turn));
-    if (turn.contains("role")) return turn;  // the same field with OpenAI's messages in it
+    // The same field with OpenAI's messages in it. Arrow has null where there is none.
+    if (const auto role = turn.find("role"); role != turn.end() && !role->is_null()) return turn;
     const auto from = turn.find("from"), value = turn.find("value");
     if (from == turn.end() || !from->is_string())
         return DataError("message {} has no \"from\" string", number);
@@ -342,7 +346,8 @@ absl::StatusOr<ordered_json> ShareGptMessage(const ordered_json& turn, size_t nu
             number, Shown(*from));
     ordered_json message = {{"role", role}, {"content", *value}};
     for (const auto& [name, other] : turn.items())
-        if (name != "from" && name != "value" && name != "content") message[name] = other;
+        if (name != "from" && name != "value" && name != "role" && name != "content")
+            message[name] = other;
     return message;
 }
 

@@ -38,6 +38,9 @@ bool IsListOfTurns(const ordered_json& value, const char* member) {
 
 void AddIfThere(const ordered_json& row, const char* field,
                 std::initializer_list<std::string_view> names, ColumnMap* columns) {
+    if (std::any_of(columns->begin(), columns->end(),
+                    [&](const auto& pair) { return pair.first == field; }))
+        return;
     if (const std::string column = ColumnOf(row, names); !column.empty())
         columns->emplace_back(field, column);
 }
@@ -109,8 +112,7 @@ ColumnMap GuessColumns(const ordered_json& row) {
         if (IsListOfTurns(value, "role")) columns.emplace_back("messages", column);
         if (IsListOfTurns(value, "from")) columns.emplace_back("conversations", column);
         if (columns.empty()) continue;
-        AddIfThere(row, "tools", {"tools"}, &columns);
-        AddIfThere(row, "system", {"system", "system_prompt"}, &columns);
+        AddOptionalColumns(row, RowFormat::kMessages, &columns);
         return columns;
     }
     const std::string answer =
@@ -119,7 +121,6 @@ ColumnMap GuessColumns(const ordered_json& row) {
     ColumnMap columns;
     if (!answer.empty() && !instruction.empty()) {
         columns = {{"instruction", instruction}};
-        AddIfThere(row, "input", {"input", "context"}, &columns);
     } else if (const std::string question = ColumnOf(row, {"prompt", "question", "query", "input"});
                !answer.empty() && !question.empty()) {
         const bool same = Plain(question) == "prompt" && Plain(answer) == "completion";
@@ -130,9 +131,20 @@ ColumnMap GuessColumns(const ordered_json& row) {
         return columns;
     }
     columns.emplace_back("output", answer);
-    AddIfThere(row, "system", {"system", "system_prompt"}, &columns);
-    AddIfThere(row, "history", {"history"}, &columns);
+    AddOptionalColumns(
+        row, instruction.empty() ? RowFormat::kInputOutput : RowFormat::kInstruction, &columns);
     return columns;
+}
+
+void AddOptionalColumns(const ordered_json& row, RowFormat format, ColumnMap* columns) {
+    const bool chat = format == RowFormat::kMessages || format == RowFormat::kShareGpt;
+    const bool pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput;
+    if (!chat && !pair) return;
+    if (chat) AddIfThere(row, "tools", {"tools"}, columns);
+    if (format == RowFormat::kInstruction)
+        AddIfThere(row, "input", {"input", "context"}, columns);
+    AddIfThere(row, "system", {"system", "system_prompt"}, columns);
+    if (pair) AddIfThere(row, "history", {"history"}, columns);
 }
 
 ordered_json RenameColumns(const ordered_json& row, const ColumnMap& columns,

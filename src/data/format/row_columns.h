@@ -25,6 +25,10 @@ std::vector<std::string> FieldsOf(RowFormat format);
 // any case: "Question" and "Answer" are input and output. Empty: none are known.
 ColumnMap GuessColumns(const nlohmann::ordered_json& row);
 
+// Adds the columns of this row that stand for the format's optional fields: "system_prompt",
+// "context". Fields that the map has already, and columns that are null, stay out.
+void AddOptionalColumns(const nlohmann::ordered_json& row, RowFormat format, ColumnMap* columns);
+
 // The row under the names of the fields: the columns of the map, and of the others those that are
 // among `fields`.
 nlohmann::ordered_json RenameColumns(const nlohmann::ordered_json& row, const ColumnMap& columns,

@@ -310,6 +310,7 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
     std::optional<RowFormat> format = FormatByFields(row);
     if (!format && columns_.empty()) {
         columns_ = GuessColumns(row);
+        guessed_ = true;
         format = FormatByFields(RenameColumns(row, columns_, {}));
     }
     if (!format)
@@ -349,9 +350,12 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
             RowFormatName(format));
     converter.chat_ = forced || is_chat ||
                       (is_pair && options.use_chat_template.value_or(options.model_has_template));
+    if (format == RowFormat::kPromptCompletion) {
+        const ordered_json row = RenameColumns(first_row, converter.columns_, converter.fields_);
+        converter.lists_ = row["prompt"].is_array() || row["completion"].is_array();
+    }
     // Texts that are joined as they stand have no place for it.
-    const bool lists = first_row.contains("prompt") && first_row["prompt"].is_array();
-    if (format == RowFormat::kPromptCompletion && !converter.chat_ && !lists)
+    if (format == RowFormat::kPromptCompletion && !converter.uses_chat_template())
         std::erase_if(converter.fields_, [](const std::string& field) {
             return field != "prompt" && field != "completion";
         });
@@ -359,7 +363,7 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
 }
 
 std::string RowConverter::PromptTemplate() const {
-    if (chat_) return "";
+    if (uses_chat_template()) return "";
     switch (format_) {
         case RowFormat::kPromptCompletion:
         case RowFormat::kText:
@@ -376,15 +380,22 @@ std::string RowConverter::PromptTemplate() const {
     }
 }
 
+ColumnMap RowConverter::RowColumns(const ordered_json& row) const {
+    ColumnMap columns = columns_;
+    if (guessed_) AddOptionalColumns(row, format_, &columns);
+    return columns;
+}
+
 std::vector<std::string> RowConverter::UnusedColumns(const ordered_json& row) const {
     std::vector<std::string> unused;
+    const ColumnMap columns = RowColumns(row);
     for (const auto& [name, value] : row.items()) {
         if (value.is_null()) continue;
         const bool mapped =
-            std::any_of(columns_.begin(), columns_.end(),
+            std::any_of(columns.begin(), columns.end(),
                         [&name = name](const auto& pair) { return pair.second == name; });
         const bool shadowed =
-            std::any_of(columns_.begin(), columns_.end(),
+            std::any_of(columns.begin(), columns.end(),
                         [&name = name](const auto& pair) { return pair.first == name; });
         const bool read = std::find(fields_.begin(), fields_.end(), name) != fields_.end();
         if (!mapped && (shadowed || !read)) unused.push_back(name);
@@ -398,7 +409,7 @@ absl::StatusOr<DataRow> RowConverter::Convert(const ordered_json& row) const {
         if (!row.contains(column) && field != "system" && field != "tools" && field != "history" &&
             field != "input")
             return DataError("\"{}\" is missing (the row has {})", column, FieldList(row));
-    return ConvertFields(RenameColumns(row, columns_, fields_));
+    return ConvertFields(RenameColumns(row, RowColumns(row), fields_));
 }
 
 absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) const {

@@ -115,7 +115,8 @@ class RowConverter {
     // An error is the reason why this row is bad.
     absl::StatusOr<DataRow> Convert(const nlohmann::ordered_json& row) const;
     RowFormat format() const { return format_; }
-    bool uses_chat_template() const { return chat_; }
+    // Of rows of prompt and completion those do that are lists of messages.
+    bool uses_chat_template() const { return chat_ || lists_; }
     // The columns that stand for fields under another name, {"prompt", "Question"}.
     const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
     // The fields of a row that are not null and not used.
@@ -129,9 +130,14 @@ class RowConverter {
     absl::Status SetTemplate(const RowFormatOptions& options);
     absl::Status FindFormat(const nlohmann::ordered_json& first_row,
                             const RowFormatOptions& options);
+    // columns_ and the optional ones of this row, which the first one need not have.
+    std::vector<std::pair<std::string, std::string>> RowColumns(
+        const nlohmann::ordered_json& row) const;
     absl::StatusOr<DataRow> ConvertFields(const nlohmann::ordered_json& row) const;
     RowFormat format_ = RowFormat::kText;
-    bool chat_ = false;  // rows become conversations
+    bool chat_ = false;     // rows become conversations
+    bool lists_ = false;    // prompt and completion that are messages, in the first row
+    bool guessed_ = false;  // columns_ are known by their names, not said
     std::vector<std::pair<std::string, std::string>> columns_;
     std::vector<std::string> fields_;  // that are read
     std::string text_field_;

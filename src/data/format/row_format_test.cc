@@ -278,6 +278,22 @@ TEST(RowFormat, ColumnsUnderOtherNames) {
     row = Convert(R"({"conversation":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.size(), 2u);
+    // The first row need not have the optional ones, or have them null.
+    for (const char* first : {R"({"Instruction":"a","context":null,"response":"b"})",
+                              R"({"Instruction":"a","input":null,"response":"b"})",
+                              R"({"Instruction":"a","response":"b"})"}) {
+        auto converter = RowConverter::Detect(Json(first), {});
+        ASSERT_TRUE(converter.ok()) << converter.status();
+        const ordered_json later = Json(
+            R"({"Instruction":"do","context":"c","response":"a","system_prompt":"S","x":1})");
+        auto converted = converter->Convert(later);
+        ASSERT_TRUE(converted.ok()) << converted.status();
+        EXPECT_EQ(Parts(*converted),
+                  "S\n\n### Instruction:\ndo\n\n### Input:\nc\n\n### Response:\n[[a]]");
+        EXPECT_EQ(converter->UnusedColumns(later), std::vector<std::string>{"x"});
+        EXPECT_EQ(Parts(*converter->Convert(Json(first))),
+                  "### Instruction:\na\n\n### Response:\n[[b]]");
+    }
     // Said with --columns.
     const RowFormatOptions said = {.columns = {{"prompt", "Front"}, {"completion", "Back"}}};
     EXPECT_EQ(Parts(*Convert(R"({"Front":"q","Back":"a"})", said)), "q[[a]]");
@@ -380,6 +396,46 @@ TEST(RowFormat, SystemHistoryAndMessagesAsText) {
     EXPECT_THAT(Reason(R"({"instruction":"q2","output":"a2","history":["q1"]})",
                        {.model_has_template = true}), HasSubstr("[question, answer]"));
     EXPECT_EQ(Parts(*Convert(R"({"system":"S","input":"q","output":"a"})")), "S\n\nq\n[[a]]");
+}
+
+TEST(RowFormat, WhatIsEmptyOrNullIsAbsent) {
+    auto row = Convert(R"({"system":"S","messages":[{"role":"system","content":" "},
+                           {"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.size(), 3u);
+    EXPECT_EQ(row->conversation.messages[0]["content"], "S");
+    EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1}));
+    row = Convert(R"({"messages":[{"role":"assistant","content":"a","tool_calls":[]}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.dump(), R"([{"role":"assistant","content":"a"}])");
+    EXPECT_THAT(Reason(R"({"messages":[{"role":"user","content":"a","tool_calls":[]}]})"),
+                HasSubstr("for messages of the assistant only"));
+    // One table for both forms of a turn.
+    row = Convert(R"({"conversations":[{"from":"human","value":"q","role":null,"content":null},
+                      {"role":null,"from":"gpt","value":"a"}]})");
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages.dump(),
+              R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])");
+}
+
+// They go through the chat template, whatever the columns are called.
+TEST(RowFormat, PromptsAndCompletionsThatAreMessages) {
+    const char* kMessages = R"("system":"S",)"
+                            R"("p":"q","c":[{"role":"assistant","content":"a"}]})";
+    const RowFormatOptions said = {.columns = {{"prompt", "p"}, {"completion", "c"}}};
+    const ordered_json json = Json("{" + std::string(kMessages));
+    auto converter = RowConverter::Detect(json, said);
+    ASSERT_TRUE(converter.ok()) << converter.status();
+    EXPECT_TRUE(converter->uses_chat_template());
+    EXPECT_EQ(converter->PromptTemplate(), "");
+    EXPECT_EQ(converter->UnusedColumns(json), std::vector<std::string>());
+    auto row = converter->Convert(json);
+    ASSERT_TRUE(row.ok()) << row.status();
+    EXPECT_EQ(row->conversation.messages[0]["content"], "S");
+    EXPECT_EQ(row->conversation.messages.size(), 3u);
+    auto texts = RowConverter::Detect(Json(R"({"prompt":"q","completion":"a"})"), {});
+    EXPECT_FALSE(texts->uses_chat_template());
+    EXPECT_EQ(texts->PromptTemplate(), "{prompt}");
 }
 
 TEST(RowFormat, OtherKindsOfRowsAreRefusedByName) {

@@ -209,7 +209,7 @@ absl::StatusOr<ConversationEncoder::Span> ConversationEncoder::FindByDifference(
     messages[message] = {{"role", "assistant"}, {"content", kMark}};
     auto marked = chat_template_->Render(messages, conversation.tools, false);
     if (!marked.ok() && KindOf(marked.status()) == ErrorKind::kMemory) return marked.status();
-    if (!marked.ok()) return span;
+    if (!marked.ok()) return FindByRemoval(conversation, rendered, message);
     const size_t at = marked->find(kMark);
     if (at == std::string::npos || marked->find(kMark, at + 1) != std::string::npos) return span;
     const std::string_view text = rendered.text;
@@ -223,6 +223,42 @@ absl::StatusOr<ConversationEncoder::Span> ConversationEncoder::FindByDifference(
     span.begin = begin;
     span.end = end;
     return span;
+}
+
+// Where the text changes when a message with tool calls is gone: the roles of some templates
+// alternate only as long as the calls and their results stand between them.
+absl::StatusOr<ConversationEncoder::Span> ConversationEncoder::FindByRemoval(
+    const Conversation& conversation, const Rendered& rendered, size_t message) const {
+    const Span unknown = {message, std::string::npos, std::string::npos, false};
+    const ordered_json& messages = rendered.messages;
+    if (!messages[message].contains("tool_calls")) return unknown;
+    auto render = [&](ordered_json some, bool prompt) -> absl::StatusOr<std::string> {
+        auto shown = chat_template_->Render(some, conversation.tools, prompt);
+        if (!shown.ok() && KindOf(shown.status()) != ErrorKind::kMemory) return std::string();
+        return shown;
+    };
+    ordered_json others = messages;
+    others.erase(message);
+    HONE_ASSIGN_OR_RETURN(const std::string without, render(std::move(others), false));
+    HONE_ASSIGN_OR_RETURN(const std::string before,
+                          render(FirstMessages(messages, message), false));
+    HONE_ASSIGN_OR_RETURN(const std::string asked, render(FirstMessages(messages, message), true));
+    const std::string_view text = rendered.text;
+    if (without.empty() || without.size() >= text.size()) return unknown;
+    // What the template writes in front of each answer is not trained.
+    const std::string header = asked.starts_with(before) ? asked.substr(before.size()) : "";
+    const size_t size = text.size() - without.size();
+    const auto common = std::mismatch(text.begin(), text.end(), without.begin(), without.end());
+    size_t begin = static_cast<size_t>(common.first - text.begin());
+    if (text.substr(begin + size) != std::string_view(without).substr(begin)) return unknown;
+    // What follows may begin as the message does ("[TOOL_"): the same text is gone wherever the cut
+    // is moved to so.
+    auto movable = [&] { return begin > 0 && text[begin - 1] == text[begin + size - 1]; };
+    auto fits = [&] { return !header.empty() && text.substr(begin).starts_with(header); };
+    while (!fits() && movable()) --begin;
+    if (!header.empty() && !fits()) return unknown;
+    if (header.size() >= size) return unknown;
+    return Span{message, begin + header.size(), begin + size, true};
 }
 
 absl::Status ConversationEncoder::FindSpans(const Conversation& conversation,

@@ -129,6 +129,8 @@ class ConversationEncoder {
     absl::Status FindSpans(const Conversation& conversation, Rendered* rendered) const;
     absl::StatusOr<Span> FindByDifference(const Conversation& conversation,
                                           const Rendered& rendered, size_t message) const;
+    absl::StatusOr<Span> FindByRemoval(const Conversation& conversation, const Rendered& rendered,
+                                       size_t message) const;
     absl::StatusOr<std::vector<std::string>> CheckShown(const Conversation& conversation,
                                                         const Rendered& rendered) const;
     TokenRange AnswerTokens(const Rendered& rendered, const Span& span,

@@ -400,6 +400,77 @@ TEST(Tokenize, TheSystemTextMayStandInTheLastQuestion) {
     EXPECT_EQ(row.left_out, std::vector<std::string>());
 }
 
+// Like Mistral's v0.3: the tools stand in the last question, and the roles must alternate but for
+// the calls and their results.
+TEST(Tokenize, ToolCallsWhoseAbsenceBreaksTheAlternation) {
+    auto encoder = TestEncoder(
+        "{%- set users = messages | selectattr('role', 'equalto', 'user') | list -%}"
+        "{%- set ns = namespace(index=0) -%}{%- for m in messages -%}"
+        "{%- if not (m.role == 'tool' or m.tool_calls is defined) -%}"
+        "{%- if (m.role == 'user') != (ns.index % 2 == 0) -%}"
+        "{{- raise_exception('roles must alternate') -}}{%- endif -%}"
+        "{%- set ns.index = ns.index + 1 -%}{%- endif -%}{%- endfor -%}"
+        "{{- bos_token -}}{%- for m in messages -%}{%- if m.role == 'user' -%}"
+        "{%- if tools is not none and m == users[-1] -%}"
+        "{{- '[AVAILABLE_TOOLS] ' + (tools | tojson) + '[/AVAILABLE_TOOLS]' -}}{%- endif -%}"
+        "{{- '[INST] ' + m.content + '[/INST]' -}}"
+        "{%- elif m.tool_calls is defined -%}{{- '[TOOL_CALLS] [' -}}"
+        "{%- for c in m.tool_calls -%}{{- c.function | tojson -}}{%- endfor -%}"
+        "{{- ']' + eos_token -}}{%- elif m.role == 'assistant' -%}"
+        "{{- ' ' + m.content | trim + eos_token -}}"
+        "{%- else -%}{{- '[TOOL_RESULTS] ' + m.content + '[/TOOL_RESULTS]' -}}{%- endif -%}"
+        "{%- endfor -%}",
+        "sentence_piece");
+    const ordered_json call = ordered_json::parse(
+        R"([{"function":{"name":"f","arguments":{"city":"Hello"}}}])");
+    ordered_json messages = ordered_json::parse(
+        R"([{"role":"user","content":"Hello"},{"role":"assistant","content":""},)"
+        R"({"role":"tool","content":"It is 42."},{"role":"assistant","content":"Hello world"},)"
+        R"({"role":"user","content":"What is it?"},{"role":"assistant","content":"It is 42."}])");
+    messages[1]["tool_calls"] = call;
+    const ordered_json tools =
+        ordered_json::parse(R"([{"type":"function","function":{"name":"f"}}])");
+    auto trained = [&] {
+        auto chat = ParseMessages(messages, tools);
+        EXPECT_TRUE(chat.ok()) << chat.status();
+        return TrainedText(*encoder, Encode(*encoder, *chat).example);
+    };
+    const std::string shown = "[TOOL_CALLS] [" +
+                              std::string(R"({"name": "f", "arguments": {"city": "Hello"}})") +
+                              "]</s>";
+    EXPECT_EQ(trained(), shown + "|Hello world</s>|It is 42.</s>");
+    // A second call, after the first one's result.
+    messages.insert(messages.begin() + 3, messages[1]);
+    messages.insert(messages.begin() + 4, messages[2]);
+    EXPECT_EQ(trained(), shown + "|" + shown + "|Hello world</s>|It is 42.</s>");
+    // No call is no message that breaks it, and none is shown.
+    messages = ordered_json::parse(
+        R"([{"role":"user","content":"Hello"},{"role":"assistant","content":"Hello world",)"
+        R"("tool_calls":[]}])");
+    EXPECT_EQ(trained(), "Hello world</s>");
+}
+
+// The same with a header in front of each answer, which the prompt ends with: it is not trained.
+TEST(Tokenize, ToolCallsBehindAHeader) {
+    auto encoder = TestEncoder(
+        "{%- set ns = namespace(index=0) -%}{%- for m in messages -%}"
+        "{%- if not (m.role == 'tool' or m.tool_calls is defined) -%}"
+        "{%- if (m.role == 'user') != (ns.index % 2 == 0) -%}"
+        "{{- raise_exception('roles must alternate') -}}{%- endif -%}"
+        "{%- set ns.index = ns.index + 1 -%}{%- endif -%}{%- endfor -%}"
+        "{{- messages | selectattr('role', 'equalto', 'user') | list | length -}}"
+        "{%- for m in messages -%}{{- '<|im_start|>' + m.role + '\n' + m.content -}}"
+        "{%- for c in m.tool_calls or [] -%}{{- 'CALL ' + c.function.name -}}{%- endfor -%}"
+        "{{- '<|im_end|>\n' -}}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}");
+    const Conversation chat = Chat(
+        R"([{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"function":)"
+        R"({"name":"f"}}]},{"role":"tool","content":"7"},{"role":"assistant","content":"b"},)"
+        R"({"role":"user","content":"c"},{"role":"assistant","content":"d"}])");
+    EXPECT_EQ(TrainedText(*encoder, Encode(*encoder, chat).example),
+              "CALL f<|im_end|>|b<|im_end|>|d<|im_end|>");
+}
+
 TEST(Tokenize, TheDayCanBeFixed) {
     auto encoder = TestEncoder("{{ strftime_now('%d %b %Y') }}: {{ messages[0].content }}");
     EXPECT_TRUE(encoder->ReadsClock());

@@ -9,6 +9,8 @@ namespace {
 // the header itself is not whole.
 std::vector<size_t> CountColumns(std::string_view start, char separator) {
     constexpr size_t kRecords = 100;
+    // Files come in pieces: so much may be one, whose end cuts a record off.
+    constexpr size_t kSmallestPiece = size_t{1} << 15;
     std::vector<size_t> columns;
     QuoteState state(separator);
     size_t fields = 1, bytes = 0;
@@ -25,7 +27,8 @@ std::vector<size_t> CountColumns(std::string_view start, char separator) {
         bytes = 0;
     }
     // The last line of a file need not end.
-    if (bytes > 0 && columns.size() < kRecords && !state.quoted()) columns.push_back(fields);
+    if (bytes > 0 && columns.size() < kRecords && !state.quoted() && start.size() < kSmallestPiece)
+        columns.push_back(fields);
     return columns;
 }
 

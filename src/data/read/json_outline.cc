@@ -78,7 +78,8 @@ JsonLayout GuessJsonLayout(std::string_view start) {
         end == std::string_view::npos ? "" : Trimmed(start.substr(end + 1));
     JsonOutline outline;
     for (char c : start.substr(0, end)) outline.Take(c);
-    if (outline.in_string()) return JsonLayout::kLines;  // a string cannot go over lines
+    // A string cannot go over lines, but the text may end within one.
+    if (end != std::string_view::npos && outline.in_string()) return JsonLayout::kLines;
     // The whole file is one line, or the beginning of one.
     if (rest.empty())
         return HasListOfRows(start) ? JsonLayout::kObjects : JsonLayout::kLines;

@@ -262,6 +262,15 @@ TEST(RowReader, SeparatorsAreFound) {
               (Rows{R"({"text":"a;b"})", R"({"text":"c"})"}));
     EXPECT_EQ(ReadWithNotes(folder.Write("g.csv", "q,a\n1;2,3\n4\n")),
               (Rows{R"({"q":"1;2","a":"3"})", "3 1 fields where the header has 2"}));
+    // A large file is seen up to a record that is cut off.
+    std::string large = "q;a\n";
+    while (large.size() < (size_t{1} << 18) - 20'000) large += std::string(50'000, 'x') + ";y\n";
+    large += std::string(50'000, 'x') + ";y\n";
+    EXPECT_EQ(ReadWithNotes(folder.Write("i.csv", large)).back(), note("semicolons"));
+    large = "q,a\n";
+    while (large.size() < (size_t{1} << 18) - 20'000) large += std::string(50'000, ';') + ",y\n";
+    large += std::string(50'000, ';') + ",y\n";
+    EXPECT_THAT(ReadWithNotes(folder.Write("j.csv", large)).back(), testing::EndsWith(R"("a":"y"})"));
     // Or said.
     EXPECT_EQ(ReadWithNotes(folder.Write("h.csv", "q,x#a\n1#2\n"), '#'),
               (Rows{R"({"q,x":"1","a":"2"})", note("\"#\"")}));
@@ -307,6 +316,13 @@ TEST(RowReader, IndentedAndWrappedJson) {
                                          "{\n\"version\": [1],\n\"data\": [\n{\"a\":{\"b\":1}},\n"
                                          "{\"a\":2}\n],\n\"test\": [{\"a\":3}]\n}\n")),
               (Rows{both[0], both[1], note + "; not read: \"version\", \"test\"."}));
+    // So in a large one whose first piece ends inside a text.
+    const std::string text(size_t{1} << 19, 'x');
+    EXPECT_EQ(ReadWithNotes(folder.Write(
+                  "j.json", "{\"data\":[{\"a\":\"" + text + "\"},{\"a\":2}],\"n\":1}")),
+              (Rows{"{\"a\":\"" + text + "\"}", both[1], note + "; not read: \"n\"."}));
+    EXPECT_EQ(ReadWithNotes(folder.Write("k.json", "{\"a\":\"" + text + "\"}\n{\"a\":2}\n")),
+              (Rows{"{\"a\":\"" + text + "\"}", both[1]}));
     // A member of that name that holds no rows is a member.
     EXPECT_EQ(ReadWithNotes(folder.Write("f.json", "{\n\"data\": [1],\n\"a\": 2\n}")),
               (Rows{R"({"data":[1],"a":2})"}));

@@ -108,7 +108,7 @@ absl::Status ReadFlat(const std::string& path, const ParameterSet& parameters,
             HONE_ASSIGN_OR_RETURN(auto values, ReadTensor(*tensor));
             std::copy(values.begin(), values.end(), numbers.begin() + slice.offset);
         }
-    return absl::OkStatus();
+    return WithKind(file->CheckUnchanged(), ErrorKind::kTraining);
 }
 
 }  // namespace
