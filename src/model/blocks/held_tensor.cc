@@ -6,6 +6,11 @@
 
 namespace hone {
 
+HeldTensor::HeldTensor() = default;
+HeldTensor::~HeldTensor() = default;
+HeldTensor::HeldTensor(HeldTensor&&) noexcept = default;
+HeldTensor& HeldTensor::operator=(HeldTensor&&) noexcept = default;
+
 absl::StatusOr<HeldTensor> HeldTensor::Copy(const StoredTensor& tensor, bool as_bf16) {
     constexpr int64_t kRowsAtOnce = 64;
     HONE_RETURN_IF_ERROR(CheckReadable(tensor));

@@ -9,7 +9,11 @@ namespace hone {
 
 class HeldTensor {
   public:
-    HeldTensor() = default;
+    // Defined in the .cc: Clang 14 leaves an implicit destructor out that only templates use.
+    HeldTensor();
+    ~HeldTensor();
+    HeldTensor(HeldTensor&&) noexcept;
+    HeldTensor& operator=(HeldTensor&&) noexcept;
     // Holds the tensor as it is stored, so it takes no more than its pages of the file do.
     // `as_bf16`: numbers of 32 bits are rounded to bf16, for who rounds what it reads to that.
     static absl::StatusOr<HeldTensor> Copy(const StoredTensor& tensor, bool as_bf16);
