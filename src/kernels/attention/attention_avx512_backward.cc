@@ -201,21 +201,25 @@ int64_t Layout(const AttentionOptions& options, int64_t length, int64_t num_keys
     x->padded = padded;
     x->num_keys = num_keys;
     x->padded_keys = padded_keys;
-    uint32_t* next = static_cast<uint32_t*>(scratch);
+    // An address, for a null pointer has no parts.
+    const auto begin = reinterpret_cast<uintptr_t>(scratch);
+    uintptr_t next = begin;
+    auto take = [&](int64_t words) {
+        const uintptr_t taken = next;
+        next += static_cast<uintptr_t>(words) * sizeof(uint32_t);
+        return reinterpret_cast<uint32_t*>(taken);
+    };
     for (float** wide : {&x->dk, &x->dv})
-        *wide = reinterpret_cast<float*>(next), next += padded_keys * width;
-    for (uint32_t** pairs : {&x->k, &x->v}) *pairs = next, next += padded_keys * D / 2;
-    x->k_interleaved = next, next += padded_keys / 2 * width;
-    for (uint32_t** pairs : {&x->q_transposed, &x->dout_transposed})
-        *pairs = next, next += padded * D / 2;
+        *wide = reinterpret_cast<float*>(take(padded_keys * width));
+    for (uint32_t** pairs : {&x->k, &x->v}) *pairs = take(padded_keys * D / 2);
+    x->k_interleaved = take(padded_keys / 2 * width);
+    for (uint32_t** pairs : {&x->q_transposed, &x->dout_transposed}) *pairs = take(padded * D / 2);
     for (uint32_t** pairs : {&x->q_interleaved, &x->dout_interleaved})
-        *pairs = next, next += padded / 2 * width;
-    for (float** one : {&x->log_sum, &x->delta})
-        *one = reinterpret_cast<float*>(next), next += padded;
-    for (uint32_t** pairs : {&x->p, &x->ds}) *pairs = next, next += 4 * kTilePairs;
-    x->ds_by_keys = next;
-    next += kTilePairs * kTile;
-    return (next - static_cast<uint32_t*>(scratch)) * static_cast<int64_t>(sizeof(uint32_t));
+        *pairs = take(padded / 2 * width);
+    for (float** one : {&x->log_sum, &x->delta}) *one = reinterpret_cast<float*>(take(padded));
+    for (uint32_t** pairs : {&x->p, &x->ds}) *pairs = take(4 * kTilePairs);
+    x->ds_by_keys = take(kTilePairs * kTile);
+    return static_cast<int64_t>(next - begin);
 }
 
 }  // namespace
