@@ -1,5 +1,6 @@
-// The headers that most files of the rooms read, compiled once for all of them (cmake/precompiled.cmake). It saves time
-// and nothing else: every file still includes what it uses, and tools/check_headers.py compiles each header without it.
+// The headers that most files of the rooms read, compiled once for all of them (hone_precompile in cmake/rooms.cmake).
+// It saves time and nothing else: every file still includes what it uses, and tools/check_headers.py compiles each
+// header without it.
 #pragma once
 
 #include <algorithm>
