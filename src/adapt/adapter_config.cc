@@ -5,8 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/json_file.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

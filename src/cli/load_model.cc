@@ -9,8 +9,8 @@
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/live_line.h"
 #include "cli/terminal/progress.h"
-#include "model/hub/catalogue.h"
-#include "model/hub/hub_dataset.h"
+#include "hub/catalogue.h"
+#include "hub/hub_dataset.h"
 
 namespace hone {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
+#include "base/json_file.h"
 #include "cli/flags/finetune_flags.h"
-#include "model/files/json_file.h"
 
 namespace hone {
 namespace {

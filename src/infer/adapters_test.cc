@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "adapt/base_adapter.h"
+#include "base/test_files.h"
 #include "infer/generator.h"
 #include "model/files/model_files.h"
-#include "model/testing.h"
 
 namespace hone {
 namespace {

@@ -1,6 +1,6 @@
 #include "model/model.h"
 
-#include "model/arch.h"
+#include "model/config/arch.h"
 #include "model/network/network.h"
 
 namespace hone {

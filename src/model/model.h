@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "data/batch/batch.h"
 #include "kernels/gemm/gemm.h"
+#include "model/blocks/parameters.h"
 #include "model/files/model_files.h"
-#include "model/parameters.h"
+#include "tensor/batch.h"
 #include "tensor/context.h"
 
 namespace hone {

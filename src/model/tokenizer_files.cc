@@ -5,9 +5,9 @@
 #include <map>
 
 #include "base/git_lfs.h"
+#include "base/json_file.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/files/json_file.h"
 
 namespace hone {
 namespace {

@@ -5,8 +5,8 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_weights.h"
 #include "base/hash.h"
-#include "model/hub/catalogue.h"
-#include "model/model_writer.h"
+#include "hub/catalogue.h"
+#include "model/files/model_writer.h"
 #include "train/loop/checkpoint.h"
 
 namespace hone {

@@ -14,8 +14,8 @@
 #include "adapt/adapter_weights.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "data/batch/token_store.h"
-#include "data/dataset.h"
+#include "data/load/dataset.h"
+#include "data/load/token_store.h"
 #include "train/loop/learner.h"
 #include "train/loop/reporter.h"
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
-#include "model/hub/catalogue.h"
+#include "hub/catalogue.h"
 #include "train/loop/checkpoint.h"
 
 namespace hone {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/batch/batch.h"
 #include "data/batch/shuffle.h"
-#include "data/dataset.h"
+#include "data/load/dataset.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 
 namespace hone {
 

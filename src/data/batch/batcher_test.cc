@@ -7,8 +7,8 @@
 #include <set>
 
 #include "data/batch/shuffle.h"
-#include "data/batch/token_store.h"
-#include "data/test_support.h"
+#include "data/format/test_support.h"
+#include "data/load/token_store.h"
 
 namespace hone {
 namespace {

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/batch/batch.h"
 #include "data/format/row_format.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 

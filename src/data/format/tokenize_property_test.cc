@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <random>
 
+#include "data/format/test_support.h"
 #include "data/format/tokenize.h"
-#include "data/test_support.h"
 
 namespace hone {
 namespace {

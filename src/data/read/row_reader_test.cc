@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/limits.h"
-#include "data/test_support.h"
+#include "data/read/test_folder.h"
 
 namespace hone {
 namespace {

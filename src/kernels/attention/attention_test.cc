@@ -1,6 +1,6 @@
 #include "kernels/attention/attention.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 #include "tensor/buffer.h"
 
 namespace hone {

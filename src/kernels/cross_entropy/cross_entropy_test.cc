@@ -1,6 +1,6 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {

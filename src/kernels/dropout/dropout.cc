@@ -1,6 +1,6 @@
 #include "kernels/dropout/dropout.h"
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

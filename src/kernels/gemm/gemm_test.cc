@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/gemm/tile.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {

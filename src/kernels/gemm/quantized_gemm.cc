@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/gemm/quantized_panel.h"
-#include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
 
 namespace hone {

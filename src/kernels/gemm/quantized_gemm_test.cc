@@ -9,8 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/gemm/quantized_panel.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {

@@ -6,10 +6,10 @@
 // panel is worked through group by group, all columns of one before the next: so it is read once,
 // in its order, and what comes next can be asked for. Sums that do not fit the registers wait in C,
 // in the first-level cache.
-#include "kernels/avx512_target.h"
 #include "kernels/gemm/quantized_asks.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 

@@ -13,7 +13,7 @@
 #include <cstdint>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 

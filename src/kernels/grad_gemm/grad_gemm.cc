@@ -10,7 +10,7 @@
 #include "kernels/gemm/tile.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/packing/packing.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

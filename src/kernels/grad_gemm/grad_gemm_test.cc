@@ -1,8 +1,8 @@
 #include "kernels/grad_gemm/grad_gemm.h"
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/packing/packing.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {

@@ -1,7 +1,7 @@
 // Thin gradients in AVX512-BF16: the rows of two tokens become pairs in registers, once for eight
 // thin columns.
-#include "kernels/avx512_target.h"
 #include "kernels/grad_gemm/thin_grad.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/tile.h"
 
 namespace hone {

@@ -9,8 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/int8/int8_kernels.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {

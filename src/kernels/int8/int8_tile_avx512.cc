@@ -1,7 +1,7 @@
 // Tiles for AVX512-VNNI and BF16 (Zen 4, Cooper Lake, Sapphire Rapids and later): one instruction
 // multiplies four bytes of a row with four codes of each of 16 columns and adds them, at the rate
 // at which that of bf16 does two.
-#include "kernels/avx512_tile-inl.h"
+#include "kernels/gemm/avx512_tile-inl.h"
 #include "kernels/int8/int8_kernels.h"
 
 #if defined(__x86_64__)

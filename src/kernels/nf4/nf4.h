@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
 #include "tensor/buffer.h"
 

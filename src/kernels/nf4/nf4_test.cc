@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {

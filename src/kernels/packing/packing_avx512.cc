@@ -1,6 +1,6 @@
 // Packing with AVX-512: two rows are interleaved, and 16 x 16 dwords transposed, in registers.
-#include "kernels/avx512_target.h"
 #include "kernels/packing/packing.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/rope/rope.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {

@@ -6,7 +6,7 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
-#include "model/network/graph.h"
+#include "model/config/graph.h"
 
 namespace hone {
 

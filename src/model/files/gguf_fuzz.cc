@@ -1,6 +1,6 @@
 // Any bytes as a GGUF file: either an error, or metadata that can be written as JSON and tensors
 // that can all be read.
-#include "model/arch.h"
+#include "model/config/arch.h"
 #include "model/files/gguf.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

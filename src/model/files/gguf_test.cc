@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
-#include "model/testing.h"
+#include "model/files/testing.h"
 
 namespace hone {
 namespace {

@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "base/hash.h"
+#include "base/json_file.h"
 #include "base/log.h"
 #include "base/watch.h"
-#include "model/arch.h"
+#include "hub/catalogue.h"
+#include "model/config/arch.h"
 #include "model/config/config_reader.h"
 #include "model/files/gguf.h"
-#include "model/files/json_file.h"
-#include "model/hub/catalogue.h"
 #include "model/tokenizer_files.h"
 #include "tensor/context.h"
 

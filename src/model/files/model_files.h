@@ -7,16 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "hub/hub.h"
 #include "model/config/config.h"
+#include "model/files/model_tensors.h"
 #include "model/files/weights.h"
-#include "model/hub/hub.h"
-#include "model/model_tensors.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace hone {
 
-struct ArchSpec;  // model/arch.h: the family's table and functions
+struct ArchSpec;  // model/config/arch.h: the family's table and functions
 
 struct GenerationDefaults {  // generation_config.json
     std::optional<float> temperature, top_p, repetition_penalty;

@@ -5,11 +5,11 @@
 
 #include <limits>
 
-#include "model/files/json_file.h"
+#include "base/json_file.h"
+#include "model/files/model_writer.h"
 #include "model/files/safetensors.h"
+#include "model/files/testing.h"
 #include "model/inspect.h"
-#include "model/model_writer.h"
-#include "model/testing.h"
 
 namespace hone {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 #include "base/git_lfs.h"
+#include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/json_file.h"
 
 namespace hone {
 namespace {

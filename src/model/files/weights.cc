@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "base/json_file.h"
 #include "base/limits.h"
 #include "model/files/dequantize.h"
-#include "model/files/json_file.h"
 #include "model/files/safetensors.h"
 
 namespace hone {

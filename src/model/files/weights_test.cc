@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/testing.h"
+#include "model/files/testing.h"
 
 namespace hone {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "model/config/graph.h"
 #include "model/model.h"
-#include "model/network/graph.h"
 
 namespace hone {
 

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/status.h"
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 
 namespace hone {
 namespace {
