@@ -7,8 +7,7 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "data/format/tokenize.h"
-#include "model/files/model_files.h"
+#include "chat/chat_files.h"
 
 namespace hone {
 namespace {
@@ -32,8 +31,7 @@ class EvaluateTest : public testing::Test {
                             "{\"prompt\": \"a longer question about \", \"completion\": \"x\"}\n"
                             "{\"prompt\": \"3\", \"completion\": \" is the number after two\"}\n")
                 .ok());
-        auto encoder = ConversationEncoder::Create(files_->tokenizer, files_->chat_template,
-                                                   files_->config.eos_token_ids);
+        auto encoder = OpenChat(*files_).value()->MakeEncoder();
         ASSERT_TRUE(encoder.ok()) << encoder.status();
         DataOptions data;
         data.data_name = path_;

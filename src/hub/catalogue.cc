@@ -89,6 +89,19 @@ absl::StatusOr<std::string> ModelIn(const std::string& folder) {
     return ModelError("{} holds no model: there is neither a config.json nor a .gguf file", folder);
 }
 
+// Progress for the log: called a few times a second, it writes one line for each tenth of the way.
+ProgressCallback LogEveryTenth() {
+    return [last = int64_t{-1}](const PullProgress& progress) mutable {
+        int64_t tenth = progress.total_bytes > 0 ? progress.bytes * 10 / progress.total_bytes : -1;
+        if (tenth == last) return;
+        last = tenth;
+        spdlog::info("{}: {:.1f} of {:.1f} MB, {:.1f} MB/s", progress.file,
+                     static_cast<double>(progress.bytes) / 1e6,
+                     static_cast<double>(progress.total_bytes) / 1e6,
+                     progress.bytes_per_second / 1e6);
+    };
+}
+
 }  // namespace
 
 std::span<const CatalogueEntry> Catalogue() { return kCatalogue; }
@@ -154,6 +167,18 @@ absl::StatusOr<std::string> LocateModel(const std::string& argument, const HubOp
         "the catalogue "
         "({})",
         argument, Names());
+}
+
+absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument,
+                                              const HubOptions& options,
+                                              const ProgressCallback& progress) {
+    HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(argument, options));
+    return path.empty() ? PullModel(argument, options, progress) : path;
+}
+
+absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument) {
+    HONE_ASSIGN_OR_RETURN(const HubOptions options, HubOptions::FromEnvironment());
+    return LocateOrPullModel(argument, options, LogEveryTenth());
 }
 
 std::vector<ModelListing> ListModels(const HubOptions& options) {

@@ -39,6 +39,13 @@ absl::StatusOr<std::string> PullModel(const std::string& name_or_repo, const Hub
 // repository. Empty when it would have to be pulled; an error when it can be nothing of all that.
 absl::StatusOr<std::string> LocateModel(const std::string& argument, const HubOptions& options);
 
+// LocateModel, and PullModel where it has to be fetched.
+absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument,
+                                              const HubOptions& options,
+                                              const ProgressCallback& progress);
+// With the environment's options; progress goes to the log.
+absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument);
+
 struct ModelListing {
     std::string name;  // catalogue name, or org/repo
     std::string repo;

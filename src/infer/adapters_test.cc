@@ -7,8 +7,8 @@
 
 #include "adapt/base_adapter.h"
 #include "base/test_files.h"
+#include "chat/chat_files.h"
 #include "infer/generator.h"
-#include "model/files/model_files.h"
 
 namespace hone {
 namespace {
@@ -115,7 +115,7 @@ TEST_F(AdaptersTest, EachSequenceHasItsOwn) {
 
 TEST_F(AdaptersTest, RequestsNameThem) {
     auto model = LoadBase({.compute = ComputeType::kBF16});
-    Generator generator(*model, files_->tokenizer, context_);
+    Generator generator(*model, OpenChat(*files_).value()->tokenizer, {}, context_);
     ASSERT_TRUE(generator.AddAdapter("lora", OpenAdapter(*model, lora_).value()).ok());
     ASSERT_TRUE(generator.AddAdapter("other", OpenAdapter(*model, other_).value()).ok());
     std::vector<GenerateRequest> requests(5);

@@ -144,11 +144,7 @@ std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& req
     const int64_t prompt_tokens = static_cast<int64_t>(request.prompt.size());
     sequence->max_new_tokens =
         std::min(request.options.max_new_tokens, config.max_position_embeddings - prompt_tokens);
-    sequence->end_tokens = request.options.stop_token_ids;
-    if (!request.options.ignore_eos) {
-        sequence->end_tokens.insert(sequence->end_tokens.end(), config.eos_token_ids.begin(),
-                                    config.eos_token_ids.end());
-    }
+    if (!request.options.ignore_eos) sequence->end_tokens = end_ids_;
     sequence->adapter_name = request.adapter;
     if (!request.adapter.empty()) sequence->adapter = adapters_.at(request.adapter).get();
     sequence->sampler.Observe(request.prompt);

@@ -14,15 +14,15 @@
 #include "infer/sampler.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"
+#include "text/tokenizer.h"
 
 namespace hone {
 
 struct GenerateOptions {
     int64_t max_new_tokens = 256;
     SamplingOptions sampling;
-    std::vector<std::string> stop;        // the answer ends before the first of these
-    std::vector<int32_t> stop_token_ids;  // beside the model's own end-of-answer tokens
-    bool ignore_eos = false;              // do not end at the model's own (benchmarks)
+    std::vector<std::string> stop;  // the answer ends before the first of these
+    bool ignore_eos = false;        // goes on after an end token (benchmarks)
 };
 
 struct GenerateRequest {
@@ -71,9 +71,14 @@ inline constexpr size_t kPrefixCacheBytes = size_t{256} << 20;
 
 class Generator {
   public:
-    // The model and the context must outlive the generator, and the model must not change.
-    Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer, const Context& context)
-        : model_(model), tokenizer_(std::move(tokenizer)), context_(context) {}
+    // end_ids: the tokens that end an answer (ConversationEncoder::end_ids). The model and the
+    // context must outlive the generator, and the model must not change.
+    Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+              std::vector<int32_t> end_ids, const Context& context)
+        : model_(model),
+          tokenizer_(std::move(tokenizer)),
+          end_ids_(std::move(end_ids)),
+          context_(context) {}
 
     // Prompts of one adapter that begin with the same tokens share them, within a call of Generate
     // and from one to the next: the same bits, less work. `bytes` bounds what finished sequences
@@ -116,6 +121,7 @@ class Generator {
 
     Model& model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
+    std::vector<int32_t> end_ids_;
     const Context& context_;
     std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
     PrefixCache prefixes_{kPrefixCacheBytes};

@@ -16,8 +16,10 @@
 #include "base/machine_limits.h"
 #include "base/version.h"
 #include "base/watch.h"
+#include "chat/chat_files.h"
 #include "data/batch/batcher.h"
 #include "data/load/dataset.h"
+#include "hub/catalogue.h"
 #include "model/files/model_files.h"
 #include "train/engine_learner.h"
 #include "train/fit_check.h"
@@ -192,12 +194,10 @@ std::string FinetuneRun::TemplateDate() const {
 
 // The model's files and the data, as tokens.
 absl::Status FinetuneRun::OpenInputs() {
-    HONE_ASSIGN_OR_RETURN(files_, OpenModel(options_.model_name_or_path));
-    HONE_ASSIGN_OR_RETURN(
-        auto encoder,
-        ConversationEncoder::Create(files_->tokenizer,
-                                    files_->has_chat_template ? files_->chat_template : nullptr,
-                                    files_->config.eos_token_ids, files_->config.vocab_size));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options_.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(files_, OpenModel(path));
+    HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
+    HONE_ASSIGN_OR_RETURN(const auto encoder, chat->MakeEncoder());
     if (encoder->ReadsClock() && options_.data.template_date.empty())
         options_.data.template_date = TemplateDate();
     shows_date_ = encoder->ReadsClock();

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "data/format/tokenize.h"
+#include "chat/chat_files.h"
 #include "golden.h"
 
 namespace hone::golden {
@@ -17,8 +17,9 @@ TEST_P(ModelFilesTest, ChatsBecomeTheSameTokensAndLoss) {
     Loaded base = LoadBase(Folder() + "/models/" + GetParam(), ComputeType::kF32, context);
     auto text = ReadFile(Folder() + "/values/" + GetParam() + "-chat.json");
     GOLDEN_ASSERT_OK(text.status());
-    auto encoder = ConversationEncoder::Create(base.files->tokenizer, base.files->chat_template,
-                                               base.files->config.eos_token_ids);
+    auto chat = OpenChat(*base.files);
+    GOLDEN_ASSERT_OK(chat.status());
+    auto encoder = (*chat)->MakeEncoder();
     GOLDEN_ASSERT_OK(encoder.status());
     const auto chats = nlohmann::ordered_json::parse(*text);
     for (const auto& row : chats["rows"]) {

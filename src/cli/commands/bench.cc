@@ -5,9 +5,9 @@
 #include "adapt/base_adapter.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
+#include "cli/terminal/loading.h"
 #include "kernels/benchmark.h"
 #include "kernels/roofline/roofline.h"
 #include "train/benchmark.h"
@@ -98,7 +98,7 @@ absl::StatusOr<GenerateStats> Answer(Generator& generator, const InferFlags& fla
 
 absl::StatusOr<StreamRates> TimeStreams(const InferFlags& flags, const LoadedModel& loaded,
                                         const Context& context) {
-    Generator generator(*loaded.model, loaded.files->tokenizer, context);
+    Generator generator(*loaded.model, loaded.chat->tokenizer, loaded.encoder->end_ids(), context);
     generator.set_prefix_cache_bytes(0);  // the warm-up's prompts are the beginnings of the others
     LoraConfig lora;
     lora.r = 16;
@@ -171,8 +171,9 @@ absl::Status RunInfer(const InferFlags& flags) {
         return UsageError("--adapters {} is outside 0 to the {} of --streams", flags.adapters,
                           flags.streams);
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.options(), context));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(const LoadedModel loaded,
+                          FetchAndLoad(std::move(chosen), flags.weights.options(), context));
     const ModelConfig& config = loaded.model->config();
     if (flags.prompt_tokens + flags.new_tokens > config.max_position_embeddings) {
         return UsageError(
@@ -181,8 +182,8 @@ absl::Status RunInfer(const InferFlags& flags) {
     }
     HONE_ASSIGN_OR_RETURN(const InferResult result, MeasureInfer(flags, loaded, context));
     if (flags.json) {
-        fmt::print("{}", JsonText({{"model", loaded.name},
-                                   {"adapter", loaded.adapter},
+        fmt::print("{}", JsonText({{"model", loaded.chosen.name},
+                                   {"adapter", loaded.chosen.adapter},
                                    {"weights", flags.weights.weights},
                                    {"threads", context.num_threads()},
                                    {"streams", flags.streams},
@@ -201,7 +202,7 @@ absl::Status RunInfer(const InferFlags& flags) {
                                    {"peak_memory_bytes", result.peak}}));
         return absl::OkStatus();
     }
-    fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.name,
+    fmt::print("{}, {} weights, {} threads, {} sequence{} of {} + {} tokens\n", loaded.chosen.name,
                flags.weights.weights, context.num_threads(), flags.streams,
                flags.streams == 1 ? "" : "s", flags.prompt_tokens, flags.new_tokens);
     if (flags.adapters > 0)
@@ -273,9 +274,9 @@ absl::Status RunTrain(const TrainFlags& flags) {
     if (options.int8 && flags.method != "lora")
         return UsageError("--base_compute int8 belongs to --method lora");
     options.threads = flags.machine.threads;
-    std::vector<std::string> notes;
-    HONE_ASSIGN_OR_RETURN(options.model, ChooseModel(flags.options.model, "", notes));
-    for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+    const ModelFlags model{.model_name_or_path = flags.options.model};
+    HONE_ASSIGN_OR_RETURN(const ChosenModel chosen, model.Choose());
+    options.model = chosen.name;
     HONE_RETURN_IF_ERROR(FetchModel(options.model));
     HONE_ASSIGN_OR_RETURN(TrainBenchmarkResult result, BenchmarkTraining(options));
     if (flags.json) {

@@ -5,15 +5,16 @@
 #include <memory>
 #include <optional>
 
+#include "answer/answerer.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "cli/commands/commands.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/line_editor.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "cli/trained_form.h"
 #include "hub/hub.h"
 
 namespace hone {
@@ -69,25 +70,11 @@ std::string HistoryFile(const ChatFlags& flags) {
 // Reads lines, and runs the commands among them.
 class Chat {
   public:
-    Chat(LoadedModel& loaded, const ChatFlags& flags, Asking asking, bool person,
-         const Context& context)
-        : asking_(std::move(asking)),
-          options_(flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids())),
-          generator_(*loaded.model, loaded.files->tokenizer, context),
-          session_(generator_,
-                   [this, encoder = loaded.encoder](const nlohmann::ordered_json& messages)
-                       -> absl::StatusOr<std::vector<int32_t>> {
-                       Prompt prompt;
-                       // Texts were trained each for itself, and are asked so.
-                       prompt.text_only = asking_.raw();
-                       prompt.text = messages.back()["content"].get<std::string>();
-                       // Not ParseMessages: an answer of the model may be one that no row has.
-                       prompt.conversation.messages = messages;
-                       prompt.conversation.weights.assign(messages.size(), 0.0f);
-                       return asking_.Encode(prompt, *encoder);
-                   }),
+    Chat(Answerer& answerer, const ChatFlags& flags, bool person)
+        : asking_(answerer.asking()),
+          options_(flags.sampling.Choice().Resolve(answerer.loaded().chat->generation)),
+          session_(answerer.StartChat()),
           terminal_(DetectTerminal()) {
-        session_.Reset(asking_.system_prompt());
         if (person) editor_.emplace(HistoryFile(flags));
     }
 
@@ -218,9 +205,8 @@ class Chat {
         return absl::OkStatus();
     }
 
-    Asking asking_;
+    const Asking& asking_;
     GenerateOptions options_;
-    Generator generator_;
     ChatSession session_;
     Terminal terminal_;
     std::optional<LineEditor> editor_;  // where a person types
@@ -231,7 +217,8 @@ class Chat {
 
 absl::Status RunChat(const ChatFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    HONE_ASSIGN_OR_RETURN(Asking asking, ChooseAsking(flags.ask, flags.model));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
     const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
     // Before the terminal is changed: a signal puts it back.
     CountInterrupts();
@@ -239,11 +226,12 @@ absl::Status RunChat(const ChatFlags& flags) {
     std::optional<UnbufferedInput> unbuffered;
     if (person) unbuffered.emplace();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.options(), context));
+    HONE_ASSIGN_OR_RETURN(
+        LoadedModel loaded,
+        FetchAndLoad(std::move(chosen), flags.weights.options(), context));
     LeaveOnInterrupt(false);
-    Chat chat(loaded, flags, std::move(asking), person, context);
-    return chat.Run();
+    Answerer answerer(std::move(loaded), std::move(asking), context);
+    return Chat(answerer, flags, person).Run();
 }
 
 }  // namespace

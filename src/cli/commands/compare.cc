@@ -1,15 +1,12 @@
-#include <filesystem>
 #include <memory>
 
-#include "base/json_file.h"
+#include "answer/answerer.h"
 #include "cli/commands/commands.h"
-#include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
-#include "cli/terminal/prompts.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "cli/trained_form.h"
 
 namespace hone {
 namespace {
@@ -46,54 +43,34 @@ struct CompareFlags {
 };
 
 struct Answers {
-    std::string model, adapter;
+    ChosenModel chosen;
     std::vector<GenerateResult> results;
 };
 
 // The answers of one model, one prompt after the other, so that the times mean something. The model
 // is gone afterwards.
-absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
+absl::StatusOr<Answers> AnswerAll(const ChosenModel& chosen, const CompareFlags& flags,
                                   const std::vector<Prompt>& prompts, const Asking& asking,
                                   const Context& context) {
     const std::atomic<int>& interrupts = CountInterrupts();
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.options(), context));
-    Generator generator(*loaded.model, loaded.files->tokenizer, context);
-    std::vector<GenerateRequest> requests;
-    for (const Prompt& prompt : prompts) {
-        GenerateRequest request;
-        HONE_ASSIGN_OR_RETURN(request.prompt, asking.Encode(prompt, *loaded.encoder));
-        request.options =
-            flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
-        requests.push_back(std::move(request));
-    }
-    Answers answers{loaded.name, loaded.adapter, {}};
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          FetchAndLoad(chosen, flags.weights.options(), context));
+    Answerer answerer(std::move(loaded), asking, context);
+    Answers answers{chosen, {}};
     HONE_ASSIGN_OR_RETURN(
         answers.results,
-        generator.Generate(requests, 1, [&](size_t, std::string_view) { return interrupts == 0; }));
+        answerer.Answer(prompts, flags.sampling.Choice(), 1,
+                        [&](size_t, std::string_view) { return interrupts == 0; }));
     if (interrupts > 0) return InterruptedError("interrupted");
     return answers;
 }
 
-// The base to compare with: the flag's; with an adapter, the model that it stands on; else what
-// run.json beside the model's folder says that a run of hone's made it from.
-absl::StatusOr<std::string> ChooseBase(const CompareFlags& flags) {
+// The base to compare with: the flag's; with an adapter, the model that it stands on; else the one
+// that a run of hone's made the model from.
+absl::StatusOr<std::string> ChooseBase(const CompareFlags& flags, const ChosenModel& tuned) {
     if (!flags.base_model.empty()) return flags.base_model;
-    if (!flags.model.adapter_path.empty()) {
-        HONE_ASSIGN_OR_RETURN(std::string adapter, FindAdapterFolder(flags.model.adapter_path));
-        std::vector<std::string> notes;  // LoadModel says them
-        return ChooseModel(flags.model.model_name_or_path, adapter, notes);
-    }
-    namespace fs = std::filesystem;
-    const fs::path model = fs::path(flags.model.model_name_or_path) / "";
-    const fs::path run = model.parent_path().parent_path() / "run.json";
-    std::error_code error;
-    if (!flags.model.model_name_or_path.empty() && fs::is_regular_file(run, error)) {
-        HONE_ASSIGN_OR_RETURN(auto json, ReadJsonObject(run.string()));
-        const auto base = json.value("model", nlohmann::ordered_json());
-        if (json.contains("fine_tuned_model") && base.is_object() && base.contains("name") &&
-            base["name"].is_string())
-            return base["name"].get<std::string>();
-    }
+    if (!tuned.adapter.empty()) return tuned.name;
+    if (tuned.form && !tuned.form->base.empty()) return tuned.form->base;
     return UsageError(
         "which two? give --adapter_path, or --model_name_or_path with the fine-tuned model and "
         "--base_model_name_or_path with its base");
@@ -114,7 +91,6 @@ nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
 
 absl::Status RunCompare(const CompareFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    HONE_ASSIGN_OR_RETURN(const std::string base_name, ChooseBase(flags));
     std::vector<Prompt> prompts;
     for (const std::string& text : flags.prompts) {
         HONE_ASSIGN_OR_RETURN(Prompt prompt, MakePrompt(Unescape(text)));
@@ -133,13 +109,15 @@ absl::Status RunCompare(const CompareFlags& flags) {
     if (prompts.empty())
         return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
 
-    // Both are asked in the same words: those of the fine-tuned one.
-    HONE_ASSIGN_OR_RETURN(const Asking asking, ChooseAsking(flags.ask, flags.model));
-    const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(flags.model, flags, prompts, asking, context));
+    HONE_ASSIGN_OR_RETURN(const ChosenModel chosen, flags.model.Choose());
     ModelFlags base_model;
-    base_model.model_name_or_path = base_name;
-    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(base_model, flags, prompts, asking, context));
+    HONE_ASSIGN_OR_RETURN(base_model.model_name_or_path, ChooseBase(flags, chosen));
+    // Both are asked in the same words: those of the fine-tuned one.
+    HONE_ASSIGN_OR_RETURN(const Asking asking, flags.ask.Choose(chosen.form));
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(chosen, flags, prompts, asking, context));
+    HONE_ASSIGN_OR_RETURN(const ChosenModel untuned, base_model.Choose());
+    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(untuned, flags, prompts, asking, context));
 
     const Terminal terminal = DetectTerminal();
     for (size_t i = 0; i < prompts.size(); ++i) {
@@ -153,11 +131,12 @@ absl::Status RunCompare(const CompareFlags& flags) {
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print("{}", SideBySide(fmt::format("base: {}\n{}", base.model,
+        fmt::print("{}", SideBySide(fmt::format("base: {}\n{}", base.chosen.name,
                                                 CountsAndTime(base.results[i])),
                                     base.results[i].text,
                                     fmt::format("fine-tuned: {}\n{}",
-                                                tuned.adapter.empty() ? tuned.model : tuned.adapter,
+                                                tuned.chosen.adapter.empty() ? tuned.chosen.name
+                                                                           : tuned.chosen.adapter,
                                                 CountsAndTime(tuned.results[i])),
                                     tuned.results[i].text, terminal.width, terminal.colours));
     }

@@ -1,9 +1,10 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
+#include "cli/terminal/loading.h"
 #include "data/load/check.h"
 #include "hub/hub.h"
 
@@ -49,10 +50,11 @@ absl::Status RunCheck(CheckFlags& flags) {
     flags.data.data_name = flags.file;
     HONE_RETURN_IF_ERROR(flags.data_flags.Resolve(flags.data));
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, OpenOnly(flags.model));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(const OpenedModel opened, FetchAndOpen(std::move(chosen)));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
-    HONE_ASSIGN_OR_RETURN(DataCheck check, CheckData(flags.data, loaded.encoder, context));
+    HONE_ASSIGN_OR_RETURN(DataCheck check, CheckData(flags.data, opened.encoder, context));
     std::string text = flags.json ? JsonText(check.ToJson()) : check.ToText();
     if (!text.ends_with('\n')) text += '\n';
     fmt::print("{}", text);

@@ -6,11 +6,13 @@
 #include "base/file.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/signals.h"
+#include "hub/catalogue.h"
+#include "model/files/model_files.h"
 
 namespace hone {
 namespace {
@@ -102,8 +104,8 @@ void Print(const RunPlan& plan, bool json) {
 // and nobody said otherwise, for one step.
 absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folder,
                             FinetuneOptions& options) {
-    HONE_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFiles> files,
-                          OpenModel(options.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFiles> files, OpenModel(path));
     const int64_t limit = files->config.max_position_embeddings;
     const bool shorter = !flags.Given("--max_seq_len") && limit < options.data.max_seq_len;
     if (shorter) {

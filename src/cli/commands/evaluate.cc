@@ -4,12 +4,12 @@
 
 #include "base/file.h"
 #include "cli/commands/commands.h"
-#include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
+#include "cli/flags/trained_rows.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/live_line.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "cli/trained_form.h"
 #include "hub/hub.h"
 
 namespace hone {
@@ -55,18 +55,13 @@ struct EvaluateFlags {
     }
 
     // What the run of the adapter or model says of its rows, unless a flag says otherwise.
-    absl::Status ReadAsTrained() {
-        HONE_ASSIGN_OR_RETURN(const std::string adapter, FindAdapterFolder(model.adapter_path));
-        const auto form = FindTrainedForm(adapter, model.model_name_or_path);
-        if (!form) return absl::OkStatus();
-        const std::string taken = ReadRowsAsTrained(*form, *command, data);
+    void ReadAsTrained(const TrainedForm& form) {
+        const std::string taken = ReadRowsAsTrained(form, *command, data);
         if (!taken.empty())
-            fmt::print(stderr, "note: rows are read as {} says: {}\n", form->run_json, taken);
-        return absl::OkStatus();
+            fmt::print(stderr, "note: rows are read as {} says: {}\n", form.run_json, taken);
     }
 
     absl::Status Check() {
-        HONE_RETURN_IF_ERROR(ReadAsTrained());
         HONE_RETURN_IF_ERROR(data_flags.Resolve(data));
         if (data.data_name.empty()) return UsageError("no data: say which with --data_name FILE");
         if (per_device_eval_batch_size < 1) {
@@ -81,8 +76,8 @@ struct EvaluateFlags {
     }
 };
 
-void Print(const Evaluation& result, const LoadedModel& loaded, const std::string& output_file) {
-    fmt::print("{}{}\n", loaded.name, loaded.adapter.empty() ? "" : " with " + loaded.adapter);
+void Print(const Evaluation& result, const ChosenModel& chosen, const std::string& output_file) {
+    fmt::print("{}{}\n", chosen.name, chosen.adapter.empty() ? "" : " with " + chosen.adapter);
     fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
                result.loss, result.perplexity, 100 * result.token_accuracy);
     fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
@@ -95,6 +90,8 @@ void Print(const Evaluation& result, const LoadedModel& loaded, const std::strin
 
 absl::Status RunEvaluate(EvaluateFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    if (chosen.form) flags.ReadAsTrained(*chosen.form);
     HONE_RETURN_IF_ERROR(flags.Check());
     LoadOptions load = flags.weights.options();
     if (flags.torch_dtype != "bfloat16") {
@@ -105,7 +102,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     }
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
+    HONE_ASSIGN_OR_RETURN(const LoadedModel loaded,
+                          FetchAndLoad(std::move(chosen), load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
@@ -129,7 +127,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     if (flags.json) {
         fmt::print("{}", JsonText(ToJson(result)));
     } else {
-        Print(result, loaded, flags.output_file);
+        Print(result, loaded.chosen, flags.output_file);
     }
     return absl::OkStatus();
 }

@@ -2,7 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/signals.h"
 

@@ -2,18 +2,17 @@
 
 #include <iostream>
 #include <iterator>
-#include <map>
 #include <memory>
 
+#include "answer/answerer.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands/commands.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
-#include "cli/terminal/prompts.h"
+#include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "cli/trained_form.h"
 
 namespace hone {
 namespace {
@@ -75,16 +74,28 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
     return prompts;
 }
 
-// How the rows are put that name an adapter beside the base, by its name.
-absl::StatusOr<std::map<std::string, Asking>> AskingOfEach(const GenerateFlags& flags) {
-    std::map<std::string, Asking> beside;
+// An adapter beside the base: the name that rows give, its folder, and how those rows are put.
+struct BesideAdapter {
+    std::string name, folder;
+    Asking asking;
+};
+
+// "NAME=FOLDER" words; FOLDER may be that of a run.
+absl::StatusOr<std::vector<BesideAdapter>> ReadAdapters(const GenerateFlags& flags) {
+    std::vector<BesideAdapter> adapters;
     for (const std::string& word : flags.adapters) {
-        ModelFlags adapter;
-        HONE_ASSIGN_OR_RETURN(const NamedFolder named, ReadNamedFolder(word));
-        adapter.adapter_path = named.folder;
-        HONE_ASSIGN_OR_RETURN(beside[named.name], ChooseAsking(flags.ask, adapter));
+        const size_t equals = word.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+            return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
+        BesideAdapter& adapter = adapters.emplace_back();
+        adapter.name = word.substr(0, equals);
+        HONE_ASSIGN_OR_RETURN(adapter.folder, FindAdapterFolder(word.substr(equals + 1)));
+        std::vector<std::string> warnings;
+        const auto form = FindTrainedForm(adapter.folder, "", warnings);
+        for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+        HONE_ASSIGN_OR_RETURN(adapter.asking, flags.ask.Choose(form));
     }
-    return beside;
+    return adapters;
 }
 
 std::string JsonLines(const std::vector<Prompt>& prompts,
@@ -126,27 +137,20 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
             "one of the two");
     }
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
-    HONE_ASSIGN_OR_RETURN(const Asking asking, ChooseAsking(flags.ask, flags.model));
-    HONE_ASSIGN_OR_RETURN(const auto beside, AskingOfEach(flags));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
+    HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters, ReadAdapters(flags));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
-                          LoadModel(flags.model, flags.weights.options(), context));
-    std::vector<GenerateRequest> requests;
-    for (size_t i = 0; i < prompts.size(); ++i) {
-        GenerateRequest request;
-        const auto own = beside.find(prompts[i].adapter);
-        HONE_ASSIGN_OR_RETURN(
-            request.prompt,
-            (own == beside.end() ? asking : own->second).Encode(prompts[i], *loaded.encoder));
-        request.options =
-            flags.sampling.Resolve(loaded.files->generation, loaded.encoder->end_ids());
-        request.options.sampling.seed += i;
-        request.adapter = prompts[i].adapter;
-        requests.push_back(std::move(request));
-    }
+    HONE_ASSIGN_OR_RETURN(
+        LoadedModel loaded,
+        FetchAndLoad(std::move(chosen), flags.weights.options(), context));
+    Answerer answerer(std::move(loaded), std::move(asking), context);
+    for (BesideAdapter& adapter : adapters)
+        HONE_RETURN_IF_ERROR(
+            answerer.AddAdapter(adapter.name, adapter.folder, std::move(adapter.asking)));
     const bool as_json = flags.json || !flags.output_file.empty();
-    const bool stream = !as_json && requests.size() == 1;
+    const bool stream = !as_json && prompts.size() == 1;
     const bool interactive = DetectTerminal().interactive;
     const auto callback = [&](size_t, std::string_view text) {
         if (stream && !text.empty()) {
@@ -155,11 +159,10 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         }
         return interrupts == 0;
     };
-    Generator generator(*loaded.model, loaded.files->tokenizer, context);
-    HONE_RETURN_IF_ERROR(AddAdapters(flags.adapters, loaded, generator));
     GenerateStats stats;
     HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
-                          generator.Generate(requests, flags.batch_size, callback, &stats));
+                          answerer.Answer(prompts, flags.sampling.Choice(), flags.batch_size,
+                                          callback, &stats));
     if (stream) fmt::print("\n");
     if (!stream && !as_json) PrintResults(prompts, results, interactive);
     if (!flags.output_file.empty()) {

@@ -1,12 +1,13 @@
 #include <filesystem>
 #include <memory>
 
+#include "chat/inspect.h"
 #include "cli/commands/commands.h"
-#include "cli/load_model.h"
+#include "cli/flags/common_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
+#include "cli/terminal/loading.h"
 #include "hub/catalogue.h"
-#include "model/inspect.h"
 
 namespace hone {
 namespace {
@@ -72,7 +73,10 @@ absl::Status RunRemove(const ModelsFlags& flags) {
 
 absl::Status RunInspect(const ModelsFlags& flags) {
     HONE_RETURN_IF_ERROR(FetchModel(flags.name));
-    HONE_ASSIGN_OR_RETURN(ModelSummary model, InspectModel(flags.name));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(flags.name));
+    HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(path));
+    HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files));
+    const ModelSummary model = Summarize(*files, *chat);
     if (flags.json) {
         fmt::print("{}", JsonText(ToJson(model)));
         return absl::OkStatus();

@@ -352,16 +352,5 @@ TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
     }
 }
 
-TEST(FindAdapterFolder, TakesTheFolderOfTheAdapterOrOfItsRun) {
-    const Folder adapter({"adapter_config.json"});
-    EXPECT_EQ(FindAdapterFolder(adapter.path()).value(), adapter.path());
-    const Folder run({});
-    std::filesystem::create_directory(run.path() + "/adapter");
-    EXPECT_EQ(KindOf(FindAdapterFolder(run.path()).status()), ErrorKind::kModel);
-    std::ofstream(run.path() + "/adapter/adapter_config.json");
-    EXPECT_EQ(FindAdapterFolder(run.path()).value(), run.path() + "/adapter");
-    EXPECT_EQ(FindAdapterFolder("").value(), "");
-}
-
 }  // namespace
 }  // namespace hone

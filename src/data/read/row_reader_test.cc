@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/limits.h"
+#include "base/file.h"
 #include "data/read/test_folder.h"
 
 namespace hone {

@@ -86,7 +86,6 @@ class Parser {
     absl::StatusOr<GgufContents> Parse() {
         HONE_RETURN_IF_ERROR(ReadFrame());
         for (uint64_t i = 0; i < key_count_; ++i) HONE_RETURN_IF_ERROR(ReadKey());
-        HONE_RETURN_IF_ERROR(FinishVocabulary());
         for (uint64_t i = 0; i < tensor_count_; ++i) HONE_RETURN_IF_ERROR(ReadTensorInfo());
         HONE_RETURN_IF_ERROR(PlaceTensors());
         return std::move(contents_);
@@ -279,67 +278,22 @@ class Parser {
         HONE_ASSIGN_OR_RETURN(std::string key, ReadName("a metadata key"));
         HONE_ASSIGN_OR_RETURN(uint32_t type, Read<uint32_t>(key));
         if (!keys_.insert(key).second) return Error("the metadata key \"{}\" comes twice", key);
-        GgufVocabulary& vocabulary = contents_.vocabulary;
+        GgufTokenLists& lists = contents_.token_lists;
         constexpr std::string_view kPrefix = "tokenizer.ggml.";
         std::string_view field =
             key.starts_with(kPrefix) ? std::string_view(key).substr(kPrefix.size()) : "";
         if (type == kArray && field == "tokens") {
-            HONE_ASSIGN_OR_RETURN(vocabulary.tokens, ReadStrings(key));
+            HONE_ASSIGN_OR_RETURN(lists.tokens, ReadStrings(key));
         } else if (type == kArray && field == "merges") {
-            HONE_ASSIGN_OR_RETURN(vocabulary.merges, ReadStrings(key));
+            HONE_ASSIGN_OR_RETURN(lists.merges, ReadStrings(key));
         } else if (type == kArray && field == "scores") {
-            HONE_ASSIGN_OR_RETURN(vocabulary.scores, ReadNumbers<float>(key, {kFloat32}));
+            HONE_ASSIGN_OR_RETURN(lists.scores, ReadNumbers<float>(key, {kFloat32}));
         } else if (type == kArray && field == "token_type") {
-            HONE_ASSIGN_OR_RETURN(vocabulary.token_types, ReadNumbers<int32_t>(key, {kI32, kU32}));
+            HONE_ASSIGN_OR_RETURN(lists.token_types, ReadNumbers<int32_t>(key, {kI32, kU32}));
         } else {
             HONE_ASSIGN_OR_RETURN(contents_.metadata[key], ReadValue(key, type, 0));
         }
         return absl::OkStatus();
-    }
-
-    absl::Status ReadTokenId(std::string_view field, std::optional<int32_t>& id) {
-        std::string key = fmt::format("tokenizer.ggml.{}", field);
-        auto found = contents_.metadata.find(key);
-        if (found == contents_.metadata.end()) return absl::OkStatus();
-        size_t size = contents_.vocabulary.tokens.size();
-        if (*found == 0xffffffffu || *found == -1) return absl::OkStatus();  // "no such token"
-        if (!found->is_number_integer() || *found < 0 || found->get<uint64_t>() >= size)
-            return Error("\"{}\" is {}, but there are {} tokens", key, found->dump(), size);
-        id = static_cast<int32_t>(found->get<uint64_t>());
-        return absl::OkStatus();
-    }
-
-    absl::Status ReadFlag(std::string_view field, std::optional<bool>& flag) {
-        std::string key = fmt::format("tokenizer.ggml.{}", field);
-        auto found = contents_.metadata.find(key);
-        if (found == contents_.metadata.end()) return absl::OkStatus();
-        if (!found->is_boolean()) return Error("\"{}\" is {}, not a bool", key, found->dump());
-        flag = found->get<bool>();
-        return absl::OkStatus();
-    }
-
-    absl::Status FinishVocabulary() {
-        GgufVocabulary& vocabulary = contents_.vocabulary;
-        for (auto [key, target] : {std::pair("tokenizer.ggml.model", &vocabulary.model),
-                                   std::pair("tokenizer.ggml.pre", &vocabulary.pre)}) {
-            auto found = contents_.metadata.find(key);
-            if (found == contents_.metadata.end()) continue;
-            if (!found->is_string()) return Error("\"{}\" is {}, not a string", key, found->dump());
-            *target = found->get<std::string>();
-        }
-        size_t size = vocabulary.tokens.size();
-        if (size == 0) return absl::OkStatus();
-        if (!vocabulary.scores.empty() && vocabulary.scores.size() != size)
-            return Error("{} tokens, but {} scores", size, vocabulary.scores.size());
-        if (!vocabulary.token_types.empty() && vocabulary.token_types.size() != size)
-            return Error("{} tokens, but {} token types", size, vocabulary.token_types.size());
-        HONE_RETURN_IF_ERROR(ReadTokenId("bos_token_id", vocabulary.bos_id));
-        HONE_RETURN_IF_ERROR(ReadTokenId("eos_token_id", vocabulary.eos_id));
-        HONE_RETURN_IF_ERROR(ReadTokenId("unknown_token_id", vocabulary.unk_id));
-        HONE_RETURN_IF_ERROR(ReadTokenId("padding_token_id", vocabulary.pad_id));
-        HONE_RETURN_IF_ERROR(ReadFlag("add_bos_token", vocabulary.add_bos));
-        HONE_RETURN_IF_ERROR(ReadFlag("add_eos_token", vocabulary.add_eos));
-        return ReadFlag("add_space_prefix", vocabulary.add_space_prefix);
     }
 
     absl::Status ReadTensorInfo() {
@@ -449,7 +403,7 @@ absl::StatusOr<GgufContents> ParseGguf(std::span<const uint8_t> bytes, std::stri
 GgufFile::GgufFile(std::shared_ptr<MappedFile> file, GgufContents contents)
     : file_(std::move(file)),
       metadata_(std::move(contents.metadata)),
-      vocabulary_(std::move(contents.vocabulary)) {
+      token_lists_(std::move(contents.token_lists)) {
     SetTensors(std::move(contents.tensors));
 }
 

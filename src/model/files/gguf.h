@@ -12,15 +12,23 @@
 #include "base/status.h"
 #include "model/files/weights.h"
 #include "nlohmann/json.hpp"
-#include "text/tokenizer.h"
 
 namespace hone {
 
+// The long lists of a file's tokenizer ("tokenizer.ggml.*"), as they stand there: chat/ makes a
+// tokenizer of them.
+struct GgufTokenLists {
+    std::vector<std::string> tokens;   // empty when the file has no tokenizer
+    std::vector<float> scores;         // empty for BPE
+    std::vector<int32_t> token_types;  // 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte
+    std::vector<std::string> merges;   // "left right"
+};
+
 struct GgufContents {
     // Flat: {"llama.block_count": 30, "general.languages": ["en"], ...}. The four long lists of the
-    // vocabulary (tokens, scores, token_type, merges) are in `vocabulary` only.
+    // tokenizer (tokens, scores, token_type, merges) are in `token_lists` only.
     nlohmann::ordered_json metadata = nlohmann::ordered_json::object();
-    GgufVocabulary vocabulary;          // tokens empty when the file has no tokenizer
+    GgufTokenLists token_lists;
     std::vector<StoredTensor> tensors;  // in the file's order; spans of the parsed bytes
 };
 
@@ -34,7 +42,7 @@ class GgufFile : public WeightFile {
     static absl::StatusOr<std::shared_ptr<GgufFile>> Open(const std::string& path);
 
     const nlohmann::ordered_json& metadata() const { return metadata_; }
-    const GgufVocabulary& vocabulary() const { return vocabulary_; }
+    const GgufTokenLists& token_lists() const { return token_lists_; }
     void DropPages() const override { file_->DropPages(); }
     absl::Status CheckUnchanged() const override {
         return WithKind(file_->CheckUnchanged(), ErrorKind::kModel);
@@ -44,7 +52,7 @@ class GgufFile : public WeightFile {
     GgufFile(std::shared_ptr<MappedFile> file, GgufContents contents);
     std::shared_ptr<MappedFile> file_;
     nlohmann::ordered_json metadata_;
-    GgufVocabulary vocabulary_;
+    GgufTokenLists token_lists_;
 };
 
 }  // namespace hone

@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "base/limits.h"
 
 namespace hone {
 namespace {
@@ -58,76 +57,13 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
     return WriteSafetensors(path, tensors, {{"format", "pt"}});
 }
 
-// The tokens that begin and end a text, as transformers' generate wants them.
-Json GenerationConfig(const ModelFiles& files) {
-    const ModelConfig& config = files.config;
-    Json json = Json::object();
-    if (config.bos_token_id) json["bos_token_id"] = *config.bos_token_id;
-    if (!config.eos_token_ids.empty()) json["eos_token_id"] = config.eos_token_ids;
-    if (config.pad_token_id) json["pad_token_id"] = *config.pad_token_id;
-    return json;
-}
-
-// One template as a string, several as a list, as transformers reads them.
-Json Templates(const ChatTemplate& chat_template) {
-    const auto& sources = chat_template.sources();
-    if (sources.size() == 1 && sources.begin()->first == "default") return sources.begin()->second;
-    Json list = Json::array();
-    for (const auto& [name, source] : sources)
-        list.push_back({{"name", name}, {"template", source}});
-    return list;
-}
-
-// tokenizer.json and tokenizer_config.json of a tokenizer that came out of a GGUF file.
-absl::Status WriteTokenizer(const ModelFiles& files, const std::string& folder) {
-    HONE_RETURN_IF_ERROR(
-        WriteFileAtomic(Join(folder, "tokenizer.json"), files.tokenizer->ToJson()));
-    Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                   {"clean_up_tokenization_spaces", false},
-                   {"model_max_length", files.config.max_position_embeddings},
-                   {"add_bos_token", files.adds_bos}};
-    if (!files.bos_token.empty()) config["bos_token"] = files.bos_token;
-    if (!files.eos_token.empty()) config["eos_token"] = files.eos_token;
-    if (files.config.pad_token_id)
-        if (auto pad = files.tokenizer->IdToToken(*files.config.pad_token_id))
-            config["pad_token"] = *pad;
-    if (files.has_chat_template) config["chat_template"] = Templates(*files.chat_template);
-    return WriteJson(Join(folder, "tokenizer_config.json"), config);
-}
-
-// Copies a file of the base's folder as it is; nothing where there is none.
-absl::Status Copy(const std::string& from, const std::string& to) {
-    std::error_code error;
-    if (!fs::exists(from, error)) return absl::OkStatus();
-    HONE_ASSIGN_OR_RETURN(std::string text, ReadFile(from, kMaxHeaderBytes));
-    return WriteFileAtomic(to, text);
-}
-
 }  // namespace
 
-absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const TensorValues& values,
-                              const std::string& folder) {
+absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype,
+                                   const TensorValues& values, const std::string& folder) {
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
     HONE_RETURN_IF_ERROR(WriteJson(Join(folder, "config.json"), Config(files, dtype)));
-    HONE_RETURN_IF_ERROR(WriteWeights(files, dtype, values, Join(folder, "model.safetensors")));
-    const std::string generation = Join(folder, "generation_config.json");
-    if (files.gguf) {
-        HONE_RETURN_IF_ERROR(WriteJson(generation, GenerationConfig(files)));
-        return WriteTokenizer(files, folder);
-    }
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                             "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
-                             "chat_template.jinja", "chat_template.json", "generation_config.json"})
-        HONE_RETURN_IF_ERROR(Copy(Join(files.path, name), Join(folder, name)));
-    std::error_code error;
-    const std::string more = "additional_chat_templates";
-    for (const auto& entry : fs::directory_iterator(Join(files.path, more), error)) {
-        HONE_RETURN_IF_ERROR(MakeDirectories(Join(folder, more)));
-        HONE_RETURN_IF_ERROR(Copy(entry.path().string(),
-                                  Join(Join(folder, more), entry.path().filename().string())));
-    }
-    if (fs::exists(generation, error)) return absl::OkStatus();
-    return WriteJson(generation, GenerationConfig(files));
+    return WriteWeights(files, dtype, values, Join(folder, "model.safetensors"));
 }
 
 }  // namespace hone

@@ -1,5 +1,4 @@
-// A model as a folder in Hugging Face's layout: what transformers' from_pretrained and OpenModel
-// read.
+// A model's config and weights in a folder of Hugging Face's layout.
 #pragma once
 
 #include <functional>
@@ -16,11 +15,10 @@ namespace hone {
 using TensorValues = std::function<std::span<const float>(const ModelTensor& tensor)>;
 
 // Writes the model of `files` with other numbers into `folder`, which is made if need be:
-// config.json, with `dtype` (F32, F16 or BF16) in it; model.safetensors in that type;
-// generation_config.json; tokenizer.json, tokenizer_config.json and what else the base's folder has
-// for its tokenizer and chat template. Of a GGUF base these are made from its metadata. A number
-// that F16 cannot hold is an error of kind kModel.
-absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const TensorValues& values,
-                              const std::string& folder);
+// config.json, with `dtype` (F32, F16 or BF16) in it, and model.safetensors in that type. A number
+// that F16 cannot hold is an error of kind kModel. With its tokenizer beside it:
+// chat/model_folder.h.
+absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype,
+                                   const TensorValues& values, const std::string& folder);
 
 }  // namespace hone

@@ -1,4 +1,4 @@
-#include "cli/terminal/prompts.h"
+#include "answer/prompt.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

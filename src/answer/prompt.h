@@ -1,4 +1,4 @@
-// Where `hone generate` and `hone compare` take their prompts from.
+// What a model is asked: from a command line, a request, or a file of many.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-#include "cli/terminal/prompts.h"
+#include "answer/prompt.h"
 
 #include <algorithm>
 #include <cctype>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/files/model_files.h"
+#include "chat/chat_files.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -29,9 +29,7 @@ struct ModelSummary {
     bool chat_template = false;
 };
 
-ModelSummary Summarize(const ModelFiles& files);
-// Opens the model, which fetches it when it is not in the cache.
-absl::StatusOr<ModelSummary> InspectModel(const std::string& argument);
+ModelSummary Summarize(const ModelFiles& files, const ChatFiles& chat);
 nlohmann::ordered_json ToJson(const ModelSummary& summary);
 
 }  // namespace hone

@@ -1,11 +1,11 @@
-#include "model/inspect.h"
+#include "chat/inspect.h"
 
 #include <algorithm>
 #include <map>
 
 namespace hone {
 
-ModelSummary Summarize(const ModelFiles& files) {
+ModelSummary Summarize(const ModelFiles& files, const ChatFiles& chat) {
     const ModelConfig& config = files.config;
     ModelSummary summary;
     summary.path = files.path;
@@ -28,16 +28,11 @@ ModelSummary Summarize(const ModelFiles& files) {
     summary.context_length = config.max_position_embeddings;
     summary.tied_embeddings = config.tie_word_embeddings;
     summary.vocab_size = config.vocab_size;
-    summary.tokenizer_size = files.tokenizer->vocabulary_size();
-    summary.bos_token = files.bos_token;
-    summary.eos_token = files.eos_token;
-    summary.chat_template = files.has_chat_template;
+    summary.tokenizer_size = chat.tokenizer->vocabulary_size();
+    summary.bos_token = chat.bos_token;
+    summary.eos_token = chat.eos_token;
+    summary.chat_template = chat.has_chat_template;
     return summary;
-}
-
-absl::StatusOr<ModelSummary> InspectModel(const std::string& argument) {
-    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(argument));
-    return Summarize(*files);
 }
 
 nlohmann::ordered_json ToJson(const ModelSummary& summary) {
