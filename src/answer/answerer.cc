@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Answerer>> OpenAnswerer(const std::string& model,
                                                        const std::string& adapter,
                                                        const LoadOptions& options,
                                                        const Context& context) {
-    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, ChooseModel(model, adapter));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, ChosenModel::Choose(model, adapter));
     HONE_ASSIGN_OR_RETURN(Asking asking, Asking::Choose({}, chosen.form));
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadChosen(std::move(chosen), options, context));
     return std::make_unique<Answerer>(std::move(loaded), std::move(asking), context);

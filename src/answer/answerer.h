@@ -52,7 +52,7 @@ class Answerer {
     Generator generator_;
 };
 
-// `model` and `adapter` as ChooseModel takes them, asked as they were trained.
+// `model` and `adapter` as ChosenModel::Choose takes them, asked as they were trained.
 absl::StatusOr<std::unique_ptr<Answerer>> OpenAnswerer(const std::string& model,
                                                        const std::string& adapter,
                                                        const LoadOptions& options,

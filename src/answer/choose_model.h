@@ -10,9 +10,6 @@
 
 namespace hone {
 
-// Where neither a model nor an adapter is named.
-inline constexpr char kDefaultModel[] = "smollm2-135m-instruct";
-
 struct ChosenModel {
     std::string name;     // as it was named, or what was chosen
     std::string adapter;  // the folder of the adapter; empty: none
@@ -20,14 +17,10 @@ struct ChosenModel {
     std::optional<TrainedForm> form;
     std::vector<std::string> notes;     // what was chosen for the user, as whole sentences
     std::vector<std::string> warnings;  // likewise, what may be wrong
+
+    // `model` and `adapter` as ChooseModel and FindAdapterFolder of train/model_choice.h take them.
+    // Nothing is fetched.
+    static absl::StatusOr<ChosenModel> Choose(const std::string& model, const std::string& adapter);
 };
-
-// `model`: a catalogue name, org/repo, a folder or a .gguf file; empty: what the adapter was made
-// for, else kDefaultModel. `adapter`: as FindAdapterFolder takes it. Nothing is fetched.
-absl::StatusOr<ChosenModel> ChooseModel(const std::string& model, const std::string& adapter);
-
-// The folder that holds adapter_config.json: `path` or `path`/adapter, of a run's folder. Empty
-// stays empty. An error of kind kModel says what lies there instead.
-absl::StatusOr<std::string> FindAdapterFolder(const std::string& path);
 
 }  // namespace hone

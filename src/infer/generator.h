@@ -62,9 +62,8 @@ struct GenerateStats {
 // false cancels everything that still runs.
 using TextCallback = std::function<bool(size_t request, std::string_view text)>;
 
-// The tokens of one prompt longer than this many go through the model in pieces: bounds the
-// workspace.
-inline constexpr int64_t kPrefillTokens = 2048;
+// So many tokens of the last pieces of prompts go through the model together, or one prompt's.
+inline constexpr int64_t kPromptTokensTogether = 2048;
 
 // What the caches of finished sequences may take, kept for prompts that begin as theirs did.
 inline constexpr size_t kPrefixCacheBytes = size_t{256} << 20;

@@ -51,7 +51,8 @@ void ModelFlags::Add(Flags& flags) {
 absl::StatusOr<ChosenModel> ModelFlags::Choose() const {
     if (trust_remote_code)
         fmt::print(stderr, "note: --trust_remote_code: hone never runs code that comes with a model\n");
-    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, ChooseModel(model_name_or_path, adapter_path));
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen,
+                          ChosenModel::Choose(model_name_or_path, adapter_path));
     for (const std::string& note : chosen.notes) fmt::print(stderr, "note: {}\n", note);
     for (const std::string& warning : chosen.warnings)
         fmt::print(stderr, "warning: {}\n", warning);

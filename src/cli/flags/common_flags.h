@@ -40,7 +40,7 @@ struct ModelFlags {
     std::string adapter_path;
     bool trust_remote_code = false;
     void Add(Flags& flags);
-    // ChooseModel; what was decided is said on standard error.
+    // ChosenModel::Choose; what was decided is said on standard error.
     absl::StatusOr<ChosenModel> Choose() const;
 };
 

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
-#include "answer/choose_model.h"
+#include "train/model_choice.h"
 
 namespace hone {
 namespace {
@@ -358,11 +358,10 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
             "--trust_remote_code: hone never runs code that comes with a model");
     }
     HONE_RETURN_IF_ERROR(CheckStart());
-    HONE_ASSIGN_OR_RETURN(ChosenModel chosen,
-                          ChooseModel(model_.model_name_or_path, model_.adapter_path));
-    options.model_name_or_path = std::move(chosen.name);
-    options.adapter_path = std::move(chosen.adapter);
-    resolved.notes.insert(resolved.notes.end(), chosen.notes.begin(), chosen.notes.end());
+    HONE_ASSIGN_OR_RETURN(options.adapter_path, FindAdapterFolder(model_.adapter_path));
+    HONE_ASSIGN_OR_RETURN(
+        options.model_name_or_path,
+        ChooseModel(model_.model_name_or_path, options.adapter_path, resolved.notes));
     HONE_RETURN_IF_ERROR(data_.Resolve(options.data));
     if (options.data.data_name.empty()) {
         const std::filesystem::path train = TrainFile(folder);

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "cli/flags/cli11.h"
+#include "train/model_choice.h"
 
 namespace hone {
 namespace {
@@ -350,6 +351,17 @@ TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
         EXPECT_THAT(ErrorOf({"--method", method, "--quant_type", "nf4"}),
                     HasSubstr("--quant_type belongs to --method qlora"));
     }
+}
+
+TEST(FindAdapterFolder, TakesTheFolderOfTheAdapterOrOfItsRun) {
+    const Folder adapter({"adapter_config.json"});
+    EXPECT_EQ(FindAdapterFolder(adapter.path()).value(), adapter.path());
+    const Folder run({});
+    std::filesystem::create_directory(run.path() + "/adapter");
+    EXPECT_EQ(KindOf(FindAdapterFolder(run.path()).status()), ErrorKind::kModel);
+    std::ofstream(run.path() + "/adapter/adapter_config.json");
+    EXPECT_EQ(FindAdapterFolder(run.path()).value(), run.path() + "/adapter");
+    EXPECT_EQ(FindAdapterFolder("").value(), "");
 }
 
 }  // namespace

@@ -85,7 +85,8 @@ void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& save
     Normalize(pass, x, saved);
     Attend(pass, saved);
     o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32,
-              pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
+              pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear,
+              pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>

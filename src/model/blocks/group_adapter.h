@@ -8,7 +8,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "kernels/gemm/gemm.h"
-#include "model/model.h"
+#include "model/blocks/options.h"
 
 namespace hone {
 

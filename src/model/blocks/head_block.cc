@@ -109,7 +109,24 @@ void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<con
 }
 
 template <typename T>
-void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float* x,
+void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
+                               float* logits, int64_t logits_stride) {
+    pieces_.linear.adapter_h = pass.workspace.linear.adapter_h;
+    pieces_.linear.adapter_columns = pass.workspace.linear.adapter_columns;
+    std::vector<AdapterRows<T>> here;
+    for (AdapterRows<T> run : pass.AdaptersOf(stream_)) {
+        const auto first = std::lower_bound(rows.begin(), rows.end(), run.first);
+        const auto end = std::lower_bound(first, rows.end(), run.first + run.count);
+        if (first == end) continue;
+        run.first = first - rows.begin();
+        run.count = end - first;
+        here.push_back(run);
+    }
+    Forward(pass.context, x, rows, logits, logits_stride, false, 0, here);
+}
+
+template <typename T>
+void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
                         double* row_losses, uint8_t* row_correct) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
@@ -118,9 +135,9 @@ void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float*
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        Forward(context, x, rows, pieces_.logits, stride, false, 0);
+        ForwardOnly(pass, x, rows, pieces_.logits, stride);
         Labels labels(batch, rows);
-        CrossEntropyForward(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
+        CrossEntropyForward(pass.context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
                             labels.targets.data(), labels.weights.data(), {}, labels.losses.data(),
                             labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
@@ -180,22 +197,12 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
 }
 
 template <typename T>
-void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                          float* logits, std::span<const AdapterRows<T>> adapters,
-                          const LinearScratch<T>& scratch) {
+void HeadBlock<T>::Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
+                          float* logits) {
     const int64_t total = static_cast<int64_t>(rows.size());
-    pieces_.linear.adapter_h = scratch.adapter_h;
-    pieces_.linear.adapter_columns = scratch.adapter_columns;
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
-        const int64_t end = std::min(total, begin + most_rows());
-        std::vector<AdapterRows<T>> here;
-        for (const AdapterRows<T>& run : adapters) {
-            const int64_t first = std::max(begin, run.first),
-                          last = std::min(end, run.first + run.count);
-            if (first < last) here.push_back({first - begin, last - first, run.adapter});
-        }
-        const std::span part(rows.data() + begin, static_cast<size_t>(end - begin));
-        Forward(context, x, part, logits + begin * V_, V_, false, 0, here);
+        const int64_t count = std::min(most_rows(), total - begin);
+        ForwardOnly(pass, x, std::span(rows).subspan(begin, count), logits + begin * V_, V_);
     }
 }
 

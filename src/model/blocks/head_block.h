@@ -7,6 +7,7 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
+#include "tensor/batch.h"
 
 namespace hone {
 
@@ -25,18 +26,16 @@ class HeadBlock {
 
     // Adds up the losses of the rows of x f32 [M, C] that have one. row_losses f64, row_correct u8
     // [M] (=; zero where there is no loss).
-    void Loss(const Context& context, const Batch& batch, const float* x, double* row_losses,
+    void Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
               uint8_t* row_correct);
     // The same, with dropout's seed, and the gradient of loss_scale * the sum of the losses:
     // parameters' +=, and unless dx is null dx f32 [M, C] = and dx_t T [M, C] =.
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
                          float loss_scale, uint64_t seed, ParameterSet& parameters,
                          double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
-    // logits f32 [rows.size(), V] (=) of those rows of x. adapters: of runs of the logits' rows;
-    // scratch is only for them.
-    void Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                float* logits, std::span<const AdapterRows<T>> adapters = {},
-                const LinearScratch<T>& scratch = {});
+    // logits f32 [rows.size(), V] (=) of those rows of x, which ascend.
+    void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
+                float* logits);
 
     // Rows of logits at a time: the head's panels are made anew for each run of rows that its
     // gradient passes through, so as many as memory allows; half of them with a large vocabulary.
@@ -59,10 +58,13 @@ class HeadBlock {
         LinearScratch<T> linear;
     };
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;
-    // Gathers rows of x and computes their logits.
+    // Gathers rows of x, which ascend, and computes their logits. adapters: of runs of these rows.
     void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
                  float* logits, int64_t logits_stride, bool training, uint64_t seed,
                  std::span<const AdapterRows<T>> adapters = {});
+    // Forward of a pass that does not train, with its adapters.
+    void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
+                     float* logits, int64_t logits_stride);
     void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
                   ParameterSet& parameters, float* dx);
     int64_t C_, V_;

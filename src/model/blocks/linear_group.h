@@ -21,12 +21,12 @@
 #include "kernels/int8/int8.h"
 #include "kernels/nf4/nf4.h"
 #include "model/blocks/group_adapter.h"
-#include "model/model.h"
+#include "model/blocks/options.h"
+#include "model/blocks/parameters.h"
+#include "model/files/model_files.h"
 #include "tensor/buffer.h"
 
 namespace hone {
-
-struct ModelGraph;
 
 // One layer of a group, and what was attached to it. Parameter indices are -1 where there is
 // nothing to train.
@@ -67,6 +67,7 @@ class LinearGroup {
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
+    const std::vector<LinearMember>& members() const { return members_; }
     int64_t in() const { return in_; }
     int64_t out() const { return out_; }
     // Columns of h: the members' ranks, each rounded up to even.
