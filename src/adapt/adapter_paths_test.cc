@@ -1,5 +1,5 @@
-// An adapter reaches every linear layer that it names, whichever way a model is gone through: beside the base and as a
-// part of it, however the base is held.
+// An adapter reaches every linear layer that it names, whichever way a model is gone through:
+// beside the base and as a part of it, however the base is held.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -116,8 +116,8 @@ TEST_P(AdapterPaths, LogitsAndLossesOfDocuments) {
     for (size_t d = 0; d < adapters.size(); ++d) {
         const auto rows = [&](const std::vector<float>& logits) {
             const auto begin = logits.begin() + batch.document_starts[d] * vocab_size;
-            return std::vector<float>(begin, logits.begin() +
-                                                 batch.document_starts[d + 1] * vocab_size);
+            return std::vector<float>(begin,
+                                      logits.begin() + batch.document_starts[d + 1] * vocab_size);
         };
         const bool adapted = adapters[d] != nullptr;
         EXPECT_EQ(rows(with), rows(adapted ? of_whole : of_base)) << "document " << d;

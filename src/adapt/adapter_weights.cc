@@ -10,7 +10,7 @@
 #include "adapt/brought_weights.h"
 #include "base/hash.h"
 #include "fmt/ranges.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {

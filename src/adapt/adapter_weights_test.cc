@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "base/file.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {

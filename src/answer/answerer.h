@@ -1,5 +1,5 @@
-// Prompts to answers, with everything between: a loaded model, the words in which it was trained to be asked, its
-// sampling defaults, and adapters beside its base.
+// Prompts to answers, with everything between: a loaded model, the words in which it was trained to
+// be asked, its sampling defaults, and adapters beside its base.
 #pragma once
 
 #include <map>
@@ -26,9 +26,9 @@ class Answerer {
     // `asking` says. Not where the model has an adapter of its own.
     absl::Status AddAdapter(const std::string& name, const std::string& folder, Asking asking);
 
-    // Answers in the order of the prompts, at most `batch_size` at a time. Each is drawn with a seed
-    // of its own: that of the first is sampling.seed, and so on. The callback and the stats are
-    // Generator::Generate's.
+    // Answers in the order of the prompts, at most `batch_size` at a time. Each is drawn with a
+    // seed of its own: that of the first is sampling.seed, and so on. The callback and the stats
+    // are Generator::Generate's.
     absl::StatusOr<std::vector<GenerateResult>> Answer(const std::vector<Prompt>& prompts,
                                                        const SamplingChoice& sampling,
                                                        int64_t batch_size = 1,

@@ -26,10 +26,10 @@ absl::StatusOr<Asking> Asking::Choose(const AskOptions& options,
             form->run_json, ShownText(form->prompt_template));
     } else if (!options.system_prompt && !form->system_prompt.empty() && !asking.raw_) {
         asking.system_prompt_ = form->system_prompt;
-        asking.note_ =
-            fmt::format("the system message is that of all rows of {}, {}; --system_prompt says "
-                        "another, \"\" none",
-                        form->run_json, ShownText(form->system_prompt));
+        asking.note_ = fmt::format(
+            "the system message is that of all rows of {}, {}; --system_prompt says "
+            "another, \"\" none",
+            form->run_json, ShownText(form->system_prompt));
     }
     return asking;
 }

@@ -1,4 +1,5 @@
-// How prompts are put to a model: in the words that it was trained in, unless the user says otherwise.
+// How prompts are put to a model: in the words that it was trained in, unless the user says
+// otherwise.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ struct AskOptions {
     // The system message before each prompt, "" for none; default: the one that all rows of the run
     // had.
     std::optional<std::string> system_prompt;
-    // Continues a text as it stands, without the chat template; default: as the rows of the run were
-    // put, else false.
+    // Continues a text as it stands, without the chat template; default: as the rows of the run
+    // were put, else false.
     std::optional<bool> raw;
 };
 

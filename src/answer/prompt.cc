@@ -96,7 +96,8 @@ absl::StatusOr<nlohmann::ordered_json> WithPrompt(nlohmann::ordered_json row) {
         }
     }
     return DataError(
-        "no column \"prompt\" (nor question, query, instruction or input): the file has {}. Name the "
+        "no column \"prompt\" (nor question, query, instruction or input): the file has {}. Name "
+        "the "
         "column of the prompts prompt, or give a text file with a prompt on each line",
         names);
 }
@@ -116,8 +117,8 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptTable(const std::string& path, Fil
         if (format == FileFormat::kText)
             row = nlohmann::ordered_json::object({{"prompt", row["text"]}});
         auto named = WithPrompt(std::move(row));
-        auto prompt = named.ok() ? PromptFromRow(*named, raw)
-                                 : absl::StatusOr<Prompt>(named.status());
+        auto prompt =
+            named.ok() ? PromptFromRow(*named, raw) : absl::StatusOr<Prompt>(named.status());
         if (!prompt.ok())
             return Annotate(prompt.status(), fmt::format("{}, line {}", path, raw_row.line));
         prompts.push_back(*std::move(prompt));
@@ -175,8 +176,7 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path, bool
         absl::StatusOr<Prompt> prompt;
         if (rows) {
             auto row = ParseRow(line);
-            prompt = row.ok() ? PromptFromRow(*row, raw)
-                              : absl::StatusOr<Prompt>(row.status());
+            prompt = row.ok() ? PromptFromRow(*row, raw) : absl::StatusOr<Prompt>(row.status());
         } else {
             prompt = MakePrompt(std::string(line));
         }

@@ -62,9 +62,10 @@ TEST(ReadPromptFile, TablesHaveAColumnOfPrompts) {
     EXPECT_EQ(texts("{\"prompt\":\"a\"}\n", "prompts.ndjson"), "a|");
     EXPECT_EQ(texts("{\"prompt\":\"a\"}\n", "prompts.JSONL"), "a|");
     EXPECT_THAT(texts("\x1f\x8b\x08", "prompts"), HasSubstr("name it .jsonl.gz or .txt.gz"));
-    EXPECT_THAT(texts("text,category\na,b\n", "prompts.csv"),
-                HasSubstr("line 2: no column \"prompt\" (nor question, query, instruction or input): "
-                          "the file has text, category"));
+    EXPECT_THAT(
+        texts("text,category\na,b\n", "prompts.csv"),
+        HasSubstr("line 2: no column \"prompt\" (nor question, query, instruction or input): "
+                  "the file has text, category"));
 }
 
 TEST(ReadPromptFile, RowsAreStringsPromptsOrMessages) {

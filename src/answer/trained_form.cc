@@ -42,8 +42,7 @@ std::optional<TrainedForm> ReadRunJson(const fs::path& path, bool of_model,
         return std::nullopt;
     }
     const Json options = json->value("options", Json()), data = json->value("data", Json());
-    if (!options.is_object() || !data.is_object() ||
-        of_model != json->contains("fine_tuned_model"))
+    if (!options.is_object() || !data.is_object() || of_model != json->contains("fine_tuned_model"))
         return std::nullopt;
     TrainedForm form;
     form.run_json = path.string();

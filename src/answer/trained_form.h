@@ -1,5 +1,5 @@
-// How the run that made an adapter or a model put its rows to it, from the run.json beside it: a model is asked as it
-// was trained.
+// How the run that made an adapter or a model put its rows to it, from the run.json beside it: a
+// model is asked as it was trained.
 #pragma once
 
 #include <optional>

@@ -23,8 +23,7 @@ class RunFolder {
             fs::create_directories(path_ + "/" + folder);
         const std::string made =
             full ? R"(, "fine_tuned_model": {"path": "model"}, "model": {"name": "org/base"})" : "";
-        const std::string text =
-            "{\"options\": " + options + ", \"data\": " + data + made + "}";
+        const std::string text = "{\"options\": " + options + ", \"data\": " + data + made + "}";
         EXPECT_TRUE(WriteFileAtomic(path_ + "/run.json", text).ok());
     }
     ~RunFolder() { fs::remove_all(path_); }

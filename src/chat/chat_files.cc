@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "chat/gguf_vocabulary.h"
 #include "model/config/config_reader.h"
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 
 namespace hone {
 namespace {
@@ -192,8 +192,7 @@ absl::Status SetTokenIds(const ModelConfig& config, const std::vector<int32_t>& 
     return absl::OkStatus();
 }
 
-absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where,
-                        ChatFiles& chat) {
+absl::Status SetAddsBos(std::optional<bool> configured, const std::string& where, ChatFiles& chat) {
     if (configured) {
         chat.adds_bos = *configured;
     } else {
@@ -305,8 +304,8 @@ absl::Status ReadGguf(const ModelFiles& files, ChatFiles& chat) {
     HONE_RETURN_IF_ERROR(SetTokenIds(files.config, more_eos_ids, files.path, chat));
     HONE_RETURN_IF_ERROR(SetAddsBos(vocabulary.add_bos, files.path, chat));
     Json tokens = Json::object();
-    for (auto [key, id] : {std::pair("unk_token", vocabulary.unk_id),
-                           std::pair("pad_token", vocabulary.pad_id)})
+    for (auto [key, id] :
+         {std::pair("unk_token", vocabulary.unk_id), std::pair("pad_token", vocabulary.pad_id)})
         if (id) tokens[key] = vocabulary.tokens[static_cast<size_t>(*id)];
     // tokenizer.chat_template, and tokenizer.chat_template.NAME.
     Templates templates;
@@ -315,8 +314,7 @@ absl::Status ReadGguf(const ModelFiles& files, ChatFiles& chat) {
         if (!key.starts_with(kKey)) continue;
         const std::string_view name = std::string_view(key).substr(kKey.size());
         if (!name.empty() && !name.starts_with('.')) continue;
-        if (!value.is_string())
-            return ModelError("{}: \"{}\" is not a string", files.path, key);
+        if (!value.is_string()) return ModelError("{}: \"{}\" is not a string", files.path, key);
         templates[name.empty() ? "default" : std::string(name.substr(1))] = value;
     }
     return SetTemplates(std::move(templates), std::move(tokens), files.path, chat);

@@ -1,5 +1,5 @@
-// What a model's files say of text: the tokenizer, the chat template, the tokens that begin and end a text, and how
-// its makers sample.
+// What a model's files say of text: the tokenizer, the chat template, the tokens that begin and end
+// a text, and how its makers sample.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct ChatFiles {
     bool adds_bos = false;
     std::string bos_token, eos_token;  // as text; empty: none
     std::optional<int32_t> bos_id;
-    // Any of them ends an answer: the tokenizer's own eos_token first, then those of config.json and
-    // generation_config.json, or of GGUF's metadata.
+    // Any of them ends an answer: the tokenizer's own eos_token first, then those of config.json
+    // and generation_config.json, or of GGUF's metadata.
     std::vector<int32_t> eos_ids;
     GenerationDefaults generation;
     int64_t embedding_rows = 0;  // ids that the model takes

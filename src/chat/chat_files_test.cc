@@ -67,7 +67,8 @@ TEST_F(ChatFilesTest, ReadsTokensTemplateAndDefaults) {
 TEST_F(ChatFilesTest, TheChatTemplateFromEveryPlace) {
     auto source = [&] { return Opened()->chat_template->sources().at("default"); };
     EXPECT_EQ(source(), testing::Get(folder_ / "chat_template.jinja"));
-    folder_.Edit("tokenizer_config.json", [](Json& json) { json["chat_template"] = "from config"; });
+    folder_.Edit("tokenizer_config.json",
+                 [](Json& json) { json["chat_template"] = "from config"; });
     EXPECT_NE(source(), "from config");  // the file of its own wins
     fs::remove(folder_ / "chat_template.jinja");
     EXPECT_EQ(source(), "from config");
@@ -185,8 +186,7 @@ TEST(ChatFilesOfGguf, TokensTemplateAndTheEndOfATurn) {
 
 TEST(ChatFilesOfGguf, WithoutATokenizer) {
     testing::GoldenGguf gguf;
-    gguf.builder.U32("llama.vocab_size",
-                     static_cast<uint32_t>(gguf.original().config.vocab_size));
+    gguf.builder.U32("llama.vocab_size", static_cast<uint32_t>(gguf.original().config.vocab_size));
     const absl::Status status = OpenChat(*gguf.Open().value()).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
     EXPECT_THAT(std::string(status.message()), HasSubstr("no tokenizer"));

@@ -2,7 +2,7 @@
 // that agrees with itself, and tensors that can all be read.
 #include "chat/gguf_vocabulary.h"
 #include "model/config/arch.h"
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto contents = hone::ParseGguf({data, size}, "fuzz");

@@ -1,11 +1,11 @@
-// What a GGUF file says of its tokenizer, checked: the values under "tokenizer.ggml." of its metadata, and the long
-// lists beside it.
+// What a GGUF file says of its tokenizer, checked: the values under "tokenizer.ggml." of its
+// metadata, and the long lists beside it.
 #pragma once
 
 #include <string_view>
 
 #include "base/status.h"
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 #include "text/tokenizer.h"
 
 namespace hone {

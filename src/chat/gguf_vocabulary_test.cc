@@ -3,20 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/files/testing.h"
+#include "model/weights/testing.h"
 
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Floats;
 using testing::GgufBuilder;
+using ::testing::HasSubstr;
 using testing::Raw;
 
 absl::StatusOr<GgufVocabulary> Read(const GgufBuilder& builder) {
     const std::string file = builder.Build();
-    HONE_ASSIGN_OR_RETURN(const GgufContents contents,
-                          ParseGguf(testing::Bytes(file), "m.gguf"));
+    HONE_ASSIGN_OR_RETURN(const GgufContents contents, ParseGguf(testing::Bytes(file), "m.gguf"));
     return ReadGgufVocabulary(contents.metadata, contents.token_lists, "m.gguf");
 }
 

@@ -42,8 +42,7 @@ Json Templates(const ChatTemplate& chat_template) {
 // tokenizer.json and tokenizer_config.json of a tokenizer that came out of a GGUF file.
 absl::Status WriteTokenizer(const ModelFiles& files, const ChatFiles& chat,
                             const std::string& folder) {
-    HONE_RETURN_IF_ERROR(
-        WriteFileAtomic(Join(folder, "tokenizer.json"), chat.tokenizer->ToJson()));
+    HONE_RETURN_IF_ERROR(WriteFileAtomic(Join(folder, "tokenizer.json"), chat.tokenizer->ToJson()));
     Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                    {"clean_up_tokenization_spaces", false},
                    {"model_max_length", files.config.max_position_embeddings},

@@ -1,4 +1,5 @@
-// A model as a folder in Hugging Face's layout: what transformers' from_pretrained, OpenModel and OpenChat read.
+// A model as a folder in Hugging Face's layout: what transformers' from_pretrained, OpenModel and
+// OpenChat read.
 #pragma once
 
 #include <string>

@@ -38,8 +38,7 @@ TEST_P(ModelFolder, IsReadAgain) {
     const auto base = OpenModel(testing::GoldenModel(GetParam())).value();
     OwnNumbers own(*base);
     testing::TempFolder folder;
-    ASSERT_TRUE(
-        WriteModelFolder(*base, DType::kF32, own.values(), folder / "out").ok());
+    ASSERT_TRUE(WriteModelFolder(*base, DType::kF32, own.values(), folder / "out").ok());
     const auto before = OpenChat(*base).value(),
                after = OpenChat(*OpenModel(folder / "out").value()).value();
     ExpectSameText(*after, *before);
@@ -86,8 +85,7 @@ TEST(WriteModelFolder, AFullDiskIsSaid) {
         int seen = 0;
         SetFileFault(
             [&](std::string_view, const std::string&) { return seen++ == failing ? ENOSPC : 0; });
-        absl::Status status =
-            WriteModelFolder(*base, DType::kBF16, own.values(), folder / "out");
+        absl::Status status = WriteModelFolder(*base, DType::kBF16, own.values(), folder / "out");
         SetFileFault(nullptr);
         if (status.ok()) {
             EXPECT_GT(failing, 10);

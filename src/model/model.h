@@ -126,9 +126,9 @@ class Model {
 
     // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
     // d goes through, nullptr the base alone; empty: all the base alone.
-    virtual absl::StatusOr<LossSums> Evaluate(
-        const Context& context, const Batch& batch, std::vector<LossSums>* per_document = nullptr,
-        const std::vector<const Adapter*>& adapters = {}) = 0;
+    virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
+                                              std::vector<LossSums>* per_document = nullptr,
+                                              const std::vector<const Adapter*>& adapters = {}) = 0;
     // logits [T, V] of every token, f32: for tests and tools. adapters: as in Evaluate.
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                                 const std::vector<const Adapter*>& adapters = {}) = 0;

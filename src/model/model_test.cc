@@ -7,8 +7,8 @@
 namespace hone {
 namespace {
 
-// The rest of a prompt goes through in whole pieces, and no piece is so short that it would be taken
-// for tokens that are decoded.
+// The rest of a prompt goes through in whole pieces, and no piece is so short that it would be
+// taken for tokens that are decoded.
 TEST(LastPieceTokens, LeavesWholePiecesBeforeIt) {
     for (int64_t tokens = 1; tokens < 5 * kPrefillTokens; ++tokens) {
         const int64_t last = LastPieceTokens(tokens);

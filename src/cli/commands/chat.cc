@@ -48,9 +48,10 @@ struct ChatFlags {
         weights.Add(flags);
         flags.Group("Conversation");
         ask.Add(flags);
-        flags.Text("--history_file", history_file,
-                   "where a terminal's messages are kept for the next time; none: nowhere; default: "
-                   "chat_history in hone's cache");
+        flags.Text(
+            "--history_file", history_file,
+            "where a terminal's messages are kept for the next time; none: nowhere; default: "
+            "chat_history in hone's cache");
         sampling.fallback_temperature = kChatTemperature;
         sampling.max_new_tokens = 512;
         sampling.Add(flags);
@@ -141,8 +142,8 @@ class Chat {
         } else if (name == "/save") {
             const absl::Status saved = Save(rest);
             if (!saved.ok() && !editor_) return saved;
-            fmt::print("({})\n", saved.ok() ? "added to " + Printable(rest)
-                                            : std::string(saved.message()));
+            fmt::print("({})\n",
+                       saved.ok() ? "added to " + Printable(rest) : std::string(saved.message()));
         } else if (name == "/help") {
             fmt::print("{}{}", kHelp, editor_ ? kMoreHelp : "");
         } else {
@@ -226,9 +227,8 @@ absl::Status RunChat(const ChatFlags& flags) {
     std::optional<UnbufferedInput> unbuffered;
     if (person) unbuffered.emplace();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(
-        LoadedModel loaded,
-        FetchAndLoad(std::move(chosen), flags.weights.options(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          FetchAndLoad(std::move(chosen), flags.weights.options(), context));
     LeaveOnInterrupt(false);
     Answerer answerer(std::move(loaded), std::move(asking), context);
     return Chat(answerer, flags, person).Run();

@@ -31,9 +31,10 @@ struct CompareFlags {
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what both answer; " + std::string(kEscapes))
-            .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
-                  ".parquet file with a column of prompts; or a text file, one prompt per line");
+            .Text(
+                "--prompt_file", prompt_file,
+                "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                ".parquet file with a column of prompts; or a text file, one prompt per line");
         ask.Add(flags);
         sampling.Add(flags);
         flags.Group("Output").Bool("--json", json,
@@ -57,10 +58,10 @@ absl::StatusOr<Answers> AnswerAll(const ChosenModel& chosen, const CompareFlags&
                           FetchAndLoad(chosen, flags.weights.options(), context));
     Answerer answerer(std::move(loaded), asking, context);
     Answers answers{chosen, {}};
-    HONE_ASSIGN_OR_RETURN(
-        answers.results,
-        answerer.Answer(prompts, flags.sampling.Choice(), 1,
-                        [&](size_t, std::string_view) { return interrupts == 0; }));
+    HONE_ASSIGN_OR_RETURN(answers.results, answerer.Answer(prompts, flags.sampling.Choice(), 1,
+                                                           [&](size_t, std::string_view) {
+                                                               return interrupts == 0;
+                                                           }));
     if (interrupts > 0) return InterruptedError("interrupted");
     return answers;
 }
@@ -131,14 +132,15 @@ absl::Status RunCompare(const CompareFlags& flags) {
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
         fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print("{}", SideBySide(fmt::format("base: {}\n{}", base.chosen.name,
-                                                CountsAndTime(base.results[i])),
-                                    base.results[i].text,
-                                    fmt::format("fine-tuned: {}\n{}",
-                                                tuned.chosen.adapter.empty() ? tuned.chosen.name
-                                                                           : tuned.chosen.adapter,
-                                                CountsAndTime(tuned.results[i])),
-                                    tuned.results[i].text, terminal.width, terminal.colours));
+        fmt::print(
+            "{}",
+            SideBySide(
+                fmt::format("base: {}\n{}", base.chosen.name, CountsAndTime(base.results[i])),
+                base.results[i].text,
+                fmt::format("fine-tuned: {}\n{}",
+                            tuned.chosen.adapter.empty() ? tuned.chosen.name : tuned.chosen.adapter,
+                            CountsAndTime(tuned.results[i])),
+                tuned.results[i].text, terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }

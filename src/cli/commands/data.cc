@@ -60,8 +60,8 @@ absl::Status RunCheck(CheckFlags& flags) {
     fmt::print("{}", text);
     if (check.ok()) return absl::OkStatus();
     if (check.bad_row_count > 0) {
-        return DataError("{} of {} rows of {} cannot be used, as listed above",
-                         check.bad_row_count, check.rows, flags.file);
+        return DataError("{} of {} rows of {} cannot be used, as listed above", check.bad_row_count,
+                         check.rows, flags.file);
     }
     return DataError("no row of {} has a token with loss: there is nothing to learn", flags.file);
 }

@@ -102,8 +102,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     }
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(const LoadedModel loaded,
-                          FetchAndLoad(std::move(chosen), load, context));
+    HONE_ASSIGN_OR_RETURN(const LoadedModel loaded, FetchAndLoad(std::move(chosen), load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
     HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
@@ -135,8 +134,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
 }  // namespace
 
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
+    CLI::App* app =
+        AddCommand(root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
     auto flags = std::make_shared<EvaluateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunEvaluate(*flags); }});

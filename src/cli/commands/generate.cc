@@ -39,10 +39,11 @@ struct GenerateFlags {
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what to answer; " + std::string(kEscapes))
-            .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
-                  ".parquet file with a column of prompts; or a text file, one prompt per line; "
-                  "without any prompt standard input is one");
+            .Text(
+                "--prompt_file", prompt_file,
+                "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                ".parquet file with a column of prompts; or a text file, one prompt per line; "
+                "without any prompt standard input is one");
         ask.Add(flags);
         flags.Integer("--batch_size", batch_size, "prompts that are answered side by side");
         sampling.Add(flags);
@@ -61,8 +62,7 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
         prompts.push_back(std::move(prompt));
     }
     if (!flags.prompt_file.empty()) {
-        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
-                              ReadPromptFile(flags.prompt_file, raw));
+        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more, ReadPromptFile(flags.prompt_file, raw));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
     if (!prompts.empty()) return prompts;
@@ -143,9 +143,8 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters, ReadAdapters(flags));
     const std::atomic<int>& interrupts = CountInterrupts();
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(
-        LoadedModel loaded,
-        FetchAndLoad(std::move(chosen), flags.weights.options(), context));
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          FetchAndLoad(std::move(chosen), flags.weights.options(), context));
     Answerer answerer(std::move(loaded), std::move(asking), context);
     for (BesideAdapter& adapter : adapters)
         HONE_RETURN_IF_ERROR(
@@ -161,9 +160,9 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         return interrupts == 0;
     };
     GenerateStats stats;
-    HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
-                          answerer.Answer(prompts, flags.sampling.Choice(), flags.batch_size,
-                                          callback, &stats));
+    HONE_ASSIGN_OR_RETURN(
+        std::vector<GenerateResult> results,
+        answerer.Answer(prompts, flags.sampling.Choice(), flags.batch_size, callback, &stats));
     if (stream) fmt::print("\n");
     if (!stream && !as_json) PrintResults(prompts, results, interactive);
     if (!flags.output_file.empty()) {

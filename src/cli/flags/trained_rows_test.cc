@@ -55,7 +55,8 @@ TEST(ReadRowsAsTrained, TakesColumnsAndTheDay) {
     EXPECT_EQ(plain.data.columns, form.data.columns);
     EXPECT_EQ(plain.data.template_date, "2026-11-26");
     // Other columns are the same rows under other names.
-    Command other({"--columns", "prompt=q", "--csv_separator", ",", "--template_date", "2024-02-29"});
+    Command other(
+        {"--columns", "prompt=q", "--csv_separator", ",", "--template_date", "2024-02-29"});
     EXPECT_EQ(ReadRowsAsTrained(form, *other.app, other.data), "--use_chat_template true");
     EXPECT_EQ(other.data.columns[0].second, "q");
     // A text names its own.

@@ -2,7 +2,7 @@
 // was loaded: the file may be gone by then, or another.
 #pragma once
 
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 #include "tensor/buffer.h"
 
 namespace hone {

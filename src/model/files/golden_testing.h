@@ -11,7 +11,7 @@
 
 #include "base/json_file.h"
 #include "model/files/model_files.h"
-#include "model/files/testing.h"
+#include "model/weights/testing.h"
 
 namespace hone::testing {
 

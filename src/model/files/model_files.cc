@@ -8,7 +8,7 @@
 #include "base/watch.h"
 #include "model/config/arch.h"
 #include "model/config/config_reader.h"
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -8,7 +8,7 @@
 
 #include "model/config/config.h"
 #include "model/files/model_tensors.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 

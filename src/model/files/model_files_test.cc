@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "model/files/golden_testing.h"
-#include "model/files/safetensors.h"
+#include "model/weights/safetensors.h"
 
 namespace hone {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "model/config/arch.h"
 #include "model/config/config.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 

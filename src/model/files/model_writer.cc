@@ -59,8 +59,8 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
 
 }  // namespace
 
-absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype,
-                                   const TensorValues& values, const std::string& folder) {
+absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
+                                   const std::string& folder) {
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
     HONE_RETURN_IF_ERROR(WriteJson(Join(folder, "config.json"), Config(files, dtype)));
     return WriteWeights(files, dtype, values, Join(folder, "model.safetensors"));

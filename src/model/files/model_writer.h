@@ -18,7 +18,7 @@ using TensorValues = std::function<std::span<const float>(const ModelTensor& ten
 // config.json, with `dtype` (F32, F16 or BF16) in it, and model.safetensors in that type. A number
 // that F16 cannot hold is an error of kind kModel. With its tokenizer beside it:
 // chat/model_folder.h.
-absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype,
-                                   const TensorValues& values, const std::string& folder);
+absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
+                                   const std::string& folder);
 
 }  // namespace hone

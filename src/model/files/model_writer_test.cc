@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/json_file.h"
-#include "model/files/testing.h"
+#include "model/weights/testing.h"
 
 namespace hone {
 namespace {

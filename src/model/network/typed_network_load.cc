@@ -299,8 +299,7 @@ typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool back
 template <typename T>
 MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
-    for (const LinearGroup<T>* group : Groups())
-        plan.weights += group->bytes();
+    for (const LinearGroup<T>* group : Groups()) plan.weights += group->bytes();
     plan.weights += held_embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, least;

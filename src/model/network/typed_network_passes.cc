@@ -170,13 +170,12 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batch,
-                                          Memory& memory) {
+absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory) {
     HONE_RETURN_IF_ERROR(Embed(pass.context, batch.tokens, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) {
         LayerForward(pass, l, memory.x, SavedOf(memory, l));
-        HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) /
-                                              static_cast<double>(layers_.size() + 1)));
+        HONE_RETURN_IF_ERROR(
+            ReportProgress(static_cast<double>(l + 1) / static_cast<double>(layers_.size() + 1)));
     }
     return absl::OkStatus();
 }

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {

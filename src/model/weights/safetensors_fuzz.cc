@@ -1,5 +1,5 @@
 // Any bytes as a safetensors file: either an error, or tensors that can all be read.
-#include "model/files/safetensors.h"
+#include "model/weights/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto contents = hone::ParseSafetensors({data, size}, "fuzz");

@@ -1,4 +1,4 @@
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 #include <filesystem>
 #include <map>
@@ -6,8 +6,8 @@
 
 #include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/dequantize.h"
-#include "model/files/safetensors.h"
+#include "model/weights/dequantize.h"
+#include "model/weights/safetensors.h"
 
 namespace hone {
 namespace {

@@ -1,9 +1,9 @@
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/files/testing.h"
+#include "model/weights/testing.h"
 
 namespace hone {
 namespace {

@@ -1,10 +1,10 @@
-#include "model/files/dequantize.h"
+#include "model/weights/dequantize.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 
 namespace hone {
 namespace {

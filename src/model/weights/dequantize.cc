@@ -1,4 +1,4 @@
-#include "model/files/dequantize.h"
+#include "model/weights/dequantize.h"
 
 #include <cstring>
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 

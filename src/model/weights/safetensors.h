@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 

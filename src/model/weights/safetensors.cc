@@ -1,4 +1,4 @@
-#include "model/files/safetensors.h"
+#include "model/weights/safetensors.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,10 +1,10 @@
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
-#include "model/files/testing.h"
+#include "model/weights/testing.h"
 
 namespace hone {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

@@ -1,4 +1,4 @@
-#include "model/files/gguf.h"
+#include "model/weights/gguf.h"
 
 #include <algorithm>
 #include <cstdlib>
