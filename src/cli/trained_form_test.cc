@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/testing.h"
 #include "cli/flags/cli11.h"
 
 namespace hone {
@@ -18,20 +18,17 @@ namespace fs = std::filesystem;
 class RunFolder {
   public:
     RunFolder(const std::string& options, const std::string& data, bool full = false) {
-        std::string name = testing::TempDir() + "trained_form_XXXXXX";
-        path_ = mkdtemp(name.data());
         for (const char* folder : {"adapter", "model", "checkpoints/step-2"})
-            fs::create_directories(path_ + "/" + folder);
+            fs::create_directories(folder_ / folder);
         const std::string made = full ? R"(, "fine_tuned_model": {"path": "model"})" : "";
         const std::string text =
             "{\"options\": " + options + ", \"data\": " + data + made + "}";
-        EXPECT_TRUE(WriteFileAtomic(path_ + "/run.json", text).ok());
+        folder_.Write("run.json", text);
     }
-    ~RunFolder() { fs::remove_all(path_); }
-    std::string In(const std::string& name) const { return path_ + "/" + name; }
+    std::string In(const std::string& name) const { return folder_ / name; }
 
   private:
-    std::string path_;
+    TestFolder folder_;
 };
 
 constexpr char kOptions[] =

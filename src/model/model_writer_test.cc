@@ -45,7 +45,7 @@ class ModelWriter : public ::testing::TestWithParam<std::string> {};
 TEST_P(ModelWriter, TheFolderIsReadAgain) {
     const auto base = Golden(GetParam());
     Scaled scaled(*base, 1.001f);  // no bf16 number any more
-    testing::TempFolder folder;
+    TestFolder folder;
     for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
         const std::string path = folder / DTypeName(dtype);
         ASSERT_TRUE(WriteModelFolder(*base, dtype, scaled.values(), path).ok());
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelWriter, ::testing::Values("tied", "llama3"
 TEST(ModelWriter, WhatFloat16CannotHoldIsRefused) {
     const auto base = Golden("odd");
     Scaled scaled(*base, 1);
-    testing::TempFolder folder;
+    TestFolder folder;
     auto write = [&](DType dtype) {
         return WriteModelFolder(*base, dtype, scaled.values(), folder / "out");
     };
@@ -99,7 +99,7 @@ TEST(ModelWriter, WhatFloat16CannotHoldIsRefused) {
 TEST(ModelWriter, AFullDiskIsSaid) {
     const auto base = Golden("tied");
     Scaled scaled(*base, 1);
-    testing::TempFolder folder;
+    TestFolder folder;
     for (int failing = 0;; ++failing) {
         int seen = 0;
         SetFileFault(

@@ -69,7 +69,7 @@ class Folder : public ::testing::Test {
         ASSERT_TRUE(WriteSafetensors(folder_ / "model.safetensors", tensors, {}).ok());
     }
 
-    testing::TempFolder folder_;
+    TestFolder folder_;
     HubOptions options_;
 };
 
@@ -412,7 +412,7 @@ class GgufModel : public ::testing::Test {
 
     std::unique_ptr<ModelFiles> original_;
     testing::GgufBuilder builder_;
-    testing::TempFolder folder_;
+    TestFolder folder_;
 };
 
 TEST_F(GgufModel, ReadsTheSameRowsAsTheOriginal) {
@@ -493,7 +493,7 @@ TEST_F(GgufModel, OnePartOfSeveral) {
 }
 
 TEST(Gguf, UnknownArchitecture) {
-    testing::TempFolder folder;
+    TestFolder folder;
     testing::Put(folder / "m.gguf",
                  testing::GgufBuilder().String("general.architecture", "mamba").Build());
     auto files = OpenModel(folder / "m.gguf", HubOptions(), nullptr);
