@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/load_model.h"

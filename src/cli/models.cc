@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/load_model.h"
 #include "cli/terminal/json_text.h"

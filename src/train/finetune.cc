@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/machine_limits.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "base/watch.h"
 #include "data/batch/batcher.h"
@@ -20,9 +21,9 @@
 #include "model/files/json_file.h"
 #include "model/files/model_files.h"
 #include "train/engine_learner.h"
+#include "train/fit_check.h"
 #include "train/loop/checkpoint.h"
 #include "train/loop/trainer.h"
-#include "train/fit_check.h"
 #include "train/odd_settings.h"
 #include "train/output/machine.h"
 #include "train/output/output_folder.h"
@@ -247,7 +248,7 @@ absl::Status FinetuneRun::LoadModel() {
     size_t bytes = 0;
     for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
     const WorkReport reading = {
-        .what = "reading the model", .detail = HumanBytes(bytes), .announced = true};
+        .what = "reading the model", .detail = FormatBytes(bytes), .announced = true};
     {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
