@@ -94,7 +94,7 @@ class AdapterPaths : public ::testing::TestWithParam<std::tuple<Path, std::strin
     }
 
     Context context_{2};
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::unique_ptr<ModelFiles> files_;
     LoraConfig config_;
     std::vector<Example> examples_;

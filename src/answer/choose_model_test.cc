@@ -20,7 +20,7 @@ TEST(ChosenModel, TakesTheAdaptersBaseOrTheDefault) {
     EXPECT_THAT(none.notes[0], HasSubstr(none.name));
 
     const std::string golden = HONE_SOURCE_DIR "/tests/golden/adapters/tied-lora";
-    const testing::TempFolder folder;
+    const TestFolder folder;
     const std::string config = testing::Get(golden + "/adapter_config.json");
     testing::Put(folder / "adapter_config.json", config);
     EXPECT_EQ(ChosenModel::Choose("other", folder.path()).value().name, "other");

@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "base/file.h"
 #include "base/limits.h"
+#include "base/testing.h"
 
 namespace hone {
 namespace {
@@ -15,11 +15,8 @@ using testing::HasSubstr;
 
 absl::StatusOr<std::vector<Prompt>> Read(const std::string& text, const std::string& name,
                                          bool raw = false) {
-    const std::string path = testing::TempDir() + name;
-    HONE_RETURN_IF_ERROR(WriteFileAtomic(path, text));
-    auto prompts = ReadPromptFile(path, raw);
-    std::remove(path.c_str());
-    return prompts;
+    const TestFolder folder;
+    return ReadPromptFile(folder.Write(name, text), raw);
 }
 
 std::string ErrorOf(const std::string& row) {

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/testing.h"
 
 namespace hone {
 namespace {
@@ -17,20 +17,17 @@ namespace fs = std::filesystem;
 class RunFolder {
   public:
     RunFolder(const std::string& options, const std::string& data, bool full = false) {
-        std::string name = testing::TempDir() + "trained_form_XXXXXX";
-        path_ = mkdtemp(name.data());
         for (const char* folder : {"adapter", "model", "checkpoints/step-2"})
-            fs::create_directories(path_ + "/" + folder);
+            fs::create_directories(In(folder));
         const std::string made =
             full ? R"(, "fine_tuned_model": {"path": "model"}, "model": {"name": "org/base"})" : "";
-        const std::string text = "{\"options\": " + options + ", \"data\": " + data + made + "}";
-        EXPECT_TRUE(WriteFileAtomic(path_ + "/run.json", text).ok());
+        Write("{\"options\": " + options + ", \"data\": " + data + made + "}");
     }
-    ~RunFolder() { fs::remove_all(path_); }
-    std::string In(const std::string& name) const { return path_ + "/" + name; }
+    std::string In(const std::string& name) const { return folder_ / name; }
+    void Write(const std::string& run_json) const { folder_.Write("run.json", run_json); }
 
   private:
-    std::string path_;
+    TestFolder folder_;
 };
 
 constexpr char kOptions[] =
@@ -81,7 +78,7 @@ TEST(FindTrainedForm, IsNoneWhereTheFileSaysNothing) {
     EXPECT_FALSE(Found(run.In("adapter"), ""));
     const RunFolder older(kOptions, "{}");
     EXPECT_EQ(Found(older.In("adapter"), "")->prompt_template, "");
-    ASSERT_TRUE(WriteFileAtomic(older.In("run.json"), "{\"options\": ").ok());
+    older.Write("{\"options\": ");
     std::vector<std::string> warnings;
     EXPECT_FALSE(FindTrainedForm(older.In("adapter"), "", warnings));
     ASSERT_EQ(warnings.size(), 1u);

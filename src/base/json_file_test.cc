@@ -57,7 +57,7 @@ TEST(JsonFile, OrderedKeysAtTheLimitAndPastIt) {
 }
 
 TEST(JsonFile, FileMustHoldAnObjectWithinTheLimit) {
-    testing::TempFolder folder;
+    TestFolder folder;
     testing::Put(folder / "a.json", "[1]");
     auto list = ReadJsonObject(folder / "a.json");
     EXPECT_THAT(std::string(list.status().message()), HasSubstr("not an object"));

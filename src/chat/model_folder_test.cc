@@ -37,7 +37,7 @@ class ModelFolder : public ::testing::TestWithParam<std::string> {};
 TEST_P(ModelFolder, IsReadAgain) {
     const auto base = OpenModel(testing::GoldenModel(GetParam())).value();
     OwnNumbers own(*base);
-    testing::TempFolder folder;
+    TestFolder folder;
     ASSERT_TRUE(WriteModelFolder(*base, DType::kF32, own.values(), folder / "out").ok());
     const auto before = OpenChat(*base).value(),
                after = OpenChat(*OpenModel(folder / "out").value()).value();
@@ -52,7 +52,7 @@ TEST(WriteModelFolder, OfGgufIsTheSameModel) {
     testing::GoldenGguf source;
     source.AddTokenizer();
     const auto gguf = source.Open().value();
-    testing::TempFolder folder;
+    TestFolder folder;
     std::map<std::string, std::vector<float>> numbers;
     for (const ModelTensor& tensor : source.original().tensors)
         numbers[tensor.hf_name] = *ReadTensor(*tensor.stored);
@@ -80,7 +80,7 @@ TEST(WriteModelFolder, OfGgufIsTheSameModel) {
 TEST(WriteModelFolder, AFullDiskIsSaid) {
     const auto base = OpenModel(testing::GoldenModel("tied")).value();
     OwnNumbers own(*base);
-    testing::TempFolder folder;
+    TestFolder folder;
     for (int failing = 0;; ++failing) {
         int seen = 0;
         SetFileFault(

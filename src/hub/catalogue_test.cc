@@ -34,7 +34,7 @@ class CatalogueTest : public ::testing::Test {
         EXPECT_EQ(KindOf(path.status()), ErrorKind::kModel);
         return std::string(path.status().message());
     }
-    testing::TempFolder folder_;
+    TestFolder folder_;
     HubOptions options_;
 };
 

@@ -88,7 +88,7 @@ class HubDataset : public ::testing::Test {
         return names;
     }
 
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::string train_;
     Files files_;
     nlohmann::json configs_;

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "hub/hub_http.h"
 
 namespace hone {
@@ -186,10 +187,10 @@ absl::Status CheckSpace(const HubPlace& place, const std::string& folder,
     auto space = fs::space(folder, error);
     if (error || static_cast<uint64_t>(needed) <= space.available) return absl::OkStatus();
     return OtherError(
-        "{} takes {:.2f} GB, but {} has only {:.2f} GB free; free some space, or set HONE_CACHE to "
+        "{} takes {}, but {} has only {} free; free some space, or set HONE_CACHE to "
         "another folder",
-        place.repo, static_cast<double>(needed) / 1e9, folder,
-        static_cast<double>(space.available) / 1e9);
+        place.repo, FormatBytes(static_cast<uint64_t>(needed)), folder,
+        FormatBytes(space.available));
 }
 
 }  // namespace

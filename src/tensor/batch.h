@@ -1,4 +1,4 @@
-// Tokens as the model takes them: documents one after another, never padded.
+// Tokens in the form that goes through the model: documents one after another, never padded.
 #pragma once
 
 #include <cstdint>
@@ -6,15 +6,15 @@
 
 namespace hone {
 
-// Tokens that go through the model at a time unless an option says otherwise. More would be faster
-// by little and take more memory: docs/performance.md.
+// Tokens that go through the model at a time unless an option says otherwise. More would be a
+// little faster and need more memory: docs/performance.md.
 inline constexpr int64_t kMicroBatchTokens = 1024;
 
 // One document: the tokens of one row.
 struct Example {
     std::vector<int32_t> tokens;
-    // [tokens.size()] the weight of the loss of predicting this token from the ones before it; 0:
-    // no loss. The first token's is never used.
+    // [tokens.size()] The weight of this token in the loss, where it is predicted from the tokens
+    // before it. 0: no loss. The weight of the first token is never used.
     std::vector<float> weights;
     int64_t row = 0;  // position in the data set, from 0
 };

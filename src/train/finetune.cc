@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/json_file.h"
 #include "base/machine_limits.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "base/watch.h"
 #include "chat/chat_files.h"
@@ -247,7 +248,7 @@ absl::Status FinetuneRun::LoadModel() {
     size_t bytes = 0;
     for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
     const WorkReport reading = {
-        .what = "reading the model", .detail = HumanBytes(bytes), .announced = true};
+        .what = "reading the model", .detail = FormatBytes(bytes), .announced = true};
     {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));

@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "adapt/base_adapter.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/json_text.h"

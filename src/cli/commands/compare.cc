@@ -1,8 +1,10 @@
 #include <memory>
 
 #include "answer/answerer.h"
+#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"

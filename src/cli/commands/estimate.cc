@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/json_text.h"

@@ -3,8 +3,10 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
+#include "cli/flags/finetune_flags.h"
 #include "cli/flags/trained_rows.h"
 #include "cli/terminal/json_text.h"
 #include "cli/terminal/live_line.h"

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/text.h"
 #include "chat/inspect.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"

@@ -1,4 +1,4 @@
-// For tests: tokenizers and encoders, what they make of rows, and a folder for files.
+// For tests: tokenizers and encoders, and what they make of rows.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "data/format/tokenize.h"
-#include "data/read/test_folder.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 

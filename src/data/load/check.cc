@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "data/load/problem_list.h"
 #include "data/load/row_pipeline.h"
 #include "data/read/splits.h"
@@ -158,8 +159,8 @@ void AppendList(std::string* text, std::string_view title, const std::vector<T>&
     const size_t shown = std::min(list.size(), kShown);
     for (size_t i = 0; i < shown; ++i) *text += "  " + convert(list[i]) + "\n";
     if (count > static_cast<int64_t>(shown))
-        *text += fmt::format("  ... and {} more\n",
-                             WithThousands(count - static_cast<int64_t>(shown)));
+        *text +=
+            fmt::format("  ... and {} more\n", FormatCount(count - static_cast<int64_t>(shown)));
 }
 
 void AppendProblems(std::string* text, std::string_view title,

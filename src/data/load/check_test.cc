@@ -66,7 +66,7 @@ TEST(DataCheck, CopiesAcrossFiles) {
     TestFolder folder;
     folder.Write("set/train.jsonl", ChatRow("a", "b") + ChatRow("c", "d") + ChatRow("e", "f"));
     folder.Write("set/validation.jsonl", ChatRow("x", "y") + ChatRow("c", "d"));
-    const DataCheck check = Check({.data_name = folder.Path("set")});
+    const DataCheck check = Check({.data_name = folder / "set"});
     EXPECT_TRUE(check.ok());
     EXPECT_EQ(check.duplicate_count, 0);
     ASSERT_EQ(check.in_both_splits_count, 1);
@@ -104,8 +104,7 @@ TEST(DataCheck, NothingGood) {
     EXPECT_FALSE(check.ok());
     EXPECT_EQ(check.bad_row_count, 2);
     EXPECT_EQ(check.format, "unknown");
-    EXPECT_FALSE(
-        CheckData({.data_name = folder.Path("none.jsonl")}, TestEncoder(), Context(1)).ok());
+    EXPECT_FALSE(CheckData({.data_name = folder / "none.jsonl"}, TestEncoder(), Context(1)).ok());
 }
 
 TEST(DataCheck, WhatTheTemplateLeavesOutIsCounted) {
@@ -128,10 +127,9 @@ TEST(DataCheck, WhatTheTemplateLeavesOutIsCounted) {
     EXPECT_EQ(check.left_out_rows[0].place.line, 3);
     EXPECT_THAT(check.ToText(), HasSubstr("line 3: the chat template does not show the row's tools"));
     EXPECT_EQ(check.ToJson()["left_out_row_count"], 1);
-    auto loaded = LoadData({.data_name = folder.Path("rows.jsonl"),
-                            .eval_split = "none",
-                            .skip_bad_rows = true},
-                           TestEncoder(), Context(1));
+    auto loaded =
+        LoadData({.data_name = folder / "rows.jsonl", .eval_split = "none", .skip_bad_rows = true},
+                 TestEncoder(), Context(1));
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_EQ(loaded->report.left_out_row_count, 1);
     EXPECT_THAT(loaded->report.ToText(), HasSubstr("line 3: the chat template does not show the row's tools"));

@@ -77,15 +77,15 @@ struct DataReport {
     SplitReport eval;
     std::vector<std::string> files;    // all that were read
     std::string format;                // "chat messages", "text template", ...
-    // How a prompt is asked as these rows were: RowConverter::PromptTemplate; "" is the chat
-    // template, with the system message that all training rows have ("": none, or several).
+    // How to write a prompt in the form of these rows: RowConverter::PromptTemplate. "" means the
+    // chat template, with the system message that all training rows have ("": none, or several).
     std::string prompt_template, system_prompt;
     std::string eval_source;           // one sentence: where the evaluation rows come from
     std::vector<RowProblem> bad_rows;  // the first kMaxListedRows of bad_row_count
     int64_t bad_row_count = 0;
     std::vector<RowProblem> masked_rows;  // without a label that trains; they are left out
     int64_t masked_row_count = 0;
-    // Rows with something that asks and that the chat template does not show; they are used.
+    // Rows of which the chat template leaves out a part that is not trained. They are used.
     std::vector<RowProblem> left_out_rows;
     int64_t left_out_row_count = 0;
     int64_t answers = 0;  // trained answers, and how many of them end with a trained end token

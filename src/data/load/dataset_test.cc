@@ -8,6 +8,7 @@
 
 #include "data/format/test_support.h"
 #include "data/load/token_store.h"
+#include "data/read/test_support.h"
 
 namespace hone {
 namespace {
@@ -83,21 +84,21 @@ TEST(Dataset, ThreadsAndSpillingChangeNothing) {
     EXPECT_FALSE(expected->report.spilled);
     for (int64_t limit : {int64_t{0}, int64_t{20'000}, int64_t{256} << 20}) {
         options.memory_limit_bytes = limit;
-        options.cache_folder = folder.Path("cache");
+        options.cache_folder = folder / "cache";
         auto data = Load(options);
         ASSERT_TRUE(data.ok()) << data.status();
         EXPECT_EQ(data->train->fingerprint(), expected->train->fingerprint());
         EXPECT_EQ(data->eval->fingerprint(), expected->eval->fingerprint());
         EXPECT_EQ(data->report.ToJson()["train"], expected->report.ToJson()["train"]);
     }
-    EXPECT_TRUE(std::filesystem::is_empty(folder.Path("cache")));  // the file has no name
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "cache"));  // the file has no name
     EXPECT_NE(expected->train->fingerprint(), expected->eval->fingerprint());
 }
 
 TEST(Dataset, StoreSpillsAndReadsBack) {
     TestFolder folder;
     for (int64_t limit : {int64_t{1} << 30, int64_t{10} << 20}) {
-        TokenStore store(limit, folder.Path("cache"));
+        TokenStore store(limit, folder / "cache");
         auto example = [](int i) {
             Example e;
             for (int t = 0; t <= i % 5000; ++t) {
@@ -140,7 +141,7 @@ TEST(Dataset, SpillingSaysWhenItCannot) {
     const rlimit small{1 << 20, before.rlim_max};
     auto* old_handler = std::signal(SIGXFSZ, SIG_IGN);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-    TokenStore full(1 << 20, folder.Path("cache"));
+    TokenStore full(1 << 20, folder / "cache");
     absl::Status written = full.Append(example, 0, 1).status();
     if (written.ok()) written = full.Finish();
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -224,15 +225,15 @@ TEST(Dataset, Evaluation) {
     TestFolder folder;
     folder.Write("set/train.jsonl", Chats(10));
     folder.Write("set/test.jsonl", Chats(4, 50));
-    auto data = LoadEvaluationData({.data_name = folder.Path("set")}, TestEncoder(), TestContext());
+    auto data = LoadEvaluationData({.data_name = folder / "set"}, TestEncoder(), TestContext());
     ASSERT_TRUE(data.ok()) << data.status();
     EXPECT_EQ(data->eval->size(), 4);
     EXPECT_EQ(data->train, nullptr);
-    data = LoadEvaluationData({.data_name = folder.Path("set"), .eval_split = "train[:3]"},
+    data = LoadEvaluationData({.data_name = folder / "set", .eval_split = "train[:3]"},
                               TestEncoder(), TestContext());
     EXPECT_EQ(data->eval->size(), 3);
-    data = LoadEvaluationData({.data_name = folder.Path("set/train.jsonl")}, TestEncoder(),
-                              TestContext());
+    data =
+        LoadEvaluationData({.data_name = folder / "set/train.jsonl"}, TestEncoder(), TestContext());
     EXPECT_EQ(data->eval->size(), 10);
 }
 
@@ -283,7 +284,7 @@ TEST(Dataset, WhatCannotBeTrainedIsAnError) {
                 HasSubstr("some.jsonl, line 2: no token of the row is trained"));
     EXPECT_THAT(LoadError({.data_name = folder.Write("good.jsonl", Chats(5)), .max_seq_len = 1}),
                 HasSubstr("--max_seq_len must be at least 2"));
-    EXPECT_THAT(LoadError({.data_name = folder.Path("good.jsonl"), .max_samples = 0}),
+    EXPECT_THAT(LoadError({.data_name = folder / "good.jsonl", .max_samples = 0}),
                 HasSubstr("--max_samples"));
 }
 
@@ -337,12 +338,12 @@ TEST(Dataset, EveryFormatLoads) {
     EXPECT_EQ(first({.data_name = folder.Write("a.csv", "text,label\n\"x, y\",z\n"),
                      .text_template = R"({text}\n-> {label})"}),
               "x, y\n-> z<|im_end|>");
-    EXPECT_EQ(first({.data_name = folder.Path("a.csv"), .text_field = "label"}), "z<|im_end|>");
-    EXPECT_EQ(first({.data_name = folder.Path("a.csv"), .text_template = "{labels}"}),
+    EXPECT_EQ(first({.data_name = folder / "a.csv", .text_field = "label"}), "z<|im_end|>");
+    EXPECT_EQ(first({.data_name = folder / "a.csv", .text_template = "{labels}"}),
               fmt::format("1 row of 1 cannot be used: {}, line 2: --text_template asks for the "
                           "field \"labels\", the row has text, label. "
                           "Correct it, or leave it out with --skip_bad_rows.",
-                          folder.Path("a.csv")));
+                          folder / "a.csv"));
     EXPECT_EQ(first({.data_name = folder.Write("a.tsv", "input\toutput\nq\ta\n")}), "a<|im_end|>");
     EXPECT_EQ(first({.data_name = folder.Write("a.json", R"([{"prompt":"q","completion":"a"}])")}),
               "a<|im_end|>");
@@ -350,12 +351,12 @@ TEST(Dataset, EveryFormatLoads) {
     EXPECT_EQ(
         first({.data_name = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/rows.parquet"}),
         "1<|im_end|>");
-    EXPECT_EQ(first({.data_name = folder.WriteGzip("b.jsonl.gz", ChatRow("q", "a"))}),
+    EXPECT_EQ(first({.data_name = WriteGzip(folder, "b.jsonl.gz", ChatRow("q", "a"))}),
               "a<|im_end|>");
     EXPECT_EQ(first({.data_name = folder.Write("ids.jsonl",
                                                R"({"input_ids":[50,51,2],"labels":[-100,51,2]})")}),
               WholeText(*encoder, {51, 2}));
-    EXPECT_EQ(first({.data_name = folder.Path("a.json"), .train_on_prompt = true}), "qa<|im_end|>");
+    EXPECT_EQ(first({.data_name = folder / "a.json", .train_on_prompt = true}), "qa<|im_end|>");
 }
 
 TEST(Dataset, OnlyTheMarkedPartOfATemplateIsTrained) {
@@ -434,7 +435,7 @@ TEST(Dataset, ParquetAndJsonLinesGiveTheSameTokens) {
 // What breaks off in the middle is a bad row at that place, not a shorter data set.
 TEST(Dataset, DamagedFilesAreNotShortFiles) {
     TestFolder folder;
-    const std::string whole = folder.WriteGzip("a.jsonl.gz", Chats(5000));
+    const std::string whole = WriteGzip(folder, "a.jsonl.gz", Chats(5000));
     auto bytes = ReadFile(whole);
     const std::string cut = folder.Write("cut.jsonl.gz", bytes->substr(0, bytes->size() / 2));
     EXPECT_THAT(LoadError({.data_name = cut}), HasSubstr("ends in the middle of its gzip data"));

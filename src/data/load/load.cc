@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "data/load/dataset.h"
 #include "data/load/problem_list.h"
 #include "data/load/row_pipeline.h"
@@ -33,7 +34,7 @@ void AddProblem(std::vector<RowProblem>* list, int64_t* count, RowPlace place, s
 }
 
 std::string Plural(int64_t count, std::string_view what) {
-    return fmt::format("{} {}{}", WithThousands(count), what, count == 1 ? "" : "s");
+    return fmt::format("{} {}{}", FormatCount(count), what, count == 1 ? "" : "s");
 }
 
 // One problem goes on in the line, many are a list.
@@ -168,7 +169,7 @@ class Loader {
         if (report_.bad_row_count > 0 && !options_.skip_bad_rows)
             return DataError(
                 "{} of {} cannot be used:{}{}Correct {}, or leave {} out with --skip_bad_rows.",
-                Plural(report_.bad_row_count, "row"), WithThousands(rows),
+                Plural(report_.bad_row_count, "row"), FormatCount(rows),
                 Listed(report_.bad_rows, report_.bad_row_count),
                 report_.bad_row_count == 1 ? ". " : "\n",
                 report_.bad_row_count == 1 ? "it" : "them",

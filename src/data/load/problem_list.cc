@@ -4,6 +4,8 @@
 #include <cctype>
 #include <unordered_map>
 
+#include "base/text.h"
+
 namespace hone {
 namespace {
 
@@ -25,16 +27,6 @@ std::string KindOfReason(std::string_view reason) {
 
 }  // namespace
 
-std::string WithThousands(int64_t count) {
-    const std::string digits = fmt::format("{}", count);
-    std::string text;
-    for (size_t i = 0; i < digits.size(); ++i) {
-        if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-        text += digits[i];
-    }
-    return text;
-}
-
 std::string ListProblems(const std::vector<RowProblem>& problems, int64_t count) {
     std::vector<std::vector<const RowProblem*>> kinds;
     std::unordered_map<std::string, size_t> index;
@@ -52,9 +44,9 @@ std::string ListProblems(const std::vector<RowProblem>& problems, int64_t count)
         left -= static_cast<int64_t>(kind.size());
         if (kind.size() > kShownRows)
             text += fmt::format("\n  ... and {} more like this",
-                                WithThousands(static_cast<int64_t>(kind.size() - kShownRows)));
+                                FormatCount(static_cast<int64_t>(kind.size() - kShownRows)));
     }
-    if (left > 0) text += fmt::format("\n  ... and {} more", WithThousands(left));
+    if (left > 0) text += fmt::format("\n  ... and {} more", FormatCount(left));
     return text;
 }
 

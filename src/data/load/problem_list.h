@@ -14,7 +14,4 @@ namespace hone {
 // problems, where the list holds the first of them.
 std::string ListProblems(const std::vector<RowProblem>& problems, int64_t count);
 
-// 30,000
-std::string WithThousands(int64_t count);
-
 }  // namespace hone

@@ -1,4 +1,4 @@
-// Tokenised rows, compact: in memory up to a limit, beyond it in a temporary file that is mapped.
+// Compact storage of tokenised rows: in memory up to a limit, beyond it in a mapped temporary file.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class TokenStore {
     TokenStore(const TokenStore&) = delete;
     TokenStore& operator=(const TokenStore&) = delete;
 
-    // The row's index comes back. Fails where the rows outgrow the limit and cannot be written.
+    // Returns the row's index. Fails if the rows outgrow the limit and cannot be written to a file.
     absl::StatusOr<int64_t> Append(const Example& example, uint32_t file, int64_t line);
     absl::Status Finish();
 
@@ -38,8 +38,8 @@ class TokenStore {
     std::vector<std::string> files;
 
   private:
-    // A row is its tokens, then its weights as runs of equal ones: (first token after the run,
-    // weight).
+    // A row is stored as its tokens, then its weights as runs of equal ones: (first token after the
+    // run, weight).
     struct Row {
         uint64_t offset;  // in words of 4 bytes from the start of all
         uint32_t tokens;

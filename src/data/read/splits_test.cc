@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/testing.h"
 #include "data/read/data_files.h"
-#include "data/read/test_folder.h"
 
 namespace hone {
 namespace {
@@ -79,7 +79,7 @@ TEST(Splits, FilesAndFolders) {
     folder.Write("d/README.md", "x");
     folder.Write("d/.hidden.jsonl", rows);
     folder.Write("d/deep/dev.jsonl", rows);
-    EXPECT_EQ(Found({.data_name = folder.Path("d")}),
+    EXPECT_EQ(Found({.data_name = folder / "d"}),
               "test: test.jsonl; train: train.jsonl; validation: dev.jsonl");
     EXPECT_EQ(Found({.data_name = train}), "train: train.jsonl");
     EXPECT_EQ(Found({.data_name = test}), "train: test.jsonl");
@@ -87,17 +87,17 @@ TEST(Splits, FilesAndFolders) {
     EXPECT_FALSE(FindFiles({.data_name = train}, "")->Find("test").ok());
     EXPECT_EQ(Found({.data_name = "json", .data_files = {train, test}}),
               "train: train.jsonl test.jsonl");
-    EXPECT_EQ(Found({.data_name = "json", .data_files = {folder.Path("d/t*.jsonl")}}),
+    EXPECT_EQ(Found({.data_name = "json", .data_files = {folder / "d/t*.jsonl"}}),
               "train: test.jsonl train.jsonl");
     EXPECT_EQ(Found({.data_name = "json", .data_files = {train, test}, .eval_split = "test"}),
               "test: test.jsonl; train: train.jsonl");
-    EXPECT_EQ(Found({.data_name = folder.Path("d"), .data_files = {"test.jsonl"}}),
+    EXPECT_EQ(Found({.data_name = folder / "d", .data_files = {"test.jsonl"}}),
               "train: test.jsonl");
     folder.Write("plain/a.jsonl", rows);
     folder.Write("plain/b.jsonl", rows);
-    EXPECT_EQ(Found({.data_name = folder.Path("plain")}), "train: a.jsonl b.jsonl");
+    EXPECT_EQ(Found({.data_name = folder / "plain"}), "train: a.jsonl b.jsonl");
     folder.Write("plain/c_test.jsonl", rows);
-    auto mixed = FindFiles({.data_name = folder.Path("plain")}, "");
+    auto mixed = FindFiles({.data_name = folder / "plain"}, "");
     EXPECT_EQ(mixed->Names(), "test");
     ASSERT_EQ(mixed->warnings.size(), 1u);
     EXPECT_THAT(mixed->warnings[0], HasSubstr("2 files were not read"));
@@ -107,13 +107,13 @@ TEST(Splits, WhatIsNotThere) {
     TestFolder folder;
     EXPECT_THAT(Found({}), HasSubstr("no data"));
     EXPECT_THAT(Found({.data_name = "json"}), HasSubstr("needs --data_files"));
-    EXPECT_THAT(Found({.data_name = folder.Path("none.jsonl")}),
+    EXPECT_THAT(Found({.data_name = folder / "none.jsonl"}),
                 HasSubstr("no such data file or folder"));
-    EXPECT_THAT(Found({.data_name = "json", .data_files = {folder.Path("none.jsonl")}}),
+    EXPECT_THAT(Found({.data_name = "json", .data_files = {folder / "none.jsonl"}}),
                 HasSubstr("none.jsonl"));
     EXPECT_THAT(Found({.data_name = "org/name"}), HasSubstr("no hub"));
-    std::filesystem::create_directories(folder.Path("empty"));
-    EXPECT_THAT(Found({.data_name = folder.Path("empty")}), HasSubstr("holds no data file"));
+    std::filesystem::create_directories(folder / "empty");
+    EXPECT_THAT(Found({.data_name = folder / "empty"}), HasSubstr("holds no data file"));
     const std::string file = folder.Write("a.jsonl", "{}");
     EXPECT_THAT(Found({.data_name = file, .data_files = {file}}),
                 HasSubstr("--data_files names more"));
@@ -129,7 +129,7 @@ TEST(Splits, HubDataSets) {
     options.fetch_hub = [&](const std::string& repo,
                             const std::string& subset) -> absl::StatusOr<std::vector<std::string>> {
         asked = repo + "|" + subset;
-        return std::vector{train, valid, folder.Path("test/README.md")};
+        return std::vector{train, valid, folder / "test/README.md"};
     };
     EXPECT_EQ(Found(options), "train: train-0.jsonl; validation: validation-0.jsonl");
     EXPECT_EQ(asked, "org/name|");
@@ -170,13 +170,13 @@ TEST(Splits, Plans) {
     // A validation file is used without being asked for; a test file is not.
     folder.Write("set/train.jsonl", rows);
     folder.Write("set/test.jsonl", rows);
-    EXPECT_TRUE(PlanTraining({.data_name = folder.Path("set")})->hold_out);
+    EXPECT_TRUE(PlanTraining({.data_name = folder / "set"})->hold_out);
     folder.Write("set/validation.jsonl", rows);
-    plan = PlanTraining({.data_name = folder.Path("set")});
+    plan = PlanTraining({.data_name = folder / "set"});
     EXPECT_FALSE(plan->hold_out);
     EXPECT_EQ(plan->splits.size(), 2u);
     // Evaluation: the only split, or test before validation.
-    EXPECT_EQ(PlanEvaluation({.data_name = folder.Path("set")})->splits[0].name, "test");
+    EXPECT_EQ(PlanEvaluation({.data_name = folder / "set"})->splits[0].name, "test");
     EXPECT_EQ(PlanEvaluation({.data_name = file})->splits[0].name, "train");
 }
 
@@ -184,16 +184,16 @@ TEST(Splits, FilesOfOtherSplitsAreNamed) {
     TestFolder folder;
     folder.Write("a/train.csv", "text\nx\n");
     const std::string test = folder.Write("a/test.csv", "text\nx\n");
-    auto plan = PlanTraining({.data_name = folder.Path("a")});
+    auto plan = PlanTraining({.data_name = folder / "a"});
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_THAT(plan->notes,
                 ElementsAre(test + " is not used: --eval_split test would evaluate on it."));
-    plan = PlanTraining({.data_name = folder.Path("a/train.csv")});
+    plan = PlanTraining({.data_name = folder / "a/train.csv"});
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_THAT(plan->notes, ElementsAre(fmt::format("{} lies beside and is not used: "
                                                      "--eval_data_files {} would evaluate on it.",
                                                      test, test)));
-    plan = PlanTraining({.data_name = folder.Path("a"), .eval_split = "test"});
+    plan = PlanTraining({.data_name = folder / "a", .eval_split = "test"});
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_THAT(plan->notes, ElementsAre());
 }
@@ -206,11 +206,11 @@ TEST(Splits, FoldersOfSaveToDiskAreNamed) {
     auto reason = [](const std::string& path) {
         return std::string(PlanTraining({.data_name = path}).status().message());
     };
-    EXPECT_THAT(reason(folder.Path("set")), HasSubstr("save_to_disk"));
-    EXPECT_THAT(reason(folder.Path("set")), HasSubstr(".to_parquet("));
+    EXPECT_THAT(reason(folder / "set"), HasSubstr("save_to_disk"));
+    EXPECT_THAT(reason(folder / "set"), HasSubstr(".to_parquet("));
     EXPECT_THAT(reason(arrow), HasSubstr("is an Arrow file"));
     folder.Write("both/dataset_dict.json", "{}");
-    EXPECT_THAT(reason(folder.Path("both")), HasSubstr("[\"train\"].to_parquet("));
+    EXPECT_THAT(reason(folder / "both"), HasSubstr("[\"train\"].to_parquet("));
     EXPECT_THAT(reason("-"), HasSubstr("standard input is not read as data"));
 }
 

@@ -24,10 +24,10 @@ struct KernelInfo {
 };
 struct OpInfo {
     std::string op;
-    std::string problem;  // the example that was asked about, as "bf16" or "bf16 D=64"
+    std::string problem;  // the example problem: "bf16" or "bf16 D=64"
     std::vector<KernelInfo> kernels;
     std::string chosen;
-    std::string forced;  // what HONE_KERNEL asks for; empty: nothing
+    std::string forced;  // what HONE_KERNEL forces; empty: nothing
 };
 
 using KernelOverride = std::vector<std::pair<std::string, std::string>>;  // op, name

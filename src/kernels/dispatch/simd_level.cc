@@ -19,8 +19,8 @@ struct Simd {
     int64_t targets = 0;  // Highway's that the CPU has and HONE_SIMD allows
 };
 
-// Before main, because Highway decides for good when the first of its functions is asked for; once,
-// because to ask it for its targets makes it forget those that it may not use.
+// Set before main, because Highway decides for good when the first of its functions is called. Set
+// once, because querying Highway's targets makes it forget those that were disabled.
 const Simd simd = [] {
     Simd result;
     result.allowed = ParseSimdLevel(Variable()).value_or(SimdLevel::kAll);

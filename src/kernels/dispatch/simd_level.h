@@ -25,8 +25,8 @@ SimdLevel AllowedSimd();
 // What Highway's kernels run in here: "AVX2", "AVX-512", "NEON".
 std::string SimdName();
 
-// Reasons to decline that depend on the machine and HONE_SIMD alone; empty when it has what is
-// asked for.
+// Reasons to decline that depend on the machine and HONE_SIMD alone; empty when it has what the
+// name says.
 std::string LacksSimd();        // nothing better than the reference's plain loops
 std::string LacksAvx512Bf16();  // AVX-512 F, BW, DQ, VL and BF16, usable by the operating system
 std::string LacksAvx512Vnni();  // AVX-512 F, BW, VL and VNNI, likewise

@@ -8,10 +8,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "base/testing.h"
 #include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 #include "tensor/dtype.h"
@@ -41,35 +41,32 @@ std::vector<Kernel<Problem, Functions>> Runnable(const KernelList<Problem, Funct
     return runnable;
 }
 
-// How many seeds a test tries: `all`, or as few as HONE_TEST_SEEDS says where the CPU is emulated.
-inline uint64_t Seeds(uint64_t all) {
-    const char* few = std::getenv("HONE_TEST_SEEDS");
-    return few == nullptr ? all : std::min<uint64_t>(all, std::strtoull(few, nullptr, 10));
+// The seeds of a test that is slow on an emulated CPU: as TestSeeds, but no more of them than
+// HONE_TEST_SEEDS says.
+inline std::vector<uint64_t> FewTestSeeds(uint64_t count) {
+    const char* most = std::getenv("HONE_TEST_SEEDS");
+    return TestSeeds(most == nullptr ? count
+                                     : std::min<uint64_t>(count, std::strtoull(most, nullptr, 10)));
 }
 
-class Random {
+// Random sizes and values.
+class Random : public TestRandom {
   public:
-    explicit Random(uint64_t seed) : engine_(seed) {}
-    int64_t Between(int64_t low, int64_t high) {
-        return low + static_cast<int64_t>(engine_() % static_cast<uint64_t>(high - low + 1));
-    }
+    explicit Random(uint64_t seed, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+        : TestRandom(seed, file, line) {}
+
     // A size in [1, high]: every second one a multiple of `alignment`, so that fast paths are
     // tested with and without a remainder.
     int64_t Size(int64_t high, int64_t alignment = 16) {
         const int64_t size = Between(1, high);
-        return engine_() % 2 == 0 ? size : std::max(alignment, size / alignment * alignment);
+        return Next() % 2 == 0 ? size : std::max(alignment, size / alignment * alignment);
     }
-    float Normal() { return normal_(engine_); }
     template <typename T>
     std::vector<T> Values(int64_t n, float scale = 1) {
         std::vector<T> values(static_cast<size_t>(n));
         for (T& value : values) value = FromFloat<T>(scale * Normal());
         return values;
     }
-
-  private:
-    std::mt19937_64 engine_;
-    std::normal_distribution<float> normal_;
 };
 
 // n elements between two canaries, whose loss fails the test when the object dies.

@@ -1,6 +1,6 @@
 // What the tiles of AVX-512 share (gemm/tile_avx512.cc, int8/int8_tile_avx512.cc): products of
-// floats and bf16 pairs in registers, and the way of a tile from there to C. For code between
-// HONE_BEGIN_AVX512 and HONE_END_AVX512.
+// floats and bf16 pairs in registers, and storing them in C. For code between HONE_BEGIN_AVX512 and
+// HONE_END_AVX512.
 //
 // A tile is R rows by V vectors of 16 columns: R * V accumulators, V vectors of B, one broadcast of
 // A, within 32 registers. Each step of k costs V + R loads for R * V fused products, so the
@@ -22,8 +22,8 @@ namespace hone::avx512 {
 // Rows per tile, by vectors per row.
 inline constexpr int kTileRows[5] = {0, 12, 12, 8, 6};
 
-// Where A's pair (of floats: element) `i` along k is, row r: rows lie a_stride apart; or A^T is
-// packed, its rows beside each other, and pairs lie a_stride apart.
+// Where pair i of A's row r is (of floats: element i). Either rows lie a_stride apart; or A^T is
+// packed, the rows lie side by side, and pairs lie a_stride apart.
 template <typename T>
 struct Rows {
     static constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
@@ -89,7 +89,7 @@ inline __attribute__((always_inline)) void PrefetchTile(const TileArgs<T>& t) {
             _mm_prefetch(static_cast<const float*>(t.c) + r * t.c_stride + v * 16, _MM_HINT_T0);
 }
 
-// C (=, += by t.output) t.scale * (acc + H H_B) + bias.
+// C (= or +=, as t.output says) t.scale * (acc + H H_B) + bias.
 template <int R, int V, typename T>
 inline __attribute__((always_inline)) void FinishTile(__m512 (&acc)[R][V], const TileArgs<T>& t) {
     if (t.h_k > 0) Accumulate<R, V>(acc, Rows<T>{t.h, t.h_stride}, t.h_b, t.h_k);

@@ -12,8 +12,8 @@ namespace hone::avx512 {
 namespace {
 
 constexpr int kRows = 8;  // thin columns whose sums are in registers, two vectors each
-// How many tokens ahead the wide side is asked for: its rows lie too far apart for hardware to see
-// where they lead.
+// How many tokens ahead the wide side is prefetched. Its rows lie too far apart for hardware to
+// prefetch them.
 constexpr int64_t kAhead = 12;
 
 // Thin columns from `row` on, wide ones from `column` on, at most 32.

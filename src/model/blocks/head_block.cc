@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/random.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -105,7 +106,7 @@ void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<con
     RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y,
                       pieces_.rstd);
     head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32,
-                 training, MixSeed(seed, stream_), pieces_.linear, adapters);
+                 training, RandomAt(seed, stream_), pieces_.linear, adapters);
 }
 
 template <typename T>
@@ -152,7 +153,7 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
     T* dlogits = reinterpret_cast<T*>(pieces_.logits);
     for (int64_t row = 0; row < count; ++row)
         for (int64_t i = V_; i < head.padded_out(); ++i) dlogits[row * stride + i] = T{};
-    const uint64_t head_seed = MixSeed(seed, stream_);
+    const uint64_t head_seed = RandomAt(seed, stream_);
     head.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
     if (head.trainable())
         head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
@@ -179,7 +180,7 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        const uint64_t chunk_seed = MixSeed(seed, static_cast<uint64_t>(begin));
+        const uint64_t chunk_seed = RandomAt(seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
         Labels labels(batch, rows);
         CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,

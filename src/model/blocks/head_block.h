@@ -1,5 +1,5 @@
-// The end of the network: logits = head(rmsnorm(x)), and the loss. Rows are taken a few hundred at
-// a time, and only those that have a label, so that the logits never exist whole.
+// The end of the network: logits = head(rmsnorm(x)), and the loss. It works on a few hundred rows
+// at a time, and only on rows that have a label, so that the logits never exist whole.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ namespace hone {
 template <typename T>
 class HeadBlock {
   public:
-    // Rows of the head's weight at a time where its gradient passes through: what they become fits
+    // Rows of the head's weight at a time in the product for the input's gradient: their panels fit
     // the caches of two cores.
     static constexpr int64_t kWeightRows = 2048;
 
@@ -24,12 +24,12 @@ class HeadBlock {
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;
 
-    // Adds up the losses of the rows of x f32 [M, C] that have one. row_losses f64, row_correct u8
-    // [M] (=; zero where there is no loss).
+    // The sum of the losses of the rows of x f32 [M, C] that have a label. row_losses f64,
+    // row_correct u8 [M] (=; zero where there is no loss).
     void Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
               uint8_t* row_correct);
-    // The same, with dropout's seed, and the gradient of loss_scale * the sum of the losses:
-    // parameters' +=, and unless dx is null dx f32 [M, C] = and dx_t T [M, C] =.
+    // The same with dropout from `seed`, and the gradient of loss_scale * the sum of the losses: of
+    // the parameters (+=), and, unless dx is null, of x: dx f32 [M, C] (=) and dx_t T [M, C] (=).
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
                          float loss_scale, uint64_t seed, ParameterSet& parameters,
                          double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
@@ -37,8 +37,8 @@ class HeadBlock {
     void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
                 float* logits);
 
-    // Rows of logits at a time: the head's panels are made anew for each run of rows that its
-    // gradient passes through, so as many as memory allows; half of them with a large vocabulary.
+    // Rows of logits at a time. The head's backward panels are made once for each block of rows, so
+    // as many as memory allows; half as many with a large vocabulary.
     int64_t most_rows() const { return V_ <= 65536 ? 512 : 256; }
     bool trainable() const { return head.trainable() || norm.parameter >= 0; }
 

@@ -19,7 +19,7 @@ struct ParameterSlice {
     bool weight_decay = true;  // false for norms and biases
 };
 
-// Where a product that makes a whole gradient writes it.
+// Where to write a gradient that one product computes whole.
 struct GradientTarget {
     float* values = nullptr;
     bool add = true;  // +=, else =: there are no values yet
@@ -35,15 +35,15 @@ class ParameterSet {
     const std::vector<ParameterSlice>& slices() const { return slices_; }
     int64_t count() const { return count_; }
     std::span<float> values() { return {values_.as<float>(), static_cast<size_t>(count_)}; }
-    // All gradients, those zero that nothing was added to.
+    // All gradients; zero where nothing was added.
     std::span<float> gradients();
     float* value(int index) { return values_.as<float>() + slices_[index].offset; }
-    // Makes all gradients zero. Their memory is cleared when it is asked for, or never where
-    // whole_gradient comes first.
+    // Makes all gradients zero. The memory of one is cleared when the gradient is first requested,
+    // or never if whole_gradient comes first.
     void ClearGradients();
     // For += of any part.
     float* gradient(int index);
-    // For who writes all of it.
+    // For a caller who writes all of it.
     GradientTarget whole_gradient(int index);
     const ParameterSlice* Find(std::string_view name) const;
 

@@ -40,7 +40,7 @@ class GoldenFolder {
     }
 
   private:
-    TempFolder folder_;
+    TestFolder folder_;
 };
 
 // The "bias" model as llama.cpp's converter writes it: q and k permuted within each head, its own
@@ -119,7 +119,7 @@ class GoldenGguf {
     }
 
     std::unique_ptr<ModelFiles> original_;
-    TempFolder folder_;
+    TestFolder folder_;
 };
 
 }  // namespace hone::testing

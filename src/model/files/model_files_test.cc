@@ -221,7 +221,7 @@ TEST(GoldenGguf, OnePartOfSeveral) {
 }
 
 TEST(Gguf, UnknownArchitecture) {
-    testing::TempFolder folder;
+    TestFolder folder;
     testing::Put(folder / "m.gguf",
                  testing::GgufBuilder().String("general.architecture", "mamba").Build());
     auto files = OpenModel(folder / "m.gguf");

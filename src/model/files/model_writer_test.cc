@@ -44,7 +44,7 @@ class ModelWriter : public ::testing::TestWithParam<std::string> {};
 TEST_P(ModelWriter, TheFolderIsReadAgain) {
     const auto base = Golden(GetParam());
     Scaled scaled(*base, 1.001f);  // no bf16 number any more
-    testing::TempFolder folder;
+    TestFolder folder;
     for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
         const std::string path = folder / DTypeName(dtype);
         ASSERT_TRUE(WriteConfigAndWeights(*base, dtype, scaled.values(), path).ok());
@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelWriter, ::testing::Values("tied", "llama3"
 TEST(ModelWriter, WhatFloat16CannotHoldIsRefused) {
     const auto base = Golden("odd");
     Scaled scaled(*base, 1);
-    testing::TempFolder folder;
+    TestFolder folder;
     auto write = [&](DType dtype) {
         return WriteConfigAndWeights(*base, dtype, scaled.values(), folder / "out");
     };

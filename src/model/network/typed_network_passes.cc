@@ -153,8 +153,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(layers + 2 * (layers - l)) / parts));
         if (memory.checkpointing && l != layers - 1) {
-            layer.attention.Remake(pass, saved.attention);
-            layer.mlp.Remake(pass, saved.mlp);
+            layer.attention.Recompute(pass, saved.attention);
+            layer.mlp.Recompute(pass, saved.mlp);
         }
         const bool below = l > lowest_;
         layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,

@@ -29,7 +29,7 @@ std::string Entry(std::string_view name, std::string_view dtype, std::string_vie
 }
 
 TEST(Safetensors, ReadsWhatItWrites) {
-    testing::TempFolder folder;
+    TestFolder folder;
     std::vector<float> matrix = {1, 2, 3, 4, 5, 6};
     std::vector<bf16> row = {ToBF16(0.5f), ToBF16(-2)};
     std::vector<f16> half = {ToF16(0.25f)};
@@ -213,7 +213,7 @@ TEST(Safetensors, OtherElementTypesAreListedButNotRead) {
 }
 
 TEST(Safetensors, AFullDiskLeavesNoFile) {
-    testing::TempFolder folder;
+    TestFolder folder;
     std::string path = folder / "model.safetensors";
     SetFileFault([](std::string_view operation, const std::string&) {
         return operation == "write" ? ENOSPC : 0;

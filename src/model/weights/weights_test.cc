@@ -35,7 +35,7 @@ class Shards : public ::testing::Test {
         return std::string(weights.status().message());
     }
 
-    testing::TempFolder folder_;
+    TestFolder folder_;
 };
 
 TEST_F(Shards, AllOfThemAreRead) {
@@ -82,7 +82,7 @@ TEST_F(Shards, AnIndexThatIsNone) {
 }
 
 TEST(Weights, AFolderWithoutSafetensorsSaysWhatToDo) {
-    testing::TempFolder folder;
+    TestFolder folder;
     EXPECT_THAT(std::string(OpenSafetensors(folder.path()).status().message()),
                 HasSubstr("neither"));
     testing::Put(folder / "pytorch_model.bin", "x");

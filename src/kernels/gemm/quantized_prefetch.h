@@ -1,4 +1,4 @@
-// Weights asked for ahead of their use, while a quantized tile works.
+// Prefetching of weights into the second-level cache, while a quantized tile works.
 #pragma once
 
 #include <algorithm>
@@ -10,13 +10,12 @@
 
 namespace hone {
 
-// How far ahead weights are asked for, into the second-level cache: hardware stops at every page, a
-// panel has five.
+// How far ahead weights are prefetched. The hardware's own prefetching stops at every page of
+// memory, and a panel has five.
 inline constexpr int64_t kPrefetchBytes = 8192;
 
-// In assembly: GCC 12 takes a function that only asks for memory for one without effect, and drops
-// the calls.
-inline void AskFor(const uint8_t* line) {
+// In assembly, because GCC 12 drops the calls of a function that does nothing but prefetch.
+inline void PrefetchLine(const uint8_t* line) {
 #if defined(__x86_64__)
     asm volatile("prefetcht1 %0" : : "m"(*line));
 #else
@@ -24,27 +23,29 @@ inline void AskFor(const uint8_t* line) {
 #endif
 }
 
-// What a tile asks for while it works: what follows in its panel, and the ranges that it was given.
-// In small parts between products: more at once than the core can wait for would stop it.
-class Asks {
+// What a tile prefetches while it works: what follows in its panel, and the ranges that it was
+// given. In small parts between products, because the core stops when too many prefetches are on
+// their way.
+class TilePrefetch {
   public:
-    // parts: calls of Ask for each whole group of the panel.
-    Asks(const QuantizedTileArgs& t, int64_t group_bytes, int parts)
+    // parts: calls of Next for each whole group of the panel.
+    TilePrefetch(const QuantizedTileArgs& t, int64_t group_bytes, int parts)
         : own_(t.panel + kPrefetchBytes),
-          own_asked_(own_),
-          own_bytes_(t.asked_for ? 0 : group_bytes / parts),
+          own_done_(own_),
+          own_bytes_(t.prefetched ? 0 : group_bytes / parts),
           ranges_(t.ahead) {
         int64_t lines = 0;
         for (const auto& range : ranges_) lines += Lines(range);
         if (lines > 0) lines_ = CeilDivide(lines, std::max<int64_t>(1, t.k / kQuantGroup) * parts);
     }
 
-    void Ask() {
-        for (own_ += own_bytes_; own_asked_ < own_; own_asked_ += 64) AskFor(own_asked_);
+    // Prefetches the next part.
+    void Next() {
+        for (own_ += own_bytes_; own_done_ < own_; own_done_ += 64) PrefetchLine(own_done_);
         for (int64_t left = lines_; left > 0 && !ranges_.empty();) {
             const int64_t end = std::min(Lines(ranges_.front()), line_ + left);
             left -= end - line_;
-            for (; line_ < end; ++line_) AskFor(ranges_.front().data() + line_ * 64);
+            for (; line_ < end; ++line_) PrefetchLine(ranges_.front().data() + line_ * 64);
             if (line_ < Lines(ranges_.front())) return;
             ranges_ = ranges_.subspan(1);
             line_ = 0;
@@ -55,7 +56,7 @@ class Asks {
     static int64_t Lines(std::span<const uint8_t> range) {
         return CeilDivide(static_cast<int64_t>(range.size()), 64);
     }
-    const uint8_t *own_, *own_asked_;
+    const uint8_t *own_, *own_done_;
     int64_t own_bytes_;  // of the panel, with each call
     std::span<const std::span<const uint8_t>> ranges_;
     int64_t line_ = 0;   // of the first range
