@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/refused.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "data/batch/batcher.h"
+#include "hub/catalogue.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_files.h"
@@ -60,7 +61,8 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     if (options.batch_size < 1 || options.seq_len < 2 || options.steps < 1)
         return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
     const Context context(options.threads);
-    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(options.model));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model));
+    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(path));
     LoadOptions load{.compute = options.compute};
     if (options.nf4) load.storage = WeightStorage::kNf4;
     if (options.int8) load.storage = WeightStorage::kInt8Channels;

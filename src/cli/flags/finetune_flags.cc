@@ -4,14 +4,11 @@
 #include <cctype>
 #include <filesystem>
 
-#include "adapt/lora.h"
-#include "model/hub/catalogue.h"
-#include "train/loop/checkpoint.h"
+#include "train/model_choice.h"
 
 namespace hone {
 namespace {
 
-constexpr char kDefaultModel[] = "smollm2-135m-instruct";
 
 // What an adapter is: with --method full there is none.
 constexpr const char* kAdapterFlags[] = {
@@ -403,44 +400,6 @@ absl::StatusOr<FinetuneFlags::Resolved> FinetuneFlags::Resolve(const std::string
 bool FinetuneFlags::HasData(const std::string& folder) const {
     return !options_.data.data_name.empty() || !options_.data.data_files.empty() ||
            IsFile(TrainFile(folder));
-}
-
-absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::string& adapter_folder,
-                                        std::vector<std::string>& notes) {
-    if (!model.empty()) return model;
-    if (adapter_folder.empty()) {
-        notes.push_back(fmt::format("no --model_name_or_path: using {}", kDefaultModel));
-        return kDefaultModel;
-    }
-    HONE_ASSIGN_OR_RETURN(LoraConfig config, ReadAdapterConfig(adapter_folder));
-    if (config.base_model_name_or_path.empty()) {
-        return UsageError("{} does not say which model it belongs to: give --model_name_or_path",
-                          adapter_folder);
-    }
-    const std::string base = CatalogueName(config.base_model_name_or_path);
-    notes.push_back(
-        fmt::format("no --model_name_or_path: using {}, which the adapter was made for", base));
-    return base;
-}
-
-absl::StatusOr<std::string> FindAdapterFolder(const std::string& path) {
-    if (path.empty()) return path;
-    const std::filesystem::path folder(path);
-    // Whatever lies there under that name: if it is no file, reading it says what it is.
-    std::error_code error;
-    for (const std::filesystem::path& place : {folder, folder / "adapter"})
-        if (std::filesystem::exists(place / "adapter_config.json", error)) return place.string();
-    if (IsFile(folder / "model" / "config.json"))
-        return ModelError(
-            "{} is a run that trained every weight: its result is a model, {}, for "
-            "--model_name_or_path",
-            path, (folder / "model").string());
-    for (const CheckpointEntry& checkpoint : ListCheckpoints((folder / "checkpoints").string()))
-        if (IsFile(std::filesystem::path(checkpoint.folder) / "adapter_config.json"))
-            return ModelError("{} has no adapter yet, its run is not finished: {} can be used",
-                              path, checkpoint.folder);
-    return ModelError(
-        "{} is no adapter: neither it nor its folder adapter holds adapter_config.json", path);
 }
 
 }  // namespace hone

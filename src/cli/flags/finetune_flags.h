@@ -60,12 +60,4 @@ class FinetuneFlags {
 // "none": the default.
 void ReadModuleNames(const std::string& text, std::vector<std::string>& names, bool& is_regex);
 
-// Finds the model of a command: `model` itself, or the base that the adapter names, or the default
-// model; in the last two cases a sentence is added to notes.
-absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::string& adapter_folder,
-                                        std::vector<std::string>& notes);
-
-// The folder that holds adapter_config.json: `path` or `path`/adapter; empty stays empty.
-absl::StatusOr<std::string> FindAdapterFolder(const std::string& path);
-
 }  // namespace hone

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "data/format/left_out.h"
 #include "data/format/messages.h"
 
@@ -9,10 +10,6 @@ namespace hone {
 namespace {
 
 using nlohmann::ordered_json;
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
 
 // Index of the first token that reaches beyond byte `at` of the text.
 size_t TokenAt(const Tokenizer::Encoding& encoding, size_t at) {

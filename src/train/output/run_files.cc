@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/version.h"
-#include "model/hub/catalogue.h"
+#include "hub/catalogue.h"
 #include "train/output/machine.h"
 #include "train/output/try_command.h"
 
