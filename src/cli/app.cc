@@ -18,7 +18,8 @@ namespace {
 
 int Fail(const absl::Status& status) {
     // One line, but for a list of rows. fmt::print throws where nobody reads any more.
-    std::fputs(fmt::format("error: {}\n", Printable(std::string(status.message()))).c_str(), stderr);
+    std::fputs(fmt::format("error: {}\n", Printable(std::string(status.message()))).c_str(),
+               stderr);
     const bool stopped = KindOf(status) == ErrorKind::kInterrupted && StopExitCode() != 0;
     return stopped ? StopExitCode() : ExitCode(status);
 }
@@ -38,8 +39,9 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
     CLI::App root("fine-tunes small language models on the machine you own", "hone");
     root.set_help_flag("-h,--help", "shows this text");
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
-    root.add_flag_callback("-V,--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
-                           "prints the version, how it was compiled, and what this CPU has");
+    root.add_flag_callback(
+        "-V,--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
+        "prints the version, how it was compiled, and what this CPU has");
     bool explain_kernels = false;
     root.add_flag(
         "--explain-kernels", explain_kernels,
@@ -70,6 +72,7 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 
 void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddFinetune(root, commands);
+    AddRun(root, commands);
     AddEstimate(root, commands);
     AddEvaluate(root, commands);
     AddGenerate(root, commands);

@@ -26,6 +26,7 @@
 #include "train/fit_check.h"
 #include "train/loop/checkpoint.h"
 #include "train/loop/trainer.h"
+#include "train/method/method.h"
 #include "train/odd_settings.h"
 #include "train/output/machine.h"
 #include "train/output/output_folder.h"
@@ -82,13 +83,11 @@ class FinetuneRun {
     absl::StatusOr<std::string> WriteArtifact();
     absl::Status WriteRunJson(RunStatus status, const std::string& error,
                               const std::string& artifact_sha256);
-    bool full() const { return options_.method == "full"; }
-    bool qlora() const { return options_.method == "qlora"; }
-    bool int8() const { return options_.base_compute == "int8"; }
     void Say(const std::string& text) { reporter_.OnMessage(MessageLevel::kInfo, text); }
     void Warn(const std::string& text) { reporter_.OnMessage(MessageLevel::kWarning, text); }
 
     FinetuneOptions options_;
+    const Method& method_ = MethodOf(options_);
     Reporter& reporter_;
     const std::atomic<int>& interrupts_;
     Context context_;
@@ -146,7 +145,8 @@ absl::Status FinetuneRun::Run() {
     }
     absl::Status prepared = Prepare();
     if (prepared.ok() && Finished()) {
-        Say(fmt::format("{} holds this run, finished after {} steps: nothing is changed. For "
+        Say(
+            fmt::format("{} holds this run, finished after {} steps: nothing is changed. For "
                         "another run give another --output_path",
                         output_->path(), trainer_->step()));
         return absl::OkStatus();
@@ -208,11 +208,10 @@ absl::Status FinetuneRun::OpenInputs() {
     const double begin = NowSeconds();
     const ScopedWatcher watcher([&](double share, int64_t rows) {
         const double seconds = std::max(1e-3, NowSeconds() - begin);
-        reporter_.OnWork(
-            {.what = "reading the data",
-             .detail = fmt::format("{} rows, {:.0f} rows/s", rows,
-                                   static_cast<double>(rows) / seconds),
-             .share = share});
+        reporter_.OnWork({.what = "reading the data",
+                          .detail = fmt::format("{} rows, {:.0f} rows/s", rows,
+                                                static_cast<double>(rows) / seconds),
+                          .share = share});
         return interrupts_.load() == 0;
     });
     reporter_.OnWork({.what = "reading the data", .share = -1});
@@ -238,11 +237,6 @@ absl::Status FinetuneRun::LoadModel() {
     if (options_.torch_dtype == "float16")
         Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
             "float32");
-    LoadOptions load;
-    load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
-    if (qlora()) load.storage = WeightStorage::kNf4;
-    if (int8()) load.storage = WeightStorage::kInt8Channels;
-    load.double_quant = options_.double_quant;
     if (!options_.adapter_path.empty())
         HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
     size_t bytes = 0;
@@ -255,9 +249,9 @@ absl::Status FinetuneRun::LoadModel() {
     }
     {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
-        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, context_));
+        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_.Loading(options_), context_));
     }
-    HONE_ASSIGN_OR_RETURN(learner_, EngineLearner::Create(options_, *files_, *model_, context_));
+    HONE_ASSIGN_OR_RETURN(learner_, method_.MakeLearner(options_, *files_, *model_, context_));
     if (!options_.adapter_path.empty())
         Say(
             fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
@@ -311,10 +305,8 @@ absl::Status FinetuneRun::MakePlan() {
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
     const std::string cure =
-        std::string(options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "") +
-        (full()    ? "--method lora"
-         : qlora() ? "a smaller --lora_r"
-                   : "--method qlora, a smaller --lora_r");
+        fmt::format("{}{}", options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "",
+                    method_.fewer_parameters());
     HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
                           DecideMemory(
                               [&](bool checkpointing) {
@@ -357,34 +349,8 @@ absl::StatusOr<ScheduleOptions> FinetuneRun::Schedule() const {
 
 // What the result depends on. Paths are not in it: the hashes of what lies there are.
 Json FinetuneRun::Configuration() const {
-    std::vector<const char*> flags = {"per_device_train_batch_size",
-                                      "gradient_accumulation_steps",
-                                      "train_sampling_strategy",
-                                      "packing",
-                                      "max_seq_len",
-                                      "micro_batch_tokens",
-                                      "learning_rate",
-                                      "lr_scheduler_type",
-                                      "warmup_ratio",
-                                      "warmup_steps",
-                                      "num_cycles",
-                                      "lr_power",
-                                      "lr_end",
-                                      "num_decay_steps",
-                                      "min_lr_ratio",
-                                      "adam_beta1",
-                                      "adam_beta2",
-                                      "adam_epsilon",
-                                      "weight_decay",
-                                      "max_grad_norm",
-                                      "seed"};
     const bool eval_decides =
         options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
-    if (eval_decides)
-        flags.insert(flags.end(), {"eval_on_start", "eval_steps", "metric_for_best_model",
-                                   "greater_is_better", "early_stopping_patience",
-                                   "early_stopping_threshold", "load_best_model_at_end"});
-    const Json all = OptionsToJson(options_);
     Json json = {{"base_model", facts_.model_fingerprint},
                  {"compute", facts_.plan.compute},
                  {"train_data", data_.train->fingerprint()}};
@@ -392,7 +358,7 @@ Json FinetuneRun::Configuration() const {
     if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
     json.update(learner_->Configuration());
     json["total_steps"] = facts_.plan.total_steps;
-    for (const char* flag : flags) json[flag] = all.at(flag);
+    json.update(ComparedOptions(options_, eval_decides));
     return json;
 }
 

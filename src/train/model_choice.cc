@@ -31,8 +31,7 @@ absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::str
                           option);
     }
     const std::string base = CatalogueName(config.base_model_name_or_path);
-    notes.push_back(
-        fmt::format("no {}: using {}, which the adapter was made for", option, base));
+    notes.push_back(fmt::format("no {}: using {}, which the adapter was made for", option, base));
     return base;
 }
 

@@ -10,8 +10,9 @@ namespace hone {
 namespace {
 
 absl::Status RunFinetune(const FinetuneFlags& flags) {
-    HONE_RETURN_IF_ERROR(flags.machine().Apply());
-    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
+    HONE_RETURN_IF_ERROR(flags.log().Apply());
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
+    HONE_ASSIGN_OR_RETURN(const ResolvedOptions resolved, FinetuneFlags::Resolve(given));
     const FinetuneOptions& options = resolved.options;
     ProgressReporter reporter(options.model_name_or_path);
     for (const std::string& note : resolved.notes) reporter.OnMessage(MessageLevel::kInfo, note);
@@ -23,8 +24,8 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
 }  // namespace
 
 void AddFinetune(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "finetune", "trains an adapter, or every weight, on a file of examples");
+    CLI::App* app =
+        AddCommand(root, "finetune", "trains an adapter, or every weight, on a file of examples");
     auto flags = std::make_shared<FinetuneFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunFinetune(*flags); }});
