@@ -98,7 +98,7 @@ absl::Status ConversationEncoder::FindEndOfTurn() {
     HONE_ASSIGN_OR_RETURN(std::vector<int32_t> full, tokenizer_->Encode("a", true));
     const auto at = std::search(full.begin(), full.end(), plain.begin(), plain.end());
     if (at != full.end()) prefix_.assign(full.begin(), at);
-    // The template's own end of turn, from a conversation that every template takes. One that
+    // The template's own end of turn, from a conversation that every template accepts. One that
     // refuses it says so again, with the row, when it is used.
     Conversation probe;
     probe.messages = ordered_json::array(

@@ -42,7 +42,7 @@ std::string Listed(const std::vector<RowProblem>& problems, int64_t count) {
     return count == 1 ? fmt::format(" {}", problems[0].ToText()) : ListProblems(problems, count);
 }
 
-// Takes rows from the pipeline one at a time.
+// Receives rows from the pipeline one at a time.
 class Loader {
   public:
     Loader(const DataOptions& options, const ReadPlan& plan)

@@ -92,7 +92,7 @@ absl::Status AddSlices(const SplitFiles& files, std::string_view text, bool trai
     return absl::OkStatus();
 }
 
-// Rows for evaluation that lie there, where none are asked for.
+// Notes files with evaluation rows that are there and that no option names.
 void NoteOtherSplits(const SplitFiles& files, const std::vector<SplitSlice>& train,
                      ReadPlan* plan) {
     if (!files.beside.empty())
