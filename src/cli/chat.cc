@@ -47,9 +47,10 @@ struct ChatFlags {
         weights.Add(flags);
         flags.Group("Conversation");
         ask.Add(flags);
-        flags.Text("--history_file", history_file,
-                   "where a terminal's messages are kept for the next time; none: nowhere; default: "
-                   "chat_history in hone's cache");
+        flags.Text(
+            "--history_file", history_file,
+            "where a terminal's messages are kept for the next time; none: nowhere; default: "
+            "chat_history in hone's cache");
         sampling.fallback_temperature = kChatTemperature;
         sampling.max_new_tokens = 512;
         sampling.Add(flags);
@@ -117,7 +118,7 @@ class Chat {
     // std::nullopt: there are no more.
     std::optional<std::string> ReadLine() {
         std::fflush(stdout);
-        ResetInterrupts();
+        StopOnInterrupt().Reset();
         // In the editor Ctrl-C is a key like others.
         if (editor_) return editor_->Read("you> ", terminal_.colours);
         LeaveOnInterrupt(true);
@@ -154,8 +155,8 @@ class Chat {
         } else if (name == "/save") {
             const absl::Status saved = Save(rest);
             if (!saved.ok() && !editor_) return saved;
-            fmt::print("({})\n", saved.ok() ? "added to " + Printable(rest)
-                                            : std::string(saved.message()));
+            fmt::print("({})\n",
+                       saved.ok() ? "added to " + Printable(rest) : std::string(saved.message()));
         } else if (name == "/help") {
             fmt::print("{}{}", kHelp, editor_ ? kMoreHelp : "");
         } else {
@@ -185,13 +186,13 @@ class Chat {
     }
 
     absl::Status Answer(const std::string& line) {
-        const std::atomic<int>& interrupts = CountInterrupts();
+        const RunControl& control = StopOnInterrupt();
         const auto callback = [&](size_t, std::string_view text) {
             if (!text.empty()) {
                 fmt::print("{}", terminal_.interactive ? Printable(text) : std::string(text));
                 std::fflush(stdout);
             }
-            return interrupts == 0;
+            return !control.ending();
         };
         GenerateStats stats;
         auto result = session_.Say(line, options_, callback, &stats);
@@ -234,7 +235,7 @@ absl::Status RunChat(const ChatFlags& flags) {
     HONE_ASSIGN_OR_RETURN(Asking asking, ChooseAsking(flags.ask, flags.model));
     const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
     // Before the terminal is changed: a signal puts it back.
-    CountInterrupts();
+    StopOnInterrupt();
     LeaveOnInterrupt(true);
     std::optional<UnbufferedInput> unbuffered;
     if (person) unbuffered.emplace();

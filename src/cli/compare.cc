@@ -34,9 +34,10 @@ struct CompareFlags {
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what both answer; " + std::string(kEscapes))
-            .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
-                  ".parquet file with a column of prompts; or a text file, one prompt per line");
+            .Text(
+                "--prompt_file", prompt_file,
+                "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                ".parquet file with a column of prompts; or a text file, one prompt per line");
         ask.Add(flags);
         sampling.Add(flags);
         flags.Group("Output").Bool("--json", json,
@@ -55,7 +56,7 @@ struct Answers {
 absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& flags,
                                   const std::vector<Prompt>& prompts, const Asking& asking,
                                   const Context& context) {
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(model, flags.weights.options(), context));
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
     std::vector<GenerateRequest> requests;
@@ -67,10 +68,11 @@ absl::StatusOr<Answers> AnswerAll(const ModelFlags& model, const CompareFlags& f
         requests.push_back(std::move(request));
     }
     Answers answers{loaded.name, loaded.adapter, {}};
-    HONE_ASSIGN_OR_RETURN(
-        answers.results,
-        generator.Generate(requests, 1, [&](size_t, std::string_view) { return interrupts == 0; }));
-    if (interrupts > 0) return InterruptedError("interrupted");
+    HONE_ASSIGN_OR_RETURN(answers.results,
+                          generator.Generate(requests, 1, [&](size_t, std::string_view) {
+                              return !control.ending();
+                          }));
+    if (control.ending()) return InterruptedError("interrupted");
     return answers;
 }
 

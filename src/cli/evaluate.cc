@@ -103,7 +103,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
                               flags.torch_dtype, flags.weights.weights);
         HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
     }
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(flags.model, load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
@@ -119,7 +119,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     options.per_row = flags.per_row;
     options.progress = [&](double share) {
         line.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share, 30), 100 * share));
-        return interrupts == 0;
+        return !control.ending();
     };
     HONE_ASSIGN_OR_RETURN(Evaluation result, Evaluate(*loaded.model, data.eval, options, context));
     line.Clear();
@@ -137,8 +137,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
 }  // namespace
 
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
+    CLI::App* app =
+        AddCommand(root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
     auto flags = std::make_shared<EvaluateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunEvaluate(*flags); }});

@@ -1,3 +1,5 @@
+#include "train/finetune.h"
+
 #include <memory>
 
 #include "cli/commands.h"
@@ -13,18 +15,20 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine().Apply());
     HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
     const FinetuneOptions& options = resolved.options;
+    EventStream events;
     ProgressReporter reporter(options.model_name_or_path);
-    for (const std::string& note : resolved.notes) reporter.OnMessage(MessageLevel::kInfo, note);
+    const ScopedSink shown(events, reporter);
+    for (const std::string& note : resolved.notes)
+        events.Emit(RunMessage{MessageLevel::kInfo, note});
     if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    const std::atomic<int>& stops = CountStops();
-    return Finetune(options, reporter, stops);
+    return Finetune(options, events, StopOnSignals());
 }
 
 }  // namespace
 
 void AddFinetune(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "finetune", "trains an adapter, or every weight, on a file of examples");
+    CLI::App* app =
+        AddCommand(root, "finetune", "trains an adapter, or every weight, on a file of examples");
     auto flags = std::make_shared<FinetuneFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunFinetune(*flags); }});

@@ -39,10 +39,11 @@ struct GenerateFlags {
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what to answer; " + std::string(kEscapes))
-            .Text("--prompt_file", prompt_file,
-                  "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
-                  ".parquet file with a column of prompts; or a text file, one prompt per line; "
-                  "without any prompt standard input is one");
+            .Text(
+                "--prompt_file", prompt_file,
+                "a .jsonl file of strings, {\"prompt\"} or {\"messages\"}; a .json, .csv, .tsv or "
+                ".parquet file with a column of prompts; or a text file, one prompt per line; "
+                "without any prompt standard input is one");
         ask.Add(flags);
         flags.Integer("--batch_size", batch_size, "prompts that are answered side by side");
         sampling.Add(flags);
@@ -61,8 +62,7 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
         prompts.push_back(std::move(prompt));
     }
     if (!flags.prompt_file.empty()) {
-        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more,
-                              ReadPromptFile(flags.prompt_file, raw));
+        HONE_ASSIGN_OR_RETURN(std::vector<Prompt> more, ReadPromptFile(flags.prompt_file, raw));
         std::move(more.begin(), more.end(), std::back_inserter(prompts));
     }
     if (!prompts.empty()) return prompts;
@@ -128,7 +128,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
     HONE_ASSIGN_OR_RETURN(const Asking asking, ChooseAsking(flags.ask, flags.model));
     HONE_ASSIGN_OR_RETURN(const auto beside, AskingOfEach(flags));
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
                           LoadModel(flags.model, flags.weights.options(), context));
@@ -153,7 +153,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
             fmt::print("{}", interactive ? Printable(text) : std::string(text));
             std::fflush(stdout);
         }
-        return interrupts == 0;
+        return !control.ending();
     };
     Generator generator(*loaded.model, loaded.files->tokenizer, context);
     HONE_RETURN_IF_ERROR(AddAdapters(flags.adapters, loaded, generator));
@@ -173,7 +173,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         stats.prompt_tokens, stats.prefill_seconds, stats.reused_tokens, stats.new_tokens,
         stats.decode_seconds > 0 ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds
                                  : 0.0);
-    if (interrupts > 0) return InterruptedError("interrupted: the answers are not complete");
+    if (control.ending()) return InterruptedError("interrupted: the answers are not complete");
     return absl::OkStatus();
 }
 
