@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/blocks/parameters.h"
-#include "train/loop/reporter.h"
+#include "train/events/event.h"
 #include "train/loop/schedule.h"
 #include "train/options.h"
 

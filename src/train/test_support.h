@@ -1,4 +1,4 @@
-// For tests: rows of tokens, a learner without a model, and a reporter that remembers.
+// For tests: rows of tokens, a learner without a model, and a listener that remembers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,8 +15,9 @@
 #include "base/testing.h"
 #include "data/load/dataset.h"
 #include "data/load/token_store.h"
+#include "train/control/poll.h"
+#include "train/events/event_stream.h"
 #include "train/loop/learner.h"
-#include "train/loop/reporter.h"
 
 namespace hone {
 
@@ -110,20 +111,17 @@ class FakeLearner : public Learner {
     ParameterSet parameters_;
 };
 
-class MemoryReporter : public Reporter {
+// Remembers what it hears.
+class EventMemory : public EventSink {
   public:
-    void OnMessage(MessageLevel level, const std::string& text) override {
-        (level == MessageLevel::kWarning ? warnings : messages).push_back(text);
+    absl::Status OnEvent(const Event& event) override {
+        all.push_back(event);
+        std::visit([this](const auto& body) { Keep(body); }, event.body);
+        if (on_event) on_event(event);
+        return absl::OkStatus();
     }
-    void OnPlan(const RunPlan& plan) override { plans.push_back(plan); }
-    void OnStep(const StepReport& report) override {
-        steps.push_back(report);
-        if (on_step) on_step(report);
-    }
-    void OnEval(const EvalReport& report) override { evals.push_back(report); }
-    void OnCheckpoint(int64_t step, const std::string&) override { checkpoints.push_back(step); }
-    void OnDone(const RunResult& done) override { result = done; }
 
+    std::vector<Event> all;
     std::vector<std::string> messages, warnings;
     std::vector<RunPlan> plans;
     std::vector<StepReport> steps;
@@ -131,6 +129,32 @@ class MemoryReporter : public Reporter {
     std::vector<int64_t> checkpoints;
     std::optional<RunResult> result;
     std::function<void(const StepReport&)> on_step;
+    std::function<void(const Event&)> on_event;
+
+  private:
+    void Keep(const RunMessage& message) {
+        (message.level == MessageLevel::kWarning ? warnings : messages).push_back(message.text);
+    }
+    void Keep(const RunPlan& plan) { plans.push_back(plan); }
+    void Keep(const StepReport& report) {
+        steps.push_back(report);
+        if (on_step) on_step(report);
+    }
+    void Keep(const EvalReport& report) { evals.push_back(report); }
+    void Keep(const CheckpointSaved& saved) { checkpoints.push_back(saved.step); }
+    void Keep(const RunFinished& finished) {
+        if (finished.trained) result = finished.result;
+    }
+    void Keep(const auto&) {}
+};
+
+// A stream in which no progress is thinned out, its memory, and the control of the run.
+struct Watched {
+    RunControl control;
+    EventStream events{0};
+    EventMemory heard;
+    Poll poll{control, events};
+    ScopedSink listening{events, heard};
 };
 
 }  // namespace hone

@@ -59,9 +59,35 @@ TEST(RunLog, ReplacesWithTheHistoryAndAppends) {
     auto log =
         RunLog::Open(folder / "metrics.jsonl", folder / "logs", {{{"step", 1}, {"loss", 2.0}}})
             .value();
-    ASSERT_TRUE(log->Add({{"step", 2}, {"eval_loss", 1.25}}).ok());
-    EXPECT_EQ(ReadFile(folder / "metrics.jsonl").value(),
-              "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"eval_loss\":1.25}\n");
+    EventStream events;
+    const ScopedSink listening(events, *log);
+    StepReport step{.step = 2,
+                    .epoch = 0.5,
+                    .loss = 1.5,
+                    .learning_rate = 0.25,
+                    .grad_norm = 3,
+                    .tokens = 10,
+                    .tokens_per_second = 7,
+                    .token_accuracy = 0,
+                    .memory_bytes = 9};
+    events.Emit(step);  // not logged
+    step.logged = LoggedMeans{8, 0.75};
+    events.Emit(step);
+    events.Emit(EvalReport{.step = 2,
+                           .epoch = 0.5,
+                           .loss = 1.25,
+                           .perplexity = 4,
+                           .token_accuracy = 0.5,
+                           .seconds = 2,
+                           .memory_bytes = 9});
+    ASSERT_TRUE(events.status().ok());
+    EXPECT_EQ(
+        ReadFile(folder / "metrics.jsonl").value(),
+        "{\"step\":1,\"loss\":2.0}\n"
+        "{\"step\":2,\"epoch\":0.5,\"loss\":1.5,\"learning_rate\":0.25,\"grad_norm\":3.0,"
+        "\"tokens\":10,\"tokens_per_second\":8.0,\"token_accuracy\":0.75,\"memory_bytes\":9}\n"
+        "{\"step\":2,\"epoch\":0.5,\"eval_loss\":1.25,\"eval_perplexity\":4.0,"
+        "\"eval_token_accuracy\":0.5,\"eval_seconds\":2.0,\"memory_bytes\":9}\n");
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "logs")) {
         ++files;
@@ -207,7 +233,9 @@ TEST(RunFiles, CardAndRunJson) {
         << card;
     EXPECT_NE(card.find("# limericks"), std::string::npos);
     EXPECT_NE(card.find("| evaluation, last | 5 | 1.5000 |"), std::string::npos);
-    const Json run = RunJson(facts, RunStatus::kDone, result, "", "def");
+    result.artifact_sha256 = "def";
+    const RunState done{.status = RunStatus::kDone, .stage = RunStage::kDelivering};
+    const Json run = RunJson(facts, done, &result);
     EXPECT_EQ(run["status"], "done");
     EXPECT_EQ(run["model"]["sha256"], "abc");
     EXPECT_EQ(run["adapter"]["sha256"], "def");
@@ -219,11 +247,17 @@ TEST(RunFiles, CardAndRunJson) {
     const std::string full = ModelCard(facts, result);
     EXPECT_NE(full.find("library_name: transformers\n"), std::string::npos) << full;
     EXPECT_NE(full.find("hone chat --model_name_or_path out/model\n"), std::string::npos) << full;
-    const Json of_model = RunJson(facts, RunStatus::kDone, result, "", "def");
+    const Json of_model = RunJson(facts, done, &result);
     EXPECT_EQ(of_model["fine_tuned_model"]["path"], "model");
     EXPECT_EQ(of_model["result"]["model_of_step"], 3);
-    EXPECT_EQ(RunJson(facts, RunStatus::kFailed, result, "why", "")["error"], "why");
-    EXPECT_FALSE(RunJson(facts, RunStatus::kRunning, result, "", "").contains("result"));
+    const Json failed =
+        RunJson(facts, {RunStatus::kFailed, RunStage::kLoading, "invalid_model", "why"}, nullptr);
+    EXPECT_EQ(failed["status"], "failed");
+    EXPECT_EQ(failed["stage"], "loading");
+    EXPECT_EQ(failed["code"], "invalid_model");
+    EXPECT_EQ(failed["error"], "why");
+    EXPECT_FALSE(failed.contains("plan"));
+    EXPECT_FALSE(RunJson(facts, {}, &result).contains("result"));
 }
 
 TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {
