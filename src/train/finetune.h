@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "train/control/run_control.h"
 #include "train/events/event_stream.h"
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 

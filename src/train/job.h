@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
-#include "train/test_support.h"
+#include "base/testing.h"
 
 namespace hone {
 namespace {

@@ -9,8 +9,8 @@
 #include "data/load/dataset.h"
 #include "hub/catalogue.h"
 #include "train/control/poll.h"
-#include "train/fit_check.h"
 #include "train/output/run_files.h"
+#include "train/run/fit_check.h"
 
 namespace hone {
 

@@ -1,8 +1,11 @@
 // For tests: whole runs of eight steps on a tiny random Llama.
 #pragma once
 
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/testing.h"
+#include "train/control/testing.h"
 #include "train/finetune.h"
-#include "train/test_support.h"
 
 namespace hone {
 

@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "base/nearest_word.h"
 #include "train/finetune.h"
-#include "train/options/resolve.h"
+#include "train/resolve/resolve.h"
 #include "train/setup.h"
 #include "workflow/sections.h"
 

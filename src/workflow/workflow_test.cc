@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "train/options/resolve.h"
-#include "train/test_support.h"
+#include "base/testing.h"
+#include "train/resolve/resolve.h"
 #include "workflow/flat_config.h"
 
 namespace hone {

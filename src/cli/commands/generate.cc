@@ -13,7 +13,7 @@
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {

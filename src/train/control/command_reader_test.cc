@@ -7,7 +7,7 @@
 #include <chrono>
 #include <string_view>
 
-#include "train/test_support.h"
+#include "train/control/testing.h"
 
 namespace hone {
 namespace {

@@ -23,7 +23,7 @@
 #include "train/events/event_stream.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
-#include "train/loop/schedule.h"
+#include "train/schedule/schedule.h"
 
 namespace hone {
 

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include "base/testing.h"
 #include "base/watch.h"
+#include "train/control/testing.h"
 #include "train/loop/checkpoint.h"
+#include "train/loop/testing.h"
 #include "train/output/run_log.h"
-#include "train/test_support.h"
 
 namespace hone {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "nlohmann/json.hpp"
 #include "train/events/event.h"
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 

@@ -4,10 +4,10 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "base/watch.h"
-#include "train/fit_check.h"
-#include "train/odd_settings.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
+#include "train/run/fit_check.h"
+#include "train/run/odd_settings.h"
 
 namespace hone {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "base/machine_limits.h"
 #include "data/batch/batcher.h"
-#include "train/fit_check.h"
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
+#include "train/run/fit_check.h"
 
 namespace hone {
 

@@ -1,8 +1,8 @@
 // How it is trained: steps and batches, the optimiser, reports and checkpoints, the machine.
 #include <cmath>
 
-#include "train/loop/schedule.h"
-#include "train/options/rows.h"
+#include "train/resolve/rows.h"
+#include "train/schedule/schedule.h"
 
 namespace hone {
 

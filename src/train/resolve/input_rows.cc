@@ -1,5 +1,5 @@
 // What a run starts from and where it writes: the model, the output, the data.
-#include "train/options/rows.h"
+#include "train/resolve/rows.h"
 
 namespace hone {
 

@@ -1,31 +1,21 @@
-// For tests: rows of tokens, a learner without a model, and a listener that remembers.
+// For tests: rows of tokens, and a learner without a model.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "adapt/adapter_weights.h"
-#include "base/file.h"
 #include "base/hash.h"
-#include "base/testing.h"
 #include "data/load/dataset.h"
 #include "data/load/token_store.h"
-#include "train/control/poll.h"
-#include "train/events/event_stream.h"
 #include "train/loop/learner.h"
 
 namespace hone {
-
-// Removes a fault when it goes, also when a test fails.
-struct FaultGuard {
-    explicit FaultGuard(FileFault fault) { SetFileFault(std::move(fault)); }
-    ~FaultGuard() { SetFileFault(nullptr); }
-};
 
 inline std::shared_ptr<const Dataset> MakeRows(int64_t rows, int64_t length, int32_t first = 0) {
     auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
@@ -109,52 +99,6 @@ class FakeLearner : public Learner {
         return sums;
     }
     ParameterSet parameters_;
-};
-
-// Remembers what it hears.
-class EventMemory : public EventSink {
-  public:
-    absl::Status OnEvent(const Event& event) override {
-        all.push_back(event);
-        std::visit([this](const auto& body) { Keep(body); }, event.body);
-        if (on_event) on_event(event);
-        return absl::OkStatus();
-    }
-
-    std::vector<Event> all;
-    std::vector<std::string> messages, warnings;
-    std::vector<RunPlan> plans;
-    std::vector<StepReport> steps;
-    std::vector<EvalReport> evals;
-    std::vector<int64_t> checkpoints;
-    std::optional<RunResult> result;
-    std::function<void(const StepReport&)> on_step;
-    std::function<void(const Event&)> on_event;
-
-  private:
-    void Keep(const RunMessage& message) {
-        (message.level == MessageLevel::kWarning ? warnings : messages).push_back(message.text);
-    }
-    void Keep(const RunPlan& plan) { plans.push_back(plan); }
-    void Keep(const StepReport& report) {
-        steps.push_back(report);
-        if (on_step) on_step(report);
-    }
-    void Keep(const EvalReport& report) { evals.push_back(report); }
-    void Keep(const CheckpointSaved& saved) { checkpoints.push_back(saved.step); }
-    void Keep(const RunFinished& finished) {
-        if (finished.trained) result = finished.result;
-    }
-    void Keep(const auto&) {}
-};
-
-// A stream in which no progress is thinned out, its memory, and the control of the run.
-struct Watched {
-    RunControl control;
-    EventStream events{0};
-    EventMemory heard;
-    Poll poll{control, events};
-    ScopedSink listening{events, heard};
 };
 
 }  // namespace hone

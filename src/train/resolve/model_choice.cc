@@ -1,4 +1,4 @@
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 #include <filesystem>
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "train/options.h"
 #include "train/options/given.h"
+#include "train/options/options.h"
 
 namespace hone {
 

@@ -6,8 +6,8 @@
 
 #include "model/blocks/parameters.h"
 #include "train/events/event.h"
-#include "train/loop/schedule.h"
-#include "train/options.h"
+#include "train/options/options.h"
+#include "train/schedule/schedule.h"
 
 namespace hone {
 

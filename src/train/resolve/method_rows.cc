@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "train/method/method.h"
-#include "train/options/rows.h"
+#include "train/resolve/rows.h"
 
 namespace hone {
 

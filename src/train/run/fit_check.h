@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "model/files/model_files.h"
 #include "model/model.h"
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 

@@ -1,4 +1,4 @@
-#include "train/options/resolve.h"
+#include "train/resolve/resolve.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,8 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "base/text_value.h"
 #include "train/method/method.h"
-#include "train/model_choice.h"
 #include "train/options/table.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {

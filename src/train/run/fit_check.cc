@@ -1,4 +1,4 @@
-#include "train/fit_check.h"
+#include "train/run/fit_check.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "train/loop/schedule.h"
+#include "train/schedule/schedule.h"
 
 #include <algorithm>
 #include <array>

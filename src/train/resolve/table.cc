@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "train/method/method.h"
-#include "train/options/rows.h"
+#include "train/resolve/rows.h"
 
 namespace hone {
 namespace {

@@ -1,10 +1,10 @@
-#include "train/options/resolve.h"
+#include "train/resolve/resolve.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "train/options/table.h"
-#include "train/test_support.h"
 
 namespace hone {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/odd_settings.h"
+#include "train/run/odd_settings.h"
 
 #include <algorithm>
 
