@@ -1,6 +1,6 @@
 # One static library per room of src/: hone_room(NAME LIBRARIES...) takes every .cc below src/NAME.
 #   *_test.cc   go to the test program NAME_test
-#   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS) and, everywhere, a program that replays its corpus as a test
+#   *_fuzz.cc   each becomes a fuzzer (Clang, HONE_FUZZERS), else a program that replays its corpus as a test
 # No file gets the flags of an instruction set: its headers' inline functions would too (docs/adding_a_kernel.md).
 
 add_library(hone_flags INTERFACE)
@@ -17,7 +17,7 @@ if(HONE_SANITIZE)
   target_link_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE})
 endif()
 # Rooms that read what comes from outside. Under the fuzzers they report which branches they take: fuzzers steer by it.
-set(HONE_FUZZED_ROOMS base text data model adapt workflow)
+set(HONE_FUZZED_ROOMS base model adapt text data hub chat workflow)
 if(HONE_FUZZERS)
   target_link_options(hone_flags INTERFACE -fsanitize=fuzzer-no-link)
   add_custom_target(fuzzers)
@@ -102,7 +102,7 @@ endfunction()
 
 function(hone_fuzzer source library)
   get_filename_component(name ${source} NAME_WE)
-  if(HONE_TESTS)
+  if(HONE_TESTS AND NOT HONE_FUZZERS)  # a fuzzer begins with its corpus
     add_executable(${name}_replay ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     target_link_libraries(${name}_replay PRIVATE ${library})
     hone_program(${name}_replay)

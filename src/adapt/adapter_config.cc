@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
+#include <limits>
 
+#include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/json_file.h"
+#include "model/config/config_reader.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -63,6 +64,7 @@ constexpr Feature kUnsupported[] = {
     {"ensure_weight_tying", "keeping a trained embedding and head one"},
 };
 constexpr size_t kMaxNames = 100'000;
+constexpr double kMaxAlpha = std::numeric_limits<double>::max();
 
 template <size_t N>
 bool Has(const std::array<std::string_view, N>& list, std::string_view key) {
@@ -77,96 +79,64 @@ bool IsOff(const Json& value) {
     return value.is_structured() && value.empty();
 }
 
-// Reads fields of one object; the first thing wrong is kept in status().
-class FieldReader {
+// The fields that are lists of names or of layers, and patterns for names.
+class AdapterReader : public ConfigReader {
   public:
-    FieldReader(const Json& object, std::string_view what) : object_(object), what_(what) {}
+    using ConfigReader::ConfigReader;
 
-    const Json* Find(std::string_view key) const {
-        auto found = object_.find(std::string(key));
-        return found == object_.end() || found->is_null() ? nullptr : &*found;
-    }
-    void Integer(std::string_view key, int64_t& out) {
-        if (const Json* value = Find(key)) Number(key, *value, out);
-    }
-    void Real(std::string_view key, double& out) {
-        if (const Json* value = Find(key)) Number(key, *value, out);
-    }
-    void Bool(std::string_view key, bool& out) {
+    // A name or a list of names. If `is_regex` is given, a single name is a regular expression.
+    void Names(std::string_view key, std::vector<std::string>& out, bool* is_regex = nullptr) {
         const Json* value = Find(key);
         if (!value) return;
-        if (!value->is_boolean()) return Fail(key, "true or false");
-        out = value->get<bool>();
-    }
-    void String(std::string_view key, std::string& out) {
-        const Json* value = Find(key);
-        if (!value) return;
-        if (!value->is_string()) return Fail(key, "a string");
-        out = value->get<std::string>();
-    }
-    void Number(std::string_view key, const Json& value, int64_t& out) {
-        if (!value.is_number_integer()) return Fail(key, "a whole number");
-        out = value.get<int64_t>();
-    }
-    void Number(std::string_view key, const Json& value, double& out) {
-        if (!value.is_number() || !std::isfinite(value.get<double>())) return Fail(key, "a number");
-        out = value.get<double>();
-    }
-    // A list of names; where `regex` is given a lone string is a regular expression.
-    void Names(std::string_view key, std::vector<std::string>& out, bool* regex) {
-        const Json* value = Find(key);
-        if (!value) return;
-        if (value->is_string() && regex) {
-            out = {value->get<std::string>()};
-            *regex = out[0] != "all-linear";
-            return;
-        }
         if (value->is_string()) {
             out = {value->get<std::string>()};
+            if (is_regex) *is_regex = out[0] != "all-linear";
             return;
         }
-        if (!value->is_array() || value->size() > kMaxNames) return Fail(key, "a list of names");
+        if (!value->is_array() || value->size() > kMaxNames) return FailAs(key, "a list of names");
         for (const Json& name : *value) {
             if (!name.is_string() || name.get_ref<const std::string&>().size() > kMaxNameBytes)
-                return Fail(key, fmt::format("a list of names of at most {} bytes", kMaxNameBytes));
+                return FailAs(key,
+                              fmt::format("a list of names of at most {} bytes", kMaxNameBytes));
             out.push_back(name.get<std::string>());
         }
     }
-    template <typename Value>
-    void Patterns(std::string_view key, std::vector<std::pair<std::string, Value>>& out) {
-        const Json* value = Find(key);
-        if (!value) return;
-        if (!value->is_object() || value->size() > kMaxNames)
-            return Fail(key, "an object of names and numbers");
-        for (const auto& [name, number] : value->items()) {
-            Value parsed{};
-            Number(key, number, parsed);
-            out.emplace_back(name, parsed);
-        }
+    void Ranks(std::string_view key, std::vector<std::pair<std::string, int64_t>>& out) {
+        ForEachPattern(key, [&](ConfigReader& reader, const std::string& name) {
+            out.emplace_back(name, reader.Int(name, 1, kMaxLoraRank));
+        });
     }
+    void Alphas(std::string_view key, std::vector<std::pair<std::string, double>>& out) {
+        ForEachPattern(key, [&](ConfigReader& reader, const std::string& name) {
+            out.emplace_back(name, reader.Number(name, -kMaxAlpha, kMaxAlpha));
+        });
+    }
+    // A layer's number, or a list of them.
     void Layers(std::string_view key, std::vector<int64_t>& out) {
         const Json* value = Find(key);
         if (!value) return;
-        if (value->is_number_integer()) {
-            out = {value->get<int64_t>()};
-            return;
-        }
-        if (!value->is_array() || value->size() > kMaxNames)
-            return Fail(key, "a list of layer numbers");
-        for (const Json& layer : *value) {
-            out.emplace_back();
-            Number(key, layer, out.back());
+        const bool list = value->is_array() && value->size() <= kMaxNames;
+        const Json layers = list ? *value : Json::array({*value});
+        for (const Json& layer : layers) {
+            if (!layer.is_number_integer()) return FailAs(key, "a list of layer numbers");
+            out.push_back(layer.get<int64_t>());
         }
     }
-    void Fail(std::string_view key, std::string_view expected) {
-        if (status_.ok()) status_ = ModelError("{}: '{}' must be {}", what_, key, expected);
-    }
-    const absl::Status& status() const { return status_; }
 
   private:
-    const Json& object_;
-    std::string_view what_;
-    absl::Status status_;
+    void FailAs(std::string_view key, std::string_view expected) {
+        Fail(fmt::format("\"{}\" must be {}", key, expected));
+    }
+    template <typename Read>
+    void ForEachPattern(std::string_view key, const Read& read) {
+        const Json* value = Find(key);
+        if (!value) return;
+        if (!value->is_object() || value->size() > kMaxNames)
+            return FailAs(key, "an object of names and numbers");
+        ConfigReader reader(*value, std::string(key));
+        for (const auto& [name, unused] : value->items()) read(reader, name);
+        if (!reader.status().ok()) Fail(std::string(reader.status().message()));
+    }
 };
 
 absl::Status CheckFeatures(const Json& json, std::string_view what) {
@@ -208,20 +178,6 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
     return absl::OkStatus();
 }
 
-absl::Status CheckRanges(const LoraConfig& config, std::string_view what) {
-    auto rank_ok = [](int64_t rank) { return rank >= 1 && rank <= kMaxLoraRank; };
-    if (!rank_ok(config.r))
-        return ModelError("{}: r is {}; it must be from 1 to {}", what, config.r, kMaxLoraRank);
-    for (const auto& [name, rank] : config.rank_pattern)
-        if (!rank_ok(rank))
-            return ModelError("{}: rank_pattern '{}' is {}; it must be from 1 to {}", what, name,
-                              rank, kMaxLoraRank);
-    if (!(config.lora_dropout >= 0 && config.lora_dropout < 1))
-        return ModelError("{}: lora_dropout is {}; it must be at least 0 and below 1", what,
-                          config.lora_dropout);
-    return absl::OkStatus();
-}
-
 // A whole number without a fraction, as Python writes its ints.
 Json NumberToJson(double value) {
     if (value == std::floor(value) && std::fabs(value) < 1e15) return static_cast<int64_t>(value);
@@ -241,23 +197,22 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     if (!json.is_object()) return ModelError("{}: a JSON object is expected", what);
     HONE_RETURN_IF_ERROR(CheckFeatures(json, what));
     LoraConfig config;
-    config.r = 8;  // PEFT's defaults, for keys that the file leaves out
-    config.lora_alpha = 8;
-    FieldReader reader(json, what);
-    reader.Integer("r", config.r);
-    reader.Real("lora_alpha", config.lora_alpha);
-    reader.Real("lora_dropout", config.lora_dropout);
+    AdapterReader reader(json, std::string(what));
+    // Of keys that the file leaves out, PEFT's defaults.
+    config.r = reader.Int("r", 1, kMaxLoraRank, 8);
+    config.lora_alpha = reader.Number("lora_alpha", -kMaxAlpha, kMaxAlpha, 8);
+    config.lora_dropout = reader.Number("lora_dropout", 0, 1, 0);
+    if (config.lora_dropout == 1) reader.Fail("\"lora_dropout\" is 1; it must be below 1");
     reader.Names("target_modules", config.target_modules, &config.target_is_regex);
     reader.Names("exclude_modules", config.exclude_modules, &config.exclude_is_regex);
-    reader.Names("modules_to_save", config.modules_to_save, nullptr);
-    reader.Names("layers_pattern", config.layers_pattern, nullptr);
+    reader.Names("modules_to_save", config.modules_to_save);
+    reader.Names("layers_pattern", config.layers_pattern);
     reader.Layers("layers_to_transform", config.layers_to_transform);
-    reader.Patterns("rank_pattern", config.rank_pattern);
-    reader.Patterns("alpha_pattern", config.alpha_pattern);
-    reader.Bool("use_rslora", config.use_rslora);
-    reader.String("base_model_name_or_path", config.base_model_name_or_path);
+    reader.Ranks("rank_pattern", config.rank_pattern);
+    reader.Alphas("alpha_pattern", config.alpha_pattern);
+    config.use_rslora = reader.Bool("use_rslora", false);
+    config.base_model_name_or_path = reader.Text("base_model_name_or_path", "");
     HONE_RETURN_IF_ERROR(reader.status());
-    HONE_RETURN_IF_ERROR(CheckRanges(config, what));
     return config;
 }
 

@@ -9,8 +9,9 @@
 
 #include "adapt/brought_weights.h"
 #include "base/hash.h"
+#include "base/random.h"
 #include "fmt/ranges.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {
@@ -39,15 +40,6 @@ constexpr OtherFeature kOtherFeatures[] = {
     {".boft_", "BOFT"},
     {"prompt_embeddings", "prompt tuning"},
 };
-
-// splitmix64 (Steele, Lea, Flood 2014): the state after `index` steps from `key`, mixed. A number
-// of its own for every index, so any part can be made on its own.
-uint64_t CounterBits(uint64_t key, uint64_t index) {
-    uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -144,7 +136,7 @@ void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
         const uint64_t key = StableHash(slice.name, seed);
         for (int64_t i = 0; i < slice.count; ++i) {
             // 24 bits, centred: never exactly the bound.
-            const double unit = (static_cast<double>(CounterBits(key, i) >> 40) + 0.5) * 0x1p-24;
+            const double unit = (static_cast<double>(RandomAt(key, i) >> 40) + 0.5) * 0x1p-24;
             values[i] = static_cast<float>((2 * unit - 1) * bound);
         }
     }

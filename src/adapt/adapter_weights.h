@@ -6,26 +6,26 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "model/blocks/parameters.h"
 #include "model/files/model_files.h"
-#include "model/parameters.h"
 
 namespace hone {
 
-// values = start of LoRA: every NAME.lora_A.weight [rank, in] uniform in (-1/sqrt(in), 1/sqrt(in)),
-// which is what torch.nn.init.kaiming_uniform_(a = sqrt 5) means; every lora_B zero; the others
-// stay. Each number depends only on the seed, its tensor's name and its place in it.
+// Initialises LoRA. Every NAME.lora_A.weight [rank, in] is uniform in (-1/sqrt(in), 1/sqrt(in)), as
+// torch.nn.init.kaiming_uniform_(a = sqrt 5) makes it, and every lora_B is zero. Other values stay.
+// Each number depends only on the seed, its tensor's name and its place in the tensor.
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed);
 
-// All slices as f32 under "base_model.model." + name, sorted by name, atomically; and what the base
-// has from an adapter, as it was brought.
+// Writes all slices as f32 under "base_model.model." + name, sorted by name, atomically. Weights of
+// the base that came from an adapter (brought_weights.h) are written as they were.
 absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
                                  const ModelFiles* base = nullptr);
 
-// values = the file's numbers (f32, f16 or bf16). Every slice must be there with its shape, and
-// beside them only copies of the base's own tensors (IsCopyOfBase); without `base` nothing else. An
-// error (kind kModel) names what is of another base, or what feature of PEFT is not supported, and
-// changes nothing. Names with ".default" or ".modules_to_save" in them, as older PEFT writes them,
-// are understood.
+// Reads the file's numbers (f32, f16 or bf16) into the values. Every slice must be there with its
+// shape. Beside them the file may hold copies of the base's own tensors (IsCopyOfBase); without
+// `base`, nothing else. Names with ".default" or ".modules_to_save" in them, as older PEFT writes
+// them, are understood. An error (kind kModel) changes nothing. It names what belongs to another
+// base, or which feature of PEFT is not supported.
 absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters,
                                 const ModelFiles* base = nullptr);
 

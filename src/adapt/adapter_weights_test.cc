@@ -1,16 +1,15 @@
 #include "adapt/adapter_weights.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
 #include "base/file.h"
-#include "model/files/weights.h"
+#include "base/testing.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {
@@ -21,15 +20,9 @@ constexpr char kB[] = "model.layers.0.self_attn.q_proj.lora_B.weight";
 class AdapterWeights : public testing::Test {
   protected:
     void SetUp() override {
-        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ =
-            fmt::format("{}adapter_weights-{}-{}", testing::TempDir(), test->name(), getpid());
-        std::filesystem::remove_all(folder_);
-        std::filesystem::create_directories(folder_);
-        path_ = folder_ + "/adapter_model.safetensors";
+        path_ = folder_ / "adapter_model.safetensors";
         Build(parameters_);
     }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
 
     static void Build(ParameterSet& parameters) {
         parameters.Add(kA, {4, 100}, true);
@@ -60,7 +53,8 @@ class AdapterWeights : public testing::Test {
         return std::string(status.message());
     }
 
-    std::string folder_, path_;
+    const TestFolder folder_;
+    std::string path_;
     ParameterSet parameters_;
 };
 

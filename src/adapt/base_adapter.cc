@@ -4,6 +4,7 @@
 
 #include "adapt/adapter_weights.h"
 #include "adapt/targets.h"
+#include "base/random.h"
 
 namespace hone {
 namespace {
@@ -57,14 +58,11 @@ absl::StatusOr<std::shared_ptr<const Adapter>> RandomAdapter(const Model& model,
                                                              uint64_t seed) {
     return MakeAdapter(model, config, [&](ParameterSet& parameters) {
         InitializeLowRank(parameters, seed);
-        uint64_t state = seed;
+        Random random(seed);
         for (const ParameterSlice& slice : parameters.slices()) {
             if (!slice.name.ends_with(".lora_B.weight")) continue;
-            for (float& value : parameters.values().subspan(slice.offset, slice.count)) {
-                // Knuth's generator of 64 bits; the top 24, centred.
-                state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-                value = (static_cast<float>(state >> 40) * 0x1p-24f - 0.5f) * 0.1f;
-            }
+            for (float& value : parameters.values().subspan(slice.offset, slice.count))
+                value = (static_cast<float>(random.NextUnit()) - 0.5f) * 0.1f;
         }
         return absl::OkStatus();
     });

@@ -1,5 +1,5 @@
-// Adapters that are used beside a base, several in one batch: a PEFT folder made ready for one
-// model, without becoming part of it.
+// Adapters beside a base, several in one batch: a PEFT folder is packed for a model without
+// becoming part of it.
 #pragma once
 
 #include <cstdint>

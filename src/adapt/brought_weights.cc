@@ -7,8 +7,8 @@
 #include "adapt/adapter_weights.h"
 #include "adapt/targets.h"
 #include "fmt/ranges.h"
-#include "model/arch.h"
-#include "model/model_tensors.h"
+#include "model/config/arch.h"
+#include "model/files/model_tensors.h"
 
 namespace hone {
 namespace {

@@ -9,13 +9,13 @@
 
 namespace hone {
 
-// Before Model::Load: what the adapter of that folder brings takes the place of the base's own
-// tensors in `files`, as PEFT loads it; what equals them is passed over. A tied embedding and head
-// stay one. An error of kind kModel where the shapes differ, or a number is not finite.
+// Before Model::Load: tensors that the adapter of that folder brings along replace the base's own
+// ones in `files`, as PEFT does. Those that are equal are passed over. A tied embedding and head
+// stay one. An error of kind kModel if shapes differ or a number is not finite.
 absl::Status UseBroughtWeights(const std::string& folder, ModelFiles& files);
 
-// Whether the base has a tensor of that name and `stored` holds its numbers; an error where it
-// holds others, and false where there is no such tensor.
+// Whether `stored` is a copy of the base's tensor of that name. False if the base has no such
+// tensor; an error if the numbers differ.
 absl::StatusOr<bool> IsCopyOfBase(const ModelFiles& files, const StoredTensor& stored,
                                   const std::string& path);
 

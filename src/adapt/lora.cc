@@ -7,10 +7,10 @@
 #include "adapt/adapter_weights.h"
 #include "adapt/targets.h"
 #include "base/file.h"
+#include "base/json_file.h"
 #include "base/limits.h"
-#include "model/arch.h"
-#include "model/files/json_file.h"
-#include "model/model_tensors.h"
+#include "model/config/arch.h"
+#include "model/files/model_tensors.h"
 
 namespace hone {
 namespace {

@@ -19,8 +19,8 @@ namespace hone {
 // named pipe or a device is an error; none is waited for.
 absl::StatusOr<int> OpenRegularFile(const std::string& path);
 
-// A read-only memory map of a whole file. An empty file maps to an empty span. Where the file is
-// cut while it is mapped, what is lost reads as zeros.
+// A read-only memory map of a whole file. An empty file maps to an empty span. If the file is cut
+// while it is mapped, the lost part reads as zeros.
 class MappedFile {
   public:
     static absl::StatusOr<std::shared_ptr<MappedFile>> Open(const std::string& path);
@@ -31,17 +31,17 @@ class MappedFile {
     std::span<const uint8_t> bytes() const { return {data_, size_}; }
     std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
     const std::string& path() const { return path_; }
-    // Tells the kernel that the pages will not be read again: they leave the resident set.
+    // Tells the kernel that the pages will not be read again. They leave the resident set.
     void DropPages() const;
-    // An error where a part could not be read: the bytes that were read may be zeros in its place.
+    // An error if a part could not be read. Bytes that were read may then be zeros in its place.
     absl::Status CheckReadable() const;
-    // CheckReadable; and an error where what lies at path() was written to or replaced since the
-    // file was opened. A file that is no longer there is none: the map keeps it.
+    // CheckReadable; and an error if the file at path() was written to or replaced since it was
+    // opened. A file that was deleted is no error: the map keeps it.
     absl::Status CheckUnchanged() const;
 
   private:
     MappedFile(std::string path, const uint8_t* data, const struct stat& info);
-    // What tells two files, and two states of one, apart.
+    // Different for two files, and for two states of one file.
     struct State {
         uint64_t device, inode, size;
         int64_t seconds, nanoseconds;  // of the last write
@@ -108,9 +108,9 @@ absl::Status MakeDirectories(const std::string& path);
 // Syncs a directory, so that the renames in it last through a power cut.
 absl::Status SyncDirectory(const std::string& path);
 
-// Tests: every write, sync and rename asks `fault` first with the operation ("write", "sync",
-// "rename", "create") and the path; a non-zero errno that it returns is what the operation fails
-// with. nullptr: none.
+// For tests: every write, sync, rename and creation first calls `fault` with the operation
+// ("write", "sync", "rename", "create") and the path. If that returns an errno other than 0, the
+// operation fails with it. nullptr: no faults.
 using FileFault = std::function<int(std::string_view operation, const std::string& path)>;
 void SetFileFault(FileFault fault);
 

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/testing.h"
+
 namespace hone {
 namespace {
 
@@ -17,21 +19,13 @@ namespace fs = std::filesystem;
 
 class FileTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        std::string pattern = ::testing::TempDir() + "hone-file-XXXXXX";
-        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-        folder_ = pattern;
-    }
-    void TearDown() override {
-        SetFileFault(nullptr);
-        fs::remove_all(folder_);
-    }
-    std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+    void TearDown() override { SetFileFault(nullptr); }
+    std::string Path(const std::string& name) const { return folder_ / name; }
     size_t Entries() const {
         return static_cast<size_t>(
-            std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+            std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()));
     }
-    std::string folder_;
+    const TestFolder folder_;
 };
 
 TEST_F(FileTest, WhatIsWrittenIsRead) {
@@ -60,9 +54,9 @@ TEST_F(FileTest, AnEmptyFileIsAnEmptySpan) {
 
 TEST_F(FileTest, OnlyRegularFilesAreOpenedAndNoneIsWaitedFor) {
     ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
-    for (const auto& [path, what] : {std::pair(Path("pipe"), "named pipe"),
-                                     std::pair(folder_, "folder"),
-                                     std::pair(std::string("/dev/null"), "device")}) {
+    for (const auto& [path, what] :
+         {std::pair(Path("pipe"), "named pipe"), std::pair(folder_.path(), "folder"),
+          std::pair(std::string("/dev/null"), "device")}) {
         const std::string message(ReadFile(path).status().message());
         EXPECT_THAT(message, HasSubstr(path));
         EXPECT_THAT(message, HasSubstr(what));
@@ -126,7 +120,7 @@ TEST_F(FileTest, ReadFileStopsAtItsLimit) {
 TEST_F(FileTest, ErrorsNameThePath) {
     EXPECT_THAT(std::string(ReadFile(Path("missing")).status().message()),
                 HasSubstr(Path("missing")));
-    EXPECT_THAT(std::string(MappedFile::Open(folder_).status().message()),
+    EXPECT_THAT(std::string(MappedFile::Open(folder_.path()).status().message()),
                 HasSubstr("not a regular file"));
     EXPECT_THAT(std::string(WriteFileAtomic(Path("no/such/folder"), "x").message()),
                 HasSubstr("cannot create"));

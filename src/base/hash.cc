@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "base/file.h"
+#include "base/random.h"
 
 namespace hone {
 
@@ -51,10 +52,7 @@ absl::StatusOr<std::string> Sha256File(const std::string& path) {
 uint64_t StableHash(std::string_view bytes, uint64_t seed) {
     uint64_t hash = 0xcbf29ce484222325ULL ^ seed;
     for (unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
-    // splitmix64's finaliser: FNV alone leaves the low bits poorly mixed for short keys.
-    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-    return hash ^ (hash >> 31);
+    return MixBits(hash);  // FNV alone leaves the low bits poorly mixed for short keys
 }
 
 }  // namespace hone

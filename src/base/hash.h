@@ -15,7 +15,7 @@ class Sha256 {
     Sha256();
     ~Sha256();
     void Update(std::string_view bytes);
-    // 64 hex digits; the object is spent afterwards.
+    // 64 hex digits. The object cannot be used afterwards.
     std::string Finish();
 
   private:
@@ -26,8 +26,8 @@ class Sha256 {
 std::string Sha256Hex(std::string_view bytes);
 absl::StatusOr<std::string> Sha256File(const std::string& path);
 
-// A 64-bit hash (FNV-1a with a final mix) that never changes between versions: splits and shuffles
-// rest on it.
+// A 64-bit hash (FNV-1a with a final mix). It must never change between versions, because splits
+// and the order of rows depend on it.
 uint64_t StableHash(std::string_view bytes, uint64_t seed = 0);
 
 }  // namespace hone

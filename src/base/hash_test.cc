@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "base/file.h"
+#include "base/testing.h"
 
 namespace hone {
 namespace {
@@ -20,11 +20,9 @@ TEST(Sha256, KnownDigests) {
 }
 
 TEST(Sha256, OfAFile) {
-    const std::string path = ::testing::TempDir() + "hone-hash-test";
-    ASSERT_TRUE(WriteFileAtomic(path, "abc").ok());
-    EXPECT_EQ(*Sha256File(path), Sha256Hex("abc"));
-    std::remove(path.c_str());
-    EXPECT_FALSE(Sha256File(path).ok());
+    const TestFolder folder;
+    EXPECT_EQ(*Sha256File(folder.Write("abc", "abc")), Sha256Hex("abc"));
+    EXPECT_FALSE(Sha256File(folder / "none").ok());
 }
 
 // Splits and shuffles of existing runs rest on these values: they must never change.

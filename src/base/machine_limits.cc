@@ -5,26 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
+#include "base/proc_text.h"
+
 namespace hone {
 namespace {
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
-
-// "" where the file is not there.
-std::string ReadAll(const std::string& path) {
-    std::ifstream in(path);
-    std::stringstream text;
-    text << in.rdbuf();
-    return text.str();
-}
 
 std::vector<std::string> Words(const std::string& line, char separator) {
     std::vector<std::string> words;
@@ -36,23 +28,6 @@ std::vector<std::string> Words(const std::string& line, char separator) {
 bool Lists(const std::string& line, const std::string& word) {
     const std::vector<std::string> words = Words(line, ',');
     return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-// The first number of a file; nothing where it holds none ("max", "-1").
-std::optional<double> NumberIn(const std::string& text) {
-    if (text.find_first_of("0123456789") != 0) return std::nullopt;
-    return std::strtod(text.c_str(), nullptr);
-}
-
-// The number that follows `key` at the start of a line.
-std::optional<double> NumberAfter(const std::string& text, std::string_view key) {
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);)
-        if (line.starts_with(key)) {
-            const size_t digit = line.find_first_of("0123456789", key.size());
-            if (digit != std::string::npos) return std::strtod(line.c_str() + digit, nullptr);
-        }
-    return std::nullopt;
 }
 
 size_t Bytes(std::optional<double> number) {
@@ -99,10 +74,10 @@ std::optional<Mount> FindMount(const std::string& mountinfo, const std::string& 
 // controller: version 2.
 std::vector<std::string> GroupFolders(const std::string& root, const std::string& controller) {
     const std::optional<Mount> mount =
-        FindMount(ReadAll(root + "/proc/self/mountinfo"), controller);
+        FindMount(ReadProcText(root + "/proc/self/mountinfo"), controller);
     if (!mount) return {};
     std::string path =
-        GroupPath(ReadAll(root + "/proc/self/cgroup"), controller).value_or("/");
+        GroupPath(ReadProcText(root + "/proc/self/cgroup"), controller).value_or("/");
     const std::string group = mount->group == "/" ? "" : mount->group;
     // A group outside of what is mounted here: only the mounted one is seen.
     const bool inside = path.starts_with(group) &&
@@ -126,12 +101,12 @@ double CpuQuota(const std::string& root) {
             quota = std::min(quota, *time / *period);
     };
     for (const std::string& folder : GroupFolders(root, "")) {
-        const std::vector<std::string> words = Words(ReadAll(folder + "/cpu.max"), ' ');
-        if (words.size() >= 2) limit(NumberIn(words[0]), NumberIn(words[1]));
+        const std::vector<std::string> words = Words(ReadProcText(folder + "/cpu.max"), ' ');
+        if (words.size() >= 2) limit(ProcNumber(words[0]), ProcNumber(words[1]));
     }
     for (const std::string& folder : GroupFolders(root, "cpu"))
-        limit(NumberIn(ReadAll(folder + "/cpu.cfs_quota_us")),
-              NumberIn(ReadAll(folder + "/cpu.cfs_period_us")));
+        limit(ProcNumber(ReadProcText(folder + "/cpu.cfs_quota_us")),
+              ProcNumber(ReadProcText(folder + "/cpu.cfs_period_us")));
     return quota;
 }
 
@@ -153,10 +128,10 @@ int AllowedCpus() {
 // What is left below one limit of a group.
 size_t Left(size_t limit, const std::string& usage, const std::string& stat) {
     if (limit == kNoLimit) return kNoLimit;
-    const size_t used = static_cast<size_t>(NumberIn(usage).value_or(0));
+    const size_t used = static_cast<size_t>(ProcNumber(usage).value_or(0));
     // Version 1 counts a group's own pages and, in total_, those of the groups below it too.
-    const double pages = NumberAfter(stat, "total_inactive_file ")
-                             .value_or(NumberAfter(stat, "inactive_file ").value_or(0));
+    const double pages = ProcNumber(stat, "total_inactive_file ")
+                             .value_or(ProcNumber(stat, "inactive_file ").value_or(0));
     const size_t taken = used - std::min(used, static_cast<size_t>(pages));
     return limit > taken ? limit - taken : 0;
 }
@@ -165,24 +140,25 @@ size_t LeftInGroups(const std::string& root) {
     size_t left = kNoLimit;
     for (const std::string& folder : GroupFolders(root, ""))
         for (const char* limit : {"/memory.max", "/memory.high"})
-            left = std::min(left, Left(Bytes(NumberIn(ReadAll(folder + limit))),
-                                       ReadAll(folder + "/memory.current"),
-                                       ReadAll(folder + "/memory.stat")));
+            left = std::min(left, Left(Bytes(ProcNumber(ReadProcText(folder + limit))),
+                                       ReadProcText(folder + "/memory.current"),
+                                       ReadProcText(folder + "/memory.stat")));
     for (const std::string& folder : GroupFolders(root, "memory"))
-        left = std::min(left, Left(Bytes(NumberIn(ReadAll(folder + "/memory.limit_in_bytes"))),
-                                   ReadAll(folder + "/memory.usage_in_bytes"),
-                                   ReadAll(folder + "/memory.stat")));
+        left =
+            std::min(left, Left(Bytes(ProcNumber(ReadProcText(folder + "/memory.limit_in_bytes"))),
+                                ReadProcText(folder + "/memory.usage_in_bytes"),
+                                ReadProcText(folder + "/memory.stat")));
     return left;
 }
 
 // ulimit -v and -d.
 size_t LeftOfAddressSpace(const std::string& root) {
     size_t left = kNoLimit;
-    const std::string status = ReadAll(root + "/proc/self/status");
+    const std::string status = ReadProcText(root + "/proc/self/status");
     auto limit = [&](auto resource, std::string_view key) {
         rlimit most{};
         if (getrlimit(resource, &most) != 0 || most.rlim_cur == RLIM_INFINITY) return;
-        const size_t taken = static_cast<size_t>(NumberAfter(status, key).value_or(0)) * 1024;
+        const size_t taken = static_cast<size_t>(ProcNumber(status, key).value_or(0)) * 1024;
         left = std::min(left, most.rlim_cur > taken ? most.rlim_cur - taken : 0);
     };
     limit(RLIMIT_AS, "VmSize:");
@@ -199,7 +175,7 @@ int UsableCpus(const std::string& root) {
 
 size_t AvailableBytes(const std::string& root) {
     const std::optional<double> available =
-        NumberAfter(ReadAll(root + "/proc/meminfo"), "MemAvailable:");
+        ProcNumber(ReadProcText(root + "/proc/meminfo"), "MemAvailable:");
     const size_t machine = available ? static_cast<size_t>(*available) * 1024 : kNoLimit;
     return std::min({machine, LeftInGroups(root), LeftOfAddressSpace(root)});
 }

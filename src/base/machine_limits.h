@@ -1,5 +1,5 @@
-// What this process may take of the machine: CPUs and memory, as the affinity, the control groups
-// (cgroups: containers, systemd, batch systems) and ulimit say.
+// The CPUs and the memory that this process may use, as limited by its CPU affinity, by control
+// groups (cgroups: containers, systemd, batch systems) and by ulimit.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@
 namespace hone {
 
 // Threads that can run at the same time: the CPUs that the process may run on, or fewer where a
-// control group gives less CPU time (docker --cpus, cpu.max). At least 1. `root` comes before
-// every path that is read, for tests.
+// control group limits CPU time (docker --cpus, cpu.max). At least 1. For tests, `root` is put
+// before every path that is read.
 int UsableCpus(const std::string& root = "");
 
-// Bytes that can still be had: MemAvailable, or what is left of a control group's limit
-// (memory.max, memory.high; version 1: memory.limit_in_bytes) or of ulimit -v and -d where that is
-// less. A group's file pages that it could drop count as free. The limits of every group from the
-// process's own up to the root hold.
+// Bytes that can still be allocated: the least of MemAvailable, of what is left of ulimit -v and
+// -d, and of what is left of the limits of control groups (memory.max, memory.high; version 1:
+// memory.limit_in_bytes). The process's own group counts, and every group above it. File pages that
+// a group could drop count as free.
 size_t AvailableBytes(const std::string& root = "");
 
 }  // namespace hone

@@ -1,5 +1,6 @@
-// A file that is cut while it is mapped: reading past its new end raises SIGBUS, which ends the
-// process without a word. With a guard such reads give zeros, and the guard knows.
+// Protection against a file that is cut while it is mapped. Reading past its new end raises SIGBUS,
+// which ends the process without a message. With a guard such reads give zeros, and the guard
+// knows.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@ class MapGuard {
     MapGuard(const MapGuard&) = delete;
     MapGuard& operator=(const MapGuard&) = delete;
 
-    // Whether a page could not be read: the file was cut, or its disk failed. What was read since
-    // is not the file's.
+    // Whether a page could not be read, because the file was cut or its disk failed. What was read
+    // since may not be what the file held.
     bool broken() const;
 
   private:

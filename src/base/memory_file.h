@@ -1,4 +1,4 @@
-// Bytes as a file that has a path but lies in memory: for fuzzers of what opens files.
+// A file in memory that has a path, for fuzzers of functions that open files.
 #pragma once
 
 #include <sys/mman.h>

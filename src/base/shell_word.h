@@ -1,4 +1,4 @@
-// A word as a shell reads it, for commands that are shown to be copied.
+// Quoting a word for a shell, in commands that are shown for copying.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Errors of operation as absl::Status, each with the exit code that it means for the process.
+// Operating errors as absl::Status, each of a kind that gives the exit code of the process.
 //
 // A message says what is wrong, where (file, line, row, field) and what to do next. Programming
 // errors are HONE_CHECKs.
@@ -64,8 +64,8 @@ int ExitCode(const absl::Status& status);
 // The same status with "context: " before its message; OK stays OK.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
-// The same message under another kind (a missing file is a data error or a model error by who asked
-// for it).
+// The same message as an error of another kind. (A missing file is a data error or a model error,
+// depending on what it was opened for.)
 absl::Status WithKind(const absl::Status& status, ErrorKind kind);
 
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition,

@@ -1,4 +1,4 @@
-// Work that takes long says how far it is, and is asked whether it is to go on.
+// Long work reports how far it is, and learns whether it should go on.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace hone {
 
-// Is told which share of the work is done (0 to 1; negative where the whole is not known) and how
-// many of its units, where it counts them; returns false where the work is to end.
+// Called with the share of the work that is done (0 to 1; negative where the whole is not known)
+// and, where the work counts units, with their number. Returns false to end the work.
 using Watcher = std::function<bool(double share, int64_t count)>;
 
-// Who watches the work that this thread does or asks for, until the end of the scope. The inner one
-// of two is told.
+// Sets the watcher of the work that this thread does or starts, until the end of the scope. Of two
+// nested ones, the inner one is called.
 class ScopedWatcher {
   public:
     explicit ScopedWatcher(Watcher watcher);
@@ -26,8 +26,8 @@ class ScopedWatcher {
     const Watcher* before_;
 };
 
-// Said between two parts of the work, as the layers of a pass are. An error of kind kInterrupted
-// where the watcher wants the end; where nobody watches OK.
+// To be called between two parts of the work, such as the layers of a pass. An error of kind
+// kInterrupted if the watcher ends the work. OK if there is no watcher.
 absl::Status ReportProgress(double share, int64_t count = 0);
 
 }  // namespace hone

@@ -5,13 +5,13 @@
 #include <system_error>
 
 #include "base/log.h"
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/common_flags.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/signals.h"
 #include "cli/version.h"
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 
 namespace hone {
 namespace {

@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/version.h"
-#include "cli/commands.h"
-#include "kernels/cpu.h"
-#include "kernels/simd_level.h"
+#include "cli/commands/commands.h"
+#include "kernels/dispatch/cpu.h"
+#include "kernels/dispatch/simd_level.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

@@ -1,5 +1,5 @@
 #include "cli/baseline.h"
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 #include "cli/terminal/signals.h"
 
 int main(int argc, char** argv) {

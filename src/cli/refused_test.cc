@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <set>
 
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
 #include "workflow/foreign_names.h"
 

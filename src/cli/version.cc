@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
-#include "kernels/cpu.h"
-#include "kernels/simd_level.h"
+#include "kernels/dispatch/cpu.h"
+#include "kernels/dispatch/simd_level.h"
 
 namespace hone {
 namespace {

@@ -50,8 +50,7 @@ struct DataOptions {
     // "train[-100:]", and sums of them with "+".
     std::string train_split = "train";
     // Unset: the data set's validation files if it has any, else eval_fraction of the training rows
-    // is held out. "none" or
-    // "": no evaluation rows.
+    // is held out. "none" or "": no evaluation rows.
     std::optional<std::string> eval_split;
     double eval_fraction = 0.1;
 
@@ -69,7 +68,7 @@ struct DataOptions {
     bool add_special_tokens =
         true;  // texts outside a chat template: BOS as the tokenizer adds it, EOS at the end
     bool train_on_prompt = false;  // loss on every token, not on the answers only
-    // The day ("2026-11-26") that a chat template shows which asks for today's; empty: today.
+    // The day ("2026-11-26") for chat templates that show today's date; empty: today.
     std::string template_date;
 
     int64_t max_seq_len = 1024;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/load/dataset.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"
 

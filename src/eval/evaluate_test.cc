@@ -6,9 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "base/file.h"
-#include "data/format/tokenize.h"
-#include "model/files/model_files.h"
+#include "base/testing.h"
+#include "chat/chat_files.h"
 
 namespace hone {
 namespace {
@@ -25,24 +24,20 @@ class EvaluateTest : public testing::Test {
         auto model = Model::Load(*files_, options, context_);
         ASSERT_TRUE(model.ok()) << model.status();
         model_ = *std::move(model);
-        path_ = testing::TempDir() + "evaluate_test.jsonl";
-        ASSERT_TRUE(
-            WriteFileAtomic(path_,
-                            "{\"prompt\": \"one \", \"completion\": \"and two\"}\n"
-                            "{\"prompt\": \"a longer question about \", \"completion\": \"x\"}\n"
-                            "{\"prompt\": \"3\", \"completion\": \" is the number after two\"}\n")
-                .ok());
-        auto encoder = ConversationEncoder::Create(files_->tokenizer, files_->chat_template,
-                                                   files_->config.eos_token_ids);
+        const std::string path =
+            folder_.Write("rows.jsonl",
+                          "{\"prompt\": \"one \", \"completion\": \"and two\"}\n"
+                          "{\"prompt\": \"a longer question about \", \"completion\": \"x\"}\n"
+                          "{\"prompt\": \"3\", \"completion\": \" is the number after two\"}\n");
+        auto encoder = OpenChat(*files_).value()->MakeEncoder();
         ASSERT_TRUE(encoder.ok()) << encoder.status();
         DataOptions data;
-        data.data_name = path_;
+        data.data_name = path;
         auto loaded = LoadEvaluationData(data, *encoder, context_);
         ASSERT_TRUE(loaded.ok()) << loaded.status();
         dataset_ = loaded->eval;
         ASSERT_EQ(dataset_->size(), 3);
     }
-    void TearDown() override { std::remove(path_.c_str()); }
 
     // From the whole logits, in double.
     LossSums ByHand(const Example& example) {
@@ -72,7 +67,7 @@ class EvaluateTest : public testing::Test {
     Context context_{2};
     std::unique_ptr<ModelFiles> files_;
     std::unique_ptr<Model> model_;
-    std::string path_;
+    const TestFolder folder_;
     std::shared_ptr<const Dataset> dataset_;
 };
 

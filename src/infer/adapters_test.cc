@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "adapt/base_adapter.h"
+#include "base/test_files.h"
+#include "chat/chat_files.h"
 #include "infer/generator.h"
-#include "model/files/model_files.h"
-#include "model/testing.h"
 
 namespace hone {
 namespace {
@@ -77,7 +77,7 @@ class AdaptersTest : public ::testing::Test {
     }
 
     Context context_{2};
-    testing::TempFolder folder_;
+    TestFolder folder_;
     std::unique_ptr<ModelFiles> files_;
     std::string lora_, head_, other_;
 };
@@ -115,7 +115,7 @@ TEST_F(AdaptersTest, EachSequenceHasItsOwn) {
 
 TEST_F(AdaptersTest, RequestsNameThem) {
     auto model = LoadBase({.compute = ComputeType::kBF16});
-    Generator generator(*model, files_->tokenizer, context_);
+    Generator generator(*model, OpenChat(*files_).value()->tokenizer, {}, context_);
     ASSERT_TRUE(generator.AddAdapter("lora", OpenAdapter(*model, lora_).value()).ok());
     ASSERT_TRUE(generator.AddAdapter("other", OpenAdapter(*model, other_).value()).ok());
     std::vector<GenerateRequest> requests(5);

@@ -144,11 +144,7 @@ std::unique_ptr<Generator::Sequence> Generator::Start(const GenerateRequest& req
     const int64_t prompt_tokens = static_cast<int64_t>(request.prompt.size());
     sequence->max_new_tokens =
         std::min(request.options.max_new_tokens, config.max_position_embeddings - prompt_tokens);
-    sequence->end_tokens = request.options.stop_token_ids;
-    if (!request.options.ignore_eos) {
-        sequence->end_tokens.insert(sequence->end_tokens.end(), config.eos_token_ids.begin(),
-                                    config.eos_token_ids.end());
-    }
+    if (!request.options.ignore_eos) sequence->end_tokens = end_ids_;
     sequence->adapter_name = request.adapter;
     if (!request.adapter.empty()) sequence->adapter = adapters_.at(request.adapter).get();
     sequence->sampler.Observe(request.prompt);
@@ -246,21 +242,12 @@ absl::StatusOr<bool> Generator::Prefill(const std::vector<Sequence*>& sequences,
     for (const Sequence* sequence : sequences) stats.prompt_tokens += sequence->input.size();
     bool cancelled = false;
     for (size_t begin = 0; begin < sequences.size() && !cancelled;) {
-        Sequence& first = *sequences[begin];
-        if (static_cast<int64_t>(first.input.size()) >= kPrefillTokens + kLastPromptTokens) {
-            std::vector<int32_t> piece(first.input.begin(), first.input.begin() + kPrefillTokens);
-            first.input.erase(first.input.begin(), first.input.begin() + kPrefillTokens);
-            logits_.resize(model_.config().vocab_size);
-            HONE_RETURN_IF_ERROR(
-                model_.Decode(context_, {piece}, {first.cache}, logits_.data(), {first.adapter}));
-            continue;
-        }
         // As many of the next prompts as fit together.
         std::vector<Sequence*> group;
         int64_t tokens = 0;
         for (size_t i = begin; i < sequences.size(); ++i) {
-            tokens += static_cast<int64_t>(sequences[i]->input.size());
-            if (tokens > kPrefillTokens && !group.empty()) break;
+            tokens += LastPieceTokens(static_cast<int64_t>(sequences[i]->input.size()));
+            if (tokens > kPromptTokensTogether && !group.empty()) break;
             group.push_back(sequences[i]);
         }
         begin += group.size();

@@ -14,15 +14,15 @@
 #include "infer/sampler.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"
+#include "text/tokenizer.h"
 
 namespace hone {
 
 struct GenerateOptions {
     int64_t max_new_tokens = 256;
     SamplingOptions sampling;
-    std::vector<std::string> stop;        // the answer ends before the first of these
-    std::vector<int32_t> stop_token_ids;  // beside the model's own end-of-answer tokens
-    bool ignore_eos = false;              // do not end at the model's own (benchmarks)
+    std::vector<std::string> stop;  // the answer ends before the first of these
+    bool ignore_eos = false;        // goes on after an end token (benchmarks)
 };
 
 struct GenerateRequest {
@@ -51,46 +51,50 @@ struct GenerateStats {
     int64_t prompt_tokens = 0;  // that were computed, not those that a cache had already
     int64_t reused_tokens = 0;  // of prompts, that another one with the same beginning had computed
     int64_t new_tokens = 0;
-    // Prefill lasts until the first new token of each sequence, decode from there on; decode_tokens
-    // are the tokens that decode_seconds yielded.
+    // Prefill is the time until the first new token of each sequence, decode the time from there
+    // on. decode_tokens are the tokens that were drawn in decode_seconds.
     double prefill_seconds = 0;
     double decode_seconds = 0;
     int64_t decode_tokens = 0;
 };
 
-// Called after every token with the text of that request that became certain, which may be none;
-// false cancels everything that still runs.
+// Called after every token, with the text of that request that became certain with it (maybe none).
+// Returns false to cancel everything that still runs.
 using TextCallback = std::function<bool(size_t request, std::string_view text)>;
 
-// The tokens of one prompt longer than this many go through the model in pieces: bounds the
-// workspace.
-inline constexpr int64_t kPrefillTokens = 2048;
+// So many tokens of the last pieces of prompts go through the model together, or one prompt's.
+inline constexpr int64_t kPromptTokensTogether = 2048;
 
-// What the caches of finished sequences may take, kept for prompts that begin as theirs did.
+// The bytes of finished sequences' caches, which are kept for prompts that begin with the same
+// tokens.
 inline constexpr size_t kPrefixCacheBytes = size_t{256} << 20;
 
 class Generator {
   public:
-    // The model and the context must outlive the generator, and the model must not change.
-    Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer, const Context& context)
-        : model_(model), tokenizer_(std::move(tokenizer)), context_(context) {}
+    // end_ids: the tokens that end an answer (ConversationEncoder::end_ids). The model and the
+    // context must outlive the generator, and the model must not change.
+    Generator(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
+              std::vector<int32_t> end_ids, const Context& context)
+        : model_(model),
+          tokenizer_(std::move(tokenizer)),
+          end_ids_(std::move(end_ids)),
+          context_(context) {}
 
-    // Prompts of one adapter that begin with the same tokens share them, within a call of Generate
-    // and from one to the next: the same bits, less work. `bytes` bounds what finished sequences
-    // leave; 0: each computes all of its own.
+    // Prompts of one adapter that begin with the same tokens compute these once, within a call of
+    // Generate and from one call to the next. The results have the same bits. `bytes` limits the
+    // caches of finished sequences; with 0 nothing is shared.
     void set_prefix_cache_bytes(size_t bytes) { prefixes_.set_max_bytes(bytes); }
 
-    // Adapters beside the base that requests may name, each packed by `model`. They come and go
-    // between calls of Generate; a name that is taken, empty or unknown is an error of kind kUsage.
+    // Adds or removes an adapter that requests may name; `model` has packed it. Only between calls
+    // of Generate. A name that is in use, empty or unknown is an error of kind kUsage.
     absl::Status AddAdapter(const std::string& name, std::shared_ptr<const Adapter> adapter);
     absl::Status RemoveAdapter(const std::string& name);
 
-    // At most `batch_size` sequences run at a time; a finished one makes room for the next. Results
-    // in the order of the requests. A prompt that is empty or leaves no room in the model's context
-    // is an error of kind kData that names the request, an adapter that is not there one of kind
-    // kUsage; max_new_tokens beyond the context is cut
-    // there. After the callback cancelled, what ran ends with the text so far. `stats`, if given,
-    // is added to.
+    // Answers all requests; results are in their order. At most `batch_size` sequences run at a
+    // time, and a finished one makes room for the next. A prompt that is empty or leaves no room in
+    // the model's context is an error of kind kData that names the request, an unknown adapter one
+    // of kind kUsage. max_new_tokens is limited by the context. After the callback cancelled,
+    // sequences end with the text so far. Adds to `stats`, if given.
     absl::StatusOr<std::vector<GenerateResult>> Generate(
         const std::vector<GenerateRequest>& requests, int64_t batch_size,
         const TextCallback& callback = nullptr, GenerateStats* stats = nullptr);
@@ -100,10 +104,10 @@ class Generator {
     struct Sequence;
     absl::Status CheckRequest(const GenerateRequest& request) const;
     std::unique_ptr<Sequence> Start(const GenerateRequest& request, size_t index) const;
-    // Copies what another sequence has of its prompt.
+    // Copies the part of its prompt that another sequence has computed.
     void Reuse(Sequence& sequence, const std::vector<std::unique_ptr<Sequence>>& running,
                GenerateStats& stats);
-    // Prefills new sequences; those that begin as others of them do, after these.
+    // Prefills new sequences. One that begins as another does comes after it.
     absl::StatusOr<bool> PrefillAll(const std::vector<Sequence*>& fresh,
                                     const std::vector<std::unique_ptr<Sequence>>& running,
                                     const TextCallback& callback, GenerateStats& stats);
@@ -116,6 +120,7 @@ class Generator {
 
     Model& model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
+    std::vector<int32_t> end_ids_;
     const Context& context_;
     std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
     PrefixCache prefixes_{kPrefixCacheBytes};

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "model/files/model_files.h"
+#include "chat/chat_files.h"
 
 namespace hone {
 namespace {
@@ -16,9 +16,8 @@ using testing::HasSubstr;
 class GeneratorTest : public testing::Test {
   protected:
     void SetUp() override {
-        auto files = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied");
-        ASSERT_TRUE(files.ok()) << files.status();
-        files_ = *std::move(files);
+        files_ = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();
+        chat_ = OpenChat(*files_).value();
         LoadOptions options;
         options.compute = ComputeType::kF32;
         auto model = Model::Load(*files_, options, context_);
@@ -26,7 +25,9 @@ class GeneratorTest : public testing::Test {
         model_ = *std::move(model);
     }
 
-    Generator MakeGenerator() { return Generator(*model_, files_->tokenizer, context_); }
+    Generator MakeGenerator() {
+        return Generator(*model_, chat_->tokenizer, chat_->eos_ids, context_);
+    }
 
     static GenerateRequest Request(std::vector<int32_t> prompt, int64_t max_new_tokens = 12) {
         GenerateRequest request;
@@ -54,6 +55,7 @@ class GeneratorTest : public testing::Test {
 
     Context context_{2};
     std::unique_ptr<ModelFiles> files_;
+    std::unique_ptr<ChatFiles> chat_;
     std::unique_ptr<Model> model_;
 };
 
@@ -136,8 +138,9 @@ TEST_F(GeneratorTest, EndsAtStopTokensAndStopStrings) {
     Generator generator = MakeGenerator();
     const auto whole = generator.Generate({Request({5, 6, 7})}, 1).value().front();
     GenerateRequest by_token = Request({5, 6, 7});
-    by_token.options.stop_token_ids = {whole.tokens[3]};
-    const auto stopped = generator.Generate({by_token}, 1).value().front();
+    by_token.options.ignore_eos = false;
+    Generator ends(*model_, chat_->tokenizer, {whole.tokens[3]}, context_);
+    const auto stopped = ends.Generate({by_token}, 1).value().front();
     const size_t first =
         static_cast<size_t>(std::find(whole.tokens.begin(), whole.tokens.end(), whole.tokens[3]) -
                             whole.tokens.begin());
@@ -180,7 +183,7 @@ TEST_F(GeneratorTest, TheCallbackCancels) {
 TEST_F(GeneratorTest, SeedsDecideAndThreadsDoNot) {
     const auto draw = [&](int threads, uint64_t seed) {
         const Context context(threads);
-        Generator generator(*model_, files_->tokenizer, context);
+        Generator generator(*model_, chat_->tokenizer, chat_->eos_ids, context);
         GenerateRequest request = Request({5, 6}, 20);
         request.options.sampling.temperature = 1.5;
         request.options.sampling.seed = seed;

@@ -1,5 +1,5 @@
-// Keys and values of prompts that were answered, for later prompts that begin with the same tokens
-// (a system prompt, a head of examples): what they share is copied, not computed again.
+// Keys and values of answered prompts, for later prompts that begin with the same tokens (a system
+// prompt, examples at the start): the common part is copied, not recomputed.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace hone {
 
-// A prompt, and the cache that it goes into. What the cache holds beyond the prompt is not shared:
-// tokens that were decoded one by one add up in another order.
+// A prompt and its cache. What the cache holds beyond the prompt is not shared, because the sums of
+// tokens that were decoded one by one run in another order.
 struct PrefixSource {
     const Adapter* adapter = nullptr;  // nullptr: the base alone
     std::span<const int32_t> prompt;
@@ -23,7 +23,7 @@ struct PrefixSource {
     }
 };
 
-// How many of the first tokens of `prompt` can be taken from `source` once that is ready; at least
+// How many of the first tokens of `prompt` can be copied from `source` once that is ready. At least
 // kLastPromptTokens are left to compute. 0: too few to be worth it.
 int64_t SharedTokens(const PrefixSource& source, const Adapter* adapter,
                      std::span<const int32_t> prompt);
@@ -36,13 +36,13 @@ class PrefixCache {
 
     size_t max_bytes() const { return max_bytes_; }
     void set_max_bytes(size_t max_bytes);
-    // Takes the cache of a finished sequence, unless it is too large or does not hold the whole
-    // prompt, or another one does.
+    // Keeps the cache of a finished sequence, unless it is too large, does not hold the whole
+    // prompt, or another entry holds the same.
     void Put(const Adapter* adapter, std::vector<int32_t> prompt, std::unique_ptr<KvCache> cache);
-    // The entry that shares most with the prompt, now the last to go; its cache is null when none
+    // The entry that shares most with the prompt; it counts as used now. Its cache is null if none
     // shares anything. Valid until the next call of Put, Forget or set_max_bytes.
     PrefixSource Find(const Adapter* adapter, std::span<const int32_t> prompt);
-    // An adapter that goes away takes what went through it along.
+    // Removes the entries of an adapter.
     void Forget(const Adapter* adapter);
 
   private:

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "chat/chat_files.h"
 #include "infer/generator.h"
-#include "model/files/model_files.h"
 
 namespace hone {
 namespace {
@@ -134,7 +134,7 @@ TEST_F(PrefixCacheTest, AnswersAreTheSameAndPromptsAreComputedOnce) {
         requests[i].options.sampling.temperature = 0;
     }
     requests[4].prompt = Tokens(5, 40);
-    Generator generator(*model_, files_->tokenizer, context_);
+    Generator generator(*model_, OpenChat(*files_).value()->tokenizer, {}, context_);
     const auto generate = [&](GenerateStats& stats) {
         std::vector<std::vector<int32_t>> tokens;
         const auto results = generator.Generate(requests, 2, nullptr, &stats).value();

@@ -25,15 +25,6 @@ absl::Status CheckSampling(const SamplingOptions& options) {
     return absl::OkStatus();
 }
 
-uint64_t Random::Next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
-double Random::NextUnit() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
-
 Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size)
     : options_(options), random_(options.seed), seen_(vocab_size), scores_(vocab_size) {
     HONE_CHECK(CheckSampling(options).ok());
@@ -75,8 +66,8 @@ absl::StatusOr<int32_t> Sampler::Next(std::span<const float> logits) {
 }
 
 absl::StatusOr<int32_t> Sampler::Greedy() const {
-    // The highest first, in lanes that do not wait for one another, then where it is: one loop that
-    // carries the index takes as long as a layer of the model.
+    // First the highest score, in lanes that do not wait for one another, then its index. One loop
+    // that carries the index would need as long as a layer of the model.
     constexpr size_t kLanes = 16;
     float lanes[kLanes];
     int32_t nans[kLanes] = {};

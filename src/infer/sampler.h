@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "base/status.h"
 
 namespace hone {
@@ -22,17 +23,6 @@ struct SamplingOptions {
 
 // An error of kind kUsage that names the value that is out of range.
 absl::Status CheckSampling(const SamplingOptions& options);
-
-// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
-class Random {
-  public:
-    explicit Random(uint64_t seed) : state_(seed) {}
-    uint64_t Next();
-    double NextUnit();  // in [0, 1)
-
-  private:
-    uint64_t state_;
-};
 
 // Draws the tokens of one sequence. The draws depend only on the options, the observed tokens and
 // the logits.

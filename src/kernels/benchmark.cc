@@ -8,11 +8,11 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
-#include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
 #include "kernels/swiglu/swiglu.h"
+#include "tensor/partition.h"
 
 namespace hone {
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "kernels/benchmark.h"
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 
 namespace hone {
 

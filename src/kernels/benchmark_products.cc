@@ -11,7 +11,7 @@
 #include "kernels/int8/int8_kernels.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 
 namespace hone {
 namespace {

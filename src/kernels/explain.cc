@@ -5,7 +5,7 @@
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
 #include "kernels/cross_entropy/cross_entropy.h"
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"

@@ -21,7 +21,7 @@ foreach(arch_file ${arch_files})
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/arch_list.cc CONTENT
 "// Written by src/model/arch.cmake.
-#include \"model/arch.h\"
+#include \"model/config/arch.h\"
 
 namespace hone {
 

@@ -8,42 +8,22 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "data/batch/batch.h"
-#include "kernels/gemm/gemm.h"
+#include "model/blocks/options.h"
+#include "model/blocks/parameters.h"
 #include "model/files/model_files.h"
-#include "model/parameters.h"
+#include "tensor/batch.h"
 #include "tensor/context.h"
 
 namespace hone {
-
-enum class ComputeType { kF32, kBF16 };
-
-struct LoadOptions {
-    ComputeType compute = ComputeType::kBF16;
-    // How the frozen weights are kept; integers are for inference only. With kInt4 the head stays
-    // int8: it picks the token. With kNf4 and kInt8Channels the head stays as T: bitsandbytes
-    // leaves it alone too, and the gradient of the logits has too wide a range for 8 bits.
-    WeightStorage storage = WeightStorage::kNative;
-    bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
-};
 
 // One linear layer that can carry a low-rank delta, with the names that users and PEFT call it by.
 struct LinearInfo {
     std::string name;  // "model.layers.0.self_attn.q_proj"
     int64_t in = 0, out = 0;
     bool is_head = false;  // lm_head: not part of "all-linear"
-};
-
-// y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named
-// NAME.lora_A.weight and so on.
-struct LowRankOptions {
-    int64_t rank = 0;
-    float scale = 1;
-    float dropout = 0;
 };
 
 struct LossSums {
@@ -68,10 +48,20 @@ struct MemoryPlan {          // bytes
     size_t total() const { return weights + parameters + activations + workspace; }
 };
 
+// Tokens of a prompt that Decode takes at once: as many as keep the activations in cache.
+inline constexpr int64_t kPrefillTokens = 512;
+
 // Where a prompt is cut does not change a bit of what comes out, as long as each piece has at least
 // so many tokens: fewer are taken for ones that are decoded, whose attention adds up in another
-// order. Decode keeps to it where it cuts prompts itself.
+// order.
 inline constexpr int64_t kLastPromptTokens = 8;
+
+// Decode cuts a prompt of `tokens` tokens into pieces of kPrefillTokens, which go through one after
+// another, and a last one of so many, which goes through together with those of other sequences.
+constexpr int64_t LastPieceTokens(int64_t tokens) {
+    if (tokens < kPrefillTokens + kLastPromptTokens) return tokens;
+    return kLastPromptTokens + (tokens - kLastPromptTokens) % kPrefillTokens;
+}
 
 // Keys and values of one sequence, for every layer; grows by what Decode appends.
 class KvCache {
@@ -86,17 +76,8 @@ class KvCache {
     virtual size_t bytes() const = 0;
 };
 
-// The delta of one linear layer in an adapter that is used beside the base.
-struct LowRankDelta {
-    std::string linear;
-    LowRankOptions options;    // its dropout means nothing here
-    std::span<const float> a;  // [rank, in]
-    std::span<const float> b;  // [out, rank]
-};
-
 // An adapter that was made ready for one model and is used beside its base, each sequence of a
-// batch with its own: it goes into no parameter, and comes and goes at any time between two calls
-// of Decode.
+// batch with its own: it goes into no parameter, and comes and goes at any time between two calls.
 class Adapter {
   public:
     virtual ~Adapter() = default;
@@ -108,64 +89,69 @@ class Model {
     static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelFiles& files,
                                                        const LoadOptions& options,
                                                        const Context& context);
-    ~Model();
+    virtual ~Model() = default;
 
-    const ModelConfig& config() const;
+    const ModelConfig& config() const { return files_.config; }
     // What it was loaded from.
-    const ModelFiles& files() const;
+    const ModelFiles& files() const { return files_; }
     // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the
     // head last).
-    const std::vector<LinearInfo>& linears() const;
+    const std::vector<LinearInfo>& linears() const { return linears_; }
     int64_t num_base_parameters() const;
     // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
-    double nf4_bits_per_weight() const;
+    virtual double nf4_bits_per_weight() const = 0;
     // As it was loaded.
-    WeightStorage storage() const;
+    virtual WeightStorage storage() const = 0;
 
-    absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options);
+    virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
     // "model.norm", a linear's name). A tied embedding and head become two.
-    absl::Status MakeTrainable(const std::string& module);
+    virtual absl::Status MakeTrainable(const std::string& module) = 0;
     // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
     // one.
-    void MakeAllTrainable();
+    virtual void MakeAllTrainable() = 0;
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
     // from zero.
-    absl::Status FinishParameters(const Context& context);
-    ParameterSet& parameters();
+    virtual absl::Status FinishParameters(const Context& context) = 0;
+    ParameterSet& parameters() { return parameters_; }
     // After parameters().values() changed by whatever means: packs them for the next pass.
-    void ParametersChanged(const Context& context);
+    virtual void ParametersChanged(const Context& context) = 0;
 
     // What training with micro-batches of at most max_tokens tokens takes.
-    MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const;
-    absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing);
+    virtual MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const = 0;
+    virtual absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) = 0;
     // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
-    absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
-                                             float loss_scale, uint64_t dropout_seed);
+    virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
+                                                     float loss_scale, uint64_t dropout_seed) = 0;
 
-    // No dropout. per_document, if given, gets one entry per document.
-    absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
-                                      std::vector<LossSums>* per_document = nullptr);
-    // logits [T, V] of every token, f32: for tests and tools.
-    absl::Status Logits(const Context& context, const Batch& batch, float* logits);
+    // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
+    // d goes through, nullptr the base alone; empty: all the base alone.
+    virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
+                                              std::vector<LossSums>* per_document = nullptr,
+                                              const std::vector<const Adapter*>& adapters = {}) = 0;
+    // logits [T, V] of every token, f32: for tests and tools. adapters: as in Evaluate.
+    virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
+                                const std::vector<const Adapter*>& adapters = {}) = 0;
 
-    std::unique_ptr<KvCache> NewCache(int64_t capacity) const;
+    virtual std::unique_ptr<KvCache> NewCache(int64_t capacity) const = 0;
     // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one)
     // and writes the logits of each sequence's last token: logits [caches.size(), V], f32.
-    // adapters[i] is what sequence i goes through, nullptr the base alone; empty: all the base
-    // alone. A sequence's logits are the same bits whatever others run beside it.
-    absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                        const std::vector<KvCache*>& caches, float* logits,
-                        const std::vector<const Adapter*>& adapters = {});
-    // Packs deltas for Decode. An error (kind kModel) names the layer that this model does not
-    // have, or whose sizes are others; the model's own parameters must be empty (kUsage).
-    absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
-        const std::vector<LowRankDelta>& deltas) const;
+    // adapters[i] is what sequence i goes through, as in Evaluate. A sequence's logits are the same
+    // bits whatever others run beside it.
+    virtual absl::Status Decode(const Context& context,
+                                const std::vector<std::vector<int32_t>>& tokens,
+                                const std::vector<KvCache*>& caches, float* logits,
+                                const std::vector<const Adapter*>& adapters = {}) = 0;
+    // Packs deltas for the passes above. An error (kind kModel) names the layer that this model
+    // does not have, or whose sizes are others; the model's own parameters must be empty (kUsage).
+    virtual absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
+        const std::vector<LowRankDelta>& deltas) const = 0;
 
-  private:
-    struct Impl;
-    explicit Model(std::unique_ptr<Impl> impl);
-    std::unique_ptr<Impl> impl_;
+  protected:
+    explicit Model(const ModelFiles& files) : files_(files) {}
+    const ModelFiles files_;
+    std::vector<LinearInfo> linears_;
+    ParameterSet parameters_;
 };
 
 }  // namespace hone

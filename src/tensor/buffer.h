@@ -18,10 +18,10 @@ class Buffer {
     Buffer() = default;
     explicit Buffer(
         size_t bytes);  // throws std::bad_alloc if the system has no address space left
-    // A piece of a region of huge pages that it shares with others, for what is read again and
-    // again and lives as long as they do, like a model's weights: pieces below 2 MiB would lie in
-    // pages of 4 KiB each, where hardware stops reading ahead. A region is given back with its last
-    // piece.
+    // A piece of a region of huge pages that several pieces share. For what is read again and again
+    // and lives about equally long, like a model's weights. A buffer of its own below 2 MiB would
+    // lie in pages of 4 KiB, and hardware stops reading ahead at the end of a page. A region is
+    // freed with its last piece.
     static Buffer Shared(size_t bytes);
     ~Buffer();
     Buffer(Buffer&& other) noexcept { *this = std::move(other); }
@@ -47,8 +47,8 @@ class Buffer {
     std::shared_ptr<Buffer> region_;  // whose memory this is a piece of; null: its own
 };
 
-// Hands out 64-byte aligned pieces of one Buffer, front to back. Two passes: with no buffer it only
-// counts, so the same code that takes the pieces also plans how large the buffer must be.
+// Hands out 64-byte aligned pieces of one Buffer, front to back. Without a buffer it only counts.
+// So the same code runs twice: once to plan how large the buffer must be, then to get the pieces.
 class Arena {
   public:
     Arena() = default;  // counts only: Take returns nullptr
@@ -63,8 +63,8 @@ class Arena {
         HONE_CHECK(used_ <= buffer_.bytes(), "arena of {} bytes is too small", buffer_.bytes());
         return reinterpret_cast<T*>(buffer_.as<std::byte>() + offset);
     }
-    // Seek goes back to a mark, so that pieces which never live at once share memory, or on to the
-    // end of the longer.
+    // Seek goes back to a mark, so that pieces that are never used at the same time share memory,
+    // and then on to the end of the longer one.
     size_t mark() const { return used_; }
     void Seek(size_t mark) { used_ = mark; }
     size_t peak_bytes() const { return peak_; }

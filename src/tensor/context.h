@@ -1,5 +1,4 @@
-// Where work runs: passed to every op, never global. Today a CPU with a number of threads; a device
-// goes here.
+// Where work runs: a CPU with a number of threads. Passed to every op, never global.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +19,11 @@ class Context {
 
     int num_threads() const { return num_threads_; }
 
-    // Runs task(index, thread) for every index in [0, count), on the pool's threads and this one;
-    // returns when all are done. Each thread works through indices that lie side by side, in their
-    // order; one that is done takes the last of another's. `thread` in [0, num_threads) tells apart
-    // what runs at the same time: use it for scratch, never for results, so that the results are
-    // the same bits on any number of threads. Not reentrant: a task must not call it.
+    // Runs task(index, thread) for every index in [0, count), on the pool's threads and this one.
+    // Returns when all are done. Each thread works through neighbouring indices, in their order; a
+    // thread that is done takes over the last ones of another. `thread`, in [0, num_threads), is
+    // different for tasks that run at the same time. Use it for scratch, never for results, so that
+    // the results have the same bits on any number of threads. A task must not call ParallelFor.
     void ParallelFor(int64_t count,
                      const std::function<void(int64_t index, int thread)>& task) const;
 

@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
+
+#include "base/testing.h"
 
 namespace hone {
 namespace {
@@ -91,9 +92,9 @@ TEST(DType, WhatIsTooLargeBecomesInfinityAndTooSmallZero) {
 }
 
 TEST(DType, RandomFloatsGoToTheNearest) {
-    std::mt19937 random(1);
+    TestRandom random(1);
     for (int i = 0; i < 200'000; ++i) {
-        const float x = std::bit_cast<float>(static_cast<uint32_t>(random()));
+        const float x = std::bit_cast<float>(static_cast<uint32_t>(random.Next()));
         if (!std::isfinite(x)) continue;
         const uint16_t half = ToF16(x).bits;
         if (std::isfinite(Value(half, 5)) && (half & 0x7fff) > 0) {

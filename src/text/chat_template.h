@@ -35,7 +35,7 @@ class ChatTemplate {
     // The same templates, for which every day is `date` ("2026-11-26"); empty: today.
     absl::StatusOr<std::shared_ptr<ChatTemplate>> WithDate(std::string date) const;
     const std::string& date() const { return date_; }
-    // Whether a template asks which day it is.
+    // Whether a template uses today's date.
     bool ReadsClock() const;
 
     // By name; one that has no name is "default".
@@ -52,7 +52,7 @@ class ChatTemplate {
 // Whether Render failed because of the template: it refuses the conversation, or is broken.
 bool IsTemplateFailure(const absl::Status& status);
 
-// The template for models that bring none: ChatML, "<|im_start|>role\ncontent<|im_end|>\n".
+// The template for models that have none: ChatML, "<|im_start|>role\ncontent<|im_end|>\n".
 std::string_view ChatMlTemplate();
 
 }  // namespace hone

@@ -8,10 +8,10 @@
 
 namespace hone {
 
-// Byte-level BPE ("gpt2") takes its split of the text from `pre`; SentencePiece-style BPE ("llama")
+// For byte-level BPE ("gpt2") `pre` names how the text is split. SentencePiece-style BPE ("llama")
 // gets the merges that its scores imply. Control and unknown tokens, BOS and EOS become special
-// added tokens, user-defined ones plain added tokens. ModelError names the field that is wrong, or
-// the kind of tokenizer that is not known.
+// added tokens, and user-defined ones plain added tokens. A ModelError names the field that is
+// wrong, or the kind of tokenizer that is not known.
 absl::StatusOr<std::string> TokenizerJsonFromGguf(const GgufVocabulary& vocabulary);
 
 }  // namespace hone

@@ -1,12 +1,10 @@
 #include "text/parquet.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/testing.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -26,21 +24,6 @@ absl::StatusOr<std::vector<std::string>> AllRows(const std::string& path, size_t
         rows.insert(rows.end(), some.begin(), some.end());
     }
 }
-
-// A file of this test's own, gone at its end.
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(std::string_view bytes)
-        : path_((std::filesystem::temp_directory_path() / fmt::format("hone-parquet-{}", getpid()))
-                    .string()) {
-        EXPECT_TRUE(WriteFileAtomic(path_, bytes).ok());
-    }
-    ~TemporaryFile() { std::filesystem::remove(path_); }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 class ParquetLayout : public testing::TestWithParam<const char*> {};
 
@@ -93,11 +76,12 @@ TEST(ParquetTest, NoParquetFile) {
          {std::string_view(""), std::string_view("PAR1"), std::string_view("PAR1PAR1"),
           std::string_view("PAR1\xff\xff\xff\x7fPAR1"),
           std::string_view("{\"a\": 1}\n{\"a\": 2}\n")}) {
-        const TemporaryFile file(bytes);
-        const auto reader = ParquetReader::Open(file.path());
+        const TestFolder folder;
+        const std::string path = folder.Write("made.parquet", bytes);
+        const auto reader = ParquetReader::Open(path);
         ASSERT_FALSE(reader.ok());
         EXPECT_EQ(KindOf(reader.status()), ErrorKind::kData);
-        EXPECT_NE(reader.status().message().find(file.path()), std::string::npos);
+        EXPECT_NE(reader.status().message().find(path), std::string::npos);
     }
     EXPECT_FALSE(ParquetReader::Open("/no/such/file").ok());
     EXPECT_FALSE(ParquetReader::Open("/tmp").ok());
@@ -120,8 +104,9 @@ std::string NestedParquet(size_t groups) {
 }
 
 TEST(ParquetTest, SchemasNestAsDeepAsTheLimit) {
-    const TemporaryFile file(NestedParquet(kMaxParquetDepth));
-    auto reader = ParquetReader::Open(file.path());
+    const TestFolder folder;
+    const std::string path = folder.Write("made.parquet", NestedParquet(kMaxParquetDepth));
+    auto reader = ParquetReader::Open(path);
     ASSERT_TRUE(reader.ok()) << reader.status();
     EXPECT_EQ((*reader)->columns(), std::vector<std::string>{"g"});
     auto rows = (*reader)->ReadBatch(1);
@@ -132,8 +117,9 @@ TEST(ParquetTest, SchemasNestAsDeepAsTheLimit) {
 // A hundred thousand are more than a stack holds.
 TEST(ParquetTest, SchemasThatNestDeeperAreRefused) {
     for (const size_t groups : {kMaxParquetDepth + 1, size_t{100'000}}) {
-        const TemporaryFile file(NestedParquet(groups));
-        const auto reader = ParquetReader::Open(file.path());
+        const TestFolder folder;
+        const std::string path = folder.Write("made.parquet", NestedParquet(groups));
+        const auto reader = ParquetReader::Open(path);
         ASSERT_FALSE(reader.ok()) << groups;
         EXPECT_EQ(KindOf(reader.status()), ErrorKind::kData);
         EXPECT_NE(reader.status().message().find("nests deeper than 128 groups"), std::string::npos)
@@ -152,18 +138,16 @@ TEST(ParquetTest, DictionariesThatClaimMoreThanTheyHoldAreRefused) {
 
 TEST(ParquetTest, DamagedBytesAreAnErrorOrOtherRows) {
     const std::string good = *ReadFile(Path("rows.zstd.parquet"));
-    uint64_t state = 99;
-    SCOPED_TRACE("seed 99");
+    TestRandom random(99);
+    const TestFolder folder;
     int refused = 0;
     for (int round = 0; round < 400; ++round) {
         std::string bytes = good;
         for (int flips = round % 4; flips >= 0; --flips) {
-            state = state * 6364136223846793005 + 1442695040888963407;
-            bytes[(state >> 33) % bytes.size()] = static_cast<char>(state >> 25);
+            bytes[random.Next() % bytes.size()] = static_cast<char>(random.Next());
         }
-        if (round % 10 == 0) bytes.resize((state >> 40) % bytes.size());
-        const TemporaryFile file(bytes);
-        auto rows = AllRows(file.path(), 16);
+        if (round % 10 == 0) bytes.resize(random.Next() % bytes.size());
+        auto rows = AllRows(folder.Write("damaged.parquet", bytes), 16);
         if (!rows.ok()) {
             ++refused;
             EXPECT_EQ(KindOf(rows.status()), ErrorKind::kData);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/testing.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -153,18 +154,16 @@ TEST_P(GoldenTokenizer, StreamsWhatItDecodes) {
 }
 
 TEST_P(GoldenTokenizer, StreamsAnyIds) {
-    uint64_t state = 12345;
-    SCOPED_TRACE("seed 12345");
+    TestRandom random(12345);
     for (int round = 0; round < 200; ++round) {
         std::vector<int32_t> ids;
         StreamDecoder stream(tokenizer_, round % 2 == 0);
         std::string streamed;
         for (int i = 0; i < 40; ++i) {
-            state = state * 6364136223846793005 + 1442695040888963407;
             // Half of the ids are among the first 300: special tokens and single bytes.
             const uint32_t range =
-                (state >> 20) % 2 == 0 ? 300 : static_cast<uint32_t>(tokenizer_->vocabulary_size());
-            ids.push_back(static_cast<int32_t>((state >> 33) % range));
+                random.Next() % 2 == 0 ? 300 : static_cast<uint32_t>(tokenizer_->vocabulary_size());
+            ids.push_back(static_cast<int32_t>(random.Next() % range));
             auto piece = stream.Push(ids.back());
             ASSERT_TRUE(piece.ok()) << piece.status();
             streamed += *piece;

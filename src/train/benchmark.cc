@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "data/batch/batcher.h"
+#include "hub/catalogue.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_files.h"
@@ -62,7 +63,8 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     const FinetuneOptions& run = options.run;
     const Method& method = MethodOf(run);
     const Context context(run.threads);
-    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(run.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(run.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(auto files, OpenModel(path));
     HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, method.Loading(run), context));
     HONE_RETURN_IF_ERROR(method.MakeLearner(run, *files, *model, context).status());
     TrainBenchmarkResult result;

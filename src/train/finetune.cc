@@ -12,12 +12,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json_file.h"
 #include "base/machine_limits.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "base/watch.h"
+#include "chat/chat_files.h"
 #include "data/batch/batcher.h"
-#include "data/dataset.h"
-#include "model/files/json_file.h"
+#include "data/load/dataset.h"
+#include "hub/catalogue.h"
 #include "model/files/model_files.h"
 #include "train/engine_learner.h"
 #include "train/fit_check.h"
@@ -192,12 +195,10 @@ std::string FinetuneRun::TemplateDate() const {
 
 // The model's files and the data, as tokens.
 absl::Status FinetuneRun::OpenInputs() {
-    HONE_ASSIGN_OR_RETURN(files_, OpenModel(options_.model_name_or_path));
-    HONE_ASSIGN_OR_RETURN(
-        auto encoder,
-        ConversationEncoder::Create(files_->tokenizer,
-                                    files_->has_chat_template ? files_->chat_template : nullptr,
-                                    files_->config.eos_token_ids, files_->config.vocab_size));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options_.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(files_, OpenModel(path));
+    HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
+    HONE_ASSIGN_OR_RETURN(const auto encoder, chat->MakeEncoder());
     if (encoder->ReadsClock() && options_.data.template_date.empty())
         options_.data.template_date = TemplateDate();
     shows_date_ = encoder->ReadsClock();
@@ -241,7 +242,7 @@ absl::Status FinetuneRun::LoadModel() {
     size_t bytes = 0;
     for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
     const WorkReport reading = {
-        .what = "reading the model", .detail = HumanBytes(bytes), .announced = true};
+        .what = "reading the model", .detail = FormatBytes(bytes), .announced = true};
     {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));

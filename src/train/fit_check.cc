@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"
 
@@ -37,15 +38,15 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
         return MemoryError(
             "training every weight of {} needs {} before the first token, {} are free: use "
             "{}, a smaller model, or free some memory",
-            options.model_name_or_path, HumanBytes(bytes), HumanBytes(available),
+            options.model_name_or_path, FormatBytes(bytes), FormatBytes(available),
             method.smaller_base());
     return MemoryError(
         "{} has {} of weights in {}{}, {} are free: use {}{}{}a smaller model or free some memory",
-        options.model_name_or_path, HumanBytes(bytes),
+        options.model_name_or_path, FormatBytes(bytes),
         nf4    ? "NF4 and "
         : int8 ? "8 bits and "
                : "",
-        options.torch_dtype, HumanBytes(available), f32 ? "--torch_dtype bfloat16, " : "",
+        options.torch_dtype, FormatBytes(available), f32 ? "--torch_dtype bfloat16, " : "",
         method.smaller_base(), method.smaller_base().empty() ? "" : ", ");
 }
 
@@ -77,9 +78,9 @@ absl::StatusOr<MemoryDecision> DecideMemory(
         "training needs {} more memory ({} for trained parameters, {} for activations, {} of "
         "workspace), "
         "{} are free: {}",
-        HumanBytes(ToCome(decision.plan)), HumanBytes(decision.plan.parameters),
-        HumanBytes(decision.plan.activations), HumanBytes(decision.plan.workspace),
-        HumanBytes(available), cure);
+        FormatBytes(ToCome(decision.plan)), FormatBytes(decision.plan.parameters),
+        FormatBytes(decision.plan.activations), FormatBytes(decision.plan.workspace),
+        FormatBytes(available), cure);
 }
 
 DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters, int64_t standing,
@@ -103,12 +104,12 @@ absl::StatusOr<std::string> CheckDisk(const std::string& folder, const DiskNeed&
         return TrainingError(
             "the disk of {} has {} free, and a checkpoint takes {}, the result {}: free some "
             "space, or give another --output_path",
-            folder, HumanBytes(free), HumanBytes(need.checkpoint), HumanBytes(need.result));
+            folder, FormatBytes(free), FormatBytes(need.checkpoint), FormatBytes(need.result));
     if (free >= need.total) return std::string();
     return fmt::format(
         "The checkpoints and the result take {} in the end, the disk of {} has {} free: free some "
         "space, or keep fewer with --save_total_limit.",
-        HumanBytes(need.total), folder, HumanBytes(free));
+        FormatBytes(need.total), folder, FormatBytes(free));
 }
 
 }  // namespace hone

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
-#include "model/hub/catalogue.h"
+#include "hub/catalogue.h"
 #include "train/loop/checkpoint.h"
 
 namespace hone {
@@ -31,7 +31,8 @@ absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::str
                           option);
     }
     const std::string base = CatalogueName(config.base_model_name_or_path);
-    notes.push_back(fmt::format("no {}: using {}, which the adapter was made for", option, base));
+    notes.push_back(
+        fmt::format("no {}: using {}, which the adapter was made for", option, base));
     return base;
 }
 

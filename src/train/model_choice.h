@@ -15,8 +15,8 @@ absl::StatusOr<std::string> ChooseModel(const std::string& model, const std::str
                                         std::vector<std::string>& notes,
                                         std::string_view option = "--model_name_or_path");
 
-// The folder that holds adapter_config.json: `path` or `path`/adapter; empty stays empty. The
-// error, of kind kModel, says what lies there instead.
+// The folder that holds adapter_config.json: `path` or `path`/adapter; empty stays empty. The error,
+// of kind kModel, says what lies there instead.
 absl::StatusOr<std::string> FindAdapterFolder(const std::string& path);
 
 }  // namespace hone

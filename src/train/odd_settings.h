@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/parameters.h"
+#include "model/blocks/parameters.h"
 #include "train/loop/reporter.h"
 #include "train/loop/schedule.h"
 #include "train/options.h"

@@ -9,9 +9,9 @@
 
 #include "adapt/lora.h"
 #include "base/status.h"
-#include "data/batch/batch.h"
 #include "data/options.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 
 namespace hone {
 

@@ -5,9 +5,11 @@
 #include "adapt/lora.h"
 #include "base/machine_limits.h"
 #include "base/watch.h"
-#include "data/dataset.h"
+#include "chat/chat_files.h"
+#include "data/load/dataset.h"
+#include "hub/catalogue.h"
+#include "hub/hub.h"
 #include "model/files/model_files.h"
-#include "model/hub/hub.h"
 #include "train/fit_check.h"
 #include "train/output/run_files.h"
 
@@ -20,7 +22,10 @@ absl::Status SetUpFinetune(const FinetuneOptions& options, Reporter& reporter,
     };
     HONE_RETURN_IF_ERROR(ValidateOptions(options));
     const Context context(options.threads);
-    HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(options.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(path));
+    HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files));
+    HONE_ASSIGN_OR_RETURN(const auto encoder, chat->MakeEncoder());
     HONE_RETURN_IF_ERROR(CheckWeightsFit(options, *files, AvailableBytes()));
     say(fmt::format("the model {} is there: {}, {} tensors", options.model_name_or_path,
                     files->config.architecture, files->tensors.size()));
@@ -29,11 +34,6 @@ absl::Status SetUpFinetune(const FinetuneOptions& options, Reporter& reporter,
         HONE_RETURN_IF_ERROR(AdapterWeightsPath(options.adapter_path).status());
         say(fmt::format("the adapter {} is there", options.adapter_path));
     }
-    HONE_ASSIGN_OR_RETURN(
-        const auto encoder,
-        ConversationEncoder::Create(files->tokenizer,
-                                    files->has_chat_template ? files->chat_template : nullptr,
-                                    files->config.eos_token_ids, files->config.vocab_size));
     DataOptions data = options.data;
     if (encoder->ReadsClock() && data.template_date.empty()) data.template_date = LocalDate();
     HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptions::FromEnvironment());

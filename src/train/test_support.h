@@ -1,9 +1,7 @@
-// For tests: a folder that goes away, rows of tokens, a learner without a model, and a reporter
-// that remembers.
+// For tests: rows of tokens, a learner without a model, and a reporter that remembers.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -14,29 +12,13 @@
 #include "adapt/adapter_weights.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "data/batch/token_store.h"
-#include "data/dataset.h"
+#include "base/testing.h"
+#include "data/load/dataset.h"
+#include "data/load/token_store.h"
 #include "train/loop/learner.h"
 #include "train/loop/reporter.h"
 
 namespace hone {
-
-class TestFolder {
-  public:
-    TestFolder() {
-        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        path_ = fmt::format("{}hone-{}.{}-{}", testing::TempDir(), test->test_suite_name(),
-                            test->name(), getpid());
-        std::filesystem::remove_all(path_);
-        std::filesystem::create_directories(path_);
-    }
-    ~TestFolder() { std::filesystem::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 // Removes a fault when it goes, also when a test fails.
 struct FaultGuard {

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: every test_*.py beside this file drives the program as a user would.
 
-run.py [--hone PROGRAM] [-k PATTERN]...: the last line is `N passed, M failed`. Needs nothing but Python's own library.
+run.py [--hone PROGRAM] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs nothing but Python's own
+library.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -59,11 +63,46 @@ def run_suite(suite):
     return 0 if failed == 0 and passed > 0 else 1
 
 
+def classes(suite):
+    """How many tests each class of the suite has, by `MODULE.CLASS`."""
+    if isinstance(suite, unittest.TestCase):
+        return {suite.id().rpartition(".")[0]: 1}
+    counts = {}
+    for part in suite:
+        for name, number in classes(part).items():
+            counts[name] = counts.get(name, 0) + number
+    return counts
+
+
+def run_side_by_side(suite, jobs, command):
+    """Runs each class of the suite in a process of its own, `jobs` at a time, by `command -k CLASS.`; prints what they
+    print and the sum of their numbers, and gives the exit status."""
+    def run(name):
+        return subprocess.run([sys.executable, *command, "-k", f"{name}."], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+
+    counts = classes(suite)
+    passed = skipped = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for done in pool.map(run, sorted(counts, key=counts.get, reverse=True)):
+            *lines, last = done.stdout.splitlines() or [""]
+            numbers = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+            print(*lines, sep="\n", flush=True)
+            skipped += sum(int(line.split()[0]) for line in lines if re.fullmatch(r"\d+ skipped", line))
+            passed += int(numbers[1]) if numbers else 0
+            failed += int(numbers[2]) if numbers else 1
+    if skipped:
+        print(f"{skipped} skipped")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hone", type=pathlib.Path, default=FOLDER.parents[1] / "build/release/hone")
     parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
                         help="only tests with this in their name")
+    parser.add_argument("--jobs", type=int, default=1, help="classes that run side by side")
     arguments = parser.parse_args()
     hone = arguments.hone.resolve()
     if not os.access(hone, os.X_OK):
@@ -75,6 +114,8 @@ def main():
     if arguments.patterns:
         loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
     suite = loader.discover(str(FOLDER), top_level_dir=str(FOLDER))
+    if arguments.jobs > 1 and not arguments.patterns:
+        return run_side_by_side(suite, arguments.jobs, [__file__, "--hone", hone])
     return run_suite(suite)
 
 

@@ -46,6 +46,22 @@ class HoneTest(unittest.TestCase):
     maxDiff = None
     program = [HONE]  # the command that starts it
 
+    def random(self, seed):
+        """Random numbers from `seed`, or from HONE_TEST_SEED where it is set. A failure prints what repeats it."""
+        seed = int(os.environ.get("HONE_TEST_SEED", seed))
+        self.seeds.append(seed)
+        return random.Random(seed)
+
+    def run(self, result=None):
+        self.seeds = []
+        result = self.defaultTestResult() if result is None else result
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if self.seeds and len(result.failures) + len(result.errors) > before:
+            print(f"repeat with HONE_TEST_SEED={self.seeds[0]} python3 tests/end_to_end/run.py "
+                  f"-k {self._testMethodName}")
+        return result
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hone-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)

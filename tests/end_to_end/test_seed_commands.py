@@ -4,7 +4,6 @@ The commands stand here as they were written. What is changed is only what a mac
 takes seconds need: the model and the data, which are added where a command leaves them out, and shorter sequences where
 there are many. Arguments keep their order and spelling.
 """
-import random
 import shlex
 import unittest
 
@@ -73,7 +72,7 @@ class SeedCommandsTest(HoneTest):
         return done, self.read_json(f"{out}/run.json"), self.metrics(out)
 
     def phrases(self):
-        rng = random.Random(3)
+        rng = self.random(3)
         tones = ["joy", "anger", "fear"]
         return self.write("phrases.jsonl", [
             {"phrase": " ".join(rng.choices("what a day this is and was it not so".split(), k=6)),
@@ -87,7 +86,7 @@ class SeedCommandsTest(HoneTest):
         self.assertEqual((config["r"], config["lora_alpha"]), (64, 16), "Olive's defaults")
 
     def test_tiny_codes(self):
-        rng = random.Random(4)
+        rng = self.random(4)
         rows = [{"programming_language": rng.choice(["C", "Go"]), "prompt": f"add {i} and {rng.randrange(99)}",
                  "response": f"x = {i} + {rng.randrange(99)}"} for i in range(4224)]
         done, run, metrics = self.run_command(TINY_CODES, self.write("codes.jsonl", rows), "--max_seq_len", 64)

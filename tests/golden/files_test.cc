@@ -1,9 +1,8 @@
 // What goes in and out of files: chats become the reference's tokens, and an adapter that hone
 // saves is the one that PEFT saved.
-#include <cstdlib>
-#include <filesystem>
-
 #include "base/file.h"
+#include "base/testing.h"
+#include "chat/chat_files.h"
 #include "data/format/tokenize.h"
 #include "golden.h"
 
@@ -17,8 +16,9 @@ TEST_P(ModelFilesTest, ChatsBecomeTheSameTokensAndLoss) {
     Loaded base = LoadBase(Folder() + "/models/" + GetParam(), ComputeType::kF32, context);
     auto text = ReadFile(Folder() + "/values/" + GetParam() + "-chat.json");
     GOLDEN_ASSERT_OK(text.status());
-    auto encoder = ConversationEncoder::Create(base.files->tokenizer, base.files->chat_template,
-                                               base.files->config.eos_token_ids);
+    auto chat = OpenChat(*base.files);
+    GOLDEN_ASSERT_OK(chat.status());
+    auto encoder = (*chat)->MakeEncoder();
     GOLDEN_ASSERT_OK(encoder.status());
     const auto chats = nlohmann::ordered_json::parse(*text);
     for (const auto& row : chats["rows"]) {
@@ -59,11 +59,10 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     Loaded base = LoadBase(golden.model_folder(), ComputeType::kF32, context);
     auto config = LoadAdapter(*base.model, golden.adapter_folder(), context);
     GOLDEN_ASSERT_OK(config.status());
-    std::string folder = testing::TempDir() + "hone-golden-XXXXXX";
-    ASSERT_NE(mkdtemp(folder.data()), nullptr);
-    GOLDEN_ASSERT_OK(SaveAdapter(*base.model, *config, folder));
+    const TestFolder folder;
+    GOLDEN_ASSERT_OK(SaveAdapter(*base.model, *config, folder.path()));
 
-    auto ours = OpenSafetensors(folder + "/adapter_model.safetensors");
+    auto ours = OpenSafetensors(folder / "adapter_model.safetensors");
     auto theirs = OpenSafetensors(golden.adapter_folder() + "/adapter_model.safetensors");
     GOLDEN_ASSERT_OK(ours.status());
     GOLDEN_ASSERT_OK(theirs.status());
@@ -78,12 +77,12 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     auto Read = [](const std::string& path) {
         return nlohmann::json::parse(*ReadFile(path + "/adapter_config.json"));
     };
-    const nlohmann::json our_config = Read(folder), their_config = Read(golden.adapter_folder());
+    const nlohmann::json our_config = Read(folder.path()),
+                         their_config = Read(golden.adapter_folder());
     for (const char* key : {"peft_type", "task_type", "r", "lora_alpha", "bias", "use_rslora",
                             "rank_pattern", "alpha_pattern", "modules_to_save", "lora_dropout"}) {
         EXPECT_EQ(our_config.value(key, nlohmann::json()), their_config[key]) << key;
     }
-    std::filesystem::remove_all(folder);
 }
 
 // An adapter of another base is refused, whichever pair.

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "adapt/lora.h"
-#include "data/batch/batch.h"
 #include "gtest/gtest.h"
 #include "model/model.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 
 namespace hone::golden {
 

@@ -2,8 +2,8 @@
 // whoever computes them.
 #include <algorithm>
 #include <cmath>
-#include <random>
 
+#include "base/testing.h"
 #include "golden.h"
 
 namespace hone::golden {
@@ -155,9 +155,8 @@ class DropoutTest : public testing::Test {
         config.lora_dropout = 0.3;
         config.target_modules = {"all-linear"};
         ExpectOk(ApplyLora(*loaded.model, config, /*seed=*/5, context_));
-        std::mt19937 generator(7);
-        std::normal_distribution<float> normal(0, 0.1f);
-        for (float& value : loaded.model->parameters().values()) value = normal(generator);
+        TestRandom random(seed_.seed());  // the same values in each model
+        for (float& value : loaded.model->parameters().values()) value = 0.1f * random.Normal();
         loaded.model->ParametersChanged(context_);
         ExpectOk(loaded.model->PrepareTraining(256, gradient_checkpointing));
         return loaded;
@@ -168,6 +167,7 @@ class DropoutTest : public testing::Test {
         return sums.ok() ? sums->loss : NAN;
     }
 
+    const TestRandom seed_{7};  // named by a failure anywhere in the test
     Context context_{2};
     Batch batch_ = Pack(Case("tied-lora").documents());
 };

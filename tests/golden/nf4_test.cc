@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "golden.h"
-#include "model/files/safetensors.h"
+#include "model/weights/safetensors.h"
 
 namespace hone::golden {
 namespace {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the program and the kernels' tests as other x86-64 CPUs would, under qemu's user-mode emulation.
 
-run.py [--build BUILD] [-k PATTERN]...: the last line is `N passed, M failed`. Needs qemu-x86_64 (Debian's and
+run.py [--build BUILD] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs qemu-x86_64 (Debian's and
 Ubuntu's package qemu-user), and Python's own library. HONE_SIMD says which kernels are chosen; only a CPU that has
 nothing else shows what is executed before the choice.
 """
@@ -173,6 +173,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=support.ROOT / "build/release")
     parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
                         help="only tests with this in their name")
+    parser.add_argument("--jobs", type=int, default=1, help="CPUs that are emulated side by side")
     arguments = parser.parse_args()
     for program in ("hone", "kernels_test"):
         if not os.access(arguments.build / program, os.X_OK):
@@ -181,7 +182,10 @@ def main():
     loader = unittest.TestLoader()
     if arguments.patterns:
         loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
-    return end_to_end.run_suite(loader.loadTestsFromModule(sys.modules["__main__"]))
+    suite = loader.loadTestsFromModule(sys.modules["__main__"])
+    if arguments.jobs > 1 and not arguments.patterns:
+        return end_to_end.run_side_by_side(suite, arguments.jobs, [__file__, "--build", arguments.build])
+    return end_to_end.run_suite(suite)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class CheckInstructionsTest(unittest.TestCase):
 
     def test_a_kernel_in_its_namespace_passes(self):
         self.assert_passes("""
-            #include "kernels/avx512_target.h"
+            #include "kernels/simd/avx512_target.h"
             HONE_BEGIN_AVX512
             namespace hone::avx512 {
             namespace { __attribute__((noinline)) void Fill(float* to) { _mm512_storeu_ps(to, _mm512_set1_ps(*to)); } }
@@ -54,7 +54,7 @@ class CheckInstructionsTest(unittest.TestCase):
     def test_a_table_inside_the_region_is_found(self):
         # The compiler puts pointers together in a vector register.
         self.assert_finds("hone::Table()", """
-            #include "kernels/avx512_target.h"
+            #include "kernels/simd/avx512_target.h"
             HONE_BEGIN_AVX512
             namespace hone {
             void Run(float*) {}
@@ -72,7 +72,7 @@ class CheckInstructionsTest(unittest.TestCase):
 
     def test_a_namespace_in_a_template_argument_does_not_count(self):
         self.assert_finds("float hone::Generic<hone::avx512::Tag>(", """
-            #include "kernels/avx512_target.h"
+            #include "kernels/simd/avx512_target.h"
             namespace hone::avx512 { struct Tag {}; }
             HONE_BEGIN_AVX512
             namespace hone {

@@ -1,7 +1,7 @@
 #include "cli/flags/common_flags.h"
 
 #include "base/log.h"
-#include "cli/load_model.h"
+#include "cli/terminal/loading.h"
 #include "data/format/row_format.h"
 #include "train/options/resolve.h"
 #include "train/options/table.h"
@@ -60,6 +60,38 @@ void ModelFlags::Add(Flags& flags) {
     AddOption<std::string>(flags, "adapter_path", adapter_path, HONE_FIELD(adapter_path));
     flags.Bool("--trust_remote_code", trust_remote_code,
                std::string(FindOption("trust_remote_code")->help));
+}
+
+absl::StatusOr<ChosenModel> ModelFlags::Choose() const {
+    if (trust_remote_code)
+        fmt::print(stderr, "note: --trust_remote_code: hone never runs code that comes with a model\n");
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen,
+                          ChosenModel::Choose(model_name_or_path, adapter_path));
+    for (const std::string& note : chosen.notes) fmt::print(stderr, "note: {}\n", note);
+    for (const std::string& warning : chosen.warnings)
+        fmt::print(stderr, "warning: {}\n", warning);
+    return chosen;
+}
+
+void AskFlags::Add(Flags& flags) {
+    flags
+        .Custom(
+            "--system_prompt,--system", "TEXT", "",
+            [this](const std::string& value) {
+                system_prompt = Unescape(value);
+                return "";
+            },
+            "the system message before each prompt; default: the one that all rows of the "
+            "adapter's run had; \"\": none")
+        .Bool("--raw", raw,
+              "continues the text as it stands, without the chat template; default: as the rows of "
+              "the adapter's run were put, else false");
+}
+
+absl::StatusOr<Asking> AskFlags::Choose(const std::optional<TrainedForm>& form) const {
+    HONE_ASSIGN_OR_RETURN(Asking asking, Asking::Choose(*this, form));
+    if (!asking.note().empty()) fmt::print(stderr, "note: {}\n", asking.note());
+    return asking;
 }
 
 void DataFlags::AddSource(Flags& flags, DataOptions& options) {
@@ -125,22 +157,10 @@ void SamplingFlags::Add(Flags& flags) {
         .Unsigned("--seed", seed, "the same seed draws the same answer");
 }
 
-GenerateOptions SamplingFlags::Resolve(const GenerationDefaults& model,
-                                       const std::vector<int32_t>& end_ids) const {
-    GenerateOptions options;
-    options.max_new_tokens = max_new_tokens;
-    for (const std::string& text : stop) options.stop.push_back(Unescape(text));
-    options.stop_token_ids = end_ids;
-    SamplingOptions& sampling = options.sampling;
-    const bool samples = model.do_sample;
-    sampling.temperature =
-        temperature.value_or(samples ? model.temperature.value_or(1) : fallback_temperature);
-    sampling.top_k = top_k.value_or(samples ? model.top_k.value_or(0) : 0);
-    sampling.top_p = top_p.value_or(samples ? model.top_p.value_or(1) : 1);
-    sampling.min_p = min_p.value_or(0);
-    sampling.repetition_penalty = repetition_penalty.value_or(model.repetition_penalty.value_or(1));
-    sampling.seed = seed;
-    return options;
+SamplingChoice SamplingFlags::Choice() const {
+    SamplingChoice choice = *this;
+    for (std::string& text : choice.stop) text = Unescape(text);
+    return choice;
 }
 
 void AddTorchDtype(Flags& flags, std::string& torch_dtype) {

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "answer/asking.h"
+#include "answer/choose_model.h"
+#include "answer/sampling.h"
 #include "base/status.h"
 #include "cli/flags/flags.h"
 #include "data/options.h"
-#include "infer/generator.h"
 #include "model/model.h"
 
 namespace hone {
@@ -38,6 +40,15 @@ struct ModelFlags {
     std::string adapter_path;
     bool trust_remote_code = false;
     void Add(Flags& flags);
+    // ChosenModel::Choose; what was decided is said on standard error.
+    absl::StatusOr<ChosenModel> Choose() const;
+};
+
+// --system_prompt and --raw.
+struct AskFlags : AskOptions {
+    void Add(Flags& flags);
+    // Asking::Choose; what the run decided is said on standard error.
+    absl::StatusOr<Asking> Choose(const std::optional<TrainedForm>& form) const;
 };
 
 // The options of a run that say where rows are and how they are read, for commands that train
@@ -58,18 +69,11 @@ struct WeightFlags {
     LoadOptions options() const;
 };
 
-// Sampling and stopping. What is not given comes from the model's generation_config.json where that
-// samples, else from `fallback_temperature`.
-struct SamplingFlags {
-    int64_t max_new_tokens = 256;
-    std::optional<float> temperature, top_p, min_p, repetition_penalty;
-    std::optional<int64_t> top_k;
-    uint64_t seed = 42;
-    std::vector<std::string> stop;
-    float fallback_temperature = 0;
+// Sampling and stopping.
+struct SamplingFlags : SamplingChoice {
     void Add(Flags& flags);
-    GenerateOptions Resolve(const GenerationDefaults& model,
-                            const std::vector<int32_t>& end_ids) const;
+    // With the escapes of --stop read.
+    SamplingChoice Choice() const;
 };
 
 // --torch_dtype, into its name; the short names (bf16, fp16, fp32, torch.bfloat16) mean the same.

@@ -1,6 +1,6 @@
 #include "cli/flags/finetune_flags.h"
 
-#include "cli/load_model.h"
+#include "cli/terminal/loading.h"
 #include "workflow/flat_config.h"
 
 namespace hone {

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
+#include "base/testing.h"
 #include "cli/flags/cli11.h"
+#include "train/model_choice.h"
 
 namespace hone {
 namespace {
@@ -17,18 +18,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // A folder with empty files of these names.
-class Folder {
+class Folder : public TestFolder {
   public:
     explicit Folder(const std::vector<std::string>& files) {
-        std::string name = testing::TempDir() + "finetune_flags_XXXXXX";
-        path_ = mkdtemp(name.data());
-        for (const std::string& file : files) std::ofstream(path_ + "/" + file);
+        for (const std::string& file : files) Write(file, "");
     }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
 };
 
 absl::StatusOr<ResolvedOptions> Parse(std::vector<std::string> arguments,

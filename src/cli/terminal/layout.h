@@ -32,11 +32,4 @@ std::string SideBySide(std::string_view left_title, std::string_view left,
                        std::string_view right_title, std::string_view right, int width,
                        bool colours);
 
-// "1.5 GB", "231 MB", "12 kB" (powers of 1000).
-std::string FormatBytes(uint64_t bytes);
-// "134,515,008".
-std::string FormatCount(int64_t count);
-// "4 s", "3 min 20 s", "2 h 05 min".
-std::string FormatDuration(double seconds);
-
 }  // namespace hone

@@ -61,20 +61,5 @@ TEST(SideBySide, ColoursOnlyTheTitlesAndOnlyWhenAsked) {
     EXPECT_LT(coloured.rfind('\x1b'), coloured.find('\n'));
 }
 
-TEST(Format, SpellsSizesCountsAndTimes) {
-    EXPECT_EQ(FormatBytes(999), "999 B");
-    EXPECT_EQ(FormatBytes(269'060'000), "269 MB");
-    EXPECT_EQ(FormatBytes(3'140'000'000), "3.1 GB");
-    EXPECT_EQ(FormatCount(0), "0");
-    EXPECT_EQ(FormatCount(999), "999");
-    EXPECT_EQ(FormatCount(134515008), "134,515,008");
-    EXPECT_EQ(FormatCount(-1234), "-1,234");
-    EXPECT_EQ(FormatDuration(3.94), "3.9 s");
-    EXPECT_EQ(FormatDuration(59.4), "59 s");
-    EXPECT_EQ(FormatDuration(200), "3 min 20 s");
-    EXPECT_EQ(FormatDuration(7500), "2 h 05 min");
-    EXPECT_EQ(FormatDuration(-1), "?");
-}
-
 }  // namespace
 }  // namespace hone

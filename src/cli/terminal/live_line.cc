@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/text.h"
+
 namespace hone {
 
 LiveLine::LiveLine(std::FILE* stream, std::function<double()> clock)

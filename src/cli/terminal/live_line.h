@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/terminal/layout.h"
-#include "model/hub/hub.h"
+#include "hub/hub.h"
 
 namespace hone {
 

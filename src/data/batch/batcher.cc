@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "data/batch/shuffle.h"
+#include "base/random.h"
 
 namespace hone {
 namespace {
@@ -112,7 +112,7 @@ const StepPlan::Epoch& StepPlan::PlanEpoch(int64_t epoch) {
     std::vector<int64_t> rows(static_cast<size_t>(dataset_->size()));
     std::iota(rows.begin(), rows.end(), 0);
     const std::string_view bytes(reinterpret_cast<const char*>(&epoch), sizeof epoch);
-    ShuffleRandom random(StableHash(bytes, options_.seed));
+    Random random(StableHash(bytes, options_.seed));
     if (options_.shuffle) random.Shuffle(&rows);
 
     Bins bins;
@@ -177,19 +177,6 @@ std::vector<int64_t> StepPlan::StepRows(const DataCursor& cursor) {
 DataCursor StepPlan::Next(const DataCursor& cursor) {
     if (cursor.step + 1 < StepsInEpoch(cursor.epoch)) return {cursor.epoch, cursor.step + 1};
     return {cursor.epoch + 1, 0};
-}
-
-double StepPlan::PackingEfficiency() {
-    if (!options_.packing) return 1;
-    const Epoch& epoch = PlanEpoch(0);
-    double room = 0;
-    for (size_t bin = 0; bin + 1 < epoch.bins.size(); ++bin) {
-        int64_t tokens = 0;
-        for (int64_t i = epoch.bins[bin]; i < epoch.bins[bin + 1]; ++i)
-            tokens += dataset_->Length(epoch.rows[static_cast<size_t>(i)]);
-        room += static_cast<double>(std::max(tokens, options_.max_seq_len));
-    }
-    return static_cast<double>(dataset_->total_tokens()) / room;
 }
 
 int64_t StepPlan::MostTokens(int64_t max_tokens) const {

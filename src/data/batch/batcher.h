@@ -1,4 +1,4 @@
-// Which rows make an optimiser step, in which order; steps made ahead of time by a thread.
+// Which rows are in each optimiser step, and in which order. A thread makes steps ahead of time.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/batch/batch.h"
-#include "data/batch/shuffle.h"
-#include "data/dataset.h"
+#include "data/load/dataset.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 
 namespace hone {
 
@@ -23,8 +22,8 @@ struct BatcherOptions {
     uint64_t seed = 42;
 };
 
-// The next step to make. Saved in checkpoints: the same cursor, options and data give the same
-// steps, bit for bit.
+// The place in the data: the next step. It is saved in checkpoints. The same cursor, options and
+// data give the same steps, bit for bit.
 struct DataCursor {
     int64_t epoch = 0;
     int64_t step = 0;  // in the epoch
@@ -34,8 +33,8 @@ struct DataCursor {
     bool operator==(const DataCursor&) const = default;
 };
 
-// The rows of each step of each epoch. A step takes batch_size * gradient_accumulation_steps bins;
-// a bin is one row, or with packing a sequence of several. An epoch holds every row once; its last
+// The rows of each step of each epoch. A step has batch_size * gradient_accumulation_steps bins. A
+// bin is one row, or with packing a sequence of several rows. An epoch has every row once; its last
 // step may be smaller. This is how transformers' Trainer counts steps (dataloader_drop_last false).
 class StepPlan {
   public:
@@ -48,28 +47,26 @@ class StepPlan {
     // shuffled and packed anew.
     int64_t StepsInEpoch(int64_t epoch);
     int64_t steps_per_epoch() { return StepsInEpoch(0); }
-    // Steps of `epochs` epochs from the start, the last one a part: rounded up, at least 1.
+    // Steps of `epochs` epochs from the start. The last epoch may be a part of one; the number is
+    // rounded up, and at least 1.
     int64_t TotalSteps(double epochs);
     // Indices in the data set of the rows of a step, in order. The cursor's step is below
     // StepsInEpoch(its epoch).
     std::vector<int64_t> StepRows(const DataCursor& cursor);
     // The cursor after this one.
     DataCursor Next(const DataCursor& cursor);
-    // Tokens of the largest of the micro-batches that all steps are cut into, whatever the epoch:
-    // no micro-batch has more.
+    // No micro-batch of any step in any epoch has more tokens than this.
     int64_t MostTokens(int64_t max_tokens) const;
-    // What a step takes: "8 rows", "16 packed sequences of at most 512 tokens".
+    // The size of a step in words: "8 rows", "16 packed sequences of at most 512 tokens".
     std::string StepText() const;
-    // Share of the bins' room that tokens fill in epoch 0; 1 without packing.
-    double PackingEfficiency();
-    // A sentence when one step takes all that an epoch has and could take less, else empty.
+    // A sentence if one step has all rows of an epoch and could have fewer, else empty.
     std::string Warning();
 
     const Dataset& dataset() const { return *dataset_; }
     const BatcherOptions& options() const { return options_; }
 
   private:
-    // Rows in order, and where each bin begins in them, then their number.
+    // The rows in order, and the index in them at which each bin begins, then their number.
     struct Epoch {
         int64_t number = -1;
         std::vector<int64_t> rows;
@@ -84,16 +81,17 @@ class StepPlan {
 
     std::shared_ptr<const Dataset> dataset_;
     BatcherOptions options_;
-    Epoch epoch_;  // the last one asked for
+    Epoch epoch_;  // the last one that was planned
 };
 
-// Lays examples end to end in flat batches of at most max_tokens tokens, as few as best fit finds;
-// a longer example is alone in its batch. Each batch is one pass through the model, which costs
-// time of its own: few full ones are faster. The sum of their losses does not depend on the cut.
+// Puts examples end to end into batches of at most max_tokens tokens, as few batches as "best fit"
+// finds. A longer example is alone in its batch. Each batch is one pass through the model, and a
+// pass costs time of its own, so a few full ones are faster. The sum of the losses does not depend
+// on how the examples are divided.
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens);
 
-// No batch of at most `rows` rows and of max_tokens tokens (or of one longer row) has more tokens
-// than this.
+// The most tokens of a batch that has at most `rows` rows of the data set, and at most max_tokens
+// tokens unless one row has more.
 int64_t MostBatchTokens(const Dataset& dataset, int64_t rows, int64_t max_tokens);
 
 // The first `count` tokens of a batch, at most all; the last document may be cut.
@@ -102,15 +100,15 @@ Batch BatchPrefix(const Batch& batch, int64_t count);
 // One optimiser step, ready to run.
 struct TrainingStep {
     DataCursor cursor;  // of this step
-    DataCursor next;    // of the step after it: what a checkpoint made after this step stores
+    DataCursor next;    // of the step after it: a checkpoint after this step stores it
     std::vector<Batch> micro_batches;
     double total_weight = 0;  // of all micro-batches: what the loss of the step is divided by
     int64_t tokens = 0;
     int64_t documents = 0;
 };
 
-// Makes the steps from a cursor on, without end, on a thread of its own that stays `ahead` steps in
-// front. The order and the content do not depend on it.
+// Makes the steps from a cursor on, without end, on a thread of its own that works `ahead` steps in
+// advance. The order and the content of the steps do not depend on the thread.
 class StepPrefetcher {
   public:
     StepPrefetcher(StepPlan plan, DataCursor start, int64_t max_tokens, int ahead = 2);
@@ -125,15 +123,14 @@ class StepPrefetcher {
     std::unique_ptr<State> state_;
 };
 
-// The whole data set once, in order, as flat batches made one at a time: of at most max_rows rows,
-// and of at most max_tokens tokens unless one row has more.
+// The whole data set once, in order, in batches that are made one at a time. A batch has at most
+// max_rows rows, and at most max_tokens tokens unless one row has more.
 class EvaluationBatches {
   public:
     EvaluationBatches(std::shared_ptr<const Dataset> dataset, int64_t max_rows, int64_t max_tokens)
         : dataset_(std::move(dataset)), max_rows_(max_rows), max_tokens_(max_tokens) {}
     // False at the end. Overwrites *batch.
     bool Next(Batch* batch);
-    void Restart() { next_ = 0; }
 
   private:
     std::shared_ptr<const Dataset> dataset_;

@@ -1,5 +1,5 @@
-// What a chat template leaves out of a conversation: what it does not show is not trained, and
-// nobody would see it.
+// Finds what a chat template leaves out of a conversation. What it leaves out is not trained, and
+// nobody would notice.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,9 @@ namespace hone {
 
 struct LeftOut {
     std::string what;  // "the tool_calls of message 2"
-    // It was to be trained: a row without it teaches something else. What only asks (a system
-    // text, tools) or what templates drop on purpose (the reasoning of earlier answers) is not.
+    // Whether it should be trained, so that a row without it teaches something else. False for what
+    // is not learned (a system text, tools), and for what templates drop on purpose (the reasoning
+    // of earlier answers).
     bool trained = false;
 };
 
@@ -25,10 +26,10 @@ using AnswerText = std::function<std::string_view(size_t message)>;
 using RenderMessages = std::function<absl::StatusOr<std::string>(
     const nlohmann::ordered_json& messages, const nlohmann::ordered_json& tools)>;
 
-// Looks for every content, tool call, reasoning and tool of `conversation` in `text`, which is
-// `messages` (the conversation's, as the template gets them) rendered. White space, escapes and
-// places may differ. What is short or not found is looked for once more in a rendering in which
-// numbers stand in its place. Fails only for want of memory.
+// Searches `text` for every content, tool call, reasoning and tool of `conversation`. `text` is
+// `messages` rendered, which are the conversation's messages as the template gets them. White
+// space, escapes and order may differ. A part that is short or not found is searched for once more,
+// in a rendering with numbers in its place. Fails only if there is not enough memory.
 absl::StatusOr<std::vector<LeftOut>> FindLeftOut(const Conversation& conversation,
                                                  const nlohmann::ordered_json& messages,
                                                  std::string_view text, const AnswerText& answer,

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "data/read/row_reader.h"
 
 namespace hone {
@@ -13,10 +14,6 @@ using nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user", "assistant",
                                                     "tool"};
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
 
 std::string Shown(const ordered_json& value) {
     return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace).substr(0, 60);

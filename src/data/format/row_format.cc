@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "data/format/messages.h"
 #include "data/format/row_columns.h"
 
@@ -21,10 +22,6 @@ std::string FieldList(const ordered_json& row) {
         list += (list.empty() ? "" : ", ") + name;
     }
     return list.empty() ? "no field" : list;
-}
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 const ordered_json* Find(const ordered_json& row, std::string_view name) {

@@ -61,10 +61,10 @@ class TextTemplate {
     // a field in [[ ]] that is empty, or without [[ ]] the field that ends the text.
     absl::StatusOr<std::vector<TextPart>> Fill(const nlohmann::ordered_json& row) const;
     std::vector<std::string> fields() const;
-    // What asks for an answer, as a template again: "Q: {question}\nA:" of "Q: {question}\nA:
-    // {answer}" and of "Q: {question}\nA: [[{answer}]]". That is what comes before what is trained,
-    // or before the last field; a text that has no field before that goes on from its first.
-    // Without the spaces at its end, which tokenizers join to the answer's first word.
+    // The part before the answer, as a template again: "Q: {question}\nA:" for "Q: {question}\nA:
+    // {answer}" and for "Q: {question}\nA: [[{answer}]]". It ends before the trained part, or
+    // before the last field; where no field comes before that, it ends after the first one. Spaces
+    // at its end are left out, because tokenizers join them to the answer's first word.
     std::string Head() const;
     // The template with `prompt` in place of its one field; an error where it has several.
     absl::StatusOr<std::string> FillPrompt(std::string_view prompt) const;
@@ -121,8 +121,8 @@ class RowConverter {
     const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
     // The fields of a row that are not null and not used.
     std::vector<std::string> UnusedColumns(const nlohmann::ordered_json& row) const;
-    // How a prompt is put to a model that was trained on these rows: a text template with the prompt
-    // for its field; "" for rows that went through the chat template, or came as token ids.
+    // How to write a prompt for a model that was trained on these rows: a text template whose field
+    // is the prompt. "" for rows that went through the chat template or came as token ids.
     std::string PromptTemplate() const;
 
   private:

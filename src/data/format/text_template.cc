@@ -1,10 +1,11 @@
-#include "data/format/row_format.h"
-
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
 #include <set>
+
+#include "base/text.h"
+#include "data/format/row_format.h"
 
 namespace hone {
 namespace {
@@ -44,10 +45,6 @@ std::string Escape(std::string_view literal) {
         }
     }
     return text;
-}
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 absl::StatusOr<std::string> FieldText(const ordered_json& row, const std::string& field) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "data/format/left_out.h"
 #include "data/format/messages.h"
 
@@ -9,10 +10,6 @@ namespace hone {
 namespace {
 
 using nlohmann::ordered_json;
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
 
 // Index of the first token that reaches beyond byte `at` of the text.
 size_t TokenAt(const Tokenizer::Encoding& encoding, size_t at) {
@@ -101,7 +98,7 @@ absl::Status ConversationEncoder::FindEndOfTurn() {
     HONE_ASSIGN_OR_RETURN(std::vector<int32_t> full, tokenizer_->Encode("a", true));
     const auto at = std::search(full.begin(), full.end(), plain.begin(), plain.end());
     if (at != full.end()) prefix_.assign(full.begin(), at);
-    // The template's own end of turn, from a conversation that every template takes. One that
+    // The template's own end of turn, from a conversation that every template accepts. One that
     // refuses it says so again, with the row, when it is used.
     Conversation probe;
     probe.messages = ordered_json::array(

@@ -5,9 +5,9 @@
 // for models that bring none) the tokenizer's BOS is put in front. Text outside a template gets the
 // BOS that the tokenizer adds, once, and an EOS at its end.
 //
-// Prompt and answer are tokenised as the one text that they are, and told apart by the bytes behind
-// each token. A token that begins in the prompt and ends in the answer belongs to the answer: it is
-// what the model would have to say.
+// Prompt and answer are tokenised together, as one text, and told apart by the bytes behind each
+// token. A token that begins in the prompt and ends in the answer belongs to the answer, because
+// the model would have to generate it.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/batch/batch.h"
 #include "data/format/row_format.h"
 #include "nlohmann/json.hpp"
+#include "tensor/batch.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -42,9 +42,9 @@ struct EncodedRow {
 // Immutable and safe to use from many threads.
 class ConversationEncoder {
   public:
-    // `chat_template` may be null: ChatML then. eos_ids: what the model's generation stops at; the
-    // first is what is appended to texts. At least one. embedding_rows: the ids that the model
-    // takes, which may be more than the tokenizer has names for; 0: as many as that.
+    // chat_template: null means ChatML. eos_ids: the tokens at which generation stops, at least
+    // one; the first is appended to texts. embedding_rows: the number of ids that the model has,
+    // which may be more than the tokenizer's; 0: as many as the tokenizer's.
     static absl::StatusOr<std::shared_ptr<ConversationEncoder>> Create(
         std::shared_ptr<const Tokenizer> tokenizer,
         std::shared_ptr<const ChatTemplate> chat_template, std::vector<int32_t> eos_ids,
@@ -59,11 +59,11 @@ class ConversationEncoder {
     absl::StatusOr<std::string> RenderConversation(const Conversation& conversation,
                                                    bool add_generation_prompt) const;
 
-    // The tokens that ask for an answer: the conversation and the template's opening of the
-    // assistant's turn. They are the tokens that EncodeConversation puts before the answer in
-    // training, but for one that would reach into the answer.
+    // The tokens of a prompt: the conversation and the template's opening of the assistant's turn.
+    // They are the tokens that EncodeConversation puts before the answer in training, except one
+    // that would reach into the answer.
     absl::StatusOr<std::vector<int32_t>> EncodePrompt(const Conversation& conversation) const;
-    // The tokens that ask for the continuation of a text, outside a chat template.
+    // The tokens of a text that is to be continued, outside of a chat template.
     absl::StatusOr<std::vector<int32_t>> EncodeTextPrompt(std::string_view text,
                                                           bool add_special_tokens = true) const;
 
@@ -91,7 +91,7 @@ class ConversationEncoder {
     const std::vector<int32_t>& end_ids() const { return end_ids_; }
     bool IsEnd(int32_t id) const;
     const Tokenizer& tokenizer() const { return *tokenizer_; }
-    // False: the model brings no template and ChatML stands in.
+    // False: the model has no template, and ChatML is used.
     bool has_own_template() const { return has_own_template_; }
 
   private:

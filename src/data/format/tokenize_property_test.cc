@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <random>
 
+#include "data/format/test_support.h"
 #include "data/format/tokenize.h"
-#include "data/test_support.h"
 
 namespace hone {
 namespace {
@@ -63,7 +62,7 @@ std::vector<NamedTokenizer> Tokenizers() {
 class RandomText {
   public:
     explicit RandomText(uint64_t seed) : random_(seed) {}
-    int Below(size_t limit) { return static_cast<int>(random_() % limit); }
+    int Below(size_t limit) { return static_cast<int>(random_.Next() % limit); }
     // Parts that tokenizers join, cut and mark.
     std::vector<std::string> Parts(size_t most) {
         static const std::vector<std::string> kParts = {
@@ -80,7 +79,7 @@ class RandomText {
     }
 
   private:
-    std::mt19937_64 random_;
+    TestRandom random_;
 };
 
 TEST(TokenizeProperty, ACompletionIsCutOutOfTheWhole) {
@@ -88,8 +87,8 @@ TEST(TokenizeProperty, ACompletionIsCutOutOfTheWhole) {
         const int32_t eos = named.tokenizer->TokenToId("</s>").value_or(2);
         auto encoder = ConversationEncoder::Create(named.tokenizer, nullptr, {eos});
         ASSERT_TRUE(encoder.ok()) << encoder.status();
-        for (uint64_t seed = 0; seed < 300; ++seed) {
-            SCOPED_TRACE(fmt::format("{}, seed {}", named.name, seed));
+        for (const uint64_t seed : TestSeeds(300)) {
+            SCOPED_TRACE(named.name);
             RandomText random(seed);
             const std::string prompt = random.Text(6), completion = random.Text(6);
             const std::string text = prompt + completion;
@@ -134,8 +133,8 @@ TEST(TokenizeProperty, AnswersAreCutOutOfTheWhole) {
             const int32_t eos = named.tokenizer->TokenToId("</s>").value_or(2);
             auto encoder = ConversationEncoder::Create(named.tokenizer, *chat_template, {eos});
             ASSERT_TRUE(encoder.ok()) << encoder.status();
-            for (uint64_t seed = 0; seed < 20; ++seed) {
-                SCOPED_TRACE(fmt::format("{}, {}, seed {}", file, named.name, seed));
+            for (const uint64_t seed : TestSeeds(20)) {
+                SCOPED_TRACE(fmt::format("{}, {}", file, named.name));
                 RandomText random(seed);
                 ordered_json messages = ordered_json::array();
                 std::vector<std::string> answers;

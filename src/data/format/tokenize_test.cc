@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "data/test_support.h"
+#include "data/format/test_support.h"
 
 namespace hone {
 namespace {

@@ -150,7 +150,7 @@ absl::StatusOr<SplitFiles> SplitByName(const std::vector<std::string>& paths,
     return result;
 }
 
-// Whether a split is asked for that is not "train".
+// Whether the options name a split other than "train".
 bool AsksForNames(const DataOptions& options) {
     for (const std::string& text : {options.train_split, options.eval_split.value_or("")}) {
         if (text.empty() || text == "none") continue;

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "data/options.h"
-#include "data/splits.h"
+#include "data/read/splits.h"
 
 namespace hone {
 

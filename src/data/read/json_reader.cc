@@ -56,7 +56,7 @@ class JsonReader : public RowReader {
     }
 
   private:
-    // The next character that is no white space, not taken; 0 at the end of the file.
+    // The next character that is no white space, without moving past it; 0 at the end of the file.
     absl::StatusOr<char> SkipSpace() {
         for (;;) {
             HONE_ASSIGN_OR_RETURN(std::string_view piece, scanner_->Peek());
@@ -162,7 +162,7 @@ class JsonReader : public RowReader {
         return true;
     }
 
-    // The bytes up to the ',' or ']' that ends the element, not taken. False: the file ends first.
+    // The bytes up to the ',' or ']' that ends the element, without it. False: the file ends first.
     absl::StatusOr<bool> ReadElement(RawRow* row) {
         JsonOutline outline;
         for (;;) {

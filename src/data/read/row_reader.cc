@@ -5,16 +5,13 @@
 #include <optional>
 
 #include "base/limits.h"
-#include "data/read/row_readers.h"
+#include "base/text.h"
 #include "data/read/bytes/temporary_file.h"
+#include "data/read/row_readers.h"
 #include "text/parquet.h"
 
 namespace hone {
 namespace {
-
-bool IsBlank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
-}
 
 // Lines that are rows: JSON lines and plain text.
 class LineReader : public RowReader {

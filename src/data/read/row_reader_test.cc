@@ -2,8 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "base/file.h"
 #include "base/limits.h"
-#include "data/test_support.h"
+#include "data/read/test_support.h"
 
 namespace hone {
 namespace {
@@ -398,9 +399,9 @@ TEST(RowReader, Parquet) {
     TestFolder folder;
     auto bytes = ReadFile(path);
     ASSERT_TRUE(bytes.ok());
-    const std::string packed = folder.WriteGzip("rows.parquet.gz", *bytes);
-    EXPECT_EQ(ReadAll(packed, "", folder.Path("cache")), rows);
-    EXPECT_TRUE(std::filesystem::is_empty(folder.Path("cache")));
+    const std::string packed = WriteGzip(folder, "rows.parquet.gz", *bytes);
+    EXPECT_EQ(ReadAll(packed, "", folder / "cache"), rows);
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "cache"));
     EXPECT_NE(ReadAll(packed)[0].find("no cache folder"), std::string::npos);
     const Rows cut = ReadAll(folder.Write("cut.parquet", bytes->substr(0, bytes->size() / 2)));
     ASSERT_EQ(cut.size(), 1u);
@@ -409,23 +410,23 @@ TEST(RowReader, Parquet) {
 
 TEST(RowReader, Gzip) {
     TestFolder folder;
-    EXPECT_EQ(ReadAll(folder.WriteGzip("a.jsonl.gz", "{\"a\":1}\n{\"a\":2}\n")),
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "a.jsonl.gz", "{\"a\":1}\n{\"a\":2}\n")),
               (Rows{R"({"a":1})", R"({"a":2})"}));
-    EXPECT_EQ(ReadAll(folder.WriteGzip("b.CSV.GZ", "a\n1\n")), (Rows{R"({"a":"1"})"}));
-    EXPECT_EQ(ReadAll(folder.WriteGzip("c.json.gz", "[{\"a\":1}]")), (Rows{R"({"a":1})"}));
-    EXPECT_EQ(ReadAll(folder.WriteGzip("empty.jsonl.gz", "")), Rows());
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "b.CSV.GZ", "a\n1\n")), (Rows{R"({"a":"1"})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "c.json.gz", "[{\"a\":1}]")), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "empty.jsonl.gz", "")), Rows());
     // Recognised by its bytes, not by its name; not unpacked because of its name.
-    EXPECT_EQ(ReadAll(folder.WriteGzip("d.jsonl", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "d.jsonl", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
     EXPECT_EQ(ReadAll(folder.Write("e.jsonl.gz", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
     // Two members, one after the other.
-    auto first = ReadFile(folder.Path("a.jsonl.gz")), second = ReadFile(folder.Path("d.jsonl"));
+    auto first = ReadFile(folder / "a.jsonl.gz"), second = ReadFile(folder / "d.jsonl");
     EXPECT_EQ(ReadAll(folder.Write("f.jsonl.gz", *first + *second)).size(), 3u);
     // A larger file, cut off and damaged.
     std::string text;
     for (int i = 0; i < 50'000; ++i) text += fmt::format("{{\"a\":{}}}\n", i * 7919);
-    folder.WriteGzip("g.jsonl.gz", text);
-    EXPECT_EQ(ReadAll(folder.Path("g.jsonl.gz")).size(), 50'000u);
-    auto whole = ReadFile(folder.Path("g.jsonl.gz"));
+    WriteGzip(folder, "g.jsonl.gz", text);
+    EXPECT_EQ(ReadAll(folder / "g.jsonl.gz").size(), 50'000u);
+    auto whole = ReadFile(folder / "g.jsonl.gz");
     Rows rows = ReadAll(folder.Write("h.jsonl.gz", whole->substr(0, whole->size() / 2)));
     EXPECT_NE(rows.back().find("cut off"), std::string::npos) << rows.back();
     std::string damaged = *whole;
@@ -441,11 +442,11 @@ TEST(RowReader, FilesThatAreNotData) {
     EXPECT_EQ(ReadAll(folder.Write("rows", "{\"a\":1}"), "json"), (Rows{R"({"a":1})"}));
     EXPECT_EQ(ReadAll(folder.Write("table", "a\n1\n"), "csv"), (Rows{R"({"a":"1"})"}));
     EXPECT_EQ(ReadAll(folder.Write("words", "a b\n"), "text"), (Rows{R"({"text":"a b"})"}));
-    EXPECT_NE(ReadAll(folder.Path("missing.jsonl"))[0].find("No such file"), std::string::npos);
+    EXPECT_NE(ReadAll(folder / "missing.jsonl")[0].find("No such file"), std::string::npos);
     EXPECT_NE(ReadAll(folder.Write("b.txt", std::string_view("\xFF\xFEx\0y", 5))).back().find("UTF-16"),
               std::string::npos);
-    std::filesystem::create_directories(folder.Path("c.jsonl"));
-    EXPECT_NE(ReadAll(folder.Path("c.jsonl"))[0].find("is a folder"), std::string::npos);
+    std::filesystem::create_directories(folder / "c.jsonl");
+    EXPECT_NE(ReadAll(folder / "c.jsonl")[0].find("is a folder"), std::string::npos);
 }
 
 // Pieces of the file end anywhere: inside a row, a quote, a character.

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

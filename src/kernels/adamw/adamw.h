@@ -3,7 +3,7 @@
 // bits on any number of threads.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -1,6 +1,6 @@
 #include "kernels/adamw/adamw.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -13,7 +13,7 @@ using testing::Random;
 TEST(AdamW, EveryKernelEqualsTheReference) {
     const AdamWFactors factors{0.5f, 0.999f, 0.99f, 1e-8f, 0.1f, 0.01f, 1e-3f, 1.5f};
     for (const auto& kernel : testing::Runnable(AdamWKernels())) {
-        for (uint64_t seed = 0; seed < 30; ++seed) {
+        for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t n = random.Size(200);
             SCOPED_TRACE(fmt::format("{} seed={} n={}", kernel.name, seed, n));

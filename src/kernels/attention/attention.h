@@ -9,7 +9,7 @@
 
 #include <span>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {
@@ -68,7 +68,7 @@ template <typename T>
 void AttentionCached(const Context& context, const AttentionOptions& options, Heads<const T> q,
                      std::span<const CachedSequence<T>> sequences, Heads<T> out);
 
-// --- What implementations are given.
+// --- For implementations.
 
 // A run of consecutive tokens of one document and the keys that they may see: query i has position
 // num_keys - num_queries + i among the keys.
@@ -89,8 +89,8 @@ struct AttentionGradients {
     Heads<T> dk, dv;
 };
 
-// The gradient of the queries of one head is summed in f32 rows of D rounded up to 16, as many as
-// there are queries, rounded up to 64.
+// The gradient of the queries of one head is summed in f32. It has a row for each query, their
+// number rounded up to 64, and each row has D elements, rounded up to 16.
 struct QueryGradient {
     int64_t rows, width;
     QueryGradient(const AttentionOptions& options, int64_t num_queries)

@@ -35,9 +35,9 @@ inline __attribute__((always_inline)) __m512 SumRows(__m512 (&x)[16]) {
                          _mm512_shuffle_f32x4(low, high, 0xdd));
 }
 
-// scores[0, count) = q . each of `count` rows of keys; written in whole vectors. kAsk: the keys
-// come from memory, and the values, which are read next, too: both are asked for ahead.
-template <bool kAsk>
+// scores[0, count) = q . each of `count` rows of keys; written in whole vectors. kPrefetch: the
+// keys come from memory, and so do the values, which are read next. Both are prefetched.
+template <bool kPrefetch>
 void Dots(int64_t D, int64_t count, const bf16* q, const bf16* keys, const bf16* values,
           int64_t stride, float* scores) {
     for (int64_t first = 0; first < count; first += kLanes) {
@@ -50,7 +50,7 @@ void Dots(int64_t D, int64_t count, const bf16* q, const bf16* keys, const bf16*
             const bf16* row = keys + first * stride + d;
 #pragma GCC unroll 16
             for (int i = 0; i < 16; ++i) {
-                if (kAsk) {
+                if (kPrefetch) {
                     _mm_prefetch(row + (16 + i) * stride, _MM_HINT_T0);
                     _mm_prefetch(values + (first + i) * stride + d, _MM_HINT_T1);
                 }

@@ -15,7 +15,7 @@
 #include <cstring>
 
 #include "kernels/attention/attention.h"
-#include "kernels/avx512_target.h"
+#include "kernels/simd/avx512_target.h"
 
 HONE_BEGIN_AVX512
 namespace hone::avx512 {

@@ -1,12 +1,12 @@
 #include <cmath>
 
 #include "kernels/cross_entropy/cross_entropy.h"
-#include "kernels/simd_targets.h"
+#include "kernels/simd/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cross_entropy/cross_entropy_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
-#include "kernels/simd-inl.h"
+#include "kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {

@@ -1,6 +1,6 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -12,7 +12,7 @@ using testing::Random;
 TEST(CrossEntropy, EveryKernelEqualsTheReference) {
     const auto& reference = CrossEntropyKernels().reference();
     for (const auto& kernel : testing::Runnable(CrossEntropyKernels())) {
-        for (uint64_t seed = 0; seed < 60; ++seed) {
+        for (const uint64_t seed : TestSeeds(60)) {
             Random random(seed);
             const int64_t V = random.Size(seed % 3 == 0 ? 9000 : 100);
             const float cap = seed % 2 == 0 ? 0.0f : 20.0f;

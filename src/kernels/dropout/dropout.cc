@@ -1,6 +1,7 @@
 #include "kernels/dropout/dropout.h"
 
-#include "kernels/partition.h"
+#include "base/random.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {
@@ -19,13 +20,10 @@ uint32_t Bits(uint32_t index, DropoutKeys keys) {
     return Mix(Mix(index ^ keys.first) + keys.second);
 }
 
-// splitmix64 of the seed and the high half of the index.
+// The keys of the elements whose index has this high half.
 DropoutKeys KeysOf(uint64_t seed, uint32_t high) {
-    uint64_t x = seed + 0x9e3779b97f4a7c15ULL * (uint64_t{high} + 1);
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-    x ^= x >> 31;
-    return {static_cast<uint32_t>(x), static_cast<uint32_t>(x >> 32)};
+    const uint64_t bits = RandomAt(seed, high);
+    return {static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)};
 }
 
 template <typename T>

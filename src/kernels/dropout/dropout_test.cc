@@ -1,6 +1,6 @@
 #include "kernels/dropout/dropout.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -17,7 +17,7 @@ TYPED_TEST_SUITE(DropoutTest, Types);
 TYPED_TEST(DropoutTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     for (const auto& kernel : testing::Runnable(DropoutKernels<T>())) {
-        for (uint64_t seed = 0; seed < 40; ++seed) {
+        for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Size(200);
             SCOPED_TRACE(fmt::format("{} seed={} n={}", kernel.name, seed, n));

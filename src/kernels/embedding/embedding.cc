@@ -1,6 +1,6 @@
 #include "kernels/embedding/embedding.h"
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -3,7 +3,7 @@
 // T is float or bf16. Sums run in the order of the tokens: the same bits on any number of threads.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {

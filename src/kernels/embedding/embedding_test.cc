@@ -1,6 +1,6 @@
 #include "kernels/embedding/embedding.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -18,7 +18,7 @@ TYPED_TEST(EmbeddingTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = EmbeddingKernels<T>().reference();
     for (const auto& kernel : testing::Runnable(EmbeddingKernels<T>())) {
-        for (uint64_t seed = 0; seed < 30; ++seed) {
+        for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t M = random.Between(1, 20), C = random.Size(150),
                           V = random.Between(1, 10);

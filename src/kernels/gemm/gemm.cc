@@ -4,7 +4,7 @@
 
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/gemm/quantized_panel.h"
-#include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 // beside the panel.
 constexpr int64_t kRowsPerTask = 192;
 
-// Rows in codes.
+// Quantized rows.
 struct QuantizedRows {
     int64_t groups = 0;       // of a row
     int8_t* codes = nullptr;  // [rows][groups * 32]
@@ -68,7 +68,7 @@ class QuantizedProduct {
         h_values_ = reinterpret_cast<float*>(scratch + a_bytes + h_bytes);
     }
 
-    // Up to kMaxQuantizedRows rows to codes, and what the A's of their extensions make of them.
+    // Quantizes up to kMaxQuantizedRows rows, and multiplies them with the A's of their extensions.
     void Prepare(int64_t first, int64_t count) const {
         for (int64_t row = first; row < first + count; ++row)
             a_.Set(row, 0, args_.b->k(), args_.a + row * args_.a_stride);
@@ -96,7 +96,7 @@ class QuantizedProduct {
         a_.Give(tile, row, 0);
         path_.run(tile);
         tile.storage = WeightStorage::kInt8;
-        tile.asked_for = true;
+        tile.prefetched = true;
         tile.ahead = {};
         ForRuns(row, rows, [&](const RowsExtension<T>& run, int64_t begin, int64_t end) {
             const LayerExtension* layer = LayerOf(run, panel);
@@ -137,11 +137,11 @@ class QuantizedProduct {
                 static_cast<size_t>(QuantPanelBytes(kStorage, layer.k, panel.stored))};
     }
 
-    // Up to kMaxQuantizedRows rows of H, in codes.
+    // Quantizes up to kMaxQuantizedRows rows of H.
     void MakeHidden(const RowsExtension<T>& run, int64_t row, int64_t rows) const {
         QuantizedTileArgs tile;
         tile.storage = WeightStorage::kInt8;
-        tile.asked_for = true;
+        tile.prefetched = true;
         tile.rows = static_cast<int>(rows);
         tile.k = args_.b->k();
         a_.Give(tile, row, 0);
@@ -166,9 +166,9 @@ class QuantizedProduct {
         }
     }
 
-    // What is read when the tile is done: the B's of its rows' extensions, and its share of what is
-    // read after the product, which a thread's panels ask for in the order in which it will be
-    // shared again. Returns how many ranges.
+    // The memory that is read after this tile, which it prefetches: the B's of its rows'
+    // extensions, and its share of what is read after the product. The panels of a thread prefetch
+    // what the same thread will read. Returns the number of ranges.
     size_t ListAhead(size_t index, int64_t row, int64_t rows,
                      std::span<const uint8_t> (&ahead)[kMostAhead]) const {
         size_t count = 0;
@@ -211,7 +211,7 @@ class QuantizedProduct {
     const QuantizedTileFunctions& path_ = QuantizedGemmKernels().Choose({});
     const ReduceFunctions& reduce_ = ReduceKernels().Choose({});
     QuantizedRows a_{0, 0, nullptr}, h_{0, 0, nullptr};
-    float* h_values_ = nullptr;  // [m, h_columns] H before it becomes codes
+    float* h_values_ = nullptr;  // [m, h_columns] H before it is quantized
     int64_t h_columns_ = 0;
     int64_t next_bytes_ = 0;  // of all read_next
 };

@@ -4,10 +4,10 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/gemm/quantized_asks.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
-#include "kernels/simd_targets.h"
+#include "kernels/gemm/quantized_prefetch.h"
+#include "kernels/simd/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/quantized_gemm_highway.cc"
@@ -171,13 +171,13 @@ HWY_INLINE void MultiplyGroup(const uint8_t* codes, int64_t stored, const int8_t
         whole[r] = hn::ConvertTo(D(), hn::RearrangeToOddPlusEven(sum[r], carry[r]));
 }
 
-// Columns of a group between two calls of Ask: all stored widths are a multiple.
-constexpr int64_t kAskColumns = 16;
+// Columns of a group between two calls of TilePrefetch::Next: all stored widths are a multiple.
+constexpr int64_t kPrefetchColumns = 16;
 
 // t.c (+=) R rows of A, of which `first` is the first, times one group of K. The groups come one
 // after the other, as they lie: what is read of memory is one stream.
 template <WeightStorage S, int R>
-HWY_INLINE void Group(const QuantizedTileArgs& t, int first, int64_t g, Asks& asks) {
+HWY_INLINE void Group(const QuantizedTileArgs& t, int first, int64_t g, TilePrefetch& prefetch) {
     const D d;
     const uint8_t* group = t.panel + g * t.stored * QuantGroupBytes(S);
     const uint8_t* codes = group + t.stored * QuantHeadBytes(S);
@@ -186,7 +186,7 @@ HWY_INLINE void Group(const QuantizedTileArgs& t, int first, int64_t g, Asks& as
     const float* scales = t.scales + first * t.groups + g;
     const float* sums = t.sums + first * t.groups + g;
     for (int64_t column = 0; column < t.stored; column += static_cast<int64_t>(hn::Lanes(d))) {
-        if (first == 0 && column % kAskColumns == 0) asks.Ask();
+        if (first == 0 && column % kPrefetchColumns == 0) prefetch.Next();
         VF whole[R];
         MultiplyGroup<S, R>(codes + column * 4, t.stored,
                             t.codes + first * row_codes + g * kQuantGroup, row_codes, steps, whole);
@@ -211,19 +211,20 @@ constexpr int kRows = 4;
 
 template <WeightStorage S>
 HWY_INLINE void ByGroups(const QuantizedTileArgs& t) {
-    Asks asks(t, t.stored * QuantGroupBytes(S), static_cast<int>(t.stored / kAskColumns));
+    TilePrefetch prefetch(t, t.stored * QuantGroupBytes(S),
+                          static_cast<int>(t.stored / kPrefetchColumns));
     for (int64_t g = 0; g < QuantGroups(t.k); ++g) {
         int first = 0;
-        for (; first + kRows <= t.rows; first += kRows) Group<S, kRows>(t, first, g, asks);
+        for (; first + kRows <= t.rows; first += kRows) Group<S, kRows>(t, first, g, prefetch);
         switch (t.rows - first) {
             case 1:
-                Group<S, 1>(t, first, g, asks);
+                Group<S, 1>(t, first, g, prefetch);
                 break;
             case 2:
-                Group<S, 2>(t, first, g, asks);
+                Group<S, 2>(t, first, g, prefetch);
                 break;
             case 3:
-                Group<S, 3>(t, first, g, asks);
+                Group<S, 3>(t, first, g, prefetch);
                 break;
         }
     }

@@ -1,15 +1,15 @@
 // Quantized tiles for AVX512-VNNI (Cascade Lake, Zen 4 and later).
 //
 // A tile is R rows by V vectors of 16 columns. One instruction multiplies four rows of K of 16
-// columns with four codes of A and adds them; codes of B are its unsigned side. For one row the
-// weights are read as fast as memory gives them; more rows share what was read and unpacked. A
-// panel is worked through group by group, all columns of one before the next: so it is read once,
-// in its order, and what comes next can be asked for. Sums that do not fit the registers wait in C,
-// in the first-level cache.
-#include "kernels/avx512_target.h"
-#include "kernels/gemm/quantized_asks.h"
+// columns with four numbers of A and adds them; the codes of B are its unsigned side. One row reads
+// the weights as fast as memory delivers them; several rows share what was read and unpacked. A
+// panel is worked through group by group, all columns of a group before the next one. So it is read
+// once, in its order, and what comes next can be prefetched. Sums that do not fit the registers
+// wait in C, in the first-level cache.
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
+#include "kernels/gemm/quantized_prefetch.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 
@@ -117,10 +117,10 @@ void InRegisters(const QuantizedTileArgs& t) {
     __m512 acc[R][V];
     for (int r = 0; r < R; ++r)
         for (int v = 0; v < V; ++v) acc[r][v] = _mm512_loadu_ps(t.c + r * kPanelColumns + v * 16);
-    Asks asks(t, t.stored * QuantGroupBytes(S), 1);
+    TilePrefetch prefetch(t, t.stored * QuantGroupBytes(S), 1);
     ForGroups<S>(
         t, [&](int64_t g, int steps) __attribute__((always_inline)) {
-            asks.Ask();
+            prefetch.Next();
             AddGroup<S, R, V>(t, g, steps, 0, [&](int r, int v, __m512 factor, __m512 part) {
                 acc[r][v] = _mm512_fmadd_ps(factor, part, acc[r][v]);
             });
@@ -132,7 +132,7 @@ void InRegisters(const QuantizedTileArgs& t) {
 // Two vectors at a time: with the rows' sums of a group, B and its halves within 32 registers.
 template <WeightStorage S, int R>
 void InMemory(const QuantizedTileArgs& t) {
-    Asks asks(t, t.stored * QuantGroupBytes(S), (t.stored + 31) / 32);
+    TilePrefetch prefetch(t, t.stored * QuantGroupBytes(S), (t.stored + 31) / 32);
     ForGroups<S>(
         t, [&](int64_t g, int steps) __attribute__((always_inline)) {
             int column = 0;
@@ -141,11 +141,11 @@ void InMemory(const QuantizedTileArgs& t) {
                 _mm512_storeu_ps(c, _mm512_fmadd_ps(factor, part, _mm512_loadu_ps(c)));
             };
             for (; column + 32 <= t.stored; column += 32) {
-                asks.Ask();
+                prefetch.Next();
                 AddGroup<S, R, 2>(t, g, steps, column, add);
             }
             if (column < t.stored) {
-                asks.Ask();
+                prefetch.Next();
                 AddGroup<S, R, 1>(t, g, steps, column, add);
             }
         });

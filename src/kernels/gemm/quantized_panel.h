@@ -1,19 +1,21 @@
-// A packed panel in codes of 8 or 4 bits, in groups of 32 along K per column.
+// A packed panel whose numbers are quantized to 8 or 4 bits (the codes of quantized_gemm.h). 32
+// numbers along K, of one column, are a group and share a scale.
 //
-// The groups lie one after the other, each as the inner loop of a product reads it:
+// The groups lie one after the other, each in the order in which the inner loop of a product reads
+// it:
 //   scales  f16 [stored]
 //   minima  f16 [stored], int4 only
 //   codes   int8: u8 [8][stored][4], four rows of K side by side; code 128 is zero
 //           int4: u8 [4][stored][4], byte [i][column][j] holds row 8i + j in its low four bits, row
 //           8i + 4 + j in its high ones
-// The last group ends with K, rounded up to the rows that lie side by side (4, int4: 8). Rows past
-// K have a zero's code; whoever multiplies gives them zeros.
+// The last group ends with K, rounded up to the rows that lie side by side (4, for int4 8). The
+// rows of A must be zero past K.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 
@@ -25,7 +27,7 @@ constexpr int64_t QuantRowsOfK(WeightStorage storage) {
     return storage == WeightStorage::kInt4 ? 8 : 4;
 }
 
-// Of one column's group of so many rows: its scale and minimum, and with its codes.
+// Bytes of one column's group of so many rows: of its scale and minimum, and with its codes.
 constexpr int64_t QuantHeadBytes(WeightStorage storage) {
     return storage == WeightStorage::kInt4 ? 4 : 2;
 }
@@ -43,7 +45,7 @@ constexpr int64_t QuantPanelBytes(WeightStorage storage, int64_t k, int64_t stor
 void QuantizePanel(WeightStorage storage, int64_t k, int64_t stored, const float* values,
                    uint8_t* panel);
 
-// What the codes stand for: out f32 [k, stored], row-major (=).
+// The values of a panel: out f32 [k, stored], row-major (=).
 void DequantizePanel(WeightStorage storage, int64_t k, int64_t stored, const uint8_t* panel,
                      float* out);
 

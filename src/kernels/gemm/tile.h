@@ -4,13 +4,13 @@
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
 #include "tensor/dtype.h"
 
 namespace hone {
 
-// No path asks for more rows in one tile.
+// The most rows of one tile, in any implementation.
 inline constexpr int kMaxTileRows = 12;
 
 // C [rows, width] (=, +=) scale * (A [rows, k] B + H [rows, h_k] H_B) + bias.
@@ -21,8 +21,8 @@ struct TileArgs {
     int stored = 0;  // columns of B as packed: 16, 32, 48 or 64
     const T* a = nullptr;
     int64_t a_stride = 0;
-    // Not 0: A^T is given, packed as a panel of so many columns (gemm.h), `a` at the first of
-    // `rows` of them; without an extension.
+    // If not 0, `a` is A^T instead, packed as a panel of so many columns (gemm.h), of which the
+    // product uses `rows`, the first of them at `a`. There is no extension then.
     int a_stored = 0;
     int64_t k = 0;
     const T* b = nullptr;
@@ -40,18 +40,18 @@ struct TileArgs {
 template <typename T>
 struct TileFunctions {
     void (*run)(const TileArgs<T>&);
-    int (*rows)(
-        int stored);  // how many rows fill the registers at that width, at most kMaxTileRows
+    // How many rows fill the registers at that width; at most kMaxTileRows.
+    int (*rows)(int stored);
 };
 
-// Sets the tile's extension to that of `row` and panel `panel`; returns how many rows, of `count`
-// from `row` on, have theirs from the same place.
+// Sets the tile's extension to that of row `row` and panel `panel`. Returns how many of the `count`
+// rows from `row` on have the same extension.
 template <typename T>
 int64_t SetExtension(const GemmArgs<T>& args, size_t panel, int64_t row, int64_t count,
                      TileArgs<T>& tile);
 
-// For a path that has its sums in memory, [rows, width] in rows of kPanelColumns: C (=, +=, as
-// tile.output says) the sums.
+// For an implementation that has its sums in memory, [rows, width] in rows of kPanelColumns floats:
+// C (= or +=, as tile.output says) the sums.
 template <typename T>
 void StoreTile(const TileArgs<T>& tile, const float* sums);
 
@@ -59,7 +59,7 @@ void StoreTile(const TileArgs<T>& tile, const float* sums);
 template <typename T>
 const KernelList<AnyProblem, TileFunctions<T>>& GemmKernels();
 
-// Each path is a file of its own.
+// Each implementation is a file of its own.
 template <typename T>
 TileFunctions<T> Avx512Tile();  // only where the build is for x86-64
 template <typename T>

@@ -1,5 +1,5 @@
 // Tiles for AVX-512, and for its bf16 dot products (Zen 4, Cooper Lake, Sapphire Rapids and later).
-#include "kernels/avx512_tile-inl.h"
+#include "kernels/gemm/avx512_tile-inl.h"
 #include "kernels/gemm/tile.h"
 
 #if defined(__x86_64__)

@@ -1,7 +1,7 @@
-// All columns of the B's are packed ahead, once however many gradients share a B. A task then takes
-// some rows of one C: it packs its columns of A, which stay in the second-level cache beside one
-// panel of B at a time, and touches a tile of C once per kGradTokens tokens. A gradient that is
-// thin on one side takes a way of its own (thin_grad.h).
+// First all columns of the B's are packed, each B once however many gradients share it. Then a task
+// computes some rows of one C. It packs its columns of A, which stay in the second-level cache
+// beside one panel of B at a time, and touches a tile of C once for kGradTokens tokens. A gradient
+// that is thin on one side is computed in another way (thin_grad.h).
 #include "kernels/grad_gemm/grad_gemm.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include "kernels/gemm/tile.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/packing/packing.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {
@@ -18,8 +18,8 @@ namespace {
 // Together a fifth of a megabyte in bf16.
 constexpr int64_t kGradTokens = 1024;
 constexpr int64_t kGradRows = 96;
-// Panels of a task. Few rows (adapters' gradients) are soon packed, and the task is short: it takes
-// fewer panels, so that there are enough tasks to share.
+// Panels of a task. Few rows (adapters' gradients) are packed quickly. Then a task has fewer
+// panels, so that there are enough tasks for all threads.
 constexpr int64_t kGradPanels = 12, kFewRows = 32, kFewRowsPanels = 3;
 // Tokens that are packed in one go.
 constexpr int64_t kPackTokens = 256;

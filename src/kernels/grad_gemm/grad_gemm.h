@@ -9,9 +9,9 @@
 
 namespace hone {
 
-// The gradient of a weight: C [m, n] f32 (+=, = by `output`) scale * A^T B, A [tokens, m] and
-// B [tokens, n] of T with strides in elements. Sums are taken in the order of tokens: the result is
-// the same bits on any number of threads.
+// The gradient of a weight: C [m, n] f32 (+= or =, as `output` says) scale * A^T B, with
+// A [tokens, m] and B [tokens, n] of T, strides in elements. Sums run in the order of the tokens,
+// so the result has the same bits on any number of threads.
 template <typename T>
 struct GradGemmArgs {
     int64_t m = 0, n = 0;
@@ -24,9 +24,9 @@ struct GradGemmArgs {
     int64_t c_stride = 0;
     GemmOutput output = GemmOutput::kAddF32;  // or kStoreF32
 };
-// Several gradients of the same tokens, at least one, side by side; no two C's may overlap. A and B
-// are packed piece by piece in scratch, a B that several share only once; of an adapter's gradient,
-// which is thin on one side, the wide side is read as it lies (thin_grad.h).
+// Computes several gradients (at least one) of the same tokens side by side. No two C's may
+// overlap. A and B are packed piece by piece in scratch; a B that several share is packed once. An
+// adapter's gradient is thin on one side, and its wide side is not packed (thin_grad.h).
 template <typename T>
 void GradGemm(const Context& context, int64_t tokens, std::span<const GradGemmArgs<T>> gradients);
 

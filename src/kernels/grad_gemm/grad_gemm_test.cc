@@ -1,8 +1,8 @@
 #include "kernels/grad_gemm/grad_gemm.h"
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/packing/packing.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {
@@ -100,7 +100,7 @@ TYPED_TEST(GradGemmTest, GradientsOfWeights) {
 TYPED_TEST(GradGemmTest, EveryThinKernelEqualsTheReference) {
     using T = TypeParam;
     for (const auto& kernel : testing::Runnable(ThinGradKernels<T>())) {
-        for (uint64_t seed = 0; seed < 40; ++seed) {
+        for (const uint64_t seed : TestSeeds(40)) {
             testing::Random random(seed);
             const int64_t tokens = random.Size(300), thin = random.Size(kMostThin),
                           stored = (thin + 15) / 16 * 16, columns = random.Size(kThinColumns),

@@ -1,14 +1,14 @@
-// A gradient that is thin on one side, as those of an adapter's A and B are: packing its wide side
-// would cost as much as the product, so that side is read as it lies.
+// A gradient that is thin on one side, as those of an adapter's A and B are. Packing its wide side
+// would cost as much as the product, so that side is read in place.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 
 namespace hone {
 
-// More thin columns than these are multiplied as any other gradient is.
+// A gradient with more thin columns is computed as any other.
 inline constexpr int64_t kMostThin = 32;
 // Wide columns of one call.
 inline constexpr int64_t kThinColumns = 96;

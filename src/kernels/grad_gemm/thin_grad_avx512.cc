@@ -1,7 +1,7 @@
 // Thin gradients in AVX512-BF16: the rows of two tokens become pairs in registers, once for eight
 // thin columns.
-#include "kernels/avx512_target.h"
 #include "kernels/grad_gemm/thin_grad.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 
@@ -12,8 +12,8 @@ namespace hone::avx512 {
 namespace {
 
 constexpr int kRows = 8;  // thin columns whose sums are in registers, two vectors each
-// How many tokens ahead the wide side is asked for: its rows lie too far apart for hardware to see
-// where they lead.
+// How many tokens ahead the wide side is prefetched. Its rows lie too far apart for hardware to
+// prefetch them.
 constexpr int64_t kAhead = 12;
 
 // Thin columns from `row` on, wide ones from `column` on, at most 32.

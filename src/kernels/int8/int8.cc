@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "kernels/int8/int8_kernels.h"
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

@@ -1,14 +1,15 @@
-// Products with a frozen weight in 8-bit integers, for training through it: as SwitchBack
-// (Wortsman et al. 2023, arXiv:2304.13013), but for a weight that is rounded once.
+// Products with a frozen weight in 8-bit integers, for training. As SwitchBack (Wortsman et al.
+// 2023, arXiv:2304.13013), except that the weight is quantized only once.
 //
-// A weight W [out, in] has one code a number and one scale a row (output channel):
+// A weight W [out, in] is quantized with one scale for each row (output channel):
 //   W[o][i] = scale[o] * code[o][i]            code from -127 to 127
-// Rows of what it is multiplied with are rounded as they come, one scale a row (token):
+// The rows that it is multiplied with are quantized in each product, with one scale for each row
+// (token):
 //   x[m][i] = row_scale[m] * (byte[m][i] - 128)
-// so the products' sums are of integers, and exact:
+// So the sums are sums of integers, and exact:
 //   forward   y[m][o]  = row_scale[m] * scale[o] * sum over i of (byte[m][i] - 128) * code[o][i]
 //   backward  dx[m][i] = row_scale[m] * sum over o of (byte[m][o] - 128) * code[o][i]
-// where the row of bytes is dy[m][o] * scale[o], rounded. So one set of codes serves both.
+// In the backward product the bytes are those of dy[m][o] * scale[o]. So both use the same codes.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +22,21 @@
 
 namespace hone {
 
-// So many products of a byte and a code, and their middle taken out, fit 32 bits.
+// A sum of so many products of a byte and a code, less 128 times the sum of the codes, fits 32
+// bits.
 inline constexpr int64_t kInt8MaxK = int64_t{1} << 17;
 
-// Columns [column, column + count) of a row are bytes [k, k + count) of its codes, filled up with
-// zeros' codes to a multiple of 4.
+// Columns [column, column + count) of a row are bytes [k, k + count) of the quantized row, which is
+// filled up with the byte of zero to a multiple of 4.
 struct Int8Segment {
     int64_t column = 0, count = 0, k = 0;
 };
 
-// B [K, N] of a product, in codes. A panel is [K / 4][stored][4] of them: four rows of K of one
-// column side by side.
+// B [K, N] of a product, quantized. A panel is [K / 4][stored][4]: four rows of K of one column lie
+// side by side.
 struct Int8Operand {
     int64_t k = 0;                    // of the segments, a multiple of 4
-    std::span<const Panel> panels;    // offsets in codes
+    std::span<const Panel> panels;    // whose offsets count codes
     const int8_t* codes = nullptr;    // of all panels
     const float* scales = nullptr;    // [N], or null: ones
     const int32_t* starts = nullptr;  // [N]  -128 times the sum of a column's codes
@@ -60,18 +62,18 @@ class Int8Matrix {
     // Once all rows are set, and before the first product.
     void Finish(const Context& context);
 
-    // For x W^T: a group of panels for each layer, as PackedMatrix(in, outs) has them.
+    // B of x W^T: a group of panels for each layer, as in PackedMatrix(in, outs).
     Int8Operand forward() const;
-    // For (dy * scale) W; `panels`, of panel_bytes(), are what FillBackwardPanels made.
+    // B of (dy * scale) W. `panels`, of panel_bytes(), are made by FillBackwardPanels.
     Int8Operand backward(const int8_t* panels) const;
-    // panels = the codes in the order of the backward product, padding of columns aside.
+    // panels = the codes in the order of the backward product. Padding columns are left alone.
     void FillBackwardPanels(const Context& context, int8_t* panels) const;
     int64_t panel_bytes() const { return back_bytes_; }
 
-    // What a row of x, and one of dy, is cut into.
+    // The segments that a row of x, and a row of dy, is cut into.
     std::span<const Int8Segment> in_segments() const { return in_segments_; }
     std::span<const Int8Segment> out_segments() const { return out_segments_; }
-    // Bytes of a row's codes in either direction, at most.
+    // The most bytes of a quantized row, in either direction.
     int64_t row_bytes() const;
     const std::vector<float>& scales() const { return scales_; }  // [out]
     int Code(int64_t row, int64_t column) const;                  // for tests
@@ -91,14 +93,14 @@ class Int8Matrix {
 struct Int8Scratch {
     uint8_t* codes = nullptr;     // m * row_bytes()
     float* row_scales = nullptr;  // [m]
-    int8_t* panels = nullptr;     // panel_bytes(), of the backward product alone
+    int8_t* panels = nullptr;     // panel_bytes(); for the backward product alone
 };
 
-// Gemm with the weight in place of args.b and args.b_data, which are null: y = x W^T ...
+// y = x W^T: Gemm, with the weight in place of args.b and args.b_data, which are null.
 template <typename T>
 void Int8Forward(const Context& context, const Int8Matrix& weight, const GemmArgs<T>& args,
                  const Int8Scratch& scratch);
-// ... and dx = dy W. A row with a NaN or an infinity gives a row of NaN.
+// dx = dy W, likewise. A row with a NaN or an infinity gives a row of NaN.
 template <typename T>
 void Int8Backward(const Context& context, const Int8Matrix& weight, const GemmArgs<T>& args,
                   const Int8Scratch& scratch);

@@ -2,12 +2,12 @@
 #include <cstring>
 
 #include "kernels/int8/int8_kernels.h"
-#include "kernels/simd_targets.h"
+#include "kernels/simd/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/int8/int8_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
-#include "kernels/simd-inl.h"
+#include "kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {

@@ -1,32 +1,33 @@
-// What int8 is made of: rows to codes, the codes' transposition, one tile of a product.
+// The parts of int8.h: quantizing rows, transposing quantized weights, one tile of a product.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/tile.h"
 
 namespace hone {
 
-// The byte of a row's code zero.
+// The byte that stands for zero.
 inline constexpr int kInt8Zero = 128;
 
 // A run of a row, x [n], each number times `factor` [n] where that is not null.
 template <typename T>
 struct Int8RowFunctions {
-    // The bits of the largest magnitude: as integers they have its order, and what is not finite
-    // is above all others.
+    // The bits of the largest magnitude. As integers, the bits of magnitudes have the order of the
+    // magnitudes, and what is not finite is above all others.
     uint32_t (*largest)(int64_t n, const T* x, const float* factor);
-    // codes [n] = 128 + the whole number next to number * inverse, even ones from the middle; it
-    // must lie within 127 of zero.
+    // codes [n] = 128 + number * inverse, rounded to the nearest whole number, to even in a tie.
+    // The product must lie within 127 of zero.
     void (*codes)(int64_t n, const T* x, const float* factor, float inverse, uint8_t* codes);
 };
 // Best first; explained as op "int8_rows".
 template <typename T>
 const KernelList<AnyProblem, Int8RowFunctions<T>>& Int8RowKernels();
 
-// Blocks of 4 x 4 bytes: to [columns, rows] blocks = the transposed of from [rows, columns] blocks,
-// each block transposed too. Blocks of a row are side by side; strides in bytes from row to row.
+// Transposes a matrix of 4 x 4 blocks of bytes, and each block too: `from` has [rows, columns]
+// blocks, `to` gets [columns, rows] (=). Blocks of a row lie side by side. Strides are in bytes
+// from row to row.
 struct Int8TransposeFunctions {
     void (*blocks)(int64_t rows, int64_t columns, const int8_t* from, int64_t from_stride,
                    int8_t* to, int64_t to_stride);
@@ -34,8 +35,8 @@ struct Int8TransposeFunctions {
 // Best first; explained as op "int8_transpose".
 const KernelList<AnyProblem, Int8TransposeFunctions>& Int8TransposeKernels();
 
-// C (=, += by tile.output) row_scales * scales * (starts + bytes * codes) + H H_B + bias; `tile`
-// has all but the first term: its k is 0.
+// C (= or +=, as tile.output says) row_scales * scales * (starts + bytes * codes) + H H_B + bias.
+// `tile` describes all but the first term: its k is 0.
 template <typename T>
 struct Int8TileArgs {
     TileArgs<T> tile;
@@ -56,11 +57,12 @@ struct Int8TileFunctions {
 template <typename T>
 const KernelList<AnyProblem, Int8TileFunctions<T>>& Int8TileKernels();
 
-// For a path that has its first term in memory: sums [rows, kPanelColumns]; the rest, then C.
+// For an implementation that has the first term in memory, sums [rows, kPanelColumns]: adds the
+// rest and stores C.
 template <typename T>
 void FinishInt8Tile(const Int8TileArgs<T>& args, const TileFunctions<T>& gemm, float* sums);
 
-// Each path is a file of its own.
+// Each implementation is a file of its own.
 template <typename T>
 Int8TileFunctions<T> Avx512Int8Tile();  // only where the build is for x86-64
 template <typename T>

@@ -9,8 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/dispatch/testing.h"
 #include "kernels/int8/int8_kernels.h"
-#include "kernels/testing.h"
 
 namespace hone {
 namespace {
@@ -97,8 +97,7 @@ TYPED_TEST_SUITE(Int8Test, Types);
 // Sizes that are no multiple of 4, 16 or 64, one and several layers.
 TYPED_TEST(Int8Test, ProductsAreThoseOfTheCodes) {
     using T = TypeParam;
-    for (uint64_t seed = 0; seed < 40; ++seed) {
-        SCOPED_TRACE(fmt::format("seed {}", seed));
+    for (const uint64_t seed : TestSeeds(40)) {
         testing::Random random(seed);
         const Context context(static_cast<int>(random.Between(1, 3)));
         std::vector<int64_t> outs;
@@ -411,8 +410,7 @@ TEST(Int8Transpose, EveryPathGivesTheReferencesBytes) {
 
 // The backward product's panels hold the forward ones' codes, whatever the padding.
 TEST(Int8MatrixTest, BackwardPanelsAreTheTransposed) {
-    for (uint64_t seed = 0; seed < 20; ++seed) {
-        SCOPED_TRACE(fmt::format("seed {}", seed));
+    for (const uint64_t seed : TestSeeds(20)) {
         testing::Random random(seed);
         const Context context(2);
         std::vector<int64_t> outs;

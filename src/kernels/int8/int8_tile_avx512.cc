@@ -1,7 +1,7 @@
 // Tiles for AVX512-VNNI and BF16 (Zen 4, Cooper Lake, Sapphire Rapids and later): one instruction
 // multiplies four bytes of a row with four codes of each of 16 columns and adds them, at the rate
 // at which that of bf16 does two.
-#include "kernels/avx512_tile-inl.h"
+#include "kernels/gemm/avx512_tile-inl.h"
 #include "kernels/int8/int8_kernels.h"
 
 #if defined(__x86_64__)
@@ -10,8 +10,7 @@ HONE_BEGIN_AVX512
 namespace hone::avx512 {
 namespace {
 
-// In assembly: GCC 12 keeps the sums of a tile in memory with the intrinsic, which takes twice the
-// time.
+// In assembly: with the intrinsic GCC 12 keeps the sums of a tile in memory, which is half as fast.
 inline __attribute__((always_inline)) void AddProducts(__m512i& sum, __m512i bytes, __m512i codes) {
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(codes));
 }

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

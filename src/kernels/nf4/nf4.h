@@ -2,20 +2,20 @@
 // values that bitsandbytes' quantize_4bit(quant_type="nf4") gives,
 // https://github.com/bitsandbytes-foundation.
 //
-// A weight [rows, columns] is one run of numbers, row after row, in blocks of 64. A block has its
-// largest magnitude, and for each number a code of 4 bits:
+// The numbers of a weight [rows, columns], row after row, are cut into blocks of 64. A block stores
+// its largest magnitude, absmax, and a code of 4 bits for each number:
 //   value = kNf4Values[code] * absmax
-// Double quantisation keeps the absmax in 8 bits, in blocks of 256 of their own:
+// With double quantisation the absmax are stored in 8 bits. 256 of them are a block with a scale:
 //   absmax = Nf4DynamicMap()[code8] * largest of the 256 |absmax - mean| + mean
-// In memory a block's 32 bytes are two halves of 16: byte i of half g holds number 32 g + i in its
-// low four bits and number 32 g + 16 + i in its high ones. The last block is filled up with zeros.
+// The 32 bytes of a block are two halves of 16. Byte i of half g holds number 32 g + i in its low
+// four bits and number 32 g + 16 + i in its high ones. The last block is filled up with zeros.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
 #include "tensor/buffer.h"
 
@@ -23,7 +23,7 @@ namespace hone {
 
 inline constexpr int64_t kNf4Block = 64;
 inline constexpr int64_t kNf4BlockBytes = kNf4Block / 2;
-// Absmax of which one block's 8-bit codes share a scale.
+// How many 8-bit absmax share a scale.
 inline constexpr int64_t kNf4ScaleBlock = 256;
 
 // Quantiles of the normal distribution, scaled to -1..1, with an exact zero (appendix E).
@@ -45,8 +45,8 @@ class Nf4Matrix {
     int64_t columns() const { return columns_; }
     size_t bytes() const { return codes_.bytes() + absmax_.bytes() + scales_.size() * 4; }
 
-    // Sets rows [row, row + count) from src [count, columns]. They must be whole blocks, or go to
-    // the weight's end: row is a multiple of 64. Different rows may be set at the same time.
+    // Sets rows [row, row + count) from src [count, columns]. `row` is a multiple of 64, and so is
+    // `count`, unless the rows are the last ones. Different rows may be set at the same time.
     void SetRows(int64_t row, int64_t count, const float* src);
     // Once all rows are set: quantises the absmax, where there is double quantisation.
     void Finish();
@@ -62,25 +62,25 @@ class Nf4Matrix {
     bool double_quant_ = false;
     Buffer codes_;
     Buffer absmax_;              // f32, or 8-bit codes after Finish with double quantisation
-    std::vector<float> scales_;  // of the codes' blocks, then the mean
+    std::vector<float> scales_;  // of the blocks of absmax, then the mean
 };
 
-// The weights of layers that share an input, one below the other, as B of their products; `panels`
-// gets layout.elements() elements, all of them (=), padding included: each value rounded to T.
+// Unpacks the weights of layers that share an input, one below the other, into the panels of B.
+// `panels` gets layout.elements() elements (=), padding included, each rounded to T.
 //
-// For x W^T: B [columns, all rows], each layer a group of panels (PackedMatrix(columns, rows of
-// each)).
+// For x W^T, B is [columns, all rows], with a group of panels for each layer: the layout of
+// PackedMatrix(columns, rows of each).
 template <typename T>
 void Nf4ToForwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
                         const PackedMatrix<T>& layout, T* panels);
-// For dy W: B [all rows, columns] (PackedMatrix(all rows, {columns})).
+// For dy W, B is [all rows, columns]: the layout of PackedMatrix(all rows, {columns}).
 template <typename T>
 void Nf4ToBackwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
                          const PackedMatrix<T>& layout, T* panels);
 
 template <typename T>
 struct Nf4Functions {
-    // Whole blocks to values: codes [blocks][32], absmax [blocks] -> out [blocks * 64] (=).
+    // Unpacks whole blocks: codes [blocks][32], absmax [blocks] -> out [blocks * 64] (=).
     void (*values)(int64_t blocks, const uint8_t* codes, const float* absmax, T* out);
 };
 // Best first; explained as op "nf4".

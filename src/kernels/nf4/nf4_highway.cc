@@ -1,12 +1,12 @@
 // A block's sixteen possible values are computed once, as tables of their bytes; each number is
 // then a look-up of its bytes. The same on every instruction set with a byte shuffle.
 #include "kernels/nf4/nf4.h"
-#include "kernels/simd_targets.h"
+#include "kernels/simd/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/nf4/nf4_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
-#include "kernels/simd-inl.h"
+#include "kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {

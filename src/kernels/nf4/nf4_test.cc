@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -111,8 +111,7 @@ TYPED_TEST(Nf4Values, EveryImplementationGivesTheReferencesBits) {
 // Panels of the codes equal a packed matrix that was filled with the values, padding included.
 TYPED_TEST(Nf4Values, PanelsAreThoseOfTheValues) {
     using T = TypeParam;
-    for (uint64_t seed = 0; seed < 30; ++seed) {
-        SCOPED_TRACE(fmt::format("seed {}", seed));
+    for (const uint64_t seed : TestSeeds(30)) {
         testing::Random random(seed);
         const Context context(static_cast<int>(random.Between(1, 3)));
         const int64_t columns = random.Size(200, 64);

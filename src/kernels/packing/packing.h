@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/dtype.h"
 
 namespace hone {
@@ -29,11 +29,11 @@ struct PackFunctions {
     // the first of them in the panel; for bf16 and an odd k the last pair gets a zero. Other
     // columns are left alone.
     void (*columns_f32)(const float* src, int64_t k, int64_t count, int stored, T* out);
-    // Rows [0, columns) of a panel of B^T, from a panel of B with `stored` columns, of which the
-    // first `columns` are taken. `panel` is at row `r` of B (even for bf16), the one that becomes
-    // column 0; `width` rows from there on exist (for bf16 an odd one has a row of zeros after it).
-    // `out` is at the row (even for bf16) of its panel that column 0 becomes. Zeros in the columns
-    // after `width`, up to `out_stored`; for bf16 and odd `columns` the last pair gets zeros.
+    // Transposes a part of a panel of B into rows of a panel of B^T. The part is `width` rows, from
+    // `panel` on, by the first `columns` of the panel's `stored` columns. For bf16 `panel` is at an
+    // even row, and after an odd number of rows there is one of zeros. It becomes `columns` rows,
+    // from `out` on (an even row for bf16), in a panel of `out_stored` columns. The columns after
+    // `width` become zeros; for bf16 and odd `columns` the last pair is filled up with zeros.
     void (*panel_transposed)(const T* panel, int stored, int64_t columns, int width, int out_stored,
                              T* out);
 };

@@ -1,6 +1,6 @@
 // Packing with AVX-512: two rows are interleaved, and 16 x 16 dwords transposed, in registers.
-#include "kernels/avx512_target.h"
 #include "kernels/packing/packing.h"
+#include "kernels/simd/avx512_target.h"
 
 #if defined(__x86_64__)
 
@@ -80,8 +80,8 @@ void Columns(const float* src, int64_t k, int64_t count, int stored, float* out)
     }
 }
 
-// How far ahead a panel is asked for, in rows of dwords: it comes from memory, and each block of
-// rows is over before hardware has seen where they lead.
+// How far ahead a panel is prefetched, in rows of dwords. It comes from memory, and a block of rows
+// is too short for hardware to prefetch it.
 constexpr int64_t kAhead = 32;
 
 // 8 x 8 qwords, transposed in place.

@@ -1,6 +1,6 @@
 #include "kernels/packing/packing.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -68,7 +68,7 @@ void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& wan
 TYPED_TEST(PackingTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     for (const auto& kernel : testing::Runnable(PackKernels<T>())) {
-        for (uint64_t seed = 0; seed < 60; ++seed) {
+        for (const uint64_t seed : TestSeeds(60)) {
             SCOPED_TRACE(::testing::Message() << kernel.name << " seed " << seed);
             Random random(seed);
             CompareToReference<T>(kernel.functions, PackKernels<T>().reference(), random);

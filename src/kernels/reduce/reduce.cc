@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {
@@ -20,14 +20,6 @@ bool Finite(int64_t n, const float* x) {
     for (int64_t i = 0; i < n; ++i)
         if (!std::isfinite(x[i])) return false;
     return true;
-}
-
-void AddScaled(int64_t n, float a, const float* x, float* y) {
-    for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
-}
-
-void Multiply(int64_t n, float a, float* y) {
-    for (int64_t i = 0; i < n; ++i) y[i] *= a;
 }
 
 template <typename T>
@@ -47,11 +39,10 @@ void ToF(int64_t n, const bf16* from, float* to) {
 
 const KernelList<AnyProblem, ReduceFunctions>& ReduceKernels() {
     static const KernelList<AnyProblem, ReduceFunctions> list(
-        "reduce",
-        {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
-         {"reference",
-          NeverDeclines<AnyProblem>,
-          {SumSquares, Finite, AddScaled, Multiply, AddTo<float>, AddTo<bf16>, ToB, ToF}}});
+        "reduce", {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
+                   {"reference",
+                    NeverDeclines<AnyProblem>,
+                    {SumSquares, Finite, AddTo<float>, AddTo<bf16>, ToB, ToF}}});
     return list;
 }
 
@@ -75,19 +66,6 @@ bool AllFinite(const Context& context, int64_t n, const float* x) {
             finite.store(false, std::memory_order_relaxed);
     });
     return finite.load();
-}
-
-void Axpy(const Context& context, int64_t n, float a, const float* x, float* y) {
-    const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) {
-        functions.axpy(count, a, x + first, y + first);
-    });
-}
-
-void Scale(const Context& context, int64_t n, float a, float* y) {
-    const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n,
-                [&](int64_t first, int64_t count) { functions.scale(count, a, y + first); });
 }
 
 template <>

@@ -4,7 +4,7 @@
 // threads.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {
@@ -14,12 +14,6 @@ double SumOfSquares(const Context& context, int64_t n, const float* x);
 
 // Whether no element is NaN or infinite.
 bool AllFinite(const Context& context, int64_t n, const float* x);
-
-// y += a * x. No aliasing but y == x.
-void Axpy(const Context& context, int64_t n, float a, const float* x, float* y);
-
-// y *= a.
-void Scale(const Context& context, int64_t n, float a, float* y);
 
 // y f32 += x; T is float or bf16.
 template <typename T>
@@ -33,8 +27,6 @@ void Cast(const Context& context, int64_t n, const From* from, To* to);
 struct ReduceFunctions {
     double (*sum_of_squares)(int64_t n, const float* x);
     bool (*all_finite)(int64_t n, const float* x);
-    void (*axpy)(int64_t n, float a, const float* x, float* y);
-    void (*scale)(int64_t n, float a, float* y);
     void (*add_f32)(int64_t n, const float* x, float* y);
     void (*add_bf16)(int64_t n, const bf16* x, float* y);
     void (*to_bf16)(int64_t n, const float* from, bf16* to);

@@ -1,10 +1,10 @@
 #include "kernels/reduce/reduce.h"
-#include "kernels/simd_targets.h"
+#include "kernels/simd/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/reduce/reduce_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
-#include "kernels/simd-inl.h"
+#include "kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {
@@ -36,22 +36,6 @@ bool AllFinite(int64_t n, const float* x) {
     return hn::AllFalse(DF(), hn::IsNaN(sum));
 }
 
-void Axpy(int64_t n, float a, const float* x, float* y) {
-    const int64_t N = Lanes();
-    for (int64_t i = 0; i < n; i += N) {
-        const int64_t count = HWY_MIN(N, n - i);
-        StoreN(hn::MulAdd(Set(a), LoadN(x + i, count), LoadN(y + i, count)), y + i, count);
-    }
-}
-
-void Scale(int64_t n, float a, float* y) {
-    const int64_t N = Lanes();
-    for (int64_t i = 0; i < n; i += N) {
-        const int64_t count = HWY_MIN(N, n - i);
-        StoreN(hn::Mul(Set(a), LoadN(y + i, count)), y + i, count);
-    }
-}
-
 template <typename T>
 void Add(int64_t n, const T* x, float* y) {
     const int64_t N = Lanes();
@@ -73,14 +57,8 @@ void Cast(int64_t n, const From* from, To* to) {
 }  // namespace reduce
 
 ReduceFunctions ReduceTable() {
-    return {reduce::SumOfSquares,
-            reduce::AllFinite,
-            reduce::Axpy,
-            reduce::Scale,
-            reduce::Add<float>,
-            reduce::Add<bf16>,
-            reduce::Cast<bf16, float>,
-            reduce::Cast<float, bf16>};
+    return {reduce::SumOfSquares, reduce::AllFinite,         reduce::Add<float>,
+            reduce::Add<bf16>,    reduce::Cast<bf16, float>, reduce::Cast<float, bf16>};
 }
 
 }  // namespace HWY_NAMESPACE

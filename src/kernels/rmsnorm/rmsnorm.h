@@ -6,7 +6,7 @@
 // Outputs alias no input unless said.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {

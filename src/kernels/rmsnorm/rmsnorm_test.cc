@@ -1,6 +1,6 @@
 #include "kernels/rmsnorm/rmsnorm.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -19,7 +19,7 @@ TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = RmsNormKernels<T>().reference();
     for (const auto& kernel : testing::Runnable(RmsNormKernels<T>())) {
-        for (uint64_t seed = 0; seed < 40; ++seed) {
+        for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t M = random.Between(1, 9), C = random.Size(300);
             SCOPED_TRACE(fmt::format("{} seed={} M={} C={}", kernel.name, seed, M, C));
@@ -55,7 +55,7 @@ TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
 
 TEST(RmsNorm, BackwardIsTheSlopeOfForward) {
     const Context context(2);
-    for (uint64_t seed = 0; seed < 4; ++seed) {
+    for (const uint64_t seed : TestSeeds(4)) {
         Random random(seed);
         const int64_t M = 3, C = random.Size(40);
         SCOPED_TRACE(fmt::format("seed={} C={}", seed, C));

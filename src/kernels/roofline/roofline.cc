@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "kernels/simd_level.h"
+#include "kernels/dispatch/simd_level.h"
 #include "tensor/buffer.h"
 
 namespace hone {

@@ -1,10 +1,9 @@
 // What this machine allows at best: the matrix products of a training step done by oneDNN, with
 // nothing in between, and the bytes that its memory yields.
 //
-// The figures to hold a training step, a prefill and a decode step against, measured in the same
-// run on the same machine. Norms,
-// activations, softmax, the loss, the optimiser and the data are left out: an engine reaches 1.0
-// only if they are free.
+// A training step, a prefill and a decode step are compared with these figures, in the same run on
+// the same machine. Norms, activations, softmax, the loss, the optimiser and the data are left out:
+// an engine reaches 1.0 only if they take no time.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +38,8 @@ struct Roofline {
 // measurement.
 absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& shape, bool bf16_products);
 
-// Bytes per second that all threads of the context together read, one after the other, from a
-// buffer far larger than the caches; the best of a few sweeps. Takes 256 MB and a fraction of a
-// second.
+// Bytes per second that all threads of the context together read from a buffer far larger than the
+// caches, in order; the best of a few sweeps. Needs 256 MB and a fraction of a second.
 double MeasureReadBandwidth(const Context& context);
 
 }  // namespace hone

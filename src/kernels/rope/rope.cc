@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/partition.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

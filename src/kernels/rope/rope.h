@@ -4,7 +4,7 @@
 // T is float or bf16, arithmetic f32; results are the same bits on any number of threads.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -1,6 +1,6 @@
 #include "kernels/rope/rope.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -17,7 +17,7 @@ TYPED_TEST_SUITE(RopeTest, Types);
 TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
     using T = TypeParam;
     for (const auto& kernel : testing::Runnable(RopeKernels<T>())) {
-        for (uint64_t seed = 0; seed < 40; ++seed) {
+        for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Between(1, 5), D = 2 * random.Size(70);
             SCOPED_TRACE(fmt::format("{} seed={} n={} D={}", kernel.name, seed, n, D));

@@ -6,7 +6,7 @@
 // any number of threads.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -1,7 +1,7 @@
 // The gated activation of bf16 rows with AVX512-BF16: a shorter exponential and a reciprocal, both
 // far within bf16's rounding, and the processor's own rounding, which makes numbers below the
 // smallest normal one zero.
-#include "kernels/avx512_target.h"
+#include "kernels/simd/avx512_target.h"
 #include "kernels/swiglu/swiglu.h"
 
 #if defined(__x86_64__)

@@ -1,10 +1,10 @@
-#include "kernels/simd_targets.h"
+#include "kernels/simd/simd_targets.h"
 #include "kernels/swiglu/swiglu.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/swiglu/swiglu_highway.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
-#include "kernels/simd-inl.h"
+#include "kernels/simd/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {

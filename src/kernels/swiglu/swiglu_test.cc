@@ -1,6 +1,6 @@
 #include "kernels/swiglu/swiglu.h"
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {
@@ -19,7 +19,7 @@ TYPED_TEST(SwigluTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = SwigluKernels<T>().reference();
     for (const auto& kernel : testing::Runnable(SwigluKernels<T>())) {
-        for (uint64_t seed = 0; seed < 40; ++seed) {
+        for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t F = random.Size(200);
             SCOPED_TRACE(fmt::format("{} seed={} F={}", kernel.name, seed, F));

@@ -6,9 +6,9 @@
 #include <numbers>
 
 #include "base/limits.h"
-#include "model/arch.h"
+#include "model/config/arch.h"
 #include "model/config/config_reader.h"
-#include "model/network/graph.h"
+#include "model/config/graph.h"
 
 namespace hone {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "model/arch.h"
-#include "model/model_tensors.h"
+#include "model/config/arch.h"
+#include "model/files/model_tensors.h"
 
 namespace hone {
 namespace {

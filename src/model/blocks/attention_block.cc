@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
 
@@ -65,7 +66,7 @@ template <typename T>
 void AttentionBlock<T>::Project(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
     qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
-                GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_), ws.linear,
+                GemmOutput::kStore, pass.training, RandomAt(pass.seed, stream_), ws.linear,
                 pass.AdaptersOf(stream_));
     RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(),
                    pass.positions.data(), pass.rope_cosine, pass.rope_sine);
@@ -85,15 +86,16 @@ void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& save
     Normalize(pass, x, saved);
     Attend(pass, saved);
     o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32,
-              pass.training, MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
+              pass.training, RandomAt(pass.seed, stream_ + 1), pass.workspace.linear,
+              pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>
-void AttentionBlock<T>::Remake(const Pass<T>& pass, const Saved& saved) const {
+void AttentionBlock<T>::Recompute(const Pass<T>& pass, const Saved& saved) const {
     RmsNormScale<T>(pass.context, pass.M, C_, saved.xhat, norm.weight(), pass.workspace.y);
     Attend(pass, saved);
     o.Hidden(pass.context, pass.M, saved.attention, saved.h_o, pass.training,
-             MixSeed(pass.seed, stream_ + 1), pass.workspace.linear);
+             RandomAt(pass.seed, stream_ + 1), pass.workspace.linear);
 }
 
 // Rows of q, k, v -> the ends of the cache's heads.
@@ -135,7 +137,8 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, float* dx, T* dx_t, const 
     const auto& ws = pass.workspace;
     const Context& context = pass.context;
     const int64_t M = pass.M, k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
-    const uint64_t o_seed = MixSeed(pass.seed, stream_ + 1), qkv_seed = MixSeed(pass.seed, stream_);
+    const uint64_t o_seed = RandomAt(pass.seed, stream_ + 1),
+                   qkv_seed = RandomAt(pass.seed, stream_);
     o.HiddenGradient(context, M, dx_t, C_, ws.linear);
     o.ParameterGradients(context, M, saved.attention, saved.h_o, dx_t, C_, o_seed, parameters,
                          ws.linear);

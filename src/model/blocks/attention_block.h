@@ -6,14 +6,14 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
-#include "model/network/graph.h"
+#include "model/config/graph.h"
 
 namespace hone {
 
 template <typename T>
 class AttentionBlock {
   public:
-    // What the backward pass needs again, for M tokens.
+    // What the forward pass saves for the backward pass, for M tokens.
     struct Saved {
         T* xhat = nullptr;       // [M, C]
         float* rstd = nullptr;   // [M]
@@ -22,9 +22,9 @@ class AttentionBlock {
         T* attention = nullptr;  // [M, H D]
         float* lse = nullptr;    // [H, M]
         T* h_o = nullptr;        // [M, rank of o]
-        // The normalised input, of which Remake makes the rest again.
+        // The normalised input, from which Recompute computes the rest.
         void TakeInput(Arena& arena, const AttentionBlock& block, int64_t M);
-        // The rest. Memory that serves several layers in turn needs room for the largest h of them.
+        // The rest. Memory that several layers use in turn has room for the largest h.
         void TakeRest(Arena& arena, const AttentionBlock& block, int64_t M,
                       int64_t min_rank_columns);
     };
@@ -42,15 +42,15 @@ class AttentionBlock {
 
     // x f32 [M, C] +=.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    // The rest of what Forward saves (=), once more from the saved input; its output, which the
-    // backward pass does not read, is not made.
-    void Remake(const Pass<T>& pass, const Saved& saved) const;
+    // Recomputes the rest of what Forward saves (=) from the saved input. Its output is left out,
+    // because the backward pass does not read it.
+    void Recompute(const Pass<T>& pass, const Saved& saved) const;
     // The same with caches: sequence i has the tokens [document_starts[i], document_starts[i + 1])
     // of the pass, which are appended to caches[i].
     void ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
                        std::span<const Cache> caches) const;
-    // dx f32 [M, C]: the gradient of the output on entry, of the input on return; dx_t its rounded
-    // copy, likewise. With input_gradient false nothing below is trained: dx is left as it is.
+    // dx f32 [M, C]: on entry the gradient of the output, on return that of the input. dx_t is its
+    // rounded copy, likewise. If input_gradient is false, nothing below is trained, and dx stays.
     void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
                   ParameterSet& parameters, bool input_gradient) const;
 

@@ -1,5 +1,5 @@
-// What an adapter adds to a linear group beside whose base it is used: its low-rank deltas, packed
-// for the forward products. Sequences of one batch may each go through another adapter.
+// The low-rank deltas that an adapter has for a linear group, packed for the forward products. The
+// adapter is used beside the base, and each sequence of a batch may have another one.
 #pragma once
 
 #include <memory>
@@ -8,21 +8,21 @@
 
 #include "absl/container/inlined_vector.h"
 #include "kernels/gemm/gemm.h"
-#include "model/model.h"
+#include "model/blocks/options.h"
 
 namespace hone {
 
 // The rank's columns in h: an even number.
 constexpr int64_t RankColumns(int64_t rank) { return (rank + 1) / 2 * 2; }
 
-// B as products take it: [out, RankColumns(rank)], b [out, rank] times the scale.
+// B in the form for products: [out, RankColumns(rank)] (=), from b [out, rank] times the scale.
 std::vector<float> ScaledLowRank(const LowRankOptions& options, int64_t out, const float* b);
 
 template <typename T>
 class alignas(64) GroupAdapter {
   public:
-    // deltas: one per member of the group, whose columns are `outs`; nullptr where a member has
-    // none. codes: in 8 bits, for a group whose products are in codes.
+    // deltas: one for each member of the group, nullptr where a member has none. outs: the columns
+    // of each member. codes: whether to quantize to 8 bits, for a group with a quantized base.
     GroupAdapter(int64_t in, std::span<const int64_t> outs,
                  std::span<const LowRankDelta* const> deltas, bool codes);
 
@@ -32,10 +32,10 @@ class alignas(64) GroupAdapter {
     std::span<const uint8_t> a_memory() const { return {a_memory_, a_bytes_}; }
     size_t bytes() const;
 
-    // In codes the group's product makes h itself; else it needs h = x A.
+    // If quantized, the group's product computes h itself; else it needs h = x A.
     bool codes() const { return !layers_.empty(); }
     const PackedMatrix<T>& a() const { return weights_->a; }
-    // What extends the group's product in those rows; h of the first of them, unless in codes.
+    // The extension of the group's product for those rows. h: of the first row, unless quantized.
     RowsExtension<T> Extension(int64_t first, int64_t count, const T* h, int64_t h_stride) const;
 
   private:
@@ -44,8 +44,8 @@ class alignas(64) GroupAdapter {
         std::vector<PackedMatrix<T>> b;  // per member [rank, out], with the scale in it
         std::vector<PanelExtension<T>> panels;
     };
-    // What a decode step reads of each adapter in each group is side by side, before the rest: in
-    // all it is more than the caches keep until the next step.
+    // First what a decode step reads of each adapter in each group, side by side: the CPU's caches
+    // do not keep it until the next step.
     const uint8_t* a_memory_ = nullptr;
     uint32_t a_bytes_ = 0;
     int32_t rank_columns_ = 0;
@@ -58,11 +58,11 @@ template <typename T>
 struct AdapterRows {
     int64_t first = 0, count = 0;
     const GroupAdapter<T>* adapter = nullptr;
-    const GroupAdapter<T>* next = nullptr;  // the same rows' in the group that follows, if any
+    const GroupAdapter<T>* next = nullptr;  // of the same rows in the next group, if any
 };
 
-// What extends the group's product with x [m, in]. Where A is not in codes its products are made
-// here: h [m, h_stride], of which a run takes the first rank_columns (=).
+// The extensions of the group's product with x [m, in]. Where A is not quantized, this computes
+// h = x A: h [m, h_stride], the first rank_columns of each run's rows (=).
 template <typename T>
 std::vector<RowsExtension<T>> AdapterExtensions(const Context& context, const T* x, int64_t in,
                                                 std::span<const AdapterRows<T>> rows, T* h,

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "kernels/testing.h"
+#include "kernels/dispatch/testing.h"
 
 namespace hone {
 namespace {

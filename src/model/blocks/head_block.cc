@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/random.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -105,11 +106,28 @@ void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<con
     RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y,
                       pieces_.rstd);
     head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32,
-                 training, MixSeed(seed, stream_), pieces_.linear, adapters);
+                 training, RandomAt(seed, stream_), pieces_.linear, adapters);
 }
 
 template <typename T>
-void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float* x,
+void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
+                               float* logits, int64_t logits_stride) {
+    pieces_.linear.adapter_h = pass.workspace.linear.adapter_h;
+    pieces_.linear.adapter_columns = pass.workspace.linear.adapter_columns;
+    std::vector<AdapterRows<T>> here;
+    for (AdapterRows<T> run : pass.AdaptersOf(stream_)) {
+        const auto first = std::lower_bound(rows.begin(), rows.end(), run.first);
+        const auto end = std::lower_bound(first, rows.end(), run.first + run.count);
+        if (first == end) continue;
+        run.first = first - rows.begin();
+        run.count = end - first;
+        here.push_back(run);
+    }
+    Forward(pass.context, x, rows, logits, logits_stride, false, 0, here);
+}
+
+template <typename T>
+void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
                         double* row_losses, uint8_t* row_correct) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
@@ -118,9 +136,9 @@ void HeadBlock<T>::Loss(const Context& context, const Batch& batch, const float*
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        Forward(context, x, rows, pieces_.logits, stride, false, 0);
+        ForwardOnly(pass, x, rows, pieces_.logits, stride);
         Labels labels(batch, rows);
-        CrossEntropyForward(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
+        CrossEntropyForward(pass.context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
                             labels.targets.data(), labels.weights.data(), {}, labels.losses.data(),
                             labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
@@ -135,7 +153,7 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
     T* dlogits = reinterpret_cast<T*>(pieces_.logits);
     for (int64_t row = 0; row < count; ++row)
         for (int64_t i = V_; i < head.padded_out(); ++i) dlogits[row * stride + i] = T{};
-    const uint64_t head_seed = MixSeed(seed, stream_);
+    const uint64_t head_seed = RandomAt(seed, stream_);
     head.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
     if (head.trainable())
         head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
@@ -162,7 +180,7 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        const uint64_t chunk_seed = MixSeed(seed, static_cast<uint64_t>(begin));
+        const uint64_t chunk_seed = RandomAt(seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
         Labels labels(batch, rows);
         CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
@@ -180,22 +198,12 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
 }
 
 template <typename T>
-void HeadBlock<T>::Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                          float* logits, std::span<const AdapterRows<T>> adapters,
-                          const LinearScratch<T>& scratch) {
+void HeadBlock<T>::Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
+                          float* logits) {
     const int64_t total = static_cast<int64_t>(rows.size());
-    pieces_.linear.adapter_h = scratch.adapter_h;
-    pieces_.linear.adapter_columns = scratch.adapter_columns;
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
-        const int64_t end = std::min(total, begin + most_rows());
-        std::vector<AdapterRows<T>> here;
-        for (const AdapterRows<T>& run : adapters) {
-            const int64_t first = std::max(begin, run.first),
-                          last = std::min(end, run.first + run.count);
-            if (first < last) here.push_back({first - begin, last - first, run.adapter});
-        }
-        const std::span part(rows.data() + begin, static_cast<size_t>(end - begin));
-        Forward(context, x, part, logits + begin * V_, V_, false, 0, here);
+        const int64_t count = std::min(most_rows(), total - begin);
+        ForwardOnly(pass, x, std::span(rows).subspan(begin, count), logits + begin * V_, V_);
     }
 }
 

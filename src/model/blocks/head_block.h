@@ -1,5 +1,5 @@
-// The end of the network: logits = head(rmsnorm(x)), and the loss. Rows are taken a few hundred at
-// a time, and only those that have a label, so that the logits never exist whole.
+// The end of the network: logits = head(rmsnorm(x)), and the loss. It works on a few hundred rows
+// at a time, and only on rows that have a label, so that the logits never exist whole.
 #pragma once
 
 #include <vector>
@@ -7,13 +7,14 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
+#include "tensor/batch.h"
 
 namespace hone {
 
 template <typename T>
 class HeadBlock {
   public:
-    // Rows of the head's weight at a time where its gradient passes through: what they become fits
+    // Rows of the head's weight at a time in the product for the input's gradient: their panels fit
     // the caches of two cores.
     static constexpr int64_t kWeightRows = 2048;
 
@@ -23,23 +24,21 @@ class HeadBlock {
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;
 
-    // Adds up the losses of the rows of x f32 [M, C] that have one. row_losses f64, row_correct u8
-    // [M] (=; zero where there is no loss).
-    void Loss(const Context& context, const Batch& batch, const float* x, double* row_losses,
+    // The sum of the losses of the rows of x f32 [M, C] that have a label. row_losses f64,
+    // row_correct u8 [M] (=; zero where there is no loss).
+    void Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
               uint8_t* row_correct);
-    // The same, with dropout's seed, and the gradient of loss_scale * the sum of the losses:
-    // parameters' +=, and unless dx is null dx f32 [M, C] = and dx_t T [M, C] =.
+    // The same with dropout from `seed`, and the gradient of loss_scale * the sum of the losses: of
+    // the parameters (+=), and, unless dx is null, of x: dx f32 [M, C] (=) and dx_t T [M, C] (=).
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
                          float loss_scale, uint64_t seed, ParameterSet& parameters,
                          double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
-    // logits f32 [rows.size(), V] (=) of those rows of x. adapters: of runs of the logits' rows;
-    // scratch is only for them.
-    void Logits(const Context& context, const float* x, const std::vector<int64_t>& rows,
-                float* logits, std::span<const AdapterRows<T>> adapters = {},
-                const LinearScratch<T>& scratch = {});
+    // logits f32 [rows.size(), V] (=) of those rows of x, which ascend.
+    void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
+                float* logits);
 
-    // Rows of logits at a time: the head's panels are made anew for each run of rows that its
-    // gradient passes through, so as many as memory allows; half of them with a large vocabulary.
+    // Rows of logits at a time. The head's backward panels are made once for each block of rows, so
+    // as many as memory allows; half as many with a large vocabulary.
     int64_t most_rows() const { return V_ <= 65536 ? 512 : 256; }
     bool trainable() const { return head.trainable() || norm.parameter >= 0; }
 
@@ -59,10 +58,13 @@ class HeadBlock {
         LinearScratch<T> linear;
     };
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;
-    // Gathers rows of x and computes their logits.
+    // Gathers rows of x, which ascend, and computes their logits. adapters: of runs of these rows.
     void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
                  float* logits, int64_t logits_stride, bool training, uint64_t seed,
                  std::span<const AdapterRows<T>> adapters = {});
+    // Forward of a pass that does not train, with its adapters.
+    void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
+                     float* logits, int64_t logits_stride);
     void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
                   ParameterSet& parameters, float* dx);
     int64_t C_, V_;

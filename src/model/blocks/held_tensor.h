@@ -1,8 +1,8 @@
-// A tensor of a model's files as a copy in memory, for what is read row by row long after the model
-// was loaded: the file may be gone by then, or another.
+// A copy in memory of a tensor of a model's files. For a tensor that is read row by row long after
+// the model was loaded, when the file may be gone or replaced.
 #pragma once
 
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 #include "tensor/buffer.h"
 
 namespace hone {
@@ -14,8 +14,8 @@ class HeldTensor {
     ~HeldTensor();
     HeldTensor(HeldTensor&&) noexcept;
     HeldTensor& operator=(HeldTensor&&) noexcept;
-    // Holds the tensor as it is stored, so it takes no more than its pages of the file do.
-    // `as_bf16`: numbers of 32 bits are rounded to bf16, for who rounds what it reads to that.
+    // Copies the tensor as it is stored, so it needs no more memory than the file's pages.
+    // as_bf16: rounds numbers of 32 bits to bf16, for callers who would round what they read.
     static absl::StatusOr<HeldTensor> Copy(const StoredTensor& tensor, bool as_bf16);
 
     // As hone::ReadRows.

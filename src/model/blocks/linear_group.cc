@@ -5,9 +5,9 @@
 
 #include "kernels/dropout/dropout.h"
 #include "kernels/grad_gemm/grad_gemm.h"
-#include "kernels/partition.h"
 #include "kernels/reduce/reduce.h"
-#include "model/model_tensors.h"
+#include "model/files/model_tensors.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {

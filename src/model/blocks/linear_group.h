@@ -5,9 +5,9 @@
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
 // B' extends the K of the large one.
 //
-// The weight is kept once, in the forward product's panels. Those of the backward product are made
-// of it in scratch, in each pass: less than a hundredth of a product with 1,024 rows, for half of
-// the weight's memory.
+// The weight is stored once, in the panels of the forward product. The panels of the backward
+// product are made from these in scratch, in each pass. That takes less than a hundredth of the
+// time of a product with 1,024 rows, and saves half of the memory.
 #pragma once
 
 #include <algorithm>
@@ -21,12 +21,12 @@
 #include "kernels/int8/int8.h"
 #include "kernels/nf4/nf4.h"
 #include "model/blocks/group_adapter.h"
-#include "model/model.h"
+#include "model/blocks/options.h"
+#include "model/blocks/parameters.h"
+#include "model/files/model_files.h"
 #include "tensor/buffer.h"
 
 namespace hone {
-
-struct ModelGraph;
 
 // One layer of a group, and what was attached to it. Parameter indices are -1 where there is
 // nothing to train.
@@ -48,7 +48,7 @@ struct LinearScratch {
     T* dropped = nullptr;         // [M, in] the input after dropout
     T* dh = nullptr;              // [M, rank columns]
     float* dx = nullptr;          // [M, in], only with dropout
-    T* panels = nullptr;          // what a product takes a group's weight from (panel_elements)
+    T* panels = nullptr;          // a group's weight, unpacked or transposed (panel_elements)
     uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
     float* row_scales = nullptr;  // [M], likewise
     // [M, adapter_columns] of adapters beside the base.
@@ -59,14 +59,15 @@ struct LinearScratch {
 template <typename T>
 class LinearGroup {
   public:
-    // rows_at_once: InputGradient takes the weight in pieces of that many rows, a multiple of 64;
-    // 0: whole. Pieces need less scratch, and an output of f32.
+    // rows_at_once: InputGradient works on pieces of that many rows of the weight, a multiple of
+    // 64; 0: on the whole. Pieces need less scratch, and an output of f32.
     LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once = 0);
 
     // Reads and packs the members' weights as the options say.
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
 
     std::vector<LinearMember>& members() { return members_; }
+    const std::vector<LinearMember>& members() const { return members_; }
     int64_t in() const { return in_; }
     int64_t out() const { return out_; }
     // Columns of h: the members' ranks, each rounded up to even.
@@ -76,13 +77,13 @@ class LinearGroup {
     // Of the frozen weights, packed.
     size_t bytes() const { return forward_.bytes() + nf4_bytes() + int8_.bytes(); }
     bool nf4() const { return !nf4_.empty(); }
-    // Whether its products are those of quantized_gemm.h.
+    // Whether its products are those of kernels/gemm/quantized_gemm.h.
     bool codes() const { return forward_.storage() != WeightStorage::kNative; }
     size_t nf4_bytes() const;
     bool int8() const { return !int8_.empty(); }
-    // Bytes that a row of activations takes in LinearScratch::codes; 0 where it stays as it is.
+    // Bytes of a quantized row of activations in LinearScratch::codes; 0 where it is not quantized.
     int64_t row_codes() const { return int8() ? int8_.row_bytes() : 0; }
-    // What LinearScratch::panels must hold for its passes.
+    // Elements of LinearScratch::panels that its passes need.
     int64_t panel_elements(bool backward) const {
         if (int8()) return backward ? (int8_.panel_bytes() + sizeof(T) - 1) / sizeof(T) : 0;
         return std::max(nf4() ? forward_.elements() : 0, backward ? backward_.elements() : 0);
@@ -100,9 +101,9 @@ class LinearGroup {
     void PackLowRank(ParameterSet& parameters);
     void PackOwn(ParameterSet& parameters, const Context& context);
 
-    // y [m, out] (=, += by output) from x [m, in]; h [m, rank_columns] (=) is needed again by the
-    // backward pass. training: with dropout, whose mask `seed` fixes. adapters: what rows get
-    // beside the base, which then has no low-rank delta of its own.
+    // y [m, out] (= or +=, as output says) from x [m, in]. h [m, rank_columns] (=) is for the
+    // backward pass. training: with dropout, whose mask depends on `seed`. adapters: of runs of
+    // rows; the base then has no low-rank delta of its own.
     void Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
                  GemmOutput output, bool training, uint64_t seed, const LinearScratch<T>& scratch,
                  std::span<const AdapterRows<T>> adapters = {}) const;
@@ -117,8 +118,8 @@ class LinearGroup {
     // dx [m, in] = : float* for kStoreF32, T* for kStore.
     void InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
                        GemmOutput output, uint64_t seed, const LinearScratch<T>& scratch) const;
-    // Parameters' gradients += from the forward pass's x and h. With dropout the dropped x is made
-    // again from `seed`.
+    // The parameters' gradients (+=), from x and h of the forward pass. With dropout, the dropped x
+    // is recomputed from `seed`.
     void ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
                             int64_t dy_stride, uint64_t seed, ParameterSet& parameters,
                             const LinearScratch<T>& scratch) const;
@@ -130,8 +131,8 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRankCodes(ParameterSet& parameters);
-    // args.a times the weight, which is made into backward panels in scratch.panels; args.b and
-    // b_data are set here.
+    // args.a times the weight, whose backward panels are made in scratch.panels. Sets args.b and
+    // args.b_data.
     void BackwardProduct(const Context& context, GemmArgs<T> args,
                          const LinearScratch<T>& scratch) const;
     Int8Scratch Int8Memory(const LinearScratch<T>& scratch) const {
@@ -148,7 +149,7 @@ class LinearGroup {
     PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
     std::vector<Nf4Matrix> nf4_;     // per member, or empty
     Int8Matrix int8_;                // in place of forward_, or empty
-    // Low-rank parts. Beside codes they are what they would be as an adapter of their own.
+    // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]

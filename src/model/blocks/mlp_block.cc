@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/swiglu/swiglu.h"
 
@@ -49,7 +50,7 @@ void MlpBlock<T>::Saved::TakeRest(Arena& arena, const MlpBlock& block, int64_t M
 template <typename T>
 void MlpBlock<T>::GateUp(const Pass<T>& pass, T* out, const Saved& saved) const {
     gate_up.Forward(pass.context, pass.M, pass.workspace.y, saved.h_gate_up, out, 2 * F_,
-                    GemmOutput::kStore, pass.training, MixSeed(pass.seed, stream_),
+                    GemmOutput::kStore, pass.training, RandomAt(pass.seed, stream_),
                     pass.workspace.linear, pass.AdaptersOf(stream_));
 }
 
@@ -68,17 +69,17 @@ void MlpBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) con
                       saved.rstd);
     Activate(pass, saved);
     down.Forward(pass.context, pass.M, ws.act, saved.h_down, x, C_, GemmOutput::kAddF32,
-                 pass.training, MixSeed(pass.seed, stream_ + 1), ws.linear,
+                 pass.training, RandomAt(pass.seed, stream_ + 1), ws.linear,
                  pass.AdaptersOf(stream_ + 1));
 }
 
 template <typename T>
-void MlpBlock<T>::Remake(const Pass<T>& pass, const Saved& saved) const {
+void MlpBlock<T>::Recompute(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
     RmsNormScale<T>(pass.context, pass.M, C_, saved.xhat, norm.weight(), ws.y);
     Activate(pass, saved);
     down.Hidden(pass.context, pass.M, ws.act, saved.h_down, pass.training,
-                MixSeed(pass.seed, stream_ + 1), ws.linear);
+                RandomAt(pass.seed, stream_ + 1), ws.linear);
 }
 
 template <typename T>
@@ -87,8 +88,8 @@ void MlpBlock<T>::Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved&
     const auto& ws = pass.workspace;
     const Context& context = pass.context;
     const int64_t M = pass.M;
-    const uint64_t gate_up_seed = MixSeed(pass.seed, stream_),
-                   down_seed = MixSeed(pass.seed, stream_ + 1);
+    const uint64_t gate_up_seed = RandomAt(pass.seed, stream_),
+                   down_seed = RandomAt(pass.seed, stream_ + 1);
     const bool below = input_gradient || gate_up.trainable() || norm.parameter >= 0;
     const T* forward = saved.gate_up;
     if (forward == nullptr) {

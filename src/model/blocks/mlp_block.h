@@ -4,18 +4,19 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
-#include "model/network/graph.h"
+#include "model/config/graph.h"
 
 namespace hone {
 
 template <typename T>
 class MlpBlock {
   public:
-    // What the backward pass needs again, for M tokens; the activation is made again from gate_up.
+    // What the forward pass saves for the backward pass, for M tokens. The activation is recomputed
+    // from gate_up.
     struct Saved {
         T* xhat = nullptr;       // [M, C]
         float* rstd = nullptr;   // [M]
-        T* gate_up = nullptr;    // [M, 2 F]; null: the backward pass makes it again
+        T* gate_up = nullptr;    // [M, 2 F]; null: the backward pass recomputes it
         T* h_gate_up = nullptr;  // [M, ranks of gate and up]
         T* h_down = nullptr;     // [M, rank of down]
         // As AttentionBlock's.
@@ -30,7 +31,7 @@ class MlpBlock {
 
     // As AttentionBlock's.
     void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    void Remake(const Pass<T>& pass, const Saved& saved) const;
+    void Recompute(const Pass<T>& pass, const Saved& saved) const;
     void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
                   ParameterSet& parameters, bool input_gradient) const;
 

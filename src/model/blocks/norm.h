@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "model/model_tensors.h"
-#include "model/parameters.h"
+#include "model/blocks/parameters.h"
+#include "model/files/model_tensors.h"
 
 namespace hone {
 

@@ -99,12 +99,4 @@ struct Pass {
     }
 };
 
-// A seed of its own for each use of a seed (splitmix64's finaliser).
-inline uint64_t MixSeed(uint64_t seed, uint64_t stream) {
-    uint64_t mixed = seed + (stream + 1) * 0x9e3779b97f4a7c15ULL;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
-    return mixed ^ (mixed >> 31);
-}
-
 }  // namespace hone

@@ -40,8 +40,7 @@ struct ModelConfig {
     bool mlp_bias = false;
     std::optional<int32_t> bos_token_id;
     std::optional<int32_t> pad_token_id;
-    std::vector<int32_t>
-        eos_token_ids;  // any of them ends an answer; the tokenizer's own eos_token comes first
+    std::vector<int32_t> eos_token_ids;  // any of them ends an answer
     nlohmann::ordered_json
         json;  // config.json as it is, or as transformers would have written it (from GGUF)
 };

@@ -1,6 +1,7 @@
 #include "model/config/config_reader.h"
 
 #include <cmath>
+#include <limits>
 
 #include "base/limits.h"
 
@@ -56,8 +57,10 @@ double ConfigReader::Number(std::string_view key, double low, double high,
         return fallback.value_or(low);
     }
     if (!value->is_number() || !(value->get<double>() >= low && value->get<double>() <= high)) {
-        Fail(fmt::format("\"{}\" is {}; it must be a number from {} to {}", key, Shown(*value), low,
-                         high));
+        constexpr double kAny = std::numeric_limits<double>::max();
+        const std::string range =
+            low == -kAny && high == kAny ? "" : fmt::format(" from {} to {}", low, high);
+        Fail(fmt::format("\"{}\" is {}; it must be a number{}", key, Shown(*value), range));
         return low;
     }
     return value->get<double>();

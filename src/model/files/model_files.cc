@@ -4,14 +4,11 @@
 #include <filesystem>
 
 #include "base/hash.h"
-#include "base/log.h"
+#include "base/json_file.h"
 #include "base/watch.h"
-#include "model/arch.h"
+#include "model/config/arch.h"
 #include "model/config/config_reader.h"
-#include "model/files/gguf.h"
-#include "model/files/json_file.h"
-#include "model/hub/catalogue.h"
-#include "model/tokenizer_files.h"
+#include "model/weights/gguf.h"
 #include "tensor/context.h"
 
 namespace hone {
@@ -29,27 +26,6 @@ absl::StatusOr<std::string> ArchitectureOf(const Json& config, const std::string
     if (type != config.end() && type->is_string()) return type->get<std::string>();
     return ModelError("{} names no architecture (neither \"architectures\" nor \"model_type\")",
                       path);
-}
-
-absl::Status ReadGenerationConfig(const std::string& path, ModelFiles& files) {
-    std::error_code error;
-    if (!fs::exists(path, error)) return absl::OkStatus();
-    HONE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(path));
-    ConfigReader reader(json, path);
-    auto number = [&](const char* key, double low, double high) -> std::optional<float> {
-        if (!reader.Find(key)) return std::nullopt;
-        return static_cast<float>(reader.Number(key, low, high));
-    };
-    files.generation.temperature = number("temperature", 0, 1000);
-    files.generation.top_p = number("top_p", 0, 1);
-    files.generation.repetition_penalty = number("repetition_penalty", 1e-3, 1000);
-    if (reader.Find("top_k")) files.generation.top_k = reader.Int("top_k", 0, int64_t{1} << 31);
-    files.generation.do_sample = reader.Bool("do_sample", false);
-    for (int32_t id : reader.TokenIds("eos_token_id")) {
-        auto& ids = files.config.eos_token_ids;
-        if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
-    }
-    return reader.status();
 }
 
 absl::Status ReadConfigAs(const std::string& architecture, const Json& json,
@@ -75,10 +51,8 @@ absl::Status OpenFolder(ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(config_path));
     HONE_ASSIGN_OR_RETURN(std::string architecture, ArchitectureOf(json, config_path));
     HONE_RETURN_IF_ERROR(ReadConfigAs(architecture, json, files.path, files));
-    HONE_RETURN_IF_ERROR(ReadGenerationConfig(files.path + "/generation_config.json", files));
     HONE_ASSIGN_OR_RETURN(files.weights, OpenSafetensors(files.path));
-    HONE_RETURN_IF_ERROR(MatchWeights(files));
-    return ReadTokenizerFolder(files.path, files);
+    return MatchWeights(files);
 }
 
 // The metadata with what arch.h promises beside it: the tensors' names, the vocabulary's size, the
@@ -88,8 +62,8 @@ absl::StatusOr<Json> MetadataForArch(const GgufFile& gguf) {
     Json names = Json::array();
     for (const auto& tensor : gguf.tensors()) names.push_back(tensor.name);
     metadata["tensors"] = std::move(names);
-    if (!gguf.vocabulary().tokens.empty())
-        metadata["vocabulary_size"] = gguf.vocabulary().tokens.size();
+    if (!gguf.token_lists().tokens.empty())
+        metadata["vocabulary_size"] = gguf.token_lists().tokens.size();
     if (const StoredTensor* divisors = gguf.Find("rope_freqs.weight")) {
         if (divisors->elements() > 4096)
             return ModelError("rope_freqs.weight has {} values; a head has at most 4096 pairs",
@@ -116,29 +90,7 @@ absl::Status OpenGguf(ModelFiles& files) {
     auto json = (*arch)->config_from_gguf(*metadata);
     if (!json.ok()) return Annotate(json.status(), files.path);
     HONE_RETURN_IF_ERROR(ReadConfigAs(architecture, *json, files.path, files));
-    // Chat models in GGUF may end a turn with another token than a text.
-    ConfigReader ids(gguf->metadata(), files.path);
-    for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
-        for (int32_t id : ids.TokenIds(key))
-            if (std::find(files.config.eos_token_ids.begin(), files.config.eos_token_ids.end(),
-                          id) == files.config.eos_token_ids.end())
-                files.config.eos_token_ids.push_back(id);
-    HONE_RETURN_IF_ERROR(ids.status());
-    HONE_RETURN_IF_ERROR(MatchWeights(files));
-    return ReadTokenizerGguf(*gguf, files);
-}
-
-// Progress for the log: called a few times a second, it writes one line for each tenth of the way.
-ProgressCallback LogEveryTenth() {
-    return [last = int64_t{-1}](const PullProgress& progress) mutable {
-        int64_t tenth = progress.total_bytes > 0 ? progress.bytes * 10 / progress.total_bytes : -1;
-        if (tenth == last) return;
-        last = tenth;
-        spdlog::info("{}: {:.1f} of {:.1f} MB, {:.1f} MB/s", progress.file,
-                     static_cast<double>(progress.bytes) / 1e6,
-                     static_cast<double>(progress.total_bytes) / 1e6,
-                     progress.bytes_per_second / 1e6);
-    };
+    return MatchWeights(files);
 }
 
 // Bytes in pieces, each hashed by any thread: the result does not depend on how many there are.
@@ -168,24 +120,12 @@ absl::StatusOr<std::string> HashBytes(const Context& context,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& argument,
-                                                      const HubOptions& options,
-                                                      const ProgressCallback& progress) {
-    HONE_ASSIGN_OR_RETURN(std::string path, LocateModel(argument, options));
-    if (path.empty()) {
-        HONE_ASSIGN_OR_RETURN(path, PullModel(argument, options, progress));
-    }
+absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& path) {
     auto files = std::make_unique<ModelFiles>();
-    files->argument = argument;
     files->path = path;
     std::error_code error;
     HONE_RETURN_IF_ERROR(fs::is_directory(path, error) ? OpenFolder(*files) : OpenGguf(*files));
     return files;
-}
-
-absl::StatusOr<std::unique_ptr<ModelFiles>> OpenModel(const std::string& argument) {
-    HONE_ASSIGN_OR_RETURN(auto options, HubOptions::FromEnvironment());
-    return OpenModel(argument, options, LogEveryTenth());
 }
 
 absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {

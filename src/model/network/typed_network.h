@@ -1,4 +1,4 @@
-// Network for products of type T: its blocks, its memory, and the three ways through it (train,
+// Model for products of type T: its blocks, its memory, and the three ways through it (train,
 // evaluate, decode).
 #pragma once
 
@@ -10,7 +10,8 @@
 #include "model/blocks/head_block.h"
 #include "model/blocks/held_tensor.h"
 #include "model/blocks/mlp_block.h"
-#include "model/network/network.h"
+#include "model/config/graph.h"
+#include "model/model.h"
 
 namespace hone {
 
@@ -19,33 +20,35 @@ namespace hone {
 inline constexpr uint64_t kGroupsPerLayer = 4;
 
 template <typename T>
-class TypedNetwork : public Network {
+class TypedNetwork : public Model {
   public:
-    static absl::StatusOr<std::unique_ptr<Network>> Load(const ModelFiles& files,
-                                                         const ModelGraph& graph,
-                                                         const LoadOptions& options,
-                                                         const Context& context);
+    static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelFiles& files,
+                                                       const ModelGraph& graph,
+                                                       const LoadOptions& options,
+                                                       const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status MakeTrainable(const std::string& module) override;
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
-    void Pack(const Context& context) override;
-    double Nf4BitsPerWeight() const override;
+    void ParametersChanged(const Context& context) override;
+    double nf4_bits_per_weight() const override;
     WeightStorage storage() const override { return options_.storage; }
-    MemoryPlan Plan(int64_t max_tokens, bool checkpointing) const override;
-    void Prepare(int64_t max_tokens, bool checkpointing) override;
+    MemoryPlan PlanTraining(int64_t max_tokens, bool checkpointing) const override;
+    absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                              float loss_scale, uint64_t seed) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
-                                      std::vector<LossSums>* per_document) override;
-    absl::Status Logits(const Context& context, const Batch& batch, float* logits) override;
+                                      std::vector<LossSums>* per_document,
+                                      const std::vector<const Adapter*>& adapters) override;
+    absl::Status Logits(const Context& context, const Batch& batch, float* logits,
+                        const std::vector<const Adapter*>& adapters) override;
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
     absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
-        const std::vector<LowRankDelta>& deltas) override;
+        const std::vector<LowRankDelta>& deltas) const override;
 
   private:
     struct Layer {
@@ -77,28 +80,32 @@ class TypedNetwork : public Network {
     std::string ModuleName(const std::string& tensor) const;
     void CollectLinears();
     std::vector<LinearGroup<T>*> Groups();
+    std::vector<const LinearGroup<T>*> Groups() const;
     std::vector<NormWeight*> Norms();
 
     BlockSizes Sizes(int64_t M, bool backward) const;
     void Take(Memory& memory, int64_t M, bool backward, bool checkpointing) const;
     Memory NewMemory(int64_t M, bool backward, bool checkpointing) const;
+    void Reserve(int64_t max_tokens, bool checkpointing);
     // Memory for a forward pass over M tokens: training's, when it is large enough.
     Memory& ForwardMemory(int64_t M);
     LayerSaved& SavedOf(Memory& memory, size_t layer) const;
 
     absl::Status Check(const std::vector<int32_t>& tokens) const;
     absl::Status ReservePositions(int64_t count);
+    // Both, for all that is in the batch.
+    absl::Status Admit(const Batch& batch);
     absl::Status Embed(const Context& context, const std::vector<int32_t>& tokens, float* x) const;
-    Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory, bool training,
-                     uint64_t seed) const;
+    // adapters: by document, or none.
+    Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory,
+                     const std::vector<const Adapter*>& adapters);
+    void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
     void LayerForward(const Pass<T>& pass, size_t layer, float* x, const LayerSaved& saved) const;
     // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
-    absl::Status ForwardOnly(const Context& context, const Batch& batch, Memory& memory);
+    absl::Status ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory);
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,
                         const std::vector<const Adapter*>& adapters);
-    // What of the adapters a pass needs: whose rows [starts[i], starts[i + 1]) are.
-    void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
 
     const LoadOptions options_;
     int64_t C_, V_;

@@ -6,12 +6,6 @@
 #include "model/network/typed_network.h"
 
 namespace hone {
-namespace {
-
-// Tokens of a prompt that go through at once: as many as keep the activations in cache.
-constexpr int64_t kPrefillTokens = 512;
-
-}  // namespace
 
 template <typename T>
 std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
@@ -21,7 +15,7 @@ std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
 
 template <typename T>
 absl::StatusOr<std::shared_ptr<const Adapter>> TypedNetwork<T>::MakeAdapter(
-    const std::vector<LowRankDelta>& deltas) {
+    const std::vector<LowRankDelta>& deltas) const {
     if (!parameters_.slices().empty())
         return UsageError("an adapter is part of the model already: load the base alone");
     std::map<std::string, const LowRankDelta*> by_name;
@@ -29,7 +23,7 @@ absl::StatusOr<std::shared_ptr<const Adapter>> TypedNetwork<T>::MakeAdapter(
         if (!by_name.emplace(delta.linear, &delta).second)
             return ModelError("{} has two deltas in one adapter", delta.linear);
     std::vector<GroupAdapter<T>> groups;
-    for (LinearGroup<T>* group : Groups()) {
+    for (const LinearGroup<T>* group : Groups()) {
         std::vector<int64_t> outs;
         std::vector<const LowRankDelta*> found;
         for (const LinearMember& member : group->members()) {
@@ -55,6 +49,7 @@ absl::StatusOr<std::shared_ptr<const Adapter>> TypedNetwork<T>::MakeAdapter(
 
 template <typename T>
 void TypedNetwork<T>::UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters) {
+    HONE_CHECK(adapters.empty() || adapters.size() + 1 == pass.document_starts.size());
     LinearScratch<T>& scratch = pass.workspace.linear;
     scratch.adapter_columns = 0;
     for (size_t i = 0; i < adapters.size();) {
@@ -96,8 +91,7 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
     }
     HONE_RETURN_IF_ERROR(ReservePositions(longest));
     Memory& memory = ForwardMemory(batch.size());
-    Pass<T> pass = MakePass(context, batch, memory, false, 0);
-    UseAdapters(pass, adapters);
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
     HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
     std::vector<typename AttentionBlock<T>::Cache> rows(caches.size());
     for (size_t l = 0; l < layers_.size(); ++l) {
@@ -110,15 +104,7 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
     for (size_t i = 0; i < caches.size(); ++i)
         static_cast<TypedKvCache<T>*>(caches[i])->Grow(static_cast<int64_t>(tokens[i].size()));
     if (logits == nullptr) return absl::OkStatus();
-    // The same runs, in rows of the logits: each sequence has one.
-    std::vector<AdapterRows<T>> head_rows = pass.AdaptersOf(kGroupsPerLayer * layers_.size());
-    for (AdapterRows<T>& rows : head_rows) {
-        const auto first = std::lower_bound(last_rows.begin(), last_rows.end(), rows.first);
-        const auto end = std::lower_bound(first, last_rows.end(), rows.first + rows.count);
-        rows.first = first - last_rows.begin();
-        rows.count = end - first;
-    }
-    head_.Logits(context, memory.x, last_rows, logits, head_rows, memory.workspace.linear);
+    head_.Logits(pass, memory.x, last_rows, logits);
     return absl::OkStatus();
 }
 
@@ -134,12 +120,12 @@ absl::Status TypedNetwork<T>::Decode(const Context& context,
     // together.
     std::vector<std::vector<int32_t>> rest = tokens;
     for (size_t i = 0; i < rest.size(); ++i) {
-        while (static_cast<int64_t>(rest[i].size()) >= kPrefillTokens + kLastPromptTokens) {
-            HONE_RETURN_IF_ERROR(
-                Append(context, {{rest[i].begin(), rest[i].begin() + kPrefillTokens}}, {caches[i]},
-                       nullptr, adapters.empty() ? adapters : std::vector{adapters[i]}));
-            rest[i].erase(rest[i].begin(), rest[i].begin() + kPrefillTokens);
-        }
+        const auto last = rest[i].end() - LastPieceTokens(static_cast<int64_t>(rest[i].size()));
+        for (auto piece = rest[i].begin(); piece != last; piece += kPrefillTokens)
+            HONE_RETURN_IF_ERROR(Append(context, {{piece, piece + kPrefillTokens}}, {caches[i]},
+                                        nullptr,
+                                        adapters.empty() ? adapters : std::vector{adapters[i]}));
+        rest[i].erase(rest[i].begin(), last);
     }
     return Append(context, rest, caches, logits, adapters);
 }

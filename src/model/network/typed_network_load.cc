@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/watch.h"
+#include "model/config/arch.h"
 #include "model/network/typed_network.h"
 
 namespace hone {
@@ -38,7 +39,7 @@ LinearMember TypedNetwork<T>::Member(const LinearSpec& spec, std::string name) c
 template <typename T>
 TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
                               const LoadOptions& options)
-    : Network(files),
+    : Model(files),
       options_(options),
       C_(files.config.hidden_size),
       V_(files.config.vocab_size),
@@ -74,6 +75,12 @@ std::vector<LinearGroup<T>*> TypedNetwork<T>::Groups() {
 }
 
 template <typename T>
+std::vector<const LinearGroup<T>*> TypedNetwork<T>::Groups() const {
+    const auto groups = const_cast<TypedNetwork*>(this)->Groups();
+    return {groups.begin(), groups.end()};
+}
+
+template <typename T>
 std::vector<NormWeight*> TypedNetwork<T>::Norms() {
     std::vector<NormWeight*> norms;
     for (Layer& layer : layers_)
@@ -90,10 +97,10 @@ void TypedNetwork<T>::CollectLinears() {
 }
 
 template <typename T>
-absl::StatusOr<std::unique_ptr<Network>> TypedNetwork<T>::Load(const ModelFiles& files,
-                                                               const ModelGraph& graph,
-                                                               const LoadOptions& options,
-                                                               const Context& context) {
+absl::StatusOr<std::unique_ptr<Model>> TypedNetwork<T>::Load(const ModelFiles& files,
+                                                             const ModelGraph& graph,
+                                                             const LoadOptions& options,
+                                                             const Context& context) {
     std::unique_ptr<TypedNetwork<T>> network(new TypedNetwork<T>(files, graph, options));
     if (sizeof(T) == 2 &&
         (files.config.hidden_size % 2 != 0 || files.config.intermediate_size % 2 != 0))
@@ -198,12 +205,12 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     training_ = {};
     forward_ = {};
     head_rows_ = 0;
-    Pack(context);
+    ParametersChanged(context);
     return absl::OkStatus();
 }
 
 template <typename T>
-void TypedNetwork<T>::Pack(const Context& context) {
+void TypedNetwork<T>::ParametersChanged(const Context& context) {
     const std::vector<LinearGroup<T>*> groups = Groups();
     context.ParallelFor(static_cast<int64_t>(groups.size()),
                         [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
@@ -211,10 +218,10 @@ void TypedNetwork<T>::Pack(const Context& context) {
 }
 
 template <typename T>
-double TypedNetwork<T>::Nf4BitsPerWeight() const {
+double TypedNetwork<T>::nf4_bits_per_weight() const {
     size_t bytes = 0;
     int64_t weights = 0;
-    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups()) {
+    for (const LinearGroup<T>* group : Groups()) {
         bytes += group->nf4_bytes();
         if (group->nf4()) weights += group->in() * group->out();
     }
@@ -290,10 +297,9 @@ typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool back
 }
 
 template <typename T>
-MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
+MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
-    for (LinearGroup<T>* group : const_cast<TypedNetwork*>(this)->Groups())
-        plan.weights += group->bytes();
+    for (const LinearGroup<T>* group : Groups()) plan.weights += group->bytes();
     plan.weights += held_embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, least;
@@ -306,7 +312,16 @@ MemoryPlan TypedNetwork<T>::Plan(int64_t max_tokens, bool checkpointing) const {
 }
 
 template <typename T>
-void TypedNetwork<T>::Prepare(int64_t max_tokens, bool checkpointing) {
+absl::Status TypedNetwork<T>::PrepareTraining(int64_t max_tokens, bool checkpointing) {
+    if (parameters_.slices().empty())
+        return UsageError(
+            "there is nothing to train: choose --target_modules or --modules_to_save");
+    Reserve(max_tokens, checkpointing);
+    return absl::OkStatus();
+}
+
+template <typename T>
+void TypedNetwork<T>::Reserve(int64_t max_tokens, bool checkpointing) {
     training_ = {};
     training_ = NewMemory(max_tokens, true, checkpointing);
     forward_ = {};
@@ -339,17 +354,20 @@ typename TypedNetwork<T>::LayerSaved& TypedNetwork<T>::SavedOf(Memory& memory, s
 template class TypedNetwork<float>;
 template class TypedNetwork<bf16>;
 
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkF32(const ModelFiles& files,
-                                                        const ModelGraph& graph,
-                                                        const LoadOptions& options,
-                                                        const Context& context) {
-    return TypedNetwork<float>::Load(files, graph, options, context);
-}
-absl::StatusOr<std::unique_ptr<Network>> LoadNetworkBF16(const ModelFiles& files,
-                                                         const ModelGraph& graph,
-                                                         const LoadOptions& options,
-                                                         const Context& context) {
+absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files,
+                                                   const LoadOptions& options,
+                                                   const Context& context) {
+    ModelGraph graph;
+    files.arch->wire(files.config, graph);
+    if (options.compute == ComputeType::kF32)
+        return TypedNetwork<float>::Load(files, graph, options, context);
     return TypedNetwork<bf16>::Load(files, graph, options, context);
+}
+
+int64_t Model::num_base_parameters() const {
+    int64_t count = 0;
+    for (const ModelTensor& tensor : files_.tensors) count += tensor.elements();
+    return count;
 }
 
 }  // namespace hone

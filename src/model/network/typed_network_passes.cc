@@ -92,17 +92,23 @@ absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<in
 }
 
 template <typename T>
+absl::Status TypedNetwork<T>::Admit(const Batch& batch) {
+    HONE_RETURN_IF_ERROR(Check(batch.tokens));
+    return ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
+}
+
+template <typename T>
 Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Memory& memory,
-                                  bool training, uint64_t seed) const {
-    return Pass<T>{.context = context,
-                   .M = batch.size(),
-                   .positions = batch.positions,
-                   .document_starts = batch.document_starts,
-                   .rope_cosine = rope_cosine_.data(),
-                   .rope_sine = rope_sine_.data(),
-                   .workspace = memory.workspace,
-                   .training = training,
-                   .seed = seed};
+                                  const std::vector<const Adapter*>& adapters) {
+    Pass<T> pass{.context = context,
+                 .M = batch.size(),
+                 .positions = batch.positions,
+                 .document_starts = batch.document_starts,
+                 .rope_cosine = rope_cosine_.data(),
+                 .rope_sine = rope_sine_.data(),
+                 .workspace = memory.workspace};
+    UseAdapters(pass, adapters);
+    return pass;
 }
 
 template <typename T>
@@ -118,12 +124,12 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
                                                           uint64_t seed) {
     HONE_CHECK(!parameters_.slices().empty(), "nothing to train");
     if (batch.size() == 0) return LossSums{};
-    HONE_RETURN_IF_ERROR(Check(batch.tokens));
-    HONE_RETURN_IF_ERROR(
-        ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
-    if (batch.size() > training_.M) Prepare(batch.size(), training_.checkpointing);
+    HONE_RETURN_IF_ERROR(Admit(batch));
+    if (batch.size() > training_.M) Reserve(batch.size(), training_.checkpointing);
     Memory& memory = training_;
-    const Pass<T> pass = MakePass(context, batch, memory, true, seed);
+    Pass<T> pass = MakePass(context, batch, memory, {});
+    pass.training = true;
+    pass.seed = seed;
     const int64_t M = batch.size(), layers = static_cast<int64_t>(layers_.size());
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
@@ -147,8 +153,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(layers + 2 * (layers - l)) / parts));
         if (memory.checkpointing && l != layers - 1) {
-            layer.attention.Remake(pass, saved.attention);
-            layer.mlp.Remake(pass, saved.mlp);
+            layer.attention.Recompute(pass, saved.attention);
+            layer.mlp.Recompute(pass, saved.mlp);
         }
         const bool below = l > lowest_;
         layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,
@@ -164,30 +170,28 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& batch,
-                                          Memory& memory) {
-    HONE_RETURN_IF_ERROR(Check(batch.tokens));
-    HONE_RETURN_IF_ERROR(
-        ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
-    const Pass<T> pass = MakePass(context, batch, memory, false, 0);
-    HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
+absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory) {
+    HONE_RETURN_IF_ERROR(Embed(pass.context, batch.tokens, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) {
         LayerForward(pass, l, memory.x, SavedOf(memory, l));
-        HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) /
-                                              static_cast<double>(layers_.size() + 1)));
+        HONE_RETURN_IF_ERROR(
+            ReportProgress(static_cast<double>(l + 1) / static_cast<double>(layers_.size() + 1)));
     }
     return absl::OkStatus();
 }
 
 template <typename T>
 absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const Batch& batch,
-                                                   std::vector<LossSums>* per_document) {
+                                                   std::vector<LossSums>* per_document,
+                                                   const std::vector<const Adapter*>& adapters) {
     if (batch.size() == 0) return LossSums{};
+    HONE_RETURN_IF_ERROR(Admit(batch));
     Memory& memory = ForwardMemory(batch.size());
-    HONE_RETURN_IF_ERROR(ForwardOnly(context, batch, memory));
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
+    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
     std::vector<double> losses(batch.size());
     std::vector<uint8_t> correct(batch.size());
-    head_.Loss(context, batch, memory.x, losses.data(), correct.data());
+    head_.Loss(pass, batch, memory.x, losses.data(), correct.data());
     if (per_document != nullptr) {
         per_document->clear();
         for (int64_t d = 0; d < batch.num_documents(); ++d)
@@ -198,13 +202,16 @@ absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch, float* logits) {
+absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch, float* logits,
+                                     const std::vector<const Adapter*>& adapters) {
     if (batch.size() == 0) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(Admit(batch));
     Memory& memory = ForwardMemory(batch.size());
-    HONE_RETURN_IF_ERROR(ForwardOnly(context, batch, memory));
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
+    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
     std::vector<int64_t> rows(batch.size());
     for (int64_t row = 0; row < batch.size(); ++row) rows[row] = row;
-    head_.Logits(context, memory.x, rows, logits);
+    head_.Logits(pass, memory.x, rows, logits);
     return absl::OkStatus();
 }
 

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json_file.h"
 #include "base/limits.h"
-#include "model/files/json_file.h"
-#include "model/files/weights.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/parameters.h"
+#include "model/blocks/parameters.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "base/status.h"
-#include "data/batch/batch.h"
+#include "model/blocks/parameters.h"
 #include "model/model.h"
-#include "model/parameters.h"
+#include "tensor/batch.h"
 
 namespace hone {
 

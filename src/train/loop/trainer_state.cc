@@ -2,9 +2,9 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/json_file.h"
 #include "base/limits.h"
 #include "fmt/ranges.h"
-#include "model/files/json_file.h"
 #include "train/loop/checkpoint.h"
 #include "train/loop/trainer.h"
 #include "train/output/machine.h"

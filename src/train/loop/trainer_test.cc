@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "base/watch.h"
 #include "train/loop/checkpoint.h"
 #include "train/test_support.h"
@@ -248,10 +246,9 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
     whole.eval = MakeRows(4, 8);
     whole.options.eval_steps = 4;
     ASSERT_TRUE(whole.Start().ok());
-    const unsigned seed = std::random_device{}();
-    std::mt19937 random(seed);
+    TestRandom random(1);
     for (int i = 0; i < 3; ++i) {
-        const int64_t stop = 1 + random() % 19;
+        const int64_t stop = random.Between(1, 19);
         TestRun first(folder, fmt::format("broken-{}", i));
         first.eval = whole.eval;
         first.options.eval_steps = 4;
@@ -268,11 +265,9 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
         const int64_t saved = first.trainer->step();
         EXPECT_TRUE(saved == stop || saved == stop + 1) << saved << " and " << stop;
         status = second.Start(first.Checkpoint(saved));
-        ASSERT_TRUE(status.ok()) << status << ", stopped after " << stop << ", seed " << seed;
-        EXPECT_EQ(second.learner.Values(), whole.learner.Values())
-            << "stopped after " << stop << ", seed " << seed;
-        EXPECT_EQ(second.Metrics(), whole.Metrics())
-            << "stopped after " << stop << ", seed " << seed;
+        ASSERT_TRUE(status.ok()) << status << ", stopped after " << stop;
+        EXPECT_EQ(second.learner.Values(), whole.learner.Values()) << "stopped after " << stop;
+        EXPECT_EQ(second.Metrics(), whole.Metrics()) << "stopped after " << stop;
         for (const char* file : {"adapter_model.safetensors", "optimizer.safetensors"})
             EXPECT_EQ(Sha256File(second.Checkpoint(20) + "/" + file).value(),
                       Sha256File(whole.Checkpoint(20) + "/" + file).value());

@@ -1,6 +1,7 @@
 #include "train/method/full.h"
 
-#include "model/model_writer.h"
+#include "chat/chat_files.h"
+#include "chat/model_folder.h"
 #include "train/loop/checkpoint.h"
 
 namespace hone {
@@ -69,6 +70,7 @@ absl::Status FullLearner::Deliver(const std::string& folder) {
 
 absl::Status FullLearner::CheckDelivered(const std::string& folder) {
     HONE_ASSIGN_OR_RETURN(auto written, OpenModel(folder));
+    HONE_RETURN_IF_ERROR(OpenChat(*written).status());
     for (const ModelTensor& tensor : written->tensors) {
         const std::span<const float> values = Values(tensor);
         HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor.stored));

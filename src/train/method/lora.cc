@@ -5,7 +5,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_weights.h"
 #include "base/hash.h"
-#include "model/hub/catalogue.h"
+#include "hub/catalogue.h"
 
 namespace hone {
 namespace {

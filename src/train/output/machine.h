@@ -17,7 +17,4 @@ size_t PeakResidentBytes();
 // implementation ("gemm bf16": "avx512_bf16"), as `hone --explain-kernels` does.
 nlohmann::ordered_json DescribeMachine();
 
-// "3.1 GB", "812 MB".
-std::string HumanBytes(size_t bytes);
-
 }  // namespace hone

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "model/files/json_file.h"
+#include "base/json_file.h"
 
 namespace hone {
 namespace {

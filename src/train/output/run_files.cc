@@ -5,8 +5,9 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/text.h"
 #include "base/version.h"
-#include "model/hub/catalogue.h"
+#include "hub/catalogue.h"
 #include "train/output/machine.h"
 #include "train/output/try_command.h"
 
@@ -217,7 +218,7 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         Code(o.data.data_name), plan.method, plan.trainable_parameters, plan.base_parameters,
         result.steps, plan.epochs, plan.step_batch, o.learning_rate, o.lr_scheduler_type,
         plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
-        HumanBytes(result.peak_memory_bytes));
+        FormatBytes(result.peak_memory_bytes));
     return text;
 }
 

@@ -94,19 +94,6 @@ bool EndsLinesInCr(std::string_view start, bool quotes) {
 
 }  // namespace
 
-std::string_view TextEncodingName(TextEncoding encoding) {
-    switch (encoding) {
-        case TextEncoding::kUtf8:
-            return "UTF-8";
-        case TextEncoding::kUtf16LittleEndian:
-        case TextEncoding::kUtf16BigEndian:
-            return "UTF-16";
-        case TextEncoding::kWindows1252:
-            return "Windows-1252";
-    }
-    return "";
-}
-
 bool PlainlyWindows1252(std::string_view text) {
     constexpr size_t kLongestRun = 3;
     size_t letters = 0, high_letters = 0, run = 0;

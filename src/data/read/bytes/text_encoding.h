@@ -10,18 +10,15 @@ namespace hone {
 
 enum class TextEncoding { kUtf8, kUtf16LittleEndian, kUtf16BigEndian, kWindows1252 };
 
-// "UTF-8", "UTF-16", "Windows-1252".
-std::string_view TextEncodingName(TextEncoding encoding);
-
 // What a file may be besides UTF-8 with LF or CRLF.
 struct TextForm {
     bool windows_1252 = false;  // tables and plain texts; JSON is UTF-8 by its own standard
     bool quotes = false;        // line ends between double quotes are content, not ends of a line
 };
 
-// Takes a file piece by piece. UTF-16 is known by its byte order mark. Windows-1252 is assumed
-// where the first piece with bytes beyond ASCII is plainly that (PlainlyWindows1252). CR ends the
-// lines of a file whose beginning has CR and no LF.
+// Decodes a file piece by piece. A byte order mark tells UTF-16. Windows-1252 is assumed if the
+// first piece with bytes beyond ASCII is plainly that (PlainlyWindows1252). CR ends the lines of a
+// file whose beginning has CR and no LF.
 class TextDecoder {
   public:
     explicit TextDecoder(TextForm form) : form_(form) {}

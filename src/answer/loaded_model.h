@@ -1,0 +1,30 @@
+// A chosen model made ready: opened with its tokenizer and templates, loaded with its adapter.
+#pragma once
+
+#include <memory>
+
+#include "answer/choose_model.h"
+#include "chat/chat_files.h"
+#include "model/model.h"
+
+namespace hone {
+
+// Opened, its weights still on the disk.
+struct OpenedModel {
+    ChosenModel chosen;
+    std::unique_ptr<ModelFiles> files;
+    std::unique_ptr<ChatFiles> chat;
+    std::shared_ptr<const ConversationEncoder> encoder;  // the one that training uses too
+};
+
+struct LoadedModel : OpenedModel {
+    std::unique_ptr<Model> model;  // with the adapter as part of it
+};
+
+// Fetches the model into the cache where it is not there yet, and opens it.
+absl::StatusOr<OpenedModel> OpenChosen(ChosenModel chosen);
+// The same, and loads it. A watcher (base/watch.h) of the calling thread sees how far it is.
+absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,
+                                       const Context& context);
+
+}  // namespace hone

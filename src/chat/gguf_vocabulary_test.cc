@@ -1,0 +1,73 @@
+#include "chat/gguf_vocabulary.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/weights/testing.h"
+
+namespace hone {
+namespace {
+
+using testing::Floats;
+using testing::GgufBuilder;
+using ::testing::HasSubstr;
+using testing::Raw;
+
+absl::StatusOr<GgufVocabulary> Read(const GgufBuilder& builder) {
+    const std::string file = builder.Build();
+    HONE_ASSIGN_OR_RETURN(const GgufContents contents, ParseGguf(testing::Bytes(file), "m.gguf"));
+    return ReadGgufVocabulary(contents.metadata, contents.token_lists, "m.gguf");
+}
+
+std::string ErrorOf(const GgufBuilder& builder) {
+    const absl::Status status = Read(builder).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kModel);
+    EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("m.gguf: "));
+    return std::string(status.message());
+}
+
+TEST(GgufVocabularyTest, WhatTheFileSays) {
+    GgufBuilder builder;
+    builder.String("tokenizer.ggml.model", "llama").String("tokenizer.ggml.pre", "default");
+    builder.Strings("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>"})
+        .Strings("tokenizer.ggml.merges", {"a b"});
+    builder.List("tokenizer.ggml.scores", 6, 3, Floats({0, -1, -2}));
+    builder.List("tokenizer.ggml.token_type", 5, 3,
+                 Raw<int32_t>(2) + Raw<int32_t>(3) + Raw<int32_t>(3));
+    builder.U32("tokenizer.ggml.bos_token_id", 1)
+        .Key("tokenizer.ggml.eos_token_id", 5, Raw<int32_t>(2));
+    builder.U32("tokenizer.ggml.padding_token_id", 0xffffffff)
+        .Bool("tokenizer.ggml.add_bos_token", true);
+    const auto read = Read(builder);
+    ASSERT_TRUE(read.ok()) << read.status();
+    const GgufVocabulary& vocabulary = *read;
+    EXPECT_EQ(vocabulary.model, "llama");
+    EXPECT_EQ(vocabulary.pre, "default");
+    EXPECT_EQ(vocabulary.tokens, (std::vector<std::string>{"<unk>", "<s>", "</s>"}));
+    EXPECT_EQ(vocabulary.scores, (std::vector<float>{0, -1, -2}));
+    EXPECT_EQ(vocabulary.token_types, (std::vector<int32_t>{2, 3, 3}));
+    EXPECT_EQ(vocabulary.merges, std::vector<std::string>{"a b"});
+    EXPECT_EQ(vocabulary.bos_id, 1);
+    EXPECT_EQ(vocabulary.eos_id, 2);
+    EXPECT_EQ(vocabulary.pad_id, std::nullopt);
+    EXPECT_EQ(vocabulary.add_bos, true);
+}
+
+TEST(GgufVocabularyTest, AVocabularyThatContradictsItself) {
+    auto three = [] { return GgufBuilder().Strings("tokenizer.ggml.tokens", {"a", "b", "c"}); };
+    EXPECT_THAT(ErrorOf(three().List("tokenizer.ggml.scores", 6, 1, Floats({1}))),
+                HasSubstr("1 scores"));
+    EXPECT_THAT(ErrorOf(three().List("tokenizer.ggml.token_type", 5, 1, Raw<int32_t>(1))),
+                HasSubstr("1 token types"));
+    EXPECT_THAT(ErrorOf(three().U32("tokenizer.ggml.bos_token_id", 3)),
+                HasSubstr("there are 3 tokens"));
+    EXPECT_THAT(ErrorOf(three().Key("tokenizer.ggml.eos_token_id", 5, Raw<int32_t>(-2))),
+                HasSubstr("is -2"));
+    EXPECT_THAT(ErrorOf(three().String("tokenizer.ggml.bos_token_id", "1")),
+                HasSubstr("bos_token_id"));
+    EXPECT_THAT(ErrorOf(three().U32("tokenizer.ggml.add_bos_token", 1)), HasSubstr("not a bool"));
+    EXPECT_THAT(ErrorOf(three().U32("tokenizer.ggml.model", 1)), HasSubstr("not a string"));
+}
+
+}  // namespace
+}  // namespace hone

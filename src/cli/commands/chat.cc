@@ -1,0 +1,246 @@
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "answer/answerer.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "cli/commands/commands.h"
+#include "cli/flags/common_flags.h"
+#include "cli/terminal/json_text.h"
+#include "cli/terminal/layout.h"
+#include "cli/terminal/line_editor.h"
+#include "cli/terminal/loading.h"
+#include "cli/terminal/signals.h"
+#include "hub/hub.h"
+
+namespace hone {
+namespace {
+
+// Small models repeat themselves when they always take the likeliest token.
+constexpr float kChatTemperature = 0.7f;
+
+constexpr char kHelp[] =
+    "/reset          forgets the conversation\n"
+    "/retry          answers the last message once more\n"
+    "/system TEXT    forgets it and sets the system prompt; without TEXT there is none\n"
+    "/save FILE      adds the conversation to a .jsonl file, as a row to train on\n"
+    "/help           this text\n"
+    "/exit           leaves, as Ctrl-D does; Ctrl-C ends an answer\n";
+constexpr char kMoreHelp[] =
+    "A pasted text of many lines is one message. The arrow keys edit it and bring back earlier "
+    "ones, Ctrl-R searches them.\n";
+
+struct ChatFlags {
+    ModelFlags model;
+    WeightFlags weights;
+    MachineFlags machine;
+    SamplingFlags sampling;
+    AskFlags ask;
+    std::string history_file;
+
+    void Add(CLI::App& app) {
+        Flags flags(app);
+        model.Add(flags);
+        weights.Add(flags);
+        flags.Group("Conversation");
+        ask.Add(flags);
+        flags.Text(
+            "--history_file", history_file,
+            "where a terminal's messages are kept for the next time; none: nowhere; default: "
+            "chat_history in hone's cache");
+        sampling.fallback_temperature = kChatTemperature;
+        sampling.max_new_tokens = 512;
+        sampling.Add(flags);
+        machine.Add(flags);
+    }
+};
+
+// The file of earlier messages; empty: none are kept.
+std::string HistoryFile(const ChatFlags& flags) {
+    if (flags.history_file == "none") return "";
+    if (!flags.history_file.empty()) return flags.history_file;
+    auto hub = HubOptions::FromEnvironment();
+    if (!hub.ok() || !hub->RequireCache().ok() || !MakeDirectories(hub->cache).ok()) return "";
+    return hub->cache + "/chat_history";
+}
+
+// Reads lines, and runs the commands among them.
+class Chat {
+  public:
+    Chat(Answerer& answerer, const ChatFlags& flags, bool person)
+        : asking_(answerer.asking()),
+          options_(flags.sampling.Choice().Resolve(answerer.loaded().chat->generation)),
+          session_(answerer.StartChat()),
+          terminal_(DetectTerminal()) {
+        if (person) editor_.emplace(HistoryFile(flags));
+    }
+
+    absl::Status Run() {
+        if (editor_) fmt::print("{}{}", kHelp, kMoreHelp);
+        while (std::optional<std::string> line = ReadLine()) {
+            if (line->find_first_not_of(" \t\n") == std::string::npos) continue;
+            if (line->size() > kMaxTemplateBytes) {
+                const absl::Status status = DataError("a message of {} bytes is more than {}",
+                                                      line->size(), kMaxTemplateBytes);
+                if (!editor_) return status;
+                fmt::print("({})\n", std::string(status.message()));
+                continue;
+            }
+            if (*line == "/exit" || *line == "/quit" || *line == "/bye") return absl::OkStatus();
+            if (line->starts_with('/')) {
+                HONE_RETURN_IF_ERROR(RunCommand(*line));
+            } else {
+                HONE_RETURN_IF_ERROR(Answer(*line));
+            }
+        }
+        if (editor_) fmt::print("\n");
+        return absl::OkStatus();
+    }
+
+  private:
+    // std::nullopt: there are no more.
+    std::optional<std::string> ReadLine() {
+        std::fflush(stdout);
+        ResetInterrupts();
+        // In the editor Ctrl-C is a key like others.
+        if (editor_) return editor_->Read("you> ", terminal_.colours);
+        LeaveOnInterrupt(true);
+        std::optional<std::string> line;
+        if (std::string text; std::getline(std::cin, text)) {
+            if (text.ends_with('\r')) text.pop_back();
+            line = std::move(text);
+        }
+        LeaveOnInterrupt(false);
+        return line;
+    }
+
+    // An error is one that a script must know of; a person has read it.
+    absl::Status RunCommand(const std::string& line) {
+        const size_t space = line.find(' ');
+        const std::string name = line.substr(0, space);
+        const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
+        if (name == "/reset" || name == "/clear") {
+            Reset(system_prompt_.value_or(asking_.system_prompt()));
+            fmt::print("(forgotten)\n");
+        } else if (name == "/retry") {
+            if (last_message_.empty()) {
+                fmt::print("(there is no message yet)\n");
+                return absl::OkStatus();
+            }
+            if (last_was_answered_) session_.TakeBack();
+            return Answer(std::string(last_message_));
+        } else if (name == "/system") {
+            system_prompt_ = rest;
+            Reset(rest);
+            fmt::print("({})\n", rest.empty() ? "no system prompt" : "system prompt set");
+            if (asking_.raw())
+                fmt::print("(it is not used: texts are asked without the chat template)\n");
+        } else if (name == "/save") {
+            const absl::Status saved = Save(rest);
+            if (!saved.ok() && !editor_) return saved;
+            fmt::print("({})\n",
+                       saved.ok() ? "added to " + Printable(rest) : std::string(saved.message()));
+        } else if (name == "/help") {
+            fmt::print("{}{}", kHelp, editor_ ? kMoreHelp : "");
+        } else {
+            fmt::print("{} is no command; they are:\n{}", Printable(name), kHelp);
+        }
+        return absl::OkStatus();
+    }
+
+    void Reset(const std::string& system_prompt) {
+        session_.Reset(system_prompt);
+        last_message_.clear();
+    }
+
+    // The conversation as one more row of a file.
+    absl::Status Save(const std::string& path) const {
+        if (path.empty()) return UsageError("/save needs a file: /save chats.jsonl");
+        const nlohmann::ordered_json& messages = session_.messages();
+        if (messages.empty() || messages.back()["role"] != "assistant")
+            return DataError("nothing was answered yet");
+        std::string text;
+        std::error_code error;
+        if (std::filesystem::exists(path, error)) {
+            HONE_ASSIGN_OR_RETURN(text, ReadFile(path));
+            if (!text.empty() && !text.ends_with('\n')) text += '\n';
+        }
+        return WriteFileAtomic(path, text + JsonLine({{"messages", messages}}));
+    }
+
+    absl::Status Answer(const std::string& line) {
+        const std::atomic<int>& interrupts = CountInterrupts();
+        const auto callback = [&](size_t, std::string_view text) {
+            if (!text.empty()) {
+                fmt::print("{}", terminal_.interactive ? Printable(text) : std::string(text));
+                std::fflush(stdout);
+            }
+            return interrupts == 0;
+        };
+        GenerateStats stats;
+        auto result = session_.Say(line, options_, callback, &stats);
+        ++options_.sampling.seed;
+        last_message_ = line;
+        // An answer that was ended before its first word is none.
+        last_was_answered_ =
+            result.ok() && !(result->finish == FinishReason::kCancelled && result->text.empty());
+        if (!result.ok()) {
+            // A person can go on with another message; a script cannot know that one went
+            // unanswered.
+            if (!editor_) return result.status();
+            fmt::print("({})\n", std::string(result.status().message()));
+            return absl::OkStatus();
+        }
+        fmt::print("{}\n", result->finish == FinishReason::kCancelled ? " (interrupted)" : "");
+        if (editor_ && stats.decode_seconds > 0) {
+            const double rate = static_cast<double>(stats.decode_tokens) / stats.decode_seconds;
+            fmt::print("{}{} tokens, {:.1f} tokens/s{}{}\n", terminal_.colours ? "\x1b[2m" : "",
+                       result->tokens.size(), rate,
+                       result->finish == FinishReason::kLength ? ", cut at --max_new_tokens" : "",
+                       terminal_.colours ? "\x1b[0m" : "");
+        }
+        return absl::OkStatus();
+    }
+
+    const Asking& asking_;
+    GenerateOptions options_;
+    ChatSession session_;
+    Terminal terminal_;
+    std::optional<LineEditor> editor_;  // where a person types
+    std::optional<std::string> system_prompt_;
+    std::string last_message_;  // empty: none since the last reset
+    bool last_was_answered_ = false;
+};
+
+absl::Status RunChat(const ChatFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
+    const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
+    // Before the terminal is changed: a signal puts it back.
+    CountInterrupts();
+    LeaveOnInterrupt(true);
+    std::optional<UnbufferedInput> unbuffered;
+    if (person) unbuffered.emplace();
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
+                          FetchAndLoad(std::move(chosen), flags.weights.options(), context));
+    LeaveOnInterrupt(false);
+    Answerer answerer(std::move(loaded), std::move(asking), context);
+    return Chat(answerer, flags, person).Run();
+}
+
+}  // namespace
+
+void AddChat(CLI::App& root, std::vector<Command>& commands) {
+    CLI::App* app = AddCommand(root, "chat", "talks with a model");
+    auto flags = std::make_shared<ChatFlags>();
+    flags->Add(*app);
+    commands.push_back({app, [flags] { return RunChat(*flags); }});
+}
+
+}  // namespace hone

@@ -1,0 +1,14 @@
+// Which instruction sets the Highway kernels are compiled for: AVX-512, AVX2 and the baseline of
+// x86-64, NEON of ARM. The ones between and the later AVX-512 variants would only add to the time
+// to build; vectors whose length the compiler does not know (SVE) cannot be elements of an array,
+// as the tiles' accumulators are. Include before any Highway header.
+#pragma once
+
+#ifdef HIGHWAY_HWY_DETECT_TARGETS_H_
+#error "include kernels/simd/simd_targets.h before Highway"
+#endif
+
+// SSE4, SSSE3, AVX3_DL, AVX3_ZEN4 and AVX3_SPR, then bits 23 to 27: every SVE in any version (and
+// in some NEON_BF16). As numbers: not every version of Highway names all of them.
+#define HWY_DISABLED_TARGETS \
+    ((1LL << 11) | (1LL << 12) | (1LL << 7) | (1LL << 6) | (1LL << 4) | (31LL << 23))

@@ -1,0 +1,125 @@
+// For tests: the tiny models of tests/golden/models, to be damaged, and as GGUF.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json_file.h"
+#include "model/files/model_files.h"
+#include "model/weights/testing.h"
+
+namespace hone::testing {
+
+// "tied", "llama3", "bias" or "odd".
+inline std::string GoldenModel(std::string_view name) {
+    return fmt::format("{}/tests/golden/models/{}", HONE_SOURCE_DIR, name);
+}
+
+// A copy of the model "tied", whose files can be changed.
+class GoldenFolder {
+  public:
+    GoldenFolder() {
+        std::filesystem::copy(GoldenModel("tied"), path(),
+                              std::filesystem::copy_options::recursive);
+    }
+    const std::string& path() const { return folder_.path(); }
+    std::string operator/(std::string_view name) const { return folder_ / name; }
+    // One of its JSON files, an empty object where there is none.
+    void Edit(const std::string& file,
+              const std::function<void(nlohmann::ordered_json&)>& edit) const {
+        nlohmann::ordered_json json = std::filesystem::exists(folder_ / file)
+                                          ? *ReadJsonObject(folder_ / file)
+                                          : nlohmann::ordered_json::object();
+        edit(json);
+        Put(folder_ / file, json.dump());
+    }
+
+  private:
+    TestFolder folder_;
+};
+
+// The "bias" model as llama.cpp's converter writes it: q and k permuted within each head, its own
+// names, F32.
+class GoldenGguf {
+  public:
+    GoldenGguf() : original_(OpenModel(GoldenModel("bias")).value()) {
+        const ModelConfig& config = original_->config;
+        auto u32 = [&](const char* key, int64_t value) {
+            builder.U32(key, static_cast<uint32_t>(value));
+        };
+        builder.String("general.architecture", "llama");
+        u32("llama.block_count", config.num_hidden_layers);
+        u32("llama.context_length", config.max_position_embeddings);
+        u32("llama.embedding_length", config.hidden_size);
+        u32("llama.feed_forward_length", config.intermediate_size);
+        u32("llama.attention.head_count", config.num_attention_heads);
+        u32("llama.attention.head_count_kv", config.num_key_value_heads);
+        builder.F32("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
+        builder.F32("llama.rope.freq_base", config.rope_theta);
+        builder.String("llama.rope.scaling.type", "linear").F32("llama.rope.scaling.factor", 2);
+        for (const auto& tensor : original_->tensors) AddTensor(tensor);
+    }
+
+    // A byte-level vocabulary with two special tokens, padded to the embedding's rows.
+    void AddTokenizer() {
+        std::vector<std::string> tokens = {"<|endoftext|>", "<|im_end|>"};
+        for (int byte = 0; byte < 256; ++byte) {
+            int code = byte >= 33 && byte <= 126
+                           ? byte
+                           : 256 + byte;  // any distinct printable character will do
+            tokens.push_back(code < 128 ? std::string(1, static_cast<char>(code))
+                                        : std::string{static_cast<char>(0xc0 | code >> 6),
+                                                      static_cast<char>(0x80 | (code & 63))});
+        }
+        tokens.push_back("ab");
+        while (static_cast<int64_t>(tokens.size()) < original_->config.vocab_size)
+            tokens.push_back(fmt::format("[PAD{}]", tokens.size()));
+        std::string types;
+        for (size_t i = 0; i < tokens.size(); ++i)
+            types += Raw<int32_t>(i < 2 ? 3 : i < 259 ? 1 : 5);
+        builder.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", "gpt-2");
+        builder.Strings("tokenizer.ggml.tokens", tokens).Strings("tokenizer.ggml.merges", {"a b"});
+        builder.List("tokenizer.ggml.token_type", 5, tokens.size(), types);
+        builder.U32("tokenizer.ggml.bos_token_id", 0).U32("tokenizer.ggml.eos_token_id", 1);
+        builder.U32("tokenizer.ggml.eot_token_id", 0);
+        builder.String("tokenizer.chat_template", "{{ bos_token }}{{ messages[0].content }}");
+    }
+    const std::string& folder() const { return folder_.path(); }
+    const ModelFiles& original() const { return *original_; }
+    absl::StatusOr<std::unique_ptr<ModelFiles>> Open() const {
+        Put(folder_ / "model.gguf", builder.Build());
+        return OpenModel(folder_ / "model.gguf");
+    }
+    // OpenModel's, which must fail.
+    std::string Error() const {
+        auto files = Open();
+        EXPECT_FALSE(files.ok());
+        EXPECT_EQ(KindOf(files.status()), ErrorKind::kModel);
+        return std::string(files.status().message());
+    }
+
+    GgufBuilder builder;
+
+  private:
+    void AddTensor(const ModelTensor& tensor) {
+        std::vector<float> values = *ReadTensor(*tensor.stored), permuted = values;
+        int64_t columns = tensor.shape.size() == 1 ? 1 : tensor.columns();
+        if (tensor.row->gguf_permuted)
+            for (int64_t row = 0; row < tensor.shape[0]; ++row)
+                std::copy_n(
+                    values.begin() + row * columns, columns,
+                    permuted.begin() + GgufPermutedRow(row, original_->config.head_dim) * columns);
+        std::vector<uint64_t> sizes(tensor.shape.rbegin(), tensor.shape.rend());
+        builder.Tensor(tensor.gguf_name, sizes, 0, Floats(permuted));
+    }
+
+    std::unique_ptr<ModelFiles> original_;
+    TestFolder folder_;
+};
+
+}  // namespace hone::testing

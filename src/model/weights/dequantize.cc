@@ -1,0 +1,181 @@
+#include "model/weights/dequantize.h"
+
+#include <cstring>
+
+#include "tensor/dtype.h"
+
+namespace hone {
+namespace {
+
+// GGUF and safetensors are little endian, as is every machine that hone runs on.
+static_assert(std::endian::native == std::endian::little);
+
+uint32_t Load32(const uint8_t* bytes) {
+    uint32_t value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+float Half(const uint8_t* bytes) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes, sizeof bits);
+    return ToFloat(f16{bits});
+}
+
+template <typename T>
+void Plain(const uint8_t* bytes, int64_t count, float* out) {
+    for (int64_t i = 0; i < count; ++i) {
+        T value;
+        std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
+        out[i] = ToFloat(value);
+    }
+}
+
+// Blocks of 32. In the 4 and 5-bit types byte i holds element i in its low and element i + 16 in
+// its high nibble.
+
+// half d, 16 bytes; d * (q - 8)
+void Q4_0(const uint8_t* b, float* out) {
+    float d = Half(b);
+    for (int i = 0; i < 16; ++i) {
+        out[i] = static_cast<float>((b[2 + i] & 15) - 8) * d;
+        out[i + 16] = static_cast<float>((b[2 + i] >> 4) - 8) * d;
+    }
+}
+
+// half d, half m, 16 bytes; d * q + m
+void Q4_1(const uint8_t* b, float* out) {
+    float d = Half(b), m = Half(b + 2);
+    for (int i = 0; i < 16; ++i) {
+        out[i] = static_cast<float>(b[4 + i] & 15) * d + m;
+        out[i + 16] = static_cast<float>(b[4 + i] >> 4) * d + m;
+    }
+}
+
+// half d, 32 fifth bits, 16 bytes; d * (q - 16)
+void Q5_0(const uint8_t* b, float* out) {
+    float d = Half(b);
+    uint32_t high = Load32(b + 2);
+    for (int i = 0; i < 16; ++i) {
+        int low_q = (b[6 + i] & 15) | static_cast<int>((high >> i) & 1) << 4;
+        int high_q = (b[6 + i] >> 4) | static_cast<int>((high >> (i + 16)) & 1) << 4;
+        out[i] = static_cast<float>(low_q - 16) * d;
+        out[i + 16] = static_cast<float>(high_q - 16) * d;
+    }
+}
+
+// half d, half m, 32 fifth bits, 16 bytes; d * q + m
+void Q5_1(const uint8_t* b, float* out) {
+    float d = Half(b), m = Half(b + 2);
+    uint32_t high = Load32(b + 4);
+    for (int i = 0; i < 16; ++i) {
+        int low_q = (b[8 + i] & 15) | static_cast<int>((high >> i) & 1) << 4;
+        int high_q = (b[8 + i] >> 4) | static_cast<int>((high >> (i + 16)) & 1) << 4;
+        out[i] = static_cast<float>(low_q) * d + m;
+        out[i + 16] = static_cast<float>(high_q) * d + m;
+    }
+}
+
+// half d, 32 signed bytes; d * q
+void Q8_0(const uint8_t* b, float* out) {
+    float d = Half(b);
+    for (int i = 0; i < 32; ++i) out[i] = static_cast<float>(static_cast<int8_t>(b[2 + i])) * d;
+}
+
+// Blocks of 256, in 8 groups of 32 for Q4_K and Q5_K. Their 8 scales and 8 minima of 6 bits share
+// 12 bytes: the low six bits of bytes 0-3 are scales 0-3, of bytes 4-7 minima 0-3; scales and
+// minima 4-7 have their low 4 bits in bytes 8-11 and their high 2 bits on top of bytes 0-3 and 4-7.
+void ScaleAndMinimum(const uint8_t* packed, int group, int& scale, int& minimum) {
+    if (group < 4) {
+        scale = packed[group] & 63;
+        minimum = packed[group + 4] & 63;
+    } else {
+        scale = (packed[group + 4] & 15) | (packed[group - 4] >> 6) << 4;
+        minimum = (packed[group + 4] >> 4) | (packed[group] >> 6) << 4;
+    }
+}
+
+// half d, half dmin, 12 bytes of scales, 128 bytes: each 32 of them hold one group in the low and
+// the next in the high nibbles; d * scale * q - dmin * minimum. Q5_K has 32 bytes of fifth bits
+// (bit g of byte i: group g, element i) between.
+template <bool kFiveBits>
+void Q45_K(const uint8_t* b, float* out) {
+    float d = Half(b), dmin = Half(b + 2);
+    const uint8_t* fifth = b + 16;
+    const uint8_t* nibbles = b + 16 + (kFiveBits ? 32 : 0);
+    for (int group = 0; group < 8; ++group) {
+        int scale, minimum;
+        ScaleAndMinimum(b + 4, group, scale, minimum);
+        float step = d * static_cast<float>(scale), offset = dmin * static_cast<float>(minimum);
+        const uint8_t* bytes = nibbles + group / 2 * 32;
+        for (int i = 0; i < 32; ++i) {
+            int q = (bytes[i] >> (group % 2 * 4)) & 15;
+            if constexpr (kFiveBits) q |= ((fifth[i] >> group) & 1) << 4;
+            out[group * 32 + i] = step * static_cast<float>(q) - offset;
+        }
+    }
+}
+
+// 128 bytes of low nibbles, 64 bytes of high pairs, 16 signed scales, half d; d * scale * (q - 32).
+// Each half of the block has 128 elements in 4 quarters of 32: the quarter's nibble is low or high
+// in byte i or i + 32, its pair of bits at 2 * quarter in byte i; every 16 elements have a scale of
+// their own.
+void Q6_K(const uint8_t* b, float* out) {
+    float d = Half(b + 208);
+    for (int half = 0; half < 2; ++half) {
+        const uint8_t* low = b + half * 64;
+        const uint8_t* high = b + 128 + half * 32;
+        const uint8_t* scales = b + 192 + half * 8;
+        for (int quarter = 0; quarter < 4; ++quarter) {
+            for (int i = 0; i < 32; ++i) {
+                int nibble = (low[i + quarter % 2 * 32] >> (quarter / 2 * 4)) & 15;
+                int q = (nibble | ((high[i] >> (2 * quarter)) & 3) << 4) - 32;
+                int scale = static_cast<int8_t>(scales[quarter * 2 + i / 16]);
+                out[half * 128 + quarter * 32 + i] =
+                    d * static_cast<float>(scale) * static_cast<float>(q);
+            }
+        }
+    }
+}
+
+void Blocks(StorageType type, const uint8_t* bytes, int64_t count, float* out,
+            void (*block)(const uint8_t*, float*)) {
+    int64_t elements = StorageBlockElements(type), size = StorageBlockBytes(type);
+    for (int64_t i = 0; i < count / elements; ++i) block(bytes + i * size, out + i * elements);
+}
+
+}  // namespace
+
+void Dequantize(StorageType type, const uint8_t* bytes, int64_t count, float* out) {
+    HONE_CHECK(count % StorageBlockElements(type) == 0, "{} elements of {}", count,
+               StorageTypeName(type));
+    switch (type) {
+        case StorageType::kF32:
+            return Plain<float>(bytes, count, out);
+        case StorageType::kF16:
+            return Plain<f16>(bytes, count, out);
+        case StorageType::kBF16:
+            return Plain<bf16>(bytes, count, out);
+        case StorageType::kQ4_0:
+            return Blocks(type, bytes, count, out, Q4_0);
+        case StorageType::kQ4_1:
+            return Blocks(type, bytes, count, out, Q4_1);
+        case StorageType::kQ5_0:
+            return Blocks(type, bytes, count, out, Q5_0);
+        case StorageType::kQ5_1:
+            return Blocks(type, bytes, count, out, Q5_1);
+        case StorageType::kQ8_0:
+            return Blocks(type, bytes, count, out, Q8_0);
+        case StorageType::kQ4_K:
+            return Blocks(type, bytes, count, out, Q45_K<false>);
+        case StorageType::kQ5_K:
+            return Blocks(type, bytes, count, out, Q45_K<true>);
+        case StorageType::kQ6_K:
+            return Blocks(type, bytes, count, out, Q6_K);
+        case StorageType::kOther:
+            break;
+    }
+    HONE_CHECK(false, "no way to read storage type {}", static_cast<int>(type));
+}
+
+}  // namespace hone
