@@ -1,9 +1,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <new>
 #include <system_error>
 
+#include "base/error_report.h"
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
@@ -22,17 +22,6 @@ int Fail(const absl::Status& status) {
                stderr);
     const bool stopped = KindOf(status) == ErrorKind::kInterrupted && StopExitCode() != 0;
     return stopped ? StopExitCode() : ExitCode(status);
-}
-
-// A library call of the system that failed, as an exception.
-int Fail(const std::system_error& error) {
-    // As the signal would end it that is ignored here: quietly, for `hone ... | head`.
-    if (error.code() == std::errc::broken_pipe) return 128 + SIGPIPE;
-    if (error.code() == std::errc::resource_unavailable_try_again)
-        return Fail(MemoryError(
-            "the system gives no more threads: raise the limit of processes (ulimit -u, or that "
-            "of the container), or use fewer --threads"));
-    return Fail(OtherError("internal error, please report it: {}", error.what()));
 }
 
 absl::Status Dispatch(const std::vector<std::string>& arguments) {
@@ -81,6 +70,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddModels(root, commands);
     AddData(root, commands);
     AddBench(root, commands);
+    AddWorker(root, commands);
     AddHelp(root, commands);
 }
 
@@ -94,14 +84,12 @@ int RunHone(const std::vector<std::string>& arguments) {
             status = OtherError("cannot write to the standard output");
         }
         return status.ok() ? 0 : Fail(status);
-    } catch (const std::bad_alloc&) {
-        return Fail(MemoryError(
-            "not enough memory: use a smaller model, --max_seq_len or batch size, or raise the "
-            "limit (ulimit -v, or that of the container)"));
     } catch (const std::system_error& error) {
-        return Fail(error);
-    } catch (const std::exception& error) {
-        return Fail(OtherError("internal error, please report it: {}", error.what()));
+        // As the signal would end it that is ignored here: quietly, for `hone ... | head`.
+        if (error.code() == std::errc::broken_pipe) return 128 + SIGPIPE;
+        return Fail(StatusOfException());
+    } catch (const std::exception&) {
+        return Fail(StatusOfException());
     }
 }
 

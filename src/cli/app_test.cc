@@ -54,6 +54,7 @@ TEST(RunHone, EveryCommandHasHelp) {
         {"bench", "train"},
         {"bench", "infer"},
         {"bench", "kernels"},
+        {"worker"},
     };
     for (std::vector<std::string> command : commands) {
         const std::string usage = command.empty() ? "hone" : command.back();

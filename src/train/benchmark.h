@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "kernels/roofline/roofline.h"
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 

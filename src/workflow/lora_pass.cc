@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "base/nearest_word.h"
 #include "train/finetune.h"
-#include "train/options/resolve.h"
+#include "train/resolve/resolve.h"
 #include "train/setup.h"
 #include "workflow/sections.h"
 
@@ -36,11 +36,11 @@ class LoraPass : public Pass {
     const std::string& model() const override { return options_.model_name_or_path; }
     absl::Status SetUp(const PassHost& host) override {
         HONE_RETURN_IF_ERROR(Fetch(host));
-        return SetUpFinetune(options_, host.reporter, host.interrupts);
+        return SetUpFinetune(options_, host.events, host.control);
     }
     absl::Status Run(const PassHost& host) override {
         if (!options_.dry_run) HONE_RETURN_IF_ERROR(Fetch(host));
-        return Finetune(options_, host.reporter, host.interrupts);
+        return Finetune(options_, host.events, host.control);
     }
 
   private:

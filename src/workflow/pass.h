@@ -2,7 +2,6 @@
 // kind is a file beside this one and its line in PassKinds().
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,7 +12,8 @@
 
 #include "base/status.h"
 #include "data/options.h"
-#include "train/loop/reporter.h"
+#include "train/control/run_control.h"
+#include "train/events/event_stream.h"
 #include "train/options/table.h"
 #include "workflow/section_reader.h"
 
@@ -21,8 +21,8 @@ namespace hone {
 
 // What a program lends to the passes that it runs.
 struct PassHost {
-    Reporter& reporter;
-    const std::atomic<int>& interrupts;
+    EventStream& events;
+    const RunControl& control;
     std::function<absl::Status(const std::string& model)> fetch_model;
     HubFetcher fetch_dataset;
 };

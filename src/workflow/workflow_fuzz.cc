@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "train/options/resolve.h"
+#include "train/resolve/resolve.h"
 #include "workflow/flat_config.h"
 #include "workflow/workflow.h"
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "train/options/resolve.h"
-#include "train/test_support.h"
+#include "base/testing.h"
+#include "train/resolve/resolve.h"
 #include "workflow/flat_config.h"
 
 namespace hone {
@@ -37,9 +37,9 @@ Outcome Read(const std::string& text, const std::string& path = "run.yaml") {
         HONE_RETURN_IF_ERROR(document.status());
         HONE_ASSIGN_OR_RETURN(const Workflow workflow, ReadWorkflow(*document, stronger));
         outcome.notes = workflow.notes;
-        MemoryReporter reporter;
-        const std::atomic<int> interrupts{0};
-        const PassHost host{.reporter = reporter, .interrupts = interrupts};
+        EventStream events;
+        const RunControl control;
+        const PassHost host{.events = events, .control = control};
         HONE_RETURN_IF_ERROR(workflow.passes.front()->Run(host));
         HONE_ASSIGN_OR_RETURN(const std::string written, ReadFile(folder / "out/config.json"));
         outcome.options = Json::parse(written)["options"];

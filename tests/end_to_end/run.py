@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: every test_*.py beside this file drives the program as a user would.
 
-run.py [--hone PROGRAM] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs nothing but Python's own
-library.
+run.py [--hone PROGRAM] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs nothing but Python's
+own library.
 """
 
 import argparse

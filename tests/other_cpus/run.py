@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the program and the kernels' tests as other x86-64 CPUs would, under qemu's user-mode emulation.
 
-run.py [--build BUILD] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs qemu-x86_64 (Debian's and
-Ubuntu's package qemu-user), and Python's own library. HONE_SIMD says which kernels are chosen; only a CPU that has
+run.py [--build BUILD] [--jobs N] [-k PATTERN]...: the last line is `N passed, M failed`. Needs qemu-x86_64 (Debian's
+and Ubuntu's package qemu-user), and Python's own library. HONE_SIMD says which kernels are chosen; only a CPU that has
 nothing else shows what is executed before the choice.
 """
 

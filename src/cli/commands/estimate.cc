@@ -14,6 +14,7 @@
 #include "cli/terminal/signals.h"
 #include "hub/catalogue.h"
 #include "model/files/model_files.h"
+#include "train/finetune.h"
 
 namespace hone {
 namespace {
@@ -48,24 +49,22 @@ class ScratchFolder {
 };
 
 // Keeps the plan; shows the work, and passes on what is said of data that is the user's.
-class EstimateReporter : public Reporter {
+class EstimateReporter : public EventSink {
   public:
     explicit EstimateReporter(bool own_data) : own_data_(own_data) {}
-    void OnMessage(MessageLevel level, const std::string& text) override {
-        if (!own_data_) return;
-        line_.Say(
-            fmt::format("{}: {}", level == MessageLevel::kWarning ? "warning" : "note", text));
+    absl::Status OnEvent(const Event& event) override {
+        if (const auto* message = std::get_if<RunMessage>(&event.body); message && own_data_) {
+            const bool warning = message->level == MessageLevel::kWarning;
+            line_.Say(fmt::format("{}: {}", warning ? "warning" : "note", message->text));
+        } else if (const auto* work = std::get_if<WorkReport>(&event.body)) {
+            work_.Show(*work);
+        } else if (const auto* plan = std::get_if<RunPlan>(&event.body)) {
+            line_.Clear();
+            plan_ = *plan;
+            if (!own_data_) plan_.data_summary.clear();
+        }
+        return absl::OkStatus();
     }
-    void OnWork(const WorkReport& work) override { work_.Show(work); }
-    void OnPlan(const RunPlan& plan) override {
-        line_.Clear();
-        plan_ = plan;
-        if (!own_data_) plan_.data_summary.clear();
-    }
-    void OnStep(const StepReport&) override {}
-    void OnEval(const EvalReport&) override {}
-    void OnCheckpoint(int64_t, const std::string&) override {}
-    void OnDone(const RunResult&) override {}
     const RunPlan& plan() const { return plan_; }
 
   private:
@@ -140,8 +139,10 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
     }
     HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
     if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(given, folder, options));
+    EventStream events;
     EstimateReporter reporter(own_data);
-    HONE_RETURN_IF_ERROR(EstimateFinetune(options, reporter, CountInterrupts()));
+    const ScopedSink shown(events, reporter);
+    HONE_RETURN_IF_ERROR(EstimateFinetune(options, events, StopOnInterrupt()));
     Print(reporter.plan(), json);
     return absl::OkStatus();
 }

@@ -1,3 +1,5 @@
+#include "train/finetune.h"
+
 #include <memory>
 
 #include "cli/commands/commands.h"
@@ -14,11 +16,13 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
     HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
     HONE_ASSIGN_OR_RETURN(const ResolvedOptions resolved, FinetuneFlags::Resolve(given));
     const FinetuneOptions& options = resolved.options;
+    EventStream events;
     ProgressReporter reporter(options.model_name_or_path);
-    for (const std::string& note : resolved.notes) reporter.OnMessage(MessageLevel::kInfo, note);
+    const ScopedSink shown(events, reporter);
+    for (const std::string& note : resolved.notes)
+        events.Emit(RunMessage{MessageLevel::kInfo, note});
     if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    const std::atomic<int>& stops = CountStops();
-    return Finetune(options, reporter, stops);
+    return Finetune(options, events, StopOnSignals());
 }
 
 }  // namespace

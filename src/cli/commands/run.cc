@@ -49,9 +49,12 @@ absl::Status RunWorkflow(const RunFlags& flags) {
     if (flags.dry_run) stronger.Set("dry_run", true);
     HONE_ASSIGN_OR_RETURN(const Workflow workflow, ReadWorkflow(document, stronger));
     ProgressReporter reporter(workflow.passes.front()->model());
-    for (const std::string& note : workflow.notes) reporter.OnMessage(MessageLevel::kInfo, note);
-    const PassHost host{.reporter = reporter,
-                        .interrupts = CountStops(),
+    EventStream events;
+    const ScopedSink shown(events, reporter);
+    for (const std::string& note : workflow.notes)
+        events.Emit(RunMessage{MessageLevel::kInfo, note});
+    const PassHost host{.events = events,
+                        .control = StopOnSignals(),
                         .fetch_model = FetchModel,
                         .fetch_dataset = FetchDataset};
     for (const auto& pass : workflow.passes)

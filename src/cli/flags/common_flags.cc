@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "cli/terminal/loading.h"
 #include "data/format/row_format.h"
-#include "train/options/resolve.h"
 #include "train/options/table.h"
+#include "train/resolve/resolve.h"
 
 namespace hone {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cli/flags/common_flags.h"
-#include "train/model_choice.h"
-#include "train/options/resolve.h"
+#include "train/resolve/model_choice.h"
+#include "train/resolve/resolve.h"
 
 namespace hone {
 

@@ -7,7 +7,7 @@
 
 #include "base/testing.h"
 #include "cli/flags/cli11.h"
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {

@@ -12,9 +12,9 @@
 #include "model/model.h"
 #include "nlohmann/json.hpp"
 #include "tensor/dtype.h"
-#include "train/engine_learner.h"
-#include "train/options.h"
+#include "train/loop/engine_learner.h"
 #include "train/options/given.h"
+#include "train/options/options.h"
 #include "train/options/table.h"
 
 namespace hone {

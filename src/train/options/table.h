@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "train/options.h"
+#include "train/options/options.h"
 
 namespace hone {
 
