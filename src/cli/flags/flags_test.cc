@@ -12,8 +12,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 // An option of a run whose value may be left out.
-const OptionRow kMode = {
-    .name = "mode", .field = NoMember{}, .help = "a mode", .may_stand_alone = true};
+const OptionRow kMode = {.name = "mode",
+                         .field = NoMember{},
+                         .help = "a mode",
+                         .may_stand_alone = true,
+                         .group = "Options"};
 
 // A command with a flag of each kind.
 struct Sample {
