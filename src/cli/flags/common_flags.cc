@@ -64,12 +64,12 @@ void ModelFlags::Add(Flags& flags) {
 
 absl::StatusOr<ChosenModel> ModelFlags::Choose() const {
     if (trust_remote_code)
-        fmt::print(stderr, "note: --trust_remote_code: hone never runs code that comes with a model\n");
+        fmt::print(stderr,
+                   "note: --trust_remote_code: hone never runs code that comes with a model\n");
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen,
                           ChosenModel::Choose(model_name_or_path, adapter_path));
     for (const std::string& note : chosen.notes) fmt::print(stderr, "note: {}\n", note);
-    for (const std::string& warning : chosen.warnings)
-        fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : chosen.warnings) fmt::print(stderr, "warning: {}\n", warning);
     return chosen;
 }
 
@@ -96,6 +96,12 @@ absl::StatusOr<Asking> AskFlags::Choose(const std::optional<TrainedForm>& form) 
 
 void DataFlags::AddSource(Flags& flags, DataOptions& options) {
     for (const char* name : {"data_name", "data_files"}) AddDataOption(flags, name, options);
+}
+
+void DataFlags::AddSplits(Flags& flags, DataOptions& options) {
+    for (const char* name :
+         {"eval_data_files", "train_split", "eval_split", "train_subset", "eval_subset"})
+        AddDataOption(flags, name, options);
 }
 
 void DataFlags::AddRows(Flags& flags, DataOptions& options) {

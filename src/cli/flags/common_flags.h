@@ -56,6 +56,9 @@ struct AskFlags : AskOptions {
 struct DataFlags {
     // --data_name and --data_files.
     void AddSource(Flags& flags, DataOptions& options);
+    // Which of the rows are trained on, and which evaluated on.
+    void AddSplits(Flags& flags, DataOptions& options);
+    // How they are read.
     void AddRows(Flags& flags, DataOptions& options);
     // What excludes each other; data_name from data_files where it is missing; and where data sets
     // of the Hub come from.

@@ -90,25 +90,6 @@ Flags& Flags::Unsigned(const std::string& names, uint64_t& target, const std::st
     return *this;
 }
 
-Flags& Flags::Number(const std::string& names, double& target, const std::string& help) {
-    Add(names, "NUMBER", fmt::format("{}", target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target); });
-    return *this;
-}
-
-Flags& Flags::Number(const std::string& names, float& target, const std::string& help) {
-    Add(names, "NUMBER", fmt::format("{}", target), help,
-        [&target](const std::string& value) { return ReadFloat(value, target); });
-    return *this;
-}
-
-Flags& Flags::Number(const std::string& names, std::optional<double>& target,
-                     const std::string& help) {
-    Add(names, "NUMBER", ShowOptional(target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target.emplace()); });
-    return *this;
-}
-
 Flags& Flags::Number(const std::string& names, std::optional<float>& target,
                      const std::string& help) {
     Add(names, "NUMBER", ShowOptional(target), help,
@@ -138,15 +119,6 @@ Flags& Flags::Bool(const std::string& names, bool& target, const std::string& he
 Flags& Flags::Bool(const std::string& names, std::optional<bool>& target, const std::string& help) {
     AddBool(names, target ? (*target ? "true" : "false") : "", help,
             [&target](bool value) { target = value; });
-    return *this;
-}
-
-Flags& Flags::Optional(const std::string& names, std::string& target, const std::string& type,
-                       const std::string& help) {
-    Add(names, "[" + type + "]", target, help, [&target](const std::string& value) {
-        target = value;
-        return "";
-    });
     return *this;
 }
 

@@ -47,15 +47,9 @@ class Flags {
     Flags& Integer(const std::string& names, std::optional<int64_t>& target,
                    const std::string& help);
     Flags& Unsigned(const std::string& names, uint64_t& target, const std::string& help);
-    Flags& Number(const std::string& names, double& target, const std::string& help);
-    Flags& Number(const std::string& names, float& target, const std::string& help);
-    Flags& Number(const std::string& names, std::optional<double>& target, const std::string& help);
     Flags& Number(const std::string& names, std::optional<float>& target, const std::string& help);
     Flags& Bool(const std::string& names, bool& target, const std::string& help);
     Flags& Bool(const std::string& names, std::optional<bool>& target, const std::string& help);
-    // A text whose value may be left out and then is "true".
-    Flags& Optional(const std::string& names, std::string& target, const std::string& type,
-                    const std::string& help);
     // One of the choices, in any case.
     Flags& Choice(const std::string& names, std::string& target,
                   const std::vector<std::string>& choices, const std::string& help);

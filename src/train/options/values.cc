@@ -1,5 +1,4 @@
 // The values of options: from text and JSON into FinetuneOptions, and back.
-#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <type_traits>
@@ -102,8 +101,7 @@ std::string Read(const OptionRow& row, const Json& value, std::string& target) {
 std::string Read(const OptionRow& row, const Json& value, OnOverflow& target) {
     std::string name;
     if (std::string problem = Read(row, value, name); !problem.empty()) return problem;
-    const auto* found = std::find(std::begin(kOverflowNames), std::end(kOverflowNames), name);
-    target = static_cast<OnOverflow>(found - std::begin(kOverflowNames));
+    target = ParseOnOverflow(name).value();  // one of the choices
     return "";
 }
 
