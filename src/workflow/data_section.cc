@@ -68,8 +68,8 @@ constexpr KeyRule kLoaderRules[] = {
 };
 
 // A type that means what hone does anyway.
-ConfigReader::Handler OneOf(std::vector<std::string> types, std::string_view what,
-                            ConfigReader& reader) {
+SectionReader::Handler OneOf(std::vector<std::string> types, std::string_view what,
+                             SectionReader& reader) {
     return [types, what, &reader](const NodeEntry& entry, const std::string& path) -> absl::Status {
         const std::string type = absl::AsciiStrToLower(entry.value.text);
         if (entry.value.is_null() || std::find(types.begin(), types.end(), type) != types.end())
@@ -81,7 +81,7 @@ ConfigReader::Handler OneOf(std::vector<std::string> types, std::string_view wha
 
 // The files: a name, a list, or names of splits with theirs.
 absl::Status ReadFiles(const NodeEntry& entry, const std::string& path, RowsFor purpose,
-                       ConfigReader& reader) {
+                       SectionReader& reader) {
     const bool training = purpose == RowsFor::kTraining;
     if (!entry.value.is_map()) {
         const Json* before = reader.given().Find("data_files");
@@ -105,7 +105,7 @@ absl::Status ReadFiles(const NodeEntry& entry, const std::string& path, RowsFor 
 
 // Which rows of the evaluation's data.
 absl::Status ReadEvaluationSplit(const NodeEntry& entry, const std::string& path,
-                                 ConfigReader& reader) {
+                                 SectionReader& reader) {
     if (!reader.given().Has("eval_data_files")) return reader.Set("eval_split", entry, path);
     const std::string split = absl::AsciiStrToLower(entry.value.text);
     if (entry.value.is_scalar() && split.find_first_of("[+") != std::string::npos)
@@ -116,11 +116,11 @@ absl::Status ReadEvaluationSplit(const NodeEntry& entry, const std::string& path
 
 // load_dataset_config; Olive had its keys within `params` once.
 absl::Status ReadLoading(const NodeEntry& entry, const std::string& path, RowsFor purpose,
-                         ConfigReader& reader) {
+                         SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
     const bool training = purpose == RowsFor::kTraining;
-    ConfigReader::Section section;
+    SectionReader::Section section;
     section.handlers["type"] = OneOf({"huggingface_dataset", "local_dataset"},
                                      "data sets of type huggingface_dataset", reader);
     section.handlers["data_files"] = [&](const NodeEntry& files, const std::string& at) {
@@ -136,7 +136,7 @@ absl::Status ReadLoading(const NodeEntry& entry, const std::string& path, RowsFo
         };
     section.rules = training ? std::span<const KeyRule>(kTrainingRowsRules)
                              : std::span<const KeyRule>(kEvaluationRowsRules);
-    const ConfigReader::Section inner = section;
+    const SectionReader::Section inner = section;
     for (const char* key : {"params", "kwargs"})
         section.handlers[key] = [&](const NodeEntry& params, const std::string& at) {
             HONE_RETURN_IF_ERROR(reader.RequireMap(params, at));
@@ -150,7 +150,7 @@ absl::Status ReadLoading(const NodeEntry& entry, const std::string& path, RowsFo
 
 // The columns that Olive joins to a text: hone takes one.
 absl::Status ReadTextColumns(const NodeEntry& entry, const std::string& path,
-                             ConfigReader& reader) {
+                             SectionReader& reader) {
     if (!entry.value.is_list()) return reader.Set("text_field", entry, path);
     if (entry.value.items.size() == 1)
         return reader.SetValue("text_field", entry.value.items[0].Value(),
@@ -160,10 +160,10 @@ absl::Status ReadTextColumns(const NodeEntry& entry, const std::string& path,
 }
 
 // pre_process_data_config, likewise.
-absl::Status ReadRows(const NodeEntry& entry, const std::string& path, ConfigReader& reader) {
+absl::Status ReadRows(const NodeEntry& entry, const std::string& path, SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
-    ConfigReader::Section section{.rules = kRowRules};
+    SectionReader::Section section{.rules = kRowRules};
     section.handlers["type"] =
         OneOf({"text_generation_huggingface_pre_process", "huggingface_pre_process"},
               "rows for text generation, of type text_generation_huggingface_pre_process", reader);
@@ -187,7 +187,7 @@ absl::Status ReadRows(const NodeEntry& entry, const std::string& path, ConfigRea
             reader.Ignore(strategy, at, kNoJoining);
         return absl::OkStatus();
     };
-    const ConfigReader::Section inner = section;
+    const SectionReader::Section inner = section;
     section.handlers["params"] = [&](const NodeEntry& params, const std::string& at) {
         HONE_RETURN_IF_ERROR(reader.RequireMap(params, at));
         return reader.Read(params.value, JoinPath(at, params.key), inner);
@@ -198,8 +198,8 @@ absl::Status ReadRows(const NodeEntry& entry, const std::string& path, ConfigRea
 }  // namespace
 
 absl::Status ReadDataSection(const Node& data, const std::string& path, RowsFor purpose,
-                             ConfigReader& reader) {
-    ConfigReader::Section section{.rules = kDataRules};
+                             SectionReader& reader) {
+    SectionReader::Section section{.rules = kDataRules};
     section.handlers["name"] = [](const NodeEntry&, const std::string&) {
         return absl::OkStatus();  // passes name it by this
     };
@@ -213,7 +213,7 @@ absl::Status ReadDataSection(const Node& data, const std::string& path, RowsFor 
     section.handlers["dataloader_config"] = [&](const NodeEntry& entry, const std::string& at) {
         if (entry.value.is_null()) return absl::OkStatus();
         HONE_RETURN_IF_ERROR(reader.RequireMap(entry, at));
-        ConfigReader::Section loader{.rules = kLoaderRules};
+        SectionReader::Section loader{.rules = kLoaderRules};
         loader.handlers["params"] = [&](const NodeEntry& params, const std::string& within) {
             HONE_RETURN_IF_ERROR(reader.RequireMap(params, within));
             return reader.Read(params.value, JoinPath(within, params.key), {.rules = kLoaderRules});

@@ -1,6 +1,6 @@
 #include "workflow/flat_config.h"
 
-#include "workflow/config_reader.h"
+#include "workflow/section_reader.h"
 
 namespace hone {
 
@@ -10,12 +10,12 @@ absl::StatusOr<GivenOptions> ReadFlatConfig(const std::string& path) {
 }
 
 absl::StatusOr<GivenOptions> ReadFlatConfig(const Document& document) {
-    ConfigReader reader(document, "--");
+    SectionReader reader(document, "--");
     const auto workflow = [&](const NodeEntry& entry, const std::string& path) {
         return UsageError("{} is a section of a workflow: use `hone run --config {}`",
                           reader.Name(entry, path), document.path);
     };
-    ConfigReader::Section section{.takes_options = true};
+    SectionReader::Section section{.takes_options = true};
     for (const char* key : {"input_model", "data_configs", "passes"})
         section.handlers[key] = workflow;
     // What a run writes says who wrote it, and has the options one level down.

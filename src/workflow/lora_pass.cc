@@ -52,7 +52,7 @@ class LoraPass : public Pass {
 };
 
 // A key of PEFT that may only say what hone does anyway.
-ConfigReader::Handler Only(std::string_view value, std::string_view what, ConfigReader& reader) {
+SectionReader::Handler Only(std::string_view value, std::string_view what, SectionReader& reader) {
     return [value, what, &reader](const NodeEntry& entry, const std::string& path) -> absl::Status {
         const std::string text = absl::AsciiStrToLower(entry.value.text);
         if (entry.value.is_null() || text == value) return absl::OkStatus();
@@ -62,7 +62,7 @@ ConfigReader::Handler Only(std::string_view value, std::string_view what, Config
 
 // The entry of data_configs that a pass means: by its name, or written out in the pass itself.
 absl::Status ReadData(const NodeEntry& entry, const std::string& path, RowsFor purpose,
-                      const PassSource& source, ConfigReader& reader) {
+                      const PassSource& source, SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     if (entry.value.is_map())
         return ReadDataSection(entry.value, JoinPath(path, entry.key), purpose, reader);
@@ -78,7 +78,7 @@ absl::Status ReadData(const NodeEntry& entry, const std::string& path, RowsFor p
 }
 
 // Training rows first: what the evaluation's mean depends on them.
-absl::Status ReadAllData(const PassSource& source, ConfigReader& reader) {
+absl::Status ReadAllData(const PassSource& source, SectionReader& reader) {
     const NodeEntry* training = source.config.Find("train_data_config");
     const NodeEntry* evaluation = source.config.Find("eval_data_config");
     std::set<std::string> used;
@@ -119,10 +119,10 @@ std::vector<const OptionRow*> LoraPassKind::options() const {
 }
 
 absl::StatusOr<std::unique_ptr<Pass>> LoraPassKind::Read(const PassSource& source,
-                                                         ConfigReader& reader) const {
+                                                         SectionReader& reader) const {
     HONE_RETURN_IF_ERROR(reader.SetValue("method", std::string(method_), "type"));
     HONE_RETURN_IF_ERROR(ReadAllData(source, reader));
-    ConfigReader::Section section{.rules = kRules, .takes_options = true};
+    SectionReader::Section section{.rules = kRules, .takes_options = true};
     const auto read_already = [](const NodeEntry&, const std::string&) { return absl::OkStatus(); };
     section.handlers["train_data_config"] = read_already;
     section.handlers["eval_data_config"] = read_already;

@@ -16,7 +16,7 @@ class LoraPassKind : public PassKind {
     std::string_view help() const override { return help_; }
     std::vector<const OptionRow*> options() const override;
     absl::StatusOr<std::unique_ptr<Pass>> Read(const PassSource& source,
-                                               ConfigReader& reader) const override;
+                                               SectionReader& reader) const override;
 
   private:
     std::string_view type_, method_, help_;

@@ -28,7 +28,7 @@ constexpr KeyRule kLoadRules[] = {
     {"extra_args", Kind::kRefused, "hone loads a model by its own config.json alone"},
 };
 
-absl::Status CheckType(const NodeEntry& entry, const std::string& path, ConfigReader& reader) {
+absl::Status CheckType(const NodeEntry& entry, const std::string& path, SectionReader& reader) {
     const std::string type = absl::AsciiStrToLower(entry.value.text);
     if (type == "hfmodel" || type == "pytorchmodel") return absl::OkStatus();
     return UsageError("{}: hone trains models in Hugging Face's form, of type HfModel, not {}",
@@ -36,14 +36,14 @@ absl::Status CheckType(const NodeEntry& entry, const std::string& path, ConfigRe
 }
 
 // How transformers would load it.
-absl::Status ReadLoading(const NodeEntry& entry, const std::string& path, ConfigReader& reader) {
+absl::Status ReadLoading(const NodeEntry& entry, const std::string& path, SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
     return reader.Read(entry.value, JoinPath(path, entry.key),
                        {.rules = kLoadRules, .takes_options = true});
 }
 
-ConfigReader::Section ModelSection(ConfigReader& reader) {
+SectionReader::Section ModelSection(SectionReader& reader) {
     const auto loading = [&reader](const NodeEntry& entry, const std::string& path) {
         return ReadLoading(entry, path, reader);
     };
@@ -60,15 +60,15 @@ ConfigReader::Section ModelSection(ConfigReader& reader) {
 }  // namespace
 
 absl::Status ReadModelSection(const NodeEntry& entry, const std::string& path,
-                              ConfigReader& reader) {
+                              SectionReader& reader) {
     if (entry.value.is_scalar()) return reader.Set("model_name_or_path", entry, path);
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
-    ConfigReader::Section section = ModelSection(reader);
-    const ConfigReader::Section inner = section;
+    SectionReader::Section section = ModelSection(reader);
+    const SectionReader::Section inner = section;
     for (const char* key : {"config", "hf_config"})
         section.handlers[key] = [&](const NodeEntry& config, const std::string& at) {
             HONE_RETURN_IF_ERROR(reader.RequireMap(config, at));
-            ConfigReader::Section within = inner;
+            SectionReader::Section within = inner;
             // Olive had the names of Hugging Face one level deeper once.
             within.handlers["hf_config"] = section.handlers["hf_config"];
             return reader.Read(config.value, JoinPath(at, config.key), within);

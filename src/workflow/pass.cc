@@ -23,9 +23,10 @@ std::string DescribePassKinds() {
         for (const OptionRow* row : kind->options()) {
             if (row->group != group) text += fmt::format("  {}\n", row->group);
             group = row->group;
-            const std::string usual = DefaultText(*row);
+            const std::string usual = WithoutDashes(DefaultText(*row));
             text += fmt::format("    {} {}{}\n        {}\n", row->name, ValueName(*row),
-                                usual.empty() ? "" : fmt::format(" [{}]", usual), row->help);
+                                usual.empty() ? "" : fmt::format(" [{}]", usual),
+                                WithoutDashes(row->help));
         }
     }
     return text;

@@ -15,7 +15,7 @@
 #include "train/control/run_control.h"
 #include "train/events/event_stream.h"
 #include "train/options/table.h"
-#include "workflow/config_reader.h"
+#include "workflow/section_reader.h"
 
 namespace hone {
 
@@ -57,7 +57,7 @@ class PassKind {
     // Reads its configuration over what other sections said, which are in `reader`. Notes go there
     // too.
     virtual absl::StatusOr<std::unique_ptr<Pass>> Read(const PassSource& source,
-                                                       ConfigReader& reader) const = 0;
+                                                       SectionReader& reader) const = 0;
 };
 
 std::span<const PassKind* const> PassKinds();

@@ -18,10 +18,10 @@ constexpr KeyRule kRules[] = {
 }  // namespace
 
 absl::Status ReadTrainingArguments(const NodeEntry& entry, const std::string& path,
-                                   ConfigReader& reader) {
+                                   SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
-    ConfigReader::Section section{.rules = kRules, .takes_options = true};
+    SectionReader::Section section{.rules = kRules, .takes_options = true};
     // Mixed precision is the type of the products here.
     for (const auto& [key, dtype] : {std::pair{"fp16", "float16"}, {"bf16", "bfloat16"}})
         section.handlers[key] = [&reader, dtype](const NodeEntry& use, const std::string& at) {

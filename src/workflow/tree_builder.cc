@@ -64,7 +64,9 @@ void TreeBuilder::Alias(Place place, size_t anchor) {
 
 void TreeBuilder::Add(Node node, size_t anchor) {
     count_ += node.count;
-    if (count_ > kMaxConfigNodes)
+    // Each anchor keeps a copy, those within another one too.
+    if (anchor != 0) anchored_ += node.count;
+    if (count_ > kMaxConfigNodes || anchored_ > kMaxConfigNodes)
         throw DocumentError{node.place, fmt::format("more than {} values, with those that aliases "
                                                     "repeat",
                                                     kMaxConfigNodes)};

@@ -43,6 +43,7 @@ class TreeBuilder {
 
     std::vector<Open> open_;
     std::map<size_t, Node> anchors_;
+    size_t anchored_ = 0;  // the values in them
     std::optional<Node> root_;
     size_t count_ = 0;
 };

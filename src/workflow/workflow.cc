@@ -47,8 +47,8 @@ struct Parts {
     const NodeEntry* passes = nullptr;
 };
 
-absl::Status ReadTop(const Document& document, ConfigReader& reader, Parts& parts) {
-    ConfigReader::Section section{.rules = kRules};
+absl::Status ReadTop(const Document& document, SectionReader& reader, Parts& parts) {
+    SectionReader::Section section{.rules = kRules};
     for (const char* key : {"input_model", "model"})
         section.handlers[key] = [&](const NodeEntry& entry, const std::string& path) {
             if (!parts.models.empty())
@@ -80,7 +80,7 @@ absl::Status ReadTop(const Document& document, ConfigReader& reader, Parts& part
 
 // A list of maps with a name each, or a map by name.
 absl::StatusOr<std::map<std::string, const Node*>> DataConfigs(const NodeEntry* entry,
-                                                               const ConfigReader& reader) {
+                                                               const SectionReader& reader) {
     std::map<std::string, const Node*> configs;
     if (entry == nullptr || entry->value.is_null()) return configs;
     if (entry->value.is_map()) {
@@ -121,7 +121,7 @@ std::vector<std::pair<std::string, const Node*>> Passes(const NodeEntry& entry) 
 }
 
 absl::StatusOr<const PassKind*> KindOfPass(const std::string& path, const Node& pass,
-                                           const ConfigReader& reader) {
+                                           const SectionReader& reader) {
     std::vector<std::string_view> types;
     for (const PassKind* kind : PassKinds()) types.push_back(kind->type());
     const NodeEntry* type = pass.Find("type");
@@ -139,7 +139,7 @@ absl::StatusOr<const PassKind*> KindOfPass(const std::string& path, const Node& 
 absl::StatusOr<std::unique_ptr<Pass>> ReadPass(
     const std::string& path, const Node& pass,
     const std::map<std::string, const Node*>& data_configs, const GivenOptions& stronger,
-    ConfigReader& reader) {
+    SectionReader& reader) {
     HONE_ASSIGN_OR_RETURN(const PassKind* kind, KindOfPass(path, pass, reader));
     const NodeEntry* config = pass.Find("config");
     if (config == nullptr || config->value.is_null()) {
@@ -153,7 +153,7 @@ absl::StatusOr<std::unique_ptr<Pass>> ReadPass(
             reader);
     }
     HONE_RETURN_IF_ERROR(reader.RequireMap(*config, path));
-    ConfigReader::Section section{.rules = kPassRules};
+    SectionReader::Section section{.rules = kPassRules};
     for (const char* key : {"type", "config"})
         section.handlers[key] = [](const NodeEntry&, const std::string&) {
             return absl::OkStatus();
@@ -169,7 +169,7 @@ absl::StatusOr<std::unique_ptr<Pass>> ReadPass(
 }  // namespace
 
 absl::StatusOr<Workflow> ReadWorkflow(const Document& document, const GivenOptions& stronger) {
-    ConfigReader reader(document);
+    SectionReader reader(document);
     Parts parts;
     HONE_RETURN_IF_ERROR(ReadTop(document, reader, parts));
     for (const NodeEntry* model : parts.models)

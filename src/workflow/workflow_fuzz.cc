@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         const auto document = hone::ParseDocument(text, path);
         if (!document.ok()) continue;
         HONE_CHECK(document->root.count <= hone::kMaxConfigNodes);
-        // Reads what the file says and looks at no file but those of an adapter.
+        // Opens no file but those of an adapter.
         (void)hone::ReadWorkflow(*document, hone::GivenOptions());
         const auto given = hone::ReadFlatConfig(*document);
         if (!given.ok()) continue;

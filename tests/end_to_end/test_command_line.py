@@ -6,7 +6,7 @@ import unittest
 
 from support import HONE, ROOT, HoneTest
 
-COMMANDS = ["finetune", "estimate", "evaluate", "generate", "chat", "compare", "models pull", "models list",
+COMMANDS = ["finetune", "run", "estimate", "evaluate", "generate", "chat", "compare", "models pull", "models list",
             "models inspect", "models rm", "data check", "bench train", "bench infer", "bench kernels", "help",
             "completion", "worker"]
 

@@ -17,8 +17,8 @@ void FinetuneFlags::Add(CLI::App& app) {
     log_.Add(flags);
     flags.Group("Configuration")
         .Text("--config", config_,
-              "a .yaml or .json file with options by their names without dashes, like the "
-              "config.json that --dry_run writes; flags win over it");
+              "a .yaml or .json file with options by their names without dashes, such as the "
+              "config.json of a run; flags win over it");
 }
 
 absl::StatusOr<GivenOptions> FinetuneFlags::Given() const {

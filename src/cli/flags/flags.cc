@@ -197,8 +197,9 @@ Flags& Flags::Option(const OptionRow& option, std::function<std::string(const st
     std::string type = ValueName(option);
     if (option.may_stand_alone) type = "[" + type + "]";
     if (IsSwitch(option)) type = kBoolType;
-    CLI::Option* flag =
-        Add(names, type, DefaultText(option), std::string(option.help), std::move(read));
+    std::string help(option.help);
+    if (option.methods.size() == 1) help += fmt::format("; with --method {}", option.methods[0]);
+    CLI::Option* flag = Add(names, type, DefaultText(option), help, std::move(read));
     // NormalizeArguments gives every boolean its value.
     if (IsSwitch(option)) flag->option_text("[true|false]");
     return *this;

@@ -28,7 +28,7 @@ struct KeyRule {
     std::string_view says;
 };
 
-class ConfigReader {
+class SectionReader {
   public:
     // What reads an entry of the map that is called `path` ("passes.lora").
     using Handler = std::function<absl::Status(const NodeEntry& entry, const std::string& path)>;
@@ -40,7 +40,7 @@ class ConfigReader {
 
     // What was given is called by its path and place; other options are called `prefix` and their
     // name in messages.
-    explicit ConfigReader(const Document& document, std::string prefix = "")
+    explicit SectionReader(const Document& document, std::string prefix = "")
         : document_(document), given_(OptionNames(std::move(prefix))) {}
 
     // Reads all entries of a map.
@@ -71,6 +71,9 @@ class ConfigReader {
     GivenOptions given_;
     std::vector<std::string> notes_;
 };
+
+// A sentence about flags as one about keys: "--lora_r" is lora_r.
+std::string WithoutDashes(std::string_view text);
 
 // "a" or "a.b".
 std::string JoinPath(const std::string& path, std::string_view key);

@@ -1,4 +1,4 @@
-#include "workflow/config_reader.h"
+#include "workflow/section_reader.h"
 
 #include <algorithm>
 
@@ -15,19 +15,7 @@ bool IsOption(const std::string& name) {
     return row != nullptr && !row->of_command;
 }
 
-// A sentence about flags as one about keys.
-std::string WithoutDashes(std::string_view text) {
-    std::string plain;
-    for (size_t i = 0; i < text.size(); ++i) {
-        if (text.substr(i, 2) == "--" && (i == 0 || text[i - 1] == ' ' || text[i - 1] == '('))
-            ++i;
-        else
-            plain += text[i];
-    }
-    return plain;
-}
-
-std::vector<std::string> KeysOf(const ConfigReader::Section& section) {
+std::vector<std::string> KeysOf(const SectionReader::Section& section) {
     std::vector<std::string> keys;
     for (const auto& [key, handler] : section.handlers) keys.emplace_back(key);
     for (const KeyRule& rule : section.rules) {
@@ -45,25 +33,36 @@ std::vector<std::string> KeysOf(const ConfigReader::Section& section) {
 
 }  // namespace
 
+std::string WithoutDashes(std::string_view text) {
+    std::string plain;
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text.substr(i, 2) == "--" && (i == 0 || text[i - 1] == ' ' || text[i - 1] == '('))
+            ++i;
+        else
+            plain += text[i];
+    }
+    return plain;
+}
+
 std::string JoinPath(const std::string& path, std::string_view key) {
     return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
-std::string ConfigReader::Name(const NodeEntry& entry, const std::string& path) const {
+std::string SectionReader::Name(const NodeEntry& entry, const std::string& path) const {
     return fmt::format("{} at {}", JoinPath(path, entry.key), document_.Where(entry.place));
 }
 
-absl::Status ConfigReader::RequireMap(const NodeEntry& entry, const std::string& path) const {
+absl::Status SectionReader::RequireMap(const NodeEntry& entry, const std::string& path) const {
     if (entry.value.is_map()) return absl::OkStatus();
     return UsageError("{}: a map of keys and values is expected here", Name(entry, path));
 }
 
-void ConfigReader::Ignore(const NodeEntry& entry, const std::string& path, std::string_view why) {
+void SectionReader::Ignore(const NodeEntry& entry, const std::string& path, std::string_view why) {
     notes_.push_back(fmt::format("{} changes nothing: {}", Name(entry, path), why));
 }
 
-absl::Status ConfigReader::SetValue(std::string_view option, nlohmann::ordered_json value,
-                                    const std::string& name) {
+absl::Status SectionReader::SetValue(std::string_view option, nlohmann::ordered_json value,
+                                     const std::string& name) {
     const nlohmann::ordered_json* before = given_.Find(option);
     if (before != nullptr && *before != value)
         return UsageError("{} and {} say the same otherwise: give one", given_.names()(option),
@@ -72,20 +71,20 @@ absl::Status ConfigReader::SetValue(std::string_view option, nlohmann::ordered_j
     return absl::OkStatus();
 }
 
-absl::Status ConfigReader::Set(std::string_view option, const NodeEntry& entry,
-                               const std::string& path) {
+absl::Status SectionReader::Set(std::string_view option, const NodeEntry& entry,
+                                const std::string& path) {
     if (entry.value.is_null()) return absl::OkStatus();
     return SetValue(option, entry.value.Value(), Name(entry, path));
 }
 
-absl::Status ConfigReader::Read(const Node& map, const std::string& path, const Section& section) {
+absl::Status SectionReader::Read(const Node& map, const std::string& path, const Section& section) {
     for (const NodeEntry& entry : map.entries)
         HONE_RETURN_IF_ERROR(ReadEntry(entry, path, section));
     return absl::OkStatus();
 }
 
-absl::Status ConfigReader::ReadEntry(const NodeEntry& entry, const std::string& path,
-                                     const Section& section) {
+absl::Status SectionReader::ReadEntry(const NodeEntry& entry, const std::string& path,
+                                      const Section& section) {
     if (const auto found = section.handlers.find(entry.key); found != section.handlers.end())
         return found->second(entry, path);
     for (const KeyRule& rule : section.rules) {
@@ -100,8 +99,11 @@ absl::Status ConfigReader::ReadEntry(const NodeEntry& entry, const std::string& 
     return ReadForeign(entry, path, section);
 }
 
-absl::Status ConfigReader::ReadForeign(const NodeEntry& entry, const std::string& path,
-                                       const Section& section) {
+absl::Status SectionReader::ReadForeign(const NodeEntry& entry, const std::string& path,
+                                        const Section& section) {
+    if (const OptionRow* row = FindOption(entry.key); row != nullptr && row->of_command)
+        return UsageError("{} says what a command does, not what a run is: give the flag --{}",
+                          Name(entry, path), row->name);
     const std::string reason =
         section.takes_options ? WithoutDashes(ForeignReason(entry.key, IsOption)) : "";
     const bool needless = reason.starts_with("is not needed") ||
