@@ -61,6 +61,7 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 
 void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddFinetune(root, commands);
+    AddRun(root, commands);
     AddEstimate(root, commands);
     AddEvaluate(root, commands);
     AddGenerate(root, commands);

@@ -37,6 +37,8 @@ TEST(RunHone, EveryCommandHasHelp) {
     const std::vector<std::vector<std::string>> commands = {
         {},
         {"finetune"},
+        {"run"},
+        {"estimate"},
         {"evaluate"},
         {"generate"},
         {"chat"},

@@ -99,12 +99,12 @@ void Print(const RunPlan& plan, bool json) {
 
 // Without data: rows of --max_seq_len tokens, or of as many as the model takes where that is fewer
 // and nobody said otherwise, for one step.
-absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folder,
+absl::Status ChooseFullRows(const GivenOptions& given, const std::string& folder,
                             FinetuneOptions& options) {
     HONE_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFiles> files,
                           OpenModel(options.model_name_or_path));
     const int64_t limit = files->config.max_position_embeddings;
-    const bool shorter = !flags.Given("--max_seq_len") && limit < options.data.max_seq_len;
+    const bool shorter = !given.Has("max_seq_len") && limit < options.data.max_seq_len;
     if (shorter) {
         options.data.max_seq_len = limit;
         HONE_RETURN_IF_ERROR(WriteFullRows(options, folder + "/train.jsonl"));
@@ -118,22 +118,24 @@ absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folde
 }
 
 absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
-    HONE_RETURN_IF_ERROR(flags.machine().Apply());
+    HONE_RETURN_IF_ERROR(flags.log().Apply());
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
     const ScratchFolder scratch;
     std::string folder = ".";
-    const bool own_data = flags.HasData(folder);
+    const bool own_data = HasData(given, folder);
     if (!own_data) {
         folder = scratch.path();
         HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-        HONE_RETURN_IF_ERROR(WriteFullRows(flags.options(), folder + "/train.jsonl"));
+        HONE_ASSIGN_OR_RETURN(const FinetuneOptions as_given, ReadGiven(given));
+        HONE_RETURN_IF_ERROR(WriteFullRows(as_given, folder + "/train.jsonl"));
     }
-    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve(folder));
+    HONE_ASSIGN_OR_RETURN(ResolvedOptions resolved, FinetuneFlags::Resolve(given, folder));
     FinetuneOptions& options = resolved.options;
     if (own_data) {
         for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
     }
     HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(flags, folder, options));
+    if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(given, folder, options));
     EventStream events;
     EstimateReporter reporter(own_data);
     const ScopedSink shown(events, reporter);

@@ -12,8 +12,9 @@ namespace hone {
 namespace {
 
 absl::Status RunFinetune(const FinetuneFlags& flags) {
-    HONE_RETURN_IF_ERROR(flags.machine().Apply());
-    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
+    HONE_RETURN_IF_ERROR(flags.log().Apply());
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
+    HONE_ASSIGN_OR_RETURN(const ResolvedOptions resolved, FinetuneFlags::Resolve(given));
     const FinetuneOptions& options = resolved.options;
     EventStream events;
     ProgressReporter reporter(options.model_name_or_path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "train/method/method.h"
 #include "train/output/machine.h"
 
 namespace hone {
@@ -19,30 +20,33 @@ size_t ToCome(const MemoryPlan& plan) {
 // gradient, two moments.
 absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& files,
                              size_t available) {
-    const bool full = options.method == "full", qlora = options.method == "qlora";
-    const bool int8 = options.base_compute == "int8", f32 = options.torch_dtype == "float32";
+    const Method& method = MethodOf(options);
+    const WeightStorage storage = method.Storage(options);
+    const bool nf4 = storage == WeightStorage::kNf4, int8 = storage == WeightStorage::kInt8Channels;
+    const bool f32 = options.torch_dtype == "float32";
     int64_t elements = 0, coded = 0;
     for (const ModelTensor& tensor : files.tensors) {
         elements += tensor.elements();
-        if ((qlora || int8) && tensor.layer >= 0) coded += tensor.elements();
+        if ((nf4 || int8) && tensor.layer >= 0) coded += tensor.elements();
     }
     const size_t weights = static_cast<size_t>(elements - coded) * (f32 ? 4 : 2) +
                            static_cast<size_t>(int8 ? coded : coded / 2);
-    const size_t bytes = weights + (full ? static_cast<size_t>(elements) * 16 : 0);
+    const size_t bytes = weights + (method.TrainsBase() ? static_cast<size_t>(elements) * 16 : 0);
     if (bytes <= available) return absl::OkStatus();
-    if (full)
+    if (method.TrainsBase())
         return MemoryError(
             "training every weight of {} needs {} before the first token, {} are free: use "
-            "--method lora, a smaller model, or free some memory",
-            options.model_name_or_path, HumanBytes(bytes), HumanBytes(available));
+            "{}, a smaller model, or free some memory",
+            options.model_name_or_path, HumanBytes(bytes), HumanBytes(available),
+            method.smaller_base());
     return MemoryError(
-        "{} has {} of weights in {}{}, {} are free: use {}{}a smaller model or free some memory",
+        "{} has {} of weights in {}{}, {} are free: use {}{}{}a smaller model or free some memory",
         options.model_name_or_path, HumanBytes(bytes),
-        qlora  ? "NF4 and "
+        nf4    ? "NF4 and "
         : int8 ? "8 bits and "
                : "",
         options.torch_dtype, HumanBytes(available), f32 ? "--torch_dtype bfloat16, " : "",
-        qlora ? "" : "--method qlora, ");
+        method.smaller_base(), method.smaller_base().empty() ? "" : ", ");
 }
 
 absl::StatusOr<MemoryDecision> DecideMemory(
@@ -81,13 +85,15 @@ absl::StatusOr<MemoryDecision> DecideMemory(
 DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters, int64_t standing,
                   int64_t to_come) {
     const size_t trained = static_cast<size_t>(trainable_parameters) * sizeof(float);
-    const bool half = options.method == "full" && options.torch_dtype != "float32";
-    DiskNeed need{.checkpoint = 3 * trained, .result = half ? trained / 2 : trained};
+    const auto number_bytes =
+        static_cast<size_t>(DTypeBytes(MethodOf(options).ResultType(options)));
+    DiskNeed need{.checkpoint = 3 * trained,
+                  .result = static_cast<size_t>(trainable_parameters) * number_bytes};
     int64_t most = standing + to_come;
     // An old one goes when the new one stands.
     if (options.save_total_limit > 0) most = std::min(most, options.save_total_limit + 1);
-    need.total = static_cast<size_t>(std::max<int64_t>(1, most - standing)) * need.checkpoint +
-                 need.result;
+    need.total =
+        static_cast<size_t>(std::max<int64_t>(1, most - standing)) * need.checkpoint + need.result;
     return need;
 }
 

@@ -1,5 +1,5 @@
-// Everything that a fine-tuning run can be told: the flags of `hone finetune`, one field each, with
-// their defaults.
+// Everything that a fine-tuning run can be told, one member an option, with its default. What else
+// there is to say of an option stands in its row of the table (train/options/table.h).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace hone {
 
-// Fields carry the names of the flags. "Olive": the default is Olive's; the rest follow
+// Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
     // Model. A catalogue name, a folder, a .gguf file or org/repo.
@@ -105,14 +105,23 @@ struct FinetuneOptions {
         0;  // threads that read ahead; 0: hone chooses; never changes a result
 };
 
-// The resolved configuration: every field under its flag's name, grouped as config.json and
-// run.json hold it.
-nlohmann::ordered_json OptionsToJson(const FinetuneOptions& options);
-// The inverse; missing keys keep their defaults, an unknown key or a wrong type is an error naming
-// it.
-absl::StatusOr<FinetuneOptions> OptionsFromJson(const nlohmann::ordered_json& json);
+class OptionNames;
 
-// Checks ranges, names and combinations; the error names the flag and what it takes.
+// The resolved configuration as config.json and run.json hold it: every option of the table under
+// its name, but for those that belong to another method, and those that an adapter to start from
+// says itself.
+nlohmann::ordered_json OptionsToJson(const FinetuneOptions& options);
+// The inverse; missing keys keep the defaults of FinetuneOptions, an unknown key or a wrong value
+// is an error that names it.
+absl::StatusOr<FinetuneOptions> OptionsFromJson(const nlohmann::ordered_json& json);
+// What the result depends on, but for what is compared by its contents: for the checkpoints.
+// `evaluations_decide`: which weights are the result.
+nlohmann::ordered_json ComparedOptions(const FinetuneOptions& options, bool evaluations_decide);
+
+// Checks ranges, names and combinations; the error, of kind kUsage, calls the option as `names`
+// does and says what it takes.
+absl::Status ValidateOptions(const FinetuneOptions& options, const OptionNames& names);
+// The same for a command line: "--lora_r".
 absl::Status ValidateOptions(const FinetuneOptions& options);
 
 }  // namespace hone

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
+
+#include "train/method/method.h"
+#include "train/options/table.h"
 
 namespace hone {
 namespace {
@@ -41,30 +46,127 @@ TEST(Options, RoundTripThroughJson) {
     EXPECT_EQ(copy->learning_rate, options.learning_rate);
 }
 
+// Another value of the option than `value`.
+Json Another(const OptionRow& row, const Json& value) {
+    if (!row.choices.empty())
+        return row.choices.back() == value ? row.choices.front() : row.choices.back();
+    if (value.is_boolean()) return !value.get<bool>();
+    if (value.is_number_integer()) return value.get<int64_t>() + 1;
+    if (value.is_number()) return value.get<double>() + 0.5;
+    if (value.is_string()) return "other";
+    if (value.is_array()) return row.name == "layers_to_transform" ? Json{5} : Json{"x"};
+    if (value.is_object())
+        return row.name == "columns" ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
+    // An optional without a value.
+    if (IsSwitch(row)) return true;
+    return ValueName(row) == "TEXT" ? Json("other") : Json(7);
+}
+
 TEST(Options, EveryFieldSurvivesOnItsOwn) {
-    // Changes one field at a time in the JSON and expects it back: no field is written and not
-    // read, or read into another.
-    const Json defaults = OptionsToJson(Valid());
-    for (const auto& [key, value] : defaults.items()) {
-        Json changed = defaults;
-        if (value.is_boolean())
-            changed[key] = !value.get<bool>();
-        else if (value.is_number_integer())
-            changed[key] = value.get<int64_t>() + 1;
-        else if (value.is_number())
-            changed[key] = value.get<double>() + 0.5;
-        else if (value.is_string())
-            changed[key] = key == "on_overflow" ? "error" : "other";
-        else if (value.is_array())
-            changed[key] = key == "layers_to_transform" ? Json{5} : Json{"x"};
-        else if (value.is_object())
-            changed[key] = key == "columns" ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
-        else
-            continue;  // null: an optional, covered above
-        auto read = OptionsFromJson(changed);
-        ASSERT_TRUE(read.ok()) << key << ": " << read.status();
-        EXPECT_EQ(OptionsToJson(*read), changed) << key;
+    // Changes one option at a time and expects it back: none is written and not read, or read into
+    // another.
+    for (const char* method : {"lora", "qlora", "full"}) {
+        FinetuneOptions options = Valid();
+        options.method = method;
+        const Json defaults = OptionsToJson(options);
+        for (const auto& [key, value] : defaults.items()) {
+            if (key == "method" || key == "adapter_path")
+                continue;                       // they decide what else is there
+            if (key == "quant_type") continue;  // one choice
+            Json changed = defaults;
+            changed[key] = Another(*FindOption(key), value);
+            ASSERT_NE(changed, defaults) << key;
+            auto read = OptionsFromJson(changed);
+            ASSERT_TRUE(read.ok()) << key << ": " << read.status();
+            EXPECT_EQ(OptionsToJson(*read), changed) << key;
+        }
     }
+}
+
+TEST(Options, TextAndJsonMeanTheSame) {
+    for (const OptionRow& row : OptionTable()) {
+        if (!HasMember(row)) continue;
+        FinetuneOptions options, copy;
+        const std::string problem =
+            ReadOption(row, Another(row, OptionJson(row, options)), options);
+        if (row.name == "quant_type") continue;
+        ASSERT_EQ(problem, "") << row.name;
+        ASSERT_EQ(ReadOption(row, OptionText(row, options), copy), "") << row.name;
+        EXPECT_EQ(OptionJson(row, copy), OptionJson(row, options)) << row.name;
+        // null: as if nobody had said it.
+        ASSERT_EQ(ReadOption(row, nullptr, copy), "");
+        EXPECT_EQ(OptionJson(row, copy), OptionJson(row, FinetuneOptions())) << row.name;
+    }
+}
+
+TEST(Options, WhatBelongsToAnotherMethodIsNotInTheConfiguration) {
+    FinetuneOptions options = Valid();
+    EXPECT_TRUE(OptionsToJson(options).contains("lora_r"));
+    EXPECT_FALSE(OptionsToJson(options).contains("quant_type"));
+    options.adapter_path = "a";
+    EXPECT_FALSE(OptionsToJson(options).contains("lora_r"));
+    options = Valid();
+    options.method = "full";
+    EXPECT_FALSE(OptionsToJson(options).contains("lora_r"));
+    EXPECT_FALSE(OptionsToJson(options).contains("dry_run"));
+}
+
+// Adding an option to the table can hardly be done by halves; what is left is checked here.
+TEST(OptionTable, RowsAreWhole) {
+    std::set<std::string_view> names;
+    for (const OptionRow& row : OptionTable()) {
+        EXPECT_TRUE(names.insert(row.name).second) << row.name << " stands twice";
+        EXPECT_FALSE(row.help.empty()) << row.name;
+        EXPECT_FALSE(row.group.empty()) << row.name;
+        for (std::string_view other : row.excludes) EXPECT_NE(FindOption(other), nullptr) << other;
+        for (std::string_view method : row.methods)
+            EXPECT_NE(FindMethod(method), nullptr) << method;
+        for (const Spelling& spelling : row.spellings)
+            EXPECT_NE(std::find(row.choices.begin(), row.choices.end(), spelling.meaning),
+                      row.choices.end())
+                << spelling.word;
+        if (HasMember(row)) EXPECT_EQ(CheckValue(row, FinetuneOptions()), "") << row.name;
+    }
+    for (const Method* method : Methods())
+        for (const MethodDefault& entry : method->defaults()) {
+            FinetuneOptions options;
+            ASSERT_NE(FindOption(entry.option), nullptr) << entry.option;
+            EXPECT_EQ(ReadOption(*FindOption(entry.option), entry.value, options), "");
+        }
+}
+
+// What a checkpoint of an earlier version was compared by: an option that left this list would let
+// a run go on as if nothing had changed.
+TEST(OptionTable, CheckpointsAreComparedByWhatChangesTheResult) {
+    std::set<std::string> without, with;
+    for (const auto& [name, value] : ComparedOptions(Valid(), false).items()) without.insert(name);
+    for (const auto& [name, value] : ComparedOptions(Valid(), true).items()) with.insert(name);
+    EXPECT_EQ(without, (std::set<std::string>{"per_device_train_batch_size",
+                                              "gradient_accumulation_steps",
+                                              "train_sampling_strategy",
+                                              "packing",
+                                              "max_seq_len",
+                                              "micro_batch_tokens",
+                                              "learning_rate",
+                                              "lr_scheduler_type",
+                                              "warmup_ratio",
+                                              "warmup_steps",
+                                              "num_cycles",
+                                              "lr_power",
+                                              "lr_end",
+                                              "num_decay_steps",
+                                              "min_lr_ratio",
+                                              "adam_beta1",
+                                              "adam_beta2",
+                                              "adam_epsilon",
+                                              "weight_decay",
+                                              "max_grad_norm",
+                                              "seed"}));
+    for (const char* name :
+         {"eval_on_start", "eval_steps", "metric_for_best_model", "greater_is_better",
+          "early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end"})
+        without.insert(name);
+    EXPECT_EQ(with, without);
 }
 
 TEST(Options, UnknownKeysAndWrongTypesAreNamed) {
@@ -74,7 +176,8 @@ TEST(Options, UnknownKeysAndWrongTypesAreNamed) {
     EXPECT_NE(message({{"learning_rat", 1}}).find("learning_rat"), std::string::npos);
     EXPECT_NE(message({{"learning_rate", "fast"}}).find("learning_rate"), std::string::npos);
     EXPECT_NE(message({{"threads", int64_t{1} << 40}}).find("threads"), std::string::npos);
-    EXPECT_NE(message({{"data_files", "a"}}).find("data_files"), std::string::npos);
+    EXPECT_NE(message({{"data_files", 1}}).find("data_files"), std::string::npos);
+    EXPECT_NE(message({{"dry_run", true}}).find("dry_run"), std::string::npos);
     EXPECT_FALSE(OptionsFromJson(Json::array()).ok());
 }
 
@@ -120,7 +223,8 @@ TEST(Options, ValidationNamesTheFlag) {
     expect([](auto& o) { o.lora.r = 4097; }, "--lora_r");
     expect([](auto& o) { o.lora.lora_dropout = 1; }, "--lora_dropout");
     expect([](auto& o) { o.num_train_epochs = 0; }, "--num_train_epochs is 0; it must be above 0");
-    expect([](auto& o) { o.num_train_epochs = 1e38; }, "is 1e+38; it must be above 0 and at most 1");
+    expect([](auto& o) { o.num_train_epochs = 1e38; },
+           "is 1e+38; it must be above 0 and at most 1");
     expect([](auto& o) { o.num_train_epochs = -1, o.max_steps = 5; }, "--num_train_epochs is -1");
     expect([](auto& o) { o.adam_epsilon = 0; }, "--adam_epsilon is 0; it must be above 0");
     expect([](auto& o) { o.adam_epsilon = std::nan(""); }, "--adam_epsilon");

@@ -211,13 +211,5 @@ TEST(Flags, HelpShowsDefaultsAndGroups) {
     EXPECT_THAT(sample.help, HasSubstr("--colour red|green"));
 }
 
-TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
-    EXPECT_EQ(EditDistance("", "abc"), 3);
-    EXPECT_EQ(EditDistance("abc", "abc"), 0);
-    EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
-    EXPECT_EQ(EditDistance("ab", "ba"), 1);
-    EXPECT_EQ(EditDistance("abcd", "acbd"), 1);
-}
-
 }  // namespace
 }  // namespace hone

@@ -14,6 +14,7 @@
 #include "train/engine_learner.h"
 #include "train/events/event_stream.h"
 #include "train/loop/trainer.h"
+#include "train/method/method.h"
 #include "train/options.h"
 #include "train/output/output_folder.h"
 #include "train/output/run_files.h"
@@ -84,11 +85,8 @@ class FinetuneRun {
     // The trainer's numbers, with what was made of them.
     RunResult Result() const;
 
-    bool full() const { return options_.method == "full"; }
-    bool qlora() const { return options_.method == "qlora"; }
-    bool int8() const { return options_.base_compute == "int8"; }
-
     FinetuneOptions options_;
+    const Method* method_ = nullptr;  // once the options are known to be valid
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

@@ -26,11 +26,6 @@ absl::Status FinetuneRun::LoadModel() {
     if (options_.torch_dtype == "float16")
         Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
             "float32");
-    LoadOptions load;
-    load.compute = options_.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
-    if (qlora()) load.storage = WeightStorage::kNf4;
-    if (int8()) load.storage = WeightStorage::kInt8Channels;
-    load.double_quant = options_.double_quant;
     if (!options_.adapter_path.empty())
         HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
     size_t bytes = 0;
@@ -43,9 +38,9 @@ absl::Status FinetuneRun::LoadModel() {
     }
     {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
-        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, load, *context_));
+        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
     }
-    HONE_ASSIGN_OR_RETURN(learner_, EngineLearner::Create(options_, *files_, *model_, *context_));
+    HONE_ASSIGN_OR_RETURN(learner_, method_->MakeLearner(options_, *files_, *model_, *context_));
     if (!options_.adapter_path.empty())
         Say(
             fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
@@ -57,34 +52,8 @@ absl::Status FinetuneRun::LoadModel() {
 
 // What the result depends on. Paths are not in it: the hashes of what lies there are.
 nlohmann::ordered_json FinetuneRun::Configuration() const {
-    std::vector<const char*> flags = {"per_device_train_batch_size",
-                                      "gradient_accumulation_steps",
-                                      "train_sampling_strategy",
-                                      "packing",
-                                      "max_seq_len",
-                                      "micro_batch_tokens",
-                                      "learning_rate",
-                                      "lr_scheduler_type",
-                                      "warmup_ratio",
-                                      "warmup_steps",
-                                      "num_cycles",
-                                      "lr_power",
-                                      "lr_end",
-                                      "num_decay_steps",
-                                      "min_lr_ratio",
-                                      "adam_beta1",
-                                      "adam_beta2",
-                                      "adam_epsilon",
-                                      "weight_decay",
-                                      "max_grad_norm",
-                                      "seed"};
     const bool eval_decides =
         options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
-    if (eval_decides)
-        flags.insert(flags.end(), {"eval_on_start", "eval_steps", "metric_for_best_model",
-                                   "greater_is_better", "early_stopping_patience",
-                                   "early_stopping_threshold", "load_best_model_at_end"});
-    const Json all = OptionsToJson(options_);
     Json json = {{"base_model", facts_.model_fingerprint},
                  {"compute", facts_.plan.compute},
                  {"train_data", data_.train->fingerprint()}};
@@ -92,7 +61,7 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
     if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
     json.update(learner_->Configuration());
     json["total_steps"] = facts_.plan.total_steps;
-    for (const char* flag : flags) json[flag] = all.at(flag);
+    json.update(ComparedOptions(options_, eval_decides));
     return json;
 }
 

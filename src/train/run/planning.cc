@@ -61,10 +61,8 @@ absl::Status FinetuneRun::PlanMemory() {
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
     const std::string cure =
-        std::string(options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "") +
-        (full()    ? "--method lora"
-         : qlora() ? "a smaller --lora_r"
-                   : "--method qlora, a smaller --lora_r");
+        fmt::format("{}{}", options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "",
+                    method_->fewer_parameters());
     HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
                           DecideMemory(
                               [&](bool checkpointing) {

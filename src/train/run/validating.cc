@@ -26,6 +26,7 @@ absl::Status FinetuneRun::WriteConfig() {
 }
 
 absl::Status FinetuneRun::OpenInputs() {
+    method_ = &MethodOf(options_);
     context_.emplace(options_.threads);
     HONE_RETURN_IF_ERROR(OpenModelFiles());
     HONE_ASSIGN_OR_RETURN(

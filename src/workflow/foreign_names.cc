@@ -1,6 +1,10 @@
 // What transformers, TRL, PEFT, Olive, Axolotl, LLaMA-Factory, Unsloth, MLX and llama.cpp spell
 // otherwise or hone has not: what to do instead. Nothing is ignored silently.
-#include "cli/flags/refused.h"
+#include "workflow/foreign_names.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 
 namespace hone {
 namespace {
@@ -10,9 +14,6 @@ constexpr std::string_view kNoDistribution =
 constexpr std::string_view kNoHub =
     "is not available: hone uploads nothing; the result lies in --output_path";
 constexpr std::string_view kNoTorch = "means nothing here: hone does not run on torch";
-constexpr std::string_view kNoConfig =
-    "is not available in this version: hone reads no configuration file; give each setting as a "
-    "flag";
 constexpr std::string_view kNotYet = "is not available in this version";
 constexpr std::string_view kAlways = "is not needed: hone always does that";
 constexpr std::string_view kNever = "is not available: hone never does that";
@@ -27,7 +28,7 @@ constexpr std::string_view kOwnTemplate =
     "is not needed: hone takes the chat template of the model's own files";
 
 // Of several reasons for one name the first counts that names only flags which the command has.
-constexpr RefusedFlag kRefused[] = {
+constexpr ForeignName kForeign[] = {
     {"base_model llm model model_id model_name model_path pretrained_model "
      "pretrained_model_name_or_path",
      "is said with --model_name_or_path"},
@@ -86,7 +87,9 @@ constexpr RefusedFlag kRefused[] = {
      "flash_attn_type sample_packing_attention sdp_attention use_flash_attention "
      "use_flash_attention_2 use_flash_attn xformers_attention",
      "is not needed: attention is always computed tile by tile, as flash attention does it"},
-    {"args_file config config_file config_path recipe yaml", kNoConfig},
+    {"args_file config_file config_path recipe run_config yaml", "is said with --config FILE"},
+    {"args_file config config_file config_path recipe run_config yaml",
+     "belongs to `hone finetune` and `hone run`: this command reads no configuration file"},
     {"dry_run save_config_file", "belongs to `hone finetune`: this command writes no run"},
     {"eval_data eval_data_path eval_dataset eval_file test_file val_data val_dataset "
      "val_file valid_data valid_file validation_data validation_file",
@@ -150,14 +153,12 @@ constexpr RefusedFlag kRefused[] = {
      "train_on_turns",
      "is said in the data: the answers are trained, each with the token that ends it, and "
      "a message with \"weight\": 0 is not"},
-    {"default_system default_system_message",
-     "is not available: give each row its system message"},
+    {"default_system default_system_message", "is not available: give each row its system message"},
     {"do_lora lora use_lora use_peft", "is said with --method lora, which is the default"},
     {"adapter fine_tune_type finetune_type finetuning_type peft_method peft_type "
      "train_type tuner tuner_type tuning_type",
      "is said with --method lora, qlora or full"},
-    {"full full_fine_tuning full_finetune full_finetuning no_peft",
-     "is said with --method full"},
+    {"full full_fine_tuning full_finetune full_finetuning no_peft", "is said with --method full"},
     {"bits bnb_4bit load_in_4bit qlora quant quantization quantization_bit "
      "quantization_config quantization_method quantize use_4bit use_qlora use_quantization",
      "is said with --method qlora: the base in 4 bits (NF4)"},
@@ -185,8 +186,7 @@ constexpr RefusedFlag kRefused[] = {
     {"lora_keys lora_layers lora_modules lora_target lora_target_linear "
      "lora_target_modules target_layers",
      "is said with --target_modules q_proj,v_proj or all-linear"},
-    {"additional_target lora_extra_modules lora_modules_to_save",
-     "is said with --modules_to_save"},
+    {"additional_target lora_extra_modules lora_modules_to_save", "is said with --modules_to_save"},
     {"lora_task_type stage task_type",
      "is not needed: `hone finetune` is supervised fine-tuning for text generation"},
     {"lora_use_rslora peft_use_rslora rslora use_rs_lora", "is said with --use_rslora"},
@@ -210,8 +210,7 @@ constexpr RefusedFlag kRefused[] = {
      "use_bdlora use_dft_loss",
      kNotYet},
     {"freeze_layers freeze_trainable_layers freeze_trainable_modules freeze_vision_tower "
-     "layers_pattern layers_to_transform lora_layers_to_transform num_layers "
-     "unfrozen_parameters",
+     "num_layers unfrozen_parameters",
      "is not available in this version: --target_modules takes a regular expression, which"
      " can name layers"},
     {"adapter adapter_file adapter_model adapter_name adapter_name_or_path adapters "
@@ -232,16 +231,14 @@ constexpr RefusedFlag kRefused[] = {
      "is said with --lr_scheduler_type"},
     {"cosine_min_lr_ratio lr_min min_lr",
      "is said with --min_lr_ratio or --lr_end, by the schedule"},
-    {"epoch epochs max_epochs n_epochs num_epoch num_epochs",
-     "is said with --num_train_epochs"},
+    {"epoch epochs max_epochs n_epochs num_epoch num_epochs", "is said with --num_train_epochs"},
     {"iterations iters max_iters max_train_steps num_iters num_steps num_train_steps steps"
      " total_steps train_iters train_steps",
      "is said with --max_steps"},
     {"bs micro_batch_size mini_batch_size per_device_batch_size train_batch_size "
      "train_micro_batch_size_per_gpu",
      "is said with --per_device_train_batch_size"},
-    {"eval_batch_size test_batch_size val_batch_size",
-     "is said with --per_device_eval_batch_size"},
+    {"eval_batch_size test_batch_size val_batch_size", "is said with --per_device_eval_batch_size"},
     {"effective_batch_size global_batch_size total_batch_size",
      "is said with --per_device_train_batch_size times --gradient_accumulation_steps"},
     {"accumulate_grad_batches accumulation_steps grad_acc_steps grad_accum "
@@ -270,8 +267,7 @@ constexpr RefusedFlag kRefused[] = {
     {"checkpoint_every checkpoint_interval checkpointing_steps save_every save_freq "
      "save_interval save_step saves_per_epoch",
      "is said with --save_steps"},
-    {"checkpoint_minutes save_every_minutes save_interval_minutes",
-     "is said with --save_minutes"},
+    {"checkpoint_minutes save_every_minutes save_interval_minutes", "is said with --save_minutes"},
     {"save_best save_best_only", "is said with --load_best_model_at_end"},
     {"early_stop early_stopping patience", "is said with --early_stopping_patience"},
     {"auto_resume_from_checkpoints checkpoint load_checkpoint resume resume_from "
@@ -301,8 +297,7 @@ constexpr RefusedFlag kRefused[] = {
      "max_new_token max_output_tokens max_tokens n_predict n_tokens num_predict",
      "is said with --max_new_tokens"},
     {"temp", "is said with --temperature"},
-    {"do_sample sample",
-     "is not needed: --temperature above 0 draws, 0 takes the likeliest token"},
+    {"do_sample sample", "is not needed: --temperature above 0 draws, 0 takes the likeliest token"},
     {"repeat_penalty repetition", "is said with --repetition_penalty"},
     {"stop_sequence stop_sequences stop_string stop_strings stop_token stop_words",
      "is said with --stop"},
@@ -331,15 +326,13 @@ constexpr RefusedFlag kRefused[] = {
     {"data_seed", "is not available apart: --seed fixes the order of the data too"},
     {"dataloader_drop_last",
      "is not available: every row is trained on, the last step may be smaller"},
-    {"dataloader_prefetch_factor",
-     "is not needed: hone reads ahead; see --dataloader_num_workers"},
+    {"dataloader_prefetch_factor", "is not needed: hone reads ahead; see --dataloader_num_workers"},
     {"disable_tqdm", "is not needed: where the output is no terminal, plain lines are printed"},
     {"do_eval",
      "is not needed: hone evaluates when there are evaluation rows; --eval_split none "
      "turns it off"},
     {"do_predict", "is not available: use `hone generate`"},
-    {"do_train",
-     "is not needed: `hone finetune` always trains; `hone evaluate` only evaluates"},
+    {"do_train", "is not needed: `hone finetune` always trains; `hone evaluate` only evaluates"},
     {"eval_accumulation_steps eval_do_concat_batches",
      "is not needed: evaluation never holds logits"},
     {"evaluation_strategy", "has become --eval_strategy"},
@@ -361,8 +354,41 @@ constexpr RefusedFlag kRefused[] = {
     {"skip_memory_metrics", "is not needed: the memory is always measured"},
 };
 
+// The options ("lora_r") whose flags a sentence names.
+std::vector<std::string> OptionsIn(std::string_view text) {
+    std::vector<std::string> options;
+    for (size_t at = 0; (at = text.find("--", at)) != std::string_view::npos;) {
+        size_t end = at += 2;
+        while (end < text.size() && (absl::ascii_isalnum(text[end]) || text[end] == '_')) ++end;
+        options.emplace_back(text.substr(at, end - at));
+        at = end;
+    }
+    return options;
+}
+
 }  // namespace
 
-std::span<const RefusedFlag> RefusedFlags() { return kRefused; }
+std::span<const ForeignName> ForeignNames() { return kForeign; }
+
+bool NamesWord(std::string_view names, std::string_view word) {
+    while (!names.empty()) {
+        const size_t space = names.find(' ');
+        if (names.substr(0, space) == word) return true;
+        names.remove_prefix(space == std::string_view::npos ? names.size() : space + 1);
+    }
+    return false;
+}
+
+std::string_view ForeignReason(std::string_view name,
+                               const std::function<bool(const std::string&)>& has) {
+    for (const ForeignName& entry : kForeign) {
+        if (!NamesWord(entry.names, name)) continue;
+        const std::vector<std::string> named = OptionsIn(entry.reason);
+        // A command between backquotes has its own flags.
+        const bool of_another = entry.reason.find('`') != std::string_view::npos;
+        if (of_another || std::all_of(named.begin(), named.end(), has)) return entry.reason;
+    }
+    return "";
+}
 
 }  // namespace hone
