@@ -4,7 +4,6 @@
 
 #include "cli/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "cli/load_model.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/signals.h"
 
@@ -21,7 +20,6 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
     const ScopedSink shown(events, reporter);
     for (const std::string& note : resolved.notes)
         events.Emit(RunMessage{MessageLevel::kInfo, note});
-    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
     return Finetune(options, events, StopOnSignals());
 }
 

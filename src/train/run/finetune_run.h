@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/watch.h"
 #include "data/dataset.h"
 #include "model/files/model_files.h"
+#include "model/hub/hub.h"
 #include "tensor/context.h"
 #include "train/control/poll.h"
 #include "train/engine_learner.h"
@@ -52,6 +54,9 @@ class FinetuneRun {
     absl::Status WriteConfig();
     absl::Status OpenInputs();
     absl::Status OpenModelFiles();
+    absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
+                                                          const std::string& subset);
+    ProgressCallback ShowsFetching();
     absl::Status ReadData(const std::shared_ptr<const ConversationEncoder>& encoder);
     std::string TemplateDate() const;
 
