@@ -8,6 +8,8 @@
 #include "chat/chat_files.h"
 #include "data/load/dataset.h"
 #include "hub/catalogue.h"
+#include "hub/hub.h"
+#include "model/files/model_files.h"
 #include "train/control/poll.h"
 #include "train/output/run_files.h"
 #include "train/run/fit_check.h"

@@ -35,19 +35,15 @@ class LoraPass : public Pass {
     explicit LoraPass(FinetuneOptions options) : options_(std::move(options)) {}
     const std::string& model() const override { return options_.model_name_or_path; }
     absl::Status SetUp(const PassHost& host) override {
-        HONE_RETURN_IF_ERROR(Fetch(host));
+        options_.data.fetch_hub = host.fetch_dataset;
+        HONE_RETURN_IF_ERROR(host.fetch_model(options_.model_name_or_path));
         return SetUpFinetune(options_, host.events, host.control);
     }
     absl::Status Run(const PassHost& host) override {
-        if (!options_.dry_run) HONE_RETURN_IF_ERROR(Fetch(host));
         return Finetune(options_, host.events, host.control);
     }
 
   private:
-    absl::Status Fetch(const PassHost& host) {
-        options_.data.fetch_hub = host.fetch_dataset;
-        return host.fetch_model(options_.model_name_or_path);
-    }
     FinetuneOptions options_;
 };
 

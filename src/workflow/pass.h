@@ -21,7 +21,7 @@ namespace hone {
 
 // What a program lends to the passes that it runs.
 struct PassHost {
-    EventStream& events;
+    EventStream& events;  // of this pass alone
     const RunControl& control;
     std::function<absl::Status(const std::string& model)> fetch_model;
     HubFetcher fetch_dataset;

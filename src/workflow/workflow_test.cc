@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/testing.h"
+#include "train/control/testing.h"
 #include "train/resolve/resolve.h"
 #include "workflow/flat_config.h"
 
@@ -37,9 +38,8 @@ Outcome Read(const std::string& text, const std::string& path = "run.yaml") {
         HONE_RETURN_IF_ERROR(document.status());
         HONE_ASSIGN_OR_RETURN(const Workflow workflow, ReadWorkflow(*document, stronger));
         outcome.notes = workflow.notes;
-        EventStream events;
-        const RunControl control;
-        const PassHost host{.events = events, .control = control};
+        Watched watched;
+        const PassHost host{.events = watched.events, .control = watched.control};
         HONE_RETURN_IF_ERROR(workflow.passes.front()->Run(host));
         HONE_ASSIGN_OR_RETURN(const std::string written, ReadFile(folder / "out/config.json"));
         outcome.options = Json::parse(written)["options"];

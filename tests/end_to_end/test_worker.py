@@ -1,8 +1,12 @@
 """`hone worker`: a job from a file, events as JSON lines, commands as lines."""
+import hashlib
+import http.server
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -12,15 +16,45 @@ ADAPTER = "adapter/adapter_model.safetensors"
 STAGES = ["validating", "loading", "training", "evaluating", "training", "delivering"]
 
 
+class SlowHub(http.server.BaseHTTPRequestHandler):
+    """One repository, org/tiny, whose weights come in pieces."""
+    PIECE_S = 0.02
+
+    def do_GET(self):
+        name = self.path.rpartition("/")[2]
+        if self.path.startswith("/api/models/org/tiny"):
+            files = [(path.name, path.read_bytes()) for path in sorted(pathlib.Path(TINY).iterdir())]
+            content = json.dumps({"sha": "0123abcd", "siblings": [
+                {"rfilename": name, "size": len(data), "lfs": {"sha256": hashlib.sha256(data).hexdigest()}}
+                for name, data in files]}).encode()
+        else:
+            content = (pathlib.Path(TINY) / name).read_bytes()
+        begin = int((self.headers.get("Range") or "bytes=0-")[6:].split("-")[0])
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(content) - begin))
+        self.end_headers()
+        try:
+            for at in range(begin, len(content), 4096):
+                self.wfile.write(content[at:at + 4096])
+                if name == "model.safetensors":
+                    time.sleep(self.PIECE_S)
+        except OSError:
+            pass  # the worker left
+
+    def log_message(self, *arguments):
+        pass
+
+
 class Worker:
     """One that is at work."""
 
-    def __init__(self, test, job):
+    def __init__(self, test, job, **environment):
         self.test = test
         read, write = os.pipe()
         self.process = subprocess.Popen(
-            [HONE, "worker", "--job", job, "--events", str(write)], cwd=test.work, env=test.environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[write])
+            [HONE, "worker", "--job", job, "--events", str(write)], cwd=test.work, pass_fds=[write], text=True,
+            env={**test.environment, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
         test.addCleanup(self.process.kill)
         os.close(write)
         self.lines = os.fdopen(read)
@@ -132,6 +166,29 @@ class WorkerTest(HoneTest):
         worker.until("step", step=3)
         worker.process.send_signal(signal.SIGTERM)
         self.assertEqual(worker.end(128 + signal.SIGTERM)[0]["type"], "interrupted")
+
+    def test_a_model_is_fetched_and_that_is_seen_and_stopped(self):
+        hub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowHub)
+        self.addCleanup(hub.server_close)
+        self.addCleanup(hub.shutdown)
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        where = {"HF_HUB_OFFLINE": "", "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+        job = self.job("out", model_name_or_path="org/tiny")
+        worker = Worker(self, job, **where)
+        self.assertEqual(worker.until("work", what="fetching model.safetensors")["stage"], "validating")
+        worker.tell("stop")
+        last, _ = worker.end(INTERRUPTED)
+        self.assertEqual(last["type"], "interrupted")
+        self.assertFalse((self.work / "out").exists())
+        worker = Worker(self, job, **where)
+        worker.until("work", what="fetching model.safetensors")
+        worker.tell("cancel")
+        worker.end(INTERRUPTED)
+        run = self.read_json("out/run.json")
+        self.assertEqual((run["status"], run["stage"]), ("cancelled", "validating"))
+        Worker(self, job, **where).end(0)
+        self.hone(*self.flags("flags"))
+        self.assertEqual(self.sha256(f"out/{ADAPTER}"), self.sha256(f"flags/{ADAPTER}"))
 
     def test_readers_that_go_away_end_nothing(self):
         worker = Worker(self, self.job("out"))

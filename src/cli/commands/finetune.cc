@@ -21,7 +21,6 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
     const ScopedSink shown(events, reporter);
     for (const std::string& note : resolved.notes)
         events.Emit(RunMessage{MessageLevel::kInfo, note});
-    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
     return Finetune(options, events, StopOnSignals());
 }
 

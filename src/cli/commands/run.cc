@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
@@ -49,16 +50,18 @@ absl::Status RunWorkflow(const RunFlags& flags) {
     if (flags.dry_run) stronger.Set("dry_run", true);
     HONE_ASSIGN_OR_RETURN(const Workflow workflow, ReadWorkflow(document, stronger));
     ProgressReporter reporter(workflow.passes.front()->model());
-    EventStream events;
-    const ScopedSink shown(events, reporter);
-    for (const std::string& note : workflow.notes)
-        events.Emit(RunMessage{MessageLevel::kInfo, note});
-    const PassHost host{.events = events,
-                        .control = StopOnSignals(),
-                        .fetch_model = FetchModel,
-                        .fetch_dataset = FetchDataset};
-    for (const auto& pass : workflow.passes)
+    std::vector<std::string> notes = workflow.notes;
+    for (const auto& pass : workflow.passes) {
+        EventStream events;
+        const ScopedSink shown(events, reporter);
+        for (const std::string& note : std::exchange(notes, {}))
+            events.Emit(RunMessage{MessageLevel::kInfo, note});
+        const PassHost host{.events = events,
+                            .control = StopOnSignals(),
+                            .fetch_model = FetchModel,
+                            .fetch_dataset = FetchDataset};
         HONE_RETURN_IF_ERROR(flags.setup ? pass->SetUp(host) : pass->Run(host));
+    }
     return absl::OkStatus();
 }
 

@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/watch.h"
 #include "data/load/dataset.h"
+#include "hub/hub.h"
 #include "model/files/model_files.h"
 #include "tensor/context.h"
 #include "train/control/poll.h"
@@ -52,6 +54,9 @@ class FinetuneRun {
     absl::Status WriteConfig();
     absl::Status OpenInputs();
     absl::Status OpenModelFiles();
+    absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
+                                                          const std::string& subset);
+    ProgressCallback ShowsFetching();
     absl::Status ReadData(const std::shared_ptr<const ConversationEncoder>& encoder);
     std::string TemplateDate() const;
 
@@ -86,7 +91,7 @@ class FinetuneRun {
     RunResult Result() const;
 
     FinetuneOptions options_;
-    const Method& method_ = MethodOf(options_);
+    const Method* method_ = nullptr;  // once the options are known to be valid
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

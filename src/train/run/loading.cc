@@ -39,9 +39,9 @@ absl::Status FinetuneRun::LoadModel() {
     }
     {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
-        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_.Loading(options_), *context_));
+        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
     }
-    HONE_ASSIGN_OR_RETURN(learner_, method_.MakeLearner(options_, *files_, *model_, *context_));
+    HONE_ASSIGN_OR_RETURN(learner_, method_->MakeLearner(options_, *files_, *model_, *context_));
     if (!options_.adapter_path.empty())
         Say(
             fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "

@@ -62,7 +62,7 @@ absl::Status FinetuneRun::PlanMemory() {
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
     const std::string cure =
         fmt::format("{}{}", options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "",
-                    method_.fewer_parameters());
+                    method_->fewer_parameters());
     HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
                           DecideMemory(
                               [&](bool checkpointing) {

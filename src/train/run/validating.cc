@@ -2,9 +2,11 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/watch.h"
 #include "chat/chat_files.h"
 #include "hub/catalogue.h"
+#include "hub/hub_dataset.h"
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
@@ -28,6 +30,7 @@ absl::Status FinetuneRun::WriteConfig() {
 }
 
 absl::Status FinetuneRun::OpenInputs() {
+    method_ = &MethodOf(options_);
     context_.emplace(options_.threads);
     HONE_RETURN_IF_ERROR(OpenModelFiles());
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
@@ -39,10 +42,36 @@ absl::Status FinetuneRun::OpenInputs() {
     return ReadData(std::move(encoder));
 }
 
+// A model that is not in the cache yet is fetched.
 absl::Status FinetuneRun::OpenModelFiles() {
-    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options_.model_name_or_path));
+    HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptions::FromEnvironment());
+    const ScopedWatcher watcher([this](double, int64_t) { return poll_.GoOn(); });
+    HONE_ASSIGN_OR_RETURN(
+        const std::string path,
+        LocateOrPullModel(options_.model_name_or_path, hub, ShowsFetching()));
     HONE_ASSIGN_OR_RETURN(files_, OpenModel(path));
     return absl::OkStatus();
+}
+
+// The files of a data set of the Hub, fetched where the cache has them not.
+absl::StatusOr<std::vector<std::string>> FinetuneRun::FetchDataset(const std::string& repo,
+                                                                   const std::string& subset) {
+    HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptions::FromEnvironment());
+    HONE_RETURN_IF_ERROR(hub.RequireCache());
+    if (auto found = FindDataset(repo, subset, hub)) return *std::move(found);
+    const ScopedWatcher watcher([this](double, int64_t) { return poll_.GoOn(); });
+    return PullDataset(repo, subset, hub, ShowsFetching());
+}
+
+ProgressCallback FinetuneRun::ShowsFetching() {
+    return [this](const PullProgress& progress) {
+        const double total = static_cast<double>(progress.total_bytes);
+        events_.Emit(WorkReport{
+            .what = fmt::format("fetching {}", progress.file),
+            .detail = total > 0 ? FormatBytes(static_cast<size_t>(total)) + " in all" : "",
+            .share = total > 0 ? static_cast<double>(progress.bytes) / total : -1,
+            .announced = true});
+    };
 }
 
 // The day that the chat template shows: that of the run's beginning, or the rows would have other
@@ -60,6 +89,9 @@ std::string FinetuneRun::TemplateDate() const {
 absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncoder>& encoder) {
     DataOptions data = options_.data;
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
+    data.fetch_hub = [this](const std::string& repo, const std::string& subset) {
+        return FetchDataset(repo, subset);
+    };
     const double begin = NowSeconds() - poll_.held_seconds();
     const ScopedWatcher watcher([&](double share, int64_t rows) {
         const double seconds = NowSeconds() - poll_.held_seconds() - begin;
