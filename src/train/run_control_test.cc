@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <random>
 #include <thread>
 
 #include "train/tiny_job.h"
@@ -69,19 +68,15 @@ class Control : public testing::Test {
         ASSERT_TRUE(whole.Run().ok());
         hash_ = whole.AdapterHash();
         const std::map<RunStage, int64_t> counts = whole.Counts();
-        const char* given = std::getenv("HONE_TEST_SEED");
-        const uint64_t seed =
-            given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-        std::mt19937_64 random(seed);
+        TestRandom random(1);
         for (RunStage stage : kStages) {
             ASSERT_GT(counts.at(stage), 0) << StageName(stage);
             for (int i = 0; i < Tries(); ++i) {
                 const auto number =
-                    i == 0
-                        ? 0
-                        : static_cast<int64_t>(random() % static_cast<uint64_t>(counts.at(stage)));
-                SCOPED_TRACE(fmt::format("event {} of {}; repeat with HONE_TEST_SEED={}", number,
-                                         StageName(stage), seed));
+                    i == 0 ? 0
+                           : static_cast<int64_t>(random.Next() %
+                                                  static_cast<uint64_t>(counts.at(stage)));
+                SCOPED_TRACE(fmt::format("event {} of {}", number, StageName(stage)));
                 std::filesystem::remove_all(folder_ / "out");
                 StagedJob job(folder_);
                 check(job, stage, number);

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <random>
 #include <thread>
 
+#include "base/testing.h"
 #include "train/events/event_stream.h"
 #include "train/events/json_lines.h"
 
@@ -23,21 +23,20 @@ using testing::HasSubstr;
 // Draws the values of an event.
 class Draw {
   public:
-    explicit Draw(uint64_t seed) : random_(seed) {}
+    explicit Draw(TestRandom& random) : random_(random) {}
     double Number() {
-        return std::ldexp(std::uniform_real_distribution<>(-1, 1)(random_),
-                          static_cast<int>(random_() % 60) - 30);
+        return std::ldexp(static_cast<double>(Integer()), -static_cast<int>(random_.Next() % 60));
     }
-    int64_t Integer() { return static_cast<int64_t>(random_()) >> (random_() % 63); }
-    size_t Bytes() { return random_() >> (random_() % 63); }
-    bool Coin() { return random_() % 2 == 0; }
+    int64_t Integer() { return static_cast<int64_t>(random_.Next()) >> (random_.Next() % 63); }
+    size_t Bytes() { return random_.Next() >> (random_.Next() % 63); }
+    bool Coin() { return random_.Next() % 2 == 0; }
     std::string Text() {
         static const char* const kParts[] = {"", "a \"b\"\\", "\n\t\x01", "Müller", "日本", "{}"};
         std::string text;
-        for (uint64_t i = random_() % 4; i > 0; --i) text += kParts[random_() % 6];
+        for (uint64_t i = random_.Next() % 4; i > 0; --i) text += kParts[random_.Next() % 6];
         return text;
     }
-    RunStage Stage() { return static_cast<RunStage>(random_() % 5); }
+    RunStage Stage() { return static_cast<RunStage>(random_.Next() % 5); }
     EvalReport Evaluation() {
         return {Integer(), Number(), Number(), Number(), Number(),
                 Integer(), Number(), Coin(),   Bytes()};
@@ -60,7 +59,7 @@ class Draw {
               &plan.memory.workspace, &plan.needed_bytes, &plan.to_come_bytes,
               &plan.available_bytes, &plan.disk_bytes, &plan.free_disk_bytes})
             *bytes = Bytes();
-        plan.threads = static_cast<int>(random_());
+        plan.threads = static_cast<int>(random_.Next());
         plan.epochs = Number();
         plan.gradient_checkpointing = Coin();
         plan.estimated_seconds = Number();
@@ -106,7 +105,7 @@ class Draw {
                                     RunPaused{},
                                     RunResumed{Number()},
                                     RunFinished{Coin(), Result()},
-                                    RunFailed{Text(), Text(), static_cast<int>(random_())},
+                                    RunFailed{Text(), Text(), static_cast<int>(random_.Next())},
                                     RunCancelled{Text()},
                                     RunInterrupted{Text()}};
         static_assert(std::size(bodies) == std::variant_size_v<EventBody>);
@@ -114,23 +113,17 @@ class Draw {
     }
     Event Any(size_t type) {
         // Up to the year 9999.
-        return {1 + static_cast<int64_t>(random_() % 1'000'000),
-                static_cast<int64_t>(random_() % 253'402'300'800'000), Stage(), Body(type)};
+        return {1 + static_cast<int64_t>(random_.Next() % 1'000'000),
+                static_cast<int64_t>(random_.Next() % 253'402'300'800'000), Stage(), Body(type)};
     }
 
   private:
-    std::mt19937_64 random_;
+    TestRandom& random_;
 };
 
-uint64_t Seed() {
-    const char* given = std::getenv("HONE_TEST_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-}
-
 TEST(Event, ReadsBackAsItWasWritten) {
-    const uint64_t seed = Seed();
-    SCOPED_TRACE(fmt::format("repeat with HONE_TEST_SEED={}", seed));
-    Draw draw(seed);
+    TestRandom random(1);
+    Draw draw(random);
     for (int i = 0; i < 50; ++i) {
         for (size_t type = 0; type < std::variant_size_v<EventBody>; ++type) {
             const Event event = draw.Any(type);
