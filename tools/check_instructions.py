@@ -16,6 +16,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -57,9 +58,25 @@ PREFIXES = re.compile(r"^(?:(?:data16|addr32|lock|rep[nz]*|repnz|notrack|bnd|[c-
 
 def functions(files):
     """Of each function with later instructions: (file, symbol, how many, the first one)."""
+    with tempfile.TemporaryDirectory(prefix="hone-instructions-") as folder:
+        joined = {join_sections(path, pathlib.Path(folder, f"{place}.o")) if path.suffix == ".o" else str(path): path
+                  for place, path in enumerate(files)}
+        return [(str(joined.get(file, file)), *rest) for file, *rest in disassemble(joined)]
+
+
+def join_sections(path, target):
+    """An object with the code of another in one section, for objdump sorts all symbols anew for each section, and
+    compilers give each inline function its own."""
+    script = target.with_suffix(".ld")
+    script.write_text("SECTIONS { .text : { *(.text .text.*) } }\n", encoding="utf-8")
+    subprocess.run(["ld", "-r", "--force-group-allocation", "-T", script, path, "-o", target], check=True)
+    return str(target)
+
+
+def disassemble(files):
     found = []
     disassembler = subprocess.Popen(
-        ["objdump", "--disassemble", "--no-show-raw-insn", "--wide", *map(str, files)],
+        ["objdump", "--disassemble", "--no-show-raw-insn", "--wide", *files],
         stdout=subprocess.PIPE, text=True, errors="replace")
     known = {}  # whether an instruction is a later one
     file = symbol = first = ""
@@ -87,7 +104,7 @@ def functions(files):
     if count:
         found.append((file, symbol, count, first))
     if disassembler.wait() != 0:
-        raise OSError(f"objdump failed for {', '.join(map(str, files))}")
+        raise OSError(f"objdump failed for {', '.join(files)}")
     return found
 
 

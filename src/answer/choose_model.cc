@@ -1,6 +1,6 @@
 #include "answer/choose_model.h"
 
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 

@@ -18,7 +18,7 @@ struct ChosenModel {
     std::vector<std::string> notes;     // what was chosen for the user, as whole sentences
     std::vector<std::string> warnings;  // likewise, what may be wrong
 
-    // `model` and `adapter` as ChooseModel and FindAdapterFolder of train/model_choice.h take them.
+    // `model` and `adapter` as ChooseModel and FindAdapterFolder of train/resolve/model_choice.h take them.
     // Nothing is fetched.
     static absl::StatusOr<ChosenModel> Choose(const std::string& model, const std::string& adapter);
 };

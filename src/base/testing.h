@@ -1,5 +1,5 @@
-// What the tests of all rooms share: a folder that goes away with the test, and random numbers
-// whose seed a failure prints.
+// What the tests of all rooms share: a folder that goes away with the test, faults of files, and
+// random numbers whose seed a failure prints.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/status.h"
 
 namespace hone {
@@ -46,6 +47,12 @@ class TestFolder {
 
   private:
     std::string path_;
+};
+
+// Removes a fault when it goes, also when a test fails.
+struct FaultGuard {
+    explicit FaultGuard(FileFault fault) { SetFileFault(std::move(fault)); }
+    ~FaultGuard() { SetFileFault(nullptr); }
 };
 
 // HONE_TEST_SEED, where it is set.

@@ -1,9 +1,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <new>
 #include <system_error>
 
+#include "base/error_report.h"
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
@@ -18,28 +18,19 @@ namespace {
 
 int Fail(const absl::Status& status) {
     // One line, but for a list of rows. fmt::print throws where nobody reads any more.
-    std::fputs(fmt::format("error: {}\n", Printable(std::string(status.message()))).c_str(), stderr);
+    std::fputs(fmt::format("error: {}\n", Printable(std::string(status.message()))).c_str(),
+               stderr);
     const bool stopped = KindOf(status) == ErrorKind::kInterrupted && StopExitCode() != 0;
     return stopped ? StopExitCode() : ExitCode(status);
-}
-
-// A library call of the system that failed, as an exception.
-int Fail(const std::system_error& error) {
-    // As the signal would end it that is ignored here: quietly, for `hone ... | head`.
-    if (error.code() == std::errc::broken_pipe) return 128 + SIGPIPE;
-    if (error.code() == std::errc::resource_unavailable_try_again)
-        return Fail(MemoryError(
-            "the system gives no more threads: raise the limit of processes (ulimit -u, or that "
-            "of the container), or use fewer --threads"));
-    return Fail(OtherError("internal error, please report it: {}", error.what()));
 }
 
 absl::Status Dispatch(const std::vector<std::string>& arguments) {
     CLI::App root("fine-tunes small language models on the machine you own", "hone");
     root.set_help_flag("-h,--help", "shows this text");
     root.formatter(std::make_shared<HelpFormatter>(DetectTerminal().width));
-    root.add_flag_callback("-V,--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
-                           "prints the version, how it was compiled, and what this CPU has");
+    root.add_flag_callback(
+        "-V,--version", [] { throw CLI::CallForVersion(VersionText(), 0); },
+        "prints the version, how it was compiled, and what this CPU has");
     bool explain_kernels = false;
     root.add_flag(
         "--explain-kernels", explain_kernels,
@@ -70,6 +61,7 @@ absl::Status Dispatch(const std::vector<std::string>& arguments) {
 
 void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddFinetune(root, commands);
+    AddRun(root, commands);
     AddEstimate(root, commands);
     AddEvaluate(root, commands);
     AddGenerate(root, commands);
@@ -78,6 +70,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddModels(root, commands);
     AddData(root, commands);
     AddBench(root, commands);
+    AddWorker(root, commands);
     AddHelp(root, commands);
 }
 
@@ -91,14 +84,12 @@ int RunHone(const std::vector<std::string>& arguments) {
             status = OtherError("cannot write to the standard output");
         }
         return status.ok() ? 0 : Fail(status);
-    } catch (const std::bad_alloc&) {
-        return Fail(MemoryError(
-            "not enough memory: use a smaller model, --max_seq_len or batch size, or raise the "
-            "limit (ulimit -v, or that of the container)"));
     } catch (const std::system_error& error) {
-        return Fail(error);
-    } catch (const std::exception& error) {
-        return Fail(OtherError("internal error, please report it: {}", error.what()));
+        // As the signal would end it that is ignored here: quietly, for `hone ... | head`.
+        if (error.code() == std::errc::broken_pipe) return 128 + SIGPIPE;
+        return Fail(StatusOfException());
+    } catch (const std::exception&) {
+        return Fail(StatusOfException());
     }
 }
 

@@ -37,6 +37,8 @@ TEST(RunHone, EveryCommandHasHelp) {
     const std::vector<std::vector<std::string>> commands = {
         {},
         {"finetune"},
+        {"run"},
+        {"estimate"},
         {"evaluate"},
         {"generate"},
         {"chat"},
@@ -52,6 +54,7 @@ TEST(RunHone, EveryCommandHasHelp) {
         {"bench", "train"},
         {"bench", "infer"},
         {"bench", "kernels"},
+        {"worker"},
     };
     for (std::vector<std::string> command : commands) {
         const std::string usage = command.empty() ? "hone" : command.back();

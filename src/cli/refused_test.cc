@@ -1,4 +1,6 @@
 // What people bring from other tools is answered with what to do instead, by the program itself.
+#include "cli/flags/refused.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +9,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
-#include "cli/flags/refused.h"
+#include "workflow/foreign_names.h"
 
 namespace hone {
 namespace {
@@ -42,20 +44,20 @@ TEST(RefusedFlags, EachNameIsAnsweredWithItsReason) {
     CLI::App root("", "hone");
     std::vector<Command> commands;
     AddCommands(root, commands);
-    for (const RefusedFlag& flag : RefusedFlags()) {
+    for (const ForeignName& flag : ForeignNames()) {
         for (const std::string& name : Words(flag.names)) {
             const std::string wanted = fmt::format("--{} {}", name, flag.reason);
             bool answered = false;
             for (const char* command : {"finetune", "evaluate", "generate", "compare", "estimate"})
-                answered |= NormalizeArguments(root, {command, "--" + name}).status().message() ==
-                            wanted;
+                answered |=
+                    NormalizeArguments(root, {command, "--" + name}).status().message() == wanted;
             EXPECT_TRUE(answered) << wanted;
         }
     }
 }
 
 TEST(RefusedFlags, NoNameStandsTwiceInAnEntry) {
-    for (const RefusedFlag& flag : RefusedFlags()) {
+    for (const ForeignName& flag : ForeignNames()) {
         const std::vector<std::string> words = Words(flag.names);
         EXPECT_EQ(std::set<std::string>(words.begin(), words.end()).size(), words.size())
             << flag.names;
@@ -80,7 +82,7 @@ TEST(RefusedFlags, OfOtherTrainersSayWhatToDo) {
         {"--lr", "--learning_rate"},
         {"--init_lora_weights", "init_lora_weights=True"},
         {"--device", "CPU"},
-        {"--config", "no configuration file"},
+        {"--recipe", "--config FILE"},
         {"--bf16", "--torch_dtype bfloat16"},
         {"--dtype", "--torch_dtype"},
         {"--cutoff_len", "--max_seq_len"},
@@ -110,7 +112,7 @@ TEST(RefusedFlags, OfOtherAnsweringToolsSayWhatToDo) {
 
 // What is not there never suggests its opposite, nor a flag that means something else.
 TEST(RefusedFlags, AreNeverAnsweredWithAnotherFlagByGuess) {
-    for (const char* flag : {"--device", "--config", "--load_in_4bit", "--max_length", "--lr"})
+    for (const char* flag : {"--device", "--recipe", "--load_in_4bit", "--max_length", "--lr"})
         EXPECT_EQ(ErrorOf({"finetune", flag}).find("did you mean"), std::string::npos) << flag;
     EXPECT_THAT(ErrorOf({"finetune", "--no_use_rslora"}), HasSubstr("no data"));
     EXPECT_THAT(ErrorOf({"finetune", "--target_modules", "q_proj", "v_proj"}),
@@ -120,7 +122,7 @@ TEST(RefusedFlags, AreNeverAnsweredWithAnotherFlagByGuess) {
 TEST(RefusedCommands, SayWhatToUseInstead) {
     const std::pair<std::vector<std::string>, const char*> cases[] = {
         {{"auto-opt", "--model_name_or_path", "x", "--device", "cpu"}, "no ONNX"},
-        {{"run", "--config", "olive-config.yaml", "--setup"}, "no configuration file"},
+        {{"run-pass"}, "`hone run --config FILE`"},
         {{"generate-adapter", "--base_model_path", "x"}, "--adapter NAME=FOLDER"},
         {{"merge"}, "--adapter_path"},
         {{"quantize", "-m", "x"}, "--weights int8"},

@@ -8,9 +8,9 @@ namespace {
 
 // The fields of rows that --columns can name.
 constexpr std::array<std::string_view, 15> kFields = {
-    "messages", "conversations", "tools",     "system", "prompt",    "completion", "instruction",
-    "input",    "output",        "history",   "text",   "input_ids", "labels",     "attention_mask",
-    "functions"};
+    "messages",   "conversations", "tools",  "system",         "prompt",
+    "completion", "instruction",   "input",  "output",         "history",
+    "text",       "input_ids",     "labels", "attention_mask", "functions"};
 
 std::string_view WithoutSpace(std::string_view text) {
     const size_t begin = text.find_first_not_of(" \t");
@@ -40,6 +40,20 @@ absl::StatusOr<char> ParseCsvSeparator(std::string_view text) {
         "--csv_separator takes one character, or comma, semicolon, tab or bar, not \"{}\"", text);
 }
 
+absl::Status CheckColumns(const std::vector<std::pair<std::string, std::string>>& columns) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+        const std::string& field = columns[i].first;
+        if (std::find(kFields.begin(), kFields.end(), field) == kFields.end())
+            return UsageError(
+                "\"{}\" is no field of a row; there are {}. It goes FIELD=COLUMN, as in "
+                "prompt=Question",
+                field, fmt::join(kFields, ", "));
+        for (size_t j = 0; j < i; ++j)
+            if (columns[j].first == field) return UsageError("names {} twice", field);
+    }
+    return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseColumns(
     std::string_view text) {
     std::vector<std::pair<std::string, std::string>> columns;
@@ -52,20 +66,29 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseColumns(
             equals == std::string_view::npos ? "" : WithoutSpace(entry.substr(equals + 1));
         if (column.empty())
             return UsageError(
-                "--columns takes FIELD=COLUMN,FIELD=COLUMN, as in prompt=Question,"
-                "completion=Answer; \"{}\" is none",
+                "it takes FIELD=COLUMN,FIELD=COLUMN, as in prompt=Question,completion=Answer; "
+                "\"{}\" is none",
                 entry);
-        if (std::find(kFields.begin(), kFields.end(), field) == kFields.end())
-            return UsageError(
-                "--columns: \"{}\" is no field of a row; there are {}. It goes FIELD=COLUMN, as in "
-                "prompt=Question",
-                field, fmt::join(kFields, ", "));
-        for (const auto& [other, unused] : columns)
-            if (other == field) return UsageError("--columns names {} twice", field);
         columns.emplace_back(field, column);
-        if (comma == std::string_view::npos) return columns;
+        if (comma == std::string_view::npos) break;
         text.remove_prefix(comma + 1);
     }
+    HONE_RETURN_IF_ERROR(CheckColumns(columns));
+    return columns;
+}
+
+absl::Status NameFormatByFiles(DataOptions& options) {
+    if (!options.data_name.empty() || options.data_files.empty()) return absl::OkStatus();
+    std::string file = options.data_files.front();
+    if (file.ends_with(".gz")) file.resize(file.size() - 3);
+    if (file.ends_with(".jsonl") || file.ends_with(".json")) options.data_name = "json";
+    if (file.ends_with(".csv") || file.ends_with(".tsv")) options.data_name = "csv";
+    if (file.ends_with(".parquet")) options.data_name = "parquet";
+    if (file.ends_with(".txt")) options.data_name = "text";
+    if (options.data_name.empty())
+        return UsageError("what format is {}? say it with --data_name json, csv, parquet or text",
+                          options.data_files.front());
+    return absl::OkStatus();
 }
 
 }  // namespace hone

@@ -19,13 +19,17 @@ enum class OnOverflow { kTruncate, kDrop, kError };
 // "truncate", "drop" or "error".
 absl::StatusOr<OnOverflow> ParseOnOverflow(std::string_view text);
 
-// What separates the columns of a CSV file: one character, or its name (comma, semicolon, tab, bar);
+// What separates the columns of a CSV file: one character, or its name (comma, semicolon, tab,
+// bar);
 // "": found from the file, and then 0.
 absl::StatusOr<char> ParseCsvSeparator(std::string_view text);
 
 // "prompt=Question,completion=Answer": pairs of a name that hone knows and a column of the file.
+// Errors go after the name of the option.
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseColumns(
     std::string_view text);
+// Whether each pair names a field that a row can have, and none twice.
+absl::Status CheckColumns(const std::vector<std::pair<std::string, std::string>>& columns);
 
 // Finds the files of a hub data set ("org/name") in the local cache or downloads them. Supplied by
 // the caller: this room speaks no HTTP. `subset` may be empty. Returns paths of local files.
@@ -56,7 +60,7 @@ struct DataOptions {
 
     // "... {field} ... [[{answer}]]": see TextTemplate in row_format.h
     std::string text_template;
-    std::string text_field;     // this column is the text
+    std::string text_field;  // this column is the text
     // Chat rows (messages, conversations) always use the chat template. Unset: so do instruction
     // and input/output rows where the model brings one. true: these and prompt/completion rows do,
     // with ChatML where the model brings none. false: none of the pairs does.
@@ -79,5 +83,9 @@ struct DataOptions {
 
     HubFetcher fetch_hub;  // may be empty: then only local data sets are found
 };
+
+// Where data_files are given without a data_name: the format by the ending of the first, as
+// datasets.load_dataset wants it named.
+absl::Status NameFormatByFiles(DataOptions& options);
 
 }  // namespace hone

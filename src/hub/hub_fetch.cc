@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/watch.h"
 #include "hub/hub_http.h"
 
 namespace hone {
@@ -68,7 +69,8 @@ bool IsTransient(const HttpResponse& response) {
            response.code >= 500;
 }
 
-// Counts bytes of all files, and how fast they come over the last seconds.
+// Counts bytes of all files, and how fast they come over the last seconds; asks whoever watches
+// (base/watch.h) whether to go on.
 class Meter {
   public:
     Meter(const ProgressCallback& callback, const std::vector<HubFile>& files)
@@ -82,11 +84,12 @@ class Meter {
         ++progress_.file_index;
         history_.clear();
     }
-    // `bytes` of this file are there.
-    void Update(int64_t bytes, bool at_once) {
-        if (!callback_) return;
+    // `bytes` of this file are there. An error of kind kInterrupted where the watcher wants the
+    // end.
+    absl::Status Update(int64_t bytes, bool at_once) {
         double now = NowSeconds();
-        if (!at_once && !history_.empty() && now - history_.back().first < 0.2) return;
+        if (!at_once && !history_.empty() && now - history_.back().first < 0.2)
+            return absl::OkStatus();
         progress_.bytes = done_ + bytes;
         history_.emplace_back(now, progress_.bytes);
         while (history_.size() > 2 && now - history_.front().first > 5) history_.pop_front();
@@ -98,11 +101,15 @@ class Meter {
         progress_.seconds_left = progress_.bytes_per_second > 0
                                      ? static_cast<double>(left) / progress_.bytes_per_second
                                      : -1;
-        callback_(progress_);
+        if (callback_) callback_(progress_);
+        const double total = static_cast<double>(progress_.total_bytes);
+        return ReportProgress(total > 0 ? static_cast<double>(progress_.bytes) / total : -1,
+                              progress_.bytes);
     }
-    void FinishFile(int64_t bytes) {
-        Update(bytes, true);
+    absl::Status FinishFile(int64_t bytes) {
+        HONE_RETURN_IF_ERROR(Update(bytes, true));
         done_ += bytes;
+        return absl::OkStatus();
     }
 
   private:
@@ -130,13 +137,18 @@ absl::Status FetchPart(const HubPlace& place, const std::string& revision, const
                                   EscapePath(file.name));
     std::string what = fmt::format("{} of {}", file.name, place.repo);
     HttpResponse response;
+    absl::Status watched;
+    const auto on_bytes = [&](int64_t bytes) {
+        watched = meter.Update(bytes, false);
+        return watched.ok();
+    };
     for (int attempt = 0; attempt < options.attempts; ++attempt) {
         int64_t before = std::max<int64_t>(SizeOf(part), 0);
         if (before == file.size) return absl::OkStatus();
         if (before > file.size || response.code == 416) fs::remove(part);
         HONE_ASSIGN_OR_RETURN(response,
-                              HttpDownload(url, HttpOptionsOf(options), part, file.size,
-                                           [&](int64_t bytes) { meter.Update(bytes, false); }));
+                              HttpDownload(url, HttpOptionsOf(options), part, file.size, on_bytes));
+        HONE_RETURN_IF_ERROR(watched);
         int64_t after = SizeOf(part);
         if (after == file.size && response.problem.empty()) return absl::OkStatus();
         if (!IsTransient(response)) return HttpError(options, place, what, response);
@@ -161,8 +173,7 @@ absl::Status FetchFile(const HubPlace& place, const std::string& revision,
     std::string target = folder + "/" + file.name;
     HONE_RETURN_IF_ERROR(MakeDirectories(fs::path(target).parent_path().string()));
     if (SizeOf(target) == file.size && CheckHash(target, file).ok()) {
-        meter.FinishFile(file.size);
-        return absl::OkStatus();
+        return meter.FinishFile(file.size);
     }
     const std::string& hash = !file.sha256.empty() ? file.sha256 : file.git_blob;
     std::string part =
@@ -175,8 +186,7 @@ absl::Status FetchFile(const HubPlace& place, const std::string& revision,
     }
     fs::rename(part, target, error);
     if (error) return OtherError("cannot rename {} to {}: {}", part, target, error.message());
-    meter.FinishFile(file.size);
-    return absl::OkStatus();
+    return meter.FinishFile(file.size);
 }
 
 absl::Status CheckSpace(const HubPlace& place, const std::string& folder,

@@ -75,7 +75,7 @@ struct Sink {
     bool started = false;
     int file_error = 0;
     bool too_large = false;
-    const std::function<void(int64_t)>* on_bytes = nullptr;
+    const std::function<bool(int64_t)>* on_bytes = nullptr;
 };
 
 // The first bytes of a successful answer tell whether the server continues (206) or starts over
@@ -111,8 +111,7 @@ size_t WriteToSink(char* data, size_t, size_t count, void* user) {
         done += static_cast<size_t>(written);
     }
     sink.size += static_cast<int64_t>(count);
-    if (*sink.on_bytes) (*sink.on_bytes)(sink.size);
-    return count;
+    return (*sink.on_bytes)(sink.size) ? count : 0;
 }
 
 struct Body {
@@ -141,7 +140,7 @@ HttpResponse HttpGet(const std::string& url, const HttpOptions& options, size_t 
 
 absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOptions& options,
                                           const std::string& path, int64_t limit,
-                                          const std::function<void(int64_t bytes)>& on_bytes) {
+                                          const std::function<bool(int64_t bytes)>& on_bytes) {
     auto request = NewRequest(url, options);
     Sink sink;
     sink.curl = request->curl.get();

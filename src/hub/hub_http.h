@@ -29,10 +29,10 @@ HttpResponse HttpGet(const std::string& url, const HttpOptions& options, size_t 
 
 // Appends to `path` from its present size on (Range), or starts it anew when the server sends the
 // whole. The body is not kept. A file that would grow beyond `limit` bytes is broken off.
-// `on_bytes` gets the file's size now and then. Fails only for problems with the file; what the
-// network did is in the response.
+// `on_bytes` gets the file's size now and then, and breaks the download off where it returns false.
+// Fails only for problems with the file; what the network did is in the response.
 absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOptions& options,
                                           const std::string& path, int64_t limit,
-                                          const std::function<void(int64_t bytes)>& on_bytes);
+                                          const std::function<bool(int64_t bytes)>& on_bytes);
 
 }  // namespace hone

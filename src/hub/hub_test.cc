@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/hash.h"
+#include "base/watch.h"
 #include "hub/http_testing.h"
 #include "hub/hub_cache.h"
 #include "hub/zip_testing.h"
@@ -129,6 +130,22 @@ TEST_F(Hub, ABrokenDownloadGoesOnWhereItStopped) {
     std::vector<size_t> begins;
     for (const auto& request : WeightRequests()) begins.push_back(request.range_begin());
     EXPECT_THAT(begins, ::testing::ElementsAre(0, 20'000, 40'000));
+}
+
+TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
+    int64_t told = 0;
+    {
+        const ScopedWatcher watcher([&](double, int64_t bytes) {
+            told = bytes;
+            return bytes == 0 || !fs::exists(options_.cache + "/models/org--tiny/tokenizer.json");
+        });
+        EXPECT_EQ(KindOf(Pull().status()), ErrorKind::kInterrupted);
+    }
+    EXPECT_GT(told, 0);
+    EXPECT_FALSE(FindInCache("org/tiny", options_));
+    auto path = Pull();
+    ASSERT_TRUE(path.ok()) << path.status();
+    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
 }
 
 TEST_F(Hub, ASecondRunGoesOnWhereTheFirstStopped) {

@@ -10,7 +10,7 @@
 #include "kernels/adamw/adamw.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_files.h"
-#include "train/options.h"
+#include "train/method/method.h"
 #include "train/output/machine.h"
 
 namespace hone {
@@ -60,24 +60,17 @@ absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step,
 absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptions& options) {
     if (options.batch_size < 1 || options.seq_len < 2 || options.steps < 1)
         return UsageError("--batch_size and --steps must be at least 1, --seq_len at least 2");
-    const Context context(options.threads);
-    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model));
+    const FinetuneOptions& run = options.run;
+    const Method& method = MethodOf(run);
+    const Context context(run.threads);
+    HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(run.model_name_or_path));
     HONE_ASSIGN_OR_RETURN(auto files, OpenModel(path));
-    LoadOptions load{.compute = options.compute};
-    if (options.nf4) load.storage = WeightStorage::kNf4;
-    if (options.int8) load.storage = WeightStorage::kInt8Channels;
-    HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, load, context));
-    if (options.full) {
-        model->MakeAllTrainable();
-        HONE_RETURN_IF_ERROR(model->FinishParameters(context));
-    } else {
-        HONE_RETURN_IF_ERROR(ApplyLora(*model, options.lora, 1, context));
-    }
+    HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, method.Loading(run), context));
+    HONE_RETURN_IF_ERROR(method.MakeLearner(run, *files, *model, context).status());
     TrainBenchmarkResult result;
     result.nf4_bits_per_weight = model->nf4_bits_per_weight();
-    result.micro_batch_tokens = options.micro_batch_tokens > 0
-                                    ? options.micro_batch_tokens
-                                    : FinetuneOptions().micro_batch_tokens;
+    result.micro_batch_tokens =
+        options.micro_batch_tokens > 0 ? options.micro_batch_tokens : run.micro_batch_tokens;
     const ModelConfig& config = model->config();
     const auto batches =
         CutMicroBatches(RandomRows(options.batch_size, options.seq_len, config.vocab_size),
@@ -106,10 +99,10 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
                               .vocabulary = config.vocab_size,
                               .tokens = tokens,
                               .row_length = options.seq_len,
-                              .rank = options.full ? 0 : options.lora.r};
-    HONE_ASSIGN_OR_RETURN(result.roofline,
-                          MeasureRoofline(shape, options.compute == ComputeType::kBF16));
-    if (options.full) {
+                              .rank = method.Rank(run)};
+    HONE_ASSIGN_OR_RETURN(
+        result.roofline, MeasureRoofline(shape, method.Loading(run).compute == ComputeType::kBF16));
+    if (method.TrainsBase()) {
         // The weights' gradients are as many products again as the forward pass has.
         double& limit = result.roofline.limit_tokens_per_second;
         limit = 1 / (1 / limit + 0.5 / result.roofline.roofline_tokens_per_second);

@@ -4,26 +4,20 @@
 #include <cstdint>
 #include <string>
 
-#include "adapt/lora.h"
 #include "base/status.h"
 #include "kernels/roofline/roofline.h"
-#include "model/model.h"
+#include "train/options/options.h"
 
 namespace hone {
 
 struct TrainBenchmarkOptions {
-    std::string model;  // as --model_name_or_path
-    bool full = false;  // every weight is trained, and no adapter
-    LoraConfig lora;    // otherwise
-    bool nf4 = false;   // over a base in NF4 with double quantisation: QLoRA
-    bool int8 = false;  // or with its products in 8-bit integers
-    ComputeType compute = ComputeType::kBF16;
+    // What is trained of which model: its method, adapter, torch_dtype, base_compute and threads.
+    FinetuneOptions run;
     int64_t batch_size = 4;          // rows a step
     int64_t seq_len = 512;           // tokens a row, all of them labelled
     int64_t micro_batch_tokens = 0;  // tokens at a time; 0: as training chooses
     bool gradient_checkpointing = false;
     int steps = 5;  // measured after one that warms up; the fastest counts
-    int threads = 0;
 };
 
 struct TrainBenchmarkResult {

@@ -2,25 +2,26 @@
 // evaluates, writes.
 #pragma once
 
-#include <atomic>
-
 #include "base/status.h"
-#include "train/loop/reporter.h"
-#include "train/options.h"
+#include "train/control/run_control.h"
+#include "train/events/event_stream.h"
+#include "train/options/options.h"
 
 namespace hone {
 
-// Runs to the end. Errors carry the exit code of their kind; whatever happens, checkpoints already
-// written stay whole. `interrupts` counts the signals that ask for the end (the caller handles
-// them): at 1 the run drops the step in progress, saves a checkpoint of the one before and returns
-// kInterrupted. A run that OUTPUT holds already, finished, is left as it is. With options.dry_run
-// only OUTPUT/config.json is written.
-absl::Status Finetune(const FinetuneOptions& options, Reporter& reporter,
-                      const std::atomic<int>& interrupts);
+// Runs to the end. Everything that happens goes through `events`, in the order of the stages; the
+// last event tells how it ended. `control` is asked in every stage, within a layer of the model and
+// a block of rows. Errors carry the exit code of their kind; whatever happens, checkpoints already
+// written stay whole. After a stop the step in progress is dropped, a checkpoint of the one before
+// is written, and kInterrupted is returned; after a cancel kInterrupted alone. A run that OUTPUT
+// holds already, finished, is left as it is. With options.dry_run only OUTPUT/config.json is
+// written.
+absl::Status Finetune(const FinetuneOptions& options, EventStream& events,
+                      const RunControl& control);
 
-// The plan of that run alone, with a longer look at the speed: reporter.OnPlan is called, nothing
-// is written.
-absl::Status EstimateFinetune(const FinetuneOptions& options, Reporter& reporter,
-                              const std::atomic<int>& interrupts);
+// The plan of that run alone, with a longer look at the speed: it comes as an event, nothing is
+// written.
+absl::Status EstimateFinetune(const FinetuneOptions& options, EventStream& events,
+                              const RunControl& control);
 
 }  // namespace hone

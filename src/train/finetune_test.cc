@@ -4,57 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "train/loop/checkpoint.h"
-#include "train/test_support.h"
+#include "train/tiny_job.h"
 
 namespace hone {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr char kModel[] = HONE_SOURCE_DIR "/tests/golden/models/tied";
-
-struct Job {
-    explicit Job(const TestFolder& folder, const std::string& name = "out") {
-        data = folder / "rows.jsonl";
-        std::string rows;
-        for (int i = 0; i < 24; ++i) rows += Row(i);
-        EXPECT_TRUE(WriteFileAtomic(data, rows).ok());
-        options.model_name_or_path = kModel;
-        options.output_path = folder / name;
-        options.data.data_name = data;
-        options.data.eval_split = "none";
-        options.data.max_seq_len = 64;
-        options.lora.r = 4;
-        options.lora.lora_dropout = 0.1;
-        options.lora.target_modules = {"all-linear"};
-        options.per_device_train_batch_size = 2;
-        options.max_steps = 8;
-        options.save_steps = 2;
-        options.logging_steps = 1;
-        options.learning_rate = 5e-3;
-        options.micro_batch_tokens = 64;
-        options.threads = 1;
-    }
-    static std::string Row(int i) {
-        return Json{{"messages",
-                     {{{"role", "user"}, {"content", fmt::format("word {}", i)}},
-                      {{"role", "assistant"}, {"content", fmt::format("answer {}", i * i % 7)}}}}}
-                   .dump() +
-               "\n";
-    }
-    absl::Status Run() { return Finetune(options, reporter, interrupts); }
-    std::string AdapterHash() const {
-        return Sha256File(options.output_path + "/adapter/adapter_model.safetensors").value();
-    }
-    Json RunJson() const {
-        return Json::parse(ReadFile(options.output_path + "/run.json").value());
-    }
-
-    std::string data;
-    FinetuneOptions options;
-    MemoryReporter reporter;
-    std::atomic<int> interrupts{0};
-};
 
 TEST(Finetune, MakesEverythingItPromises) {
     TestFolder folder;
@@ -63,9 +18,9 @@ TEST(Finetune, MakesEverythingItPromises) {
     job.options.data.eval_fraction = 0.25;
     job.options.eval_steps = 4;
     ASSERT_TRUE(job.Run().ok());
-    ASSERT_TRUE(job.reporter.result);
-    ASSERT_EQ(job.reporter.plans.size(), 1u);
-    const RunPlan& plan = job.reporter.plans[0];
+    ASSERT_TRUE(job.heard.result);
+    ASSERT_EQ(job.heard.plans.size(), 1u);
+    const RunPlan& plan = job.heard.plans[0];
     EXPECT_EQ(plan.total_steps, 8);
     EXPECT_GT(plan.trainable_parameters, 0);
     EXPECT_GT(plan.estimated_seconds, 0);
@@ -78,9 +33,9 @@ TEST(Finetune, MakesEverythingItPromises) {
     const size_t trained = static_cast<size_t>(plan.trainable_parameters) * 4;
     EXPECT_EQ(plan.disk_bytes, 4 * 3 * trained + trained);
     EXPECT_GT(plan.free_disk_bytes, plan.disk_bytes);
-    EXPECT_EQ(job.reporter.steps.size(), 8u);
-    EXPECT_EQ(job.reporter.evals.size(), 2u);
-    EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
+    EXPECT_EQ(job.heard.steps.size(), 8u);
+    EXPECT_EQ(job.heard.evals.size(), 2u);
+    EXPECT_LT(job.heard.steps.back().step_loss, job.heard.steps.front().step_loss);
     for (const char* name :
          {"adapter/adapter_config.json", "adapter/adapter_model.safetensors", "metrics.jsonl",
           "run.json", "README.md", "loss.svg", "checkpoints/step-8/manifest.json"})
@@ -106,7 +61,7 @@ TEST(Finetune, ThreadsAndCheckpointingNeverChangeABit) {
 TEST(Finetune, InterruptedBeforeAStepNothingIsLeft) {
     TestFolder folder;
     Job job(folder);
-    job.interrupts = 1;
+    job.control.Stop();
     absl::Status status = job.Run();
     EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted);
     EXPECT_NE(status.message().find("interrupted before a step was done"), std::string::npos);
@@ -119,8 +74,8 @@ TEST(Finetune, OddSettingsAreSaidBeforeItStarts) {
     job.options.max_steps = 1;
     job.options.lr_scheduler_type = "linear";
     ASSERT_TRUE(job.Run().ok());
-    ASSERT_EQ(job.reporter.warnings.size(), 1u);
-    EXPECT_NE(job.reporter.warnings[0].find("The learning rate is 0 at every step"),
+    ASSERT_EQ(job.heard.warnings.size(), 1u);
+    EXPECT_NE(job.heard.warnings[0].find("The learning rate is 0 at every step"),
               std::string::npos);
 }
 
@@ -128,21 +83,21 @@ TEST(Finetune, InterruptedItGoesOnWithTheSameBits) {
     TestFolder folder;
     Job whole(folder, "whole"), first(folder), second(folder);
     ASSERT_TRUE(whole.Run().ok());
-    first.reporter.on_step = [&](const StepReport& report) {
-        if (report.step == 3) first.interrupts = 1;
+    first.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 3) first.control.Stop();
     };
     absl::Status status = first.Run();
     EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted);
     EXPECT_EQ(first.RunJson()["status"], "interrupted");
     EXPECT_FALSE(std::filesystem::exists(folder / "out/adapter"));
     ASSERT_TRUE(second.Run().ok());
-    EXPECT_EQ(second.reporter.plans[0].start_step, 3);
-    EXPECT_EQ(second.reporter.steps.size(), 5u);
+    EXPECT_EQ(second.heard.plans[0].start_step, 3);
+    EXPECT_EQ(second.heard.steps.size(), 5u);
     EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
     // Once more: all steps are done, and the result stands.
     Job third(folder);
     ASSERT_TRUE(third.Run().ok());
-    EXPECT_TRUE(third.reporter.steps.empty());
+    EXPECT_TRUE(third.heard.steps.empty());
     EXPECT_EQ(third.AdapterHash(), whole.AdapterHash());
 }
 
@@ -150,8 +105,8 @@ TEST(Finetune, ABrokenCheckpointFallsBackToTheOneBefore) {
     TestFolder folder;
     Job whole(folder, "whole"), first(folder), second(folder);
     ASSERT_TRUE(whole.Run().ok());
-    first.reporter.on_step = [&](const StepReport& report) {
-        if (report.step == 5) first.interrupts = 1;
+    first.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 5) first.control.Stop();
     };
     ASSERT_FALSE(first.Run().ok());
     const std::string newest = folder / "out/checkpoints/step-5";
@@ -160,9 +115,9 @@ TEST(Finetune, ABrokenCheckpointFallsBackToTheOneBefore) {
     explicitly.options.resume_from_checkpoint = newest;
     EXPECT_EQ(KindOf(explicitly.Run()), ErrorKind::kTraining);
     ASSERT_TRUE(second.Run().ok());
-    EXPECT_EQ(second.reporter.plans[0].start_step, 4);
-    ASSERT_FALSE(second.reporter.warnings.empty());
-    EXPECT_NE(second.reporter.warnings[0].find("optimizer.safetensors"), std::string::npos);
+    EXPECT_EQ(second.heard.plans[0].start_step, 4);
+    ASSERT_FALSE(second.heard.warnings.empty());
+    EXPECT_NE(second.heard.warnings[0].find("optimizer.safetensors"), std::string::npos);
     EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
 }
 
@@ -206,7 +161,7 @@ TEST(Finetune, GoesOnFromAnAdapter) {
     second.options.adapter_path = folder / "first/adapter";
     second.options.lora.r = 64;  // the adapter's own rank counts
     ASSERT_TRUE(second.Run().ok());
-    EXPECT_LT(second.reporter.steps[0].step_loss, first.reporter.steps[0].step_loss);
+    EXPECT_LT(second.heard.steps[0].step_loss, first.heard.steps[0].step_loss);
     EXPECT_EQ(ReadAdapterConfig(folder / "second/adapter")->r, 4);
 }
 
@@ -238,8 +193,8 @@ void ExpectTheSameBitsWhenInterrupted() {
             job->options.torch_dtype = dtype;
         second.options.threads = 3;
         second.options.gradient_checkpointing = "true";
-        first.reporter.on_step = [&](const StepReport& report) {
-            if (report.step == 3) first.interrupts = 1;
+        first.heard.on_step = [&](const StepReport& report) {
+            if (report.step == 3) first.control.Stop();
         };
         ASSERT_TRUE(whole.Run().ok());
         EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
@@ -247,7 +202,7 @@ void ExpectTheSameBitsWhenInterrupted() {
         EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
         EXPECT_NE(std::string(status.message()).find("base_weights"), std::string::npos) << status;
         ASSERT_TRUE(second.Run().ok());
-        EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+        EXPECT_EQ(second.heard.plans[0].start_step, 3);
         EXPECT_EQ(second.AdapterHash(), whole.AdapterHash());
     }
 }
@@ -280,9 +235,9 @@ TEST(FinetuneQlora, HoldsTheLayersInHalfAByteAndSaysSo) {
     Job lora(folder, "lora");
     once.options.double_quant = false;
     for (Job* job : std::initializer_list<Job*>{&qlora, &once, &lora}) ASSERT_TRUE(job->Run().ok());
-    const RunPlan& plan = qlora.reporter.plans[0];
+    const RunPlan& plan = qlora.heard.plans[0];
     const auto in_layers = [](const Job& job, double head) {
-        return static_cast<double>(job.reporter.plans[0].memory.weights) - head;
+        return static_cast<double>(job.heard.plans[0].memory.weights) - head;
     };
     // The embedding and the head that is tied to it, each in bf16: 384 x 64.
     const double head = 2 * 384 * 64 * 2, weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
@@ -294,12 +249,12 @@ TEST(FinetuneQlora, HoldsTheLayersInHalfAByteAndSaysSo) {
     EXPECT_EQ(qlora.RunJson()["plan"]["method"], plan.method);
     EXPECT_EQ(qlora.RunJson()["options"]["double_quant"], true);
     EXPECT_NE(ReadFile(folder / "qlora/README.md")->find("NF4"), std::string::npos);
-    EXPECT_LT(qlora.reporter.steps.back().step_loss, qlora.reporter.steps.front().step_loss);
+    EXPECT_LT(qlora.heard.steps.back().step_loss, qlora.heard.steps.front().step_loss);
     // Another base each time, though a near one.
-    const double loss = lora.reporter.steps[0].step_loss;
-    EXPECT_NE(qlora.reporter.steps[0].step_loss, loss);
-    EXPECT_NE(qlora.reporter.steps[0].step_loss, once.reporter.steps[0].step_loss);
-    EXPECT_NEAR(qlora.reporter.steps[0].step_loss, loss, 0.05 * loss);
+    const double loss = lora.heard.steps[0].step_loss;
+    EXPECT_NE(qlora.heard.steps[0].step_loss, loss);
+    EXPECT_NE(qlora.heard.steps[0].step_loss, once.heard.steps[0].step_loss);
+    EXPECT_NEAR(qlora.heard.steps[0].step_loss, loss, 0.05 * loss);
 }
 
 TEST(FinetuneQlora, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
@@ -323,19 +278,19 @@ TEST(FinetuneInt8, HoldsTheLayersInAByteAndSaysSo) {
     Int8Job int8(folder, "int8");
     Job lora(folder, "lora");
     for (Job* job : std::initializer_list<Job*>{&int8, &lora}) ASSERT_TRUE(job->Run().ok());
-    const RunPlan& plan = int8.reporter.plans[0];
+    const RunPlan& plan = int8.heard.plans[0];
     const double weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3);
-    EXPECT_GT(static_cast<double>(lora.reporter.plans[0].memory.weights) -
+    EXPECT_GT(static_cast<double>(lora.heard.plans[0].memory.weights) -
                   static_cast<double>(plan.memory.weights),
               0.8 * weights);
     EXPECT_NE(plan.method.find("lora r=4"), std::string::npos) << plan.method;
     EXPECT_NE(plan.method.find("8-bit integers"), std::string::npos) << plan.method;
     EXPECT_EQ(int8.RunJson()["options"]["base_compute"], "int8");
     EXPECT_NE(ReadFile(folder / "int8/README.md")->find("8-bit integers"), std::string::npos);
-    EXPECT_LT(int8.reporter.steps.back().step_loss, int8.reporter.steps.front().step_loss);
-    const double loss = lora.reporter.steps[0].step_loss;
-    EXPECT_NE(int8.reporter.steps[0].step_loss, loss);
-    EXPECT_NEAR(int8.reporter.steps[0].step_loss, loss, 0.005 * loss);
+    EXPECT_LT(int8.heard.steps.back().step_loss, int8.heard.steps.front().step_loss);
+    const double loss = lora.heard.steps[0].step_loss;
+    EXPECT_NE(int8.heard.steps[0].step_loss, loss);
+    EXPECT_NEAR(int8.heard.steps[0].step_loss, loss, 0.005 * loss);
 }
 
 TEST(FinetuneInt8, ThreadsCheckpointingAndInterruptionsNeverChangeABit) {
@@ -363,12 +318,12 @@ TEST(FinetuneFull, MakesAModelAndPlansItsMemory) {
     TestFolder folder;
     FullJob job(folder);
     ASSERT_TRUE(job.Run().ok());
-    const RunPlan& plan = job.reporter.plans.at(0);
+    const RunPlan& plan = job.heard.plans.at(0);
     EXPECT_EQ(plan.trainable_parameters, plan.base_parameters);
     EXPECT_EQ(plan.memory.parameters, 16u * static_cast<size_t>(plan.base_parameters));
     EXPECT_TRUE(plan.method.starts_with("full")) << plan.method;
-    EXPECT_LT(job.reporter.steps.back().step_loss, job.reporter.steps.front().step_loss);
-    EXPECT_EQ(job.reporter.result->artifact_path, folder / "out/model");
+    EXPECT_LT(job.heard.steps.back().step_loss, job.heard.steps.front().step_loss);
+    EXPECT_EQ(job.heard.result->artifact_path, folder / "out/model");
     EXPECT_EQ(job.RunJson()["fine_tuned_model"]["sha256"], job.ModelHash());
     EXPECT_FALSE(std::filesystem::exists(folder / "out/adapter"));
     EXPECT_NE(
@@ -378,20 +333,20 @@ TEST(FinetuneFull, MakesAModelAndPlansItsMemory) {
     Job next(folder, "next");
     next.options.model_name_or_path = folder / "out/model";
     ASSERT_TRUE(next.Run().ok());
-    EXPECT_NEAR(next.reporter.steps[0].step_loss, job.reporter.steps.back().step_loss, 1.0);
+    EXPECT_NEAR(next.heard.steps[0].step_loss, job.heard.steps.back().step_loss, 1.0);
 }
 
 TEST(FinetuneFull, InterruptedItGoesOnWithTheSameBits) {
     TestFolder folder;
     FullJob whole(folder, "whole"), first(folder), second(folder);
     ASSERT_TRUE(whole.Run().ok());
-    first.reporter.on_step = [&](const StepReport& report) {
-        if (report.step == 3) first.interrupts = 1;
+    first.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 3) first.control.Stop();
     };
     EXPECT_EQ(KindOf(first.Run()), ErrorKind::kInterrupted);
     second.options.threads = 2;
     ASSERT_TRUE(second.Run().ok());
-    EXPECT_EQ(second.reporter.plans[0].start_step, 3);
+    EXPECT_EQ(second.heard.plans[0].start_step, 3);
     EXPECT_EQ(second.ModelHash(), whole.ModelHash());
     // An adapter's run does not go on from such a checkpoint.
     Job lora(folder);
@@ -433,9 +388,9 @@ TEST(Finetune, DryRunWritesItsConfigurationAlone) {
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "out"), {}), 1);
     const Json json = Json::parse(ReadFile(folder / "out/config.json").value());
     EXPECT_EQ(OptionsToJson(OptionsFromJson(json["options"]).value()), OptionsToJson(job.options));
-    EXPECT_TRUE(job.reporter.plans.empty());
-    job.options.dry_run = false;  // the folder is a run's own now
-    EXPECT_TRUE(job.Run().ok());
+    EXPECT_TRUE(job.heard.plans.empty());
+    Job next(folder);  // the folder is a run's own now
+    EXPECT_TRUE(next.Run().ok());
 }
 
 TEST(Finetune, AFullDiskAnywhereFailsWithoutAnAdapter) {
@@ -449,7 +404,7 @@ TEST(Finetune, AFullDiskAnywhereFailsWithoutAnAdapter) {
         });
         absl::Status status = job.Run();
         EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << name << ": " << status;
-        EXPECT_FALSE(job.reporter.result) << name;
+        EXPECT_FALSE(job.heard.result) << name;
     }
 }
 

@@ -34,11 +34,11 @@ class Int8Test(CompressedBaseTest):
 
     def test_what_it_does_not_go_with_is_refused(self):
         data = self.write("chats.jsonl", many_chats(4))
-        self.assertIn("--base_compute int8 belongs to --method lora",
+        self.assertIn("--base_compute belongs to --method lora",
                       self.compressed("q", data, "--method", "qlora", code=USAGE).stderr)
         full = self.hone("finetune", "--model_name_or_path", TINY, "--data_name", data, "--method", "full",
                          "--output_path", self.work / "f", *self.FLAGS, code=USAGE)
-        self.assertIn("--base_compute int8 belongs to --method lora", full.stderr)
+        self.assertIn("--base_compute belongs to --method lora", full.stderr)
         self.assertIn("native, int8", self.finetune("a", data, "--base_compute", "fp8", code=USAGE).stderr)
         self.assertIn("held in 8 bits", self.compressed("b", data, "--modules_to_save", "q_proj", code=USAGE).stderr)
 

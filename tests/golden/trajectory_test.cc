@@ -4,7 +4,7 @@
 
 #include "golden.h"
 #include "kernels/adamw/adamw.h"
-#include "train/loop/schedule.h"
+#include "train/schedule/schedule.h"
 
 namespace hone::golden {
 namespace {

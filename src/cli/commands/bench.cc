@@ -13,6 +13,7 @@
 #include "kernels/benchmark.h"
 #include "kernels/roofline/roofline.h"
 #include "train/benchmark.h"
+#include "train/method/method.h"
 
 namespace hone {
 namespace {
@@ -232,25 +233,28 @@ void AddInfer(CLI::App& bench, std::vector<Command>& commands) {
 struct TrainFlags {
     MachineFlags machine;
     TrainBenchmarkOptions options;
-    std::string method = "lora", torch_dtype = "bfloat16", target_modules = "all-linear",
-                base_compute = "native";
+    std::string target_modules = "all-linear";
     bool json = false;
 
     void Add(CLI::App& app) {
-        options.lora.r = 16;
+        FinetuneOptions& run = options.run;
+        run.lora.r = 16;
+        run.seed = 1;
+        std::vector<std::string> methods;
+        for (const Method* method : Methods()) methods.emplace_back(method->name());
         Flags flags(app);
         flags.Group("Model")
-            .Text("-m,--model_name_or_path", options.model,
+            .Text("-m,--model_name_or_path", run.model_name_or_path,
                   "a name from `hone models list`, a folder, a .gguf file, or org/repo; default: "
                   "smollm2-135m-instruct")
-            .Choice("--torch_dtype", torch_dtype, {"bfloat16", "float16", "float32"},
+            .Choice("--torch_dtype", run.torch_dtype, {"bfloat16", "float16", "float32"},
                     "what products are computed in; float16 computes as bfloat16 on a CPU");
         flags.Group("Step")
-            .Choice("--method", method, {"lora", "qlora", "full"},
+            .Choice("--method", run.method, methods,
                     "what is trained; qlora: an adapter over a base in NF4")
-            .Choice("--base_compute", base_compute, {"native", "int8"},
+            .Choice("--base_compute", run.base_compute, {"native", "int8"},
                     "lora: what the base's products are computed in; native: --torch_dtype")
-            .Integer("--lora_r", options.lora.r, "rank of the adapter")
+            .Integer("--lora_r", run.lora.r, "rank of the adapter")
             .Text("--target_modules", target_modules, "which linear layers get an adapter")
             .Integer("--batch_size", options.batch_size, "rows of a step")
             .Integer("--seq_len", options.seq_len, "tokens of a row")
@@ -267,29 +271,30 @@ struct TrainFlags {
 absl::Status RunTrain(const TrainFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     TrainBenchmarkOptions options = flags.options;
-    HONE_ASSIGN_OR_RETURN(options.compute, ReadTorchDtype(flags.torch_dtype));
-    ReadModuleNames(flags.target_modules, options.lora.target_modules,
-                    options.lora.target_is_regex);
-    options.full = flags.method == "full";
-    options.nf4 = flags.method == "qlora";
-    options.int8 = flags.base_compute == "int8";
-    if (options.int8 && flags.method != "lora")
-        return UsageError("--base_compute int8 belongs to --method lora");
-    options.threads = flags.machine.threads;
-    const ModelFlags model{.model_name_or_path = flags.options.model};
+    FinetuneOptions& run = options.run;
+    run.threads = flags.machine.threads;
+    const Method& method = MethodOf(run);
+    if (run.base_compute != FinetuneOptions().base_compute)
+        HONE_RETURN_IF_ERROR(method.CheckTakes(*FindOption("base_compute"), OptionNames()));
+    const std::string problem =
+        ReadOption(*FindOption("target_modules"), flags.target_modules, run);
+    if (!problem.empty()) return UsageError("--target_modules: {}", problem);
+    if (run.torch_dtype == "float16")
+        fmt::print(stderr, "note: on a CPU float16 computes as bfloat16\n");
+    const ModelFlags model{.model_name_or_path = run.model_name_or_path};
     HONE_ASSIGN_OR_RETURN(const ChosenModel chosen, model.Choose());
-    options.model = chosen.name;
-    HONE_RETURN_IF_ERROR(FetchModel(options.model));
+    run.model_name_or_path = chosen.name;
+    HONE_RETURN_IF_ERROR(FetchModel(run.model_name_or_path));
     HONE_ASSIGN_OR_RETURN(TrainBenchmarkResult result, BenchmarkTraining(options));
     if (flags.json) {
         fmt::print(
             "{}",
-            JsonText({{"model", options.model},
-                      {"method", flags.method},
-                      {"lora_r", options.lora.r},
+            JsonText({{"model", run.model_name_or_path},
+                      {"method", run.method},
+                      {"lora_r", run.lora.r},
                       {"target_modules", flags.target_modules},
-                      {"torch_dtype", flags.torch_dtype},
-                      {"base_compute", flags.base_compute},
+                      {"torch_dtype", run.torch_dtype},
+                      {"base_compute", run.base_compute},
                       {"batch_size", options.batch_size},
                       {"seq_len", options.seq_len},
                       {"micro_batch_tokens", result.micro_batch_tokens},
@@ -305,11 +310,9 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"limit_ratio", result.limit_ratio()}}));
         return absl::OkStatus();
     }
-    fmt::print("{}, {}, {} x {} tokens a step\n", options.model,
-               options.full
-                   ? "every weight"
-                   : fmt::format("{}LoRA r={} on {}{}", options.nf4 ? "Q" : "", options.lora.r,
-                                 flags.target_modules, options.int8 ? ", base in int8" : ""),
+    fmt::print("{}, {}{}{}, {} x {} tokens a step\n", run.model_name_or_path, method.Headline(run),
+               method.Rank(run) > 0 ? " on " + flags.target_modules : "",
+               method.Storage(run) == WeightStorage::kInt8Channels ? ", base in int8" : "",
                options.batch_size, options.seq_len);
     fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,
                result.step_time_ms);
@@ -322,8 +325,8 @@ absl::Status RunTrain(const TrainFlags& flags) {
 }
 
 void AddTrain(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        bench, "train", "measures a training step, and what this machine would allow");
+    CLI::App* app =
+        AddCommand(bench, "train", "measures a training step, and what this machine would allow");
     auto flags = std::make_shared<TrainFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunTrain(*flags); }});
@@ -399,8 +402,7 @@ absl::Status RunKernels(const KernelFlags& flags) {
 }
 
 void AddKernels(CLI::App& bench, std::vector<Command>& commands) {
-    CLI::App* app =
-        AddCommand(bench, "kernels", "measures each operation in each implementation");
+    CLI::App* app = AddCommand(bench, "kernels", "measures each operation in each implementation");
     auto shared = std::make_shared<KernelFlags>();
     Flags flags(*app);
     flags.Group("Benchmark")

@@ -105,7 +105,7 @@ class Chat {
     // std::nullopt: there are no more.
     std::optional<std::string> ReadLine() {
         std::fflush(stdout);
-        ResetInterrupts();
+        StopOnInterrupt().Reset();
         // In the editor Ctrl-C is a key like others.
         if (editor_) return editor_->Read("you> ", terminal_.colours);
         LeaveOnInterrupt(true);
@@ -173,13 +173,13 @@ class Chat {
     }
 
     absl::Status Answer(const std::string& line) {
-        const std::atomic<int>& interrupts = CountInterrupts();
+        const RunControl& control = StopOnInterrupt();
         const auto callback = [&](size_t, std::string_view text) {
             if (!text.empty()) {
                 fmt::print("{}", terminal_.interactive ? Printable(text) : std::string(text));
                 std::fflush(stdout);
             }
-            return interrupts == 0;
+            return !control.ending();
         };
         GenerateStats stats;
         auto result = session_.Say(line, options_, callback, &stats);
@@ -222,7 +222,7 @@ absl::Status RunChat(const ChatFlags& flags) {
     HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
     const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
     // Before the terminal is changed: a signal puts it back.
-    CountInterrupts();
+    StopOnInterrupt();
     LeaveOnInterrupt(true);
     std::optional<UnbufferedInput> unbuffered;
     if (person) unbuffered.emplace();

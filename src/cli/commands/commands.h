@@ -19,6 +19,7 @@ struct Command {
 // Each adds its command (or commands) with their flags to the root. What they captured lives in the
 // Command.
 void AddFinetune(CLI::App& root, std::vector<Command>& commands);
+void AddRun(CLI::App& root, std::vector<Command>& commands);
 void AddEstimate(CLI::App& root, std::vector<Command>& commands);
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands);
 void AddGenerate(CLI::App& root, std::vector<Command>& commands);
@@ -26,6 +27,7 @@ void AddChat(CLI::App& root, std::vector<Command>& commands);
 void AddCompare(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
+void AddWorker(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);
 // The root must outlive the command.
 void AddHelp(CLI::App& root, std::vector<Command>& commands);

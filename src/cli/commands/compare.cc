@@ -55,16 +55,16 @@ struct Answers {
 absl::StatusOr<Answers> AnswerAll(const ChosenModel& chosen, const CompareFlags& flags,
                                   const std::vector<Prompt>& prompts, const Asking& asking,
                                   const Context& context) {
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
                           FetchAndLoad(chosen, flags.weights.options(), context));
     Answerer answerer(std::move(loaded), asking, context);
     Answers answers{chosen, {}};
     HONE_ASSIGN_OR_RETURN(answers.results, answerer.Answer(prompts, flags.sampling.Choice(), 1,
                                                            [&](size_t, std::string_view) {
-                                                               return interrupts == 0;
+                                                               return !control.ending();
                                                            }));
-    if (interrupts > 0) return InterruptedError("interrupted");
+    if (control.ending()) return InterruptedError("interrupted");
     return answers;
 }
 

@@ -23,22 +23,9 @@ struct CheckFlags {
         Flags flags(app);
         flags.Positional("FILE", file, "a file, a folder or a data set of the Hub");
         model.Add(flags);
-        flags.Group("Data")
-            .List("--data_files", data.data_files,
-                  "the files, where FILE is json, csv, parquet or text")
-            .List("--eval_data_files", data.eval_data_files, "files of evaluation rows")
-            .Text("--train_split", data.train_split,
-                  R"(as in Hugging Face datasets: train, "train[:4096]")")
-            .Custom(
-                "--eval_split", "TEXT", "",
-                [this](const std::string& value) {
-                    data.eval_split = value;
-                    return "";
-                },
-                "likewise; none or \"\": no evaluation")
-            .Text("--train_subset", data.train_subset, "which subset of a data set of the Hub")
-            .Text("--eval_subset", data.eval_subset,
-                  "likewise for evaluation; default: the training subset");
+        flags.Group("Data").List("--data_files", data.data_files,
+                                 "the files, where FILE is json, csv, parquet or text");
+        data_flags.AddSplits(flags, data);
         data_flags.AddRows(flags, data);
         flags.Group("Output").Bool("--json", json, "prints JSON");
         machine.Add(flags);

@@ -14,6 +14,7 @@
 #include "cli/terminal/signals.h"
 #include "hub/catalogue.h"
 #include "model/files/model_files.h"
+#include "train/finetune.h"
 
 namespace hone {
 namespace {
@@ -48,24 +49,22 @@ class ScratchFolder {
 };
 
 // Keeps the plan; shows the work, and passes on what is said of data that is the user's.
-class EstimateReporter : public Reporter {
+class EstimateReporter : public EventSink {
   public:
     explicit EstimateReporter(bool own_data) : own_data_(own_data) {}
-    void OnMessage(MessageLevel level, const std::string& text) override {
-        if (!own_data_) return;
-        line_.Say(
-            fmt::format("{}: {}", level == MessageLevel::kWarning ? "warning" : "note", text));
+    absl::Status OnEvent(const Event& event) override {
+        if (const auto* message = std::get_if<RunMessage>(&event.body); message && own_data_) {
+            const bool warning = message->level == MessageLevel::kWarning;
+            line_.Say(fmt::format("{}: {}", warning ? "warning" : "note", message->text));
+        } else if (const auto* work = std::get_if<WorkReport>(&event.body)) {
+            work_.Show(*work);
+        } else if (const auto* plan = std::get_if<RunPlan>(&event.body)) {
+            line_.Clear();
+            plan_ = *plan;
+            if (!own_data_) plan_.data_summary.clear();
+        }
+        return absl::OkStatus();
     }
-    void OnWork(const WorkReport& work) override { work_.Show(work); }
-    void OnPlan(const RunPlan& plan) override {
-        line_.Clear();
-        plan_ = plan;
-        if (!own_data_) plan_.data_summary.clear();
-    }
-    void OnStep(const StepReport&) override {}
-    void OnEval(const EvalReport&) override {}
-    void OnCheckpoint(int64_t, const std::string&) override {}
-    void OnDone(const RunResult&) override {}
     const RunPlan& plan() const { return plan_; }
 
   private:
@@ -103,12 +102,12 @@ void Print(const RunPlan& plan, bool json) {
 
 // Without data: rows of --max_seq_len tokens, or of as many as the model takes where that is fewer
 // and nobody said otherwise, for one step.
-absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folder,
+absl::Status ChooseFullRows(const GivenOptions& given, const std::string& folder,
                             FinetuneOptions& options) {
     HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model_name_or_path));
     HONE_ASSIGN_OR_RETURN(const std::unique_ptr<ModelFiles> files, OpenModel(path));
     const int64_t limit = files->config.max_position_embeddings;
-    const bool shorter = !flags.Given("--max_seq_len") && limit < options.data.max_seq_len;
+    const bool shorter = !given.Has("max_seq_len") && limit < options.data.max_seq_len;
     if (shorter) {
         options.data.max_seq_len = limit;
         HONE_RETURN_IF_ERROR(WriteFullRows(options, folder + "/train.jsonl"));
@@ -122,24 +121,28 @@ absl::Status ChooseFullRows(const FinetuneFlags& flags, const std::string& folde
 }
 
 absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
-    HONE_RETURN_IF_ERROR(flags.machine().Apply());
+    HONE_RETURN_IF_ERROR(flags.log().Apply());
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
     const ScratchFolder scratch;
     std::string folder = ".";
-    const bool own_data = flags.HasData(folder);
+    const bool own_data = HasData(given, folder);
     if (!own_data) {
         folder = scratch.path();
         HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-        HONE_RETURN_IF_ERROR(WriteFullRows(flags.options(), folder + "/train.jsonl"));
+        HONE_ASSIGN_OR_RETURN(const FinetuneOptions as_given, ReadGiven(given));
+        HONE_RETURN_IF_ERROR(WriteFullRows(as_given, folder + "/train.jsonl"));
     }
-    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve(folder));
+    HONE_ASSIGN_OR_RETURN(ResolvedOptions resolved, FinetuneFlags::Resolve(given, folder));
     FinetuneOptions& options = resolved.options;
     if (own_data) {
         for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
     }
     HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(flags, folder, options));
+    if (!own_data) HONE_RETURN_IF_ERROR(ChooseFullRows(given, folder, options));
+    EventStream events;
     EstimateReporter reporter(own_data);
-    HONE_RETURN_IF_ERROR(EstimateFinetune(options, reporter, CountInterrupts()));
+    const ScopedSink shown(events, reporter);
+    HONE_RETURN_IF_ERROR(EstimateFinetune(options, events, StopOnInterrupt()));
     Print(reporter.plan(), json);
     return absl::OkStatus();
 }
@@ -147,15 +150,14 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
 }  // namespace
 
 void AddEstimate(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "estimate",
-        "says what memory and time `hone finetune` with the same flags would take here");
+    CLI::App* app =
+        AddCommand(root, "estimate",
+                   "says what memory and time `hone finetune` with the same flags would take here");
     auto flags = std::make_shared<FinetuneFlags>(FinetuneFlags::Purpose::kEstimate);
     auto json = std::make_shared<bool>(false);
     flags->Add(*app);
     Flags(*app).Group("Estimate").Bool("--json", *json, "prints JSON");
-    commands.push_back(
-        {app, [flags, json] { return RunEstimate(*flags, *json); }});
+    commands.push_back({app, [flags, json] { return RunEstimate(*flags, *json); }});
 }
 
 }  // namespace hone

@@ -102,7 +102,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
                               flags.torch_dtype, flags.weights.weights);
         HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
     }
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(const LoadedModel loaded, FetchAndLoad(std::move(chosen), load, context));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
@@ -118,7 +118,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     options.per_row = flags.per_row;
     options.progress = [&](double share) {
         line.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share, 30), 100 * share));
-        return interrupts == 0;
+        return !control.ending();
     };
     HONE_ASSIGN_OR_RETURN(Evaluation result, Evaluate(*loaded.model, data.eval, options, context));
     line.Clear();

@@ -1,3 +1,5 @@
+#include "train/finetune.h"
+
 #include <memory>
 
 #include "cli/commands/commands.h"
@@ -10,21 +12,23 @@ namespace hone {
 namespace {
 
 absl::Status RunFinetune(const FinetuneFlags& flags) {
-    HONE_RETURN_IF_ERROR(flags.machine().Apply());
-    HONE_ASSIGN_OR_RETURN(FinetuneFlags::Resolved resolved, flags.Resolve());
+    HONE_RETURN_IF_ERROR(flags.log().Apply());
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
+    HONE_ASSIGN_OR_RETURN(const ResolvedOptions resolved, FinetuneFlags::Resolve(given));
     const FinetuneOptions& options = resolved.options;
+    EventStream events;
     ProgressReporter reporter(options.model_name_or_path);
-    for (const std::string& note : resolved.notes) reporter.OnMessage(MessageLevel::kInfo, note);
-    if (!options.dry_run) HONE_RETURN_IF_ERROR(FetchModel(options.model_name_or_path));
-    const std::atomic<int>& stops = CountStops();
-    return Finetune(options, reporter, stops);
+    const ScopedSink shown(events, reporter);
+    for (const std::string& note : resolved.notes)
+        events.Emit(RunMessage{MessageLevel::kInfo, note});
+    return Finetune(options, events, StopOnSignals());
 }
 
 }  // namespace
 
 void AddFinetune(CLI::App& root, std::vector<Command>& commands) {
-    CLI::App* app = AddCommand(
-        root, "finetune", "trains an adapter, or every weight, on a file of examples");
+    CLI::App* app =
+        AddCommand(root, "finetune", "trains an adapter, or every weight, on a file of examples");
     auto flags = std::make_shared<FinetuneFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunFinetune(*flags); }});

@@ -13,7 +13,7 @@
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {
@@ -141,7 +141,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
     HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
     HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters, ReadAdapters(flags));
-    const std::atomic<int>& interrupts = CountInterrupts();
+    const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,
                           FetchAndLoad(std::move(chosen), flags.weights.options(), context));
@@ -157,7 +157,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
             fmt::print("{}", interactive ? Printable(text) : std::string(text));
             std::fflush(stdout);
         }
-        return interrupts == 0;
+        return !control.ending();
     };
     GenerateStats stats;
     HONE_ASSIGN_OR_RETURN(
@@ -176,7 +176,7 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
         stats.prompt_tokens, stats.prefill_seconds, stats.reused_tokens, stats.new_tokens,
         stats.decode_seconds > 0 ? static_cast<double>(stats.decode_tokens) / stats.decode_seconds
                                  : 0.0);
-    if (interrupts > 0) return InterruptedError("interrupted: the answers are not complete");
+    if (control.ending()) return InterruptedError("interrupted: the answers are not complete");
     return absl::OkStatus();
 }
 

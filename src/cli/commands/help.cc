@@ -3,6 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/command_table.h"
+#include "cli/flags/options_page.h"
 
 namespace hone {
 
@@ -17,10 +18,16 @@ std::vector<std::string> HelpWords(std::vector<std::string> arguments) {
 void AddHelp(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* help = AddCommand(root, "help", "shows what a command does: hone help finetune");
     auto man = std::make_shared<bool>(false);
-    Flags(*help).Bool("--man", *man, "prints the manual page: hone help --man | man -l -");
-    commands.push_back({help, [&root, man]() -> absl::Status {
-                            if (!*man) return UsageError("hone help takes a command, or --man");
-                            fmt::print("{}", ManPage(DescribeCommands(root)));
+    auto options = std::make_shared<bool>(false);
+    Flags(*help)
+        .Bool("--man", *man, "prints the manual page: hone help --man | man -l -")
+        .Bool("--options", *options,
+              "prints the options of a run as the tables in Markdown that docs/cli.md holds");
+    commands.push_back({help, [&root, man, options]() -> absl::Status {
+                            if (!*man && !*options)
+                                return UsageError("hone help takes a command, --man or --options");
+                            fmt::print("{}",
+                                       *man ? ManPage(DescribeCommands(root)) : OptionsPage());
                             return absl::OkStatus();
                         }});
 

@@ -4,7 +4,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +11,6 @@
 namespace hone {
 
 inline constexpr char kBoolType[] = "BOOL";  // the type of a flag that may stand alone
-
-// "yes", "0", "True", ...; std::nullopt when the text is no truth value.
-std::optional<bool> ReadBool(std::string_view text);
 
 // The commands right below `app`.
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app);

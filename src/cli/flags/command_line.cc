@@ -2,11 +2,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
+#include "base/nearest_word.h"
+#include "base/text_value.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/flags.h"
 #include "cli/flags/refused.h"
+#include "workflow/foreign_names.h"
 
 namespace hone {
 namespace {
@@ -17,11 +20,6 @@ std::string Canonical(std::string_view flag) {
     std::string text = absl::AsciiStrToLower(std::string(flag));
     std::replace(text.begin(), text.end(), '-', '_');
     return text;
-}
-
-// How many letters may be wrong in a word of this length that is still meant.
-int Tolerance(size_t length) {
-    return length < 3 ? 0 : length < 5 ? 1 : length < 10 ? 2 : length < 16 ? 3 : 4;
 }
 
 // The value of the flag at `next`[-1] where none was joined with "=": the next word, or what a
@@ -37,33 +35,6 @@ absl::StatusOr<std::string> SeparateValue(const CLI::Option* option,
     }
     if (!more) return UsageError("{} needs a value", words[next - 1]);
     return words[next++];
-}
-
-// The flags ("--lora_r") that a sentence names.
-std::vector<std::string> FlagsIn(std::string_view text) {
-    std::vector<std::string> flags;
-    for (size_t at = 0; (at = text.find("--", at)) != std::string_view::npos;) {
-        size_t end = at + 2;
-        while (end < text.size() && (absl::ascii_isalnum(text[end]) || text[end] == '_')) ++end;
-        flags.emplace_back(text.substr(at, end - at));
-        at = end;
-    }
-    return flags;
-}
-
-// What a flag of another tool should be instead, for this command; empty: nobody knows it.
-std::string_view Refusal(const CLI::App& app, const std::string& wanted) {
-    for (const RefusedFlag& flag : RefusedFlags()) {
-        if (!NamesWord(flag.names, wanted)) continue;
-        const std::vector<std::string> named = FlagsIn(flag.reason);
-        // A command between backquotes has its own flags.
-        const bool of_another = flag.reason.find('`') != std::string_view::npos;
-        if (of_another || std::all_of(named.begin(), named.end(), [&](const std::string& name) {
-                return app.get_option_no_throw(name) != nullptr;
-            }))
-            return flag.reason;
-    }
-    return "";
 }
 
 // The commands below `app`, at any depth, that have the flag.
@@ -93,8 +64,10 @@ const CLI::Option* NegatedSwitch(const CLI::App& app, const std::string& name) {
 absl::Status UnknownFlag(const CLI::App& root, const CLI::App& app, const std::string& name) {
     const std::string wanted = Canonical(name);
     const std::string command = CommandName(app);
-    if (const std::string_view reason = Refusal(app, wanted); !reason.empty() && name[1] == '-')
-        return UsageError("{} {}", name, reason);
+    const std::string_view reason = ForeignReason(wanted, [&app](const std::string& option) {
+        return app.get_option_no_throw("--" + option) != nullptr;
+    });
+    if (!reason.empty() && name[1] == '-') return UsageError("{} {}", name, reason);
     const std::string nearest = NearestFlag(app, name);
     if (!nearest.empty())
         return UsageError("{} has no flag {}; did you mean {}?", command, name, nearest);
@@ -120,15 +93,7 @@ absl::Status UnknownCommand(const CLI::App& app, const std::string& name) {
             return UsageError("{} has no command {}: {}", parent, name, command.reason);
     }
     const std::vector<std::string> names = SubcommandNames(app);
-    std::string nearest;
-    int least = Tolerance(name.size()) + 1;
-    for (const std::string& candidate : names) {
-        const int distance = EditDistance(lower, candidate);
-        if (distance < least) {
-            least = distance;
-            nearest = candidate;
-        }
-    }
+    const std::string nearest = NearestWord(lower, names);
     if (!nearest.empty())
         return UsageError("{} has no command {}; did you mean {}?", parent, name, nearest);
     return UsageError("{} has no command {}; it has {}", parent, name, fmt::join(names, ", "));
@@ -142,8 +107,7 @@ absl::Status StrayWord(const CLI::App& app, const std::string& word, const CLI::
                           CommandName(app), word, CommandName(app));
     const std::string flag = "--" + previous->get_lnames().front();
     const std::string& type = previous->get_type_name();
-    if (type == kBoolType)
-        return UsageError("{}: \"{}\" is neither true nor false", flag, word);
+    if (type == kBoolType) return UsageError("{}: \"{}\" is neither true nor false", flag, word);
     if (type == kListType)
         return UsageError("{} {} {}: entries are separated by commas, {} {},{}", flag, value, word,
                           flag, value, word);
@@ -153,14 +117,6 @@ absl::Status StrayWord(const CLI::App& app, const std::string& word, const CLI::
 }
 
 }  // namespace
-
-// std::nullopt when the text is no truth value.
-std::optional<bool> ReadBool(std::string_view text) {
-    const std::string lower = absl::AsciiStrToLower(std::string(text));
-    if (lower == "true" || lower == "1" || lower == "yes" || lower == "on") return true;
-    if (lower == "false" || lower == "0" || lower == "no" || lower == "off") return false;
-    return std::nullopt;
-}
 
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
     // Without a filter it would only give those that were parsed.
@@ -172,46 +128,21 @@ std::string CommandName(const CLI::App& app) {
                             : app.get_name();
 }
 
-int EditDistance(std::string_view a, std::string_view b) {
-    std::vector<std::vector<int>> distance(a.size() + 1, std::vector<int>(b.size() + 1));
-    for (size_t i = 0; i <= a.size(); ++i) distance[i][0] = static_cast<int>(i);
-    std::iota(distance[0].begin(), distance[0].end(), 0);
-    for (size_t i = 1; i <= a.size(); ++i) {
-        for (size_t j = 1; j <= b.size(); ++j) {
-            distance[i][j] = std::min({distance[i - 1][j] + 1, distance[i][j - 1] + 1,
-                                       distance[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                distance[i][j] = std::min(distance[i][j], distance[i - 2][j - 2] + 1);
-            }
-        }
-    }
-    return distance[a.size()][b.size()];
-}
-
 std::string NearestFlag(const CLI::App& command, std::string_view name) {
     const std::string wanted = Canonical(name);
     const auto negative = [](std::string_view flag) { return flag.starts_with("no_"); };
-    std::string nearest;
-    int least = Tolerance(wanted.size()) + 1;
-    std::vector<std::string> ending;  // flags whose last words these are
+    std::vector<std::string> candidates;
+    std::map<std::string, std::string> flags;  // by their candidate
     for (const CLI::Option* option : command.get_options()) {
         for (const std::string& long_name : option->get_lnames()) {
             const std::string candidate = Canonical(long_name);
             if (negative(candidate) != negative(wanted)) continue;
-            int distance = EditDistance(wanted, candidate);
-            // "--model" is the beginning of "--model_name_or_path".
-            if (wanted.size() >= 4 && candidate.starts_with(wanted + "_"))
-                distance = std::min(distance, 1);
-            if (candidate.ends_with("_" + wanted)) ending.push_back("--" + long_name);
-            if (distance < least) {
-                least = distance;
-                nearest = "--" + long_name;
-            }
+            candidates.push_back(candidate);
+            flags[candidate] = "--" + long_name;
         }
     }
-    // "--smoothing" can only mean the one flag that ends in it.
-    if (nearest.empty() && wanted.size() >= 4 && ending.size() == 1) return ending.front();
-    return nearest;
+    const std::string nearest = NearestWord(wanted, candidates);
+    return nearest.empty() ? "" : flags.at(nearest);
 }
 
 absl::StatusOr<std::vector<std::string>> NormalizeArguments(
@@ -226,9 +157,8 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
             const std::vector<const CLI::App*> commands = CommandsOf(*app);
             if (!commands.empty()) {
                 const auto named =
-                    std::find_if(commands.begin(), commands.end(), [&](const CLI::App* sub) {
-                        return sub->get_name() == word;
-                    });
+                    std::find_if(commands.begin(), commands.end(),
+                                 [&](const CLI::App* sub) { return sub->get_name() == word; });
                 if (named == commands.end()) return UnknownCommand(*app, word);
                 app = *named;
             } else if (positionals++ == PositionalsOf(*app)) {

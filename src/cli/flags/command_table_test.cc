@@ -13,6 +13,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+const OptionRow kFrom = {.name = "from",
+                         .field = NoMember{},
+                         .help = "from where",
+                         .value_name = "DIR|true",
+                         .may_stand_alone = true,
+                         .group = "Look"};
+
 struct Sample {
     CLI::App root{"does things", "hone"};
     std::string name = "x.y", colour = "red", file, folder;
@@ -25,7 +32,11 @@ struct Sample {
             .Group("Look")
             .Text("-n,--name", name, "a name's \"[name]\": it's .one")
             .Choice("--colour", colour, {"red", "green"}, "a colour")
-            .Optional("--from", folder, "DIR|true", "from where")
+            .Option(kFrom,
+                    [this](const std::string& value) {
+                        folder = value;
+                        return "";
+                    })
             .Bool("--quick", quick, "quickly");
     }
 };

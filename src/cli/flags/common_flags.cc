@@ -1,20 +1,38 @@
 #include "cli/flags/common_flags.h"
 
-#include <absl/strings/ascii.h>
-
-#include <algorithm>
-#include <cctype>
-
 #include "base/log.h"
 #include "cli/terminal/loading.h"
 #include "data/format/row_format.h"
+#include "train/options/table.h"
+#include "train/resolve/resolve.h"
 
 namespace hone {
+namespace {
+
+constexpr std::string_view kDataGroup = "Data";
+
+// Adds an option of a run to a command that is none: its value goes into `target`, whose like in
+// the options of a run is `member`.
+template <typename T>
+void AddOption(Flags& flags, std::string_view name, T& target, Member<T> member) {
+    const OptionRow& row = *FindOption(name);
+    flags.Option(row, [&row, &target, member](const std::string& text) {
+        FinetuneOptions options;
+        member(options) = target;
+        std::string problem = ReadOption(row, text, options);
+        target = member(options);
+        return problem;
+    });
+}
+
+void AddDataOption(Flags& flags, std::string_view name, DataOptions& data) {
+    AddOption<DataOptions>(flags, name, data, HONE_FIELD(data));
+}
+
+}  // namespace
 
 void MachineFlags::Add(Flags& flags) {
-    flags.Group("Machine").Integer(
-        "--threads", threads,
-        "threads to compute with, 0: all that there are; results do not depend on it");
+    AddOption<int>(flags, "threads", threads, HONE_FIELD(threads));
     LogFlags::Add(flags);
 }
 
@@ -37,25 +55,21 @@ absl::Status LogFlags::Apply() const {
 }
 
 void ModelFlags::Add(Flags& flags) {
-    flags.Group("Model")
-        .Text("-m,--model_name_or_path", model_name_or_path,
-              "a name from `hone models list`, a folder, a .gguf file, or org/repo on the Hugging "
-              "Face Hub; default: "
-              "what the adapter was made for, else smollm2-135m-instruct")
-        .Text("-a,--adapter_path", adapter_path,
-              "a LoRA adapter in PEFT's format: its folder, or the folder of a run")
-        .Bool("--trust_remote_code", trust_remote_code,
-              "accepted; hone never runs code that comes with a model");
+    AddOption<std::string>(flags, "model_name_or_path", model_name_or_path,
+                           HONE_FIELD(model_name_or_path));
+    AddOption<std::string>(flags, "adapter_path", adapter_path, HONE_FIELD(adapter_path));
+    flags.Bool("--trust_remote_code", trust_remote_code,
+               std::string(FindOption("trust_remote_code")->help));
 }
 
 absl::StatusOr<ChosenModel> ModelFlags::Choose() const {
     if (trust_remote_code)
-        fmt::print(stderr, "note: --trust_remote_code: hone never runs code that comes with a model\n");
+        fmt::print(stderr,
+                   "note: --trust_remote_code: hone never runs code that comes with a model\n");
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen,
                           ChosenModel::Choose(model_name_or_path, adapter_path));
     for (const std::string& note : chosen.notes) fmt::print(stderr, "note: {}\n", note);
-    for (const std::string& warning : chosen.warnings)
-        fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : chosen.warnings) fmt::print(stderr, "warning: {}\n", warning);
     return chosen;
 }
 
@@ -81,80 +95,37 @@ absl::StatusOr<Asking> AskFlags::Choose(const std::optional<TrainedForm>& form) 
 }
 
 void DataFlags::AddSource(Flags& flags, DataOptions& options) {
-    flags
-        .Text("-d,--data_name", options.data_name,
-              "a file (.jsonl, .json, .csv, .tsv, .parquet, .txt, each also .gz), a folder, a data "
-              "set of the Hub, or "
-              "json, csv, parquet or text with --data_files")
-        .List("--data_files", options.data_files,
-              "the files, where --data_name is a format or a data set");
+    for (const char* name : {"data_name", "data_files"}) AddDataOption(flags, name, options);
+}
+
+void DataFlags::AddSplits(Flags& flags, DataOptions& options) {
+    for (const char* name :
+         {"eval_data_files", "train_split", "eval_split", "train_subset", "eval_subset"})
+        AddDataOption(flags, name, options);
 }
 
 void DataFlags::AddRows(Flags& flags, DataOptions& options) {
-    flags
-        .Custom(
-            "--columns", "FIELD=COLUMN,...", "",
-            [&options](const std::string& value) -> std::string {
-                auto columns = ParseColumns(value);
-                if (!columns.ok()) return std::string(columns.status().message());
-                options.columns = *std::move(columns);
-                return "";
-            },
-            "which columns hold what: prompt=Question,completion=Answer; fields are prompt, "
-            "completion, instruction, input, output, system, text, messages, ...")
-        .Text("--csv_separator", options.csv_separator,
-              "what separates the columns of a CSV file; default: found from the file")
-        .Text(
-            "--text_template", options.text_template,
-            R"(makes each row a text: "Q: {question}\nA: [[{answer}]]"; loss only inside [[ ]], or )"
-            R"(without them everywhere; {{ and }} are literal braces)")
-        .Text("--text_field", options.text_field, "the column that holds the text")
-        .Bool("--use_chat_template", options.use_chat_template,
-              "puts prompt/completion and instruction rows through the model's chat template; "
-              "default: chat rows always, "
-              "instruction rows where the model brings a template")
-        .Bool("--add_special_tokens", options.add_special_tokens,
-              "outside a chat template: BOS as the tokenizer adds it, and EOS at the end")
-        .Bool("--train_on_prompt", options.train_on_prompt,
-              "loss on every token, not only on the answers")
-        .Text("--template_date", options.template_date,
-              "the day, as 2026-11-26, for chat templates that show today's; default: today, for "
-              "a run that goes on the day when it began")
-        .Integer("--max_seq_len", options.max_seq_len, "the most tokens of a row")
-        .Choice("--on_overflow", on_overflow, {"truncate", "drop", "error"},
-                "what happens to longer rows")
-        .Integer("--max_samples", options.max_samples,
-                 "only the first rows of each split; default: all")
-        .Bool("--skip_bad_rows", options.skip_bad_rows,
-              "leaves out rows that cannot be read instead of stopping");
+    for (const char* name :
+         {"columns", "csv_separator", "text_template", "text_field", "use_chat_template",
+          "add_special_tokens", "train_on_prompt", "template_date", "max_seq_len", "on_overflow",
+          "max_samples", "skip_bad_rows"})
+        AddDataOption(flags, name, options);
 }
 
 absl::Status DataFlags::Resolve(DataOptions& options) const {
     options.fetch_hub = FetchDataset;
-    HONE_ASSIGN_OR_RETURN(options.on_overflow, ParseOnOverflow(on_overflow));
+    FinetuneOptions all;
+    all.data = options;
+    GivenOptions given;
+    for (const OptionRow& row : OptionTable()) {
+        if (row.group != kDataGroup) continue;
+        given.Set(row.name, OptionJson(row, all));
+        const std::string problem = CheckValue(row, all);
+        if (!problem.empty()) return UsageError("--{}{}", row.name, problem);
+    }
+    HONE_RETURN_IF_ERROR(CheckExclusions(given, all));
     HONE_RETURN_IF_ERROR(ParseCsvSeparator(options.csv_separator).status());
-    const int ways = !options.text_template.empty() + !options.text_field.empty() +
-                     options.use_chat_template.value_or(false);
-    if (ways > 1) {
-        return UsageError(
-            "--text_template, --text_field and --use_chat_template exclude each other: give one");
-    }
-    if (options.max_samples && *options.max_samples < 1) {
-        return UsageError("--max_samples {} leaves no row", *options.max_samples);
-    }
-    if (!options.data_name.empty() || options.data_files.empty()) return absl::OkStatus();
-    // By the files' ending, as datasets.load_dataset would want it named.
-    std::string file = options.data_files.front();
-    if (file.ends_with(".gz")) file.resize(file.size() - 3);
-    if (file.ends_with(".jsonl") || file.ends_with(".json")) options.data_name = "json";
-    if (file.ends_with(".csv") || file.ends_with(".tsv")) options.data_name = "csv";
-    if (file.ends_with(".parquet")) options.data_name = "parquet";
-    if (file.ends_with(".txt")) options.data_name = "text";
-    if (options.data_name.empty()) {
-        return UsageError("what format is {}? say it with --data_name json, csv, parquet or text",
-                          options.data_files.front());
-    }
-    return absl::OkStatus();
+    return NameFormatByFiles(options);
 }
 
 void WeightFlags::Add(Flags& flags) {
@@ -199,25 +170,7 @@ SamplingChoice SamplingFlags::Choice() const {
 }
 
 void AddTorchDtype(Flags& flags, std::string& torch_dtype) {
-    const auto read = [&torch_dtype](const std::string& value) -> std::string {
-        constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-            {"bfloat16", "bfloat16"}, {"bf16", "bfloat16"}, {"float16", "float16"},
-            {"fp16", "float16"},      {"half", "float16"},  {"float32", "float32"},
-            {"fp32", "float32"},      {"float", "float32"}};
-        std::string name = absl::AsciiStrToLower(value);
-        if (name.starts_with("torch.")) name.erase(0, 6);
-        for (const auto& [spelling, meaning] : kNames) {
-            if (name != spelling) continue;
-            torch_dtype = meaning;
-            return "";
-        }
-        if (name == "auto")
-            return "hone does not go by the type of the model's file: bfloat16, which is the "
-                   "default, is fast, float32 exact";
-        return fmt::format("\"{}\" is none of bfloat16, float16, float32", value);
-    };
-    flags.Custom("--torch_dtype", "bfloat16|float16|float32", torch_dtype, read,
-                 "what products are computed in; float16 computes as bfloat16 on a CPU");
+    AddOption<std::string>(flags, "torch_dtype", torch_dtype, HONE_FIELD(torch_dtype));
 }
 
 absl::StatusOr<ComputeType> ReadTorchDtype(const std::string& torch_dtype) {

@@ -51,13 +51,17 @@ struct AskFlags : AskOptions {
     absl::StatusOr<Asking> Choose(const std::optional<TrainedForm>& form) const;
 };
 
-// The data flags of training and evaluation, into DataOptions; on_overflow is read by Resolve.
+// The options of a run that say where rows are and how they are read, for commands that train
+// nothing; into DataOptions.
 struct DataFlags {
-    std::string on_overflow = "truncate";
+    // --data_name and --data_files.
     void AddSource(Flags& flags, DataOptions& options);
+    // Which of the rows are trained on, and which evaluated on.
+    void AddSplits(Flags& flags, DataOptions& options);
+    // How they are read.
     void AddRows(Flags& flags, DataOptions& options);
-    // on_overflow; data_name from data_files where it is missing; what excludes each other; and
-    // where data sets of the Hub come from.
+    // What excludes each other; data_name from data_files where it is missing; and where data sets
+    // of the Hub come from.
     absl::Status Resolve(DataOptions& options) const;
 };
 

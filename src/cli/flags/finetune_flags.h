@@ -1,12 +1,12 @@
-// `hone finetune`'s flags: Olive's names and defaults, and of transformers.TrainingArguments what
-// hone supports; each of the others is refused with what to do instead.
+// The flags of `hone finetune` and `hone estimate`: every option of the table, and the file that
+// may give the others.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "cli/flags/common_flags.h"
-#include "train/options.h"
+#include "train/resolve/model_choice.h"
+#include "train/resolve/resolve.h"
 
 namespace hone {
 
@@ -14,50 +14,23 @@ class FinetuneFlags {
   public:
     // An estimate writes nothing: it has no flags for that.
     enum class Purpose { kTrain, kEstimate };
-    explicit FinetuneFlags(Purpose purpose = Purpose::kTrain);
+    explicit FinetuneFlags(Purpose purpose = Purpose::kTrain) : purpose_(purpose) {}
     void Add(CLI::App& app);
 
-    struct Resolved {
-        FinetuneOptions options;
-        std::vector<std::string> notes;  // what was chosen for the user: whole sentences
-    };
-    // The options, checked. Without --data_name, `folder`/train.jsonl (and validation.jsonl) are
-    // looked for; without a model, the adapter's base or the default model is taken.
-    absl::StatusOr<Resolved> Resolve(const std::string& folder = ".") const;
+    // What the command line says, over what the file of --config does.
+    absl::StatusOr<GivenOptions> Given() const;
+    // The options of a run, with what the command line has for it: notes on what was chosen, and
+    // where data sets of the Hub come from. `folder`: where train.jsonl may lie.
+    static absl::StatusOr<ResolvedOptions> Resolve(const GivenOptions& given,
+                                                   const std::string& folder = ".");
 
-    // Whether the command line names the flag ("--max_seq_len").
-    bool Given(const char* flag) const { return WasGiven(*app_, flag); }
-    // Whether a flag, or train.jsonl in `folder`, says what to train on.
-    bool HasData(const std::string& folder) const;
-
-    const MachineFlags& machine() const { return machine_; }
-    const FinetuneOptions& options() const { return options_; }  // as given
+    const LogFlags& log() const { return log_; }
 
   private:
-    void AddData(Flags& flags);
-    void AddMethod(Flags& flags);
-    void AddTraining(Flags& flags);
-    void AddOptimiser(Flags& flags);
-    void AddReports(Flags& flags);
-    absl::Status CheckStart() const;
-    absl::Status ResolveStrategies(FinetuneOptions& options) const;
-
-    absl::Status ResolveFull(Resolved& resolved) const;
-    absl::Status ResolveQlora(Resolved& resolved) const;
-
     Purpose purpose_;
-    const CLI::App* app_ = nullptr;  // says which flags were given; outlives this object
-    FinetuneOptions options_;
-    ModelFlags model_;
-    MachineFlags machine_;
-    DataFlags data_;
-    std::string task_ = "text-generation";
-    std::string target_modules_, exclude_modules_;
-    std::string eval_strategy_, save_strategy_;
+    GivenOptions given_;  // by flags
+    std::string config_;
+    LogFlags log_;
 };
-
-// --target_modules: names or suffixes with commas between, "all-linear", or a regular expression;
-// "none": the default.
-void ReadModuleNames(const std::string& text, std::vector<std::string>& names, bool& is_regex);
 
 }  // namespace hone

@@ -7,7 +7,7 @@
 
 #include "base/testing.h"
 #include "cli/flags/cli11.h"
-#include "train/model_choice.h"
+#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {
@@ -25,8 +25,8 @@ class Folder : public TestFolder {
     }
 };
 
-absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments,
-                                              const std::string& folder = "/") {
+absl::StatusOr<ResolvedOptions> Parse(std::vector<std::string> arguments,
+                                      const std::string& folder = "/") {
     CLI::App root("", "hone");
     CLI::App* app = root.add_subcommand("finetune", "");
     FinetuneFlags flags;
@@ -34,7 +34,8 @@ absl::StatusOr<FinetuneFlags::Resolved> Parse(std::vector<std::string> arguments
     arguments.insert(arguments.begin(), "finetune");
     std::string help;
     HONE_RETURN_IF_ERROR(ParseArguments(root, arguments, &help));
-    return flags.Resolve(folder);
+    HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
+    return FinetuneFlags::Resolve(given, folder);
 }
 
 FinetuneOptions Options(const std::vector<std::string>& arguments,
@@ -210,10 +211,9 @@ TEST(FinetuneFlags, TargetsAreNamesOrAPattern) {
     EXPECT_THAT(lora("layers.0.mlp.up_proj").target_modules, ElementsAre("layers.0.mlp.up_proj"));
     EXPECT_FALSE(lora("layers.0.mlp.up_proj").target_is_regex);
     EXPECT_THAT(lora("none").target_modules, IsEmpty());
-    const LoraConfig excluded =
-        Options({"-d", "rows.jsonl", "--target_modules", "all-linear", "--exclude_modules",
-                 "down_proj,up_proj"})
-            .lora;
+    const LoraConfig excluded = Options({"-d", "rows.jsonl", "--target_modules", "all-linear",
+                                         "--exclude_modules", "down_proj,up_proj"})
+                                    .lora;
     EXPECT_THAT(excluded.exclude_modules, ElementsAre("down_proj", "up_proj"));
     EXPECT_FALSE(excluded.exclude_is_regex);
     const LoraConfig pattern = lora(R"(.*layers\.[01],?\..*_proj)");
@@ -299,8 +299,10 @@ TEST(FinetuneFlags, FullTakesNoFlagOfAnAdapterEvenAtItsDefault) {
 // What decides of an adapter is in its adapter_config.json.
 TEST(FinetuneFlags, AnAdapterToStartFromIsToldNothingOfItsShape) {
     const Folder adapter({"adapter_config.json"});
-    for (const auto& [flag, value] : {std::pair{"--lora_r", "16"}, {"--lora_alpha", "16"},
-                                      {"--lora_dropout", "0"}, {"--target_modules", "q_proj"},
+    for (const auto& [flag, value] : {std::pair{"--lora_r", "16"},
+                                      {"--lora_alpha", "16"},
+                                      {"--lora_dropout", "0"},
+                                      {"--target_modules", "q_proj"},
                                       {"--rank_pattern", "q_proj=4"}})
         EXPECT_THAT(ErrorOf({"-m", "x", "-a", adapter.path(), flag, value}),
                     HasSubstr("adapter_config.json"))
@@ -311,8 +313,9 @@ TEST(FinetuneFlags, AnAdapterToStartFromIsToldNothingOfItsShape) {
 
 TEST(FinetuneFlags, ShortNamesOfATypeAreTaken) {
     const std::pair<const char*, const char*> names[] = {
-        {"bf16", "bfloat16"}, {"torch.bfloat16", "bfloat16"}, {"BFloat16", "bfloat16"},
-        {"fp16", "float16"},  {"fp32", "float32"},            {"torch.float32", "float32"}};
+        {"bf16", "bfloat16"},     {"torch.bfloat16", "bfloat16"},
+        {"BFloat16", "bfloat16"}, {"fp16", "float16"},
+        {"fp32", "float32"},      {"torch.float32", "float32"}};
     for (const auto& [spelling, name] : names)
         EXPECT_EQ(Options({"-d", "rows.jsonl", "--torch_dtype", spelling}).torch_dtype, name);
     EXPECT_THAT(ErrorOf({"--torch_dtype", "auto"}), HasSubstr("bfloat16, which is the default"));
@@ -323,7 +326,7 @@ TEST(FinetuneFlags, BaseComputeBelongsToLora) {
     EXPECT_EQ(Options({"-d", "rows.jsonl", "--base_compute", "int8"}).base_compute, "int8");
     for (const char* method : {"full", "qlora"})
         EXPECT_THAT(ErrorOf({"--method", method, "--base_compute", "int8"}),
-                    HasSubstr("--base_compute int8 belongs to --method lora"));
+                    HasSubstr("--base_compute belongs to --method lora"));
     EXPECT_THAT(ErrorOf({"--base_compute", "int4"}), HasSubstr("native, int8"));
 }
 

@@ -4,38 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
+#include "base/text_value.h"
 #include "cli/flags/cli11.h"
 
 namespace hone {
 namespace {
 
-
-template <typename T>
-std::string ReadInteger(const std::string& text, T& target) {
-    T value{};
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error == std::errc::result_out_of_range) return fmt::format("{} is out of range", text);
-    if (error != std::errc() || stop != end)
-        return fmt::format("\"{}\" is not a whole number", text);
-    target = value;
-    return "";
-}
-
-template <typename T>
-std::string ReadNumber(const std::string& text, T& target) {
+std::string ReadFloat(const std::string& text, float& target) {
     double value = 0;
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error == std::errc::result_out_of_range) return fmt::format("{} is out of range", text);
-    if (error != std::errc() || stop != end || !std::isfinite(value)) {
-        return fmt::format("\"{}\" is not a number", text);
-    }
-    target = static_cast<T>(value);
-    return "";
+    std::string problem = ReadNumber(text, value);
+    if (problem.empty()) target = static_cast<float>(value);
+    return problem;
 }
 
 template <typename T>
@@ -110,29 +90,10 @@ Flags& Flags::Unsigned(const std::string& names, uint64_t& target, const std::st
     return *this;
 }
 
-Flags& Flags::Number(const std::string& names, double& target, const std::string& help) {
-    Add(names, "NUMBER", fmt::format("{}", target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target); });
-    return *this;
-}
-
-Flags& Flags::Number(const std::string& names, float& target, const std::string& help) {
-    Add(names, "NUMBER", fmt::format("{}", target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target); });
-    return *this;
-}
-
-Flags& Flags::Number(const std::string& names, std::optional<double>& target,
-                     const std::string& help) {
-    Add(names, "NUMBER", ShowOptional(target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target.emplace()); });
-    return *this;
-}
-
 Flags& Flags::Number(const std::string& names, std::optional<float>& target,
                      const std::string& help) {
     Add(names, "NUMBER", ShowOptional(target), help,
-        [&target](const std::string& value) { return ReadNumber(value, target.emplace()); });
+        [&target](const std::string& value) { return ReadFloat(value, target.emplace()); });
     return *this;
 }
 
@@ -161,15 +122,6 @@ Flags& Flags::Bool(const std::string& names, std::optional<bool>& target, const 
     return *this;
 }
 
-Flags& Flags::Optional(const std::string& names, std::string& target, const std::string& type,
-                       const std::string& help) {
-    Add(names, "[" + type + "]", target, help, [&target](const std::string& value) {
-        target = value;
-        return "";
-    });
-    return *this;
-}
-
 Flags& Flags::Choice(const std::string& names, std::string& target,
                      const std::vector<std::string>& choices, const std::string& help) {
     Add(names, fmt::format("{}", fmt::join(choices, "|")), target, help,
@@ -182,20 +134,6 @@ Flags& Flags::Choice(const std::string& names, std::string& target,
             return "";
         });
     return *this;
-}
-
-std::vector<std::string> SplitList(const std::string& text) {
-    std::vector<std::string> entries;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t end = std::min(text.find(',', begin), text.size());
-        const size_t first = text.find_first_not_of(" \t", begin);
-        if (first < end) {
-            const size_t last = text.find_last_not_of(" \t", end - 1);
-            entries.push_back(text.substr(first, last - first + 1));
-        }
-        begin = end + 1;
-    }
-    return entries;
 }
 
 Flags& Flags::List(const std::string& names, std::vector<std::string>& target,
@@ -221,6 +159,21 @@ Flags& Flags::Custom(const std::string& names, const std::string& type,
                      const std::string& shown_default,
                      std::function<std::string(const std::string&)> read, const std::string& help) {
     Add(names, type, shown_default, help, std::move(read));
+    return *this;
+}
+
+Flags& Flags::Option(const OptionRow& option, std::function<std::string(const std::string&)> read) {
+    Group(std::string(option.group));
+    std::string names = "--" + std::string(option.name);
+    if (!option.short_name.empty()) names = fmt::format("-{},{}", option.short_name, names);
+    std::string type = ValueName(option);
+    if (option.may_stand_alone) type = "[" + type + "]";
+    if (IsSwitch(option)) type = kBoolType;
+    std::string help(option.help);
+    if (option.methods.size() == 1) help += fmt::format("; with --method {}", option.methods[0]);
+    CLI::Option* flag = Add(names, type, DefaultText(option), help, std::move(read));
+    // NormalizeArguments gives every boolean its value.
+    if (IsSwitch(option)) flag->option_text("[true|false]");
     return *this;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "train/options/table.h"
 
 // CLI11, which parses: only this folder and the program's root include it.
 namespace CLI {
@@ -46,15 +47,9 @@ class Flags {
     Flags& Integer(const std::string& names, std::optional<int64_t>& target,
                    const std::string& help);
     Flags& Unsigned(const std::string& names, uint64_t& target, const std::string& help);
-    Flags& Number(const std::string& names, double& target, const std::string& help);
-    Flags& Number(const std::string& names, float& target, const std::string& help);
-    Flags& Number(const std::string& names, std::optional<double>& target, const std::string& help);
     Flags& Number(const std::string& names, std::optional<float>& target, const std::string& help);
     Flags& Bool(const std::string& names, bool& target, const std::string& help);
     Flags& Bool(const std::string& names, std::optional<bool>& target, const std::string& help);
-    // A text whose value may be left out and then is "true".
-    Flags& Optional(const std::string& names, std::string& target, const std::string& type,
-                    const std::string& help);
     // One of the choices, in any case.
     Flags& Choice(const std::string& names, std::string& target,
                   const std::vector<std::string>& choices, const std::string& help);
@@ -68,6 +63,9 @@ class Flags {
     Flags& Custom(const std::string& names, const std::string& type,
                   const std::string& shown_default,
                   std::function<std::string(const std::string&)> read, const std::string& help);
+    // An option of a run, in its group, with what the table says of it. `read` gets the text and
+    // returns what is wrong with it, or "".
+    Flags& Option(const OptionRow& option, std::function<std::string(const std::string&)> read);
     // A word without a flag.
     Flags& Positional(const std::string& name, std::string& target, const std::string& help);
 
@@ -80,10 +78,6 @@ class Flags {
     CLI::App& app_;
     std::string group_ = "Options";
 };
-
-// The number of insertions, deletions, replacements and swaps of neighbours between two words
-// (optimal string alignment distance).
-int EditDistance(std::string_view a, std::string_view b);
 
 // The long flag of the command that is nearest to `name` ("--learnin_rate"), if near enough to be
 // meant; else "". Never the opposite ("--no_packing" for "--packing").
@@ -99,8 +93,5 @@ absl::StatusOr<std::vector<std::string>> NormalizeArguments(
 // otherwise.
 absl::Status ParseArguments(CLI::App& root, const std::vector<std::string>& arguments,
                             std::string* help);
-
-// The entries of "A, B,C" without the spaces around them; empty ones are dropped.
-std::vector<std::string> SplitList(const std::string& text);
 
 }  // namespace hone

@@ -11,14 +11,20 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+// An option of a run whose value may be left out.
+const OptionRow kMode = {.name = "mode",
+                         .field = NoMember{},
+                         .help = "a mode",
+                         .may_stand_alone = true,
+                         .group = "Options"};
+
 // A command with a flag of each kind.
 struct Sample {
     CLI::App root{"", "hone"};
     CLI::App* app = root.add_subcommand("run", "runs");
     std::string name = "default", mode = "auto", colour = "red";
     int64_t count = 3;
-    double rate = 0.5;
-    std::optional<double> share;
+    std::optional<float> rate = 0.5f, share;
     bool quick = false;
     std::optional<bool> maybe;
     std::vector<std::string> files, prompts;
@@ -27,7 +33,11 @@ struct Sample {
     Sample() {
         Flags(*app)
             .Text("-n,--name", name, "a name")
-            .Optional("--mode", mode, "true|auto", "a mode")
+            .Option(kMode,
+                    [this](const std::string& value) {
+                        mode = value;
+                        return "";
+                    })
             .Choice("--colour", colour, {"red", "green"}, "a colour")
             .Integer("--count", count, "a count")
             .Number("--learning_rate", rate, "a rate")
@@ -59,7 +69,7 @@ TEST(Flags, TakeValuesApartAndWithEquals) {
     for (const Sample* sample : {&apart, &joined}) {
         EXPECT_EQ(sample->name, "x");
         EXPECT_EQ(sample->count, -7);
-        EXPECT_EQ(sample->rate, 2e-4);
+        EXPECT_EQ(sample->rate, 2e-4f);
     }
     Sample shortened;
     ASSERT_TRUE(shortened.Parse({"-n", "y"}).ok());
@@ -117,7 +127,7 @@ TEST(Flags, ListsRepetitionsAndOptionals) {
                     .ok());
     EXPECT_THAT(sample.files, ElementsAre("a", "b", "c"));
     EXPECT_THAT(sample.prompts, ElementsAre("one", "two, [three]"));
-    EXPECT_EQ(sample.share, 0.25);
+    EXPECT_EQ(sample.share, 0.25f);
     EXPECT_EQ(sample.seed, 18446744073709551615u);
 }
 
@@ -209,14 +219,6 @@ TEST(Flags, HelpShowsDefaultsAndGroups) {
     EXPECT_THAT(sample.help, HasSubstr("a rate [0.5]"));
     EXPECT_THAT(sample.help, HasSubstr("--quick [true|false]"));
     EXPECT_THAT(sample.help, HasSubstr("--colour red|green"));
-}
-
-TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
-    EXPECT_EQ(EditDistance("", "abc"), 3);
-    EXPECT_EQ(EditDistance("abc", "abc"), 0);
-    EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
-    EXPECT_EQ(EditDistance("ab", "ba"), 1);
-    EXPECT_EQ(EditDistance("abcd", "acbd"), 1);
 }
 
 }  // namespace

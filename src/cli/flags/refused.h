@@ -1,19 +1,11 @@
-// What other tools have and hone spells otherwise or has not, and what to do instead.
+// Commands that other tools have and hone spells otherwise or has not, and what to do instead.
+// Their flags are in workflow/foreign_names.h.
 #pragma once
 
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace hone {
-
-// Flags: `names` without their dashes, spaces between; `reason` goes after one of them: "is not
-// needed: ...".
-struct RefusedFlag {
-    std::string_view names;
-    std::string_view reason;
-};
-std::span<const RefusedFlag> RefusedFlags();
 
 // Commands: `names` with spaces between; `parent` is "hone" or "hone models"; `reason` says what to
 // do instead: "use `hone evaluate`".
@@ -23,8 +15,5 @@ struct RefusedCommand {
     std::string_view reason;
 };
 std::span<const RefusedCommand> RefusedCommands();
-
-// Whether `word` is one of the words of `names`.
-bool NamesWord(std::string_view names, std::string_view word);
 
 }  // namespace hone

@@ -10,9 +10,6 @@ constexpr std::string_view kNoOnnx =
 constexpr std::string_view kNoMerge =
     "hone merges no adapter into its base in this version; `hone generate`, `chat` and `evaluate` "
     "take it with --adapter_path, and PEFT's merge_and_unload reads its folder";
-constexpr std::string_view kNoConfig =
-    "hone reads no configuration file in this version; give each setting to `hone finetune` as a "
-    "flag";
 constexpr std::string_view kNoServer =
     "hone serves no HTTP in this version; `hone chat` talks in the terminal, `hone generate "
     "--prompt_file FILE --json` answers many prompts";
@@ -38,7 +35,7 @@ constexpr RefusedCommand kRefused[] = {
      "adapters, answers with all of them over one base"},
     {"hone", "merge merge-lora merge_lora merge-adapter fuse merge-sharded-fsdp-weights", kNoMerge},
     {"hone", "quantize quantise quant", kNoQuantised},
-    {"hone", "run workflow launch", kNoConfig},
+    {"hone", "workflow launch run-pass run-workflow", "use `hone run --config FILE`"},
     {"hone", "serve server api webui webchat ui vllm-serve start web", kNoServer},
     {"hone", "login logout whoami auth push upload deploy", kNoHub},
     {"hone", "dpo grpo kto orpo ppo reward rloo rlhf cpo online-dpo", kSupervised},
@@ -70,14 +67,5 @@ constexpr RefusedCommand kRefused[] = {
 }  // namespace
 
 std::span<const RefusedCommand> RefusedCommands() { return kRefused; }
-
-bool NamesWord(std::string_view names, std::string_view word) {
-    while (!names.empty()) {
-        const size_t space = names.find(' ');
-        if (names.substr(0, space) == word) return true;
-        names.remove_prefix(space == std::string_view::npos ? names.size() : space + 1);
-    }
-    return false;
-}
 
 }  // namespace hone

@@ -80,9 +80,9 @@ std::string PlanText(const RunPlan& plan) {
                             FormatBytes(plan.available_bytes), FormatBytes(plan.needed_bytes),
                             plan.gradient_checkpointing ? ", with gradient checkpointing" : ""));
     if (plan.free_disk_bytes > 0)
-        text += Row("disk", fmt::format("at most {} for checkpoints and the result, {} free",
-                                        FormatBytes(plan.disk_bytes),
-                                        FormatBytes(plan.free_disk_bytes)));
+        text += Row("disk",
+                    fmt::format("at most {} for checkpoints and the result, {} free",
+                                FormatBytes(plan.disk_bytes), FormatBytes(plan.free_disk_bytes)));
     if (plan.estimated_seconds > 0) {
         text += Row("time", fmt::format("about {}", FormatDuration(plan.estimated_seconds)));
     }
@@ -170,9 +170,9 @@ std::string ResultText(const RunResult& result, const std::string& model_name_or
 
 void WorkLine::Show(const WorkReport& work) {
     const bool begins = work.what != what_;
+    if (begins || work.share == 0) began_s_ = clock_();  // the same again, as evaluations are
     if (begins) {
         what_ = work.what;
-        began_s_ = clock_();
         if (work.announced && !line_.interactive()) {
             line_.Say(WorkText({.what = work.what, .detail = work.detail, .share = -1}, 0));
             return;
@@ -190,19 +190,22 @@ ProgressReporter::ProgressReporter(std::string model_name_or_path, std::FILE* st
       model_name_or_path_(std::move(model_name_or_path)),
       clock_(std::move(clock)) {}
 
-void ProgressReporter::OnMessage(MessageLevel level, const std::string& text) {
+absl::Status ProgressReporter::OnEvent(const Event& event) {
+    std::visit([this](const auto& body) { Show(body); }, event.body);
+    return absl::OkStatus();
+}
+
+void ProgressReporter::Show(const RunMessage& message) {
     const bool colours = line_.terminal().colours;
-    if (level == MessageLevel::kInfo) {
-        line_.Say(text);
+    if (message.level == MessageLevel::kInfo) {
+        line_.Say(message.text);
     } else {
         line_.Say(fmt::format("{}warning:{} {}", colours ? "\x1b[33m" : "",
-                              colours ? "\x1b[0m" : "", text));
+                              colours ? "\x1b[0m" : "", message.text));
     }
 }
 
-void ProgressReporter::OnWork(const WorkReport& work) { work_.Show(work); }
-
-void ProgressReporter::OnPlan(const RunPlan& plan) {
+void ProgressReporter::Show(const RunPlan& plan) {
     line_.Clear();
     std::string text = PlanText(plan);
     text.pop_back();
@@ -211,20 +214,20 @@ void ProgressReporter::OnPlan(const RunPlan& plan) {
     remaining_at_s_ = clock_();
 }
 
-void ProgressReporter::OnStepProgress(int64_t step, int64_t total_steps, double share) {
+void ProgressReporter::Show(const StepProgress& progress) {
     // The bar of a run whose first step has not begun is worth being seen at once.
-    const bool begins = share == 0 && line_.interactive() && !loss_;
+    const bool begins = progress.share == 0 && line_.interactive() && !loss_;
     if (!begins && !line_.Due()) return;
     const int width = line_.interactive() ? line_.terminal().width - 1 : line_.terminal().width;
-    line_.Show(LiveProgressText({.done = step - 1,
-                                 .total_steps = total_steps,
-                                 .share = share,
+    line_.Show(LiveProgressText({.done = progress.step - 1,
+                                 .total_steps = progress.total_steps,
+                                 .share = progress.share,
                                  .loss = loss_,
                                  .remaining_s = remaining_s_ - (clock_() - remaining_at_s_)},
                                 width));
 }
 
-void ProgressReporter::OnStep(const StepReport& report) {
+void ProgressReporter::Show(const StepReport& report) {
     loss_ = report.step_loss;
     remaining_s_ = report.remaining_s;
     remaining_at_s_ = clock_();
@@ -235,24 +238,29 @@ void ProgressReporter::OnStep(const StepReport& report) {
     }
 }
 
-void ProgressReporter::OnEvalProgress(double share_done) {
-    if (line_.Due())
-        line_.Show(
-            fmt::format("evaluating {} {:.0f} %", ProgressBar(share_done, 20), 100 * share_done));
-}
-
-void ProgressReporter::OnEval(const EvalReport& report) {
+void ProgressReporter::Show(const EvalReport& report) {
     line_.Clear();
     line_.Say(EvalText(report));
 }
 
-void ProgressReporter::OnCheckpoint(int64_t step, const std::string& folder) {
-    line_.Say(fmt::format("checkpoint of step {}: {}", step, folder));
+void ProgressReporter::Show(const CheckpointSaved& saved) {
+    line_.Say(fmt::format("checkpoint of step {}: {}", saved.step, saved.folder));
 }
 
-void ProgressReporter::OnDone(const RunResult& result) {
+void ProgressReporter::Show(const RunPaused&) {
     line_.Clear();
-    std::string text = ResultText(result, model_name_or_path_);
+    line_.Say("paused");
+}
+
+void ProgressReporter::Show(const RunResumed& resumed) {
+    line_.Say(fmt::format("going on after {}", FormatDuration(resumed.paused_seconds)));
+    remaining_at_s_ += resumed.paused_seconds;
+}
+
+void ProgressReporter::Show(const RunFinished& finished) {
+    line_.Clear();
+    if (!finished.trained) return;  // a message said why
+    std::string text = ResultText(finished.result, model_name_or_path_);
     text.pop_back();
     line_.Say(text);
 }

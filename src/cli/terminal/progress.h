@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/terminal/live_line.h"
-#include "train/finetune.h"
+#include "train/events/event_stream.h"
 
 namespace hone {
 
@@ -51,24 +51,32 @@ class WorkLine {
     double began_s_ = 0;
 };
 
-// Prints to `stream`, standard output. Something is always seen: without a terminal a line at least
-// every kSilenceSeconds.
-class ProgressReporter : public Reporter {
+// Prints the events of a run to `stream`, standard output. Something is always seen: without a
+// terminal a line at least every kSilenceSeconds. Errors are the command's to print.
+class ProgressReporter : public EventSink {
   public:
     explicit ProgressReporter(std::string model_name_or_path, std::FILE* stream = stdout,
                               std::function<double()> clock = NowSeconds);
 
-    void OnMessage(MessageLevel level, const std::string& text) override;
-    void OnWork(const WorkReport& work) override;
-    void OnPlan(const RunPlan& plan) override;
-    void OnStepProgress(int64_t step, int64_t total_steps, double share) override;
-    void OnStep(const StepReport& report) override;
-    void OnEvalProgress(double share_done) override;
-    void OnEval(const EvalReport& report) override;
-    void OnCheckpoint(int64_t step, const std::string& folder) override;
-    void OnDone(const RunResult& result) override;
+    absl::Status OnEvent(const Event& event) override;
 
   private:
+    void Show(const RunMessage& message);
+    void Show(const WorkReport& work) { work_.Show(work); }
+    void Show(const RunPlan& plan);
+    void Show(const StepProgress& progress);
+    void Show(const StepReport& report);
+    void Show(const EvalReport& report);
+    void Show(const CheckpointSaved& saved);
+    void Show(const RunPaused&);
+    void Show(const RunResumed& resumed);
+    void Show(const RunFinished& finished);
+    // What needs no words, and the ends that the command's last line tells of.
+    void Show(const StageChanged&) {}
+    void Show(const RunFailed&) { line_.Clear(); }
+    void Show(const RunCancelled&) { line_.Clear(); }
+    void Show(const RunInterrupted&) { line_.Clear(); }
+
     LiveLine line_;
     WorkLine work_;
     std::string model_name_or_path_;

@@ -105,31 +105,43 @@ class Silence : public testing::Test {
     ~Silence() override { std::fclose(file_); }
     double now_ = 1000;
     std::FILE* file_ = std::tmpfile();
+    void Tell(EventBody body) { EXPECT_TRUE(reporter_.OnEvent({.body = std::move(body)}).ok()); }
+
+  private:
     ProgressReporter reporter_{"m", file_, [this] { return now_; }};
 };
 
 TEST_F(Silence, ALineAtLeastEveryHalfMinuteWithoutATerminal) {
-    reporter_.OnWork({.what = "reading the model", .detail = "2.4 GB", .announced = true});
+    Tell(WorkReport{.what = "reading the model", .detail = "2.4 GB", .announced = true});
     EXPECT_EQ(Text(), "reading the model, 2.4 GB ...\n");
     now_ += 29;
-    reporter_.OnWork({.what = "reading the model", .detail = "2.4 GB", .share = 0.25});
+    Tell(WorkReport{.what = "reading the model", .detail = "2.4 GB", .share = 0.25});
     EXPECT_EQ(Text(), "reading the model, 2.4 GB ...\n");
     now_ += 1;
-    reporter_.OnWork({.what = "reading the model", .detail = "2.4 GB", .share = 0.25});
+    Tell(WorkReport{.what = "reading the model", .detail = "2.4 GB", .share = 0.25});
     EXPECT_THAT(Text(), testing::EndsWith("] 25 %, 1 min 30 s left\n"));
     now_ += 30;
-    reporter_.OnStepProgress(1, 4, 0.5);
+    Tell(StepProgress{1, 4, 0.5});
     EXPECT_THAT(Text(), testing::EndsWith("  0/4  step 1 at 50 %\n"));
-    reporter_.OnStepProgress(1, 4, 0.6);
+    Tell(StepProgress{1, 4, 0.6});
     StepReport step{.step = 1, .total_steps = 4, .loss = 2, .remaining_s = 90};
-    reporter_.OnStep(step);
+    Tell(step);
     EXPECT_THAT(Text(), testing::EndsWith("  0/4  step 1 at 50 %\n")) << "only --logging_steps";
     now_ += 30;
-    reporter_.OnStep(step);
+    Tell(step);
     EXPECT_THAT(Text(), testing::EndsWith("1 min 30 s left\n"));
     now_ += 30;
-    reporter_.OnEvalProgress(0.5);
+    Tell(WorkReport{.what = "evaluating", .share = 0.5});
     EXPECT_THAT(Text(), testing::EndsWith("] 50 %\n"));
+}
+
+TEST_F(Silence, APauseIsSaidAndTheEndOfOne) {
+    Tell(RunPaused{});
+    Tell(RunResumed{65});
+    EXPECT_EQ(Text(), "paused\ngoing on after 1 min 05 s\n");
+    Tell(RunFinished{.trained = false});
+    Tell(RunFailed{"invalid_data", "the command prints it", 3});
+    EXPECT_EQ(Text(), "paused\ngoing on after 1 min 05 s\n");
 }
 
 // As where the reader of a pipe went away: what cannot be shown is dropped, and what can be shown

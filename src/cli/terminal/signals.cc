@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 
@@ -14,7 +15,7 @@ namespace {
 // A signal that comes sooner than this after the first is the same wish.
 constexpr int64_t kOneWishMs = 300;
 
-std::atomic<int> interrupts{0};
+RunControl control;
 std::atomic<bool> leave_at_once{false};
 std::atomic<const termios*> terminal_state{nullptr};
 std::atomic<int> first_signal{0};
@@ -40,15 +41,16 @@ void Leave(int signal) {
 void OnEnd(int signal) { Leave(signal); }
 
 void OnInterrupt(int signal) {
-    if (leave_at_once || ++interrupts >= 2) Leave(signal);
+    if (leave_at_once || control.ending()) Leave(signal);
+    control.Stop();
 }
 
 void OnStop(int signal) {
     const bool person = signal == SIGINT || signal == SIGQUIT;
-    if (interrupts.load() == 0) {
+    if (first_signal == 0) {
         first_signal = signal;
         first_ms = NowMs();
-        ++interrupts;
+        control.Stop();
     } else if (person && NowMs() - first_ms >= kOneWishMs) {
         Leave(signal);
     }
@@ -80,21 +82,19 @@ void PrepareProcess() {
     Handle(SIGXFSZ, SIG_IGN);
 }
 
-const std::atomic<int>& CountInterrupts() {
+RunControl& StopOnInterrupt() {
     Handle(SIGINT, OnInterrupt);
-    return interrupts;
+    return control;
 }
 
-const std::atomic<int>& CountStops() {
+RunControl& StopOnSignals() {
     for (int signal : {SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2}) Handle(signal, OnStop);
     for (int signal : {SIGINT, SIGQUIT, SIGHUP})
         if (!Ignored(signal)) Handle(signal, OnStop);
-    return interrupts;
+    return control;
 }
 
 int StopExitCode() { return first_signal == 0 ? 0 : 128 + first_signal; }
-
-void ResetInterrupts() { interrupts = 0; }
 
 void LeaveOnInterrupt(bool on) { leave_at_once = on; }
 

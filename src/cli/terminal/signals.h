@@ -3,7 +3,7 @@
 
 #include <termios.h>
 
-#include <atomic>
+#include "train/control/run_control.h"
 
 namespace hone {
 
@@ -13,27 +13,25 @@ namespace hone {
 // not grow (ulimit -f) are errors of a write, not signals that end the process.
 void PrepareProcess();
 
-// SIGINT: counted, so that work can end in order; the second one leaves at once.
+// SIGINT asks for a stop, so that work can end in order; the second one leaves at once, with 130.
 //
-// Installs the handler (once; later calls change nothing) and returns the count of interrupts since
-// the last ResetInterrupts. At the second the process leaves with 130.
-const std::atomic<int>& CountInterrupts();
+// Installs the handler (once; later calls change nothing) and returns what it asks: the one control
+// of the process.
+RunControl& StopOnInterrupt();
 // The same for work that would be lost: also SIGTERM (kill, docker stop, shutdown), SIGHUP (a
 // terminal or ssh that closed), SIGQUIT, SIGXCPU (ulimit -t), SIGUSR1 and SIGUSR2 (what batch
 // systems send before the time is up). Those that a shell had ignored (nohup, `&`) stay so. Only
 // SIGINT and SIGQUIT, from a person, leave at once at the second, and only some time after the
 // first: `timeout` and terminals send one signal twice.
-const std::atomic<int>& CountStops();
-// 128 + the first signal that was counted, as a shell says it; 0: none was.
+RunControl& StopOnSignals();
+// 128 + the first signal that asked StopOnSignals' control, as a shell says it; 0: none did.
 int StopExitCode();
-// Starts a new count: a chat's answer was cancelled, and the chat goes on.
-void ResetInterrupts();
 // While on, the first interrupt leaves too: nothing is running that would have to end in order.
 void LeaveOnInterrupt(bool on);
 
 // The terminal of standard input goes back to this state before a signal ends the process (also
-// SIGTERM, SIGHUP and SIGQUIT from now on); null: it stays as it is. `state` must outlive the process
-// or be withdrawn.
+// SIGTERM, SIGHUP and SIGQUIT from now on); null: it stays as it is. `state` must outlive the
+// process or be withdrawn.
 void RestoreTerminalOnSignal(const termios* state);
 
 }  // namespace hone

@@ -4,7 +4,8 @@
 
 #include <filesystem>
 
-#include "train/test_support.h"
+#include "base/testing.h"
+#include "train/loop/testing.h"
 
 namespace hone {
 namespace {

@@ -10,6 +10,7 @@
 #include "kernels/reduce/reduce.h"
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"
+#include "train/output/run_log.h"
 
 namespace hone {
 namespace {
@@ -34,22 +35,24 @@ double Accuracy(const LossSums& sums) {
 }  // namespace
 
 Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
-                 std::shared_ptr<const Dataset> eval, Reporter& reporter,
-                 const std::atomic<int>& interrupts, const Context& context)
+                 std::shared_ptr<const Dataset> eval, EventStream& events, Poll& poll,
+                 const Context& context)
     : options_(std::move(options)),
       learner_(learner),
       plan_(std::move(plan)),
       eval_(std::move(eval)),
-      reporter_(reporter),
-      interrupts_(interrupts),
+      events_(events),
+      poll_(poll),
       context_(context),
       best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
       m_(learner.parameters().count() * sizeof(float)),
       v_(learner.parameters().count() * sizeof(float)) {}
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
-    TrainerOptions options, Learner& learner, StepPlan plan, std::shared_ptr<const Dataset> eval,
-    Reporter& reporter, const std::atomic<int>& interrupts, const Context& context) {
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options, Learner& learner,
+                                                         StepPlan plan,
+                                                         std::shared_ptr<const Dataset> eval,
+                                                         EventStream& events, Poll& poll,
+                                                         const Context& context) {
     HONE_ASSIGN_OR_RETURN(Metric metric,
                           Metric::Parse(options.metric_for_best_model, options.greater_is_better));
     if (!eval && (options.early_stopping_patience > 0 || options.load_best_model_at_end))
@@ -58,8 +61,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
             options.load_best_model_at_end ? "--load_best_model_at_end"
                                            : "--early_stopping_patience");
     return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner,
-                                                std::move(plan), std::move(eval), reporter,
-                                                interrupts, context));
+                                                std::move(plan), std::move(eval), events, poll,
+                                                context));
 }
 
 TrainingStep Trainer::TakeStep() {
@@ -89,33 +92,32 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     const Batch batch = BatchPrefix(pending_->micro_batches.front(), tokens);
     double pass_s = 1e30, done = 0;
     const ScopedWatcher watcher([&](double share, int64_t) {
-        reporter_.OnWork({.what = "measuring a step", .share = done + share / 2});
-        return interrupts_.load() == 0;
+        events_.Emit(WorkReport{.what = "measuring a step", .share = done + share / 2});
+        return poll_.GoOn();
     });
     for (int pass = 0; pass < 2; ++pass) {  // the first one also pays for pages that are new
-        const double begin = NowSeconds();
+        const double begin = WorkSeconds();
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
-        HONE_ASSIGN_OR_RETURN(LossSums sums, learner_.ForwardBackward(
-                                                 batch, 1.0f, DropoutSeed(options_.seed, 0, 0)));
+        HONE_ASSIGN_OR_RETURN(
+            LossSums sums, learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)));
         if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
-        pass_s = std::min(pass_s, NowSeconds() - begin);
+        pass_s = std::min(pass_s, WorkSeconds() - begin);
     }
     const double size = static_cast<double>(batch.size());
     const double step_tokens = static_cast<double>(plan_.dataset().total_tokens()) /
                                static_cast<double>(plan_.steps_per_epoch());
     double seconds = static_cast<double>(steps) * (step_tokens * pass_s / size + TimeUpdate());
     if (const int64_t evaluations = EvaluationsToCome(); evaluations > 0) {
-        const double begin = NowSeconds();
+        const double begin = WorkSeconds();
         HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
         seconds += static_cast<double>(evaluations * eval_->total_tokens()) *
-                   (NowSeconds() - begin) / size;
+                   (WorkSeconds() - begin) / size;
     }
     // A checkpoint has the weights and two moments in f32; the result about a third of that.
     const auto count = static_cast<size_t>(learner_.parameters().count());
     const auto saves = static_cast<size_t>(SavesToCome(seconds));
-    return seconds +
-           TimeSaving(options_.checkpoints, (3 * saves + 1) * count * sizeof(float));
+    return seconds + TimeSaving(options_.checkpoints, (3 * saves + 1) * count * sizeof(float));
 }
 
 int64_t Trainer::SavesToCome(double seconds) const {
@@ -198,12 +200,12 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums
     double done = 0, part_tokens = 0;
     const double tokens = static_cast<double>(std::max<int64_t>(1, step.tokens));
     const ScopedWatcher watcher([&](double share, int64_t) {
-        reporter_.OnStepProgress(number, options_.total_steps,
-                                 (done + share * part_tokens) / tokens);
-        return interrupts_.load() == 0;
+        events_.Emit(
+            StepProgress{number, options_.total_steps, (done + share * part_tokens) / tokens});
+        return poll_.GoOn();
     });
     for (size_t i = 0; i < step.micro_batches.size(); ++i) {
-        if (interrupts_.load() > 0) return false;
+        if (!poll_.GoOn()) return false;
         const Batch& batch = step.micro_batches[i];
         part_tokens = static_cast<double>(batch.size());
         auto result =
@@ -258,20 +260,20 @@ void Trainer::Update(double norm) {
 }
 
 absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
-    const double begin = NowSeconds();
+    const double begin = WorkSeconds();
     LossSums sums;
     HONE_ASSIGN_OR_RETURN(bool whole, Gradients(step, &sums));
     if (!whole) return false;
     HONE_ASSIGN_OR_RETURN(double norm, CheckedNorm());
     if (norm == 0 && !said_zero_gradient_) {
         said_zero_gradient_ = true;
-        reporter_.OnMessage(
+        events_.Emit(RunMessage{
             MessageLevel::kWarning,
             fmt::format("step {}: every gradient is zero, so nothing was learned from its rows. "
                         "An adapter whose lora_A and lora_B are both zero stays so, as do weights "
                         "that the answer does not depend on: check --adapter_path and "
                         "--target_modules",
-                        state_.step + 1));
+                        state_.step + 1)});
     }
     Update(norm);
     ++state_.step;
@@ -279,7 +281,7 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
     state_.tokens += step.tokens;
     state_.since_log += sums;
     state_.since_eval += sums;
-    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, NowSeconds() - begin));
+    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, WorkSeconds() - begin));
     return true;
 }
 
@@ -304,31 +306,21 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, 
     report.token_accuracy = Accuracy(sums);
     report.memory_bytes = ResidentBytes();
     report.peak_memory_bytes = PeakResidentBytes();
-    report.elapsed_s = NowSeconds() - started_;
+    report.elapsed_s = WorkSeconds() - started_;
     report.remaining_s = run_seconds_ / static_cast<double>(run_steps_) *
                          static_cast<double>(options_.total_steps - state_.step);
-    report.logged =
-        state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps;
+    if (state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps)
+        report.logged = LoggedMeans{static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_),
+                                    Accuracy(state_.since_log)};
+    events_.Emit(report);
+    HONE_RETURN_IF_ERROR(events_.status());  // such as that of metrics.jsonl
     if (report.logged) {
-        nlohmann::ordered_json row = {
-            {"step", report.step},
-            {"epoch", report.epoch},
-            {"loss", report.loss},
-            {"learning_rate", report.learning_rate},
-            {"grad_norm", report.grad_norm},
-            {"tokens", report.tokens},
-            {"tokens_per_second", static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_)},
-            {"token_accuracy", Accuracy(state_.since_log)},
-            {"memory_bytes", report.memory_bytes},
-        };
-        HONE_RETURN_IF_ERROR(log_->Add(row));
-        state_.history.push_back(std::move(row));
+        state_.history.push_back(MetricsRow(report));
         state_.train_loss = report.loss;
         state_.since_log = {};
         log_tokens_ = 0;
         log_seconds_ = 0;
     }
-    reporter_.OnStep(report);
     return absl::OkStatus();
 }
 
@@ -341,24 +333,30 @@ bool Trainer::EvalDue() const {
 }
 
 absl::StatusOr<bool> Trainer::Evaluate() {
-    const double begin = NowSeconds();
+    events_.EnterStage(RunStage::kEvaluating);
+    HONE_RETURN_IF_ERROR(events_.status());
+    const double begin = WorkSeconds();
     EvaluationBatches batches(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
     LossSums sums;
     double done = 0, part_tokens = 0;
     const double tokens = static_cast<double>(std::max<int64_t>(1, eval_->total_tokens()));
+    const auto show = [&](double share) {
+        events_.Emit(WorkReport{.what = "evaluating", .share = share});
+    };
     const ScopedWatcher watcher([&](double share, int64_t) {
-        reporter_.OnEvalProgress((done + share * part_tokens) / tokens);
-        return interrupts_.load() == 0;
+        show((done + share * part_tokens) / tokens);
+        return poll_.GoOn();
     });
+    show(0);
     for (Batch batch; batches.Next(&batch);) {
-        if (interrupts_.load() > 0) return false;
+        if (!poll_.GoOn()) return false;
         part_tokens = static_cast<double>(batch.size());
         auto result = learner_.Evaluate(batch);
         if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
         HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
         sums += part;
         done += part_tokens;
-        reporter_.OnEvalProgress(done / tokens);
+        show(done / tokens);
     }
     if (!(sums.weight > 0))
         return DataError(
@@ -367,7 +365,9 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     if (!std::isfinite(sums.loss))
         return TrainingError("the evaluation after step {} gives a loss of {}; {}", state_.step,
                              sums.loss, LastCheckpointText());
-    HONE_RETURN_IF_ERROR(NoteEvaluation(sums, NowSeconds() - begin));
+    HONE_RETURN_IF_ERROR(NoteEvaluation(sums, WorkSeconds() - begin));
+    events_.EnterStage(RunStage::kTraining);
+    HONE_RETURN_IF_ERROR(events_.status());
     return true;
 }
 
@@ -382,24 +382,17 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
     report.seconds = seconds;
     report.best = best_.Add(state_.step, {report.loss, report.token_accuracy, report.perplexity});
     save_best_ = report.best && options_.load_best_model_at_end && state_.step > 0;
+    saved_step_ = -1;  // what a pause or a stop saved of this step does not know the evaluation
     if (!state_.first_eval) state_.first_eval = report;
     if (report.best) state_.best_eval = report;
     state_.last_eval = report;
     state_.evaluated_step = state_.step;
-    nlohmann::ordered_json row = {
-        {"step", report.step},
-        {"epoch", report.epoch},
-        {"eval_loss", report.loss},
-        {"eval_perplexity", report.perplexity},
-        {"eval_token_accuracy", report.token_accuracy},
-        {"eval_seconds", report.seconds},
-        {"memory_bytes", ResidentBytes()},
-    };
-    HONE_RETURN_IF_ERROR(log_->Add(row));
-    state_.history.push_back(std::move(row));
-    reporter_.OnEval(report);
+    report.memory_bytes = ResidentBytes();
+    events_.Emit(report);
+    HONE_RETURN_IF_ERROR(events_.status());
+    state_.history.push_back(MetricsRow(report));
     if (state_.since_eval.weight > 0 && overfit_.Add(MeanLoss(state_.since_eval), report.loss))
-        reporter_.OnMessage(
+        events_.Emit(RunMessage{
             MessageLevel::kWarning,
             fmt::format(
                 "step {}: overfitting: the evaluation loss rose {} times in a row (now {:.4f}) "
@@ -407,7 +400,7 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
                 "the training loss fell. Stop here and keep the best checkpoint "
                 "(--load_best_model_at_end, --early_stopping_patience 2), train fewer epochs, add "
                 "data, or lower --learning_rate or the adapter's rank",
-                state_.step, OverfitDetector::kRises, report.loss));
+                state_.step, OverfitDetector::kRises, report.loss)});
     state_.since_eval = {};
     return absl::OkStatus();
 }
@@ -417,13 +410,12 @@ bool Trainer::SaveDue() const {
     if (save_best_) return true;
     if (state_.step == 0) return false;
     return (options_.save_steps > 0 && state_.step % options_.save_steps == 0) ||
-           (options_.save_minutes > 0 &&
-            options_.clock() - saved_s_ >= 60 * options_.save_minutes);
+           (options_.save_minutes > 0 && options_.clock() - saved_s_ >= 60 * options_.save_minutes);
 }
 
 absl::Status Trainer::Save() {
     save_best_ = false;
-    reporter_.OnWork({.what = fmt::format("saving step {}", state_.step), .share = -1});
+    events_.Emit(WorkReport{.what = fmt::format("saving step {}", state_.step), .share = -1});
     HONE_ASSIGN_OR_RETURN(
         auto folder,
         WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
@@ -439,11 +431,21 @@ absl::Status Trainer::Save() {
     saved_s_ = options_.clock();
     HONE_RETURN_IF_ERROR(
         PruneCheckpoints(options_.checkpoints, options_.save_total_limit, best_.best_step()));
-    reporter_.OnCheckpoint(state_.step, folder);
+    events_.Emit(CheckpointSaved{state_.step, folder});
     return absl::OkStatus();
 }
 
-absl::Status Trainer::SaveAndLeave() {
+// A step that this process did and that is not on disk yet. In the middle of the next one, too: the
+// parameters are still those after the last one.
+absl::Status Trainer::SaveBeforeHold() {
+    return run_steps_ > 0 && saved_step_ != state_.step ? Save() : absl::OkStatus();
+}
+
+absl::Status Trainer::Leave() {
+    HONE_RETURN_IF_ERROR(poll_.save_error());
+    if (poll_.cancelled())
+        return InterruptedError(fmt::format("cancelled after step {} of {}; {}", state_.step,
+                                            options_.total_steps, LastCheckpointText()));
     if (saved_step_ != state_.step) HONE_RETURN_IF_ERROR(Save());
     return InterruptedError(fmt::format(
         "interrupted after step {} of {}; {}/step-{} holds it, and the same command goes on "
@@ -462,15 +464,15 @@ absl::Status Trainer::SaveAndFail(const absl::Status& cause) {
                     options_.total_steps));
 }
 
-absl::Status Trainer::Run(RunLog& log) {
-    log_ = &log;
-    started_ = NowSeconds();
+absl::Status Trainer::Run() {
+    poll_.SaveBeforeHold([this] { return SaveBeforeHold(); });
+    started_ = WorkSeconds();
     saved_s_ = options_.clock();
-    if (!finished()) reporter_.OnStepProgress(state_.step + 1, options_.total_steps, 0);
+    if (!finished()) events_.Emit(StepProgress{state_.step + 1, options_.total_steps, 0});
     for (;;) {
         if (EvalDue()) {
             HONE_ASSIGN_OR_RETURN(bool whole, Evaluate());
-            if (!whole) return SaveAndLeave();
+            if (!whole) return Leave();
         }
         if (SaveDue()) HONE_RETURN_IF_ERROR(Save());
         if (state_.step >= options_.total_steps) {
@@ -483,12 +485,12 @@ absl::Status Trainer::Run(RunLog& log) {
                                        best_.metric().name(), best_.without_improvement());
             break;
         }
-        if (interrupts_.load() > 0) return SaveAndLeave();
+        if (!poll_.GoOn()) return Leave();
         if (absl::Status there = learner_.CheckBaseIsThere(); !there.ok())
             return SaveAndFail(there);
         const TrainingStep step = TakeStep();
         HONE_ASSIGN_OR_RETURN(bool whole, RunStep(step));
-        if (!whole) return SaveAndLeave();
+        if (!whole) return Leave();
     }
     return Finish();
 }

@@ -7,7 +7,6 @@
 // and order come from seeds and these numbers.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,11 +19,11 @@
 #include "data/batch/batcher.h"
 #include "kernels/adamw/adamw.h"
 #include "tensor/buffer.h"
+#include "train/control/poll.h"
+#include "train/events/event_stream.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
-#include "train/loop/reporter.h"
-#include "train/loop/schedule.h"
-#include "train/output/run_log.h"
+#include "train/schedule/schedule.h"
 
 namespace hone {
 
@@ -52,9 +51,9 @@ struct TrainerOptions {
     // What the result depends on: a checkpoint that was made with something else is refused,
     // difference by difference.
     nlohmann::ordered_json configuration;
-    // What is to be kept of this process beside its work: "started", and "machine" (DescribeMachine)
-    // with the CPU and the kernels. A checkpoint that was computed by other kernels is taken up with
-    // a warning.
+    // What is to be kept of this process beside its work: "started", and "machine"
+    // (DescribeMachine) with the CPU and the kernels. A checkpoint that was computed by other
+    // kernels is taken up with a warning.
     nlohmann::ordered_json process = nlohmann::ordered_json::object();
     std::function<double()> clock = NowSeconds;  // for what goes by time
     double process_started_s = NowSeconds();     // on that clock
@@ -67,8 +66,7 @@ class Trainer {
     static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options, Learner& learner,
                                                            StepPlan plan,
                                                            std::shared_ptr<const Dataset> eval,
-                                                           Reporter& reporter,
-                                                           const std::atomic<int>& interrupts,
+                                                           EventStream& events, Poll& poll,
                                                            const Context& context);
 
     // Takes up the state of a checkpoint; a usage error says what differs when it was made with
@@ -78,15 +76,15 @@ class Trainer {
     // at most `tokens` of the first micro-batch and a file of some MB; without effect on the
     // training.
     absl::StatusOr<double> EstimateSeconds(int64_t tokens);
-    // To the end, to an early stop, or to an interruption (saves, then returns kInterrupted).
-    // Errors during a step leave the last checkpoint as it is. Adds rows to `log`.
-    absl::Status Run(RunLog& log);
+    // To the end, to an early stop, or to where `poll` wants the end: after a stop it saves and
+    // returns kInterrupted, after a cancel it returns that at once. Before the run is held a step
+    // that is not saved yet is. Errors during a step leave the last checkpoint as it is. Ends, too,
+    // where a sink of the events cannot write what it owes.
+    absl::Status Run();
 
     int64_t step() const { return state_.step; }
     // Nothing is left to train.
-    bool finished() const {
-        return state_.step >= options_.total_steps || best_.ShouldStop();
-    }
+    bool finished() const { return state_.step >= options_.total_steps || best_.ShouldStop(); }
     // Checkpoints until the end, those of better evaluations aside; `seconds`: until then.
     int64_t SavesToCome(double seconds) const;
     const std::vector<nlohmann::ordered_json>& history() const { return state_.history; }
@@ -110,12 +108,14 @@ class Trainer {
         std::vector<nlohmann::ordered_json> processes;
     };
     Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPlan plan,
-            std::shared_ptr<const Dataset> eval, Reporter& reporter,
-            const std::atomic<int>& interrupts, const Context& context);
+            std::shared_ptr<const Dataset> eval, EventStream& events, Poll& poll,
+            const Context& context);
+    // Seconds on a clock that stands still while the run is held.
+    double WorkSeconds() const { return NowSeconds() - poll_.held_seconds(); }
 
     TrainingStep TakeStep();
     int64_t EvaluationsToCome();
-    // False: interrupted; nothing but the gradients has changed.
+    // False: the run is to end; nothing but the gradients has changed.
     absl::StatusOr<bool> RunStep(const TrainingStep& step);
     absl::Status BadLoss(const Batch& batch, double loss);
     absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);
@@ -124,12 +124,13 @@ class Trainer {
     absl::Status AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
                            double seconds);
     bool EvalDue() const;
-    // False: interrupted, and nothing of the evaluation counts.
+    // False: the run is to end, and nothing of the evaluation counts.
     absl::StatusOr<bool> Evaluate();
     absl::Status NoteEvaluation(const LossSums& sums, double seconds);
     bool SaveDue() const;
     absl::Status Save();
-    absl::Status SaveAndLeave();
+    absl::Status SaveBeforeHold();
+    absl::Status Leave();
     absl::Status SaveAndFail(const absl::Status& cause);
     absl::Status Finish();
     // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
@@ -147,10 +148,9 @@ class Trainer {
     Learner& learner_;
     StepPlan plan_;
     std::shared_ptr<const Dataset> eval_;
-    Reporter& reporter_;
-    const std::atomic<int>& interrupts_;
+    EventStream& events_;
+    Poll& poll_;
     const Context& context_;
-    RunLog* log_ = nullptr;
 
     State state_;
     BestTracker best_;

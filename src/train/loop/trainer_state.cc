@@ -29,25 +29,12 @@ LossSums SumsFromJson(const Json& json) {
 }
 
 Json EvalToJson(const std::optional<EvalReport>& report) {
-    if (!report) return nullptr;
-    return {{"step", report->step},       {"epoch", report->epoch},
-            {"loss", report->loss},       {"perplexity", report->perplexity},
-            {"tokens", report->tokens},   {"token_accuracy", report->token_accuracy},
-            {"seconds", report->seconds}, {"best", report->best}};
+    return report ? ToJson(*report) : Json();
 }
 
-std::optional<EvalReport> EvalFromJson(const Json& json) {
+absl::StatusOr<std::optional<EvalReport>> EvalFromJson(const Json& json) {
     if (json.is_null()) return std::nullopt;
-    EvalReport report;
-    report.step = json.at("step").get<int64_t>();
-    report.epoch = json.at("epoch").get<double>();
-    report.loss = json.at("loss").get<double>();
-    report.perplexity = json.at("perplexity").get<double>();
-    report.tokens = json.at("tokens").get<int64_t>();
-    report.token_accuracy = json.at("token_accuracy").get<double>();
-    report.seconds = json.at("seconds").get<double>();
-    report.best = json.at("best").get<bool>();
-    return report;
+    return EvalReportFromJson(json);
 }
 
 }  // namespace
@@ -78,12 +65,12 @@ void Trainer::WarnOfOtherKernels() {
         if (there.empty() || here.empty()) continue;
         const auto differences = Differences(there, here);
         if (differences.empty()) continue;
-        reporter_.OnMessage(
+        events_.Emit(RunMessage{
             MessageLevel::kWarning,
             fmt::format("the first {} steps were computed by other kernels ({}): what follows is "
                         "as right, but its last bits differ from those of a run that was not "
                         "interrupted",
-                        state_.step, fmt::join(differences, "; ")));
+                        state_.step, fmt::join(differences, "; "))});
         return;
     }
 }
@@ -124,13 +111,13 @@ absl::Status Trainer::ReadState(const Json& json) {
         state.since_log = SumsFromJson(json.at("since_log"));
         state.since_eval = SumsFromJson(json.at("since_eval"));
         state.train_loss = json.at("train_loss").get<double>();
-        state.first_eval = EvalFromJson(json.at("first_eval"));
-        state.last_eval = EvalFromJson(json.at("last_eval"));
-        state.best_eval = EvalFromJson(json.at("best_eval"));
         for (const Json& row : json.at("log_history")) state.history.push_back(row);
         // Those that were written before this was kept have none.
         for (const Json& process : json.value("processes", Json::array()))
             state.processes.push_back(process);
+        HONE_ASSIGN_OR_RETURN(state.first_eval, EvalFromJson(json.at("first_eval")));
+        HONE_ASSIGN_OR_RETURN(state.last_eval, EvalFromJson(json.at("last_eval")));
+        HONE_ASSIGN_OR_RETURN(state.best_eval, EvalFromJson(json.at("best_eval")));
         HONE_ASSIGN_OR_RETURN(state.next, DataCursor::FromJson(json.at("next")));
         HONE_RETURN_IF_ERROR(best_.FromJson(json.at("best")));
         HONE_RETURN_IF_ERROR(overfit_.FromJson(json.at("overfit")));

@@ -2,9 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <random>
+#include <thread>
+#include "base/testing.h"
 #include "base/watch.h"
+#include "train/control/testing.h"
 #include "train/loop/checkpoint.h"
-#include "train/test_support.h"
+#include "train/loop/testing.h"
+#include "train/output/run_log.h"
 
 namespace hone {
 namespace {
@@ -12,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One run of the loop over the fake learner, in a folder.
-struct TestRun {
+struct TestRun : Watched {
     explicit TestRun(const TestFolder& folder, const std::string& name = "out")
         : out(folder / name) {
         std::filesystem::create_directories(out);
@@ -33,12 +39,13 @@ struct TestRun {
         BatcherOptions batcher;
         batcher.batch_size = 5;
         StepPlan plan = StepPlan::Create(rows, batcher).value();
-        auto created = Trainer::Create(options, learner, plan, eval, reporter, interrupts, context);
+        auto created = Trainer::Create(options, learner, plan, eval, events, poll, context);
         HONE_RETURN_IF_ERROR(created.status());
         trainer = *std::move(created);
         if (!resume.empty()) HONE_RETURN_IF_ERROR(trainer->Restore(resume));
         HONE_ASSIGN_OR_RETURN(log, RunLog::Open(out + "/metrics.jsonl", "", trainer->history()));
-        return trainer->Run(*log);
+        const ScopedSink log_listens(events, *log);
+        return trainer->Run();
     }
     std::string Checkpoint(int64_t step) const {
         return fmt::format("{}/checkpoints/step-{}", out, step);
@@ -60,8 +67,6 @@ struct TestRun {
     TrainerOptions options;
     FakeLearner learner;
     std::shared_ptr<const Dataset> rows = MakeRows(33, 8), eval;
-    MemoryReporter reporter;
-    std::atomic<int> interrupts{0};
     Context context{1};
     std::unique_ptr<Trainer> trainer;
     std::unique_ptr<RunLog> log;
@@ -73,17 +78,17 @@ TEST(Trainer, LearnsLogsAndSaves) {
     run.eval = MakeRows(4, 8);
     run.options.eval_steps = 8;
     ASSERT_TRUE(run.Start().ok());
-    ASSERT_EQ(run.reporter.steps.size(), 20u);
-    EXPECT_LT(run.reporter.steps.back().step_loss, 0.8 * run.reporter.steps.front().step_loss);
-    EXPECT_EQ(run.reporter.checkpoints, (std::vector<int64_t>{5, 10, 15, 20}));
-    EXPECT_EQ(run.reporter.evals.size(), 3u);  // 8, 16 and the end
-    EXPECT_EQ(run.reporter.evals.back().step, 20);
+    ASSERT_EQ(run.heard.steps.size(), 20u);
+    EXPECT_LT(run.heard.steps.back().step_loss, 0.8 * run.heard.steps.front().step_loss);
+    EXPECT_EQ(run.heard.checkpoints, (std::vector<int64_t>{5, 10, 15, 20}));
+    EXPECT_EQ(run.heard.evals.size(), 3u);  // 8, 16 and the end
+    EXPECT_EQ(run.heard.evals.back().step, 20);
     std::vector<int64_t> logged;
     for (const Json& row : run.Metrics())
         if (row.contains("loss")) logged.push_back(row["step"]);
     EXPECT_EQ(logged, (std::vector<int64_t>{3, 6, 9, 12, 15, 18, 20}));
-    EXPECT_EQ(run.reporter.steps[0].learning_rate, 0.0);  // warmup begins at 0, as in transformers
-    EXPECT_EQ(run.reporter.steps[3].learning_rate, 0.05);
+    EXPECT_EQ(run.heard.steps[0].learning_rate, 0.0);  // warmup begins at 0, as in transformers
+    EXPECT_EQ(run.heard.steps[3].learning_rate, 0.05);
     EXPECT_EQ(run.trainer->result().stop_reason, "all steps done");
     EXPECT_EQ(run.learner.changes, 20);
 }
@@ -106,7 +111,7 @@ TEST(Trainer, SavesByTime) {
         std::vector<int64_t> kept;
         for (const auto& entry : ListCheckpoints(run.options.checkpoints))
             kept.push_back(entry.step);
-        return std::pair(run.reporter.checkpoints, kept);
+        return std::pair(run.heard.checkpoints, kept);
     };
     using Steps = std::vector<int64_t>;
     EXPECT_EQ(saved("time", 6, 0, 2), std::pair(Steps({6, 12, 18, 20}), Steps({20, 18})));
@@ -122,9 +127,9 @@ TEST(Trainer, ACheckpointByTimeIsGoneOnFromWithTheSameBits) {
     double now = 0;
     first.options.clock = [&] { return now; };
     first.options.save_steps = 0;
-    first.reporter.on_step = [&](const StepReport&) { now += 100; };
+    first.heard.on_step = [&](const StepReport&) { now += 100; };
     ASSERT_TRUE(first.Start().ok());
-    EXPECT_EQ(first.reporter.checkpoints, (std::vector<int64_t>{6, 12, 18, 20}));
+    EXPECT_EQ(first.heard.checkpoints, (std::vector<int64_t>{6, 12, 18, 20}));
     ASSERT_TRUE(second.Start(first.Checkpoint(6)).ok());
     EXPECT_EQ(second.learner.Values(), whole.learner.Values());
 }
@@ -138,9 +143,9 @@ TEST(Trainer, TheReportAddsUp) {
         run->options.clock = [&] { return now; };
         run->options.process_started_s = 0;
         run->options.process = {{"started", run == &first ? "1" : "2"}};
-        run->reporter.on_step = [&, run](const StepReport& report) {
+        run->heard.on_step = [&, run](const StepReport& report) {
             now += 10;
-            if (run == &first && report.step == 7) run->interrupts = 1;
+            if (run == &first && report.step == 7) run->control.Stop();
         };
     }
     EXPECT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
@@ -155,9 +160,9 @@ TEST(Trainer, TheReportAddsUp) {
     EXPECT_EQ(result.processes[1]["last_step"], 20);
     EXPECT_EQ(result.processes[1]["seconds"], 130);
     EXPECT_EQ(result.seconds, 200);
-    EXPECT_EQ(result.processes[0]["tokens"].get<int64_t>() +
-                  result.processes[1]["tokens"].get<int64_t>(),
-              second.reporter.steps.back().tokens);
+    EXPECT_EQ(
+        result.processes[0]["tokens"].get<int64_t>() + result.processes[1]["tokens"].get<int64_t>(),
+        second.heard.steps.back().tokens);
     EXPECT_TRUE(second.trainer->finished());
 }
 
@@ -168,13 +173,15 @@ TEST(Trainer, OtherKernelsAreSaidWhenARunIsGoneOnWith) {
     };
     TestRun first(folder);
     first.options.process = process("AVX-512", "avx512", 64);
-    first.reporter.on_step = [&](const StepReport& report) { first.interrupts = report.step == 7; };
+    first.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 7) first.control.Stop();
+    };
     EXPECT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
     auto warnings = [&](const Json& now, const char* name) {
         TestRun second(folder, name);
         second.options.process = now;
         EXPECT_TRUE(second.Start(first.Checkpoint(7)).ok());
-        return second.reporter.warnings;
+        return second.heard.warnings;
     };
     EXPECT_TRUE(warnings(process("AVX-512", "avx512", 2), "same").empty());
     const auto other = warnings(process("AVX2", "portable", 64), "other");
@@ -187,12 +194,6 @@ TEST(Trainer, OtherKernelsAreSaidWhenARunIsGoneOnWith) {
 
 // As the layers of a large model do: each says how far it is, and is asked to end.
 TEST(Trainer, AStepIsSeenAndEndsInItsMiddle) {
-    struct Watched : MemoryReporter {
-        void OnStepProgress(int64_t step, int64_t, double share) override {
-            seen.emplace_back(step, share);
-        }
-        std::vector<std::pair<int64_t, double>> seen;
-    };
     struct LayeredLearner : FakeLearner {
         absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float scale,
                                                  uint64_t seed) override {
@@ -202,7 +203,6 @@ TEST(Trainer, AStepIsSeenAndEndsInItsMiddle) {
     };
     TestFolder folder;
     TestRun run(folder);
-    Watched reporter;
     LayeredLearner learner;
     BatcherOptions batcher;
     batcher.batch_size = 6;
@@ -210,16 +210,81 @@ TEST(Trainer, AStepIsSeenAndEndsInItsMiddle) {
     batcher.packing = false;
     StepPlan plan = StepPlan::Create(run.rows, batcher).value();
     run.options.micro_batch_tokens = 24;  // three rows at a time
-    auto trainer = Trainer::Create(run.options, learner, plan, nullptr, reporter, run.interrupts,
-                                   run.context)
-                       .value();
-    auto log = RunLog::Open(run.out + "/metrics.jsonl", "", {}).value();
-    learner.on_pass = [&](int64_t pass) { run.interrupts = pass == 3; };
-    EXPECT_EQ(KindOf(trainer->Run(*log)), ErrorKind::kInterrupted);
+    auto trainer =
+        Trainer::Create(run.options, learner, plan, nullptr, run.events, run.poll, run.context)
+            .value();
+    learner.on_pass = [&](int64_t pass) {
+        if (pass == 3) run.control.Stop();
+    };
     using Seen = std::vector<std::pair<int64_t, double>>;
-    EXPECT_EQ(reporter.seen, (Seen{{1, 0}, {1, 0.25}, {1, 0.75}, {2, 0.25}}));
+    Seen seen;
+    run.heard.on_event = [&](const Event& event) {
+        if (const auto* progress = std::get_if<StepProgress>(&event.body))
+            seen.emplace_back(progress->step, progress->share);
+    };
+    EXPECT_EQ(KindOf(trainer->Run()), ErrorKind::kInterrupted);
+    EXPECT_EQ(seen, (Seen{{1, 0}, {1, 0.25}, {1, 0.75}, {2, 0.25}}));
     EXPECT_EQ(trainer->step(), 1);
-    EXPECT_EQ(reporter.checkpoints, (std::vector<int64_t>{1}));
+    EXPECT_EQ(run.heard.checkpoints, (std::vector<int64_t>{1}));
+}
+
+// In the middle of a step of several passes: the one before is saved, and the time that stood still
+// counts for no speed.
+TEST(Trainer, APauseSavesAndIsNoWork) {
+    TestFolder folder;
+    TestRun whole(folder, "whole"), held(folder);
+    ASSERT_TRUE(whole.Start().ok());
+    held.learner.on_pass = [&](int64_t) {
+        if (held.trainer->step() == 7) held.control.Pause();
+    };
+    std::thread other;
+    held.heard.on_event = [&](const Event& event) {
+        if (!std::holds_alternative<RunPaused>(event.body)) return;
+        EXPECT_EQ(held.heard.checkpoints.back(), 7);
+        EXPECT_TRUE(VerifyCheckpoint(held.Checkpoint(7)).ok());
+        other = std::thread([&] {
+            held.learner.on_pass = nullptr;
+            std::this_thread::sleep_for(std::chrono::milliseconds(500));
+            held.control.Go();
+        });
+    };
+    ASSERT_TRUE(held.Start().ok());
+    other.join();
+    EXPECT_EQ(held.learner.Values(), whole.learner.Values());
+    EXPECT_EQ(held.Metrics(), whole.Metrics());
+    const StepReport& step = held.heard.steps[7];
+    EXPECT_LT(
+        static_cast<double>(step.tokens - held.heard.steps[6].tokens) / step.tokens_per_second,
+        0.4);
+    EXPECT_LT(held.heard.steps.back().elapsed_s, 0.5);
+}
+
+TEST(Trainer, APauseThatCannotSaveEndsTheRun) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.options.save_steps = 0;
+    run.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 3) run.control.Pause();
+    };
+    const FaultGuard guard([](std::string_view operation, const std::string& path) {
+        return operation == "write" && path.find("step-3-") != path.npos ? ENOSPC : 0;
+    });
+    const absl::Status status = run.Start();
+    EXPECT_EQ(KindOf(status), ErrorKind::kTraining) << status;
+}
+
+TEST(Trainer, ACancelSavesNothingMore) {
+    TestFolder folder;
+    TestRun run(folder);
+    run.heard.on_step = [&](const StepReport& report) {
+        if (report.step == 7) run.control.Cancel();
+    };
+    const absl::Status status = run.Start();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInterrupted);
+    EXPECT_NE(status.message().find("cancelled after step 7 of 20; the last good checkpoint is"),
+              std::string::npos)
+        << status;
+    EXPECT_EQ(run.heard.checkpoints, (std::vector<int64_t>{5}));
 }
 
 TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {
@@ -230,7 +295,7 @@ TEST(Trainer, AccumulationAndMicroBatchesDoNotChangeTheLoss) {
         run.learner.push_size = 0;
         EXPECT_TRUE(run.Start().ok());
         std::vector<double> values;
-        for (const auto& step : run.reporter.steps) values.push_back(step.step_loss);
+        for (const auto& step : run.heard.steps) values.push_back(step.step_loss);
         return values;
     };
     auto whole = losses("whole", 10000), cut = losses("cut", 8);
@@ -255,7 +320,7 @@ TEST(Trainer, ResumesWithTheSameBitsFromAnyCheckpoint) {
         // In the middle of a step of several passes, which is dropped; a step of one pass is
         // finished.
         first.learner.on_pass = [&](int64_t) {
-            if (first.trainer->step() == stop) first.interrupts = 1;
+            if (first.trainer->step() == stop) first.control.Stop();
         };
         absl::Status status = first.Start();
         ASSERT_EQ(KindOf(status), ErrorKind::kInterrupted) << status;
@@ -283,7 +348,7 @@ TEST(Trainer, InterruptedInAnEvaluationItIsMadeAgain) {
         run->options.eval_batch_size = 1;
     }
     ASSERT_TRUE(whole.Start().ok());
-    first.learner.on_evaluate = [&] { first.interrupts = 1; };
+    first.learner.on_evaluate = [&] { first.control.Stop(); };
     ASSERT_EQ(KindOf(first.Start()), ErrorKind::kInterrupted);
     TestRun second(folder, "out");
     second.eval = whole.eval;
@@ -353,7 +418,7 @@ TEST(Trainer, StopsEarlyAndLoadsTheBest) {
     run.options.save_total_limit = 2;
     run.learner.eval_losses = {3, 2, 2.5, 2.6, 1};
     std::vector<float> best;
-    run.reporter.on_step = [&](const StepReport& report) {
+    run.heard.on_step = [&](const StepReport& report) {
         if (report.step == 4) best = run.learner.Values();
     };
     ASSERT_TRUE(run.Start().ok());
@@ -383,9 +448,9 @@ TEST(Trainer, SaysThatItOverfits) {
     run.options.eval_steps = 5;
     run.learner.eval_losses = {1, 1.1, 1.2, 1.3};
     ASSERT_TRUE(run.Start().ok());
-    ASSERT_EQ(run.reporter.warnings.size(), 1u);
-    EXPECT_NE(run.reporter.warnings[0].find("overfitting"), std::string::npos);
-    EXPECT_NE(run.reporter.warnings[0].find("step 15"), std::string::npos);
+    ASSERT_EQ(run.heard.warnings.size(), 1u);
+    EXPECT_NE(run.heard.warnings[0].find("overfitting"), std::string::npos);
+    EXPECT_NE(run.heard.warnings[0].find("step 15"), std::string::npos);
 }
 
 TEST(Trainer, SaysOnceThatNothingIsLearned) {
@@ -393,8 +458,8 @@ TEST(Trainer, SaysOnceThatNothingIsLearned) {
     TestRun run(folder);
     run.learner.zero_gradients = true;
     ASSERT_TRUE(run.Start().ok());
-    ASSERT_EQ(run.reporter.warnings.size(), 1u);
-    EXPECT_NE(run.reporter.warnings[0].find("step 1: every gradient is zero"), std::string::npos);
+    ASSERT_EQ(run.heard.warnings.size(), 1u);
+    EXPECT_NE(run.heard.warnings[0].find("step 1: every gradient is zero"), std::string::npos);
 }
 
 TEST(Trainer, ADiskThatFillsUpLeavesTheLastCheckpoint) {
@@ -431,8 +496,7 @@ TEST(Trainer, ALogThatCannotBeWrittenFailsTheRun) {
     TestFolder folder;
     TestRun run(folder);
     FaultGuard guard([&](std::string_view operation, const std::string& path) {
-        return operation == "write" && path.ends_with("metrics.jsonl") &&
-                       !run.reporter.steps.empty()
+        return operation == "write" && path.ends_with("metrics.jsonl") && !run.heard.steps.empty()
                    ? ENOSPC
                    : 0;
     });

@@ -3,15 +3,14 @@
 
 #include <cstring>
 
+#include "base/testing.h"
 #include "event.pb.h"
-#include "train/fit_check.h"
 #include "train/output/event_file.h"
 #include "train/output/machine.h"
 #include "train/output/output_folder.h"
 #include "train/output/run_files.h"
 #include "train/output/run_log.h"
 #include "train/output/try_command.h"
-#include "train/test_support.h"
 
 namespace hone {
 namespace {
@@ -59,9 +58,35 @@ TEST(RunLog, ReplacesWithTheHistoryAndAppends) {
     auto log =
         RunLog::Open(folder / "metrics.jsonl", folder / "logs", {{{"step", 1}, {"loss", 2.0}}})
             .value();
-    ASSERT_TRUE(log->Add({{"step", 2}, {"eval_loss", 1.25}}).ok());
-    EXPECT_EQ(ReadFile(folder / "metrics.jsonl").value(),
-              "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"eval_loss\":1.25}\n");
+    EventStream events;
+    const ScopedSink listening(events, *log);
+    StepReport step{.step = 2,
+                    .epoch = 0.5,
+                    .loss = 1.5,
+                    .learning_rate = 0.25,
+                    .grad_norm = 3,
+                    .tokens = 10,
+                    .tokens_per_second = 7,
+                    .token_accuracy = 0,
+                    .memory_bytes = 9};
+    events.Emit(step);  // not logged
+    step.logged = LoggedMeans{8, 0.75};
+    events.Emit(step);
+    events.Emit(EvalReport{.step = 2,
+                           .epoch = 0.5,
+                           .loss = 1.25,
+                           .perplexity = 4,
+                           .token_accuracy = 0.5,
+                           .seconds = 2,
+                           .memory_bytes = 9});
+    ASSERT_TRUE(events.status().ok());
+    EXPECT_EQ(
+        ReadFile(folder / "metrics.jsonl").value(),
+        "{\"step\":1,\"loss\":2.0}\n"
+        "{\"step\":2,\"epoch\":0.5,\"loss\":1.5,\"learning_rate\":0.25,\"grad_norm\":3.0,"
+        "\"tokens\":10,\"tokens_per_second\":8.0,\"token_accuracy\":0.75,\"memory_bytes\":9}\n"
+        "{\"step\":2,\"epoch\":0.5,\"eval_loss\":1.25,\"eval_perplexity\":4.0,"
+        "\"eval_token_accuracy\":0.5,\"eval_seconds\":2.0,\"memory_bytes\":9}\n");
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "logs")) {
         ++files;
@@ -135,53 +160,6 @@ TEST(Machine, SaysWhatTheProcessHolds) {
     EXPECT_FALSE(DescribeMachine()["cpu"].get<std::string>().empty());
 }
 
-TEST(DiskCheck, CheckpointsAndTheResultAreHeldAgainstWhatIsFree) {
-    FinetuneOptions options;
-    options.save_total_limit = 3;
-    DiskNeed need = PlanDisk(options, 1000, 0, 10);
-    EXPECT_EQ(need.checkpoint, 12'000u);
-    EXPECT_EQ(need.result, 4'000u);
-    EXPECT_EQ(need.total, 4 * 12'000u + 4'000u);  // three stay, one more is written beside them
-    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).total, 16'000u);
-    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 16'000u);  // those that stand take nothing more
-    options.save_total_limit = 0;
-    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 124'000u);
-    options.method = "full";
-    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).result, 2'000u);
-    EXPECT_EQ(*CheckDisk("out", need, 52'000), "");
-    EXPECT_NE(CheckDisk("out", need, 51'999)->find("--save_total_limit"), std::string::npos);
-    EXPECT_TRUE(CheckDisk("out", need, 16'000).ok());
-    EXPECT_EQ(KindOf(CheckDisk("out", need, 15'999).status()), ErrorKind::kTraining);
-}
-
-TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
-    auto plan = [](bool checkpointing) {
-        MemoryPlan memory;
-        memory.weights = 1000;
-        memory.parameters = 100;
-        memory.activations = checkpointing ? 50 : 500;
-        memory.workspace = 10;
-        return memory;
-    };
-    auto decide = [&](const char* mode, size_t available) {
-        return DecideMemory(plan, mode, 1024, "a smaller --lora_r", 1200, available);
-    };
-    EXPECT_FALSE(decide("auto", 610)->gradient_checkpointing);
-    EXPECT_TRUE(decide("auto", 609)->gradient_checkpointing);
-    EXPECT_TRUE(decide("true", 10000)->gradient_checkpointing);
-    EXPECT_EQ(decide("auto", 610)->needed_bytes, 1810u);
-    EXPECT_EQ(decide("auto", 610)->to_come_bytes, 610u);
-    EXPECT_TRUE(decide("auto", 160).ok());
-    absl::Status small = decide("auto", 159).status();
-    EXPECT_EQ(KindOf(small), ErrorKind::kMemory);
-    EXPECT_NE(std::string(small.message()).find("--micro_batch_tokens"), std::string::npos);
-    EXPECT_NE(std::string(small.message()).find("a smaller --lora_r"), std::string::npos);
-    absl::Status off = decide("false", 609).status();
-    EXPECT_EQ(KindOf(off), ErrorKind::kMemory);
-    EXPECT_NE(std::string(off.message()).find("use --gradient_checkpointing true"),
-              std::string::npos);
-}
-
 TEST(RunFiles, ConfigIsReadBack) {
     FinetuneOptions options;
     options.model_name_or_path = "m\xff";  // no UTF-8: paths may be anything
@@ -207,7 +185,9 @@ TEST(RunFiles, CardAndRunJson) {
         << card;
     EXPECT_NE(card.find("# limericks"), std::string::npos);
     EXPECT_NE(card.find("| evaluation, last | 5 | 1.5000 |"), std::string::npos);
-    const Json run = RunJson(facts, RunStatus::kDone, result, "", "def");
+    result.artifact_sha256 = "def";
+    const RunState done{.status = RunStatus::kDone, .stage = RunStage::kDelivering};
+    const Json run = RunJson(facts, done, &result);
     EXPECT_EQ(run["status"], "done");
     EXPECT_EQ(run["model"]["sha256"], "abc");
     EXPECT_EQ(run["adapter"]["sha256"], "def");
@@ -219,11 +199,17 @@ TEST(RunFiles, CardAndRunJson) {
     const std::string full = ModelCard(facts, result);
     EXPECT_NE(full.find("library_name: transformers\n"), std::string::npos) << full;
     EXPECT_NE(full.find("hone chat --model_name_or_path out/model\n"), std::string::npos) << full;
-    const Json of_model = RunJson(facts, RunStatus::kDone, result, "", "def");
+    const Json of_model = RunJson(facts, done, &result);
     EXPECT_EQ(of_model["fine_tuned_model"]["path"], "model");
     EXPECT_EQ(of_model["result"]["model_of_step"], 3);
-    EXPECT_EQ(RunJson(facts, RunStatus::kFailed, result, "why", "")["error"], "why");
-    EXPECT_FALSE(RunJson(facts, RunStatus::kRunning, result, "", "").contains("result"));
+    const Json failed =
+        RunJson(facts, {RunStatus::kFailed, RunStage::kLoading, "invalid_model", "why"}, nullptr);
+    EXPECT_EQ(failed["status"], "failed");
+    EXPECT_EQ(failed["stage"], "loading");
+    EXPECT_EQ(failed["code"], "invalid_model");
+    EXPECT_EQ(failed["error"], "why");
+    EXPECT_FALSE(failed.contains("plan"));
+    EXPECT_FALSE(RunJson(facts, {}, &result).contains("result"));
 }
 
 TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {

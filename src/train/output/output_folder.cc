@@ -108,6 +108,7 @@ absl::Status OutputFolder::Replace(
             fs::rename(old, standing, error);
     }
     fs::remove_all(status.ok() ? old : fresh, error);
+    if (KindOf(status) == ErrorKind::kInterrupted) return status;
     return WithKind(status, ErrorKind::kTraining);
 }
 

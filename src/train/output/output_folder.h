@@ -38,7 +38,7 @@ class OutputFolder {
     std::string loss_curve() const { return path_ + "/loss.svg"; }
 
     // artifact(name) = what `write` puts into the folder that it is given: all of it, or what was
-    // there before.
+    // there before. Errors are of kind kTraining, but kInterrupted of `write` stays so.
     absl::Status Replace(const std::string& name,
                          const std::function<absl::Status(const std::string& folder)>& write) const;
 

@@ -17,20 +17,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 const char* StatusName(RunStatus status) {
-    constexpr const char* kNames[] = {"running", "done", "interrupted", "failed"};
+    constexpr const char* kNames[] = {"running", "done", "interrupted", "cancelled", "failed"};
     return kNames[static_cast<int>(status)];
 }
 
-Json EvalJson(const std::optional<EvalReport>& report) {
-    if (!report) return nullptr;
-    return {{"step", report->step},
-            {"epoch", report->epoch},
-            {"loss", report->loss},
-            {"perplexity", report->perplexity},
-            {"token_accuracy", report->token_accuracy},
-            {"tokens", report->tokens},
-            {"seconds", report->seconds}};
-}
+Json EvalJson(const std::optional<EvalReport>& report) { return report ? ToJson(*report) : Json(); }
 
 Json PlanJson(const RunPlan& plan) {
     return {{"base_parameters", plan.base_parameters},
@@ -161,42 +152,49 @@ std::string ConfigText(const FinetuneOptions& options) {
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
-             const std::string& error, const std::string& artifact_sha256) {
+Json RunJson(const RunFacts& facts, const RunState& state, const RunResult* result) {
     Json json = {{"hone_version", kVersion},
                  {"command", "finetune"},
-                 {"status", StatusName(status)},
-                 {"task_name", facts.options.task_name},
-                 {"started", facts.started},
-                 {"written", UtcNow()},
-                 {"wall_seconds", result.seconds},
-                 {"peak_memory_bytes", result.peak_memory_bytes},
-                 {"model",
-                  {{"name", facts.options.model_name_or_path},
-                   {"path", facts.model_path},
-                   {"architecture", facts.plan.architecture},
-                   {"sha256", facts.model_fingerprint}}},
-                 {"data", facts.data},
-                 {"machine", DescribeMachine()},
-                 {"processes", result.processes},
-                 {"plan", PlanJson(facts.plan)},
-                 {"options", OptionsToJson(facts.options)}};
-    if (!error.empty()) json["error"] = error;
-    if (status == RunStatus::kRunning) return json;
+                 {"status", StatusName(state.status)},
+                 {"stage", StageName(state.stage)}};
+    if (!state.error.empty()) {
+        json["code"] = state.code;
+        json["error"] = state.error;
+    }
+    json["task_name"] = facts.options.task_name;
+    json["started"] = facts.started;
+    json["written"] = UtcNow();
+    if (result != nullptr) {
+        json["wall_seconds"] = result->seconds;
+        json["peak_memory_bytes"] = result->peak_memory_bytes;
+    }
+    Json& model = json["model"] = {{"name", facts.options.model_name_or_path}};
+    if (result != nullptr)
+        model.update({{"path", facts.model_path},
+                      {"architecture", facts.plan.architecture},
+                      {"sha256", facts.model_fingerprint}});
+    if (!facts.data.is_null()) json["data"] = facts.data;
+    json["machine"] = facts.machine;
+    if (result != nullptr) {
+        json["processes"] = result->processes;
+        json["plan"] = PlanJson(facts.plan);
+    }
+    json["options"] = OptionsToJson(facts.options);
+    if (result == nullptr || state.status == RunStatus::kRunning) return json;
     json["result"] = {
-        {"steps", result.steps},
-        {"stop_reason", result.stop_reason},
-        {"stopped_early", result.stopped_early},
-        {"train_loss", result.train_loss},
-        {"first_eval", EvalJson(result.first_eval)},
-        {"last_eval", EvalJson(result.last_eval)},
-        {"best_eval", EvalJson(result.best_eval)},
-        {result.artifact + "_of_step", result.best_step > 0 ? result.best_step : result.steps},
-        {"tokens_per_second", result.tokens_per_second}};
+        {"steps", result->steps},
+        {"stop_reason", result->stop_reason},
+        {"stopped_early", result->stopped_early},
+        {"train_loss", result->train_loss},
+        {"first_eval", EvalJson(result->first_eval)},
+        {"last_eval", EvalJson(result->last_eval)},
+        {"best_eval", EvalJson(result->best_eval)},
+        {result->artifact + "_of_step", result->best_step > 0 ? result->best_step : result->steps},
+        {"tokens_per_second", result->tokens_per_second}};
     // "model" is the base.
-    if (!artifact_sha256.empty())
-        json[result.artifact == "model" ? "fine_tuned_model" : result.artifact] = {
-            {"path", result.artifact}, {"sha256", artifact_sha256}};
+    if (!result->artifact_sha256.empty())
+        json[result->artifact == "model" ? "fine_tuned_model" : result->artifact] = {
+            {"path", result->artifact}, {"sha256", result->artifact_sha256}};
     return json;
 }
 

@@ -6,31 +6,38 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "train/loop/reporter.h"
-#include "train/options.h"
+#include "train/events/event.h"
+#include "train/options/options.h"
 
 namespace hone {
 
 // OUT/config.json: {"hone_version", "command": "finetune", "options": {...}}.
 std::string ConfigText(const FinetuneOptions& options);
 
-// What stays the same during a run, for run.json and the card.
+// What stays the same during a run, for run.json and the card; what is not known yet is empty.
 struct RunFacts {
     FinetuneOptions options;
     RunPlan plan;
-    std::string started;            // UTC, ISO 8601
-    std::string model_path;         // the folder or .gguf file
-    std::string model_fingerprint;  // SHA-256
-    nlohmann::ordered_json data;    // DataReport, with the fingerprints of both splits
+    std::string started;             // UTC, ISO 8601
+    std::string model_path;          // the folder or .gguf file
+    std::string model_fingerprint;   // SHA-256
+    nlohmann::ordered_json data;     // DataReport, with the fingerprints of both splits
+    nlohmann::ordered_json machine;  // DescribeMachine
 };
 
-enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
+enum class RunStatus { kRunning, kDone, kInterrupted, kCancelled, kFailed };
 
-// run.json: options, versions, model, data, machine, plan, result. `error` for the ones that did
-// not end well; `artifact_sha256` of the result's weights once they
-// are written.
-nlohmann::ordered_json RunJson(const RunFacts& facts, RunStatus status, const RunResult& result,
-                               const std::string& error, const std::string& artifact_sha256);
+// Where a run stands or how it ended.
+struct RunState {
+    RunStatus status = RunStatus::kRunning;
+    RunStage stage = RunStage::kValidating;
+    std::string code, error;  // of one that did not end well: ErrorCode, and a sentence
+};
+
+// run.json: state, options, versions, model, data, machine, plan, result. Without a result (null)
+// nothing was loaded yet.
+nlohmann::ordered_json RunJson(const RunFacts& facts, const RunState& state,
+                               const RunResult* result);
 
 // A model card as the Hugging Face Hub reads it: YAML front matter, then what was trained on what,
 // and how it went.

@@ -2,6 +2,36 @@
 
 namespace hone {
 
+nlohmann::ordered_json MetricsRow(const StepReport& report) {
+    const LoggedMeans means = report.logged.value_or(LoggedMeans{});
+    return {{"step", report.step},
+            {"epoch", report.epoch},
+            {"loss", report.loss},
+            {"learning_rate", report.learning_rate},
+            {"grad_norm", report.grad_norm},
+            {"tokens", report.tokens},
+            {"tokens_per_second", means.tokens_per_second},
+            {"token_accuracy", means.token_accuracy},
+            {"memory_bytes", report.memory_bytes}};
+}
+
+nlohmann::ordered_json MetricsRow(const EvalReport& report) {
+    return {{"step", report.step},
+            {"epoch", report.epoch},
+            {"eval_loss", report.loss},
+            {"eval_perplexity", report.perplexity},
+            {"eval_token_accuracy", report.token_accuracy},
+            {"eval_seconds", report.seconds},
+            {"memory_bytes", report.memory_bytes}};
+}
+
+absl::Status RunLog::OnEvent(const Event& event) {
+    if (const auto* step = std::get_if<StepReport>(&event.body); step && step->logged)
+        return Add(MetricsRow(*step));
+    if (const auto* eval = std::get_if<EvalReport>(&event.body)) return Add(MetricsRow(*eval));
+    return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Open(
     const std::string& metrics_path, const std::string& events_folder,
     const std::vector<nlohmann::ordered_json>& history) {

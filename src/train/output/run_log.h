@@ -8,11 +8,20 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "nlohmann/json.hpp"
+#include "train/events/event_stream.h"
 #include "train/output/event_file.h"
 
 namespace hone {
 
-class RunLog {
+// The row of metrics.jsonl for a step whose report has `logged`, and for an evaluation: "step" and
+// numbers.
+nlohmann::ordered_json MetricsRow(const StepReport& report);
+nlohmann::ordered_json MetricsRow(const EvalReport& report);
+
+// Adds the row of each logged step and each evaluation that it hears of. What cannot be written is
+// an error of kind kTraining. As scalars the members are called train/KEY, or eval/KEY for
+// eval_KEY.
+class RunLog : public EventSink {
   public:
     // Replaces metrics.jsonl with `history` (the rows up to the checkpoint that the run continues
     // from; none: an empty file). events_folder empty: no event file. Errors of kind kTraining.
@@ -20,11 +29,10 @@ class RunLog {
         const std::string& metrics_path, const std::string& events_folder,
         const std::vector<nlohmann::ordered_json>& history);
 
-    // Appends one row: an object with "step" and numbers. As scalars they are called train/KEY, or
-    // eval/KEY for eval_KEY.
-    absl::Status Add(const nlohmann::ordered_json& row);
+    absl::Status OnEvent(const Event& event) override;
 
   private:
+    absl::Status Add(const nlohmann::ordered_json& row);
     std::unique_ptr<AppendFile> metrics_;
     std::unique_ptr<EventFile> events_;
 };

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "train/loop/reporter.h"
+#include "train/events/event.h"
 
 namespace hone {
 

@@ -1,0 +1,84 @@
+#include "train/method/full.h"
+
+#include "chat/chat_files.h"
+#include "chat/model_folder.h"
+#include "train/loop/checkpoint.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kMasters[] = "/master_weights.safetensors";
+
+float RoundedTo(DType dtype, float value) {
+    if (dtype == DType::kF16) return ToFloat(ToF16(value));
+    return dtype == DType::kBF16 ? ToFloat(ToBF16(value)) : value;
+}
+
+}  // namespace
+
+std::span<const MethodDefault> FullMethod::defaults() const {
+    // Olive's are those of an adapter; this rate is transformers' own.
+    static const MethodDefault defaults[] = {
+        {.option = "output_path", .value = "finetuned-model"},
+        {.option = "learning_rate", .value = 5e-5, .note = "a learning rate of 5e-05"},
+    };
+    return defaults;
+}
+
+DType FullMethod::ResultType(const FinetuneOptions& options) const {
+    if (options.torch_dtype == "float32") return DType::kF32;
+    return options.torch_dtype == "float16" ? DType::kF16 : DType::kBF16;
+}
+
+absl::StatusOr<std::unique_ptr<EngineLearner>> FullMethod::MakeLearner(
+    const FinetuneOptions& options, const ModelFiles& files, Model& model,
+    const Context& context) const {
+    model.MakeAllTrainable();
+    HONE_RETURN_IF_ERROR(model.FinishParameters(context));
+    return std::make_unique<FullLearner>(model, files, ResultType(options), context);
+}
+
+absl::Status FullLearner::Save(const std::string& folder) {
+    return WriteValues(folder + kMasters, model_.parameters());
+}
+
+absl::Status FullLearner::Restore(const std::string& folder) {
+    HONE_RETURN_IF_ERROR(ReadValues(folder + kMasters, model_.parameters()));
+    model_.ParametersChanged(context_);
+    return absl::OkStatus();
+}
+
+std::string FullLearner::Summary() const {
+    return fmt::format("full, {} tensors", model_.parameters().slices().size());
+}
+
+Json FullLearner::Configuration() const { return {{"method", "full"}}; }
+
+std::span<const float> FullLearner::Values(const ModelTensor& tensor) const {
+    ParameterSet& parameters = model_.parameters();
+    const ParameterSlice* slice = parameters.Find(tensor.hf_name);
+    HONE_CHECK(slice != nullptr, "{} is not trained", tensor.hf_name);
+    return parameters.values().subspan(slice->offset, slice->count);
+}
+
+absl::Status FullLearner::Deliver(const std::string& folder) {
+    return WriteModelFolder(
+        files_, dtype_, [this](const ModelTensor& tensor) { return Values(tensor); }, folder);
+}
+
+absl::Status FullLearner::CheckDelivered(const std::string& folder) {
+    HONE_ASSIGN_OR_RETURN(auto written, OpenModel(folder));
+    HONE_RETURN_IF_ERROR(OpenChat(*written).status());
+    for (const ModelTensor& tensor : written->tensors) {
+        const std::span<const float> values = Values(tensor);
+        HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor.stored));
+        for (size_t i = 0; i < numbers.size(); ++i)
+            if (numbers[i] != RoundedTo(dtype_, values[i])) return NotReadBack(folder);
+        written->weights->DropPages();
+    }
+    return absl::OkStatus();
+}
+
+}  // namespace hone

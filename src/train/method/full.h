@@ -1,0 +1,54 @@
+// --method full: every weight of the model.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "train/method/method.h"
+
+namespace hone {
+
+class FullMethod : public Method {
+  public:
+    std::string_view name() const override { return "full"; }
+    std::span<const MethodDefault> defaults() const override;
+    std::string_view why_not_others() const override {
+        return "trains every weight of the model, without an adapter; leave it out";
+    }
+    WeightStorage Storage(const FinetuneOptions& options) const override {
+        return WeightStorage::kNative;
+    }
+    bool TrainsBase() const override { return true; }
+    int64_t Rank(const FinetuneOptions& options) const override { return 0; }
+    std::string_view smaller_base() const override { return "--method lora"; }
+    std::string_view fewer_parameters() const override { return "--method lora"; }
+    DType ResultType(const FinetuneOptions& options) const override;
+    std::string Headline(const FinetuneOptions& options) const override { return "every weight"; }
+    absl::StatusOr<std::unique_ptr<EngineLearner>> MakeLearner(
+        const FinetuneOptions& options, const ModelFiles& files, Model& model,
+        const Context& context) const override;
+};
+
+// Checkpoints hold the f32 masters, the result is a Hugging Face folder with the weights as
+// `dtype`.
+class FullLearner : public EngineLearner {
+  public:
+    FullLearner(Model& model, const ModelFiles& files, DType dtype, const Context& context)
+        : EngineLearner(model, context), files_(files), dtype_(dtype) {}
+    absl::Status Save(const std::string& folder) override;
+    absl::Status Restore(const std::string& folder) override;
+    std::string Summary() const override;
+    nlohmann::ordered_json Configuration() const override;
+    std::string artifact() const override { return "model"; }
+    std::string weights_file() const override { return "model.safetensors"; }
+    absl::Status Deliver(const std::string& folder) override;
+    absl::Status CheckDelivered(const std::string& folder) override;
+
+  private:
+    std::span<const float> Values(const ModelTensor& tensor) const;
+    const ModelFiles& files_;
+    DType dtype_;
+};
+
+}  // namespace hone

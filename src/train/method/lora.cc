@@ -1,0 +1,91 @@
+#include "train/method/lora.h"
+
+#include <algorithm>
+
+#include "adapt/adapter_config.h"
+#include "adapt/adapter_weights.h"
+#include "base/hash.h"
+#include "hub/catalogue.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Channels; }
+
+absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& model,
+                                      const Context& context) {
+    if (!options.adapter_path.empty()) return LoadAdapter(model, options.adapter_path, context);
+    // What does not fit the model here is what the flags asked for.
+    HONE_RETURN_IF_ERROR(
+        WithKind(ApplyLora(model, options.lora, options.seed, context), ErrorKind::kUsage));
+    return options.lora;
+}
+
+}  // namespace
+
+std::span<const MethodDefault> LoraMethod::defaults() const {
+    // Olive's; PEFT's own is 0.
+    static const MethodDefault defaults[] = {{.option = "lora_dropout", .value = 0.05}};
+    return defaults;
+}
+
+WeightStorage LoraMethod::Storage(const FinetuneOptions& options) const {
+    return options.base_compute == "int8" ? WeightStorage::kInt8Channels : WeightStorage::kNative;
+}
+
+std::string LoraMethod::Headline(const FinetuneOptions& options) const {
+    return fmt::format("LoRA r={}", options.lora.r);
+}
+
+absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
+    const FinetuneOptions& options, const ModelFiles& files, Model& model,
+    const Context& context) const {
+    HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, model, context));
+    config.base_model_name_or_path = PublicName(options.model_name_or_path);
+    return std::make_unique<LoraLearner>(model, std::move(config), context);
+}
+
+absl::Status LoraLearner::Save(const std::string& folder) {
+    return SaveAdapter(model_, config_, folder);
+}
+
+absl::Status LoraLearner::Restore(const std::string& folder) {
+    return LoadAdapterWeights(model_, folder, context_);
+}
+
+std::string LoraLearner::Summary() const {
+    const auto& slices = model_.parameters().slices();
+    const auto layers = std::count_if(
+        slices.begin(), slices.end(),
+        [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
+    const double bits = model_.nf4_bits_per_weight();
+    return fmt::format("{}lora r={} alpha={} on {} layers{}", bits > 0 ? "q" : "", config_.r,
+                       config_.lora_alpha, layers,
+                       bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
+                       : Int8(model_) ? ", products with the base in 8-bit integers"
+                                      : "");
+}
+
+Json LoraLearner::Configuration() const {
+    std::span<const float> values = model_.parameters().values();
+    Json json = {{"adapter_at_the_start",
+                  Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
+                 {"lora", Json::parse(AdapterConfigText(config_))}};
+    json["lora"].erase("base_model_name_or_path");
+    const double bits = model_.nf4_bits_per_weight();
+    if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
+    if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";
+    return json;
+}
+
+absl::Status LoraLearner::CheckDelivered(const std::string& folder) {
+    HONE_RETURN_IF_ERROR(ReadAdapterConfig(folder).status());
+    HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
+    HONE_ASSIGN_OR_RETURN(const bool same,
+                          HoldsAdapterWeights(path, model_.parameters(), &model_.files()));
+    return same ? absl::OkStatus() : NotReadBack(folder);
+}
+
+}  // namespace hone

@@ -1,0 +1,101 @@
+// What is trained: the method, the adapter, how the base is held.
+#include <cmath>
+
+#include "base/limits.h"
+#include "train/method/method.h"
+#include "train/resolve/rows.h"
+
+namespace hone {
+
+std::vector<OptionRow> MethodRows() {
+    std::vector<OptionRow> rows = {
+        {.name = "lora_r",
+         .field = HONE_FIELD(lora.r),
+         .help = "rank of the adapter",
+         .range = Range{1, kMaxLoraRank}},
+        {.name = "lora_alpha",
+         .field = HONE_FIELD(lora.lora_alpha),
+         .help = "the adapter's output is scaled by lora_alpha / lora_r",
+         .range = Range{-kMany, kMany}},
+        {.name = "lora_dropout",
+         .field = HONE_FIELD(lora.lora_dropout),
+         .help = "share of the adapter's inputs that is dropped in training",
+         .range = Range{0, std::nextafter(1.0, 0.0)}},
+        {.name = "target_modules",
+         .field =
+             +[](FinetuneOptions& o) {
+                 return ModuleNames{o.lora.target_modules, o.lora.target_is_regex};
+             },
+         .help = "which linear layers get an adapter: names or suffixes (q_proj,v_proj), "
+                 "all-linear, or a regular expression for the whole name; default: q_proj,v_proj"},
+        {.name = "exclude_modules",
+         .field =
+             +[](FinetuneOptions& o) {
+                 return ModuleNames{o.lora.exclude_modules, o.lora.exclude_is_regex};
+             },
+         .help = "which of those get none, said in the same way"},
+        {.name = "layers_to_transform",
+         .field = HONE_FIELD(lora.layers_to_transform),
+         .help = "with names in --target_modules: the layers that get an adapter, counted from 0; "
+                 "default: all"},
+        {.name = "layers_pattern",
+         .field = HONE_FIELD(lora.layers_pattern),
+         .help = "what the list of layers is called in the names of modules, for "
+                 "--layers_to_transform; default: layers"},
+        {.name = "modules_to_save",
+         .field = HONE_FIELD(lora.modules_to_save),
+         .help = "modules that are trained in full: lm_head, embed_tokens, ..."},
+        {.name = "rank_pattern",
+         .field = HONE_FIELD(lora.rank_pattern),
+         .help = "other ranks for some layers",
+         .value_name = "NAME=R,..."},
+        {.name = "alpha_pattern",
+         .field = HONE_FIELD(lora.alpha_pattern),
+         .help = "other lora_alpha for some layers",
+         .value_name = "NAME=A,..."},
+        {.name = "use_rslora",
+         .field = HONE_FIELD(lora.use_rslora),
+         .help = "scales by lora_alpha / sqrt(lora_r) (arXiv:2312.03732)"},
+    };
+    // An adapter to start from says all of these itself.
+    for (OptionRow& row : rows) {
+        row.effect = Effect::kContents;
+        row.methods = {"lora", "qlora"};
+        row.excludes = {"adapter_path"};
+    }
+    std::vector<std::string_view> names;
+    for (const Method* method : Methods()) names.push_back(method->name());
+    rows.insert(rows.begin(),
+                {.name = "method",
+                 .field = HONE_FIELD(method),
+                 .help = "lora; qlora: the same over a base in 4 bits, for a fraction of the "
+                         "memory; or full: every weight of the model",
+                 .effect = Effect::kContents,
+                 .choices = names,
+                 .instead = "this version trains with lora, qlora or full"});
+    const std::vector<OptionRow> of_the_base = {
+        {.name = "quant_type",
+         .field = HONE_FIELD(quant_type),
+         .help = "the 4-bit numbers of the base; nf4 is what there is",
+         .effect = Effect::kContents,
+         .choices = {"nf4"},
+         .instead = "nf4's loss is lower than fp4's (arXiv:2305.14314)",
+         .methods = {"qlora"}},
+        {.name = "double_quant",
+         .field = HONE_FIELD(double_quant),
+         .help = "the blocks' scales in 8 bits too, 4.13 bits a weight in place of 4.5",
+         .effect = Effect::kContents,
+         .methods = {"qlora"}},
+        {.name = "base_compute",
+         .field = HONE_FIELD(base_compute),
+         .help = "what products with the frozen layers are computed in; native: --torch_dtype; "
+                 "int8: 8-bit integers, faster and in less memory",
+         .effect = Effect::kContents,
+         .choices = {"native", "int8"},
+         .methods = {"lora"}},
+    };
+    rows.insert(rows.end(), of_the_base.begin(), of_the_base.end());
+    return rows;
+}
+
+}  // namespace hone

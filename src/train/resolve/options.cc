@@ -1,0 +1,97 @@
+#include "train/options/options.h"
+
+#include "train/method/method.h"
+#include "train/options/given.h"
+#include "train/options/table.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool InConfigurations(const OptionRow& row) { return HasMember(row) && !row.of_command; }
+
+// What belongs to another method must be as if nobody had touched it.
+absl::Status CheckOfMethod(const FinetuneOptions& options, const OptionNames& names) {
+    const FinetuneOptions untouched;
+    for (const OptionRow& row : OptionTable())
+        if (HasMember(row) && OptionJson(row, options) != OptionJson(row, untouched))
+            HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, names));
+    return absl::OkStatus();
+}
+
+absl::Status CheckEpochs(const FinetuneOptions& o, const OptionNames& names) {
+    constexpr double kMostEpochs = 1e9;
+    const bool none = o.num_train_epochs == 0 && o.max_steps > 0;
+    if (none || (o.num_train_epochs > 0 && o.num_train_epochs <= kMostEpochs))
+        return absl::OkStatus();
+    return UsageError("{} is {}; it must be above 0 and at most {}", names("num_train_epochs"),
+                      o.num_train_epochs, kMostEpochs);
+}
+
+}  // namespace
+
+Json OptionsToJson(const FinetuneOptions& options) {
+    Json json = Json::object();
+    for (const OptionRow& row : OptionTable())
+        if (InConfigurations(row) && Applies(row, options))
+            json[std::string(row.name)] = OptionJson(row, options);
+    return json;
+}
+
+absl::StatusOr<FinetuneOptions> OptionsFromJson(const Json& json) {
+    if (!json.is_object()) return UsageError("a configuration is a JSON object of options");
+    FinetuneOptions options;
+    for (const auto& [key, value] : json.items()) {
+        const OptionRow* row = FindOption(key);
+        if (row == nullptr || !InConfigurations(*row))
+            return UsageError("the configuration has '{}', which is no option of a run", key);
+        if (std::string problem = ReadOption(*row, value, options); !problem.empty())
+            return UsageError("the configuration's '{}': {}", key, problem);
+    }
+    return options;
+}
+
+Json ComparedOptions(const FinetuneOptions& options, bool evaluations_decide) {
+    Json json = Json::object();
+    for (const OptionRow& row : OptionTable())
+        if (row.effect == Effect::kResult ||
+            (evaluations_decide && row.effect == Effect::kEvaluations))
+            json[std::string(row.name)] = OptionJson(row, options);
+    return json;
+}
+
+absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names) {
+    if (o.model_name_or_path.empty())
+        return UsageError("{} is needed: a name, a folder or a .gguf file",
+                          names("model_name_or_path"));
+    if (o.data.data_name.empty())
+        return UsageError("{} is needed: a file, or json, csv ... with {}", names("data_name"),
+                          names("data_files"));
+    if (o.output_path.empty()) return UsageError("{} is empty", names("output_path"));
+    for (const OptionRow& row : OptionTable()) {
+        const std::string problem = CheckValue(row, o);
+        if (!problem.empty()) return UsageError("{}{}", names(row.name), problem);
+    }
+    HONE_RETURN_IF_ERROR(CheckEpochs(o, names));
+    HONE_RETURN_IF_ERROR(ParseCsvSeparator(o.data.csv_separator).status());
+    HONE_RETURN_IF_ERROR(CheckOfMethod(o, names));
+    if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
+        return UsageError("{} {} must be below {} {}", names("lr_end"), o.lr_end,
+                          names("learning_rate"), o.learning_rate);
+    const bool no_eval =
+        o.data.eval_split && (o.data.eval_split->empty() || *o.data.eval_split == "none");
+    if (no_eval && o.data.eval_data_files.empty() &&
+        (o.early_stopping_patience > 0 || o.load_best_model_at_end))
+        return UsageError(
+            "{} needs evaluation rows, and {} turns them off",
+            names(o.load_best_model_at_end ? "load_best_model_at_end" : "early_stopping_patience"),
+            names("eval_split"));
+    return absl::OkStatus();
+}
+
+absl::Status ValidateOptions(const FinetuneOptions& options) {
+    return ValidateOptions(options, OptionNames());
+}
+
+}  // namespace hone

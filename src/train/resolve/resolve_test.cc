@@ -1,0 +1,108 @@
+#include "train/resolve/resolve.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/testing.h"
+#include "train/options/table.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// What a front end that is no command line asks for.
+GivenOptions Asked(const std::vector<std::pair<const char*, Json>>& values) {
+    GivenOptions given(OptionNames("hyperparameters."));
+    given.Set("model_name_or_path", "m");
+    given.Set("data_name", "d.jsonl");
+    for (const auto& [option, value] : values) given.Set(option, value);
+    return given;
+}
+
+ResolvedOptions Resolve(const std::vector<std::pair<const char*, Json>>& values) {
+    auto resolved = ResolveOptions(Asked(values));
+    EXPECT_TRUE(resolved.ok()) << resolved.status();
+    return resolved.ok() ? *std::move(resolved) : ResolvedOptions();
+}
+
+std::string ErrorOf(const std::vector<std::pair<const char*, Json>>& values) {
+    const absl::Status status = ResolveOptions(Asked(values)).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << status;
+    return std::string(status.message());
+}
+
+TEST(ResolveOptions, DefaultsAreThoseOfTheMethod) {
+    EXPECT_EQ(Resolve({}).options.lora.lora_dropout, 0.05);
+    EXPECT_THAT(Resolve({}).options.lora.target_modules, IsEmpty());
+    EXPECT_THAT(Resolve({{"method", "qlora"}}).options.lora.target_modules,
+                ElementsAre("all-linear"));
+    const ResolvedOptions full = Resolve({{"method", "full"}});
+    EXPECT_EQ(full.options.learning_rate, 5e-5);
+    EXPECT_EQ(full.options.output_path, "finetuned-model");
+    EXPECT_THAT(full.notes, Contains("hyperparameters.method full: a learning rate of 5e-05 where "
+                                     "none is given"));
+    EXPECT_EQ(Resolve({{"method", "full"}, {"learning_rate", 1e-3}}).options.learning_rate, 1e-3);
+}
+
+TEST(ResolveOptions, TextAndTypedValuesAreTheSame) {
+    for (const Json& rank : {Json("8"), Json(8)})
+        EXPECT_EQ(Resolve({{"lora_r", rank}}).options.lora.r, 8);
+    EXPECT_TRUE(Resolve({{"use_rslora", "yes"}}).options.lora.use_rslora);
+    EXPECT_EQ(Resolve({{"gradient_checkpointing", true}}).options.gradient_checkpointing, "true");
+    EXPECT_EQ(Resolve({{"torch_dtype", "torch.FLOAT32"}}).options.torch_dtype, "float32");
+    EXPECT_EQ(Resolve({{"rank_pattern", {{"q_proj", 8}}}}).options.lora.rank_pattern,
+              Resolve({{"rank_pattern", "q_proj=8"}}).options.lora.rank_pattern);
+    // null: as if nobody had said it.
+    EXPECT_EQ(Resolve({{"lora_r", nullptr}}).options.lora.r, FinetuneOptions().lora.r);
+}
+
+TEST(ResolveOptions, ErrorsCallOptionsAsTheFrontEndDoes) {
+    EXPECT_EQ(ErrorOf({{"lora_r", 0}}),
+              "hyperparameters.lora_r is 0; it must be at least 1 and at most 4096");
+    EXPECT_EQ(ErrorOf({{"lora_r", 2.5}}), "hyperparameters.lora_r: 2.5 is not a whole number");
+    EXPECT_EQ(ErrorOf({{"method", "full"}, {"lora_r", 64}}),
+              "hyperparameters.lora_r belongs to hyperparameters.method lora: "
+              "hyperparameters.method full trains every weight of the model, without an adapter; "
+              "leave it out");
+    EXPECT_THAT(ErrorOf({{"method", "loftq"}}), HasSubstr("hyperparameters.method: \"loftq\""));
+    EXPECT_THAT(ErrorOf({{"num_train_epochs", 0}}), HasSubstr("hyperparameters.num_train_epochs"));
+    EXPECT_THAT(ErrorOf({{"rank_pattern", {{"q_proj", -1}}}}), HasSubstr("NAME=NUMBER"));
+    EXPECT_THAT(ErrorOf({{"columns", {{"nonsense", "a"}}}}), HasSubstr("no field of a row"));
+    EXPECT_THAT(ErrorOf({{"eval_strategy", "epoch"}, {"eval_steps", 3}}),
+                HasSubstr("hyperparameters.eval_strategy epoch contradicts"));
+}
+
+TEST(GivenOptions, TheStrongerWinAndSetAsideWhatTheyExclude) {
+    GivenOptions weak = Asked({{"text_field", "a"}, {"lora_r", 8}});
+    GivenOptions strong;
+    strong.Set("text_template", "{a}");
+    strong.Set("lora_r", "4");
+    weak.Override(strong);
+    const FinetuneOptions options = ResolveOptions(weak).value().options;
+    EXPECT_EQ(options.data.text_template, "{a}");
+    EXPECT_EQ(options.data.text_field, "");
+    EXPECT_EQ(options.lora.r, 4);
+    EXPECT_EQ(weak.names()("lora_r"), "--lora_r");
+    EXPECT_THAT(ErrorOf({{"text_field", "a"}, {"text_template", "{a}"}}),
+                HasSubstr("exclude each other"));
+}
+
+TEST(ResolveOptions, DataOfTheFolderAreTakenWhereNobodyNamesThem) {
+    TestFolder folder;
+    GivenOptions given;
+    EXPECT_FALSE(HasData(given, folder.path()));
+    EXPECT_THAT(std::string(ResolveOptions(given, folder.path()).status().message()),
+                HasSubstr("--data_name"));
+    ASSERT_TRUE(WriteFileAtomic(folder / "train.jsonl", "{}\n").ok());
+    EXPECT_TRUE(HasData(given, folder.path()));
+    EXPECT_EQ(ResolveOptions(given, folder.path()).value().options.data.data_name,
+              folder / "train.jsonl");
+}
+
+}  // namespace
+}  // namespace hone

@@ -1,0 +1,112 @@
+// The base with what is trained of it, and the loop around it.
+#include "adapt/brought_weights.h"
+#include "base/machine_limits.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "base/watch.h"
+#include "train/output/machine.h"
+#include "train/run/finetune_run.h"
+#include "train/run/fit_check.h"
+#include "train/run/odd_settings.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+}  // namespace
+
+absl::Status FinetuneRun::Load() {
+    HONE_RETURN_IF_ERROR(LoadModel());
+    HONE_RETURN_IF_ERROR(MakePlan());
+    return MakeTrainer();
+}
+
+absl::Status FinetuneRun::LoadModel() {
+    HONE_RETURN_IF_ERROR(CheckWeightsFit(options_, *files_, AvailableBytes()));
+    if (options_.torch_dtype == "float16")
+        Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
+            "float32");
+    if (!options_.adapter_path.empty())
+        HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
+    size_t bytes = 0;
+    for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
+    const WorkReport reading = {
+        .what = "reading the model", .detail = FormatBytes(bytes), .announced = true};
+    {
+        const ScopedWatcher watcher(Shown(reading, 0, 0.5));
+        HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
+    }
+    {
+        const ScopedWatcher watcher(Shown(reading, 0.5, 1));
+        HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
+    }
+    HONE_ASSIGN_OR_RETURN(learner_, method_->MakeLearner(options_, *files_, *model_, *context_));
+    if (!options_.adapter_path.empty())
+        Say(
+            fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
+                        "--lora_r and its kin",
+                        options_.adapter_path));
+    facts_.model_path = files_->path;
+    return absl::OkStatus();
+}
+
+// What the result depends on. Paths are not in it: the hashes of what lies there are.
+nlohmann::ordered_json FinetuneRun::Configuration() const {
+    const bool eval_decides =
+        options_.early_stopping_patience > 0 || options_.load_best_model_at_end;
+    Json json = {{"base_model", facts_.model_fingerprint},
+                 {"compute", facts_.plan.compute},
+                 {"train_data", data_.train->fingerprint()}};
+    if (shows_date_) json["template_date"] = options_.data.template_date;
+    if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
+    json.update(learner_->Configuration());
+    json["total_steps"] = facts_.plan.total_steps;
+    json.update(ComparedOptions(options_, eval_decides));
+    return json;
+}
+
+absl::Status FinetuneRun::MakeTrainer() {
+    TrainerOptions trainer;
+    trainer.total_steps = facts_.plan.total_steps;
+    HONE_ASSIGN_OR_RETURN(trainer.schedule, Schedule());
+    trainer.adamw.beta1 = options_.adam_beta1;
+    trainer.adamw.beta2 = options_.adam_beta2;
+    trainer.adamw.eps = options_.adam_epsilon;
+    trainer.adamw.weight_decay = options_.weight_decay;
+    trainer.max_grad_norm = options_.max_grad_norm;
+    trainer.seed = options_.seed;
+    trainer.micro_batch_tokens = options_.micro_batch_tokens;
+    trainer.eval_batch_size = options_.per_device_eval_batch_size;
+    trainer.prefetch_steps = 2 + options_.dataloader_num_workers;
+    trainer.logging_steps = options_.logging_steps;
+    trainer.eval_on_start = options_.eval_on_start;
+    trainer.eval_steps = options_.eval_steps;
+    trainer.save_steps = options_.save_steps;
+    trainer.save_minutes = options_.save_minutes;
+    trainer.save_total_limit = options_.save_total_limit;
+    trainer.metric_for_best_model = options_.metric_for_best_model;
+    trainer.greater_is_better = options_.greater_is_better;
+    trainer.early_stopping_patience = options_.early_stopping_patience;
+    trainer.early_stopping_threshold = options_.early_stopping_threshold;
+    trainer.load_best_model_at_end = options_.load_best_model_at_end;
+    trainer.checkpoints = output_->checkpoints();
+    trainer.configuration = Configuration();
+    trainer.process = Process();
+    trainer.process_started_s = started_;
+    for (const std::string& sentence :
+         OddSettings(options_, trainer.schedule, facts_.plan, learner_->parameters()))
+        Warn(sentence);
+    HONE_ASSIGN_OR_RETURN(trainer_, Trainer::Create(std::move(trainer), *learner_, *steps_,
+                                                    data_.eval, events_, poll_, *context_));
+    return absl::OkStatus();
+}
+
+nlohmann::ordered_json FinetuneRun::Process() const {
+    return {{"started", facts_.started},
+            {"hone_version", kVersion},
+            {"threads", context_->num_threads()},
+            {"machine", facts_.machine}};
+}
+
+}  // namespace hone
