@@ -52,7 +52,7 @@ struct StagedJob : Job {
 };
 
 template <typename T>
-constexpr size_t kType = EventBody(T{}).index();
+const size_t kType = EventBody(T{}).index();
 
 // As many as HONE_TEST_TRIES says; 20 is the long form.
 int Tries() {
