@@ -60,13 +60,13 @@ absl::StatusOr<GgufVocabulary> ReadGgufVocabulary(const nlohmann::ordered_json& 
     const size_t size = lists.tokens.size();
     const Reader reader(metadata, size, path);
     GgufVocabulary vocabulary;
+    HONE_RETURN_IF_ERROR(reader.Text("model", vocabulary.model));
+    HONE_RETURN_IF_ERROR(reader.Text("pre", vocabulary.pre));
+    if (size == 0) return vocabulary;  // scores or types of no tokens say nothing
     vocabulary.tokens = lists.tokens;
     vocabulary.scores = lists.scores;
     vocabulary.token_types = lists.token_types;
     vocabulary.merges = lists.merges;
-    HONE_RETURN_IF_ERROR(reader.Text("model", vocabulary.model));
-    HONE_RETURN_IF_ERROR(reader.Text("pre", vocabulary.pre));
-    if (size == 0) return vocabulary;
     if (!lists.scores.empty() && lists.scores.size() != size)
         return ModelError("{}: {} tokens, but {} scores", path, size, lists.scores.size());
     if (!lists.token_types.empty() && lists.token_types.size() != size)
