@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/json_file.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "model/config/config_reader.h"
 #include "nlohmann/json.hpp"
@@ -253,7 +254,7 @@ std::string AdapterConfigText(const LoraConfig& config) {
         {"use_dora", false},
         {"use_rslora", config.use_rslora},
     };
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return JsonText(json);
 }
 
 }  // namespace hone

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "chat/chat_files.h"
 
@@ -14,10 +15,6 @@ using Json = nlohmann::ordered_json;
 
 std::string Join(const std::string& folder, std::string_view name) {
     return (fs::path(folder) / name).string();
-}
-
-absl::Status WriteJson(const std::string& path, const Json& json) {
-    return WriteFileAtomic(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 // The tokens that begin and end a text, as transformers' generate wants them.
@@ -53,7 +50,7 @@ absl::Status WriteTokenizer(const ModelFiles& files, const ChatFiles& chat,
         if (auto pad = chat.tokenizer->IdToToken(*files.config.pad_token_id))
             config["pad_token"] = *pad;
     if (chat.has_chat_template) config["chat_template"] = Templates(*chat.chat_template);
-    return WriteJson(Join(folder, "tokenizer_config.json"), config);
+    return WriteFileAtomic(Join(folder, "tokenizer_config.json"), JsonText(config));
 }
 
 // Copies a file of the base's folder as it is; nothing where there is none.
@@ -72,7 +69,7 @@ absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const Tensor
     HONE_RETURN_IF_ERROR(WriteConfigAndWeights(files, dtype, values, folder));
     const std::string generation = Join(folder, "generation_config.json");
     if (files.gguf) {
-        HONE_RETURN_IF_ERROR(WriteJson(generation, GenerationConfig(files, *chat)));
+        HONE_RETURN_IF_ERROR(WriteFileAtomic(generation, JsonText(GenerationConfig(files, *chat))));
         return WriteTokenizer(files, *chat, folder);
     }
     for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -87,7 +84,7 @@ absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const Tensor
                                   Join(Join(folder, more), entry.path().filename().string())));
     }
     if (fs::exists(generation, error)) return absl::OkStatus();
-    return WriteJson(generation, GenerationConfig(files, *chat));
+    return WriteFileAtomic(generation, JsonText(GenerationConfig(files, *chat)));
 }
 
 }  // namespace hone

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_text.h"
 
 namespace hone {
 namespace {
@@ -34,7 +35,7 @@ absl::StatusOr<FinetuneOptions> ParseJob(std::string_view text, std::string_view
 std::string JobText(const FinetuneOptions& options) {
     const Json job = {
         {"version", kVersion}, {"kind", "finetune"}, {"options", OptionsToJson(options)}};
-    return job.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return JsonText(job);
 }
 
 absl::StatusOr<FinetuneOptions> ReadJob(const std::string& path) {

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "cli/terminal/json_text.h"
+#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/line_editor.h"
 #include "cli/terminal/loading.h"

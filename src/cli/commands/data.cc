@@ -2,7 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "cli/terminal/json_text.h"
+#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "data/load/check.h"

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "cli/terminal/json_text.h"
+#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/progress.h"

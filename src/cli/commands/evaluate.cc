@@ -8,7 +8,7 @@
 #include "cli/flags/common_flags.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/flags/trained_rows.h"
-#include "cli/terminal/json_text.h"
+#include "base/json_text.h"
 #include "cli/terminal/live_line.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"

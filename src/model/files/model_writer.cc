@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/json_text.h"
 
 namespace hone {
 namespace {
@@ -14,10 +15,6 @@ using Json = nlohmann::ordered_json;
 
 std::string Join(const std::string& folder, std::string_view name) {
     return (fs::path(folder) / name).string();
-}
-
-absl::Status WriteJson(const std::string& path, const Json& json) {
-    return WriteFileAtomic(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string TorchName(DType dtype) {
@@ -62,7 +59,8 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
 absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
                                    const std::string& folder) {
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-    HONE_RETURN_IF_ERROR(WriteJson(Join(folder, "config.json"), Config(files, dtype)));
+    HONE_RETURN_IF_ERROR(
+        WriteFileAtomic(Join(folder, "config.json"), JsonText(Config(files, dtype))));
     return WriteWeights(files, dtype, values, Join(folder, "model.safetensors"));
 }
 

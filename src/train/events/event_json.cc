@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json_file.h"
+#include "base/json_text.h"
 #include "train/events/event.h"
 
 namespace hone {
@@ -342,7 +343,7 @@ absl::StatusOr<Event> EventFromJson(const Json& json) {
 }
 
 std::string EventLine(const Event& event) {
-    return ToJson(event).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return JsonLine(ToJson(event));
 }
 
 absl::StatusOr<Event> ParseEvent(std::string_view line) {

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "hub/catalogue.h"
@@ -149,7 +150,7 @@ std::string LocalDate() {
 std::string ConfigText(const FinetuneOptions& options) {
     Json json = {
         {"hone_version", kVersion}, {"command", "finetune"}, {"options", OptionsToJson(options)}};
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return JsonText(json);
 }
 
 Json RunJson(const RunFacts& facts, const RunState& state, const RunResult* result) {

@@ -6,6 +6,7 @@
 #include "base/error_report.h"
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_text.h"
 
 namespace hone {
 namespace {
@@ -39,10 +40,7 @@ absl::Status RunRecord::Write(const RunState& state, const RunResult* result) {
     for (const auto& [key, value] : kept_.items())
         if (!json.contains(key)) json[key] = value;
     written_ = true;
-    return WithKind(
-        WriteFileAtomic(folder_.run_json(),
-                        json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"),
-        ErrorKind::kTraining);
+    return WithKind(WriteFileAtomic(folder_.run_json(), JsonText(json)), ErrorKind::kTraining);
 }
 
 absl::Status RunRecord::Write(const RunState& state) {
