@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "model/files/tensor_layout.h"
 
 namespace hone {
 namespace {
@@ -36,6 +38,7 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
                           const std::string& path) {
     constexpr float kLargestF16 = 65504;
     std::vector<TensorToWrite> tensors;
+    std::deque<std::vector<float>> turned;  // those that a file holds in another layout
     for (const ModelTensor& tensor : files.tensors) {
         const std::span<const float> numbers = values(tensor);
         HONE_CHECK(static_cast<int64_t>(numbers.size()) == tensor.elements(), "{} values for {}",
@@ -47,7 +50,14 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
             return ModelError(
                 "{} holds a number that float16 has no room for: use --torch_dtype bfloat16",
                 tensor.hf_name);
-        tensors.push_back({tensor.hf_name, tensor.shape, dtype, {}, numbers});
+        const TensorLayout layout = tensor.row->hf;
+        if (layout != TensorLayout::kPlain)
+            turned.push_back(ToStored(layout, tensor.shape, files.config.head_dim, numbers));
+        tensors.push_back({tensor.hf_name,
+                           StoredShape(layout, tensor.shape),
+                           dtype,
+                           {},
+                           layout == TensorLayout::kPlain ? numbers : turned.back()});
     }
     std::sort(tensors.begin(), tensors.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });

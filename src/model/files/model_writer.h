@@ -11,7 +11,7 @@
 
 namespace hone {
 
-// The numbers of one tensor of the config, row-major, its rows in Hugging Face's order.
+// The numbers of one tensor of the config in the plain layout (tensor_layout.h), row-major.
 using TensorValues = std::function<std::span<const float>(const ModelTensor& tensor)>;
 
 // Writes the model of `files` with other numbers into `folder`, which is made if need be:

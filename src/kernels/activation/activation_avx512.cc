@@ -1,8 +1,8 @@
-// The gated activation of bf16 rows with AVX512-BF16: a shorter exponential and a reciprocal, both
+// The gated silu of bf16 rows with AVX512-BF16: a shorter exponential and a reciprocal, both
 // far within bf16's rounding, and the processor's own rounding, which makes numbers below the
 // smallest normal one zero.
+#include "kernels/activation/activation.h"
 #include "kernels/simd/avx512_target.h"
-#include "kernels/swiglu/swiglu.h"
 
 #if defined(__x86_64__)
 
@@ -30,7 +30,7 @@ inline __attribute__((always_inline)) __m512 Sigmoid(__m512 x) {
     return _mm512_fmadd_ps(guess, error, guess);
 }
 
-void Forward(int64_t F, const bf16* gate_up, bf16* act) {
+void Forward(const ActivationOptions&, int64_t F, const bf16* gate_up, bf16* act) {
     for (int64_t i = 0; i < F; i += 16) {
         const __mmask16 mask = static_cast<__mmask16>(First32(F - i));
         const __m512 gate = Load(gate_up + i, mask), up = Load(gate_up + F + i, mask);
@@ -51,17 +51,18 @@ void BackwardRow(int64_t F, const bf16* gate_up, const bf16* dact, bf16* dgate_u
     }
 }
 
-void Backward(int64_t F, const bf16* gate_up, const bf16* dact, bf16* dgate_up, bf16* act) {
+void Backward(const ActivationOptions&, int64_t F, const bf16* gate_up, const bf16* dact,
+              bf16* dgate_up, bf16* act) {
     (act != nullptr ? BackwardRow<true> : BackwardRow<false>)(F, gate_up, dact, dgate_up, act);
 }
 
-constexpr SwigluFunctions<bf16> kSwiglu = {Forward, Backward};
+constexpr ActivationFunctions<bf16> kActivation = {Forward, Backward};
 
 }  // namespace
 }  // namespace hone::avx512
 HONE_END_AVX512
 
 // Called on every CPU.
-hone::SwigluFunctions<hone::bf16> hone::SwigluAvx512Bf16() { return avx512::kSwiglu; }
+hone::ActivationFunctions<hone::bf16> hone::ActivationAvx512Bf16() { return avx512::kActivation; }
 
 #endif  // __x86_64__
