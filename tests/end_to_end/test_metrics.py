@@ -70,7 +70,9 @@ class MetricsTest(HoneTest):
         rows = [{"prompt": f"{n} and 1?", "completion": f"so #### {n + 1}"} for n in range(6)]
         data = self.write("sums.jsonl", rows)
         done = self.hone("evaluate", "-m", TINY, "-d", data, "--metrics", "exact_match,spearman", "--answer_after",
-                         "####", "--max_new_tokens", 2, "--json")
+                         "####", "--max_new_tokens", 2, "--json", "--predictions", "rows.jsonl")
+        first = json.loads((self.work / "rows.jsonl").read_text().splitlines()[0])
+        self.assertEqual(first["compared"], {"reference": " 1", "prediction": first["prediction"]})
         metrics = json.loads(done.stdout)["metrics"]
         self.assertEqual(metrics["exact_match"], 0)
         self.assertEqual(metrics["no_number"], 6)

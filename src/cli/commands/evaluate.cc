@@ -288,7 +288,8 @@ absl::StatusOr<Answered> AnswerRows(const EvaluateFlags& flags, Plan plan, const
     return answered;
 }
 
-std::string PredictionLines(const Answered& answered, const LoadedData& data) {
+std::string PredictionLines(const EvaluateFlags& flags, const Answered& answered,
+                            const LoadedData& data) {
     std::string lines;
     for (size_t i = 0; i < answered.answers.size(); ++i) {
         const RowPlace place = data.eval->Place(static_cast<int64_t>(i));
@@ -299,6 +300,10 @@ std::string PredictionLines(const Answered& answered, const LoadedData& data) {
                                        {"prompt", answered.questions[i].text},
                                        {"reference", answered.questions[i].answer},
                                        {"prediction", answer.text}};
+        const std::string& after = flags.answer_after;
+        if (!after.empty())
+            line["compared"] = {{"reference", Compared(answered.questions[i].answer, after)},
+                                {"prediction", Compared(answer.text, after)}};
         if (answer.probability) {
             line["probability"] = *answer.probability;
         } else {
@@ -419,7 +424,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     }
     if (!flags.predictions.empty())
         HONE_RETURN_IF_ERROR(
-            WriteFileAtomic(flags.predictions, PredictionLines(*measured.answered, data)));
+            WriteFileAtomic(flags.predictions, PredictionLines(flags, *measured.answered, data)));
     const std::string json = JsonText(MeasuredJson(flags, measured));
     if (!flags.output_file.empty()) HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, json));
     if (flags.json) {

@@ -379,8 +379,10 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
     const bool is_pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput ||
                          format == RowFormat::kTextLabel;
     if (!options.label_names.empty() && format != RowFormat::kTextLabel)
-        return UsageError("--label_names is for rows of text and label; these are {}",
-                          RowFormatName(format));
+        return UsageError(
+            "--label_names is for rows of text and label; these are {} (--label_names \"\" names "
+            "none)",
+            RowFormatName(format));
     converter.label_names_ = options.label_names;
     if (is_chat && !options.use_chat_template.value_or(true))
         return UsageError(

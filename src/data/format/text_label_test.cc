@@ -48,7 +48,8 @@ TEST(TextLabel, NumbersHaveNames) {
     EXPECT_EQ(Asked(R"({"text":"t","label":-1})", names),
               "\"label\" is -1, and --label_names names 0 to 1");
     EXPECT_EQ(Asked(R"({"input":"a","output":"b"})", names),
-              "--label_names is for rows of text and label; these are input and output");
+              "--label_names is for rows of text and label; these are input and output "
+              "(--label_names \"\" names none)");
 }
 
 TEST(TextLabel, LongTextsAreNoLabelsAndBadRowsSayWhy) {

@@ -56,7 +56,7 @@ mod tests {
     fn lowercase_is_pythons() {
         for (text, lower) in [
             ("ABC Déjà", "abc déjà"),
-            ("ΟΔΟΣ ΣΟΣ.", "οδος σος."), // a sigma that ends a word
+            ("ΟΔΟΣ ΣΟΣ.", "οδος σος."),       // a sigma that ends a word
             ("\u{130}\u{212a}", "i\u{307}k"), // the second is the Kelvin sign
             ("ẞ", "ß"),
             ("Ⅷ", "ⅷ"),
