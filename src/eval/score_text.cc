@@ -119,12 +119,16 @@ void AddClassLines(const std::vector<std::string>& names, const ClassReport& rep
         lines.Add(what, fmt::format("{}; --json has the scores of each", names.size()));
         return;
     }
+    size_t width = 0;
+    for (const std::string& name : names) width = std::max(width, Characters(Cut(name)).size());
     for (size_t i = 0; i < names.size(); ++i) {
         const ClassScore& score = report.classes[i];
+        const std::string name = Cut(names[i]);
+        const std::string space(width - Characters(name).size(), ' ');
         lines.Add(i == 0 ? what : "",
-                  fmt::format("{}: F1 {}, precision {}, recall {}, {} of {} found", Cut(names[i]),
-                              Percent(score.f1), Percent(score.precision), Percent(score.recall),
-                              score.counts.correct, score.counts.expected));
+                  fmt::format("{}{}  F1 {:>8}  precision {:>8}  recall {:>8}  {} of {} found", name,
+                              space, Percent(score.f1), Percent(score.precision),
+                              Percent(score.recall), score.counts.correct, score.counts.expected));
     }
 }
 
