@@ -38,6 +38,7 @@ OTHER_WORDS = {
     "TrainingArguments",        # transformers'
     "prefetchw", "vdpbf16ps", "vpmaddubsw",                                  # instructions
     "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS",  # oneDNN's, PyTorch's, MKL's
+    "corpus_bleu", "corpus_chrf",                                            # sacrebleu's
     "snake_case",               # says what it is
     "kArchGemmaTwo",            # see OTHER_PATHS
 }

@@ -86,6 +86,7 @@ enum class RowFormat {
     kInstruction,       // instruction [, input], output [, system, history]
     kInputOutput,       // input, output [, system, history]
     kShareGpt,          // conversations: from, value
+    kTextLabel,         // text, label
     kText,              // text
     kInputIds,          // input_ids [, labels, attention_mask]
     kTextField,         // --text_field
@@ -99,9 +100,10 @@ struct RowFormatOptions {
     std::vector<std::pair<std::string, std::string>> columns;  // --columns
     std::string text_template;
     std::string text_field;
+    std::vector<std::string> label_names;  // of labels that are numbers: that of 0, of 1, ...
     std::optional<bool> use_chat_template;
     bool model_has_template =
-        false;  // decides for instruction and input/output rows when use_chat_template is unset
+        false;  // decides for instruction, input/output and text/label rows when that is unset
 };
 
 // The format of all rows of a data set, found from its first good row. Immutable, safe to use from
@@ -117,6 +119,10 @@ class RowConverter {
     RowFormat format() const { return format_; }
     // Of rows of prompt and completion those do that are lists of messages.
     bool uses_chat_template() const { return chat_ || lists_; }
+    // Names the labels that are numbers where the options name none; the column that holds them, of
+    // rows of text and label.
+    void NameLabels(std::vector<std::string> names) { label_names_ = std::move(names); }
+    std::optional<std::string> label_column() const;
     // The columns that stand for fields under another name, {"prompt", "Question"}.
     const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
     // The fields of a row that are not null and not used.
@@ -135,6 +141,7 @@ class RowConverter {
         const nlohmann::ordered_json& row) const;
     absl::StatusOr<DataRow> ConvertFields(const nlohmann::ordered_json& row) const;
     RowFormat format_ = RowFormat::kText;
+    std::vector<std::string> label_names_;
     bool chat_ = false;     // rows become conversations
     bool lists_ = false;    // prompt and completion that are messages, in the first row
     bool guessed_ = false;  // columns_ are known by their names, not said

@@ -210,6 +210,8 @@ absl::StatusOr<std::optional<RowConverter>> DetectFormat(const Block& block,
         if (!converter.ok())
             return Annotate(converter.status(),
                             fmt::format("{}, line {}", *block.path, row.raw.line));
+        if (const auto label = converter->label_column(); label && options.label_names.empty())
+            converter->NameLabels(block.reader->ClassNames(*label));
         return std::optional(*std::move(converter));
     }
     return std::optional<RowConverter>();
@@ -276,6 +278,7 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
         outcome->encoded = *std::move(encoded);
         if (converted->kind == DataRow::Kind::kConversation)
             outcome->system_prompt = SystemPrompt(converted->conversation);
+        outcome->row = *std::move(converted);
     }
 }
 
@@ -305,9 +308,9 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
                                            const Context& context,
                                            const std::function<absl::Status(RowOutcome)>& sink) {
     HONE_ASSIGN_OR_RETURN(encoder, encoder->WithDate(options.template_date));
-    const RowFormatOptions format_options = {options.columns, options.text_template,
-                                             options.text_field, options.use_chat_template,
-                                             encoder->has_own_template()};
+    const RowFormatOptions format_options = {
+        options.columns,     options.text_template,     options.text_field,
+        options.label_names, options.use_chat_template, encoder->has_own_template()};
     const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
     PipelineResult result;
     std::optional<RowConverter> converter;
