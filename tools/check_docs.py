@@ -30,7 +30,7 @@ OTHER_PATHS = (
     "additional_chat_templates/*",                    # in a model's folder
     "data/*",                                         # a user's data, as an example
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
-    "/openapi.json",                                  # a route of the server
+    "/openapi.json", "/api/*",                        # routes of the server
 )
 # Words of others, and examples.
 OTHER_WORDS = {

@@ -81,6 +81,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddJobRoutes(api, *platform);
     AddPermissionRoutes(api, *platform);
     AddModelRoutes(api, *platform);
+    AddAdminRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
     HONE_RETURN_IF_ERROR(platform->Start());
     HONE_ASSIGN_OR_RETURN(const auto http, HttpServer::Start(options.http, api));

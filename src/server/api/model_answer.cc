@@ -71,8 +71,8 @@ class ModelAnswer {
 void AnswerFromModel(InferencePool& pool, InferenceRequest request,
                      std::shared_ptr<Exchange> exchange) {
     const auto answer = std::make_shared<ModelAnswer>(pool, exchange);
-    const uint64_t id =
-        pool.Ask(std::move(request), [answer](const InferenceEvent& event) { answer->OnEvent(event); });
+    const uint64_t id = pool.Ask(std::move(request),
+                                 [answer](const InferenceEvent& event) { answer->OnEvent(event); });
     answer->SetId(id);
     exchange->OnGone([&pool, id] { pool.Cancel(id); });
 }

@@ -31,19 +31,18 @@ void AddInferenceRoutes(Api& api, Platform& platform, InferencePool& pool) {
     api.schemas().Add(kInferenceSchemas);
     const auto add = [&](std::string path, std::string operation, std::string summary,
                          const std::string& kind, const std::string& shape) {
-        api.router().Add(
-            {.method = "POST",
-             .pattern = std::move(path),
-             .operation = std::move(operation),
-             .summary = std::move(summary),
-             .body = BodyKind::kJson,
-             .body_limit = SIZE_MAX,
-             .request_schema = "Create" + shape + "Request",
-             .response_schema = "Create" + shape + "Response",
-             .answer = [&platform, &pool, kind](const Call& call,
-                                                std::shared_ptr<Exchange> exchange) {
-                 Ask(platform, pool, kind, call, std::move(exchange));
-             }});
+        api.router().Add({.method = "POST",
+                          .pattern = std::move(path),
+                          .operation = std::move(operation),
+                          .summary = std::move(summary),
+                          .body = BodyKind::kJson,
+                          .body_limit = SIZE_MAX,
+                          .request_schema = "Create" + shape + "Request",
+                          .response_schema = "Create" + shape + "Response",
+                          .answer = [&platform, &pool, kind](const Call& call,
+                                                             std::shared_ptr<Exchange> exchange) {
+                              Ask(platform, pool, kind, call, std::move(exchange));
+                          }});
     };
     add("/v1/chat/completions", "createChatCompletion", "a model's answer to a conversation",
         "chat.completion", "ChatCompletion");

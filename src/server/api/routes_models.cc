@@ -2,6 +2,7 @@
 #include "server/api/api.h"
 #include "server/api/objects.h"
 #include "server/api/routes.h"
+#include "server/api/tar_source.h"
 
 namespace hone::server {
 namespace {
@@ -37,6 +38,21 @@ HttpResponse ListModels(Platform& platform, const Call& call) {
     return JsonResponse({{"object", "list"}, {"data", std::move(data)}});
 }
 
+// The adapter of a fine-tuned model, in PEFT's format, as a tar archive.
+HttpResponse DownloadModel(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const platform::ModelPlace place,
+                          platform.models().Resolve(call.caller, call.path[0]));
+    if (place.adapter_path.empty())
+        return ErrorResponse(ApiError{.message = "A base model is not downloaded: its weights are "
+                                                 "where the server got them from.",
+                                      .param = "model"});
+    HttpResponse response;
+    HONE_ASSIGN_OR_ANSWER(response.source, OpenTar(place.adapter_path, "adapter"));
+    response.headers.Add("Content-Type", "application/x-tar");
+    response.headers.Add("Content-Disposition", "attachment; filename=\"adapter.tar\"");
+    return response;
+}
+
 }  // namespace
 
 void AddModelRoutes(Api& api, Platform& platform) {
@@ -69,6 +85,12 @@ void AddModelRoutes(Api& api, Platform& platform) {
                     return done.ok() ? JsonResponse(DeletedJson(call.path[0], "model"))
                                      : ErrorResponse(done);
                 }});
+    router.Add({.method = "GET",
+                .pattern = "/api/models/{model}/adapter",
+                .operation = "downloadModel",
+                .summary = "what a job trained, as PEFT and other programs load it",
+                .response_type = "application/x-tar",
+                .handle = [&](const Call& call) { return DownloadModel(platform, call); }});
 }
 
 }  // namespace hone::server
