@@ -18,8 +18,9 @@ bool IsLoopback(const std::string& address) {
 
 bool IsModelName(const std::string& name) {
     return !name.empty() && name.size() <= 100 &&
-           name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "-._") == std::string::npos;
+           name.find_first_not_of(
+               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+               "-._") == std::string::npos;
 }
 
 absl::Status CheckModels(const platform::PlatformOptions& options) {
@@ -27,11 +28,11 @@ absl::Status CheckModels(const platform::PlatformOptions& options) {
     for (const platform::BaseModel& model : options.models) {
         if (!IsModelName(model.name))
             return UsageError(
-                "--model {}: a name has up to 100 letters, digits, \"-\", \".\" and \"_\"; give one "
+                "--model {}: a name has up to 100 letters, digits, \"-\", \".\" and \"_\"; give "
+                "one "
                 "in front of the path, NAME=PATH",
                 model.name);
-        if (++names[model.name] > 1)
-            return UsageError("--model {} is given twice", model.name);
+        if (++names[model.name] > 1) return UsageError("--model {} is given twice", model.name);
     }
     for (const auto& [alias, model] : options.aliases) {
         if (!IsModelName(alias)) return UsageError("--alias {}: that is no name", alias);
@@ -39,6 +40,27 @@ absl::Status CheckModels(const platform::PlatformOptions& options) {
             return UsageError("--alias {}={}: there is no --model {}", alias, model, model);
     }
     return absl::OkStatus();
+}
+
+// The processes that answer requests, for /metrics. The label is the file's or folder's name.
+std::string InferenceFigures(const InferencePool& pool) {
+    std::string text;
+    const std::vector<InferenceChild> children = pool.Children();
+    const auto add = [&](const char* name, const char* type, const char* help, auto value) {
+        text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+        for (const InferenceChild& child : children)
+            text += fmt::format("{}{{base=\"{}\"}} {}\n", name,
+                                child.base.substr(child.base.rfind('/') + 1), value(child));
+    };
+    add("hone_model_ready", "gauge", "Whether the model's process takes requests.",
+        [](const InferenceChild& child) { return child.state == "ready" ? 1 : 0; });
+    add("hone_model_requests", "gauge", "Requests that it has, or that wait for it to start.",
+        [](const InferenceChild& child) { return child.requests; });
+    add("hone_model_memory_bytes", "gauge", "Memory that it takes.",
+        [](const InferenceChild& child) { return child.memory_bytes; });
+    add("hone_model_restarts_total", "counter", "Starts after one that went wrong.",
+        [](const InferenceChild& child) { return child.restarts; });
+    return text;
 }
 
 }  // namespace
@@ -83,6 +105,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddModelRoutes(api, *platform);
     AddAdminRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
+    api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());
     HONE_ASSIGN_OR_RETURN(const auto http, HttpServer::Start(options.http, api));
 

@@ -115,8 +115,11 @@ void Api::AddStatusRoutes() {
                 {{"event", "not_ready"}, {"reason", std::string(status.message())}});
         return text("the store does not answer\n", 503);
     });
-    add("/metrics", "metrics", "figures for Prometheus",
-        [this, text](const Call&) { return text(metrics_.Text()); });
+    add("/metrics", "metrics", "figures for Prometheus", [this, text](const Call&) {
+        std::string all = metrics_.Text();
+        for (const auto& figures : figures_) all += figures();
+        return text(std::move(all));
+    });
     router_.Add(
         {.method = "GET",
          .pattern = "/openapi.json",

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "platform/platform.h"
 #include "server/api/metrics.h"
@@ -31,6 +34,10 @@ class Api : public HttpService {
 
     Router& router() { return router_; }
     Schemas& schemas() { return schemas_; }
+    // More figures for /metrics, in Prometheus's text format: what `figures` returns.
+    void AddFigures(std::function<std::string()> figures) {
+        figures_.push_back(std::move(figures));
+    }
     // From now on /readyz says no, so that no new work is sent here.
     void BeginDrain() { draining_ = true; }
 
@@ -48,6 +55,7 @@ class Api : public HttpService {
     Schemas schemas_;
     RateLimiter requests_, wrong_keys_;
     Metrics metrics_;
+    std::vector<std::function<std::string()>> figures_;
     std::atomic<bool> draining_{false};
 };
 

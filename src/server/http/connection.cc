@@ -181,21 +181,22 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
                 co_return co_await Send(*exchange, *std::move(refused));
             }
             if (admission.sink) co_return co_await FinishSink(*exchange, admission);
-            host_.pool.PostAlways([this, exchange, handle = std::move(admission.handle)] {
-                Handle(handle, exchange);
-            });
+            host_.pool.PostAlways(
+                [&service = host_.service, exchange, handle = std::move(admission.handle)] {
+                    Handle(service, handle, exchange);
+                });
         } else if (admission.sink) {
             co_return co_await FinishSink(*exchange, admission);
         }
         co_return co_await SendWhatComes(*exchange);
     }
 
-    // On a worker thread.
-    void Handle(const std::function<void(std::shared_ptr<Exchange>)>& handle,
-                std::shared_ptr<PendingExchange> exchange) {
-        HttpService& service = host_.service;
+    // On a worker thread. The connection may have gone before this begins.
+    static void Handle(HttpService& service,
+                       const std::function<void(std::shared_ptr<Exchange>)>& handle,
+                       std::shared_ptr<PendingExchange> exchange) {
         const auto failed = [&service] { return service.Refuse(500, "The server had an error."); };
-        const auto handed = HandOver(exchange, failed);
+        const auto handed = HandOver(std::move(exchange), failed);
         try {
             handle(handed);
         } catch (const std::exception&) {
@@ -230,7 +231,7 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
                 spdlog::error("{}", std::string(StatusOfException().message()));
                 admission.refused = host_.service.Refuse(500, "The server had an error.");
             }
-            if (!has_body && admission.handle) Handle(admission.handle, exchange);
+            if (!has_body && admission.handle) Handle(host_.service, admission.handle, exchange);
         };
         co_return co_await OnWorker(std::move(call), false);
     }
