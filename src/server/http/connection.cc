@@ -16,6 +16,7 @@
 namespace hone::server {
 namespace {
 
+constexpr size_t kHeadPiece = 16 << 10;   // read at a time while a head is awaited
 constexpr size_t kLingerBytes = 8 << 20;  // read and dropped after an answer that ends a connection
 constexpr std::chrono::seconds kLingerTime{2};
 
@@ -104,14 +105,18 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
         co_return !error;
     }
 
-    // Appends what the client sent next. False at the end of the stream, after an error, and after
-    // `time`, which closes the socket.
-    asio::awaitable<bool> ReadMore(std::chrono::milliseconds time) {
+    // Appends what the client sent next, at most `size` bytes. False at the end of the stream,
+    // after an error, and after `time`, which closes the socket.
+    asio::awaitable<bool> ReadMore(std::chrono::milliseconds time, size_t size) {
         ExpireAfter(time);
         error_code error;
-        piece_.resize(host_.limits.body_piece);
-        const size_t count = co_await stream_.async_read_some(asio::buffer(piece_), Into(error));
-        received_.append(piece_.data(), count);
+        const size_t before = received_.size();
+        // What a body made large is not kept while nothing comes.
+        if (before == 0 && received_.capacity() > size) received_ = std::string();
+        received_.resize(before + size);
+        const auto room = asio::buffer(received_.data() + before, size);
+        const size_t count = co_await stream_.async_read_some(room, Into(error));
+        received_.resize(before + count);
         co_return count > 0;
     }
 
@@ -141,7 +146,9 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
     }
 
     asio::awaitable<bool> ReadHead(RequestReader& reader) {
-        const double deadline = NowSeconds() + 1e-3 * double(host_.limits.head_time.count());
+        using std::chrono::milliseconds;
+        const auto allowed = host_.limits.head_time;
+        double begun = NowSeconds();
         for (bool waiting = received_.empty();; waiting = false) {
             size_t used = 0;
             bool complete = false;
@@ -152,14 +159,14 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
             }
             received_.erase(0, used);
             if (complete) co_return true;
-            std::chrono::milliseconds time = host_.limits.idle_time;
-            if (!waiting)
-                time = std::chrono::milliseconds(
-                    std::max<int64_t>(1, static_cast<int64_t>(1e3 * (deadline - NowSeconds()))));
-            if (host_.draining && waiting) co_return false;
+            if (waiting && host_.draining) co_return false;
+            const auto spent = milliseconds(static_cast<int64_t>(1e3 * (NowSeconds() - begun)));
             idle_ = waiting;
-            const bool more = co_await ReadMore(time);
+            const bool more = co_await ReadMore(
+                waiting ? host_.limits.idle_time : std::max(milliseconds(1), allowed - spent),
+                kHeadPiece);
             idle_ = false;
+            if (waiting) begun = NowSeconds();
             if (more) continue;
             if (!received_.empty()) co_await Refuse(CutStatus(), "The request ends in its head.");
             co_return false;
@@ -267,7 +274,7 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
             if (used > 0) continue;
             if (received_.size() > host_.limits.head_bytes)
                 co_return service.Refuse(400, "the body's chunks are malformed");
-            if (!co_await ReadMore(host_.limits.body_time))
+            if (!co_await ReadMore(host_.limits.body_time, host_.limits.body_piece))
                 co_return service.Refuse(CutStatus(), "The body ends before its length.");
         }
         co_return std::nullopt;
@@ -435,9 +442,9 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
         const double deadline = NowSeconds() + double(kLingerTime.count());
         for (size_t dropped = 0; !error && dropped < kLingerBytes && NowSeconds() < deadline;) {
             ExpireAfter(kLingerTime);
-            piece_.resize(host_.limits.body_piece);
+            received_.resize(host_.limits.body_piece);
             dropped += co_await beast::get_lowest_layer(stream_).async_read_some(
-                asio::buffer(piece_), Into(error));
+                asio::buffer(received_), Into(error));
         }
         Socket().close(error);
     }
@@ -448,7 +455,6 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
     Stream stream_;
     const std::shared_ptr<Event> event_;  // the exchange has something to send
     std::string received_;                // what came and was not used yet
-    std::string piece_;
     bool idle_ = false, watching_ = false;
 
     // Of the request that is being answered.
