@@ -17,6 +17,7 @@
 
 #include <memory>
 
+#include "platform/admin/admin.h"
 #include "platform/api/caller.h"
 #include "platform/api/options.h"
 #include "platform/api/page.h"
@@ -56,6 +57,7 @@ class Platform {
     Models& models();
     AuditLog& audit();
     Webhooks& webhooks();
+    Admin& admin();
     const PlatformOptions& options() const;
     // OK where the store answers: for a readiness probe.
     absl::Status CheckReady();

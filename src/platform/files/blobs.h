@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/status.h"
@@ -29,6 +30,7 @@ class BlobWriter {
     BlobWriter& operator=(const BlobWriter&) = delete;
     absl::Status Append(std::string_view bytes);
     int64_t bytes() const { return bytes_; }
+    const std::string& path() const { return path_; }  // for reading; until it is published
 
   private:
     friend class Blobs;
@@ -59,8 +61,9 @@ class OpenBlob {
 
 class Blobs {
   public:
-    // `data_dir` exists. What a killed process left in incoming/ is removed.
     static absl::StatusOr<std::unique_ptr<Blobs>> Open(const std::string& data_dir);
+    // Removes what a killed process left in incoming/: for the one process that takes files in.
+    void RemoveUnfinished();
 
     absl::StatusOr<std::unique_ptr<BlobWriter>> Create();
     // Syncs the bytes and gives them their name, then calls `keep`, which notes in the store that
@@ -68,7 +71,10 @@ class Blobs {
     absl::Status Publish(BlobWriter& writer,
                          const std::function<absl::Status(const StoredBlob&)>& keep);
     absl::StatusOr<std::unique_ptr<OpenBlob>> OpenForReading(const std::string& sha256) const;
-    std::string PathOf(const std::string& sha256) const;
+    std::string PathOf(const std::string& sha256) const { return PathIn(data_dir_, sha256); }
+    static std::string PathIn(const std::string& data_dir, const std::string& sha256);
+    // The SHA-256 of every blob there is.
+    std::vector<std::string> List() const;
     // Removes the blob where `used` says no.
     absl::Status RemoveIfUnused(const std::string& sha256,
                                 const std::function<absl::StatusOr<bool>()>& used);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,12 +37,18 @@ class FileWriter {
 
   private:
     friend class Files;
-    FileWriter(Files& files, Caller caller, std::unique_ptr<BlobWriter> blob, int64_t free_bytes)
-        : files_(files), caller_(std::move(caller)), blob_(std::move(blob)), free_(free_bytes) {}
+    FileWriter(Files& files, Caller caller, std::unique_ptr<BlobWriter> blob, int64_t limit,
+               int64_t free)
+        : files_(files),
+          caller_(std::move(caller)),
+          blob_(std::move(blob)),
+          limit_(limit),
+          free_(free) {}
     Files& files_;
     Caller caller_;
     std::unique_ptr<BlobWriter> blob_;
-    int64_t free_;  // bytes that the project may still take
+    int64_t limit_;  // bytes that a file may have
+    int64_t free_;   // bytes that the project may still take
 };
 
 class Files {
@@ -60,23 +67,31 @@ class Files {
     // its purpose. Reads the whole file.
     absl::StatusOr<TrainingFileReport> Report(const Caller& caller, const std::string& id);
 
-    // The rest is for the other rooms of the platform.
+    // The rest is for the other parts of the platform.
     //
-    // Makes a file of a blob in the transaction of `sql`: checks fields and quota. `report` is that
-    // of a training file.
+    // Makes a file of what the writer holds. `role` is not looked at.
+    absl::StatusOr<File> Store(const Caller& caller, const NewFile& file, BlobWriter& writer);
+    // The same inside a transaction, of a blob that Blobs::Publish made; `report` is that of a
+    // training file.
     absl::StatusOr<File> Insert(Sql& sql, const Caller& caller, const NewFile& file,
-                                const StoredBlob& blob, const TrainingFileReport* report);
-    // Whether the fields may be so; what Insert checks first.
+                                const StoredBlob& blob,
+                                const std::optional<TrainingFileReport>& report);
+    // Whether the fields may be so: what a client can get wrong.
     static absl::Status Check(const NewFile& file);
-    // The report, where the purpose is fine-tune.
-    absl::StatusOr<std::optional<TrainingFileReport>> Read(const NewFile& file,
-                                                           const StoredBlob& blob);
+    // The report on what the writer holds, where the purpose is fine-tune.
+    static absl::StatusOr<std::optional<TrainingFileReport>> Examine(const NewFile& file,
+                                                                     const BlobWriter& writer);
     // Bytes that the project may still store.
-    absl::StatusOr<int64_t> FreeBytes(Sql& sql, const std::string& project);
-    // Deletes files whose time is over, and what interrupted uploads left. Called now and then.
+    int64_t FreeBytes(Sql& sql, const std::string& project) const;
+    // The path of a file's content.
+    absl::StatusOr<std::string> PathOf(const std::string& project, const std::string& id);
+    // Deletes files whose time is over. Called now and then.
     absl::Status Sweep();
-    // The path of a file's content, for a worker.
-    absl::StatusOr<std::string> PathOf(const Caller& caller, const std::string& id);
+    // Removes blobs that belong to nothing, as a kill between two steps leaves them. Takes as long
+    // as there are blobs.
+    absl::Status RemoveOrphans();
+    // Removes a blob that neither a file nor an upload's part uses.
+    absl::Status Release(const std::string& sha256);
 
     Files(Services& services, Blobs& blobs) : services_(services), blobs_(blobs) {}
 

@@ -23,27 +23,29 @@ class Uploads;
 // One part on its way in; as FileWriter.
 class PartWriter {
   public:
-    // A refusal where the part grows past Limits::part_bytes, or the upload past what it declared.
+    // A refusal where the part grows past Limits::part_bytes or the whole that was declared.
     absl::Status Append(std::string_view bytes);
     absl::StatusOr<UploadPart> Finish();
 
   private:
     friend class Uploads;
     PartWriter(Uploads& uploads, Caller caller, std::string upload_id,
-               std::unique_ptr<BlobWriter> blob, int64_t limit)
+               std::unique_ptr<BlobWriter> blob, int64_t limit, int64_t free)
         : uploads_(uploads),
           caller_(std::move(caller)),
           upload_id_(std::move(upload_id)),
           blob_(std::move(blob)),
-          limit_(limit) {}
+          limit_(limit),
+          free_(free) {}
     Uploads& uploads_;
     Caller caller_;
     std::string upload_id_;
     std::unique_ptr<BlobWriter> blob_;
-    int64_t limit_;
+    int64_t limit_;  // bytes that the part may have
+    int64_t free_;   // bytes that the project may still take
 };
 
-// All need the role member.
+// Every method needs the role member.
 class Uploads {
   public:
     absl::StatusOr<Upload> Create(const Caller& caller, const NewUpload& upload);
@@ -65,6 +67,15 @@ class Uploads {
 
   private:
     friend class PartWriter;
+    absl::StatusOr<UploadPart> StorePart(const Caller& caller, const std::string& upload_id,
+                                         BlobWriter& writer);
+    // The upload as the caller sees it now, with its file.
+    absl::StatusOr<Upload> Get(const Caller& caller, const std::string& upload_id);
+    // In a transaction: ends a pending upload and forgets its parts, whose content is added to
+    // `released`.
+    static void End(Sql& sql, const std::string& project, const std::string& upload_id,
+                    const std::string& status, std::vector<std::string>& released);
+    absl::Status Release(const std::vector<std::string>& contents);
     Services& services_;
     Blobs& blobs_;
     Files& files_;

@@ -56,7 +56,7 @@ class Jobs {
     absl::StatusOr<Page<JobCheckpoint>> Checkpoints(const Caller& caller, const std::string& id,
                                                     const PageRequest& page);
 
-    // Until what is returned goes.
+    // Until what is returned goes, which waits for a call that is in progress.
     std::shared_ptr<void> Listen(JobListener listener);
 
     // Who may use a checkpoint beside its own project; all three need the role admin.

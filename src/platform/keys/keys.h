@@ -1,6 +1,7 @@
 // Projects, and the keys with which programs speak for them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
