@@ -111,7 +111,7 @@ struct AdapterFile {
 
 absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path, const ParameterSet& parameters,
                                             const ModelFiles* base) {
-    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
+    HONE_ASSIGN_OR_RETURN(auto file, OpenWeights(path));
     HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters, base));
     return AdapterFile{std::move(file), std::move(matched)};
 }

@@ -40,10 +40,9 @@ const ModelTensor* FindBase(const ModelFiles& files, const StoredTensor& stored)
 absl::Status CheckShape(const ModelTensor& base, const StoredTensor& stored,
                         const std::string& path) {
     if (stored.shape == base.shape) return absl::OkStatus();
-    const bool more_tokens = stored.shape.size() == 2 && base.shape.size() == 2 &&
-                             stored.shape[1] == base.shape[1] &&
-                             (base.row->role == TensorRole::kEmbedding ||
-                              base.row->role == TensorRole::kHead);
+    const bool more_tokens =
+        stored.shape.size() == 2 && base.shape.size() == 2 && stored.shape[1] == base.shape[1] &&
+        (base.row->role == TensorRole::kEmbedding || base.row->role == TensorRole::kHead);
     if (more_tokens)
         return ModelError(
             "{}: {} has {} rows, this base's vocabulary {}: the adapter was trained on a base to "
@@ -95,7 +94,7 @@ absl::StatusOr<bool> SameAsBase(const ModelFiles& files, const ModelTensor& base
 absl::Status UseBroughtWeights(const std::string& folder, ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(folder));
     HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_ASSIGN_OR_RETURN(const auto weights, OpenSafetensors(path));
+    HONE_ASSIGN_OR_RETURN(const auto weights, OpenWeights(path));
     struct Brought {
         const ModelTensor* base;
         const StoredTensor* stored;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "chat/chat_files.h"
-#include "infer/generator.h"
+#include "infer/request.h"
 
 namespace hone {
 

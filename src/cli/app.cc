@@ -73,6 +73,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddKeys(root, commands);
     AddBench(root, commands);
     AddWorker(root, commands);
+    AddServeModel(root, commands);
     AddHelp(root, commands);
 }
 

@@ -28,6 +28,7 @@ void AddCompare(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddWorker(CLI::App& root, std::vector<Command>& commands);
+void AddServeModel(CLI::App& root, std::vector<Command>& commands);
 void AddServe(CLI::App& root, std::vector<Command>& commands);
 void AddKeys(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);

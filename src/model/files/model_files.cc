@@ -51,7 +51,7 @@ absl::Status OpenFolder(ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(config_path));
     HONE_ASSIGN_OR_RETURN(std::string architecture, ArchitectureOf(json, config_path));
     HONE_RETURN_IF_ERROR(ReadConfigAs(architecture, json, files.path, files));
-    HONE_ASSIGN_OR_RETURN(files.weights, OpenSafetensors(files.path));
+    HONE_ASSIGN_OR_RETURN(files.weights, OpenWeights(files.path));
     return MatchWeights(files);
 }
 
@@ -139,6 +139,8 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
     for (const StoredTensor* tensor : tensors) {
         hash.Update(fmt::format("\n{} {} [{}]", tensor->name, tensor->type_name,
                                 fmt::join(tensor->shape, ",")));
+        if (!tensor->strides.empty())
+            hash.Update(fmt::format("({})", fmt::join(tensor->strides, ",")));
         bytes.push_back(tensor->bytes);
     }
     Context context;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/files/golden_testing.h"
+#include "model/weights/pytorch_testing.h"
 #include "model/weights/safetensors.h"
 
 namespace hone {
@@ -66,6 +67,26 @@ TEST(ModelFiles, EveryGoldenModelOpens) {
     }
 }
 
+TEST_F(Folder, PytorchWeightsAreTheSameModel) {
+    auto safetensors = Opened();
+    const std::string fingerprint = ModelFingerprint(*safetensors).value();
+    const std::string plain = testing::PytorchOf(*safetensors->weights, false),
+                      turned = testing::PytorchOf(*safetensors->weights, true);
+    fs::remove(folder_ / "model.safetensors");
+    testing::Put(folder_ / "pytorch_model.bin", plain);
+    EXPECT_EQ(ModelFingerprint(*Opened()).value(), fingerprint);
+    testing::Put(folder_ / "pytorch_model.bin", turned);
+    auto pytorch = Opened();
+    EXPECT_NE(ModelFingerprint(*pytorch).value(), fingerprint) << "other bytes in the file";
+    for (const ModelTensor& tensor : pytorch->tensors) {
+        const StoredTensor& expected = *FindModelTensor(*safetensors, tensor.name)->stored;
+        EXPECT_EQ(*ReadTensor(*tensor.stored), *ReadTensor(expected)) << tensor.name;
+        EXPECT_TRUE(*SameNumbers(*tensor.stored, expected)) << tensor.name;
+        const BroughtTensor brought(*tensor.stored);
+        EXPECT_EQ(*ReadTensor(brought.tensor), *ReadTensor(expected)) << tensor.name;
+    }
+}
+
 TEST_F(Folder, BrokenConfigs) {
     folder_.Edit("config.json", [](Json& json) { json["architectures"] = {"GPT2LMHeadModel"}; });
     EXPECT_THAT(Error(), AllOf(HasSubstr("GPT2LMHeadModel"), HasSubstr("LlamaForCausalLM")));
@@ -81,8 +102,9 @@ TEST_F(Folder, BrokenConfigs) {
 }
 
 TEST_F(Folder, AConfigThatContradictsItsWeightsNamesBoth) {
-    folder_.Edit("config.json",
-         [](Json& json) { json["intermediate_size"] = json["intermediate_size"].get<int>() + 8; });
+    folder_.Edit("config.json", [](Json& json) {
+        json["intermediate_size"] = json["intermediate_size"].get<int>() + 8;
+    });
     EXPECT_THAT(Error(), AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight"),
                                HasSubstr("but the config calls for")));
     folder_.Edit("config.json", [](Json& json) {
@@ -159,9 +181,8 @@ TEST_F(Folder, ANumberThatIsNoneIsFound) {
     });
     const absl::Status status = CheckFinite(*Opened(), context);
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
-    EXPECT_THAT(
-        std::string(status.message()),
-        AllOf(HasSubstr("model.norm.weight"), HasSubstr("infinity"), HasSubstr("column 7")));
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("model.norm.weight"),
+                                                     HasSubstr("infinity"), HasSubstr("column 7")));
 }
 
 TEST_F(Folder, TheFingerprintIsOfTheBytes) {
