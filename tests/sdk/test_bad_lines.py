@@ -1,4 +1,4 @@
-"""A training file with lines that cannot be used: all are named, at upload and when the job fails. Corrected, it trains."""
+"""A training file with lines that cannot be used: all are named, at upload and when the job fails; then corrected."""
 
 import json
 import unittest
