@@ -31,6 +31,7 @@ OTHER_PATHS = (
     "data/*",                                         # a user's data, as an example
     "blobs/*", "incoming/", "models/*", "jobs/*",     # in a platform's data folder (docs/platform.md)
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
+    "/openapi.json", "/api/*",                        # routes of the server
 )
 # Words of others, and examples.
 OTHER_WORDS = {

@@ -69,6 +69,8 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddCompare(root, commands);
     AddModels(root, commands);
     AddData(root, commands);
+    AddServe(root, commands);
+    AddKeys(root, commands);
     AddBench(root, commands);
     AddWorker(root, commands);
     AddServeModel(root, commands);

@@ -10,9 +10,8 @@ constexpr std::string_view kNoOnnx =
 constexpr std::string_view kNoMerge =
     "hone merges no adapter into its base in this version; `hone generate`, `chat` and `evaluate` "
     "take it with --adapter_path, and PEFT's merge_and_unload reads its folder";
-constexpr std::string_view kNoServer =
-    "hone serves no HTTP in this version; `hone chat` talks in the terminal, `hone generate "
-    "--prompt_file FILE --json` answers many prompts";
+constexpr std::string_view kServer =
+    "use `hone serve`, which speaks OpenAI's API; `hone chat` talks in the terminal";
 constexpr std::string_view kNoHub =
     "hone uploads nothing and keeps no login; private models are fetched with the environment "
     "variable HF_TOKEN";
@@ -36,7 +35,7 @@ constexpr RefusedCommand kRefused[] = {
     {"hone", "merge merge-lora merge_lora merge-adapter fuse merge-sharded-fsdp-weights", kNoMerge},
     {"hone", "quantize quantise quant", kNoQuantised},
     {"hone", "workflow launch run-pass run-workflow", "use `hone run --config FILE`"},
-    {"hone", "serve server api webui webchat ui vllm-serve start web", kNoServer},
+    {"hone", "server api webui webchat ui vllm-serve start web", kServer},
     {"hone", "login logout whoami auth push upload deploy", kNoHub},
     {"hone", "dpo grpo kto orpo ppo reward rloo rlhf cpo online-dpo", kSupervised},
     {"hone",
