@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 #include "base/testing.h"
 
 namespace hone {
@@ -17,9 +19,8 @@ TEST(Unicode, LowerCaseIsPythons) {
 }
 
 TEST(Unicode, WordCharactersAreLettersNumbersAndTheUnderscore) {
-    for (char32_t character : U"aZ_0\u00e9\u4e2d\u00b2\u2167\u0d67")
-        if (character != 0)
-            EXPECT_TRUE(IsWordCharacter(character)) << std::hex << static_cast<uint32_t>(character);
+    for (char32_t character : std::u32string_view(U"aZ_0\u00e9\u4e2d\u00b2\u2167\u0d67"))
+        EXPECT_TRUE(IsWordCharacter(character)) << std::hex << static_cast<uint32_t>(character);
     for (char32_t character : U" -'\u0301\u093e\u24b6\u203f\U0001f600")
         EXPECT_FALSE(IsWordCharacter(character)) << std::hex << static_cast<uint32_t>(character);
 }
