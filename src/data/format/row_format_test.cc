@@ -439,7 +439,7 @@ TEST(RowFormat, PromptsAndCompletionsThatAreMessages) {
 }
 
 TEST(RowFormat, OtherKindsOfRowsAreRefusedByName) {
-    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("DPO"));
+    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("--objective dpo"));
     EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","chosen":"a","rejected":"b"})",
                              {.columns = {{"completion", "chosen"}}})), "q[[a]]");
     EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"), HasSubstr("KTO"));

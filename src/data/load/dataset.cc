@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "fmt/format.h"
 #include "data/load/token_store.h"
 
 namespace hone {
@@ -28,6 +29,8 @@ Dataset::Dataset(std::shared_ptr<const TokenStore> store, std::vector<int64_t> r
                      example.tokens.size() * sizeof(int32_t)});
         hash.Update({reinterpret_cast<const char*>(example.weights.data()),
                      example.weights.size() * sizeof(float)});
+        if (example.second == 0 && !example.undesired) continue;
+        hash.Update(fmt::format("second {} undesired {}", example.second, example.undesired));
     }
     fingerprint_ = hash.Finish();
 }

@@ -49,8 +49,8 @@ class Dataset {
     // Sum of the loss weights of all tokens that can be predicted (the first of a row cannot).
     double total_weight() const { return total_weight_; }
     int64_t longest() const { return longest_; }
-    // SHA-256 over all tokens and weights in order, in hex: equal data, equal fingerprint, whatever
-    // the file is called.
+    // SHA-256 over all tokens, weights and judgements in order, in hex: equal data, equal
+    // fingerprint, whatever the file is called.
     const std::string& fingerprint() const { return fingerprint_; }
 
   private:

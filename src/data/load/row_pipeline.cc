@@ -307,9 +307,11 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
     HONE_ASSIGN_OR_RETURN(encoder, encoder->WithDate(options.template_date));
     const RowFormatOptions format_options = {options.columns, options.text_template,
                                              options.text_field, options.use_chat_template,
-                                             encoder->has_own_template()};
+                                             encoder->has_own_template(), options.row_kind,
+                                             options.row_kind_flag};
     const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
     PipelineResult result;
+    result.format_name = "unknown";
     std::optional<RowConverter> converter;
     UnusedColumns unused;
     HONE_ASSIGN_OR_RETURN(ReadOptions reading, ReadingOptions(options));
@@ -349,6 +351,10 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
     }
     if (converter) {
         result.format = converter->format();
+        result.kind = converter->kind();
+        result.format_name = RowFormatName(converter->format());
+        if (result.kind == RowKind::kJudged)
+            result.format_name += ", each judged by its label";
         result.columns = converter->columns();
         result.prompt_template = converter->PromptTemplate();
         result.shows_today = converter->uses_chat_template() && encoder->ReadsClock() &&

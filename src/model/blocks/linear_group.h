@@ -101,6 +101,9 @@ class LinearGroup {
     void PackLowRank(ParameterSet& parameters);
     void PackOwn(ParameterSet& parameters, const Context& context);
 
+    // Whether Forward adds the low-rank deltas.
+    void UseLowRank(bool use) { uses_low_rank_ = use; }
+
     // y [m, out] (= or +=, as output says) from x [m, in]. h [m, rank_columns] (=) is for the
     // backward pass. training: with dropout, whose mask depends on `seed`. adapters: of runs of
     // rows; the base then has no low-rank delta of its own.
@@ -149,6 +152,7 @@ class LinearGroup {
     PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
     std::vector<Nf4Matrix> nf4_;     // per member, or empty
     Int8Matrix int8_;                // in place of forward_, or empty
+    bool uses_low_rank_ = true;
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
     PackedMatrix<T> a_;                        // [in, rank_columns]

@@ -38,6 +38,7 @@ class TypedNetwork : public Model {
     absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                              float loss_scale, uint64_t seed) override;
+    void UseLowRank(bool use) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document,
                                       const std::vector<const Adapter*>& adapters) override;

@@ -18,9 +18,9 @@ float RoundedTo(DType dtype, float value) {
 
 }  // namespace
 
-std::span<const MethodDefault> FullMethod::defaults() const {
+std::span<const OptionDefault> FullMethod::defaults() const {
     // Olive's are those of an adapter; this rate is transformers' own.
-    static const MethodDefault defaults[] = {
+    static const OptionDefault defaults[] = {
         {.option = "output_path", .value = "finetuned-model"},
         {.option = "learning_rate", .value = 5e-5, .note = "a learning rate of 5e-05"},
     };

@@ -12,7 +12,7 @@ namespace hone {
 class FullMethod : public Method {
   public:
     std::string_view name() const override { return "full"; }
-    std::span<const MethodDefault> defaults() const override;
+    std::span<const OptionDefault> defaults() const override;
     std::string_view why_not_others() const override {
         return "trains every weight of the model, without an adapter; leave it out";
     }

@@ -15,6 +15,14 @@
 
 namespace hone {
 
+// The numbers of objectives; not each has a use for all of them.
+struct ObjectiveOptions {
+    double beta = 0.1;  // how near to the reference; IPO's tau; ORPO's weight of the odds ratio
+    double label_smoothing = 0;  // the share of pairs that are taken for swapped
+    double simpo_gamma = 0.5;
+    double desirable_weight = 1, undesirable_weight = 1;
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -45,6 +53,10 @@ struct FinetuneOptions {
     // native | int8: what the frozen layers' products are computed in; native: torch_dtype. int8
     // with lora alone.
     std::string base_compute = "native";
+
+    // What is minimised: sft | dpo | ipo | orpo | kto | simpo.
+    std::string objective = "sft";
+    ObjectiveOptions preference;
 
     // How long.
     int64_t max_steps = -1;                   // optimiser steps; > 0 overrides num_train_epochs

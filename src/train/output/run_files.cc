@@ -27,6 +27,7 @@ Json EvalJson(const std::optional<EvalReport>& report) { return report ? ToJson(
 Json PlanJson(const RunPlan& plan) {
     return {{"base_parameters", plan.base_parameters},
             {"method", plan.method},
+            {"objective", plan.objective},
             {"trainable_parameters", plan.trainable_parameters},
             {"compute", plan.compute},
             {"threads", plan.threads},
@@ -209,13 +210,15 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         "{}.\n\n"
         "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
         "steps | {} ({:.2f} epochs) |\n"
-        "| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
+        "{}| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
         "|\n| stopped | {} |\n"
         "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
         "`run.json` has every option, the hashes of model and data, and the machine.\n",
         plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
         Code(o.data.data_name), plan.method, plan.trainable_parameters, plan.base_parameters,
-        result.steps, plan.epochs, plan.step_batch, o.learning_rate, o.lr_scheduler_type,
+        result.steps, plan.epochs,
+        plan.objective.empty() ? "" : fmt::format("| objective | {} |\n", plan.objective),
+        plan.step_batch, o.learning_rate, o.lr_scheduler_type,
         plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
         FormatBytes(result.peak_memory_bytes));
     return text;

@@ -128,7 +128,7 @@ TEST(OptionTable, RowsAreWhole) {
         EXPECT_EQ(CheckValue(row, FinetuneOptions()), "") << row.name;
     }
     for (const Method* method : Methods())
-        for (const MethodDefault& entry : method->defaults()) {
+        for (const OptionDefault& entry : method->defaults()) {
             FinetuneOptions options;
             ASSERT_NE(FindOption(entry.option), nullptr) << entry.option;
             EXPECT_EQ(ReadOption(*FindOption(entry.option), entry.value, options), "");
