@@ -105,8 +105,9 @@ class Model {
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
-    // "model.norm", a linear's name). A tied embedding and head become two.
-    virtual absl::Status MakeTrainable(const std::string& module) = 0;
+    // "model.norm", a linear's name). A tied embedding and head become two, or with keep_tied stay
+    // one, whichever of them is named.
+    virtual absl::Status MakeTrainable(const std::string& module, bool keep_tied = false) = 0;
     // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
     // one.
     virtual void MakeAllTrainable() = 0;

@@ -28,7 +28,7 @@ class TypedNetwork : public Model {
                                                        const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
-    absl::Status MakeTrainable(const std::string& module) override;
+    absl::Status MakeTrainable(const std::string& module, bool keep_tied) override;
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
     void ParametersChanged(const Context& context) override;

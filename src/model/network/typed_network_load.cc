@@ -138,7 +138,7 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
+absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module, bool keep_tied) {
     if (options_.storage == WeightStorage::kInt8 || options_.storage == WeightStorage::kInt4)
         return UsageError(
             "{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16",
@@ -165,6 +165,12 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
     for (NormWeight* norm : Norms())
         if (matches(norm->name)) found = true, norm->parameter = 0;
     if (matches(embedding_module_)) found = true, embedding_parameter_ = 0;
+    LinearMember& head = head_.head.members()[0];
+    if (keep_tied && head.weight == embedding_->name &&
+        (embedding_parameter_ >= 0 || head.own_weight >= 0)) {
+        embedding_parameter_ = head.own_weight = 0;
+        tied_parameter_ = true;
+    }
     if (!found) return UsageError("--modules_to_save: the model has no module {}", module);
     return absl::OkStatus();
 }
