@@ -220,22 +220,22 @@ constexpr ForeignName kForeign[] = {
      "penalty_alpha presence_penalty ray_scope reward_model rpo_alpha speculative_model test "
      "top_logprobs typical_p use_bdlora use_dft_loss use_weighting",
      kNotYet},
-    {"freeze_layers freeze_trainable_layers freeze_trainable_modules freeze_vision_tower "
-     "num_layers unfrozen_parameters",
-     "is not available in this version: --target_modules takes a regular expression, which"
-     " can name layers"},
+    {"freeze freeze_layers num_layers num_layers_trainable unfrozen_parameters",
+     "is said with --method freeze and --freeze_trainable_layers, --freeze_trainable_modules or "
+     "--freeze_extra_modules"},
+    {"freeze_vision_tower", kNotYet},
     {"adapter adapter_file adapter_model adapter_name adapter_name_or_path adapters "
      "checkpoint_dir lora lora_adapter lora_model_dir lora_path lora_weights peft_model "
      "peft_model_id peft_path resume_adapter_file",
      "is said with --adapter_path"},
     {"export_device export_dir fuse merge merge_adapter merge_and_unload merge_lora "
      "save_merged save_merged_model save_method",
-     "is not available in this version: a run delivers the adapter, or with --method full "
-     "the whole model"},
+     "is not needed: a run delivers the adapter, and `hone merge` puts it into its base"},
+    {"lora_plus loraplus loraplus_ratio use_lora_plus use_loraplus",
+     "is said with --loraplus_lr_ratio"},
     {"badam_mode embedding_learning_rate galore galore_config galore_rank galore_target "
-     "lisa_n_layers lora_plus loraplus_lr_embedding loraplus_lr_ratio lr_groups "
-     "use_adam_mini use_apollo use_badam use_galore use_grokadamw use_llama_pro "
-     "use_lora_plus use_muon",
+     "lisa_n_layers loraplus_lr_embedding lr_groups use_adam_mini use_apollo use_badam "
+     "use_galore use_grokadamw use_llama_pro use_muon",
      "is not available in this version: the optimiser is AdamW (--optim)"},
     {"base_lr initial_lr lr lr_rate max_lr", "is said with --learning_rate"},
     {"lr_decay_style lr_schedule lr_scheduler schedule scheduler scheduler_type",

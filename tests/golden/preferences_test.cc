@@ -83,8 +83,8 @@ TEST_P(PreferencesTest, TwentyStepsAreThoseOfTrl) {
     options.micro_batch_tokens = 64;
     options.logging_steps = 1;
     options.checkpoints = folder / "checkpoints";
-    auto trainer = Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll,
-                                   context);
+    auto trainer =
+        Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll, context);
     ExpectOk(trainer.status());
     ExpectOk((*trainer)->Run());
     const Json& steps = golden["steps"];
@@ -101,6 +101,47 @@ TEST_P(PreferencesTest, TwentyStepsAreThoseOfTrl) {
             EXPECT_NEAR(ours[name], theirs, 5e-4 * std::abs(theirs) + 5e-5)
                 << name << " of step " << i + 1;
         }
+    }
+}
+
+TEST(LoraPlusTest, TwentyStepsAreThoseOfPeft) {
+    const Context context(2);
+    std::ifstream file(Folder() + "/preferences/loraplus.json");
+    const Json values = Json::parse(file), &settings = values["settings"];
+    auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
+    store->files = {"rows"};
+    std::vector<int64_t> indices;
+    for (const Json& row : values["rows"]) {
+        Example example;
+        Append(row, 1, example);
+        indices.push_back(store->Append(example, 0, 1).value());
+    }
+    ExpectOk(store->Finish());
+    Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context);
+    const LoraConfig config =
+        LoadAdapter(*loaded.model, Folder() + "/preferences/start", context).value();
+    ExpectOk(loaded.model->PrepareTraining(128, false));
+    LoraLearner learner(*loaded.model, config, true, context);
+    TestFolder folder;
+    Watched watched;
+    BatcherOptions batcher{.batch_size = settings["batch_size"], .shuffle = false};
+    StepPlan plan =
+        StepPlan::Create(std::make_shared<Dataset>(store, indices), batcher).value();
+    TrainerOptions options;
+    options.total_steps = settings["steps"];
+    options.schedule = {.learning_rate = settings["learning_rate"],
+                        .total_steps = options.total_steps};
+    options.adamw.weight_decay = settings["weight_decay"];
+    options.loraplus_lr_ratio = settings["loraplus_lr_ratio"];
+    options.checkpoints = folder / "checkpoints";
+    auto trainer = Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll,
+                                   context);
+    ExpectOk(trainer.status());
+    ExpectOk((*trainer)->Run());
+    ASSERT_EQ(watched.heard.steps.size(), values["losses"].size());
+    for (size_t i = 0; i < values["losses"].size(); ++i) {
+        const double theirs = values["losses"][i];
+        EXPECT_NEAR(watched.heard.steps[i].step_loss, theirs, 1e-4 * theirs) << "step " << i + 1;
     }
 }
 

@@ -207,17 +207,25 @@ absl::StatusOr<double> Trainer::CheckedNorm() const {
         state_.step + 1, where, LastCheckpointText());
 }
 
-// One AdamW step over runs of neighbouring parameters that share their weight decay.
+// One AdamW step over runs of neighbouring parameters that share weight decay and learning rate.
 void Trainer::Update(double norm) {
     ParameterSet& parameters = learner_.parameters();
     AdamWOptions adamw = options_.adamw;
-    adamw.learning_rate = static_cast<float>(LearningRate(options_.schedule, state_.step));
+    const double rate = LearningRate(options_.schedule, state_.step);
+    const double ratio = options_.loraplus_lr_ratio;
+    // As PEFT's LoRA+ has it: what has one dimension goes with lora_B.
+    const auto fast = [ratio](const ParameterSlice& slice) {
+        return ratio != 1 && (slice.name.ends_with(".lora_B.weight") || slice.shape.size() == 1);
+    };
     adamw.step = state_.step + 1;
     adamw.gradient_scale = static_cast<float>(ClipScale(norm, options_.max_grad_norm));
     const auto& slices = parameters.slices();
     for (size_t begin = 0, end; begin < slices.size(); begin = end) {
         end = begin + 1;
-        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay) ++end;
+        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay &&
+               fast(slices[end]) == fast(slices[begin]))
+            ++end;
+        adamw.learning_rate = static_cast<float>(fast(slices[begin]) ? rate * ratio : rate);
         adamw.weight_decay = slices[begin].weight_decay ? options_.adamw.weight_decay : 0;
         const int64_t offset = slices[begin].offset;
         const int64_t count = slices[end - 1].offset + slices[end - 1].count - offset;

@@ -36,6 +36,7 @@ struct TrainerOptions {
     ScheduleOptions schedule;
     AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
     double max_grad_norm = 1;  // 0: no clipping
+    double loraplus_lr_ratio = 1;  // learning rate of lora_B, as a multiple
     uint64_t seed = 42;
     const Objective* objective = Objectives().front();
     ObjectiveOptions preference;

@@ -34,7 +34,7 @@ class Method {
     // How the base's layers are held.
     virtual WeightStorage Storage(const FinetuneOptions& options) const = 0;
     LoadOptions Loading(const FinetuneOptions& options) const;
-    // Whether the base's own weights are trained.
+    // Whether every weight of the base is trained.
     virtual bool TrainsBase() const { return false; }
     // The rank of what is added to the base's layers; 0: nothing is.
     virtual int64_t Rank(const FinetuneOptions& options) const { return options.lora.r; }

@@ -96,16 +96,18 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
-        full ? "full-fine-tuning" : "lora",
+        full ? o.method + "-fine-tuning" : "lora",
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
         return text +
                fmt::format(
-                   "{} with every weight trained further, by hone {}.\n\n## Use\n\n"
+                   "{} with {} trained further, by hone {}.\n\n## Use\n\n"
                    "```\n{}\n```\n\n"
                    "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
-                   Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
+                   Code(PublicName(o.model_name_or_path)),
+                   o.method == "full" ? "every weight" : "some of its weights", kVersion,
+                   OneLine(use));
     return text + fmt::format(
                       "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"

@@ -60,6 +60,7 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
                  {"train_data", data_.train->fingerprint()}};
     if (shows_date_) json["template_date"] = options_.data.template_date;
     if (!objective_->direct()) json["objective"] = objective_->name();
+    if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
     // Scores of its rows are in the checkpoints.
     const bool eval_scored = objective_->wants_reference() && !learner_->CanLeaveOutTrained();
     if (eval_decides || eval_scored)
@@ -79,6 +80,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.adamw.eps = options_.adam_epsilon;
     trainer.adamw.weight_decay = options_.weight_decay;
     trainer.max_grad_norm = options_.max_grad_norm;
+    trainer.loraplus_lr_ratio = options_.loraplus_lr_ratio;
     trainer.seed = options_.seed;
     trainer.objective = objective_;
     trainer.preference = options_.preference;
