@@ -17,10 +17,20 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Keys that say nothing about the result.
-constexpr std::array<std::string_view, 11> kDescriptive = {
-    "auto_mapping", "inference_mode",    "megatron_config", "megatron_core",
-    "peft_version", "revision",          "loftq_config",    "eva_config",
-    "corda_config", "qalora_group_size", "lora_ga_config",
+constexpr std::array<std::string_view, 12> kDescriptive = {
+    "auto_mapping",
+    "inference_mode",
+    "megatron_config",
+    "megatron_core",
+    "peft_version",
+    "revision",
+    "loftq_config",
+    "eva_config",
+    "corda_config",
+    "qalora_group_size",
+    "lora_ga_config",
+    // PEFT itself goes by the base's layers.
+    "fan_in_fan_out",
 };
 // Keys that LoraConfig holds, and those that Check* look at.
 constexpr std::array<std::string_view, 16> kUnderstood = {
@@ -50,7 +60,6 @@ struct Feature {
 };
 constexpr Feature kUnsupported[] = {
     {"use_dora", "DoRA"},
-    {"fan_in_fan_out", "weights stored as [in, out]"},
     {"layer_replication", "a base whose layers are repeated"},
     {"lora_bias", "a bias in the adapter's layers"},
     {"trainable_token_indices", "training single tokens of the embedding"},

@@ -91,7 +91,6 @@ TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
         {"task_type", "SEQ_CLS"},
         {"bias", "lora_only"},
         {"use_dora", true},
-        {"fan_in_fan_out", true},
         {"layer_replication", {{0, 1}}},
         {"lora_bias", true},
         {"alora_invocation_tokens", {1, 2}},

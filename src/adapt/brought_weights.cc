@@ -9,6 +9,7 @@
 #include "fmt/ranges.h"
 #include "model/config/arch.h"
 #include "model/files/model_tensors.h"
+#include "model/files/tensor_layout.h"
 
 namespace hone {
 namespace {
@@ -39,11 +40,11 @@ const ModelTensor* FindBase(const ModelFiles& files, const StoredTensor& stored)
 
 absl::Status CheckShape(const ModelTensor& base, const StoredTensor& stored,
                         const std::string& path) {
-    if (stored.shape == base.shape) return absl::OkStatus();
-    const bool more_tokens = stored.shape.size() == 2 && base.shape.size() == 2 &&
-                             stored.shape[1] == base.shape[1] &&
-                             (base.row->role == TensorRole::kEmbedding ||
-                              base.row->role == TensorRole::kHead);
+    const std::vector<int64_t> wanted = StoredShape(base.row->hf, base.shape);
+    if (stored.shape == wanted) return absl::OkStatus();
+    const bool more_tokens =
+        stored.shape.size() == 2 && base.shape.size() == 2 && stored.shape[1] == base.shape[1] &&
+        (base.row->role == TensorRole::kEmbedding || base.row->role == TensorRole::kHead);
     if (more_tokens)
         return ModelError(
             "{}: {} has {} rows, this base's vocabulary {}: the adapter was trained on a base to "
@@ -54,8 +55,7 @@ absl::Status CheckShape(const ModelTensor& base, const StoredTensor& stored,
     return ModelError(
         "{}: {} has the shape [{}], this model's {} [{}]; the adapter was made for another base "
         "model: use the one that its adapter_config.json names",
-        path, stored.name, fmt::join(stored.shape, ", "), base.hf_name,
-        fmt::join(base.shape, ", "));
+        path, stored.name, fmt::join(stored.shape, ", "), base.hf_name, fmt::join(wanted, ", "));
 }
 
 // visit(the base's numbers, the stored ones) of some rows at a time, until it returns false.
@@ -68,7 +68,8 @@ absl::Status VisitRows(const ModelFiles& files, const ModelTensor& base, const S
     for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
         const int64_t end = std::min(rows, row + kRowsAtOnce);
         HONE_RETURN_IF_ERROR(ReadModelRows(files, base, row, end, of_base.data()));
-        HONE_RETURN_IF_ERROR(ReadRows(stored, row, end, of_stored.data()));
+        HONE_RETURN_IF_ERROR(
+            ReadPlainRows(stored, base.row->hf, files.config.head_dim, row, end, of_stored.data()));
         const auto count = static_cast<size_t>((end - row) * columns);
         if (!visit(std::span(of_base).first(count), std::span(of_stored).first(count))) break;
     }

@@ -18,8 +18,8 @@ struct LoraConfig {
     double lora_alpha = 16;
     double lora_dropout = 0;
     // Names or suffixes ("q_proj", "layers.0.mlp.up_proj"), {"all-linear"}, or one regular
-    // expression (matched against the whole name) when target_is_regex; empty: q_proj and v_proj,
-    // PEFT's choice for Llama.
+    // expression (matched against the whole name) when target_is_regex; empty: PEFT's choice for
+    // the family (LinearInfo::is_default).
     std::vector<std::string> target_modules;
     bool target_is_regex = false;
     // Never adapted, whatever target_modules says; read in the same way.

@@ -194,8 +194,7 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
                                                       const LoraConfig& config,
                                                       UnmatchedTargets unmatched) {
     const bool all = IsAllLinear(config.target_modules);
-    std::vector<std::string> names = config.target_modules;
-    if (names.empty()) names = {"q_proj", "v_proj"};
+    const std::vector<std::string>& names = config.target_modules;
     HONE_ASSIGN_OR_RETURN(auto wanted,
                           NameSet::Make(names, config.target_is_regex && !all, "target_modules"));
     HONE_ASSIGN_OR_RETURN(auto excluded, NameSet::Make(config.exclude_modules,
@@ -207,6 +206,8 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
             InsideSavedModule(linear.name, config.modules_to_save))
             continue;
         const bool chosen = all ? !linear.is_head
+                            : names.empty()
+                                ? linear.is_default
                                 : wanted.Contains(linear.name) &&
                                       (wanted.is_regex() || layers.Accepts(linear.name));
         if (chosen) targets.push_back(linear);

@@ -16,7 +16,9 @@ std::vector<LinearInfo> TwoLayers() {
         for (const char* name :
              {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
               "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
-            linears.push_back({fmt::format("model.layers.{}.{}", layer, name), 16, 16, false});
+            linears.push_back({fmt::format("model.layers.{}.{}", layer, name), 16, 16, false,
+                               std::string_view(name).ends_with("q_proj") ||
+                                   std::string_view(name).ends_with("v_proj")});
     linears.push_back({"lm_head", 16, 32, true});
     return linears;
 }

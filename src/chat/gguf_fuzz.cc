@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         HONE_CHECK(values.ok() == (tensor.type != hone::StorageType::kOther));
     }
     for (const hone::ArchSpec* arch : hone::AllArchs()) {
+        if (arch->config_from_gguf == nullptr) continue;
         auto json = arch->config_from_gguf(contents->metadata);
         if (json.ok()) (void)arch->read_config(*json);
     }

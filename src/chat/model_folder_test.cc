@@ -67,7 +67,7 @@ TEST(WriteModelFolder, OfGgufIsTheSameModel) {
     EXPECT_FALSE(files->gguf);
     for (const ModelTensor& tensor : files->tensors)
         EXPECT_EQ(*ReadTensor(*tensor.stored), numbers.at(tensor.hf_name)) << tensor.name;
-    EXPECT_EQ(files->config.rope_scaling.factor, 2);
+    EXPECT_EQ(files->config.rotary[0].scaling.factor, 2);
     const auto before = OpenChat(*gguf).value(), after = OpenChat(*files).value();
     ExpectSameText(*after, *before);
     EXPECT_EQ(after->bos_token, before->bos_token);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/activation/activation.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
 #include "kernels/benchmark_each.h"
@@ -11,7 +12,6 @@
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
-#include "kernels/swiglu/swiglu.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -59,14 +59,15 @@ std::vector<BenchRow> BenchRope(const Context& context, bool smoke) {
         [&](const auto& functions, std::vector<bf16>& x) {
             ForRows(context, M, n * D, [&](int64_t first, int64_t count) {
                 for (int64_t r = first; r < first + count; ++r)
-                    functions.row(n, D, &x[r * stride], &cosine[r * D / 2], &sine[r * D / 2], 1.0f);
+                    functions.row({n, D, D}, &x[r * stride], &cosine[r * D / 2], &sine[r * D / 2],
+                                  1.0f);
             });
         },
         rows);
     return rows;
 }
 
-std::vector<BenchRow> BenchSwiglu(const Context& context, bool smoke) {
+std::vector<BenchRow> BenchActivation(const Context& context, bool smoke) {
     const int64_t M = smoke ? 5 : 2048, F = 1536;
     const auto gate_up = Values<bf16>(M * 2 * F), dact = Values<bf16>(M * F);
     const std::string shape = fmt::format("bf16 {} x {}", M, F);
@@ -74,22 +75,23 @@ std::vector<BenchRow> BenchSwiglu(const Context& context, bool smoke) {
     std::vector<bf16> act(M * F);
     std::vector<BenchRow> rows;
     BenchEach(
-        smoke, SwigluKernels<bf16>(), {}, {"swiglu forward", shape, "GB/s", elements * 6}, act,
+        smoke, ActivationKernels<bf16>(), {}, {"activation forward", shape, "GB/s", elements * 6},
+        act,
         [&](const auto& functions, std::vector<bf16>& out) {
             ForRows(context, M, F, [&](int64_t first, int64_t count) {
                 for (int64_t r = first; r < first + count; ++r)
-                    functions.forward(F, &gate_up[r * 2 * F], &out[r * F]);
+                    functions.forward({}, F, &gate_up[r * 2 * F], &out[r * F]);
             });
         },
         rows);
     BenchEach(
-        smoke, SwigluKernels<bf16>(), {}, {"swiglu backward", shape, "GB/s", elements * 12},
+        smoke, ActivationKernels<bf16>(), {}, {"activation backward", shape, "GB/s", elements * 12},
         std::vector<bf16>(M * 2 * F),
         [&](const auto& functions, std::vector<bf16>& dgate_up) {
             ForRows(context, M, F, [&](int64_t first, int64_t count) {
                 for (int64_t r = first; r < first + count; ++r)
-                    functions.backward(F, &gate_up[r * 2 * F], &dact[r * F], &dgate_up[r * 2 * F],
-                                       &act[r * F]);
+                    functions.backward({}, F, &gate_up[r * 2 * F], &dact[r * F],
+                                       &dgate_up[r * 2 * F], &act[r * F]);
             });
         },
         rows);
@@ -284,7 +286,7 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
 
 std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
-    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchSwiglu, BenchCrossEntropy,
+    for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchActivation, BenchCrossEntropy,
                         BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout, BenchGemm,
                         BenchGradients, BenchQuantizedGemm, BenchNf4, BenchInt8})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));

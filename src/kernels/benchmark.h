@@ -26,7 +26,7 @@ std::vector<BenchRow> BenchKernels(const Context& context, bool smoke);
 
 std::vector<BenchRow> BenchRmsNorm(const Context& context, bool smoke);
 std::vector<BenchRow> BenchRope(const Context& context, bool smoke);
-std::vector<BenchRow> BenchSwiglu(const Context& context, bool smoke);
+std::vector<BenchRow> BenchActivation(const Context& context, bool smoke);
 std::vector<BenchRow> BenchAttention(const Context& context, bool smoke);
 std::vector<BenchRow> BenchCrossEntropy(const Context& context, bool smoke);
 std::vector<BenchRow> BenchEmbedding(const Context& context, bool smoke);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernels/activation/activation.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
 #include "kernels/cross_entropy/cross_entropy.h"
@@ -12,12 +13,12 @@
 #include "kernels/gemm/tile.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/int8/int8_kernels.h"
+#include "kernels/layernorm/layernorm.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
-#include "kernels/swiglu/swiglu.h"
 
 namespace hone {
 namespace {
@@ -31,8 +32,9 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(QuantizeRowKernels<T>().Explain({}, type));
     ops.push_back(AttentionKernels<T>().Explain(attention, type + ", heads of 64"));
     ops.push_back(RmsNormKernels<T>().Explain({}, type));
+    ops.push_back(LayerNormKernels<T>().Explain({}, type));
     ops.push_back(RopeKernels<T>().Explain({}, type));
-    ops.push_back(SwigluKernels<T>().Explain({}, type));
+    ops.push_back(ActivationKernels<T>().Explain({}, type));
     ops.push_back(EmbeddingKernels<T>().Explain({}, type));
     ops.push_back(DropoutKernels<T>().Explain({}, type));
     ops.push_back(Nf4Kernels<T>().Explain({}, type));

@@ -23,7 +23,8 @@ namespace hone {
 struct LinearInfo {
     std::string name;  // "model.layers.0.self_attn.q_proj"
     int64_t in = 0, out = 0;
-    bool is_head = false;  // lm_head: not part of "all-linear"
+    bool is_head = false;     // lm_head: not part of "all-linear"
+    bool is_default = false;  // gets an adapter where nobody says which do (ArchSpec::lora_targets)
 };
 
 struct LossSums {
@@ -94,8 +95,8 @@ class Model {
     const ModelConfig& config() const { return files_.config; }
     // What it was loaded from.
     const ModelFiles& files() const { return files_; }
-    // Every linear layer in the order of the network (q, k, v, o, gate, up, down per layer; the
-    // head last).
+    // Every linear layer in the order of the network (of Llama: q, k, v, o, gate, up, down per
+    // layer; the head last).
     const std::vector<LinearInfo>& linears() const { return linears_; }
     int64_t num_base_parameters() const;
     // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.

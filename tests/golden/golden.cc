@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "model/files/tensor_layout.h"
 
 namespace hone::golden {
 
@@ -27,12 +28,20 @@ void ExpectOk(const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; 
 
 std::string Folder() { return HONE_SOURCE_DIR "/tests/golden"; }
 std::vector<std::string> ModelNames() { return {"tied", "llama3", "bias", "odd"}; }
+std::vector<std::string> FamilyNames() {
+    return {"yarn",  "dynamic", "qwen2",  "qwen3",  "mistral", "smollm3", "granite",
+            "olmo2", "gemma",   "gemma2", "gemma3", "phi3",    "gpt2",    "phi"};
+}
 std::vector<std::string> CaseNames() {
-    return {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head", "tied-qlora"};
+    std::vector<std::string> names = {"tied-lora", "llama3-rslora", "bias-regex",
+                                      "odd-head",  "tied-head",     "tied-qlora"};
+    for (const std::string& family : FamilyNames()) names.push_back(family + "-lora");
+    return names;
 }
 
 std::vector<std::string> FullNames() {
-    std::vector<std::string> names = ModelNames();
+    std::vector<std::string> names = ModelNames(), families = FamilyNames();
+    names.insert(names.end(), families.begin(), families.end());
     for (std::string& name : names) name += "-full";
     return names;
 }
@@ -142,8 +151,14 @@ std::vector<float> Backward(Model& model, const Context& context, const Batch& b
     return {gradients.begin(), gradients.end()};
 }
 
-void ExpectGolden(const Case& golden, const std::string& prefix, const std::string& name,
-                  std::span<const float> actual, double tolerance) {
+void ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
+                  const std::string& name, double tolerance) {
+    const std::span<float> plain =
+        prefix == "gradient" ? Gradients(model, name) : Values(model, name);
+    std::vector<float> actual(plain.begin(), plain.end());
+    for (const ModelTensor& tensor : model.files().tensors)
+        if (tensor.hf_name == name)
+            actual = ToStored(tensor.row->hf, tensor.shape, model.config().head_dim, plain);
     const std::vector<float> want = golden.Tensor(prefix + "." + name);
     if (!golden.full()) {
         EXPECT_LT(RelativeError(actual, want), tolerance) << name;

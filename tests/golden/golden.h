@@ -24,9 +24,12 @@ void ExpectOk(const absl::Status& status);
     } while (0)
 
 std::string Folder();                   // tests/golden
-std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd"
-std::vector<std::string> CaseNames();   // "tied-lora", ...
-std::vector<std::string> FullNames();   // "tied-full", ...: every weight is trained, no adapter
+std::vector<std::string> ModelNames();  // "tied", "llama3", "bias", "odd": Llamas with a tokenizer
+// "qwen3", "gpt2", ...: a model of each other family, and Llamas with other positions; they have no
+// tokenizer.
+std::vector<std::string> FamilyNames();
+std::vector<std::string> CaseNames();  // "tied-lora", ...
+std::vector<std::string> FullNames();  // "tied-full", ...: every weight is trained, no adapter
 std::vector<std::string> AllCaseNames();
 // A case's name as gtest takes one: "tied_lora" for "tied-lora".
 std::string TestName(const testing::TestParamInfo<std::string>& info);
@@ -86,11 +89,11 @@ void ZeroGradients(Model& model);
 std::vector<float> Backward(Model& model, const Context& context, const Batch& batch,
                             double* loss = nullptr, float scale = 1);
 
-// Expects the tensor to be the golden one, "gradient.NAME" or "final.NAME", within `tolerance`:
-// RelativeError of all or, in a case with every weight, of the sample that make.py keeps, and the
-// norm of all.
-void ExpectGolden(const Case& golden, const std::string& prefix, const std::string& name,
-                  std::span<const float> actual, double tolerance);
+// Expects the tensor of the model to be the golden one, "gradient.NAME" or "final.NAME", within
+// `tolerance`: RelativeError of all or, in a case with every weight, of the sample that make.py
+// keeps, and the norm of all.
+void ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
+                  const std::string& name, double tolerance);
 
 // Euclidean norm of the difference, over the norm of `expected`.
 double RelativeError(std::span<const float> actual, std::span<const float> expected);

@@ -1,4 +1,5 @@
 // Logits and losses of every golden model and adapter against transformers and peft.
+#include <algorithm>
 #include <cmath>
 
 #include "golden.h"
@@ -42,6 +43,22 @@ class LogitsTest : public testing::TestWithParam<std::string> {
             labelled += each[i].labelled;
         }
         EXPECT_EQ(sums->labelled, labelled);
+    }
+
+    // How many tokens to begin a sequence with, where usually so many would do. Which rotary
+    // positions it has may follow from how long it is known to become when it begins
+    // (RopeScaling::Kind::kLongRope): then so many that it is a long one.
+    static size_t Beginning(const Model& model, size_t usual, size_t length) {
+        for (const RotaryConfig& rotary : model.config().rotary) {
+            const auto first =
+                static_cast<size_t>(rotary.scaling.original_max_position_embeddings) + 1;
+            if (rotary.scaling.kind == RopeScaling::Kind::kLongRope && length >= first)
+                return first;
+        }
+        return usual;
+    }
+    static int32_t Another(int32_t token, int64_t vocabulary) {
+        return static_cast<int32_t>((token + 7) % std::min<int64_t>(vocabulary, 300));
     }
 
     Context context_{2};
@@ -105,9 +122,9 @@ TEST_P(LogitsTest, DocumentsDoNotSeeEachOther) {
         Loaded adapted = LoadTrained(golden_, compute, context_);
         const std::vector<float> before = Logits(*adapted.model, batch_);
         std::vector<Example> changed = documents_;
-        for (int32_t& token : changed[2].tokens) token = (token + 7) % 300;
-        const std::vector<float> after = Logits(*adapted.model, Pack(changed));
         const int64_t vocabulary = adapted.model->config().vocab_size;
+        for (int32_t& token : changed[2].tokens) token = Another(token, vocabulary);
+        const std::vector<float> after = Logits(*adapted.model, Pack(changed));
         for (int i = 0; i < batch_.num_documents(); ++i) {
             const size_t begin = batch_.document_starts[i] * vocabulary;
             const size_t count = batch_.document_starts[i + 1] * vocabulary - begin;
@@ -128,9 +145,10 @@ TEST_P(LogitsTest, LaterTokensDoNotMatter) {
     const Example& document = documents_[2];
     Example changed = document;
     const size_t half = document.tokens.size() / 2;
+    const int64_t vocabulary = adapted.model->config().vocab_size;
     for (size_t i = half; i < changed.tokens.size(); ++i)
-        changed.tokens[i] = (changed.tokens[i] + 7) % 300;
-    const size_t kept = half * adapted.model->config().vocab_size;
+        changed.tokens[i] = Another(changed.tokens[i], vocabulary);
+    const size_t kept = half * vocabulary;
     const std::vector<float> a = Logits(*adapted.model, Pack({document}));
     const std::vector<float> b = Logits(*adapted.model, Pack({changed}));
     ExpectSameBits(std::span(a).first(kept), std::span(b).first(kept), "the first half");
@@ -177,7 +195,7 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
             for (size_t i = 0; i < chosen.size(); ++i) {
                 const std::vector<int32_t>& all = documents_[chosen[i]].tokens;
                 if (fed[i] == all.size()) continue;
-                const size_t count = round == 0 ? 2 + i : 1;
+                const size_t count = round == 0 ? Beginning(*adapted.model, 2 + i, all.size()) : 1;
                 tokens.emplace_back(all.begin() + fed[i], all.begin() + fed[i] + count);
                 fed[i] += count;
                 active.push_back(caches[i].get());
@@ -209,13 +227,14 @@ TEST_P(LogitsTest, TruncatedCacheGoesOnFromThere) {
     const std::vector<float> expected = golden_.Tensor("adapted.logits");
     auto cache = adapted.model->NewCache(static_cast<int64_t>(tokens.size()) + 4);
     std::vector<float> logits(vocabulary);
-    const std::vector<int32_t> beginning(tokens.begin(), tokens.begin() + 6);
+    const size_t kept = Beginning(*adapted.model, 6, tokens.size());
+    const std::vector<int32_t> beginning(tokens.begin(), tokens.begin() + kept);
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {beginning}, {cache.get()}, logits.data()));
     GOLDEN_ASSERT_OK(
         adapted.model->Decode(context_, {{1, 2, 3, 4, 5}}, {cache.get()}, logits.data()));
-    cache->Truncate(6);
-    EXPECT_EQ(cache->length(), 6);
-    const std::vector<int32_t> rest(tokens.begin() + 6, tokens.end());
+    cache->Truncate(static_cast<int64_t>(kept));
+    EXPECT_EQ(cache->length(), static_cast<int64_t>(kept));
+    const std::vector<int32_t> rest(tokens.begin() + kept, tokens.end());
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {rest}, {cache.get()}, logits.data()));
     const int64_t row = batch_.document_starts[3] - 1;
     EXPECT_LT(RelativeError(logits, std::span(expected).subspan(row * vocabulary, vocabulary)),

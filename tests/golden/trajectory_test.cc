@@ -1,5 +1,5 @@
-// Twenty training steps from the same adapter, or of every weight, against torch's AdamW with
-// transformers' schedules and clipping.
+// Twenty training steps (of the other families five) from the same adapter, or of every weight,
+// against torch's AdamW with transformers' schedules and clipping.
 #include <cmath>
 
 #include "golden.h"
@@ -93,7 +93,7 @@ class TrajectoryTest : public testing::TestWithParam<std::string> {
 TEST_P(TrajectoryTest, F32FollowsTorch) {
     Trajectory trajectory(golden_, ComputeType::kF32, context_);
     const nlohmann::json& steps = golden_.values()["training"]["steps"];
-    ASSERT_EQ(steps.size(), 20);
+    ASSERT_GE(steps.size(), 5);
     for (size_t i = 0; i < steps.size(); ++i) {
         const Step step = trajectory.Run(static_cast<int64_t>(i));
         const double loss = steps[i]["loss"], norm = steps[i]["grad_norm"],
@@ -103,9 +103,10 @@ TEST_P(TrajectoryTest, F32FollowsTorch) {
         EXPECT_NEAR(step.learning_rate, rate, 1e-6 * rate) << "step " << i;
     }
     const std::vector<std::string> names = golden_.TensorsWith("final.");
-    EXPECT_EQ(names.size(), trajectory.model().parameters().slices().size());
+    EXPECT_EQ(names.size() + golden_.values().value("not_compared", size_t{0}),
+              trajectory.model().parameters().slices().size());
     for (const std::string& name : names)
-        ExpectGolden(golden_, "final", name, Values(trajectory.model(), name), 1e-4);
+        ExpectGolden(golden_, trajectory.model(), "final", name, 1e-4);
 }
 
 TEST_P(TrajectoryTest, Bf16StaysNear) {

@@ -1,8 +1,9 @@
 """Golden values of the whole engine, from transformers and peft: writes tests/golden/{models,adapters,values}.
 
-  make.py [OUT_DIR]     needs torch, transformers, peft, tokenizers (their versions are written beside the values)
+  make.py [--out DIR] [NAME...]   of all models, or of those; needs torch, transformers, peft, tokenizers (their versions
+                                  are written beside the values)
 
-models/NAME    a tiny random Llama in Hugging Face's layout; every weight is a bf16 number, so that f32 and bf16 runs
+models/NAME    a tiny random model in Hugging Face's layout, of Llama or of another family (FAMILIES); every weight is a bf16 number, so that f32 and bf16 runs
                start from the same ones
 adapters/CASE  an adapter as PEFT saved it, with random A and B (a fresh adapter's B is zero, which would hide mistakes)
 values/CASE.json, values/CASE.safetensors
@@ -12,14 +13,14 @@ values/MODEL-full.json, values/MODEL-full.safetensors
                the same for every weight of a model in place of an adapter's. To stay small, a sample of each tensor
                (see sample) and its norm.
 values/NAME-chat.json
-               chats with the token ids and the tokens that carry loss, and the loss of each, for the data room.
+               of Llama's models: chats with the token ids and the tokens that carry loss, and the loss of each, for the data room.
 
 Documents go through the model one by one: no padding, no packing, nothing to get wrong on this side.
 """
+import argparse
 import json
 import os
 import shutil
-import sys
 
 import peft
 import tokenizers
@@ -28,7 +29,7 @@ import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, get_scheduler
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, get_scheduler
 
 from smollm2 import answer_mask
 
@@ -73,6 +74,60 @@ MODELS = {
                 tie_word_embeddings=False, rope_parameters={"rope_type": "default", "rope_theta": 5000.0}),
 }
 
+# Every other family, and what of Llama the models above lack: one entry each. classes: of the config and the model.
+# Documents have up to 17 tokens: windows are shorter, and so are the contexts that scaled positions go beyond.
+SMALL = dict(dtype="f32", spelling="new", vocab_size=96, num_hidden_layers=2)
+FAMILIES = {
+    "yarn": dict(SMALL, classes=("LlamaConfig", "LlamaForCausalLM"), hidden_size=24, intermediate_size=40,
+                 num_attention_heads=3, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+                 rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+                                  "original_max_position_embeddings": 8}),
+    "dynamic": dict(SMALL, classes=("LlamaConfig", "LlamaForCausalLM"), hidden_size=28, intermediate_size=40,
+                    num_attention_heads=2, num_key_value_heads=2, head_dim=14, tie_word_embeddings=True,
+                    rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}),
+    "qwen2": dict(SMALL, classes=("Qwen2Config", "Qwen2ForCausalLM"), num_hidden_layers=3, hidden_size=32,
+                  intermediate_size=48, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True,
+                  use_sliding_window=True, sliding_window=5, max_window_layers=1),
+    "qwen3": dict(SMALL, classes=("Qwen3Config", "Qwen3ForCausalLM"), spelling="old", hidden_size=40,
+                  intermediate_size=56, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+                  tie_word_embeddings=False, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}),
+    "mistral": dict(SMALL, classes=("MistralConfig", "MistralForCausalLM"), spelling="old", hidden_size=48,
+                    intermediate_size=64, num_attention_heads=3, num_key_value_heads=1, head_dim=16,
+                    sliding_window=6, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+    "smollm3": dict(SMALL, classes=("SmolLM3Config", "SmolLM3ForCausalLM"), num_hidden_layers=3, hidden_size=36,
+                    intermediate_size=48, num_attention_heads=3, num_key_value_heads=1, no_rope_layer_interval=2,
+                    tie_word_embeddings=True),
+    "granite": dict(SMALL, classes=("GraniteConfig", "GraniteForCausalLM"), hidden_size=44, intermediate_size=60,
+                    num_attention_heads=2, num_key_value_heads=1, tie_word_embeddings=True, embedding_multiplier=3.0,
+                    attention_multiplier=0.3, residual_multiplier=0.6, logits_scaling=2.0),
+    "olmo2": dict(SMALL, classes=("Olmo2Config", "Olmo2ForCausalLM"), hidden_size=52, intermediate_size=64,
+                  num_attention_heads=2, num_key_value_heads=1, tie_word_embeddings=False),
+    "gemma": dict(SMALL, classes=("GemmaConfig", "GemmaForCausalLM"), hidden_size=56, intermediate_size=72,
+                  num_attention_heads=2, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True),
+    "gemma2": dict(SMALL, classes=("Gemma2Config", "Gemma2ForCausalLM"), hidden_size=60, intermediate_size=76,
+                   num_attention_heads=2, num_key_value_heads=1, head_dim=12, tie_word_embeddings=True,
+                   query_pre_attn_scalar=20, sliding_window=5, attn_logit_softcapping=4.0,
+                   final_logit_softcapping=3.0),
+    "gemma3": dict(SMALL, classes=("Gemma3TextConfig", "Gemma3ForCausalLM"), num_hidden_layers=3, hidden_size=68,
+                   intermediate_size=84, num_attention_heads=2, num_key_value_heads=1, head_dim=16,
+                   tie_word_embeddings=True, query_pre_attn_scalar=24, sliding_window=5, sliding_window_pattern=3,
+                   rope_parameters={"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
+                                    "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}),
+    "phi3": dict(SMALL, classes=("Phi3Config", "Phi3ForCausalLM"), hidden_size=64, intermediate_size=72,
+                 num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False, sliding_window=7,
+                 max_position_embeddings=64, original_max_position_embeddings=12,
+                 rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75,
+                                  "short_factor": [1.0, 1.1, 1.3, 1.4, 1.6, 2.0],
+                                  "long_factor": [1.0, 1.5, 2.5, 4.0, 6.0, 8.0]}),
+    "gpt2": dict(SMALL, classes=("GPT2Config", "GPT2LMHeadModel"), n_embd=48, n_layer=2, n_head=3, n_positions=64,
+                 resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0),
+    "phi": dict(SMALL, classes=("PhiConfig", "PhiForCausalLM"), hidden_size=80, intermediate_size=88,
+                num_attention_heads=4, partial_rotary_factor=0.5, tie_word_embeddings=False),
+}
+LLAMA = ("LlamaConfig", "LlamaForCausalLM")
+# A bias of keys that do not turn changes no score: its gradient is rounding noise, of which AdamW makes whole steps.
+NOISE = {"gpt2": "attn.c_attn.bias", "phi": "self_attn.k_proj.bias"}
+
 ALL = "all-linear"
 # model, LoRA settings, training settings (schedule, warmup steps, learning rate, weight decay, clipping norm; 0: none)
 CASES = {
@@ -88,6 +143,8 @@ CASES = {
     "tied-head": ("tied", dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], modules_to_save=["lm_head"]),
                   ("inverse_sqrt", 2, 1e-3, 0.01, 0.0)),
 }
+CASES.update({f"{name}-lora": (name, dict(r=2, lora_alpha=4, target_modules=ALL), ("linear", 2, 5e-3, 0.01, 2.0))
+              for name in FAMILIES})
 # Of the training of every weight, likewise.
 FULL = {
     "tied": ("linear", 3, 1e-3, 0.1, 1.0),
@@ -95,7 +152,9 @@ FULL = {
     "bias": ("constant", 0, 1e-3, 0.1, 2.0),
     "odd": ("constant_with_warmup", 4, 2e-3, 0.05, 0.0),
 }
+FULL.update({name: ("linear", 2, 1e-3, 0.1, 2.0) for name in FAMILIES})
 STEPS, ACCUMULATION, SAMPLE = 20, 2, 192
+FAMILY_STEPS = 5
 
 TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + "
             "'<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
@@ -136,15 +195,31 @@ def old_spelling(folder):
     json.dump(config, open(path, "w"), indent=2)
 
 
+def load_model(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def initialise(name, key, parameter):
+    if "norm" in key or "ln_" in key:
+        # Gemma's norms multiply by 1 + weight.
+        parameter.normal_(0.0 if key.endswith("bias") or name.startswith("gemma") else 1.0, 0.2)
+    else:
+        parameter.normal_(0.0, parameter.shape[-1] ** -0.5)
+
+
 def make_model(name, folder):
-    settings = dict(MODELS[name])
+    settings = dict(MODELS[name] if name in MODELS else FAMILIES[name])
     dtype, spelling, shards = settings.pop("dtype"), settings.pop("spelling"), settings.pop("shards", 1)
-    config = LlamaConfig(max_position_embeddings=512, rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=2, pad_token_id=0,
-                         attn_implementation="eager", **settings)
-    model = LlamaForCausalLM(config)
+    config_class, model_class = (getattr(transformers, each) for each in settings.pop("classes", LLAMA))
+    defaults = dict(max_position_embeddings=512, rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=2, pad_token_id=0,
+                    attn_implementation="eager")
+    if "n_positions" in settings:
+        del defaults["max_position_embeddings"]  # GPT-2's other name for it
+    config = config_class(**{**defaults, **settings})
+    model = model_class(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
-            parameter.normal_(1.0 if "norm" in key else 0.0, 0.2 if "norm" in key else parameter.shape[-1] ** -0.5)
+            initialise(name, key, parameter)
             # The mantissa of bf16 and, for the model stored as f16, well inside its range of exponents.
             parameter.copy_(parameter.to(torch.bfloat16).float())
             if dtype == "f16":
@@ -156,10 +231,11 @@ def make_model(name, folder):
     model.to(stored).save_pretrained(folder, max_shard_size=limit)
     if spelling == "old":
         old_spelling(folder)
+    if name in FAMILIES:
+        return None, None
     tokenizer = make_tokenizer(folder, adds_bos=name == "llama3")
     # Read back from disk: the values are those of the files, whatever was in memory.
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    return model, tokenizer
+    return load_model(folder), tokenizer
 
 
 def make_documents(generator, lengths, vocabulary):
@@ -267,8 +343,7 @@ def make_case(case, out, index, prepare=lambda model: model):
     generator = torch.Generator().manual_seed(2000 + index)
 
     def load():
-        return prepare(LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32,
-                                                        attn_implementation="eager").eval())
+        return prepare(load_model(model_folder))
 
     base = load()
     vocabulary = base.config.vocab_size
@@ -291,7 +366,7 @@ def make_case(case, out, index, prepare=lambda model: model):
     values["training"] = {
         "lr_scheduler_type": schedule, "warmup_steps": warmup, "learning_rate": rate, "weight_decay": decay,
         "max_grad_norm": max_norm, "gradient_accumulation_steps": ACCUMULATION, "batches": batches,
-        "steps": trajectory(model, batches, training, STEPS)}
+        "steps": trajectory(model, batches, training, steps_of(model_name))}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             tensors["final." + saved_name(name)] = parameter.detach()
@@ -305,6 +380,10 @@ def make_case(case, out, index, prepare=lambda model: model):
           f"{max(s['grad_norm'] for s in steps):.2f}")
 
 
+def steps_of(model_name):
+    return FAMILY_STEPS if model_name in FAMILIES else STEPS
+
+
 def sample(tensor):
     """SAMPLE elements at equal distances, an odd number apart; all of a small tensor."""
     flat = tensor.detach().flatten()
@@ -316,7 +395,7 @@ def make_full(name, out, index):
     generator = torch.Generator().manual_seed(3000 + index)
 
     def load():
-        model = LlamaForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+        model = load_model(model_folder)
         # torch leaves the padding token's row without a gradient, though that token may be a real one (BOS, EOS) too.
         # Nothing is padded here: every row has the gradient of the loss.
         model.get_input_embeddings().padding_idx = None
@@ -337,9 +416,12 @@ def make_full(name, out, index):
     values["training"] = {
         "lr_scheduler_type": schedule, "warmup_steps": warmup, "learning_rate": rate, "weight_decay": decay,
         "max_grad_norm": max_norm, "gradient_accumulation_steps": ACCUMULATION, "batches": batches,
-        "steps": trajectory(model, batches, FULL[name], STEPS)}
-    values["final_norms"] = {key: parameter.norm().item() for key, parameter in model.named_parameters()}
-    tensors.update({"final." + key: sample(parameter) for key, parameter in model.named_parameters()})
+        "steps": trajectory(model, batches, FULL[name], steps_of(name))}
+    final = {key: parameter for key, parameter in model.named_parameters()
+             if not (name in NOISE and key.endswith(NOISE[name]))}
+    values["final_norms"] = {key: parameter.norm().item() for key, parameter in final.items()}
+    tensors.update({"final." + key: sample(parameter) for key, parameter in final.items()})
+    values["not_compared"] = sum(1 for _ in model.named_parameters()) - len(final)
     path = os.path.join(out, "values", name + "-full")
     save_file(tensors, path + ".safetensors")
     write_json(path + ".json", values)
@@ -367,20 +449,34 @@ def write_json(path, document):
 
 
 def main():
-    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "..", "tests", "golden")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", default=os.path.join(os.path.dirname(__file__), "..", "..", "tests", "golden"))
+    parser.add_argument("names", nargs="*", help="models (tied, qwen3, ...); without any: all")
+    arguments = parser.parse_args()
+    out, everything = arguments.out, [*MODELS, *FAMILIES]
+    unknown = set(arguments.names) - set(everything)
+    if unknown:
+        parser.error(f"no model {', '.join(sorted(unknown))}; there are {', '.join(everything)}")
+    chosen = arguments.names or everything
     torch.set_num_threads(1)
     for folder in ("models", "adapters", "values"):
-        shutil.rmtree(os.path.join(out, folder), ignore_errors=True)
-        os.makedirs(os.path.join(out, folder))
-    for index, name in enumerate(MODELS):
+        os.makedirs(os.path.join(out, folder), exist_ok=True)
+    for index, name in enumerate(everything):
+        if name not in chosen:
+            continue
         torch.manual_seed(index)
+        shutil.rmtree(os.path.join(out, "models", name), ignore_errors=True)
         model, tokenizer = make_model(name, os.path.join(out, "models", name))
-        with torch.no_grad():
-            make_chats(name, model, tokenizer, out)
+        if model is not None:
+            with torch.no_grad():
+                make_chats(name, model, tokenizer, out)
     for index, case in enumerate(CASES):
-        make_case(case, out, index)
+        if CASES[case][0] in chosen:
+            shutil.rmtree(os.path.join(out, "adapters", case), ignore_errors=True)
+            make_case(case, out, index)
     for index, name in enumerate(FULL):
-        make_full(name, out, index)
+        if name in chosen:
+            make_full(name, out, index)
     for folder, _, names in os.walk(out):
         for name in names:
             if name.endswith(".safetensors"):

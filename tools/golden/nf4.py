@@ -1,6 +1,6 @@
 """Golden values of NF4, from bitsandbytes on the CPU: writes into tests/golden/.
 
-  nf4.py [OUT_DIR]     needs what make.py needs, and bitsandbytes; to be run after make.py, which clears these folders
+  nf4.py [OUT_DIR]     needs what make.py needs, and bitsandbytes; to be run after make.py
 
 values/nf4.safetensors     for some weights: the numbers, the absmax of their blocks, the absmax and the weight as double
                            quantisation gives them back; and the 256 numbers of the dynamic map

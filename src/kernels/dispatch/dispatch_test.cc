@@ -89,8 +89,9 @@ TEST(Dispatch, EveryOpIsExplained) {
         EXPECT_EQ(op.kernels.back().declines, "");
         EXPECT_THAT(ExplainKernels(), HasSubstr(fmt::format("{} ({}): ", op.op, op.problem)));
     }
-    for (const char* op : {"adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm",
-                           "quantize_row", "quantized_gemm", "reduce", "rmsnorm", "rope", "swiglu"})
+    for (const char* op :
+         {"activation", "adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm",
+          "layernorm", "quantize_row", "quantized_gemm", "reduce", "rmsnorm", "rope"})
         EXPECT_TRUE(names.count(op)) << op;
 }
 

@@ -1,6 +1,8 @@
 #include "kernels/rmsnorm/rmsnorm.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "tensor/partition.h"
 
@@ -101,13 +103,54 @@ void RmsNormBackward(const Context& context, int64_t M, int64_t C, const float* 
     });
 }
 
+template <typename T>
+void RmsNormHeadsForward(const Context& context, int64_t M, int64_t n, int64_t D, T* x,
+                         int64_t row_stride, const float* weight, float eps, T* xhat, float* rstd) {
+    const auto& functions = RmsNormKernels<T>().Choose({});
+    const int64_t C = n * D;
+    ForRows(context, M, C, [&](int64_t first, int64_t count) {
+        std::vector<float> heads(static_cast<size_t>(C));
+        for (int64_t r = first; r < first + count; ++r) {
+            T* row = x + r * row_stride;
+            for (int64_t i = 0; i < C; ++i) heads[static_cast<size_t>(i)] = ToFloat(row[i]);
+            functions.forward(n, D, heads.data(), weight, eps, xhat + r * C, row, rstd + r * n);
+        }
+    });
+}
+
+template <typename T>
+void RmsNormHeadsBackward(const Context& context, int64_t M, int64_t n, int64_t D, T* dx,
+                          int64_t row_stride, const T* xhat, const float* weight, const float* rstd,
+                          float* dy_f32, float* dweight) {
+    const auto& functions = RmsNormKernels<T>().Choose({});
+    const int64_t C = n * D;
+    ForRows(context, M, C, [&](int64_t first, int64_t count) {
+        std::vector<float> gradient(static_cast<size_t>(C));
+        for (int64_t r = first; r < first + count; ++r) {
+            T* row = dx + r * row_stride;
+            for (int64_t i = 0; i < C; ++i) dy_f32[r * C + i] = ToFloat(row[i]);
+            std::fill(gradient.begin(), gradient.end(), 0.0f);
+            functions.backward(n, D, dy_f32 + r * C, xhat + r * C, weight, rstd + r * n,
+                               gradient.data(), row);
+        }
+    });
+    if (dweight == nullptr) return;
+    ForColumns(context, D, [&](int64_t first, int64_t count) {
+        functions.backward_weight(M * n, D, count, dy_f32 + first, xhat + first, dweight + first);
+    });
+}
+
 #define HONE_INSTANTIATE(T)                                                                       \
     template const KernelList<AnyProblem, RmsNormFunctions<T>>& RmsNormKernels<T>();              \
     template void RmsNormForward<T>(const Context&, int64_t, int64_t, const float*, const float*, \
                                     float, T*, T*, float*);                                       \
     template void RmsNormScale<T>(const Context&, int64_t, int64_t, const T*, const float*, T*);  \
     template void RmsNormBackward<T>(const Context&, int64_t, int64_t, const float*, const T*,    \
-                                     const float*, const float*, float*, T*, float*);
+                                     const float*, const float*, float*, T*, float*);             \
+    template void RmsNormHeadsForward<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t,  \
+                                         const float*, float, T*, float*);                        \
+    template void RmsNormHeadsBackward<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, \
+                                          const T*, const float*, const float*, float*, float*);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)
 #undef HONE_INSTANTIATE

@@ -30,6 +30,19 @@ template <typename T>
 void RmsNormBackward(const Context& context, int64_t M, int64_t C, const float* dy, const T* xhat,
                      const float* weight, const float* rstd, float* dx, T* dx_t, float* dweight);
 
+// The norm of each head by itself (Qwen 3, Gemma 3): row r has n heads of D elements at
+// x + r * row_stride, which y takes the place of. weight f32 [D], xhat T [M, n, D] (=), rstd
+// f32 [M, n] (=).
+template <typename T>
+void RmsNormHeadsForward(const Context& context, int64_t M, int64_t n, int64_t D, T* x,
+                         int64_t row_stride, const float* weight, float eps, T* xhat, float* rstd);
+// dx = the gradient of x, where dy was, row r at dx + r * row_stride. dy_f32 f32 [M, n, D] is
+// scratch (=, dy). dweight f32 [D] += (nullptr: not wanted).
+template <typename T>
+void RmsNormHeadsBackward(const Context& context, int64_t M, int64_t n, int64_t D, T* dx,
+                          int64_t row_stride, const T* xhat, const float* weight, const float* rstd,
+                          float* dy_f32, float* dweight);
+
 // What an implementation does: a range of rows of one thread, or for the weight a range of columns.
 template <typename T>
 struct RmsNormFunctions {

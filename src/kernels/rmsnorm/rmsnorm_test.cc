@@ -80,6 +80,39 @@ TEST(RmsNorm, BackwardIsTheSlopeOfForward) {
     }
 }
 
+// Heads within rows of a fused buffer: what the plain norm gives for each, and the gaps stay.
+TEST(RmsNorm, HeadsAreNormalisedInPlace) {
+    const Context context(2);
+    Random random(11);
+    const int64_t M = 7, n = 3, D = 24, stride = n * D + 5, C = n * D;
+    const auto original = random.Values<float>(M * stride), weight = random.Values<float>(D),
+               dy = random.Values<float>(M * stride);
+    std::vector<float> x = original, dx = dy, xhat(M * C), rstd(M * n), scratch(M * C), dweight(D);
+    RmsNormHeadsForward(context, M, n, D, x.data(), stride, weight.data(), 1e-5f, xhat.data(),
+                        rstd.data());
+    RmsNormHeadsBackward(context, M, n, D, dx.data(), stride, xhat.data(), weight.data(),
+                         rstd.data(), scratch.data(), dweight.data());
+    std::vector<float> flat, flat_dy;
+    for (int64_t r = 0; r < M; ++r) {
+        flat.insert(flat.end(), original.begin() + r * stride, original.begin() + r * stride + C);
+        flat_dy.insert(flat_dy.end(), dy.begin() + r * stride, dy.begin() + r * stride + C);
+    }
+    std::vector<float> y(M * C), want_xhat(M * C), want_rstd(M * n), want_dx(M * C),
+        want_dweight(D);
+    RmsNormForward(context, M * n, D, flat.data(), weight.data(), 1e-5f, want_xhat.data(), y.data(),
+                   want_rstd.data());
+    RmsNormBackward<float>(context, M * n, D, flat_dy.data(), want_xhat.data(), weight.data(),
+                           want_rstd.data(), want_dx.data(), nullptr, want_dweight.data());
+    ExpectSameBits(xhat, want_xhat, "xhat");
+    ExpectSameBits(rstd, want_rstd, "rstd");
+    ExpectSameBits(dweight, want_dweight, "dweight");
+    for (int64_t r = 0; r < M; ++r)
+        for (int64_t i = 0; i < stride; ++i) {
+            EXPECT_EQ(x[r * stride + i], i < C ? y[r * C + i] : original[r * stride + i]);
+            EXPECT_EQ(dx[r * stride + i], i < C ? want_dx[r * C + i] : dy[r * stride + i]);
+        }
+}
+
 TEST(RmsNorm, OptionalOutputsAndThreadsChangeNothing) {
     Random random(7);
     const int64_t M = 301, C = 576;

@@ -1,5 +1,6 @@
 #include "kernels/rope/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -8,26 +9,65 @@
 namespace hone {
 namespace {
 
-float InverseFrequency(const RopeTable& table, int64_t i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(table.D);
-    const float inverse =
-        1.0f / static_cast<float>(std::pow(table.theta, static_cast<double>(exponent)));
-    if (table.scaling == RopeTable::Scaling::kNone) return inverse;
-    const float scaled = inverse / static_cast<float>(table.factor);
-    if (table.scaling == RopeTable::Scaling::kLinear) return scaled;
+using Kind = RopeScaling::Kind;
+
+float Llama3Frequency(const RopeScaling& scaling, float inverse) {
+    const float scaled = inverse / static_cast<float>(scaling.factor);
     const double wave = 2 * std::numbers::pi / inverse,
-                 context = static_cast<double>(table.original_max_positions);
-    if (wave > context / table.low_freq_factor) return scaled;
-    if (wave < context / table.high_freq_factor) return inverse;
-    const double smooth =
-        (context / wave - table.low_freq_factor) / (table.high_freq_factor - table.low_freq_factor);
-    return static_cast<float>((1 - smooth) * inverse / table.factor + smooth * inverse);
+                 context = static_cast<double>(scaling.original_max_position_embeddings);
+    if (wave > context / scaling.low_freq_factor) return scaled;
+    if (wave < context / scaling.high_freq_factor) return inverse;
+    const double smooth = (context / wave - scaling.low_freq_factor) /
+                          (scaling.high_freq_factor - scaling.low_freq_factor);
+    return static_cast<float>((1 - smooth) * inverse / scaling.factor + smooth * inverse);
+}
+
+float YarnFrequency(const RopeTable& table, int64_t i, float inverse) {
+    const RopeScaling& scaling = table.scaling;
+    // The dimension whose wave fits `turns` times into the original positions.
+    const auto dimension = [&](double turns) {
+        const auto positions = static_cast<double>(scaling.original_max_position_embeddings);
+        return static_cast<double>(table.D) * std::log(positions / (turns * 2 * std::numbers::pi)) /
+               (2 * std::log(table.theta));
+    };
+    double low = dimension(scaling.beta_fast), high = dimension(scaling.beta_slow);
+    if (scaling.truncate) low = std::floor(low), high = std::ceil(high);
+    low = std::max(low, 0.0);
+    high = std::min(high, static_cast<double>(table.D - 1));
+    if (low == high) high += 0.001;
+    const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    return static_cast<float>(inverse / scaling.factor * ramp + inverse * (1 - ramp));
+}
+
+float InverseFrequency(const RopeTable& table, int64_t i) {
+    const RopeScaling& scaling = table.scaling;
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(table.D);
+    const double power = std::pow(table.theta, static_cast<double>(exponent));
+    const float inverse = 1.0f / static_cast<float>(power);
+    switch (scaling.kind) {
+        case Kind::kNone:
+        case Kind::kDynamic:
+            return inverse;
+        case Kind::kLinear:
+            return inverse / static_cast<float>(scaling.factor);
+        case Kind::kLlama3:
+            return Llama3Frequency(scaling, inverse);
+        case Kind::kYarn:
+            return YarnFrequency(table, i, inverse);
+        case Kind::kLongRope: {
+            const auto& divisors =
+                table.long_sequences ? scaling.long_divisors : scaling.short_divisors;
+            return 1.0f / static_cast<float>(divisors[static_cast<size_t>(i)] *
+                                             static_cast<double>(static_cast<float>(power)));
+        }
+    }
+    return inverse;
 }
 
 template <typename T>
-void Row(int64_t n, int64_t D, T* x, const float* cosine, const float* sine, float direction) {
-    const int64_t half = D / 2;
-    for (int64_t h = 0; h < n; ++h, x += D) {
+void Row(const RopeHeads& heads, T* x, const float* cosine, const float* sine, float direction) {
+    const int64_t half = heads.rotated / 2;
+    for (int64_t h = 0; h < heads.n; ++h, x += heads.D) {
         for (int64_t i = 0; i < half; ++i) {
             const float a = ToFloat(x[i]), b = ToFloat(x[i + half]), s = direction * sine[i];
             x[i] = FromFloat<T>(a * cosine[i] - b * s);
@@ -37,28 +77,31 @@ void Row(int64_t n, int64_t D, T* x, const float* cosine, const float* sine, flo
 }
 
 template <typename T>
-void Rotate(const Context& context, int64_t M, int64_t n, int64_t D, T* x, int64_t row_stride,
+void Rotate(const Context& context, int64_t M, const RopeHeads& heads, T* x, int64_t row_stride,
             const int32_t* positions, const float* cosine, const float* sine, float direction) {
-    HONE_CHECK(D % 2 == 0 && row_stride >= n * D);
+    HONE_CHECK(heads.rotated % 2 == 0 && heads.rotated <= heads.D &&
+               row_stride >= heads.n * heads.D);
     const auto& functions = RopeKernels<T>().Choose({});
-    ForRows(context, M, n * D, [&](int64_t first, int64_t count) {
+    const int64_t half = heads.rotated / 2;
+    ForRows(context, M, heads.n * heads.D, [&](int64_t first, int64_t count) {
         for (int64_t r = first; r < first + count; ++r)
-            functions.row(n, D, x + r * row_stride, cosine + positions[r] * (D / 2),
-                          sine + positions[r] * (D / 2), direction);
+            functions.row(heads, x + r * row_stride, cosine + positions[r] * half,
+                          sine + positions[r] * half, direction);
     });
 }
 
 }  // namespace
 
 void BuildRopeTable(const RopeTable& table, float* cosine, float* sine) {
-    HONE_CHECK(table.D % 2 == 0 && table.factor > 0);
+    HONE_CHECK(table.D % 2 == 0 && table.scaling.factor > 0);
     const int64_t half = table.D / 2;
+    const double scale = table.scaling.attention_factor;
     for (int64_t i = 0; i < half; ++i) {
         const float frequency = InverseFrequency(table, i);
         for (int64_t position = 0; position < table.max_positions; ++position) {
-            const float angle = static_cast<float>(position) * frequency;
-            cosine[position * half + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
-            sine[position * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+            const double angle = static_cast<float>(position) * frequency;
+            cosine[position * half + i] = static_cast<float>(scale * std::cos(angle));
+            sine[position * half + i] = static_cast<float>(scale * std::sin(angle));
         }
     }
 }
@@ -72,22 +115,24 @@ const KernelList<AnyProblem, RopeFunctions<T>>& RopeKernels() {
 }
 
 template <typename T>
-void RopeForward(const Context& context, int64_t M, int64_t n, int64_t D, T* x, int64_t row_stride,
-                 const int32_t* positions, const float* cosine, const float* sine) {
-    Rotate(context, M, n, D, x, row_stride, positions, cosine, sine, 1.0f);
+void RopeForward(const Context& context, int64_t M, const RopeHeads& heads, T* x,
+                 int64_t row_stride, const int32_t* positions, const float* cosine,
+                 const float* sine) {
+    Rotate(context, M, heads, x, row_stride, positions, cosine, sine, 1.0f);
 }
 
 template <typename T>
-void RopeInverse(const Context& context, int64_t M, int64_t n, int64_t D, T* x, int64_t row_stride,
-                 const int32_t* positions, const float* cosine, const float* sine) {
-    Rotate(context, M, n, D, x, row_stride, positions, cosine, sine, -1.0f);
+void RopeInverse(const Context& context, int64_t M, const RopeHeads& heads, T* x,
+                 int64_t row_stride, const int32_t* positions, const float* cosine,
+                 const float* sine) {
+    Rotate(context, M, heads, x, row_stride, positions, cosine, sine, -1.0f);
 }
 
 #define HONE_INSTANTIATE(T)                                                              \
     template const KernelList<AnyProblem, RopeFunctions<T>>& RopeKernels<T>();           \
-    template void RopeForward<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, \
+    template void RopeForward<T>(const Context&, int64_t, const RopeHeads&, T*, int64_t, \
                                  const int32_t*, const float*, const float*);            \
-    template void RopeInverse<T>(const Context&, int64_t, int64_t, int64_t, T*, int64_t, \
+    template void RopeInverse<T>(const Context&, int64_t, const RopeHeads&, T*, int64_t, \
                                  const int32_t*, const float*, const float*);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)

@@ -13,14 +13,14 @@ namespace rope {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
 template <typename T>
-void Row(int64_t n, int64_t D, T* x, const float* cosine, const float* sine, float direction) {
-    const int64_t half = D / 2, N = Lanes();
+void Row(const RopeHeads& heads, T* x, const float* cosine, const float* sine, float direction) {
+    const int64_t half = heads.rotated / 2, N = Lanes();
     const VF sign = Set(direction);
     for (int64_t i = 0; i < half; i += N) {
         const int64_t count = HWY_MIN(N, half - i);
         const VF c = LoadN(cosine + i, count), s = hn::Mul(LoadN(sine + i, count), sign);
         T* first = x + i;
-        for (int64_t h = 0; h < n; ++h, first += D) {
+        for (int64_t h = 0; h < heads.n; ++h, first += heads.D) {
             const VF a = LoadN(first, count), b = LoadN(first + half, count);
             StoreN(hn::NegMulAdd(b, s, hn::Mul(a, c)), first, count);
             StoreN(hn::MulAdd(a, s, hn::Mul(b, c)), first + half, count);

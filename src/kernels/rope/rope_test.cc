@@ -20,14 +20,18 @@ TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Between(1, 5), D = 2 * random.Size(70);
-            SCOPED_TRACE(fmt::format("{} seed={} n={} D={}", kernel.name, seed, n, D));
-            const auto cosine = random.Values<float>(D / 2), sine = random.Values<float>(D / 2);
+            const int64_t rotated = seed % 3 == 0 ? 2 * random.Between(1, D / 2) : D;
+            SCOPED_TRACE(
+                fmt::format("{} seed={} n={} D={} rotated={}", kernel.name, seed, n, D, rotated));
+            const RopeHeads heads{n, D, rotated};
+            const auto cosine = random.Values<float>(rotated / 2),
+                       sine = random.Values<float>(rotated / 2);
             std::vector<T> expected = random.Values<T>(n * D);
             Guarded<T> x(expected);
             const float direction = seed % 2 == 0 ? 1.0f : -1.0f;
-            RopeKernels<T>().reference().row(n, D, expected.data(), cosine.data(), sine.data(),
+            RopeKernels<T>().reference().row(heads, expected.data(), cosine.data(), sine.data(),
                                              direction);
-            kernel.functions.row(n, D, x.data(), cosine.data(), sine.data(), direction);
+            kernel.functions.row(heads, x.data(), cosine.data(), sine.data(), direction);
             ExpectClose(x, expected, 2 * testing::kRounding<T>, 1e-6f, "x");
         }
     }
@@ -45,7 +49,7 @@ TYPED_TEST(RopeTest, InverseTurnsBackWithinRowsOfAFusedBuffer) {
     for (int64_t r = 0; r < M; ++r) positions[r] = static_cast<int32_t>((r * 7) % 50);
     const auto original = random.Values<T>(M * stride);
     auto x = original;
-    RopeForward(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(),
+    RopeForward(context, M, {n, D, D}, x.data() + D, stride, positions.data(), cosine.data(),
                 sine.data());
     float moved = 0;
     for (int64_t r = 0; r < M; ++r) {
@@ -60,7 +64,7 @@ TYPED_TEST(RopeTest, InverseTurnsBackWithinRowsOfAFusedBuffer) {
         }
     }
     EXPECT_GT(moved, 0.5f);
-    RopeInverse(context, M, n, D, x.data() + D, stride, positions.data(), cosine.data(),
+    RopeInverse(context, M, {n, D, D}, x.data() + D, stride, positions.data(), cosine.data(),
                 sine.data());
     ExpectClose(x, original, 4 * testing::kRounding<T>, 4 * testing::kRounding<T>, "turned back");
 }
@@ -76,7 +80,7 @@ TEST(RopeTable, KnownFrequencies) {
         EXPECT_NEAR(sine[5 * 4 + i], std::sin(5 * std::pow(10.0, -i)), 1e-6);
     }
     BuildRopeTable(
-        {.max_positions = 6, .D = D, .scaling = RopeTable::Scaling::kLinear, .factor = 4},
+        {.max_positions = 6, .D = D, .scaling = {.kind = RopeScaling::Kind::kLinear, .factor = 4}},
         cosine.data(), sine.data());
     for (int i = 0; i < 4; ++i)
         EXPECT_NEAR(sine[5 * 4 + i], std::sin(1.25 * std::pow(10.0, -i)), 1e-6);
@@ -88,11 +92,11 @@ TEST(RopeTable, Llama3KeepsHighDividesLowAndRampsBetween) {
     BuildRopeTable({.max_positions = P,
                     .D = D,
                     .theta = 500000,
-                    .scaling = RopeTable::Scaling::kLlama3,
-                    .factor = 8,
-                    .low_freq_factor = 1,
-                    .high_freq_factor = 4,
-                    .original_max_positions = 8192},
+                    .scaling = {.kind = RopeScaling::Kind::kLlama3,
+                                .factor = 8,
+                                .low_freq_factor = 1,
+                                .high_freq_factor = 4,
+                                .original_max_position_embeddings = 8192}},
                    cosine.data(), sine.data());
     int kept = 0, divided = 0, between = 0;
     for (int i = 0; i < D / 2; ++i) {

@@ -55,9 +55,9 @@ TEST(Llama, DefaultsAreTransformersOwn) {
     ModelConfig config = Read(Small());
     EXPECT_EQ(config.head_dim, 8);
     EXPECT_EQ(config.max_position_embeddings, 2048);
-    EXPECT_FLOAT_EQ(config.rms_norm_eps, 1e-6f);
-    EXPECT_EQ(config.rope_theta, 10000.0f);
-    EXPECT_EQ(config.rope_scaling.kind, RopeScaling::Kind::kNone);
+    EXPECT_FLOAT_EQ(config.norm_epsilon, 1e-6f);
+    EXPECT_EQ(config.rotary[0].theta, 10000.0f);
+    EXPECT_EQ(config.rotary[0].scaling.kind, RopeScaling::Kind::kNone);
     EXPECT_FALSE(config.tie_word_embeddings || config.attention_bias || config.mlp_bias);
     EXPECT_FALSE(config.bos_token_id || config.pad_token_id);
     Json json = Small();
@@ -95,24 +95,24 @@ TEST(Llama, RopeInBothSpellings) {
     modern["rope_parameters"]["rope_theta"] = 500000.0;
     for (const Json& spelling : {json, modern}) {
         ModelConfig config = Read(spelling);
-        EXPECT_EQ(config.rope_theta, 500000.0f);
-        EXPECT_EQ(config.rope_scaling.kind, RopeScaling::Kind::kLlama3);
-        EXPECT_EQ(config.rope_scaling.factor, 32.0f);
-        EXPECT_EQ(config.rope_scaling.original_max_position_embeddings, 8192);
+        EXPECT_EQ(config.rotary[0].theta, 500000.0f);
+        EXPECT_EQ(config.rotary[0].scaling.kind, RopeScaling::Kind::kLlama3);
+        EXPECT_EQ(config.rotary[0].scaling.factor, 32.0f);
+        EXPECT_EQ(config.rotary[0].scaling.original_max_position_embeddings, 8192);
     }
     json = Small();
     json["rope_scaling"] = {{"type", "linear"}, {"factor", 2}};
-    EXPECT_EQ(Read(json).rope_scaling.kind, RopeScaling::Kind::kLinear);
+    EXPECT_EQ(Read(json).rotary[0].scaling.kind, RopeScaling::Kind::kLinear);
     json["rope_scaling"] = {{"rope_type", "default"}};
-    EXPECT_EQ(Read(json).rope_scaling.kind, RopeScaling::Kind::kNone);
+    EXPECT_EQ(Read(json).rotary[0].scaling.kind, RopeScaling::Kind::kNone);
     modern["rope_theta"] = 1.5;
     EXPECT_THAT(std::string(Llama().read_config(modern).status().message()), HasSubstr("outside"));
 }
 
 TEST(Llama, RefusesWhatItDoesNotKnow) {
-    EXPECT_THAT(ErrorWith("hidden_act", "gelu"), HasSubstr("gelu"));
-    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}),
-                HasSubstr("yarn"));
+    EXPECT_THAT(ErrorWith("hidden_act", "tanhshrink"), HasSubstr("tanhshrink"));
+    EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "mrope"}, {"factor", 4}}),
+                HasSubstr("mrope"));
     EXPECT_THAT(ErrorWith("rope_scaling", "yes"), HasSubstr("not an object"));
     EXPECT_THAT(ErrorWith("rope_scaling", {{"rope_type", "linear"}}),
                 HasSubstr("\"factor\" is missing"));
@@ -167,14 +167,6 @@ TEST(Llama, TheTable) {
     EXPECT_EQ(ExpandTable(Llama(), Read(json)).size(), 20 + 2 * 7u);
 }
 
-TEST(Llama, PermutedRowsAreAPermutationOfEachHead) {
-    // llama.cpp: w.reshape(heads, 2, head_dim / 2, columns).swapaxes(1, 2): rows 0 1 2 3 of a head
-    // become 0 2 1 3.
-    std::vector<int64_t> rows;
-    for (int64_t row = 0; row < 8; ++row) rows.push_back(GgufPermutedRow(row, 4));
-    EXPECT_THAT(rows, ElementsAre(0, 2, 1, 3, 4, 6, 5, 7));
-}
-
 Json Metadata() {
     return {
         {"general.architecture", "llama"},    {"llama.block_count", 2},
@@ -191,7 +183,7 @@ TEST(LlamaGguf, BecomesTheConfigOfTransformers) {
     ModelConfig config = Read(*json);
     EXPECT_EQ(config.vocab_size, 100);
     EXPECT_EQ(config.num_key_value_heads, 2);
-    EXPECT_EQ(config.rope_theta, 500000.0f);
+    EXPECT_EQ(config.rotary[0].theta, 500000.0f);
     EXPECT_EQ(config.max_position_embeddings, 128);
     EXPECT_THAT(config.eos_token_ids, ElementsAre(5));
     EXPECT_FALSE(config.tie_word_embeddings || config.attention_bias);
@@ -224,8 +216,8 @@ TEST(LlamaGguf, Llama3ScalingComesBackFromItsDivisors) {
     auto json = Llama().config_from_gguf(metadata);
     ASSERT_TRUE(json.ok()) << json.status();
     ModelConfig config = Read(*json);
-    EXPECT_EQ(config.rope_scaling.kind, RopeScaling::Kind::kLlama3);
-    EXPECT_EQ(config.rope_scaling.factor, 32.0f);
+    EXPECT_EQ(config.rotary[0].scaling.kind, RopeScaling::Kind::kLlama3);
+    EXPECT_EQ(config.rotary[0].scaling.factor, 32.0f);
 
     metadata["rope_freqs"][kHeadDim / 4] = 7.0;
     EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()),
@@ -234,7 +226,7 @@ TEST(LlamaGguf, Llama3ScalingComesBackFromItsDivisors) {
     EXPECT_THAT(std::string(Llama().config_from_gguf(metadata).status().message()),
                 HasSubstr("has 2 values"));
     metadata["rope_freqs"] = std::vector<float>(kHeadDim / 2, 1.0f);
-    EXPECT_EQ(Read(*Llama().config_from_gguf(metadata)).rope_scaling.kind,
+    EXPECT_EQ(Read(*Llama().config_from_gguf(metadata)).rotary[0].scaling.kind,
               RopeScaling::Kind::kNone);
 }
 
@@ -247,13 +239,13 @@ TEST(LlamaGguf, RefusesWhatItDoesNotKnow) {
         return std::string(json.status().message());
     };
     EXPECT_THAT(error("llama.expert_count", 8), HasSubstr("mixture of experts"));
-    EXPECT_THAT(error("llama.rope.scaling.type", "yarn"), HasSubstr("yarn"));
+    EXPECT_THAT(error("llama.rope.scaling.type", "mrope"), HasSubstr("mrope"));
     EXPECT_THAT(error("llama.block_count", nullptr), HasSubstr("llama.block_count"));
     EXPECT_THAT(error("llama.attention.head_count_kv", {1, 2}), HasSubstr("head_count_kv"));
     Json linear = Metadata();
     linear["llama.rope.scaling.type"] = "linear";
     linear["llama.rope.scaling.factor"] = 4.0;
-    EXPECT_EQ(Read(*Llama().config_from_gguf(linear)).rope_scaling.factor, 4.0f);
+    EXPECT_EQ(Read(*Llama().config_from_gguf(linear)).rotary[0].scaling.factor, 4.0f);
 }
 
 }  // namespace

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 
-#include "base/random.h"
-#include "kernels/rmsnorm/rmsnorm.h"
-#include "kernels/rope/rope.h"
-
 namespace hone {
 
 template <typename T>
-AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float eps, LinearMember q,
-                                  LinearMember k, LinearMember v, LinearMember o_member,
-                                  std::string norm_name, uint64_t stream)
-    : qkv(C, {std::move(q), std::move(k), std::move(v)}),
-      o(spec.H * spec.D, {std::move(o_member)}),
-      spec_(spec),
+AttentionBlock<T>::AttentionBlock(const ModelFiles& files, const AttentionSpec& spec, int64_t C)
+    : spec_(spec),
       C_(C),
-      eps_(eps),
-      stream_(stream) {
-    norm.name = std::move(norm_name);
-    norm.tensor = spec.norm;
+      qkv_(C, MakeMembers(files, spec.in)),
+      o_(spec.H * spec.D, {MakeMember(files, spec.out)}) {
+    HONE_CHECK(qkv_.out() == qkv_columns(), "{} of {}", qkv_.out(), qkv_columns());
+    if (spec.q_norm) q_norm_.emplace(files, *spec.q_norm);
+    if (spec.k_norm) k_norm_.emplace(files, *spec.k_norm);
     options_ = {.H = spec.H,
                 .KV = spec.KV,
                 .D = spec.D,
@@ -31,45 +24,73 @@ AttentionBlock<T>::AttentionBlock(const AttentionSpec& spec, int64_t C, float ep
 template <typename T>
 absl::Status AttentionBlock<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                      const Context& context) {
-    HONE_RETURN_IF_ERROR(norm.Load(files));
-    HONE_RETURN_IF_ERROR(qkv.Load(files, options, context));
-    return o.Load(files, options, context);
+    HONE_RETURN_IF_ERROR(qkv_.Load(files, options, context));
+    if (q_norm_) HONE_RETURN_IF_ERROR(q_norm_->Load(files));
+    if (k_norm_) HONE_RETURN_IF_ERROR(k_norm_->Load(files));
+    return o_.Load(files, options, context);
 }
 
 template <typename T>
-void AttentionBlock<T>::Saved::TakeInput(Arena& arena, const AttentionBlock& block, int64_t M) {
-    xhat = arena.Take<T>(M * block.C_);
-    rstd = arena.Take<float>(M);
+void AttentionBlock<T>::Cover(BlockSizes& sizes) const {
+    sizes.attention = std::max(sizes.attention, o_.in());
+    sizes.qkv = std::max(sizes.qkv, qkv_columns());
+    if (q_norm_ || k_norm_) sizes.heads = std::max(sizes.heads, spec_.H * spec_.D);
+    sizes.Cover(qkv_);
+    sizes.Cover(o_);
 }
 
 template <typename T>
-void AttentionBlock<T>::Saved::TakeRest(Arena& arena, const AttentionBlock& block, int64_t M,
-                                        int64_t min_rank_columns) {
+void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, int64_t M,
+                                    int64_t min_rank_columns) {
     auto rank = [&](const LinearGroup<T>& group) {
         return std::max(group.rank_columns(), min_rank_columns);
     };
+    const AttentionSpec& spec = block.spec_;
     qkv = arena.Take<T>(M * block.qkv_columns());
-    h_qkv = arena.Take<T>(M * rank(block.qkv));
-    attention = arena.Take<T>(M * block.o.in());
-    lse = arena.Take<float>(M * block.spec_.H);
-    h_o = arena.Take<T>(M * rank(block.o));
+    h_qkv = arena.Take<T>(M * rank(block.qkv_));
+    attention = arena.Take<T>(M * block.o_.in());
+    lse = arena.Take<float>(M * spec.H);
+    h_o = arena.Take<T>(M * rank(block.o_));
+    if (block.q_norm_)
+        q_norm = {arena.Take<T>(M * spec.H * spec.D), arena.Take<float>(M * block.query_groups())};
+    if (block.k_norm_)
+        k_norm = {arena.Take<T>(M * spec.KV * spec.D), arena.Take<float>(M * block.key_groups())};
 }
 
-template <typename T>
-void AttentionBlock<T>::Normalize(const Pass<T>& pass, const float* x, const Saved& saved) const {
-    RmsNormForward<T>(pass.context, pass.M, C_, x, norm.weight(), eps_, saved.xhat,
-                      pass.workspace.y, saved.rstd);
-}
-
-// q, k, v, rope.
 template <typename T>
 void AttentionBlock<T>::Project(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
-    qkv.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, qkv_columns(),
-                GemmOutput::kStore, pass.training, RandomAt(pass.seed, stream_), ws.linear,
-                pass.AdaptersOf(stream_));
-    RopeForward<T>(pass.context, pass.M, spec_.H + spec_.KV, spec_.D, saved.qkv, qkv_columns(),
-                   pass.positions.data(), pass.rope_cosine, pass.rope_sine);
+    const int64_t columns = qkv_columns();
+    qkv_.Forward(pass.context, pass.M, ws.y, saved.h_qkv, saved.qkv, columns, GemmOutput::kStore,
+                 pass.training, pass.SeedOf(qkv_), ws.linear, pass.AdaptersOf(qkv_));
+    if (q_norm_)
+        q_norm_->ForwardHeads(pass.context, pass.M, query_groups(), saved.qkv, columns,
+                              saved.q_norm);
+    if (k_norm_)
+        k_norm_->ForwardHeads(pass.context, pass.M, key_groups(), saved.qkv + spec_.H * spec_.D,
+                              columns, saved.k_norm);
+    if (spec_.rotary < 0) return;
+    const PassRotary& rotary = pass.rotary[static_cast<size_t>(spec_.rotary)];
+    RopeForward<T>(pass.context, pass.M, {spec_.H + spec_.KV, spec_.D, rotary.dims}, saved.qkv,
+                   columns, rotary.rows, rotary.cosine, rotary.sine);
+}
+
+template <typename T>
+void AttentionBlock<T>::ProjectBackward(const Pass<T>& pass, const Saved& saved,
+                                        ParameterSet& parameters) const {
+    const auto& ws = pass.workspace;
+    const int64_t columns = qkv_columns();
+    if (spec_.rotary >= 0) {
+        const PassRotary& rotary = pass.rotary[static_cast<size_t>(spec_.rotary)];
+        RopeInverse<T>(pass.context, pass.M, {spec_.H + spec_.KV, spec_.D, rotary.dims}, ws.dqkv,
+                       columns, rotary.rows, rotary.cosine, rotary.sine);
+    }
+    if (q_norm_)
+        q_norm_->BackwardHeads(pass.context, pass.M, query_groups(), ws.dqkv, columns, saved.q_norm,
+                               ws.dheads, parameters);
+    if (k_norm_)
+        k_norm_->BackwardHeads(pass.context, pass.M, key_groups(), ws.dqkv + spec_.H * spec_.D,
+                               columns, saved.k_norm, ws.dheads, parameters);
 }
 
 template <typename T>
@@ -78,24 +99,29 @@ void AttentionBlock<T>::Attend(const Pass<T>& pass, const Saved& saved) const {
     const int64_t k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const T* fused = saved.qkv;
     AttentionForward<T>(pass.context, options_, pass.M, Part(fused, 0), Part(fused, k),
-                        Part(fused, v), pass.document_starts, {saved.attention, o.in()}, saved.lse);
+                        Part(fused, v), pass.document_starts, {saved.attention, o_.in()},
+                        saved.lse);
 }
 
 template <typename T>
-void AttentionBlock<T>::Forward(const Pass<T>& pass, float* x, const Saved& saved) const {
-    Normalize(pass, x, saved);
+void AttentionBlock<T>::Output(const Pass<T>& pass, const Saved& saved, float* out,
+                               GemmOutput output) const {
+    o_.Forward(pass.context, pass.M, saved.attention, saved.h_o, out, C_, output, pass.training,
+               pass.SeedOf(o_), pass.workspace.linear, pass.AdaptersOf(o_));
+}
+
+template <typename T>
+void AttentionBlock<T>::Forward(const Pass<T>& pass, const Saved& saved, float* out,
+                                GemmOutput output) const {
     Attend(pass, saved);
-    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32,
-              pass.training, RandomAt(pass.seed, stream_ + 1), pass.workspace.linear,
-              pass.AdaptersOf(stream_ + 1));
+    Output(pass, saved, out, output);
 }
 
 template <typename T>
 void AttentionBlock<T>::Recompute(const Pass<T>& pass, const Saved& saved) const {
-    RmsNormScale<T>(pass.context, pass.M, C_, saved.xhat, norm.weight(), pass.workspace.y);
     Attend(pass, saved);
-    o.Hidden(pass.context, pass.M, saved.attention, saved.h_o, pass.training,
-             RandomAt(pass.seed, stream_ + 1), pass.workspace.linear);
+    o_.Hidden(pass.context, pass.M, saved.attention, saved.h_o, pass.training, pass.SeedOf(o_),
+              pass.workspace.linear);
 }
 
 // Rows of q, k, v -> the ends of the cache's heads.
@@ -112,9 +138,9 @@ void AttentionBlock<T>::AppendTo(const Cache& cache, int64_t count, const T* fus
 }
 
 template <typename T>
-void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved& saved,
-                                      std::span<const Cache> caches) const {
-    Normalize(pass, x, saved);
+void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, const Saved& saved,
+                                      std::span<const Cache> caches, float* out,
+                                      GemmOutput output) const {
     Project(pass, saved);
     std::vector<CachedSequence<T>> sequences(caches.size());
     pass.context.ParallelFor(static_cast<int64_t>(caches.size()), [&](int64_t i, int) {
@@ -126,45 +152,42 @@ void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, float* x, const Saved
     });
     const T* fused = saved.qkv;
     AttentionCached<T>(pass.context, options_, Part(fused, 0), sequences,
-                       {saved.attention, o.in()});
-    o.Forward(pass.context, pass.M, saved.attention, saved.h_o, x, C_, GemmOutput::kAddF32, false,
-              0, pass.workspace.linear, pass.AdaptersOf(stream_ + 1));
+                       {saved.attention, o_.in()});
+    Output(pass, saved, out, output);
 }
 
 template <typename T>
-void AttentionBlock<T>::Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
-                                 ParameterSet& parameters, bool input_gradient) const {
+void AttentionBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved& saved,
+                                 ParameterSet& parameters, bool input_gradient,
+                                 const std::function<void()>& make_input) const {
     const auto& ws = pass.workspace;
     const Context& context = pass.context;
     const int64_t M = pass.M, k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
-    const uint64_t o_seed = RandomAt(pass.seed, stream_ + 1),
-                   qkv_seed = RandomAt(pass.seed, stream_);
-    o.HiddenGradient(context, M, dx_t, C_, ws.linear);
-    o.ParameterGradients(context, M, saved.attention, saved.h_o, dx_t, C_, o_seed, parameters,
-                         ws.linear);
-    if (!input_gradient && !qkv.trainable() && norm.parameter < 0) return;
-    o.InputGradient(context, M, dx_t, C_, ws.dattention, GemmOutput::kStore, o_seed, ws.linear);
+    const uint64_t o_seed = pass.SeedOf(o_), qkv_seed = pass.SeedOf(qkv_);
+    o_.HiddenGradient(context, M, dout, C_, ws.linear);
+    o_.ParameterGradients(context, M, saved.attention, saved.h_o, dout, C_, o_seed, parameters,
+                          ws.linear);
+    if (!input_gradient && !inner_trainable()) return;
+    o_.InputGradient(context, M, dout, C_, ws.dattention, GemmOutput::kStore, o_seed, ws.linear);
 
     const T* fused = saved.qkv;
     const T* attention = saved.attention;
     const T* dattention = ws.dattention;
     AttentionBackward<T>(context, options_, M, Part(fused, 0), Part(fused, k), Part(fused, v),
-                         pass.document_starts, {attention, o.in()}, saved.lse, {dattention, o.in()},
-                         Part(ws.dqkv, 0), Part(ws.dqkv, k), Part(ws.dqkv, v));
-    RopeInverse<T>(context, M, spec_.H + spec_.KV, spec_.D, ws.dqkv, qkv_columns(),
-                   pass.positions.data(), pass.rope_cosine, pass.rope_sine);
+                         pass.document_starts, {attention, o_.in()}, saved.lse,
+                         {dattention, o_.in()}, Part(ws.dqkv, 0), Part(ws.dqkv, k),
+                         Part(ws.dqkv, v));
+    ProjectBackward(pass, saved, parameters);
 
-    qkv.HiddenGradient(context, M, ws.dqkv, qkv_columns(), ws.linear);
-    if (qkv.trainable()) {
-        RmsNormScale<T>(context, M, C_, saved.xhat, norm.weight(), ws.y);
-        qkv.ParameterGradients(context, M, ws.y, saved.h_qkv, ws.dqkv, qkv_columns(), qkv_seed,
-                               parameters, ws.linear);
+    qkv_.HiddenGradient(context, M, ws.dqkv, qkv_columns(), ws.linear);
+    if (qkv_.trainable()) {
+        make_input();
+        qkv_.ParameterGradients(context, M, ws.y, saved.h_qkv, ws.dqkv, qkv_columns(), qkv_seed,
+                                parameters, ws.linear);
     }
-    if (!input_gradient && norm.parameter < 0) return;
-    qkv.InputGradient(context, M, ws.dqkv, qkv_columns(), ws.dy, GemmOutput::kStoreF32, qkv_seed,
-                      ws.linear);
-    RmsNormBackward<T>(context, M, C_, ws.dy, saved.xhat, norm.weight(), saved.rstd, dx, dx_t,
-                       norm.gradient(parameters));
+    if (!input_gradient) return;
+    qkv_.InputGradient(context, M, ws.dqkv, qkv_columns(), ws.dy, GemmOutput::kStoreF32, qkv_seed,
+                       ws.linear);
 }
 
 template class AttentionBlock<float>;

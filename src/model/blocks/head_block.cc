@@ -1,12 +1,12 @@
 #include "model/blocks/head_block.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 
 #include "base/random.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/reduce/reduce.h"
-#include "kernels/rmsnorm/rmsnorm.h"
+#include "tensor/partition.h"
 
 namespace hone {
 namespace {
@@ -42,45 +42,45 @@ struct Labels {
 }  // namespace
 
 template <typename T>
-HeadBlock<T>::HeadBlock(int64_t C, float eps, LinearMember head_member, NormWeight norm_weight,
-                        uint64_t stream)
-    : norm(std::move(norm_weight)),
-      head(C, {head_member}, kWeightRows),
+HeadBlock<T>::HeadBlock(const ModelFiles& files, const HeadSpec& spec, int64_t C)
+    : scale_(spec.scale),
+      soft_cap_(spec.soft_cap),
       C_(C),
-      V_(head_member.out),
-      eps_(eps),
-      stream_(stream) {}
+      norm_(files, spec.norm),
+      head_(C, {MakeMember(files, spec.linear, spec.module)}, kWeightRows) {
+    V_ = head_.out();
+}
 
 template <typename T>
 absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                 const Context& context) {
-    HONE_RETURN_IF_ERROR(norm.Load(files));
+    HONE_RETURN_IF_ERROR(norm_.Load(files));
     LoadOptions head_options = options;
     if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
     if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kInt8Channels)
         head_options.storage = WeightStorage::kNative;
-    return head.Load(files, head_options, context);
+    return head_.Load(files, head_options, context);
 }
 
 template <typename T>
 typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
                                                  int64_t max_rows) const {
     const int64_t rows = std::min(most_rows(), max_rows),
-                  rank = std::max<int64_t>(head.rank_columns(), 1);
+                  rank = std::max<int64_t>(head_.rank_columns(), 1);
     Pieces pieces;
     pieces.x = arena.Take<float>(rows * C_);
-    pieces.xhat = arena.Take<T>(rows * C_);
+    pieces.norm.xhat = arena.Take<T>(rows * C_);
     pieces.y = arena.Take<T>(rows * C_);
-    pieces.rstd = arena.Take<float>(rows);
+    pieces.norm.rstd = arena.Take<float>(rows);
     pieces.h = arena.Take<T>(rows * rank);
-    pieces.logits = arena.Take<float>(rows * head.padded_out());
-    if (head.dropout() > 0) pieces.linear.dropped = arena.Take<T>(rows * C_);
+    pieces.logits = arena.Take<float>(rows * head_.padded_out());
+    if (head_.dropout() > 0) pieces.linear.dropped = arena.Take<T>(rows * C_);
     if (!backward) return pieces;
     pieces.dy = arena.Take<float>(rows * C_);
     pieces.dx = arena.Take<float>(rows * C_);
     pieces.linear.dh = arena.Take<T>(rows * rank);
-    pieces.linear.panels = arena.Take<T>(head.panel_elements(true));
-    if (head.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
+    pieces.linear.panels = arena.Take<T>(head_.panel_elements(true));
+    if (head_.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
     return pieces;
 }
 
@@ -103,10 +103,24 @@ void HeadBlock<T>::Forward(const Context& context, const float* x, std::span<con
                            std::span<const AdapterRows<T>> adapters) {
     const int64_t count = static_cast<int64_t>(rows.size());
     for (int64_t i = 0; i < count; ++i) std::copy_n(x + rows[i] * C_, C_, pieces_.x + i * C_);
-    RmsNormForward<T>(context, count, C_, pieces_.x, norm.weight(), eps_, pieces_.xhat, pieces_.y,
-                      pieces_.rstd);
-    head.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride, GemmOutput::kStoreF32,
-                 training, RandomAt(seed, stream_), pieces_.linear, adapters);
+    norm_.Forward(context, count, C_, pieces_.x, pieces_.norm, pieces_.y);
+    head_.Forward(context, count, pieces_.y, pieces_.h, logits, logits_stride,
+                  GemmOutput::kStoreF32, training, RandomAt(seed, head_.number), pieces_.linear,
+                  adapters);
+    if (scale_ == 1) return;
+    ForRows(context, count, V_, [&](int64_t first, int64_t rows_here) {
+        for (int64_t row = first; row < first + rows_here; ++row)
+            for (int64_t i = 0; i < V_; ++i) logits[row * logits_stride + i] *= scale_;
+    });
+}
+
+template <typename T>
+void HeadBlock<T>::Cap(const Context& context, int64_t rows, float* values) const {
+    if (soft_cap_ == 0) return;
+    ForElements(context, rows * V_, [&](int64_t first, int64_t count) {
+        for (int64_t i = first; i < first + count; ++i)
+            values[i] = soft_cap_ * std::tanh(values[i] / soft_cap_);
+    });
 }
 
 template <typename T>
@@ -115,7 +129,7 @@ void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<co
     pieces_.linear.adapter_h = pass.workspace.linear.adapter_h;
     pieces_.linear.adapter_columns = pass.workspace.linear.adapter_columns;
     std::vector<AdapterRows<T>> here;
-    for (AdapterRows<T> run : pass.AdaptersOf(stream_)) {
+    for (AdapterRows<T> run : pass.AdaptersOf(head_)) {
         const auto first = std::lower_bound(rows.begin(), rows.end(), run.first);
         const auto end = std::lower_bound(first, rows.end(), run.first + run.count);
         if (first == end) continue;
@@ -127,20 +141,20 @@ void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<co
 }
 
 template <typename T>
-void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
-                        double* row_losses, uint8_t* row_correct) {
+void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
+                        uint8_t* row_correct) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     const std::vector<int64_t> labelled = LabelledRows(batch);
-    const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
+    const int64_t stride = head_.padded_out(), total = static_cast<int64_t>(labelled.size());
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
         ForwardOnly(pass, x, rows, pieces_.logits, stride);
         Labels labels(batch, rows);
-        CrossEntropyForward(pass.context, static_cast<int64_t>(rows.size()), V_, pieces_.logits, stride,
-                            labels.targets.data(), labels.weights.data(), {}, labels.losses.data(),
-                            labels.correct.data());
+        CrossEntropyForward(pass.context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
+                            stride, labels.targets.data(), labels.weights.data(),
+                            {.soft_cap = soft_cap_}, labels.losses.data(), labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
     }
 }
@@ -149,21 +163,21 @@ template <typename T>
 void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
                             ParameterSet& parameters, float* dx) {
     const int64_t count = static_cast<int64_t>(rows.size());
-    const int64_t stride = head.padded_out() * static_cast<int64_t>(sizeof(float) / sizeof(T));
+    const int64_t stride = head_.padded_out() * static_cast<int64_t>(sizeof(float) / sizeof(T));
     T* dlogits = reinterpret_cast<T*>(pieces_.logits);
     for (int64_t row = 0; row < count; ++row)
-        for (int64_t i = V_; i < head.padded_out(); ++i) dlogits[row * stride + i] = T{};
-    const uint64_t head_seed = RandomAt(seed, stream_);
-    head.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
-    if (head.trainable())
-        head.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
-                                parameters, pieces_.linear);
-    if (dx == nullptr && norm.parameter < 0) return;
-    head.InputGradient(context, count, dlogits, stride, pieces_.dy, GemmOutput::kStoreF32,
-                       head_seed, pieces_.linear);
+        for (int64_t i = V_; i < head_.padded_out(); ++i) dlogits[row * stride + i] = T{};
+    const uint64_t head_seed = RandomAt(seed, head_.number);
+    head_.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
+    if (head_.trainable())
+        head_.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
+                                 parameters, pieces_.linear);
+    if (dx == nullptr && !norm_.trainable()) return;
+    head_.InputGradient(context, count, dlogits, stride, pieces_.dy, GemmOutput::kStoreF32,
+                        head_seed, pieces_.linear);
     std::fill_n(pieces_.dx, count * C_, 0.0f);
-    RmsNormBackward<T>(context, count, C_, pieces_.dy, pieces_.xhat, norm.weight(), pieces_.rstd,
-                       pieces_.dx, nullptr, norm.gradient(parameters));
+    norm_.Backward(context, count, C_, pieces_.dy, pieces_.norm, pieces_.dx,
+                   static_cast<T*>(nullptr), parameters);
     if (dx == nullptr) return;
     for (int64_t i = 0; i < count; ++i) std::copy_n(pieces_.dx + i * C_, C_, dx + rows[i] * C_);
 }
@@ -176,7 +190,7 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
     const std::vector<int64_t> labelled = LabelledRows(batch);
-    const int64_t stride = head.padded_out(), total = static_cast<int64_t>(labelled.size());
+    const int64_t stride = head_.padded_out(), total = static_cast<int64_t>(labelled.size());
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
@@ -185,7 +199,8 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
         Labels labels(batch, rows);
         CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
                                 stride, labels.targets.data(), labels.weights.data(),
-                                {.scale = loss_scale}, labels.losses.data(), labels.correct.data());
+                                {.soft_cap = soft_cap_, .scale = loss_scale * scale_},
+                                labels.losses.data(), labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
@@ -204,6 +219,7 @@ void HeadBlock<T>::Logits(const Pass<T>& pass, const float* x, const std::vector
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const int64_t count = std::min(most_rows(), total - begin);
         ForwardOnly(pass, x, std::span(rows).subspan(begin, count), logits + begin * V_, V_);
+        Cap(pass.context, count, logits + begin * V_);
     }
 }
 

@@ -1,5 +1,5 @@
-// The end of the network: logits = head(rmsnorm(x)), and the loss. It works on a few hundred rows
-// at a time, and only on rows that have a label, so that the logits never exist whole.
+// The end of the network: logits = cap(scale * linear(norm(x))), and the loss. It works on a few
+// hundred rows at a time, and only on rows that have a label, so that the logits never exist whole.
 #pragma once
 
 #include <vector>
@@ -18,8 +18,14 @@ class HeadBlock {
     // the caches of two cores.
     static constexpr int64_t kWeightRows = 2048;
 
-    HeadBlock(int64_t C, float eps, LinearMember head, NormWeight norm, uint64_t stream);
+    HeadBlock(const ModelFiles& files, const HeadSpec& spec, int64_t C);
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
+    // As LayerBlock's.
+    template <typename Linear, typename VisitNorm>
+    void VisitParts(const Linear& linear, const VisitNorm& visit_norm) {
+        visit_norm(norm_);
+        linear(head_);
+    }
     // Memory for the passes below: call once the head's low-rank delta is known.
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;
@@ -40,17 +46,14 @@ class HeadBlock {
     // Rows of logits at a time. The head's backward panels are made once for each block of rows, so
     // as many as memory allows; half as many with a large vocabulary.
     int64_t most_rows() const { return V_ <= 65536 ? 512 : 256; }
-    bool trainable() const { return head.trainable() || norm.parameter >= 0; }
-
-    NormWeight norm;
-    LinearGroup<T> head;
+    bool trainable() const { return head_.trainable() || norm_.trainable(); }
+    LinearGroup<T>& linear() { return head_; }
 
   private:
     struct Pieces {               // rows: up to most_rows()
         float* x = nullptr;       // [rows, C]
-        T* xhat = nullptr;        // [rows, C]
+        NormSaved<T> norm;        // [rows, C]
         T* y = nullptr;           // [rows, C]
-        float* rstd = nullptr;    // [rows]
         T* h = nullptr;           // [rows, rank]
         float* logits = nullptr;  // [rows, padded V]
         float* dy = nullptr;      // [rows, C]
@@ -58,7 +61,8 @@ class HeadBlock {
         LinearScratch<T> linear;
     };
     Pieces Take(Arena& arena, bool backward, int64_t max_rows) const;
-    // Gathers rows of x, which ascend, and computes their logits. adapters: of runs of these rows.
+    // Gathers rows of x, which ascend, and computes their logits before the cap. adapters: of runs
+    // of these rows.
     void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
                  float* logits, int64_t logits_stride, bool training, uint64_t seed,
                  std::span<const AdapterRows<T>> adapters = {});
@@ -67,9 +71,12 @@ class HeadBlock {
                      float* logits, int64_t logits_stride);
     void Backward(const Context& context, std::span<const int64_t> rows, uint64_t seed,
                   ParameterSet& parameters, float* dx);
+    // values [rows, V] = cap(values), where there is one.
+    void Cap(const Context& context, int64_t rows, float* values) const;
+    float scale_, soft_cap_;
     int64_t C_, V_;
-    float eps_;
-    uint64_t stream_;
+    Norm norm_;
+    LinearGroup<T> head_;
     Arena arena_;
     Pieces pieces_;
 };

@@ -29,6 +29,22 @@ void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* 
 
 }  // namespace
 
+LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::string name) {
+    LinearMember member;
+    member.name = name.empty() ? ModuleName(files, spec.weight) : std::move(name);
+    member.weight = spec.weight;
+    member.bias = spec.bias;
+    member.out = FindModelTensor(files, spec.weight)->rows();
+    return member;
+}
+
+std::vector<LinearMember> MakeMembers(const ModelFiles& files,
+                                      const std::vector<LinearSpec>& specs) {
+    std::vector<LinearMember> members;
+    for (const LinearSpec& spec : specs) members.push_back(MakeMember(files, spec));
+    return members;
+}
+
 template <typename T>
 LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once)
     : in_(in), members_(std::move(members)) {

@@ -23,6 +23,7 @@
 #include "model/blocks/group_adapter.h"
 #include "model/blocks/options.h"
 #include "model/blocks/parameters.h"
+#include "model/config/graph.h"
 #include "model/files/model_files.h"
 #include "tensor/buffer.h"
 
@@ -41,6 +42,12 @@ struct LinearMember {
     int own_weight = -1, own_bias = -1;
     int tied_weight = -1;  // the parameter that own_weight becomes, where another module has it
 };
+
+// The member for a linear layer of the graph. `name` is what users call it; empty: as the table
+// says.
+LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::string name = "");
+std::vector<LinearMember> MakeMembers(const ModelFiles& files,
+                                      const std::vector<LinearSpec>& specs);
 
 // Scratch of the passes, shared by all groups; sized by the largest of them.
 template <typename T>
@@ -65,6 +72,9 @@ class LinearGroup {
 
     // Reads and packs the members' weights as the options say.
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
+
+    // Among the model's groups: of its dropout's random numbers, and of its place in an adapter.
+    uint64_t number = 0;
 
     std::vector<LinearMember>& members() { return members_; }
     const std::vector<LinearMember>& members() const { return members_; }

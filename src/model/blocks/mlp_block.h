@@ -1,8 +1,8 @@
-// The MLP half of a decoder layer: x += down(silu(gate(y)) * up(y)), y = rmsnorm(x).
+// The MLP: out(activation(in)) of the normalised input, gated or not.
 #pragma once
 
+#include "kernels/activation/activation.h"
 #include "model/blocks/linear_group.h"
-#include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
 #include "model/config/graph.h"
 
@@ -12,46 +12,42 @@ template <typename T>
 class MlpBlock {
   public:
     // What the forward pass saves for the backward pass, for M tokens. The activation is recomputed
-    // from gate_up.
+    // from its input.
     struct Saved {
-        T* xhat = nullptr;       // [M, C]
-        float* rstd = nullptr;   // [M]
-        T* gate_up = nullptr;    // [M, 2 F]; null: the backward pass recomputes it
-        T* h_gate_up = nullptr;  // [M, ranks of gate and up]
-        T* h_down = nullptr;     // [M, rank of down]
+        T* in = nullptr;     // [M, the input linears' outputs]; null: the backward pass recomputes
+        T* h_in = nullptr;   // [M, ranks of the input linears]
+        T* h_out = nullptr;  // [M, rank of the output linear]
         // As AttentionBlock's.
-        void TakeInput(Arena& arena, const MlpBlock& block, int64_t M);
-        void TakeRest(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
-                      bool keep_gate_up);
+        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
+                  bool keep_in);
     };
 
-    MlpBlock(const GatedMlpSpec& spec, int64_t C, float eps, LinearMember gate, LinearMember up,
-             LinearMember down, std::string norm_name, uint64_t stream);
+    MlpBlock(const ModelFiles& files, const MlpSpec& spec, int64_t C);
     absl::Status Load(const ModelFiles& files, const LoadOptions& options, const Context& context);
-
     // As AttentionBlock's.
-    void Forward(const Pass<T>& pass, float* x, const Saved& saved) const;
-    void Recompute(const Pass<T>& pass, const Saved& saved) const;
-    void Backward(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
-                  ParameterSet& parameters, bool input_gradient) const;
-
-    bool trainable() const {
-        return gate_up.trainable() || down.trainable() || norm.parameter >= 0;
+    template <typename Linear, typename VisitNorm>
+    void VisitParts(const Linear& linear, const VisitNorm&) {
+        linear(in_);
+        linear(out_);
     }
-    int64_t F() const { return F_; }
+    void Cover(BlockSizes& sizes) const;
+    void Forward(const Pass<T>& pass, const Saved& saved, float* out, GemmOutput output) const;
+    void Recompute(const Pass<T>& pass, const Saved& saved) const;
+    void Backward(const Pass<T>& pass, const T* dout, const Saved& saved, ParameterSet& parameters,
+                  bool input_gradient, const std::function<void()>& make_input) const;
 
-    NormWeight norm;
-    LinearGroup<T> gate_up;
-    LinearGroup<T> down;
+    bool trainable() const { return in_.trainable() || out_.trainable(); }
 
   private:
-    // From the norm's output, in workspace.y, to the activation, in workspace.act.
+    // From workspace.y to the activation, in workspace.act.
     void Activate(const Pass<T>& pass, const Saved& saved) const;
-    // gate and up [M, 2 F] (=) of the normalised input in workspace.y; h_gate_up (=).
-    void GateUp(const Pass<T>& pass, T* out, const Saved& saved) const;
+    // The input linears' outputs (=) of the normalised input in workspace.y; h_in (=).
+    void Project(const Pass<T>& pass, T* out, const Saved& saved) const;
+
+    ActivationOptions activation_;
     int64_t C_, F_;
-    float eps_;
-    uint64_t stream_;
+    LinearGroup<T> in_;
+    LinearGroup<T> out_;
 };
 
 }  // namespace hone

@@ -15,48 +15,72 @@ namespace hone {
 // What a tensor is to the engine. "{}" in a name stands for the layer.
 enum class TensorRole {
     kEmbedding,   // [V, C]
-    kNorm,        // [C]
+    kPositions,   // [positions, C]
+    kNorm,        // a norm's weight or bias
     kLinear,      // [out, in], a LoRA target
     kLinearBias,  // [out]
     kHead,        // [V, C]
+    kHeadBias,    // [V]
+};
+
+// How a file holds a tensor whose numbers the engine has in Hugging Face's plain layout
+// (model/files/tensor_layout.h turns one into the other, both ways).
+enum class TensorLayout {
+    kPlain,
+    kTransposed,  // [in, out]: GPT-2's Conv1D
+    // The rows of each head interleaved: llama.cpp's converter turns each head's [2, head_dim / 2]
+    // rows into [head_dim / 2, 2].
+    kRotaryPairs,
+    kPlusOne,  // each number is one more: GGUF has Gemma's norms that way
 };
 
 // One line of a family's table; shapes are given as functions of the config.
 struct TensorRow {
-    std::string_view name;       // hone's name of the module, e.g. "layers.{}.attention.q"
-    std::string_view hf_name;    // "model.layers.{}.self_attn.q_proj.weight"
-    std::string_view gguf_name;  // "blk.{}.attn_q.weight"
-    TensorRole role;
-    std::vector<int64_t> (*shape)(const ModelConfig&);
+    std::string name;       // hone's name of the module, e.g. "layers.{}.attention.q"
+    std::string hf_name;    // "model.layers.{}.self_attn.q_proj.weight"
+    std::string gguf_name;  // "blk.{}.attn_q.weight"
+    TensorRole role = TensorRole::kLinear;
+    // Of a bias: of its linear, whose rows it has.
+    std::vector<int64_t> (*shape)(const ModelConfig&) = nullptr;
     // Whether this config has the tensor (a bias, an untied head); nullptr: always.
     bool (*present)(const ModelConfig&) = nullptr;
-    // GGUF stores q and k with each head's rotary halves interleaved (llama.cpp's convert script
-    // permutes them).
-    bool gguf_permuted = false;
+    TensorLayout hf = TensorLayout::kPlain, gguf = TensorLayout::kPlain;
 };
 
 struct ModelGraph;  // model/config/graph.h
 
 struct ArchSpec {
-    std::string_view model_type;  // "llama", in config.json and "general.architecture"
+    std::string_view model_type;  // "llama", in config.json
+    std::string_view gguf_type;   // in "general.architecture"; empty: GGUF has no such family
     std::vector<std::string_view> architectures;  // "LlamaForCausalLM"
     std::vector<TensorRow> tensors;
     // Reads config.json; fails on what it does not know and on numbers that contradict each other.
-    absl::StatusOr<ModelConfig> (*read_config)(const nlohmann::ordered_json& json);
+    absl::StatusOr<ModelConfig> (*read_config)(const nlohmann::ordered_json& json) = nullptr;
     // Makes the config.json that transformers would have, from GGUF metadata as a flat JSON object
     // ({"llama.block_count": 30, ...}), to which the reader adds "tensors" (the tensors' names),
     // "vocabulary_size" (the number of tokens) and, when the file has it, "rope_freqs" (that
-    // tensor's values: each frequency is divided by one).
+    // tensor's values: each frequency is divided by one), "rope_factors_short" and
+    // "rope_factors_long" likewise. nullptr where gguf_type is empty.
     absl::StatusOr<nlohmann::ordered_json> (*config_from_gguf)(
-        const nlohmann::ordered_json& metadata);
-    // Wires blocks; see model/config/graph.h.
-    void (*wire)(const ModelConfig& config, ModelGraph& graph);
+        const nlohmann::ordered_json& metadata) = nullptr;
+    // What the family's graph has besides what its table says (model/config/decoder_graph.h);
+    // nullptr: nothing.
+    void (*wire)(const ModelConfig& config, ModelGraph& graph) = nullptr;
+    // The linear layers that get an adapter where nobody says which: PEFT's.
+    std::vector<std::string> lora_targets = {"q_proj", "v_proj"};
+    // What Hugging Face's names in a file may begin with in place of what the table's begin with:
+    // {"transformer.", ""}, {"model.", "language_model.model."}.
+    std::vector<std::pair<std::string_view, std::string_view>> other_prefixes = {};
+    // Parts of names of tensors that a file may hold and that this family has no use for: buffers,
+    // the other half of a model of text and images.
+    std::vector<std::string_view> unused_tensors = {};
 };
 
 // All families, in the order of their file names.
 std::span<const ArchSpec* const> AllArchs();
-// By config.json's "architectures"[0] or "model_type", or GGUF's "general.architecture"; the error
-// lists what there is.
+// By config.json's "architectures"[0] or "model_type"; the error lists what there is.
 absl::StatusOr<const ArchSpec*> FindArch(std::string_view architecture_or_type);
+// By GGUF's "general.architecture".
+absl::StatusOr<const ArchSpec*> FindGgufArch(std::string_view architecture);
 
 }  // namespace hone

@@ -8,17 +8,23 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/activation/activation.h"
+#include "kernels/rope/rope.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
 
-// "llama3" rope scaling (Llama 3.1): low frequencies divided by `factor`, a smooth ramp between.
-struct RopeScaling {
-    enum class Kind { kNone, kLinear, kLlama3 } kind = Kind::kNone;
-    float factor = 1;
-    float low_freq_factor = 1;
-    float high_freq_factor = 4;
-    int64_t original_max_position_embeddings = 8192;
+// One table of rotary positions.
+struct RotaryConfig {
+    int64_t dims = 0;  // elements of a head that turn; the others stay
+    double theta = 10000;
+    RopeScaling scaling;
+};
+
+// What a layer has of its own.
+struct LayerConfig {
+    int64_t window = 0;  // tokens that a token sees, itself included; 0: all before it
+    int rotary = 0;      // of ModelConfig::rotary; -1: its heads do not turn
 };
 
 struct ModelConfig {
@@ -32,12 +38,20 @@ struct ModelConfig {
     int64_t num_key_value_heads = 0;
     int64_t head_dim = 0;
     int64_t max_position_embeddings = 0;
-    float rms_norm_eps = 1e-6f;
-    float rope_theta = 10000.0f;
-    RopeScaling rope_scaling;
+    float norm_epsilon = 1e-6f;
+    ActivationKind activation = ActivationKind::kSilu;
+    std::vector<RotaryConfig> rotary;
+    std::vector<LayerConfig> layers;  // one for each
     bool tie_word_embeddings = false;
-    bool attention_bias = false;
+    bool attention_bias = false;         // of the linears that make queries, keys and values
+    bool attention_output_bias = false;  // of the one behind them
     bool mlp_bias = false;
+    float attention_scale = 0;     // of the scores; 0: 1 / sqrt(head_dim)
+    float attention_soft_cap = 0;  // of the scores: cap * tanh(score / cap); 0: none
+    float final_soft_cap = 0;      // of the logits, likewise
+    float embedding_scale = 1;     // multiplies the tokens' embeddings
+    float residual_scale = 1;      // multiplies what each half of a layer adds
+    float logit_scale = 1;         // multiplies the logits
     std::optional<int32_t> bos_token_id;
     std::optional<int32_t> pad_token_id;
     std::vector<int32_t> eos_token_ids;  // any of them ends an answer

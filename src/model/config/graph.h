@@ -1,8 +1,9 @@
-// What an architecture wires: which block stands where, on which tensors. No weights, no passes:
-// blocks/ has those.
+// What an architecture is as data: which parts stand where, on which tensors, with which options.
+// No weights, no passes: blocks/ has those.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,34 +17,78 @@ struct LinearSpec {
     std::string bias;
 };
 
-// x += o(attention(rope(q), rope(k), v)), q, k, v of rmsnorm(x).
+// y = xhat * weight + bias, xhat being x over its root mean square, or x less its mean over its
+// standard deviation; or y = x.
+struct NormSpec {
+    enum class Kind { kNone, kRms, kLayer } kind = Kind::kRms;
+    std::string weight;  // in the family's table
+    std::string bias;    // kLayer alone
+    float epsilon = 1e-6f;
+    bool plus_one = false;  // the tensor holds the weight less one (Gemma)
+};
+
+// out(attention(rope(norm(q)), rope(norm(k)), v)).
 struct AttentionSpec {
-    std::string norm;
-    LinearSpec q, k, v, o;
+    // Their outputs side by side are the queries, keys and values: three linears or one.
+    std::vector<LinearSpec> in;
+    LinearSpec out;
+    // Over as many elements as their weight has: each head by itself, or all heads of a token.
+    std::optional<NormSpec> q_norm, k_norm;
     int64_t H = 0, KV = 0, D = 0;
     float scale = 1;     // of the scores
     int64_t window = 0;  // sliding window in tokens; 0: none
     float soft_cap = 0;  // 0: none
+    int rotary = -1;     // of ModelGraph::rotary; -1: none
 };
 
-// x += down(silu(gate(rmsnorm(x))) * up(rmsnorm(x))).
-struct GatedMlpSpec {
-    std::string norm;
-    LinearSpec gate, up, down;
+// out(activation(in)).
+struct MlpSpec {
+    // Their outputs side by side are the gates and the ups, or the ups alone: one linear or two.
+    std::vector<LinearSpec> in;
+    LinearSpec out;
+    ActivationOptions activation;
     int64_t F = 0;
 };
 
+// How a half of a layer joins the residual stream: x += scale * norm(its output).
+struct ResidualSpec {
+    std::optional<NormSpec> norm;
+    float scale = 1;
+};
+
+// x += attention(norm(x)); x += mlp(norm(x)). `parallel`: the MLP reads what attention reads, and
+// its own norm is unused: x += attention(y) + mlp(y), y = norm(x).
 struct LayerSpec {
+    NormSpec attention_norm;
     AttentionSpec attention;
-    GatedMlpSpec mlp;
+    ResidualSpec attention_residual;
+    bool parallel = false;
+    NormSpec mlp_norm;
+    MlpSpec mlp;
+    ResidualSpec mlp_residual;
+};
+
+// x = scale * tokens[token] + positions[position].
+struct EmbeddingSpec {
+    std::string tokens;
+    std::string positions;  // empty: none
+    float scale = 1;
+};
+
+// logits = cap(scale * linear(norm(x))).
+struct HeadSpec {
+    NormSpec norm;
+    LinearSpec linear;   // the embedding's name when tied
+    std::string module;  // what users and PEFT call it: "lm_head"
+    float scale = 1;
+    float soft_cap = 0;  // 0: none
 };
 
 struct ModelGraph {
-    std::string embedding;
+    EmbeddingSpec embedding;
+    std::vector<RotaryConfig> rotary;
     std::vector<LayerSpec> layers;
-    std::string final_norm;
-    LinearSpec head;          // of logits = head(rmsnorm(x)); the embedding's name when tied
-    std::string head_module;  // what users and PEFT call it: "lm_head"
+    HeadSpec head;
 };
 
 }  // namespace hone

@@ -2,7 +2,7 @@
 #include "base/json_file.h"
 #include "base/limits.h"
 #include "model/config/arch.h"
-#include "model/config/graph.h"
+#include "model/config/decoder_graph.h"
 #include "model/files/model_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -24,8 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                 elements *= length;
             }
         }
-        hone::ModelGraph graph;
-        arch->wire(*config, graph);
+        const hone::ModelGraph graph = hone::MakeGraph(*arch, *config);
         HONE_CHECK(static_cast<int64_t>(graph.layers.size()) == config->num_hidden_layers);
     }
     return 0;

@@ -11,6 +11,7 @@
 
 #include "base/json_file.h"
 #include "model/files/model_files.h"
+#include "model/files/tensor_layout.h"
 #include "model/weights/testing.h"
 
 namespace hone::testing {
@@ -59,8 +60,8 @@ class GoldenGguf {
         u32("llama.feed_forward_length", config.intermediate_size);
         u32("llama.attention.head_count", config.num_attention_heads);
         u32("llama.attention.head_count_kv", config.num_key_value_heads);
-        builder.F32("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
-        builder.F32("llama.rope.freq_base", config.rope_theta);
+        builder.F32("llama.attention.layer_norm_rms_epsilon", config.norm_epsilon);
+        builder.F32("llama.rope.freq_base", static_cast<float>(config.rotary[0].theta));
         builder.String("llama.rope.scaling.type", "linear").F32("llama.rope.scaling.factor", 2);
         for (const auto& tensor : original_->tensors) AddTensor(tensor);
     }
@@ -107,15 +108,11 @@ class GoldenGguf {
 
   private:
     void AddTensor(const ModelTensor& tensor) {
-        std::vector<float> values = *ReadTensor(*tensor.stored), permuted = values;
-        int64_t columns = tensor.shape.size() == 1 ? 1 : tensor.columns();
-        if (tensor.row->gguf_permuted)
-            for (int64_t row = 0; row < tensor.shape[0]; ++row)
-                std::copy_n(
-                    values.begin() + row * columns, columns,
-                    permuted.begin() + GgufPermutedRow(row, original_->config.head_dim) * columns);
+        const std::vector<float> stored =
+            ToStored(tensor.row->gguf, tensor.shape, original_->config.head_dim,
+                     *ReadTensor(*tensor.stored));
         std::vector<uint64_t> sizes(tensor.shape.rbegin(), tensor.shape.rend());
-        builder.Tensor(tensor.gguf_name, sizes, 0, Floats(permuted));
+        builder.Tensor(tensor.gguf_name, sizes, 0, Floats(stored));
     }
 
     std::unique_ptr<ModelFiles> original_;

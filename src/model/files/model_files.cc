@@ -28,11 +28,9 @@ absl::StatusOr<std::string> ArchitectureOf(const Json& config, const std::string
                       path);
 }
 
-absl::Status ReadConfigAs(const std::string& architecture, const Json& json,
-                          const std::string& where, ModelFiles& files) {
-    auto arch = FindArch(architecture);
-    if (!arch.ok()) return Annotate(arch.status(), where);
-    files.arch = *arch;
+absl::Status ReadConfigAs(const ArchSpec& arch, const Json& json, const std::string& where,
+                          ModelFiles& files) {
+    files.arch = &arch;
     auto config = files.arch->read_config(json);
     if (!config.ok()) return Annotate(config.status(), where);
     files.config = *std::move(config);
@@ -50,7 +48,9 @@ absl::Status OpenFolder(ModelFiles& files) {
     std::string config_path = files.path + "/config.json";
     HONE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(config_path));
     HONE_ASSIGN_OR_RETURN(std::string architecture, ArchitectureOf(json, config_path));
-    HONE_RETURN_IF_ERROR(ReadConfigAs(architecture, json, files.path, files));
+    auto arch = FindArch(architecture);
+    if (!arch.ok()) return Annotate(arch.status(), files.path);
+    HONE_RETURN_IF_ERROR(ReadConfigAs(**arch, json, files.path, files));
     HONE_ASSIGN_OR_RETURN(files.weights, OpenSafetensors(files.path));
     return MatchWeights(files);
 }
@@ -64,11 +64,13 @@ absl::StatusOr<Json> MetadataForArch(const GgufFile& gguf) {
     metadata["tensors"] = std::move(names);
     if (!gguf.token_lists().tokens.empty())
         metadata["vocabulary_size"] = gguf.token_lists().tokens.size();
-    if (const StoredTensor* divisors = gguf.Find("rope_freqs.weight")) {
+    for (const char* name : {"rope_freqs", "rope_factors_short", "rope_factors_long"}) {
+        const StoredTensor* divisors = gguf.Find(fmt::format("{}.weight", name));
+        if (divisors == nullptr) continue;
         if (divisors->elements() > 4096)
-            return ModelError("rope_freqs.weight has {} values; a head has at most 4096 pairs",
+            return ModelError("{} has {} values; a head has at most 4096 pairs", divisors->name,
                               divisors->elements());
-        HONE_ASSIGN_OR_RETURN(metadata["rope_freqs"], ReadTensor(*divisors));
+        HONE_ASSIGN_OR_RETURN(metadata[name], ReadTensor(*divisors));
     }
     return metadata;
 }
@@ -83,13 +85,13 @@ absl::Status OpenGguf(ModelFiles& files) {
         reader.Fail(fmt::format(
             "this is one of {} parts; join them first (llama-gguf-split --merge)", parts));
     HONE_RETURN_IF_ERROR(reader.status());
-    auto arch = FindArch(architecture);
+    auto arch = FindGgufArch(architecture);
     if (!arch.ok()) return Annotate(arch.status(), files.path);
     auto metadata = MetadataForArch(*gguf);
     if (!metadata.ok()) return Annotate(metadata.status(), files.path);
     auto json = (*arch)->config_from_gguf(*metadata);
     if (!json.ok()) return Annotate(json.status(), files.path);
-    HONE_RETURN_IF_ERROR(ReadConfigAs(architecture, *json, files.path, files));
+    HONE_RETURN_IF_ERROR(ReadConfigAs(**arch, *json, files.path, files));
     return MatchWeights(files);
 }
 

@@ -67,8 +67,8 @@ TEST(ModelFiles, EveryGoldenModelOpens) {
 }
 
 TEST_F(Folder, BrokenConfigs) {
-    folder_.Edit("config.json", [](Json& json) { json["architectures"] = {"GPT2LMHeadModel"}; });
-    EXPECT_THAT(Error(), AllOf(HasSubstr("GPT2LMHeadModel"), HasSubstr("LlamaForCausalLM")));
+    folder_.Edit("config.json", [](Json& json) { json["architectures"] = {"MambaForCausalLM"}; });
+    EXPECT_THAT(Error(), AllOf(HasSubstr("MambaForCausalLM"), HasSubstr("LlamaForCausalLM")));
     folder_.Edit("config.json", [](Json& json) {
         json.erase("architectures");
         json.erase("model_type");
@@ -81,8 +81,9 @@ TEST_F(Folder, BrokenConfigs) {
 }
 
 TEST_F(Folder, AConfigThatContradictsItsWeightsNamesBoth) {
-    folder_.Edit("config.json",
-         [](Json& json) { json["intermediate_size"] = json["intermediate_size"].get<int>() + 8; });
+    folder_.Edit("config.json", [](Json& json) {
+        json["intermediate_size"] = json["intermediate_size"].get<int>() + 8;
+    });
     EXPECT_THAT(Error(), AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight"),
                                HasSubstr("but the config calls for")));
     folder_.Edit("config.json", [](Json& json) {
@@ -159,9 +160,8 @@ TEST_F(Folder, ANumberThatIsNoneIsFound) {
     });
     const absl::Status status = CheckFinite(*Opened(), context);
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
-    EXPECT_THAT(
-        std::string(status.message()),
-        AllOf(HasSubstr("model.norm.weight"), HasSubstr("infinity"), HasSubstr("column 7")));
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("model.norm.weight"),
+                                                     HasSubstr("infinity"), HasSubstr("column 7")));
 }
 
 TEST_F(Folder, TheFingerprintIsOfTheBytes) {
@@ -187,8 +187,10 @@ TEST(GoldenGguf, ReadsTheSameRowsAsTheOriginal) {
     auto files = gguf.Open();
     ASSERT_TRUE(files.ok()) << files.status();
     EXPECT_TRUE((*files)->gguf);
-    EXPECT_EQ((*files)->config.rope_scaling.kind, gguf.original().config.rope_scaling.kind);
-    EXPECT_EQ((*files)->config.rope_scaling.factor, gguf.original().config.rope_scaling.factor);
+    EXPECT_EQ((*files)->config.rotary[0].scaling.kind,
+              gguf.original().config.rotary[0].scaling.kind);
+    EXPECT_EQ((*files)->config.rotary[0].scaling.factor,
+              gguf.original().config.rotary[0].scaling.factor);
     EXPECT_TRUE((*files)->config.attention_bias && (*files)->config.mlp_bias);
     EXPECT_THAT((*files)->config.eos_token_ids, ElementsAre(1));
     ASSERT_EQ((*files)->tensors.size(), gguf.original().tensors.size());

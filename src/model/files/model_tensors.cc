@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "model/files/model_files.h"
+#include "model/files/tensor_layout.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -22,6 +23,8 @@ ModelTensor Expand(const TensorRow& row, int64_t layer, const ModelConfig& confi
     tensor.hf_name = ExpandName(row.hf_name, layer);
     tensor.gguf_name = ExpandName(row.gguf_name, layer);
     tensor.shape = row.shape(config);
+    if (row.role == TensorRole::kLinearBias || row.role == TensorRole::kHeadBias)
+        tensor.shape.resize(1);
     return tensor;
 }
 
@@ -30,26 +33,44 @@ std::string ShapeText(const std::vector<int64_t>& shape) {
 }
 
 // Tensors that other programs write and that say nothing new: frequencies that follow from the
-// config, and a second copy of a tied head.
-bool IsHarmless(std::string_view name, bool tied) {
-    return name.ends_with("rotary_emb.inv_freq") || name == "rope_freqs.weight" ||
-           (tied && (name == "lm_head.weight" || name == "output.weight"));
+// config, and a second copy of a tied head; and what the family has no use for.
+bool IsHarmless(const ArchSpec& arch, std::string_view name, bool tied) {
+    if (name.ends_with("rotary_emb.inv_freq") || name.starts_with("rope_freqs.") ||
+        name.starts_with("rope_factors_") ||
+        (tied && (name == "lm_head.weight" || name == "output.weight")))
+        return true;
+    return std::any_of(arch.unused_tensors.begin(), arch.unused_tensors.end(),
+                       [&](std::string_view part) { return name.find(part) != name.npos; });
 }
 
-std::string Problem(const ModelTensor& tensor, const std::string& name) {
+std::string Problem(const ModelTensor& tensor, const std::string& name, bool gguf) {
+    const std::vector<int64_t> wanted = StoredShape(tensor.layout(gguf), tensor.shape);
     if (!tensor.stored)
         return fmt::format("the tensor \"{}\" is missing (config: shape {})", name,
-                           ShapeText(tensor.shape));
-    if (tensor.stored->shape != tensor.shape)
+                           ShapeText(wanted));
+    if (tensor.stored->shape != wanted)
         return fmt::format("the tensor \"{}\" has the shape {}, but the config calls for {}", name,
-                           ShapeText(tensor.stored->shape), ShapeText(tensor.shape));
+                           ShapeText(tensor.stored->shape), ShapeText(wanted));
     return std::string(CheckReadable(*tensor.stored).message());
 }
 
-std::string_view NameOf(const ArchSpec& arch, TensorRole role, bool gguf) {
+std::string NameOf(const ArchSpec& arch, TensorRole role, bool gguf) {
     for (const TensorRow& row : arch.tensors)
         if (row.role == role) return gguf ? row.gguf_name : row.hf_name;
     return "";
+}
+
+// The file's tensor under the table's name, or under another that the family goes by.
+const StoredTensor* FindStored(const ArchSpec& arch, const WeightFile& weights,
+                               const std::string& name, bool gguf) {
+    const StoredTensor* stored = weights.Find(name);
+    if (stored != nullptr || gguf) return stored;
+    for (const auto& [usual, other] : arch.other_prefixes) {
+        if (!std::string_view(name).starts_with(usual)) continue;
+        stored = weights.Find(fmt::format("{}{}", other, name.substr(usual.size())));
+        if (stored != nullptr) return stored;
+    }
+    return nullptr;
 }
 
 // Where in the tensor the first number lies that is not finite, and which; empty: nowhere.
@@ -135,8 +156,11 @@ absl::StatusOr<bool> SameNumbers(const StoredTensor& a, const StoredTensor& b) {
 absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch, ModelConfig& config,
                                                       const WeightFile& weights, bool gguf) {
     constexpr size_t kMaxShown = 8;
-    const StoredTensor* head = weights.Find(NameOf(arch, TensorRole::kHead, gguf));
-    const StoredTensor* embedding = weights.Find(NameOf(arch, TensorRole::kEmbedding, gguf));
+    const auto find = [&](const std::string& name) {
+        return FindStored(arch, weights, name, gguf);
+    };
+    const StoredTensor* head = find(NameOf(arch, TensorRole::kHead, gguf));
+    const StoredTensor* embedding = find(NameOf(arch, TensorRole::kEmbedding, gguf));
     if (config.tie_word_embeddings && head && embedding) {
         // What cannot be read is said below, as of a tensor that counts.
         const absl::StatusOr<bool> same = SameNumbers(*head, *embedding);
@@ -148,17 +172,17 @@ absl::StatusOr<std::vector<ModelTensor>> MatchTensors(const ArchSpec& arch, Mode
     std::vector<std::string> problems;
     for (auto& tensor : tensors) {
         const std::string& name = gguf ? tensor.gguf_name : tensor.hf_name;
-        tensor.stored = weights.Find(name);
+        tensor.stored = find(name);
         if (!tensor.stored && tensor.row->role == TensorRole::kEmbedding &&
             config.tie_word_embeddings)
             tensor.stored = head;
-        if (std::string problem = Problem(tensor, name); !problem.empty())
+        if (std::string problem = Problem(tensor, name, gguf); !problem.empty())
             problems.push_back(std::move(problem));
-        claimed.insert(name);
+        if (tensor.stored != nullptr) claimed.insert(tensor.stored->name);
     }
     for (const auto& stored : weights.tensors()) {
         if (claimed.contains(stored.name)) continue;
-        if (IsHarmless(stored.name, config.tie_word_embeddings))
+        if (IsHarmless(arch, stored.name, config.tie_word_embeddings))
             spdlog::debug("ignoring the tensor {}", stored.name);
         else
             problems.push_back(
@@ -179,6 +203,15 @@ const ModelTensor* FindModelTensor(const ModelFiles& files, std::string_view nam
     return nullptr;
 }
 
+std::string ModuleName(const ModelFiles& files, std::string_view tensor) {
+    const ModelTensor* found = FindModelTensor(files, tensor);
+    HONE_CHECK(found != nullptr, "the graph names {}, which is not in the table", tensor);
+    std::string name = found->hf_name;
+    constexpr std::string_view kWeight = ".weight";
+    if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
+    return name;
+}
+
 absl::Status CheckFinite(const ModelFiles& files, const Context& context) {
     for (const ModelTensor& tensor : files.tensors) {
         HONE_ASSIGN_OR_RETURN(const std::string where, FindNotFinite(files, tensor, context));
@@ -190,32 +223,11 @@ absl::Status CheckFinite(const ModelFiles& files, const Context& context) {
     return absl::OkStatus();
 }
 
-int64_t GgufPermutedRow(int64_t row, int64_t head_dim) {
-    int64_t head = row / head_dim, half = row % head_dim / (head_dim / 2),
-            pair = row % (head_dim / 2);
-    return head * head_dim + pair * 2 + half;
-}
-
 absl::Status ReadModelRows(const ModelFiles& files, const ModelTensor& tensor, int64_t begin,
                            int64_t end, float* out) {
     HONE_CHECK(tensor.stored, "{} was not found in the weights", tensor.name);
-    if (!files.gguf || tensor.brought || !tensor.row->gguf_permuted)
-        return ReadRows(*tensor.stored, begin, end, out);
-    int64_t head_dim = files.config.head_dim;
-    if (tensor.shape.size() == 1) {  // a bias is one row, whose elements are permuted
-        if (begin == end) return absl::OkStatus();
-        HONE_ASSIGN_OR_RETURN(auto values, ReadTensor(*tensor.stored));
-        for (size_t i = 0; i < values.size(); ++i)
-            out[i] =
-                values[static_cast<size_t>(GgufPermutedRow(static_cast<int64_t>(i), head_dim))];
-        return absl::OkStatus();
-    }
-    for (int64_t row = begin; row < end; ++row) {
-        int64_t stored_row = GgufPermutedRow(row, head_dim);
-        HONE_RETURN_IF_ERROR(ReadRows(*tensor.stored, stored_row, stored_row + 1,
-                                      out + (row - begin) * tensor.columns()));
-    }
-    return absl::OkStatus();
+    return ReadPlainRows(*tensor.stored, tensor.layout(files.gguf), files.config.head_dim, begin,
+                         end, out);
 }
 
 }  // namespace hone

@@ -29,6 +29,8 @@ struct ModelTensor {
     const StoredTensor* stored = nullptr;  // set by OpenModel's check
     bool brought = false;  // stored is an adapter's (BroughtTensor), in Hugging Face's layout
 
+    // How `stored` lies in a file of this kind.
+    TensorLayout layout(bool gguf) const { return gguf && !brought ? row->gguf : row->hf; }
     int64_t rows() const { return shape.size() < 2 ? 1 : shape[0]; }
     int64_t columns() const { return shape.empty() ? 1 : shape.back(); }
     int64_t elements() const {
@@ -59,17 +61,17 @@ absl::StatusOr<bool> SameNumbers(const StoredTensor& a, const StoredTensor& b);
 // Of an opened model, by hone's name; nullptr when the config has no such tensor.
 const ModelTensor* FindModelTensor(const ModelFiles& files, std::string_view name);
 
-// Rows [begin, end) as float, row-major into `out` (=), in Hugging Face's row order: GGUF's
-// interleaved q and k rows are put back. A tensor of rank 1 is one row.
+// What users and PEFT call the module of a tensor, by hone's name of the tensor:
+// "model.layers.0.input_layernorm".
+std::string ModuleName(const ModelFiles& files, std::string_view tensor);
+
+// Rows [begin, end) as float, row-major into `out` (=), in Hugging Face's plain layout, whatever
+// the file's is. A tensor of rank 1 is one row.
 absl::Status ReadModelRows(const ModelFiles& files, const ModelTensor& tensor, int64_t begin,
                            int64_t end, float* out);
 
 // An error (kind kModel) that names the first tensor with a NaN or an infinity in it: what makes
 // every loss of a model one, before anything was trained.
 absl::Status CheckFinite(const ModelFiles& files, const Context& context);
-
-// The GGUF row that holds Hugging Face's row `row` of a q or k matrix with heads of head_dim rows:
-// llama.cpp's converter turns each head's [2, head_dim / 2] rows into [head_dim / 2, 2].
-int64_t GgufPermutedRow(int64_t row, int64_t head_dim);
 
 }  // namespace hone

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "model/files/tensor_layout.h"
 
 namespace hone {
 namespace {
@@ -73,9 +74,17 @@ absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValu
     std::vector<TensorToWrite> tensors;
     std::map<std::string, int64_t> bytes;
     int64_t total = 0;
+    std::vector<float> turned;  // of a tensor that a file holds in another layout
     for (const ModelTensor& tensor : files.tensors) {
-        tensors.push_back({.name = tensor.hf_name, .shape = tensor.shape, .dtype = dtype});
-        tensors.back().make = [&tensor, &values, dtype] { return Fitting(tensor, dtype, values); };
+        tensors.push_back({.name = tensor.hf_name,
+                           .shape = StoredShape(tensor.row->hf, tensor.shape),
+                           .dtype = dtype});
+        tensors.back().make = [&, &tensor = tensor]() -> absl::StatusOr<std::span<const float>> {
+            HONE_ASSIGN_OR_RETURN(const auto numbers, Fitting(tensor, dtype, values));
+            if (tensor.row->hf == TensorLayout::kPlain) return numbers;
+            turned = ToStored(tensor.row->hf, tensor.shape, files.config.head_dim, numbers);
+            return std::span<const float>(turned);
+        };
         total += bytes[tensor.hf_name] = tensor.elements() * DTypeBytes(dtype);
     }
     std::sort(tensors.begin(), tensors.end(),

@@ -13,7 +13,7 @@
 
 namespace hone {
 
-// The numbers of one tensor of the config, row-major, its rows in Hugging Face's order. They are
+// The numbers of one tensor of the config in the plain layout (tensor_layout.h), row-major. They are
 // used before the next tensor's are asked for.
 using TensorValues =
     std::function<absl::StatusOr<std::span<const float>>(const ModelTensor& tensor)>;

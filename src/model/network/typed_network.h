@@ -6,18 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "model/blocks/attention_block.h"
+#include "model/blocks/embedding_block.h"
 #include "model/blocks/head_block.h"
-#include "model/blocks/held_tensor.h"
-#include "model/blocks/mlp_block.h"
+#include "model/blocks/layer_block.h"
 #include "model/config/graph.h"
 #include "model/model.h"
 
 namespace hone {
-
-// q, k, v; o; gate, up; down. The head's group follows those of the layers. A group's number is
-// also that of its dropout stream, and its place in an adapter.
-inline constexpr uint64_t kGroupsPerLayer = 4;
 
 template <typename T>
 class TypedNetwork : public Model {
@@ -52,15 +47,7 @@ class TypedNetwork : public Model {
         const std::vector<LowRankDelta>& deltas) const override;
 
   private:
-    struct Layer {
-        AttentionBlock<T> attention;
-        MlpBlock<T> mlp;
-        bool trainable() const { return attention.trainable() || mlp.trainable(); }
-    };
-    struct LayerSaved {
-        typename AttentionBlock<T>::Saved attention;
-        typename MlpBlock<T>::Saved mlp;
-    };
+    using LayerSaved = typename LayerBlock<T>::Saved;
     // Everything that a pass over M tokens needs besides the weights.
     struct Memory {
         Arena arena;
@@ -77,12 +64,12 @@ class TypedNetwork : public Model {
     };
 
     TypedNetwork(const ModelFiles& files, const ModelGraph& graph, const LoadOptions& options);
-    LinearMember Member(const LinearSpec& spec, std::string name) const;
-    std::string ModuleName(const std::string& tensor) const;
-    void CollectLinears();
+    // Every linear group and norm, in the order in which a pass meets them.
+    template <typename Linear, typename VisitNorm>
+    void VisitParts(const Linear& linear, const VisitNorm& visit_norm);
     std::vector<LinearGroup<T>*> Groups();
     std::vector<const LinearGroup<T>*> Groups() const;
-    std::vector<NormWeight*> Norms();
+    std::vector<Norm*> Norms();
 
     BlockSizes Sizes(int64_t M, bool backward) const;
     void Take(Memory& memory, int64_t M, bool backward, bool checkpointing) const;
@@ -96,30 +83,38 @@ class TypedNetwork : public Model {
     absl::Status ReservePositions(int64_t count);
     // Both, for all that is in the batch.
     absl::Status Admit(const Batch& batch);
-    absl::Status Embed(const Context& context, const std::vector<int32_t>& tokens, float* x) const;
+    // Which rows of the rotary tables the tokens of a batch have. lengths: how long the sequence of
+    // each document is in the end, as far as is known.
+    void ChooseRotaryRows(const Batch& batch, const std::vector<int64_t>& lengths);
+    absl::Status Embed(const Context& context, const Batch& batch, float* x);
     // adapters: by document, or none.
     Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory,
                      const std::vector<const Adapter*>& adapters);
     void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
-    void LayerForward(const Pass<T>& pass, size_t layer, float* x, const LayerSaved& saved) const;
     // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
     absl::Status ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory);
+    // Appends to the caches; logits of each sequence's last token unless null. totals: of each
+    // sequence, once all that Decode was given is appended.
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
-                        const std::vector<KvCache*>& caches, float* logits,
-                        const std::vector<const Adapter*>& adapters);
+                        const std::vector<KvCache*>& caches, const std::vector<int64_t>& totals,
+                        float* logits, const std::vector<const Adapter*>& adapters);
 
     const LoadOptions options_;
     int64_t C_, V_;
-    std::vector<Layer> layers_;
+    EmbeddingBlock<T> embedding_;
+    std::vector<LayerBlock<T>> layers_;
     HeadBlock<T> head_;
-    const ModelTensor* embedding_;
-    HeldTensor held_embedding_;  // while it is frozen
-    std::string embedding_module_;
-    int embedding_parameter_ = -1;
     bool tied_parameter_ = false;  // the head trains the embedding's parameter
-    RopeScaling rope_scaling_;
-    int64_t rope_positions_ = 0;
-    std::vector<float> rope_cosine_, rope_sine_;
+    // A table of rotary positions, whose rows are those of short sequences, then, where the scaling
+    // has others for them (RopeScaling::Kind::kLongRope), those of long ones.
+    struct Rotary {
+        RotaryConfig config;
+        std::vector<float> cosine, sine;
+        std::vector<int32_t> rows;  // of a batch's tokens; empty: their positions
+    };
+    std::vector<Rotary> rotary_;
+    std::vector<PassRotary> pass_rotary_;
+    int64_t rotary_positions_ = 0;
     // Index of the first layer with something to train: layers_.size() when only the head has, -1
     // with the embedding.
     int64_t lowest_ = 0;
@@ -172,9 +167,16 @@ class TypedKvCache : public KvCache {
             std::copy_n(from.data_.template as<T>() + head * from.capacity_ * D_, length * D_,
                         data_.template as<T>() + head * capacity_ * D_);
         length_ = length;
+        known_length_ = from.known_length_;
     }
     size_t bytes() const override { return data_.bytes(); }
     void Grow(int64_t count) { length_ += count; }
+    // How long the sequence was known to become when it began: its rotary positions follow from
+    // that, and stay what they were. total: with the tokens that are there now.
+    int64_t KnownLength(int64_t total) {
+        if (length_ == 0) known_length_ = total;
+        return known_length_;
+    }
     typename AttentionBlock<T>::Cache layer(size_t index) {
         const int64_t size = KV_ * capacity_ * D_;
         T* keys = data_.template as<T>() + 2 * static_cast<int64_t>(index) * size;
@@ -184,6 +186,7 @@ class TypedKvCache : public KvCache {
   private:
     size_t layers_;
     int64_t KV_, D_, capacity_, length_ = 0;
+    int64_t known_length_ = 0;
     Buffer data_;  // [layers, keys and values, KV, capacity, D]
 };
 

@@ -9,7 +9,7 @@ namespace hone {
 
 template <typename T>
 std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
-    const AttentionSpec& spec = layers_.front().attention.spec();
+    const AttentionSpec& spec = layers_.front().attention();
     return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV, spec.D);
 }
 
@@ -68,14 +68,14 @@ void TypedNetwork<T>::UseAdapters(Pass<T>& pass, const std::vector<const Adapter
     scratch.adapter_h = adapter_h_.as<T>();
 }
 
-// Appends to the caches; logits of each sequence's last token unless null.
 template <typename T>
 absl::Status TypedNetwork<T>::Append(const Context& context,
                                      const std::vector<std::vector<int32_t>>& tokens,
-                                     const std::vector<KvCache*>& caches, float* logits,
+                                     const std::vector<KvCache*>& caches,
+                                     const std::vector<int64_t>& totals, float* logits,
                                      const std::vector<const Adapter*>& adapters) {
     Batch batch;
-    std::vector<int64_t> last_rows;
+    std::vector<int64_t> last_rows, lengths;
     batch.document_starts.push_back(0);
     int64_t longest = 0;
     for (size_t i = 0; i < tokens.size(); ++i) {
@@ -87,19 +87,19 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
         batch.tokens.insert(batch.tokens.end(), tokens[i].begin(), tokens[i].end());
         batch.document_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
         last_rows.push_back(batch.size() - 1);
+        lengths.push_back(static_cast<TypedKvCache<T>*>(caches[i])->KnownLength(totals[i]));
         longest = std::max(longest, before + count);
     }
     HONE_RETURN_IF_ERROR(ReservePositions(longest));
+    ChooseRotaryRows(batch, lengths);
     Memory& memory = ForwardMemory(batch.size());
     const Pass<T> pass = MakePass(context, batch, memory, adapters);
-    HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
-    std::vector<typename AttentionBlock<T>::Cache> rows(caches.size());
+    HONE_RETURN_IF_ERROR(Embed(context, batch, memory.x));
+    std::vector<typename LayerBlock<T>::Cache> rows(caches.size());
     for (size_t l = 0; l < layers_.size(); ++l) {
         for (size_t i = 0; i < caches.size(); ++i)
             rows[i] = static_cast<TypedKvCache<T>*>(caches[i])->layer(l);
-        const LayerSaved& saved = SavedOf(memory, l);
-        layers_[l].attention.ForwardCached(pass, memory.x, saved.attention, rows);
-        layers_[l].mlp.Forward(pass, memory.x, saved.mlp);
+        layers_[l].ForwardCached(pass, memory.x, SavedOf(memory, l), rows);
     }
     for (size_t i = 0; i < caches.size(); ++i)
         static_cast<TypedKvCache<T>*>(caches[i])->Grow(static_cast<int64_t>(tokens[i].size()));
@@ -119,15 +119,18 @@ absl::Status TypedNetwork<T>::Decode(const Context& context,
     // Long prompts one after another, all but their last piece; then what is left of all sequences
     // together.
     std::vector<std::vector<int32_t>> rest = tokens;
+    std::vector<int64_t> totals;
+    for (size_t i = 0; i < rest.size(); ++i)
+        totals.push_back(caches[i]->length() + static_cast<int64_t>(rest[i].size()));
     for (size_t i = 0; i < rest.size(); ++i) {
         const auto last = rest[i].end() - LastPieceTokens(static_cast<int64_t>(rest[i].size()));
         for (auto piece = rest[i].begin(); piece != last; piece += kPrefillTokens)
             HONE_RETURN_IF_ERROR(Append(context, {{piece, piece + kPrefillTokens}}, {caches[i]},
-                                        nullptr,
+                                        {totals[i]}, nullptr,
                                         adapters.empty() ? adapters : std::vector{adapters[i]}));
         rest[i].erase(rest[i].begin(), last);
     }
-    return Append(context, rest, caches, logits, adapters);
+    return Append(context, rest, caches, totals, logits, adapters);
 }
 
 template class TypedNetwork<float>;

@@ -4,37 +4,18 @@
 #include "base/limits.h"
 #include "base/watch.h"
 #include "model/config/arch.h"
+#include "model/config/decoder_graph.h"
 #include "model/network/typed_network.h"
 
 namespace hone {
 namespace {
 
-// With more tokens at a time the layers do not keep gate and up, half of what a backward pass
-// needs, and make them again: only long rows take so many, and there attention has most of the
-// time and this product a fifteenth.
+// With more tokens at a time the layers do not keep what an MLP's activation reads, half of what a
+// backward pass needs, and make them again: only long rows take so many, and there attention has
+// most of the time and this product a fifteenth.
 constexpr int64_t kMostTokensKept = 4096;
 
 }  // namespace
-
-template <typename T>
-std::string TypedNetwork<T>::ModuleName(const std::string& tensor) const {
-    const ModelTensor* found = FindModelTensor(files_, tensor);
-    HONE_CHECK(found != nullptr, "the graph names {}, which is not in the table", tensor);
-    std::string name = found->hf_name;
-    constexpr std::string_view kWeight = ".weight";
-    if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
-    return name;
-}
-
-template <typename T>
-LinearMember TypedNetwork<T>::Member(const LinearSpec& spec, std::string name) const {
-    LinearMember member;
-    member.name = std::move(name);
-    member.weight = spec.weight;
-    member.bias = spec.bias;
-    member.out = FindModelTensor(files_, spec.weight)->rows();
-    return member;
-}
 
 template <typename T>
 TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
@@ -43,34 +24,35 @@ TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
       options_(options),
       C_(files.config.hidden_size),
       V_(files.config.vocab_size),
-      head_(C_, files.config.rms_norm_eps, Member(graph.head, graph.head_module),
-            NormWeight{.name = ModuleName(graph.final_norm), .tensor = graph.final_norm},
-            kGroupsPerLayer * graph.layers.size()),
-      embedding_(FindModelTensor(files_, graph.embedding)),
-      embedding_module_(ModuleName(graph.embedding)),
-      rope_scaling_(files.config.rope_scaling) {
-    const float eps = files.config.rms_norm_eps;
-    auto named = [&](const LinearSpec& spec) { return Member(spec, ModuleName(spec.weight)); };
-    for (size_t i = 0; i < graph.layers.size(); ++i) {
-        const AttentionSpec& a = graph.layers[i].attention;
-        const GatedMlpSpec& m = graph.layers[i].mlp;
-        layers_.push_back(
-            Layer{AttentionBlock<T>(a, C_, eps, named(a.q), named(a.k), named(a.v), named(a.o),
-                                    ModuleName(a.norm), i * kGroupsPerLayer),
-                  MlpBlock<T>(m, C_, eps, named(m.gate), named(m.up), named(m.down),
-                              ModuleName(m.norm), i * kGroupsPerLayer + 2)});
-    }
+      embedding_(files_, graph.embedding, C_),
+      head_(files_, graph.head, C_) {
+    for (const LayerSpec& layer : graph.layers) layers_.emplace_back(files_, layer, C_);
+    for (const RotaryConfig& config : graph.rotary) rotary_.push_back({config, {}, {}, {}});
     lowest_ = static_cast<int64_t>(layers_.size());
-    CollectLinears();
+    const auto is_default = [&](std::string_view name) {
+        return std::any_of(files.arch->lora_targets.begin(), files.arch->lora_targets.end(),
+                           [&](const std::string& target) { return name.ends_with("." + target); });
+    };
+    uint64_t number = 0;
+    for (LinearGroup<T>* group : Groups()) {
+        group->number = number++;
+        for (const LinearMember& member : group->members())
+            linears_.push_back({member.name, group->in(), member.out, group == &head_.linear(),
+                                is_default(member.name)});
+    }
+}
+
+template <typename T>
+template <typename Linear, typename VisitNorm>
+void TypedNetwork<T>::VisitParts(const Linear& linear, const VisitNorm& visit_norm) {
+    for (LayerBlock<T>& layer : layers_) layer.VisitParts(linear, visit_norm);
+    head_.VisitParts(linear, visit_norm);
 }
 
 template <typename T>
 std::vector<LinearGroup<T>*> TypedNetwork<T>::Groups() {
     std::vector<LinearGroup<T>*> groups;
-    for (Layer& layer : layers_)
-        groups.insert(groups.end(), {&layer.attention.qkv, &layer.attention.o, &layer.mlp.gate_up,
-                                     &layer.mlp.down});
-    groups.push_back(&head_.head);
+    VisitParts([&](LinearGroup<T>& group) { groups.push_back(&group); }, [](Norm&) {});
     return groups;
 }
 
@@ -81,19 +63,10 @@ std::vector<const LinearGroup<T>*> TypedNetwork<T>::Groups() const {
 }
 
 template <typename T>
-std::vector<NormWeight*> TypedNetwork<T>::Norms() {
-    std::vector<NormWeight*> norms;
-    for (Layer& layer : layers_)
-        norms.insert(norms.end(), {&layer.attention.norm, &layer.mlp.norm});
-    norms.push_back(&head_.norm);
+std::vector<Norm*> TypedNetwork<T>::Norms() {
+    std::vector<Norm*> norms;
+    VisitParts([](LinearGroup<T>&) {}, [&](Norm& norm) { norms.push_back(&norm); });
     return norms;
-}
-
-template <typename T>
-void TypedNetwork<T>::CollectLinears() {
-    for (LinearGroup<T>* group : Groups())
-        for (const LinearMember& member : group->members())
-            linears_.push_back({member.name, group->in(), member.out, group == &head_.head});
 }
 
 template <typename T>
@@ -109,14 +82,11 @@ absl::StatusOr<std::unique_ptr<Model>> TypedNetwork<T>::Load(const ModelFiles& f
             files.path);
     const double parts = static_cast<double>(network->layers_.size() + 1);
     for (size_t l = 0; l < network->layers_.size(); ++l) {
-        Layer& layer = network->layers_[l];
         HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l) / parts));
-        HONE_RETURN_IF_ERROR(layer.attention.Load(files, options, context));
-        HONE_RETURN_IF_ERROR(layer.mlp.Load(files, options, context));
+        HONE_RETURN_IF_ERROR(network->layers_[l].Load(files, options, context));
     }
     HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
-    HONE_ASSIGN_OR_RETURN(network->held_embedding_,
-                          HeldTensor::Copy(*network->embedding_->stored, sizeof(T) == 2));
+    HONE_RETURN_IF_ERROR(network->embedding_.Load());
     files.weights->DropPages();
     HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());
     return network;
@@ -162,13 +132,14 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module, bool keep
                     member.name);
             found = true, member.own_weight = 0;
         }
-    for (NormWeight* norm : Norms())
-        if (matches(norm->name)) found = true, norm->parameter = 0;
-    if (matches(embedding_module_)) found = true, embedding_parameter_ = 0;
-    LinearMember& head = head_.head.members()[0];
-    if (keep_tied && head.weight == embedding_->name &&
-        (embedding_parameter_ >= 0 || head.own_weight >= 0)) {
-        embedding_parameter_ = head.own_weight = 0;
+    for (Norm* norm : Norms())
+        if (matches(norm->name())) found = true, norm->MakeTrainable();
+    if (embedding_.MakeTrainable(matches)) found = true;
+    LinearMember& head = head_.linear().members()[0];
+    if (keep_tied && head.weight == embedding_.tensor() &&
+        (embedding_.trainable() || head.own_weight >= 0)) {
+        embedding_.MakeTrainable([&](const std::string& name) { return name == embedding_.module(); });
+        head.own_weight = 0;
         tied_parameter_ = true;
     }
     if (!found) return UsageError("--modules_to_save: the model has no module {}", module);
@@ -180,34 +151,29 @@ void TypedNetwork<T>::MakeAllTrainable() {
     HONE_CHECK(options_.storage == WeightStorage::kNative, "coded weights cannot be trained");
     for (LinearGroup<T>* group : Groups())
         for (LinearMember& member : group->members()) member.own_weight = 0;
-    for (NormWeight* norm : Norms()) norm->parameter = 0;
-    embedding_parameter_ = 0;
-    tied_parameter_ = head_.head.members()[0].weight == embedding_->name;
+    for (Norm* norm : Norms()) norm->MakeTrainable();
+    embedding_.MakeTrainable([](const std::string&) { return true; });
+    tied_parameter_ = head_.linear().members()[0].weight == embedding_.tensor();
 }
 
 template <typename T>
 absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     HONE_CHECK(parameters_.slices().empty(), "FinishParameters twice");
-    if (embedding_parameter_ >= 0) {
-        embedding_parameter_ = parameters_.Add(embedding_module_ + ".weight", {V_, C_}, true);
-        held_embedding_ = {};
-    }
-    if (tied_parameter_) head_.head.members()[0].tied_weight = embedding_parameter_;
+    embedding_.AddParameters(parameters_);
+    if (tied_parameter_) head_.linear().members()[0].tied_weight = embedding_.parameter();
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
-    for (NormWeight* norm : Norms()) norm->AddParameter(parameters_);
+    for (Norm* norm : Norms()) norm->AddParameters(parameters_);
     parameters_.Allocate();
     for (LinearGroup<T>* group : Groups())
         HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
-    for (NormWeight* norm : Norms()) norm->FillParameter(parameters_);
-    if (embedding_parameter_ >= 0)
-        HONE_RETURN_IF_ERROR(
-            ReadModelRows(files_, *embedding_, 0, V_, parameters_.value(embedding_parameter_)));
+    for (Norm* norm : Norms()) norm->FillParameters(parameters_);
+    HONE_RETURN_IF_ERROR(embedding_.FillParameters(parameters_, files_));
     HONE_RETURN_IF_ERROR(files_.weights->CheckUnchanged());
     lowest_ = static_cast<int64_t>(layers_.size());
     while (lowest_ > 0 && std::any_of(layers_.begin(), layers_.begin() + lowest_,
-                                      [](const Layer& layer) { return layer.trainable(); }))
+                                      [](const LayerBlock<T>& layer) { return layer.trainable(); }))
         --lowest_;
-    if (embedding_parameter_ >= 0) lowest_ = -1;
+    if (embedding_.trainable()) lowest_ = -1;
     training_ = {};
     forward_ = {};
     head_rows_ = 0;
@@ -221,6 +187,7 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
     context.ParallelFor(static_cast<int64_t>(groups.size()),
                         [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
     for (LinearGroup<T>* group : groups) group->PackOwn(parameters_, context);
+    for (Norm* norm : Norms()) norm->Pack();
 }
 
 template <typename T>
@@ -237,22 +204,7 @@ double TypedNetwork<T>::nf4_bits_per_weight() const {
 template <typename T>
 BlockSizes TypedNetwork<T>::Sizes(int64_t M, bool backward) const {
     BlockSizes sizes{.M = M, .C = C_, .backward = backward};
-    auto cover = [&](const LinearGroup<T>& group) {
-        sizes.in = std::max(sizes.in, group.in());
-        sizes.rank_columns = std::max(sizes.rank_columns, group.rank_columns());
-        sizes.panels = std::max(sizes.panels, group.panel_elements(backward));
-        sizes.row_codes = std::max(sizes.row_codes, group.row_codes());
-        sizes.dropout |= group.dropout() > 0;
-    };
-    for (const Layer& layer : layers_) {
-        sizes.attention = std::max(sizes.attention, layer.attention.o.in());
-        sizes.qkv = std::max(sizes.qkv, layer.attention.qkv_columns());
-        sizes.F = std::max(sizes.F, layer.mlp.F());
-        cover(layer.attention.qkv);
-        cover(layer.attention.o);
-        cover(layer.mlp.gate_up);
-        cover(layer.mlp.down);
-    }
+    for (const LayerBlock<T>& layer : layers_) layer.Cover(sizes);
     return sizes;
 }
 
@@ -265,26 +217,23 @@ void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkp
     memory.saved.assign(backward ? std::max<int64_t>(trained, 1) : 1, {});
     const bool shared = checkpointing || memory.saved.size() == 1;
     BlockSizes sizes = Sizes(M, backward);
-    sizes.gate_up = !shared && M > kMostTokensKept;
+    sizes.mlp_in_shared = !shared && M > kMostTokensKept;
     memory.x = arena.Take<float>(M * C_);
     memory.workspace.Take(arena, sizes);
     if (backward) {
         memory.dx = arena.Take<float>(M * C_);
         memory.dx_t = arena.Take<T>(M * C_);
     }
-    const auto take_rest = [&](LayerSaved& saved, const Layer& layer) {
-        const int64_t min_rank_columns = shared ? sizes.rank_columns : 0;
-        saved.attention.TakeRest(arena, layer.attention, M, min_rank_columns);
-        saved.mlp.TakeRest(arena, layer.mlp, M, min_rank_columns, !sizes.gate_up);
+    const auto take_rest = [&](LayerSaved& saved, const LayerBlock<T>& layer) {
+        saved.TakeRest(arena, layer, M, shared ? sizes.rank_columns : 0, !sizes.mlp_in_shared);
     };
     LayerSaved rest;
     if (shared) take_rest(rest, layers_.back());
     const size_t before = arena.mark(), first = layers_.size() - memory.saved.size();
     for (size_t i = 0; i < memory.saved.size(); ++i) {
-        const Layer& layer = layers_[first + i];
+        const LayerBlock<T>& layer = layers_[first + i];
         memory.saved[i] = rest;
-        memory.saved[i].attention.TakeInput(arena, layer.attention, M);
-        memory.saved[i].mlp.TakeInput(arena, layer.mlp, M);
+        memory.saved[i].TakeInputs(arena, layer, M);
         if (!shared) take_rest(memory.saved[i], layer);
     }
     if (shared) memory.saved_inputs_bytes = arena.mark() - before;
@@ -306,7 +255,7 @@ template <typename T>
 MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
     for (const LinearGroup<T>* group : Groups()) plan.weights += group->bytes();
-    plan.weights += held_embedding_.bytes();
+    plan.weights += embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, least;
     Take(whole, max_tokens, true, checkpointing);
@@ -363,8 +312,7 @@ template class TypedNetwork<bf16>;
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelFiles& files,
                                                    const LoadOptions& options,
                                                    const Context& context) {
-    ModelGraph graph;
-    files.arch->wire(files.config, graph);
+    const ModelGraph graph = MakeGraph(*files.arch, files.config);
     if (options.compute == ComputeType::kF32)
         return TypedNetwork<float>::Load(files, graph, options, context);
     return TypedNetwork<bf16>::Load(files, graph, options, context);

@@ -1,9 +1,7 @@
 // Through a network with a batch: the training step's forward and backward, and the loss alone.
 #include <algorithm>
-#include <mutex>
 
 #include "base/watch.h"
-#include "kernels/embedding/embedding.h"
 #include "kernels/rope/rope.h"
 #include "model/network/typed_network.h"
 
@@ -46,55 +44,64 @@ absl::Status TypedNetwork<T>::ReservePositions(int64_t count) {
             "lower "
             "--max_seq_len",
             count, limit);
-    if (count <= rope_positions_) return absl::OkStatus();
+    if (count <= rotary_positions_) return absl::OkStatus();
     int64_t positions = 1024;
     while (positions < count) positions *= 2;
-    rope_positions_ = std::min(positions, limit);
-    RopeTable table{.max_positions = rope_positions_,
-                    .D = files_.config.head_dim,
-                    .theta = files_.config.rope_theta};
-    table.scaling = rope_scaling_.kind == RopeScaling::Kind::kLinear   ? RopeTable::Scaling::kLinear
-                    : rope_scaling_.kind == RopeScaling::Kind::kLlama3 ? RopeTable::Scaling::kLlama3
-                                                                       : RopeTable::Scaling::kNone;
-    table.factor = rope_scaling_.factor;
-    table.low_freq_factor = rope_scaling_.low_freq_factor;
-    table.high_freq_factor = rope_scaling_.high_freq_factor;
-    table.original_max_positions = rope_scaling_.original_max_position_embeddings;
-    rope_cosine_.resize(static_cast<size_t>(rope_positions_ * table.D / 2));
-    rope_sine_.resize(rope_cosine_.size());
-    BuildRopeTable(table, rope_cosine_.data(), rope_sine_.data());
+    rotary_positions_ = std::min(positions, limit);
+    for (Rotary& rotary : rotary_) {
+        const bool two = rotary.config.scaling.kind == RopeScaling::Kind::kLongRope;
+        const size_t size = static_cast<size_t>(rotary_positions_ * rotary.config.dims / 2);
+        rotary.cosine.resize(two ? 2 * size : size);
+        rotary.sine.resize(rotary.cosine.size());
+        RopeTable table{.max_positions = rotary_positions_,
+                        .D = rotary.config.dims,
+                        .theta = rotary.config.theta,
+                        .scaling = rotary.config.scaling};
+        BuildRopeTable(table, rotary.cosine.data(), rotary.sine.data());
+        table.long_sequences = true;
+        if (two) BuildRopeTable(table, rotary.cosine.data() + size, rotary.sine.data() + size);
+    }
     return absl::OkStatus();
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::Embed(const Context& context, const std::vector<int32_t>& tokens,
-                                    float* x) const {
-    const int64_t M = static_cast<int64_t>(tokens.size());
-    if (embedding_parameter_ >= 0) {
-        const float* table = const_cast<ParameterSet&>(parameters_).value(embedding_parameter_);
-        EmbeddingForward<float>(context, M, C_, V_, tokens.data(), table, x);
-        return absl::OkStatus();
-    }
-    std::mutex mutex;
-    absl::Status failed;
-    constexpr int64_t kTokens = 32;
-    context.ParallelFor((M + kTokens - 1) / kTokens, [&](int64_t task, int) {
-        for (int64_t i = task * kTokens; i < std::min(M, (task + 1) * kTokens); ++i) {
-            float* row = x + i * C_;
-            absl::Status status = held_embedding_.ReadRows(tokens[i], tokens[i] + 1, row);
-            for (int64_t c = 0; c < C_; ++c) row[c] = ToFloat(FromFloat<T>(row[c]));
-            if (status.ok()) continue;
-            std::lock_guard lock(mutex);
-            failed.Update(status);
+void TypedNetwork<T>::ChooseRotaryRows(const Batch& batch, const std::vector<int64_t>& lengths) {
+    pass_rotary_.clear();
+    for (Rotary& rotary : rotary_) {
+        rotary.rows.clear();
+        const RopeScaling& scaling = rotary.config.scaling;
+        const auto is_long = [&](int64_t length) {
+            return scaling.kind == RopeScaling::Kind::kLongRope &&
+                   length > scaling.original_max_position_embeddings;
+        };
+        if (std::any_of(lengths.begin(), lengths.end(), is_long)) {
+            rotary.rows = batch.positions;
+            for (size_t d = 0; d < lengths.size(); ++d)
+                if (is_long(lengths[d]))
+                    for (int32_t t = batch.document_starts[d]; t < batch.document_starts[d + 1];
+                         ++t)
+                        rotary.rows[t] += static_cast<int32_t>(rotary_positions_);
         }
-    });
-    return failed;
+        pass_rotary_.push_back({rotary.config.dims, rotary.cosine.data(), rotary.sine.data(),
+                                rotary.rows.empty() ? batch.positions.data() : rotary.rows.data()});
+    }
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::Embed(const Context& context, const Batch& batch, float* x) {
+    return embedding_.Forward(context, batch.tokens, batch.positions, parameters_, x);
 }
 
 template <typename T>
 absl::Status TypedNetwork<T>::Admit(const Batch& batch) {
     HONE_RETURN_IF_ERROR(Check(batch.tokens));
-    return ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
+    HONE_RETURN_IF_ERROR(
+        ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
+    std::vector<int64_t> lengths;
+    for (int64_t d = 0; d < batch.num_documents(); ++d)
+        lengths.push_back(batch.positions[batch.document_starts[d + 1] - 1] + 1);
+    ChooseRotaryRows(batch, lengths);
+    return absl::OkStatus();
 }
 
 template <typename T>
@@ -104,18 +111,10 @@ Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Me
                  .M = batch.size(),
                  .positions = batch.positions,
                  .document_starts = batch.document_starts,
-                 .rope_cosine = rope_cosine_.data(),
-                 .rope_sine = rope_sine_.data(),
+                 .rotary = pass_rotary_,
                  .workspace = memory.workspace};
     UseAdapters(pass, adapters);
     return pass;
-}
-
-template <typename T>
-void TypedNetwork<T>::LayerForward(const Pass<T>& pass, size_t layer, float* x,
-                                   const LayerSaved& saved) const {
-    layers_[layer].attention.Forward(pass, x, saved.attention);
-    layers_[layer].mlp.Forward(pass, x, saved.mlp);
 }
 
 template <typename T>
@@ -133,11 +132,11 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     const int64_t M = batch.size(), layers = static_cast<int64_t>(layers_.size());
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
-    HONE_RETURN_IF_ERROR(Embed(context, batch.tokens, memory.x));
+    HONE_RETURN_IF_ERROR(Embed(context, batch, memory.x));
     // A layer's backward pass is about twice its forward pass.
     const double parts = static_cast<double>(layers + 2 * (layers - lowest) + 2);
     for (int64_t l = 0; l < layers; ++l) {
-        LayerForward(pass, l, memory.x, SavedOf(memory, l));
+        layers_[l].Forward(pass, memory.x, SavedOf(memory, l));
         HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) / parts));
     }
 
@@ -148,32 +147,22 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
                           correct.data(), below_head ? memory.dx : nullptr, memory.dx_t);
 
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
-        const Layer& layer = layers_[l];
         const LayerSaved& saved = SavedOf(memory, l);
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(layers + 2 * (layers - l)) / parts));
-        if (memory.checkpointing && l != layers - 1) {
-            layer.attention.Recompute(pass, saved.attention);
-            layer.mlp.Recompute(pass, saved.mlp);
-        }
-        const bool below = l > lowest_;
-        layer.mlp.Backward(pass, memory.dx, memory.dx_t, saved.mlp, parameters_,
-                           below || layer.attention.trainable());
-        if (below || layer.attention.trainable())
-            layer.attention.Backward(pass, memory.dx, memory.dx_t, saved.attention, parameters_,
-                                     below);
+        if (memory.checkpointing && l != layers - 1) layers_[l].Recompute(pass, saved);
+        layers_[l].Backward(pass, memory.dx, memory.dx_t, saved, parameters_, l > lowest_);
     }
-    if (embedding_parameter_ >= 0)
-        EmbeddingBackward(context, M, C_, V_, batch.tokens.data(), memory.dx,
-                          parameters_.gradient(embedding_parameter_));
+    if (embedding_.trainable())
+        embedding_.Backward(context, batch.tokens, batch.positions, memory.dx, parameters_);
     return Sum(batch, 0, M, losses, correct);
 }
 
 template <typename T>
 absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory) {
-    HONE_RETURN_IF_ERROR(Embed(pass.context, batch.tokens, memory.x));
+    HONE_RETURN_IF_ERROR(Embed(pass.context, batch, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) {
-        LayerForward(pass, l, memory.x, SavedOf(memory, l));
+        layers_[l].Forward(pass, memory.x, SavedOf(memory, l));
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(l + 1) / static_cast<double>(layers_.size() + 1)));
     }

@@ -86,9 +86,11 @@ absl::Status FullLearner::Deliver(const std::string& folder) {
 absl::Status FullLearner::CheckDelivered(const std::string& folder) {
     HONE_ASSIGN_OR_RETURN(auto written, OpenModel(folder));
     HONE_RETURN_IF_ERROR(OpenChat(*written).status());
+    std::vector<float> numbers;
     for (const ModelTensor& tensor : written->tensors) {
         HONE_ASSIGN_OR_RETURN(const std::span<const float> values, Values(tensor));
-        HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensor.stored));
+        numbers.resize(values.size());
+        HONE_RETURN_IF_ERROR(ReadModelRows(*written, tensor, 0, tensor.rows(), numbers.data()));
         for (size_t i = 0; i < numbers.size(); ++i)
             if (numbers[i] != RoundedTo(dtype_, values[i])) return NotReadBack(folder);
         written->weights->DropPages();

@@ -27,7 +27,8 @@ std::vector<OptionRow> MethodRows() {
                  return ModuleNames{o.lora.target_modules, o.lora.target_is_regex};
              },
          .help = "which linear layers get an adapter: names or suffixes (q_proj,v_proj), "
-                 "all-linear, or a regular expression for the whole name; default: q_proj,v_proj"},
+                 "all-linear, or a regular expression for the whole name; default: PEFT's "
+                 "choice for the family, mostly q_proj,v_proj"},
         {.name = "exclude_modules",
          .field =
              +[](FinetuneOptions& o) {

@@ -1,0 +1,57 @@
+// The beginning of the network: x = scale * tokens[token] + positions[position].
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/blocks/held_tensor.h"
+#include "model/blocks/parameters.h"
+#include "model/config/graph.h"
+#include "model/files/model_files.h"
+#include "tensor/context.h"
+
+namespace hone {
+
+template <typename T>
+class EmbeddingBlock {
+  public:
+    EmbeddingBlock(const ModelFiles& files, const EmbeddingSpec& spec, int64_t C);
+    // Copies the tables: their rows are read one by one while the model lives.
+    absl::Status Load();
+
+    // Of the tokens' table, and of the positions'.
+    const std::string& tensor() const { return tokens_.tensor->name; }
+    const std::string& module() const { return tokens_.module; }
+    // Makes the table of that module a parameter, if it is one of these; false: it is not.
+    bool MakeTrainable(const std::function<bool(const std::string& module)>& matches);
+    bool trainable() const { return tokens_.parameter >= 0 || positions_.parameter >= 0; }
+    void AddParameters(ParameterSet& parameters);
+    absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
+    int parameter() const { return tokens_.parameter; }  // of the tokens' table; -1: frozen
+    size_t bytes() const { return tokens_.held.bytes() + positions_.held.bytes(); }
+
+    // tokens and positions [M] -> x f32 [M, C] (=).
+    absl::Status Forward(const Context& context, const std::vector<int32_t>& tokens,
+                         std::span<const int32_t> positions, ParameterSet& parameters,
+                         float* x) const;
+    // dx f32 [M, C] -> the parameters' gradients (+=). dx means nothing afterwards.
+    void Backward(const Context& context, const std::vector<int32_t>& tokens,
+                  std::span<const int32_t> positions, float* dx, ParameterSet& parameters) const;
+
+  private:
+    struct Table {
+        const ModelTensor* tensor = nullptr;
+        std::string module;
+        HeldTensor held;  // while it is frozen
+        int parameter = -1;
+        int64_t rows() const { return tensor == nullptr ? 0 : tensor->rows(); }
+    };
+    std::vector<Table*> Tables();
+    absl::Status ReadRow(const Table& table, int32_t row, float* out) const;
+
+    int64_t C_;
+    float scale_;
+    Table tokens_, positions_;
+};
+
+}  // namespace hone
