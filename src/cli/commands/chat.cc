@@ -105,8 +105,9 @@ class Chat {
     // std::nullopt: there are no more.
     std::optional<std::string> ReadLine() {
         std::fflush(stdout);
+        // First, so that no Ctrl-C comes between and ends the next answer.
+        if (editor_) editor_->TakeInterrupts();
         StopOnInterrupt().Reset();
-        // In the editor Ctrl-C is a key like others.
         if (editor_) return editor_->Read("you> ", terminal_.colours);
         LeaveOnInterrupt(true);
         std::optional<std::string> line;

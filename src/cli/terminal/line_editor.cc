@@ -147,6 +147,13 @@ LineEditor::~LineEditor() {
     el_end(state_->editor);
 }
 
+void LineEditor::TakeInterrupts() {
+    termios state;
+    if (tcgetattr(STDIN_FILENO, &state) != 0) return;
+    state.c_lflag &= ~static_cast<tcflag_t>(ISIG);
+    tcsetattr(STDIN_FILENO, TCSANOW, &state);
+}
+
 std::optional<std::string> LineEditor::Read(const std::string& prompt, bool bold) {
     const std::string around(1, kPromptEscape);
     state_->prompt = bold ? around + "\x1b[1m" + around + prompt + around + "\x1b[0m" + around
@@ -154,6 +161,8 @@ std::optional<std::string> LineEditor::Read(const std::string& prompt, bool bold
     el_resize(state_->editor);
     for (;;) {
         state_->emptied = false;
+        // libedit shows the prompt first, and makes Ctrl-C a key after that.
+        TakeInterrupts();
         std::fputs(kBracketPastes, stdout);
         std::fflush(stdout);
         int count = 0;

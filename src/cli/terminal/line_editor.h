@@ -26,6 +26,9 @@ class LineEditor {
     explicit LineEditor(std::string history_file);
     ~LineEditor();
 
+    // Ctrl-C is a key from now on, and no longer a signal, until a line was read.
+    void TakeInterrupts();
+
     // A line without its newline; what was pasted may hold more of them. std::nullopt: Ctrl-D.
     // Ctrl-C empties the line.
     std::optional<std::string> Read(const std::string& prompt, bool bold);
