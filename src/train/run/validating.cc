@@ -113,12 +113,12 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     facts_.data["train_sha256"] = data_.train->fingerprint();
     if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
     if (options_.data.max_seq_len > files_->config.max_position_embeddings &&
-        data_.train->longest() > files_->config.max_position_embeddings)
+        data_.train->longest_document() > files_->config.max_position_embeddings)
         Warn(
             fmt::format("rows of up to {} tokens, more than the {} that the model was made for; "
                         "answers that long may be "
                         "poor",
-                        data_.train->longest(), files_->config.max_position_embeddings));
+                        data_.train->longest_document(), files_->config.max_position_embeddings));
     return absl::OkStatus();
 }
 
