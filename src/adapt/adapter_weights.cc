@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "fmt/ranges.h"
+#include "model/files/model_files.h"
+#include "model/files/tensor_layout.h"
 #include "model/weights/weights.h"
 
 namespace hone {
@@ -51,6 +54,15 @@ std::string_view OtherFeatureOf(std::string_view name) {
     return name.ends_with(".bias") ? "training biases (bias)" : "";
 }
 
+// How PEFT holds a slice in a file: as the base holds the module's own weight, where the slice is
+// one (GPT-2's are transposed).
+TensorLayout LayoutOf(const ModelFiles* base, const ParameterSlice& slice) {
+    if (base != nullptr)
+        for (const ModelTensor& tensor : base->tensors)
+            if (tensor.hf_name == slice.name) return tensor.row->hf;
+    return TensorLayout::kPlain;
+}
+
 // The file's tensor for each slice, in the slices' order.
 absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file,
                                                              const std::string& path,
@@ -81,10 +93,11 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
         auto found = stored.find(slice.name);
         if (found == stored.end())
             return ModelError("{}: {}{} is missing; {}", path, kPrefix, slice.name, kCure);
-        if (found->second->shape != slice.shape)
+        const std::vector<int64_t> wanted = StoredShape(LayoutOf(base, slice), slice.shape);
+        if (found->second->shape != wanted)
             return ModelError("{}: {} has shape {}, this model needs {}; {}", path,
                               found->second->name, ShapeText(found->second->shape),
-                              ShapeText(slice.shape), kCure);
+                              ShapeText(wanted), kCure);
         matched.push_back(found->second);
     }
     return matched;
@@ -94,15 +107,19 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
 struct AdapterFile {
     std::shared_ptr<WeightFile> file;
     std::vector<const StoredTensor*> tensors;
+    const ModelFiles* base;
 
-    // visit(tensor, slice, numbers) for each, of which one lies in memory at a time.
+    // visit(tensor, slice, its numbers) for each, of which one lies in memory at a time.
     absl::Status ForEach(
         const ParameterSet& parameters,
         const std::function<absl::Status(const StoredTensor&, const ParameterSlice&,
                                          std::span<const float>)>& visit) const {
         for (size_t i = 0; i < tensors.size(); ++i) {
             HONE_ASSIGN_OR_RETURN(auto numbers, ReadTensor(*tensors[i]));
-            HONE_RETURN_IF_ERROR(visit(*tensors[i], parameters.slices()[i], numbers));
+            const ParameterSlice& slice = parameters.slices()[i];
+            if (const TensorLayout layout = LayoutOf(base, slice); layout != TensorLayout::kPlain)
+                numbers = FromStored(layout, slice.shape, base->config.head_dim, numbers);
+            HONE_RETURN_IF_ERROR(visit(*tensors[i], slice, numbers));
             file->DropPages();
         }
         return absl::OkStatus();
@@ -111,9 +128,9 @@ struct AdapterFile {
 
 absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path, const ParameterSet& parameters,
                                             const ModelFiles* base) {
-    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
+    HONE_ASSIGN_OR_RETURN(auto file, OpenWeights(path));
     HONE_ASSIGN_OR_RETURN(auto matched, MatchSlices(*file, path, parameters, base));
-    return AdapterFile{std::move(file), std::move(matched)};
+    return AdapterFile{std::move(file), std::move(matched), base};
 }
 
 }  // namespace
@@ -145,11 +162,17 @@ void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
 absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
                                  const ModelFiles* base) {
     std::vector<TensorToWrite> tensors;
+    std::deque<std::vector<float>> turned;  // those that a file holds in another layout
     for (const ParameterSlice& slice : parameters.slices()) {
         std::span<const float> values = parameters.values().subspan(slice.offset, slice.count);
+        const TensorLayout layout = LayoutOf(base, slice);
+        if (layout != TensorLayout::kPlain) {
+            turned.push_back(ToStored(layout, slice.shape, base->config.head_dim, values));
+            values = turned.back();
+        }
         const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes());
-        tensors.push_back(
-            {fmt::format("{}{}", kPrefix, slice.name), slice.shape, DType::kF32, bytes});
+        tensors.push_back({fmt::format("{}{}", kPrefix, slice.name),
+                           StoredShape(layout, slice.shape), DType::kF32, bytes});
     }
     if (base != nullptr)
         for (const auto& brought : base->brought)

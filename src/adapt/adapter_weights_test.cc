@@ -7,9 +7,9 @@
 #include <cstring>
 #include <limits>
 
+#include "adapt/lora.h"
 #include "base/file.h"
-#include "base/testing.h"
-#include "model/weights/weights.h"
+#include "model/weights/pytorch_testing.h"
 
 namespace hone {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 constexpr char kA[] = "model.layers.0.self_attn.q_proj.lora_A.weight";
 constexpr char kB[] = "model.layers.0.self_attn.q_proj.lora_B.weight";
 
-class AdapterWeights : public testing::Test {
+class AdapterWeights : public ::testing::Test {
   protected:
     void SetUp() override {
         path_ = folder_ / "adapter_model.safetensors";
@@ -113,6 +113,22 @@ TEST_F(AdapterWeights, WrittenFilesReadBackToTheBit) {
                                                std::string("base_model.model.") + kB}));
     auto text = ReadFile(path_).value();
     EXPECT_NE(text.find(R"("__metadata__":{"format":"pt"})"), std::string::npos);
+}
+
+TEST_F(AdapterWeights, AnOlderFolderHasThemInPytorchsFormat) {
+    InitializeLowRank(parameters_, 5);
+    ASSERT_TRUE(WriteAdapterWeights(parameters_, path_).ok());
+    EXPECT_EQ(*AdapterWeightsPath(folder_.path()), path_) << "the first choice";
+    testing::Put(folder_ / "adapter_model.bin", testing::PytorchOf(**OpenWeights(path_), true));
+    std::filesystem::remove(path_);
+    const std::string pickled = AdapterWeightsPath(folder_.path()).value();
+    EXPECT_EQ(pickled, folder_ / "adapter_model.bin");
+    EXPECT_TRUE(HoldsAdapterWeights(pickled, parameters_).value());
+    std::filesystem::remove(pickled);
+    const absl::Status missing = AdapterWeightsPath(folder_.path()).status();
+    EXPECT_EQ(KindOf(missing), ErrorKind::kModel);
+    EXPECT_NE(missing.message().find("neither adapter_model.safetensors nor adapter_model.bin"),
+              std::string::npos);
 }
 
 TEST_F(AdapterWeights, OlderSpellingsAreUnderstood) {

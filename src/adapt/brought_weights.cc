@@ -96,7 +96,7 @@ absl::StatusOr<bool> SameAsBase(const ModelFiles& files, const ModelTensor& base
 absl::Status UseBroughtWeights(const std::string& folder, ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(folder));
     HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_ASSIGN_OR_RETURN(const auto weights, OpenSafetensors(path));
+    HONE_ASSIGN_OR_RETURN(const auto weights, OpenWeights(path));
     struct Brought {
         const ModelTensor* base;
         const StoredTensor* stored;

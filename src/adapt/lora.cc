@@ -18,6 +18,7 @@ namespace {
 constexpr char kConfigName[] = "adapter_config.json";
 constexpr std::string_view kWeight = ".weight";
 constexpr char kWeightsName[] = "adapter_model.safetensors";
+constexpr char kPickledWeightsName[] = "adapter_model.bin";  // as PEFT wrote them first
 
 std::string Join(const std::string& folder, std::string_view name) {
     return (std::filesystem::path(folder) / name).string();
@@ -103,16 +104,10 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
 }
 
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder) {
-    const std::string path = Join(folder, kWeightsName);
     std::error_code error;
-    if (!std::filesystem::exists(path, error)) {
-        const bool pickled = std::filesystem::exists(Join(folder, "adapter_model.bin"), error);
-        return ModelError("{}: no {} in it{}", folder, kWeightsName,
-                          pickled ? "; adapter_model.bin is a Python pickle, save it again with "
-                                    "safe_serialization=True"
-                                  : "");
-    }
-    return path;
+    for (const char* name : {kWeightsName, kPickledWeightsName})
+        if (std::filesystem::exists(Join(folder, name), error)) return Join(folder, name);
+    return ModelError("{}: neither {} nor {} in it", folder, kWeightsName, kPickledWeightsName);
 }
 
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {

@@ -48,13 +48,14 @@ absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
 // are errors.
 absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 
-// ReadAdapterConfig, ApplyLora with it, and the weights of adapter_model.safetensors: names, shapes
-// and completeness are checked, so an adapter of another base is refused. Returns the config.
+// ReadAdapterConfig, ApplyLora with it, and the weights of AdapterWeightsPath: names, shapes and
+// completeness are checked, so an adapter of another base is refused. Returns the config.
 // `dropout`, where it is given, takes the place of the config's.
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
                                        const Context& context,
                                        std::optional<double> dropout = std::nullopt);
-// Where the folder's weights are; an error (kind kModel) when they are not there or are a pickle.
+// Where the folder's weights are: adapter_model.safetensors, else adapter_model.bin; an error (kind
+// kModel) when neither is there.
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);
 // Only the weights, into a model to which the same config was applied.
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);

@@ -17,6 +17,9 @@ inline constexpr size_t kMaxParquetDepth = 128;               // groups within g
 inline constexpr size_t kMaxLineBytes = size_t{64} << 20;     // one row of a data file
 inline constexpr size_t kMaxVocabulary = size_t{4} << 20;     // tokens of one tokenizer
 inline constexpr size_t kMaxTemplateBytes = size_t{1} << 20;  // a chat template
+inline constexpr size_t kMaxZipEntries = 200'000;             // files in one ZIP archive
+inline constexpr size_t kMaxPickleValues = size_t{1}
+                                           << 21;  // values in one pickle, and on its stack
 inline constexpr int kMaxLoraRank = 4096;
 
 }  // namespace hone

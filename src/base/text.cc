@@ -35,4 +35,24 @@ std::string FormatDuration(double seconds) {
     return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+bool IsUtf8(std::string_view text) {
+    for (size_t i = 0; i < text.size();) {
+        auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
+        size_t length = byte(i) < 0x80   ? 1
+                        : byte(i) < 0xc2 ? 0
+                        : byte(i) < 0xe0 ? 2
+                        : byte(i) < 0xf0 ? 3
+                        : byte(i) < 0xf5 ? 4
+                                         : 0;
+        if (length == 0 || i + length > text.size()) return false;
+        for (size_t k = 1; k < length; ++k)
+            if ((byte(i + k) & 0xc0) != 0x80) return false;
+        if ((byte(i) == 0xe0 && byte(i + 1) < 0xa0) || (byte(i) == 0xed && byte(i + 1) > 0x9f) ||
+            (byte(i) == 0xf0 && byte(i + 1) < 0x90) || (byte(i) == 0xf4 && byte(i + 1) > 0x8f))
+            return false;
+        i += length;
+    }
+    return true;
+}
+
 }  // namespace hone

@@ -20,4 +20,7 @@ inline bool IsBlank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
 }
 
+// Whether the bytes are UTF-8, by the letter: no overlong forms, no surrogates.
+bool IsUtf8(std::string_view text);
+
 }  // namespace hone

@@ -26,6 +26,16 @@ TEST(Text, SpellsSizesCountsAndTimes) {
     EXPECT_EQ(FormatDuration(-1), "?");
 }
 
+TEST(Text, Utf8ByTheLetter) {
+    for (const char* good :
+         {"", "a", "\u00e4", "\u20ac", "\U0001f600", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
+        EXPECT_TRUE(IsUtf8(good)) << good;
+    for (const char* bad :
+         {"\x80", "\xc3", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "a\xff"})
+        EXPECT_FALSE(IsUtf8(bad)) << bad;
+}
+
 TEST(Text, BlankIsWhiteSpaceAlone) {
     EXPECT_TRUE(IsBlank(""));
     EXPECT_TRUE(IsBlank(" \t\r\n\f\v"));

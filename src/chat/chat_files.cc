@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "chat/gguf_vocabulary.h"
+#include "chat/vocabulary_files.h"
 #include "model/config/config_reader.h"
 #include "model/weights/gguf.h"
 
@@ -233,8 +234,12 @@ absl::StatusOr<std::vector<int32_t>> ReadGenerationConfig(const std::string& pat
     return eos_ids;
 }
 
-absl::Status ReadTokenizer(const std::string& folder, ChatFiles& chat) {
+absl::Status ReadTokenizer(const std::string& folder, const ModelConfig& config, ChatFiles& chat) {
     const std::string path = folder + "/tokenizer.json";
+    if (!Exists(path) && HasVocabularyFiles(folder)) {
+        HONE_ASSIGN_OR_RETURN(chat.tokenizer, OpenVocabularyFiles(folder, config));
+        return absl::OkStatus();
+    }
     if (!Exists(path))
         return ModelError("{} has no tokenizer.json{}", folder,
                           Exists(folder + "/tokenizer.model")
@@ -251,7 +256,7 @@ absl::Status ReadTokenizer(const std::string& folder, ChatFiles& chat) {
 absl::Status ReadFolder(const ModelFiles& files, ChatFiles& chat) {
     const std::string& folder = files.path;
     const std::string config_path = folder + "/tokenizer_config.json";
-    HONE_RETURN_IF_ERROR(ReadTokenizer(folder, chat));
+    HONE_RETURN_IF_ERROR(ReadTokenizer(folder, files.config, chat));
     HONE_ASSIGN_OR_RETURN(
         const std::vector<int32_t> more_eos_ids,
         ReadGenerationConfig(folder + "/generation_config.json", chat.generation));

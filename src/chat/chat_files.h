@@ -44,7 +44,7 @@ struct ChatFiles {
 // Reads them beside (or, of GGUF, out of) the weights of an opened model. Broken tokenizers and
 // templates, and tokens that the model's embedding has no row for, are errors of kind kModel.
 //
-// From a folder: tokenizer.json, tokenizer_config.json, special_tokens_map.json,
+// From a folder: tokenizer.json (or vocab.json with merges.txt), tokenizer_config.json, special_tokens_map.json,
 // generation_config.json, chat_template.jinja, additional_chat_templates/*.jinja,
 // chat_template.json.
 absl::StatusOr<std::unique_ptr<ChatFiles>> OpenChat(const ModelFiles& files);

@@ -60,6 +60,9 @@ absl::StatusOr<GgufVocabulary> ReadGgufVocabulary(const nlohmann::ordered_json& 
     const size_t size = lists.tokens.size();
     const Reader reader(metadata, size, path);
     GgufVocabulary vocabulary;
+    if (const auto found = metadata.find("general.architecture");
+        found != metadata.end() && found->is_string())
+        vocabulary.architecture = found->get<std::string>();
     HONE_RETURN_IF_ERROR(reader.Text("model", vocabulary.model));
     HONE_RETURN_IF_ERROR(reader.Text("pre", vocabulary.pre));
     if (size == 0) return vocabulary;  // scores or types of no tokens say nothing

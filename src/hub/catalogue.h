@@ -13,13 +13,22 @@
 namespace hone {
 
 struct CatalogueEntry {
-    std::string_view name;         // "smollm2-135m-instruct"
-    std::string_view repo;         // on the Hub; the first source
-    std::string_view description;  // "135 M parameters, chat, 8k context, Apache 2.0"
+    std::string_view name;          // "smollm2-135m-instruct"
+    std::string_view repo;          // on the Hub; the first source
+    std::string_view architecture;  // as its config.json says it: "LlamaForCausalLM"
+    std::string_view parameters;    // "135 M"
+    std::string_view kind;          // "chat" or "base"
+    std::string_view context;       // "8k"
+    std::string_view licence;       // "Apache 2.0"
+    bool gated = false;             // the licence is to be accepted on the Hub first
     // The second source, for machines that do not reach the Hub; empty: none.
-    std::string_view wheel_package, wheel_member, wheel_sha256;
+    std::string_view wheel_package = {}, wheel_member = {}, wheel_sha256 = {};
 };
 
+// "135 M parameters, chat, 8k context, Apache 2.0"; of a gated one also what is needed.
+std::string DescriptionOf(const CatalogueEntry& entry);
+
+// Those whose family hone reads (FindArch of model/config/arch.h).
 std::span<const CatalogueEntry> Catalogue();
 // nullptr when there is no such name.
 const CatalogueEntry* FindInCatalogue(std::string_view name);
@@ -50,9 +59,10 @@ struct ModelListing {
     std::string name;  // catalogue name, or org/repo
     std::string repo;
     std::string description;
-    std::string path;         // empty: not in the cache
-    int64_t bytes = 0;        // on disk
-    bool unfinished = false;  // a download that broke off; path is its folder
+    const CatalogueEntry* entry = nullptr;  // of those that the catalogue names
+    std::string path;                       // empty: not in the cache
+    int64_t bytes = 0;                      // on disk
+    bool unfinished = false;                // a download that broke off; path is its folder
 };
 // The catalogue in its order, then what else is in hone's cache, by name.
 std::vector<ModelListing> ListModels(const HubOptions& options);

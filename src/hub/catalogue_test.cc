@@ -5,6 +5,7 @@
 
 #include "base/test_files.h"
 #include "hub/hub_cache.h"
+#include "model/config/arch.h"
 
 namespace hone {
 namespace {
@@ -44,10 +45,21 @@ TEST_F(CatalogueTest, EntriesAreWhole) {
     for (const auto& entry : Catalogue()) {
         EXPECT_TRUE(LooksLikeRepo(entry.repo)) << entry.name;
         EXPECT_FALSE(LooksLikeRepo(entry.name)) << entry.name;
-        EXPECT_FALSE(entry.description.empty());
+        EXPECT_TRUE(FindArch(entry.architecture).ok()) << entry.name << " is of no known family";
+        EXPECT_TRUE(entry.kind == "chat" || entry.kind == "base") << entry.name;
+        for (std::string_view fact : {entry.parameters, entry.context, entry.licence})
+            EXPECT_FALSE(fact.empty()) << entry.name;
         EXPECT_EQ(entry.wheel_package.empty(), entry.wheel_sha256.empty());
         EXPECT_EQ(FindInCatalogue(entry.name), &entry) << "a name that is there twice";
     }
+}
+
+TEST_F(CatalogueTest, TheDescriptionSaysSizeLicenceAndWhatIsNeeded) {
+    EXPECT_EQ(DescriptionOf(*FindInCatalogue("smollm2-135m")),
+              "135 M parameters, base, 8k context, Apache 2.0");
+    EXPECT_EQ(DescriptionOf(*FindInCatalogue("llama-3.2-1b-instruct")),
+              "1.2 B parameters, chat, 128k context, Llama licence (accept it on the Hub and set "
+              "HF_TOKEN)");
 }
 
 TEST_F(CatalogueTest, AnArgumentIsAFolderAFileANameOrARepository) {

@@ -59,7 +59,7 @@ bool LooksLikeRepo(std::string_view argument);
 // when neither does.
 std::optional<std::string> FindInCache(const std::string& repo, const HubOptions& options);
 
-// Downloads what hone needs of org/repo (config, tokenizer, safetensors) and returns the folder.
+// Downloads what hone needs of org/repo (config, tokenizer, weights) and returns the folder.
 // Sizes and hashes are checked. Errors of kind kModel say the cure: a token, the licence to accept,
 // a name, the network.
 absl::StatusOr<std::string> PullFromHub(const std::string& repo, const HubOptions& options,

@@ -36,9 +36,14 @@ bool IsHex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c); });
 }
 
-bool IsShard(std::string_view name) {
-    return name.starts_with("model-") && name.ends_with(".safetensors");
-}
+// How weights are called: one file, or NAME.index.json with shards PREFIX...SUFFIX.
+struct WeightNames {
+    std::string_view single, shard_prefix, shard_suffix;
+
+    std::string index() const { return fmt::format("{}.index.json", single); }
+};
+constexpr WeightNames kWeightNames[] = {{"model.safetensors", "model-", ".safetensors"},
+                                        {"pytorch_model.bin", "pytorch_model-", ".bin"}};
 
 // A chat template beside the first one, as transformers 5 saves them.
 bool IsNamedTemplate(std::string_view name) {
@@ -47,8 +52,13 @@ bool IsNamedTemplate(std::string_view name) {
            IsNamePart(name.substr(kFolder.size()));
 }
 
+// The files of tokenizers from before tokenizer.json.
+bool IsOlderTokenizer(std::string_view name) {
+    return name == "vocab.json" || name == "merges.txt" || name == "added_tokens.json";
+}
+
 bool IsConfigOrTokenizer(std::string_view name) {
-    if (IsNamedTemplate(name)) return true;
+    if (IsNamedTemplate(name) || IsOlderTokenizer(name)) return true;
     static constexpr std::string_view kNames[] = {
         "config.json",           "generation_config.json", "tokenizer.json",
         "tokenizer_config.json", "chat_template.jinja",    "special_tokens_map.json",
@@ -57,18 +67,34 @@ bool IsConfigOrTokenizer(std::string_view name) {
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-// What hone needs: the small files; one model.safetensors, or else the index and its shards.
-std::vector<HubFile> SelectFiles(const std::vector<HubFile>& all) {
-    bool single = std::any_of(all.begin(), all.end(),
-                              [](const HubFile& f) { return f.name == "model.safetensors"; });
+bool Has(const std::vector<HubFile>& files, std::string_view name) {
+    return std::any_of(files.begin(), files.end(),
+                       [&](const HubFile& file) { return file.name == name; });
+}
+
+// The files of the weights, of safetensors if there are any: one, or else the index and its shards;
+// none: there are no weights.
+std::vector<HubFile> SelectWeights(const std::vector<HubFile>& all) {
     std::vector<HubFile> chosen;
-    for (const auto& file : all) {
-        bool weights = single ? file.name == "model.safetensors"
-                              : IsShard(file.name) || file.name == "model.safetensors.index.json";
-        if (weights || IsConfigOrTokenizer(file.name)) chosen.push_back(file);
+    for (const WeightNames& names : kWeightNames) {
+        const std::string index = names.index();
+        const bool single = Has(all, names.single);
+        if (!single && !Has(all, index)) continue;
+        for (const HubFile& file : all) {
+            const bool shard = file.name == index || (file.name.starts_with(names.shard_prefix) &&
+                                                      file.name.ends_with(names.shard_suffix));
+            if (single ? file.name == names.single : shard) chosen.push_back(file);
+        }
+        break;
     }
-    // Small files first: a repository whose config does not fit is known before the weights have
-    // come.
+    return chosen;
+}
+
+// What hone needs beside the weights; all of it together, small files first: a repository whose
+// config does not fit is known before the weights have come.
+std::vector<HubFile> WithSmallFiles(std::vector<HubFile> chosen, const std::vector<HubFile>& all) {
+    for (const auto& file : all)
+        if (IsConfigOrTokenizer(file.name)) chosen.push_back(file);
     std::stable_sort(chosen.begin(), chosen.end(),
                      [](const HubFile& a, const HubFile& b) { return a.size < b.size; });
     return chosen;
@@ -104,12 +130,9 @@ bool Exists(const fs::path& path) {
     return fs::exists(path, error);
 }
 
-// Whether a folder of Hugging Face's cache holds everything: downloads there may have stopped
-// half-way.
-bool HoldsModel(const fs::path& folder) {
-    if (!Exists(folder / "config.json") || !Exists(folder / "tokenizer.json")) return false;
-    if (Exists(folder / "model.safetensors")) return true;
-    auto text = ReadFile((folder / "model.safetensors.index.json").string(), kMaxHeaderBytes);
+// Whether all shards that the index names are there.
+bool HoldsShards(const fs::path& folder, const std::string& index_name) {
+    auto text = ReadFile((folder / index_name).string(), kMaxHeaderBytes);
     if (!text.ok()) return false;
     auto index = ParseJson<nlohmann::json>(*text, "index");
     if (!index.ok() || !index->is_object() || !index->contains("weight_map") ||
@@ -119,6 +142,19 @@ bool HoldsModel(const fs::path& folder) {
     return std::all_of(map.begin(), map.end(), [&](const nlohmann::json& shard) {
         return shard.is_string() && Exists(folder / shard.get<std::string>());
     });
+}
+
+// Whether a folder of Hugging Face's cache holds everything: downloads there may have stopped
+// half-way.
+bool HoldsModel(const fs::path& folder) {
+    const bool tokenizer = Exists(folder / "tokenizer.json") ||
+                           (Exists(folder / "vocab.json") && Exists(folder / "merges.txt"));
+    if (!Exists(folder / "config.json") || !tokenizer) return false;
+    for (const WeightNames& names : kWeightNames) {
+        if (Exists(folder / names.single)) return true;
+        if (Exists(folder / names.index())) return HoldsShards(folder, names.index());
+    }
+    return false;
 }
 
 std::optional<std::string> FindInHuggingFaceCache(const std::string& repo,
@@ -226,26 +262,20 @@ absl::Status CheckSizesKnown(const RepoListing& listing, const std::string& repo
 absl::StatusOr<RepoListing> ParseListing(std::string_view body, const std::string& repo) {
     HONE_ASSIGN_OR_RETURN(auto json, ParseDescription(body, repo));
     HONE_ASSIGN_OR_RETURN(RepoListing listing, ListFiles(json, repo));
-    bool gguf = false, pytorch = false;
-    for (const auto& file : listing.files) {
-        gguf = gguf || file.name.ends_with(".gguf");
-        pytorch = pytorch || file.name.ends_with(".bin");
-    }
+    const bool gguf = std::any_of(listing.files.begin(), listing.files.end(),
+                                  [](const HubFile& f) { return f.name.ends_with(".gguf"); });
     std::erase_if(listing.files, [](const HubFile& file) {
         return !IsNamePart(file.name) && !IsNamedTemplate(file.name);
     });
-    listing.files = SelectFiles(listing.files);
-    auto has = [&](std::string_view name) {
-        return std::any_of(listing.files.begin(), listing.files.end(),
-                           [&](const HubFile& f) { return f.name == name; });
-    };
-    if (!has("config.json") || (!has("model.safetensors") && !has("model.safetensors.index.json")))
-        return ModelError(
-            "{} holds no config.json with safetensors{}", repo,
-            gguf      ? "; it has GGUF files: download one and give its path"
-            : pytorch ? "; it has PyTorch weights only: look for a repository with safetensors"
-                      : "");
-    if (!has("tokenizer.json"))
+    std::vector<HubFile> weights = SelectWeights(listing.files);
+    if (!Has(listing.files, "config.json") || weights.empty())
+        return ModelError("{} holds no config.json with safetensors or pytorch_model.bin{}", repo,
+                          gguf ? "; it has GGUF files: download one and give its path" : "");
+    listing.files = WithSmallFiles(std::move(weights), listing.files);
+    const bool tokenizer = Has(listing.files, "tokenizer.json");
+    if (tokenizer)  // which says all that these say
+        std::erase_if(listing.files, [](const HubFile& f) { return IsOlderTokenizer(f.name); });
+    if (!tokenizer && !(Has(listing.files, "vocab.json") && Has(listing.files, "merges.txt")))
         return ModelError(
             "{} holds no tokenizer.json: save the model once with a recent transformers, or use a "
             "copy that "

@@ -7,9 +7,9 @@
 
 #include "base/hash.h"
 #include "base/watch.h"
+#include "base/zip_testing.h"
 #include "hub/http_testing.h"
 #include "hub/hub_cache.h"
-#include "hub/zip_testing.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -274,6 +274,59 @@ TEST_F(Hub, ListingsThatHoneCannotUse) {
         HasSubstr("how large config.json is"));
 }
 
+// The names of the weights that are fetched of a repository with these files.
+std::vector<std::string> WeightsAmong(const std::vector<std::string>& names) {
+    nlohmann::json siblings = nlohmann::json::array();
+    for (const auto& name : names) siblings.push_back({{"rfilename", name}, {"size", 1}});
+    for (const char* small : {"config.json", "tokenizer.json"})
+        siblings.push_back({{"rfilename", small}, {"size", 1}});
+    auto listing =
+        ParseListing(nlohmann::json{{"sha", "a"}, {"siblings", siblings}}.dump(), "org/tiny");
+    EXPECT_TRUE(listing.ok()) << listing.status();
+    std::vector<std::string> weights;
+    for (const HubFile& file : listing->files)
+        if (!file.name.ends_with(".json") || file.name.ends_with(".index.json"))
+            weights.push_back(file.name);
+    return weights;
+}
+
+TEST(HubNames, SafetensorsComeBeforePytorchsFiles) {
+    using ::testing::ElementsAre;
+    EXPECT_THAT(WeightsAmong({"pytorch_model.bin", "model.safetensors", "training_args.bin"}),
+                ElementsAre("model.safetensors"));
+    EXPECT_THAT(WeightsAmong({"pytorch_model.bin", "optimizer.bin", "tf_model.h5"}),
+                ElementsAre("pytorch_model.bin"));
+    EXPECT_THAT(WeightsAmong({"pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"}),
+                ElementsAre("pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"));
+    EXPECT_THAT(
+        WeightsAmong({"pytorch_model.bin", "model-1.safetensors", "model.safetensors.index.json"}),
+        ElementsAre("model-1.safetensors", "model.safetensors.index.json"));
+    auto none = ParseListing(R"({"sha": "a", "siblings": [{"rfilename": "config.json", "size": 2},
+                                 {"rfilename": "training_args.bin", "size": 2}]})",
+                             "org/tiny");
+    EXPECT_THAT(std::string(none.status().message()), HasSubstr("pytorch_model.bin"));
+}
+
+TEST(HubNames, AnOlderTokenizerIsFetchedWhereThereIsNoOther) {
+    const auto fetched = [](const std::string& more) {
+        auto listing = ParseListing(R"({"sha": "a", "siblings": [
+            {"rfilename": "config.json", "size": 2}, {"rfilename": "vocab.json", "size": 2},
+            {"rfilename": "model.safetensors", "size": 9})" +
+                                        more + "]}",
+                                    "org/tiny");
+        EXPECT_TRUE(listing.ok()) << listing.status();
+        std::vector<std::string> names;
+        for (const HubFile& file : listing->files) names.push_back(file.name);
+        return names;
+    };
+    EXPECT_THAT(
+        fetched(R"(, {"rfilename": "merges.txt", "size": 3})"),
+        ::testing::ElementsAre("config.json", "vocab.json", "merges.txt", "model.safetensors"));
+    EXPECT_THAT(fetched(R"(, {"rfilename": "merges.txt", "size": 3},
+                           {"rfilename": "tokenizer.json", "size": 4})"),
+                ::testing::ElementsAre("config.json", "tokenizer.json", "model.safetensors"));
+}
+
 TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
     options_.hf_cache = folder_ / "hf";
     std::string root = options_.hf_cache + "/models--org--tiny", snapshot = root + "/snapshots/abc";
@@ -283,6 +336,9 @@ TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
     testing::Put(snapshot + "/config.json", "{}");
     testing::Put(snapshot + "/tokenizer.json", "{}");
     EXPECT_EQ(FindInCache("org/tiny", options_), std::nullopt) << "there are no weights";
+    testing::Put(snapshot + "/pytorch_model.bin", "");
+    EXPECT_EQ(FindInCache("org/tiny", options_), snapshot);
+    fs::remove(snapshot + "/pytorch_model.bin");
     testing::Put(snapshot + "/model.safetensors.index.json",
                  R"({"weight_map": {"a": "one", "b": "two"}})");
     testing::Put(snapshot + "/one", "");

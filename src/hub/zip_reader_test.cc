@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "hub/zip_testing.h"
+#include "base/limits.h"
+#include "base/zip_testing.h"
 
 namespace hone {
 namespace {
@@ -51,6 +52,22 @@ TEST_F(Zip, SizeAtTheLimitAndPastIt) {
     std::string archive = ZipOf({{"a", "12345678"}});
     EXPECT_THAT(Error(archive, "a", 7), HasSubstr("more than the limit of 7"));
     EXPECT_TRUE(Extract(archive, "a", 8).ok());
+}
+
+TEST_F(Zip, EntriesAtTheLimitAndPastIt) {
+    const std::string one = ZipOf({{"a", "x", false}});
+    const size_t entry = one.find("PK\x01\x02"), end = one.find("PK\x05\x06");
+    const auto with_entries = [&](size_t count) {
+        std::string archive = one.substr(0, entry);
+        for (size_t i = 0; i < count; ++i) archive += one.substr(entry, end - entry);
+        const auto size = static_cast<uint32_t>(archive.size() - entry);
+        std::string last = one.substr(end);
+        last.replace(12, 4, testing::Raw(size));
+        return archive + last;
+    };
+    EXPECT_THAT(Error(with_entries(kMaxZipEntries + 1), "a"),
+                HasSubstr("more than the limit of 200000 entries"));
+    EXPECT_TRUE(Extract(with_entries(kMaxZipEntries), "a").ok());
 }
 
 TEST_F(Zip, ArchivesThatLie) {

@@ -52,8 +52,6 @@ struct PreTokenizer {
 };
 
 constexpr auto kPreTokenizers = std::to_array<PreTokenizer>({
-    {"", "", false, false, false, false},
-    {"default", "", false, false, false, false},
     {"gpt-2", "", false, false, false, false},
     {"phi-2", "", false, false, false, false},
     {"olmo", "", false, false, false, false},
@@ -73,11 +71,25 @@ constexpr auto kPreTokenizers = std::to_array<PreTokenizer>({
     {"llama4", kGpt4oSplit, false, false, false, true},
 });
 
-const PreTokenizer* FindPreTokenizer(std::string_view name) {
+absl::StatusOr<const PreTokenizer*> FindPreTokenizer(const GgufVocabulary& vocabulary) {
+    const bool named = !vocabulary.pre.empty() && vocabulary.pre != "default";
+    // Of GPT-2 there are files from before the name was written, and all of them cut as it does.
+    const std::string_view name =
+        !named && vocabulary.architecture == "gpt2" ? std::string_view("gpt-2") : vocabulary.pre;
+    std::string known;
     for (const PreTokenizer& pre : kPreTokenizers) {
         if (pre.name == name) return &pre;
+        known += (known.empty() ? "" : ", ") + std::string(pre.name);
     }
-    return nullptr;
+    if (!named)
+        return ModelError(
+            "the file does not say how its tokenizer cuts a text (tokenizer.ggml.pre): it was "
+            "converted long ago. Convert the model again, or use a folder with its "
+            "tokenizer.json");
+    return ModelError(
+        "tokenizer.ggml.pre is '{}', which hone does not know (it knows {}); a folder with the "
+        "model's tokenizer.json works",
+        vocabulary.pre, known);
 }
 
 int32_t TypeOf(const GgufVocabulary& vocabulary, size_t id) {
@@ -117,7 +129,24 @@ absl::Status Check(const GgufVocabulary& vocabulary) {
     return CheckId(vocabulary, vocabulary.pad_id, "padding_token_id");
 }
 
+// Whether the text begins with a space that nobody wrote: where SentencePiece does not say, it
+// does.
+bool AddsSpacePrefix(const GgufVocabulary& vocabulary) {
+    return vocabulary.add_space_prefix.value_or(vocabulary.model == "llama");
+}
+
+// Phi-3's special tokens, but those of the base, take the white space behind them away. Its
+// tokenizer.json says so, and a GGUF file has no place for it.
+bool TakesSpaceAfter(const GgufVocabulary& vocabulary, std::string_view token) {
+    return vocabulary.model == "llama" && vocabulary.architecture == "phi3" && token != "<unk>" &&
+           token != "<s>" && token != "<|endoftext|>";
+}
+
 json AddedTokens(const GgufVocabulary& vocabulary) {
+    // SentencePiece looks for user-defined tokens in the text whose spaces are its own sign
+    // already: Gemma's runs of spaces are some. With a prefix this would look for the token behind
+    // a space.
+    const bool in_normalized = vocabulary.model == "llama" && !AddsSpacePrefix(vocabulary);
     json added = json::array();
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
         const int32_t type = TypeOf(vocabulary, id);
@@ -131,8 +160,8 @@ json AddedTokens(const GgufVocabulary& vocabulary) {
                          {"content", vocabulary.tokens[id]},
                          {"single_word", false},
                          {"lstrip", false},
-                         {"rstrip", false},
-                         {"normalized", false},
+                         {"rstrip", special && TakesSpaceAfter(vocabulary, vocabulary.tokens[id])},
+                         {"normalized", !special && in_normalized},
                          {"special", special}});
     }
     return added;
@@ -175,19 +204,8 @@ json ReplaceText(std::string_view from, std::string_view to) {
 }
 
 absl::StatusOr<json> ByteLevelBpe(const GgufVocabulary& vocabulary, const json& vocab) {
-    const PreTokenizer* pre = FindPreTokenizer(vocabulary.pre);
-    if (pre == nullptr) {
-        std::string known;
-        for (const PreTokenizer& other : kPreTokenizers) {
-            if (!other.name.empty()) known += (known.empty() ? "" : ", ") + std::string(other.name);
-        }
-        return ModelError(
-            "tokenizer.ggml.pre is '{}', which hone does not know (it knows {}); a folder with the "
-            "model's "
-            "tokenizer.json works",
-            vocabulary.pre, known);
-    }
-    const bool prefix = vocabulary.add_space_prefix.value_or(false);
+    HONE_ASSIGN_OR_RETURN(const PreTokenizer* pre, FindPreTokenizer(vocabulary));
+    const bool prefix = AddsSpacePrefix(vocabulary);
     json byte_level = {
         {"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
     byte_level["use_regex"] = pre->split.empty();
@@ -290,7 +308,7 @@ absl::StatusOr<json> SentencePieceBpe(const GgufVocabulary& vocabulary, const js
         bytes = bytes || TypeOf(vocabulary, id) == kByte;
         if (!unknown && TypeOf(vocabulary, id) == kUnknown) unknown = id;
     }
-    const bool prefix = vocabulary.add_space_prefix.value_or(true);
+    const bool prefix = AddsSpacePrefix(vocabulary);
     json normalizers = json::array();
     if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
     normalizers.push_back(ReplaceText(" ", kSpace));

@@ -12,6 +12,7 @@ namespace {
 GgufVocabulary ByteLevel() {
     GgufVocabulary vocabulary;
     vocabulary.model = "gpt2";
+    vocabulary.pre = "gpt-2";
     vocabulary.tokens = {"<e>", "<b>", "a", "b", "1", "2", "ab", "12", "<tool>"};
     vocabulary.token_types = {3, 3, 1, 1, 1, 1, 1, 1, 4};
     vocabulary.merges = {"a b", "1 2"};
@@ -45,9 +46,12 @@ using Expected = std::vector<int32_t>;
 
 TEST(GgufTokenizerTest, ThePreTokenizerDecidesHowDigitsAreCut) {
     GgufVocabulary vocabulary = ByteLevel();
-    for (const char* pre : {"", "default", "gpt-2"}) {
+    vocabulary.pre = "gpt-2";
+    EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{6, 7}));
+    vocabulary.architecture = "gpt2";
+    for (const char* pre : {"", "default"}) {
         vocabulary.pre = pre;
-        EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{6, 7})) << pre;
+        EXPECT_EQ(Ids(vocabulary, "ab12"), (Expected{6, 7})) << "files of GPT-2 need not say it";
     }
     for (const char* pre : {"smollm", "qwen2", "tekken"}) {
         vocabulary.pre = pre;
@@ -103,6 +107,33 @@ TEST(GgufTokenizerTest, UnknownCharactersBecomeBytesOrTheUnknownToken) {
         << "text that spells a special token is the token";
 }
 
+TEST(GgufTokenizerTest, RunsOfSpacesAreTokensOfTheirOwn) {
+    GgufVocabulary vocabulary = SentencePiece();
+    vocabulary.add_space_prefix = false;
+    vocabulary.add_bos = false;
+    vocabulary.tokens.push_back("  ");
+    vocabulary.scores.push_back(-1000);
+    vocabulary.token_types.push_back(4);
+    EXPECT_EQ(Ids(vocabulary, "a   b"), (Expected{5, 11, 4, 6})) << "the longest run first";
+    EXPECT_EQ(Ids(vocabulary, "\u2581 a"), (Expected{11, 5})) << "the sign itself is a space too";
+    auto tokenizer = Tokenizer::FromGguf(vocabulary);
+    EXPECT_EQ(*(*tokenizer)->Decode({5, 11, 4, 6}, true), "a   b");
+}
+
+TEST(GgufTokenizerTest, Phi3sSpecialTokensTakeTheSpaceBehindThem) {
+    GgufVocabulary vocabulary = SentencePiece();
+    vocabulary.add_bos = false;
+    vocabulary.tokens.push_back("<|end|>");
+    vocabulary.scores.push_back(0);
+    vocabulary.token_types.push_back(3);
+    EXPECT_EQ(Ids(vocabulary, "<|end|>\n b"), (Expected{11, 4, 0, 4, 6}));
+    vocabulary.architecture = "phi3";
+    EXPECT_EQ(Ids(vocabulary, "<|end|>\n b"), (Expected{11, 4, 6}));
+    EXPECT_EQ(Ids(vocabulary, "<s> b"), (Expected{1, 4, 4, 6}));
+    auto tokenizer = Tokenizer::FromGguf(vocabulary);
+    EXPECT_EQ((*tokenizer)->Encode("<|end|>\n b", false)->size(), 3u);
+}
+
 TEST(GgufTokenizerTest, WhatDoesNotFitTogetherIsAModelError) {
     const auto refused = [](const char* what, GgufVocabulary vocabulary, const auto& change) {
         change(vocabulary);
@@ -114,6 +145,9 @@ TEST(GgufTokenizerTest, WhatDoesNotFitTogetherIsAModelError) {
     using V = GgufVocabulary;
     refused("tokenizer.ggml.model is 'bert'", ByteLevel(), [](V& v) { v.model = "bert"; });
     refused("tokenizer.ggml.pre is 'other'", ByteLevel(), [](V& v) { v.pre = "other"; });
+    for (const char* pre : {"", "default"})
+        refused("does not say how its tokenizer cuts a text", ByteLevel(),
+                [pre](V& v) { v.pre = pre; });
     refused("tokens is empty", ByteLevel(), [](V& v) { v.tokens.clear(); });
     refused("tokens 2 and 3 are the same", ByteLevel(), [](V& v) { v.tokens[3] = "a"; });
     refused("not UTF-8", ByteLevel(), [](V& v) { v.tokens[3] = "\xff"; });

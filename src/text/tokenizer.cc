@@ -32,7 +32,7 @@ absl::StatusOr<std::shared_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view 
 absl::StatusOr<std::shared_ptr<Tokenizer>> Tokenizer::FromGguf(const GgufVocabulary& vocabulary) {
     HONE_ASSIGN_OR_RETURN(std::string json, TokenizerJsonFromGguf(vocabulary));
     auto tokenizer = FromJson(json);
-    if (!tokenizer.ok()) return Annotate(tokenizer.status(), "the GGUF file's tokenizer");
+    if (!tokenizer.ok()) return Annotate(tokenizer.status(), "the tokenizer of this vocabulary");
     return tokenizer;
 }
 

@@ -16,8 +16,9 @@ namespace hone {
 // What a GGUF file says of its tokenizer ("tokenizer.ggml.*"); the strings are in the file's own
 // spelling.
 struct GgufVocabulary {
-    std::string model;  // "gpt2" (byte-level BPE) or "llama" (SentencePiece-style)
-    std::string pre;    // "tokenizer.ggml.pre": which pre-tokenizer; may be empty
+    std::string architecture;  // "general.architecture": "llama"; may be empty
+    std::string model;         // "gpt2" (byte-level BPE) or "llama" (SentencePiece-style)
+    std::string pre;           // "tokenizer.ggml.pre": which pre-tokenizer; may be empty
     std::vector<std::string> tokens;
     std::vector<float> scores;         // empty for BPE
     std::vector<int32_t> token_types;  // 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte

@@ -2,14 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <thread>
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/testing.h"
 #include "nlohmann/json.hpp"
+#include "text/testing.h"
 
 namespace hone {
 namespace {
@@ -30,28 +29,19 @@ GgufVocabulary VocabularyOf(const json& file) {
     vocabulary.pre = file.at("pre");
     vocabulary.tokens = file.at("tokens").get<std::vector<std::string>>();
     vocabulary.token_types = file.at("token_types").get<std::vector<int32_t>>();
+    vocabulary.architecture = file.value("architecture", "");
     if (file.contains("scores")) vocabulary.scores = file.at("scores").get<std::vector<float>>();
     if (file.contains("merges"))
         vocabulary.merges = file.at("merges").get<std::vector<std::string>>();
-    vocabulary.bos_id = file.at("bos_id").get<int32_t>();
-    vocabulary.eos_id = file.at("eos_id").get<int32_t>();
-    vocabulary.unk_id = file.at("unk_id").get<int32_t>();
-    vocabulary.add_bos = file.at("add_bos").get<bool>();
-    if (file.contains("add_space_prefix"))
-        vocabulary.add_space_prefix = file.at("add_space_prefix").get<bool>();
+    for (auto [field, id] :
+         {std::pair("bos_id", &vocabulary.bos_id), std::pair("eos_id", &vocabulary.eos_id),
+          std::pair("unk_id", &vocabulary.unk_id), std::pair("pad_id", &vocabulary.pad_id)})
+        if (file.contains(field)) *id = file.at(field).get<int32_t>();
+    for (auto [field, flag] :
+         {std::pair("add_bos", &vocabulary.add_bos), std::pair("add_eos", &vocabulary.add_eos),
+          std::pair("add_space_prefix", &vocabulary.add_space_prefix)})
+        if (file.contains(field)) *flag = file.at(field).get<bool>();
     return vocabulary;
-}
-
-// What tools/golden/tokenizer.py writes for a list of ids: their number and a 64-bit FNV-1a over
-// their bytes.
-std::string Digest(const std::vector<int32_t>& ids) {
-    uint64_t hash = 0xCBF29CE484222325;
-    for (int32_t id : ids) {
-        for (int shift = 0; shift < 32; shift += 8) {
-            hash = (hash ^ ((static_cast<uint32_t>(id) >> shift) & 0xFF)) * 0x100000001B3;
-        }
-    }
-    return fmt::format("{}:{:016x}", ids.size(), hash);
 }
 
 std::vector<int32_t> Ids(const Tokenizer& tokenizer, std::string_view text, bool special = true) {
@@ -73,7 +63,7 @@ struct Source {
     const char* from;
 };
 
-class GoldenTokenizer : public testing::TestWithParam<Source> {
+class GoldenTokenizer : public ::testing::TestWithParam<Source> {
   protected:
     void SetUp() override {
         const std::string file = GetParam().file;
@@ -106,12 +96,13 @@ TEST_P(GoldenTokenizer, CuratedLinesHaveTheIdsOfPython) {
 TEST_P(GoldenTokenizer, EveryScriptHasTheIdsOfPython) {
     std::vector<int32_t> plain;
     for (size_t i = 0; i < lines_.size(); ++i) {
-        EXPECT_EQ(Digest(Ids(*tokenizer_, lines_[i])), expected_["all"][i].get<std::string>())
+        EXPECT_EQ(testing::IdDigest(Ids(*tokenizer_, lines_[i])),
+                  expected_["all"][i].get<std::string>())
             << "line " << i << ": " << lines_[i];
         const auto ids = Ids(*tokenizer_, lines_[i], false);
         plain.insert(plain.end(), ids.begin(), ids.end());
     }
-    EXPECT_EQ(Digest(plain), expected_["plain"].get<std::string>());
+    EXPECT_EQ(testing::IdDigest(plain), expected_["plain"].get<std::string>());
 }
 
 TEST_P(GoldenTokenizer, DecodesAsPython) {
@@ -129,7 +120,7 @@ TEST_P(GoldenTokenizer, LongTextsHaveTheIdsOfPython) {
     for (const json& repeated : expected_["repeated"]) {
         std::string text;
         for (int i = 0; i < repeated["count"]; ++i) text += repeated["text"];
-        EXPECT_EQ(Digest(Ids(*tokenizer_, text)), repeated["ids"].get<std::string>())
+        EXPECT_EQ(testing::IdDigest(Ids(*tokenizer_, text)), repeated["ids"].get<std::string>())
             << repeated["text"];
     }
 }
@@ -235,8 +226,8 @@ TEST_P(GoldenTokenizer, ManyThreadsGetTheSameIds) {
     for (size_t t = 0; t < wrong.size(); ++t) {
         threads.emplace_back([&, t] {
             for (size_t i = t; i < lines_.size(); i += 2)
-                wrong[t] +=
-                    Digest(Ids(*tokenizer_, lines_[i])) != expected_["all"][i].get<std::string>();
+                wrong[t] += testing::IdDigest(Ids(*tokenizer_, lines_[i])) !=
+                            expected_["all"][i].get<std::string>();
         });
     }
     for (std::thread& thread : threads) thread.join();
@@ -245,9 +236,9 @@ TEST_P(GoldenTokenizer, ManyThreadsGetTheSameIds) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sources, GoldenTokenizer,
-    testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
-                    Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
-                    Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
+    ::testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
+                      Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
+                      Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
     [](const auto& info) { return std::string(info.param.file) + "_" + info.param.from; });
 
 TEST(TokenizerTest, TenMegabytesWithoutABreak) {
@@ -334,95 +325,29 @@ TEST(TokenizerTest, JsonLargerThanTheLimitIsRefusedUnread) {
     EXPECT_FALSE(Tokenizer::FromJson(text).ok());
 }
 
-// The tokenizer's part of a GGUF file (v2 and v3), read without any check: the file is the tester's
-// own.
-class GgufStrings {
-  public:
-    explicit GgufStrings(std::string_view bytes) : bytes_(bytes) {}
-
-    GgufVocabulary Read() {
-        GgufVocabulary vocabulary;
-        place_ = 16;
-        const auto entries = Take<uint64_t>();
-        for (uint64_t i = 0; i < entries; ++i) Entry(vocabulary);
-        return vocabulary;
-    }
-
-  private:
-    template <typename T>
-    T Take() {
-        T value;
-        std::memcpy(&value, bytes_.data() + place_, sizeof(T));
-        place_ += sizeof(T);
-        return value;
-    }
-    std::string String() {
-        const auto length = Take<uint64_t>();
-        place_ += length;
-        return std::string(bytes_.substr(place_ - length, length));
-    }
-    // One value as text or number; what has neither place in a vocabulary is skipped.
-    json Value(uint32_t type) {
-        switch (type) {
-            case 4:
-                return Take<uint32_t>();
-            case 5:
-                return Take<int32_t>();
-            case 6:
-                return Take<float>();
-            case 7:
-                return Take<uint8_t>() != 0;
-            case 8:
-                return String();
-            default:
-                place_ += type < 2 ? 1 : type < 4 ? 2 : 8;
-                return nullptr;
+// The tokenizers of several families, as their GGUF files say them: made by
+// tools/golden/tokenizer_families.py with transformers and SentencePiece.
+TEST(TokenizerTest, FamiliesHaveTheIdsOfPython) {
+    const json golden = TestJson("families.json"), corpus = TestJson("corpus.json");
+    ASSERT_GE(golden["families"].size(), 8u);
+    for (const auto& [name, family] : golden["families"].items()) {
+        SCOPED_TRACE(name);
+        auto tokenizer = Tokenizer::FromGguf(VocabularyOf(family["gguf"]));
+        ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+        std::vector<int32_t> decoded, all;
+        for (size_t i = 0; i < golden["lines"].size(); ++i) {
+            const std::string line = golden["lines"][i];
+            const auto ids = Ids(**tokenizer, line);
+            EXPECT_EQ(testing::IdDigest(ids), family["lines"][i].get<std::string>()) << line;
+            for (char byte : Text(**tokenizer, ids, true))
+                decoded.push_back(static_cast<uint8_t>(byte));
         }
-    }
-    void Entry(GgufVocabulary& vocabulary) {
-        const std::string key = String();
-        const auto type = Take<uint32_t>();
-        json value = json::array();
-        if (type == 9) {
-            const auto item_type = Take<uint32_t>();
-            const auto count = Take<uint64_t>();
-            for (uint64_t i = 0; i < count; ++i) value.push_back(Value(item_type));
-        } else {
-            value = Value(type);
+        EXPECT_EQ(testing::IdDigest(decoded), family["decoded"].get<std::string>());
+        for (const json& line : corpus["lines"]) {
+            const auto ids = Ids(**tokenizer, line.get<std::string>());
+            all.insert(all.end(), ids.begin(), ids.end());
         }
-        const auto is = [&key](const char* name) {
-            return key == std::string("tokenizer.ggml.") + name;
-        };
-        if (is("model")) vocabulary.model = value;
-        if (is("pre")) vocabulary.pre = value;
-        if (is("tokens")) vocabulary.tokens = value.get<std::vector<std::string>>();
-        if (is("token_type")) vocabulary.token_types = value.get<std::vector<int32_t>>();
-        if (is("merges")) vocabulary.merges = value.get<std::vector<std::string>>();
-        if (is("scores")) vocabulary.scores = value.get<std::vector<float>>();
-        if (is("bos_token_id")) vocabulary.bos_id = value.get<int32_t>();
-        if (is("eos_token_id")) vocabulary.eos_id = value.get<int32_t>();
-        if (is("add_bos_token")) vocabulary.add_bos = value.get<bool>();
-        if (is("add_space_prefix")) vocabulary.add_space_prefix = value.get<bool>();
-    }
-
-    std::string_view bytes_;
-    size_t place_ = 0;
-};
-
-TEST(TokenizerTest, RealModelHasTheIdsOfPython) {
-    const char* path = std::getenv("HONE_TEST_MODEL");
-    if (path == nullptr) GTEST_SKIP() << "HONE_TEST_MODEL names no GGUF file of SmolLM2";
-    auto file = MappedFile::Open(path);
-    ASSERT_TRUE(file.ok()) << file.status();
-    auto tokenizer = Tokenizer::FromGguf(GgufStrings((*file)->text()).Read());
-    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-    EXPECT_EQ((*tokenizer)->vocabulary_size(), 49152);
-    const json expected = TestJson("smollm2.expected.json");
-    const json corpus = TestJson("corpus.json");
-    for (size_t i = 0; i < corpus["lines"].size(); ++i) {
-        const std::string line = corpus["lines"][i];
-        EXPECT_EQ(Digest(Ids(**tokenizer, line, false)), expected["all"][i].get<std::string>())
-            << "line " << i << ": " << line;
+        EXPECT_EQ(testing::IdDigest(all), family["corpus"].get<std::string>());
     }
 }
 

@@ -394,6 +394,10 @@ class SurroundingsTest(ModelTest):
         self.assertGreaterEqual(listed["org/tiny"]["bytes"], sum(file["size"] for file in files))
         self.assertFalse(listed["org/tiny"]["unfinished"])
         self.assertEqual((listed["org/half"]["bytes"], listed["org/half"]["unfinished"]), (5000, True))
+        self.assertEqual({name: (listed[name]["licence"], listed[name]["gated"])
+                          for name in ("smollm2-135m", "llama-3.2-1b-instruct")},
+                         {"smollm2-135m": ("Apache 2.0", False), "llama-3.2-1b-instruct": ("Llama licence", True)})
+        self.assertNotIn("licence", listed["org/tiny"], "which nobody looked up")
         text = self.hone("models", "list").stdout
         self.assertIn("unfinished", text)
         self.assertIn(str(self.folder / "cache"), text)

@@ -151,14 +151,18 @@ std::vector<float> Backward(Model& model, const Context& context, const Batch& b
     return {gradients.begin(), gradients.end()};
 }
 
+std::vector<float> AsStored(const Model& model, const std::string& name,
+                            std::span<const float> plain) {
+    for (const ModelTensor& tensor : model.files().tensors)
+        if (tensor.hf_name == StripPrefix(name))
+            return ToStored(tensor.row->hf, tensor.shape, model.config().head_dim, plain);
+    return {plain.begin(), plain.end()};
+}
+
 void ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
                   const std::string& name, double tolerance) {
-    const std::span<float> plain =
-        prefix == "gradient" ? Gradients(model, name) : Values(model, name);
-    std::vector<float> actual(plain.begin(), plain.end());
-    for (const ModelTensor& tensor : model.files().tensors)
-        if (tensor.hf_name == name)
-            actual = ToStored(tensor.row->hf, tensor.shape, model.config().head_dim, plain);
+    const std::vector<float> actual =
+        AsStored(model, name, prefix == "gradient" ? Gradients(model, name) : Values(model, name));
     const std::vector<float> want = golden.Tensor(prefix + "." + name);
     if (!golden.full()) {
         EXPECT_LT(RelativeError(actual, want), tolerance) << name;

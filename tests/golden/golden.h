@@ -89,6 +89,11 @@ void ZeroGradients(Model& model);
 std::vector<float> Backward(Model& model, const Context& context, const Batch& batch,
                             double* loss = nullptr, float scale = 1);
 
+// Of those numbers of that tensor, what a file of PEFT's or transformers' has: GPT-2's weights lie
+// transposed there.
+std::vector<float> AsStored(const Model& model, const std::string& name,
+                            std::span<const float> plain);
+
 // Expects the tensor of the model to be the golden one, "gradient.NAME" or "final.NAME", within
 // `tolerance`: RelativeError of all or, in a case with every weight, of the sample that make.py
 // keeps, and the norm of all.

@@ -39,6 +39,12 @@ absl::Status RunList(const ModelsFlags& flags) {
                             {"path", model.path},
                             {"bytes", model.bytes},
                             {"unfinished", model.unfinished}});
+            if (model.entry)
+                json.back().update({{"parameters", model.entry->parameters},
+                                    {"kind", model.entry->kind},
+                                    {"context", model.entry->context},
+                                    {"licence", model.entry->licence},
+                                    {"gated", model.entry->gated}});
         }
         fmt::print("{}", JsonText(json));
         return absl::OkStatus();

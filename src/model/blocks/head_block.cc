@@ -79,7 +79,7 @@ typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
     pieces.dy = arena.Take<float>(rows * C_);
     pieces.dx = arena.Take<float>(rows * C_);
     pieces.linear.dh = arena.Take<T>(rows * rank);
-    pieces.linear.panels = arena.Take<T>(head_.panel_elements(true));
+    pieces.linear.panels = arena.Take<T>(head_.frozen().panel_elements(true));
     if (head_.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
     return pieces;
 }

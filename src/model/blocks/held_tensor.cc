@@ -1,7 +1,6 @@
 #include "model/blocks/held_tensor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 namespace hone {
@@ -18,10 +17,11 @@ absl::StatusOr<HeldTensor> HeldTensor::Copy(const StoredTensor& tensor, bool as_
     held.tensor_ = tensor;
     const bool rounds = as_bf16 && tensor.type == StorageType::kF32;
     held.memory_ = Buffer(rounds ? static_cast<size_t>(tensor.elements()) * sizeof(bf16)
-                                 : tensor.bytes.size());
+                                 : ContiguousBytes(tensor));
+    held.tensor_.strides.clear();
     held.tensor_.bytes = {held.memory_.as<uint8_t>(), held.memory_.bytes()};
     if (!rounds) {
-        std::memcpy(held.memory_.data(), tensor.bytes.data(), tensor.bytes.size());
+        CopyContiguous(tensor, held.memory_.as<uint8_t>());
         return held;
     }
     held.tensor_.type = StorageType::kBF16;

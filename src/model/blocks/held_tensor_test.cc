@@ -32,6 +32,21 @@ TEST(HeldTensor, KeepsItsNumbersWhenTheFileIsGone) {
     for (int i = 0; i < 6; ++i) EXPECT_EQ(row[i], ToFloat(ToBF16(before[384 + i])));
 }
 
+TEST(HeldTensor, BringsNumbersWithStridesIntoTheirOrder) {
+    const std::vector<float> numbers = {0, 1, 2, 3, 4, 5};
+    StoredTensor tensor =
+        Tensor(StorageType::kF32, {2, 3},
+               {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size() * sizeof(float)});
+    tensor.strides = {1, 2};
+    for (bool as_bf16 : {false, true}) {
+        auto held = HeldTensor::Copy(tensor, as_bf16);
+        ASSERT_TRUE(held.ok()) << held.status();
+        std::vector<float> read(6);
+        ASSERT_TRUE(held->ReadRows(0, 2, read.data()).ok());
+        EXPECT_EQ(read, (std::vector<float>{0, 2, 4, 1, 3, 5}));
+    }
+}
+
 TEST(HeldTensor, HoldsFewerBitsAsTheyAre) {
     const uint8_t bytes[] = {0x80, 0x3f, 0, 0xc0};  // bf16 1 and -2
     auto held = HeldTensor::Copy(Tensor(StorageType::kBF16, {2, 1}, bytes), true);

@@ -55,16 +55,6 @@ LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members, int64
     rows_at_once_ = rows_at_once > 0 ? std::min(out_, rows_at_once) : out_;
     HONE_CHECK(rows_at_once_ == out_ ||
                (rows_at_once % kPanelColumns == 0 && members_.size() == 1));
-    backward_ = PackedMatrix<T>::Layout(rows_at_once_, {in_});
-    if (out_ % rows_at_once_ > 0)
-        backward_rest_ = PackedMatrix<T>::Layout(out_ % rows_at_once_, {in_});
-}
-
-template <typename T>
-size_t LinearGroup<T>::nf4_bytes() const {
-    size_t bytes = 0;
-    for (const Nf4Matrix& weight : nf4_) bytes += weight.bytes();
-    return bytes;
 }
 
 template <typename T>
@@ -92,39 +82,24 @@ absl::Status LinearGroup<T>::ReadWeight(
 template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
-    const bool nf4 = options.storage == WeightStorage::kNf4,
-               int8 = options.storage == WeightStorage::kInt8Channels;
-    std::vector<int64_t> groups;
-    for (const LinearMember& member : members_) groups.push_back(member.out);
-    if (int8) {
-        if (std::max(in_, out_ + 4 * static_cast<int64_t>(groups.size())) > kInt8MaxK)
-            return ModelError("{} is {} x {}: 8-bit integers take up to {}", members_[0].name, out_,
-                              in_, kInt8MaxK);
-        int8_ = Int8Matrix(in_, groups);
-    } else {
-        forward_ = nf4 ? PackedMatrix<T>::Layout(in_, groups)
-                       : PackedMatrix<T>(in_, groups, options.storage == WeightStorage::kNative);
-    }
-    for (const LinearMember& member : members_) {
-        if (nf4) nf4_.emplace_back(member.out, in_, options.double_quant);
-        HONE_RETURN_IF_ERROR(ReadWeight(
-            files, member, context, [&](int64_t row, int64_t count, const float* values) {
-                if (nf4) return nf4_.back().SetRows(row, count, values);
-                if (int8) return int8_.SetRows(member.column + row, count, values);
-                forward_.SetColumns(member.column + row, count, values);
-            }));
-        if (nf4) nf4_.back().Finish();
+    std::vector<int64_t> outs;
+    for (const LinearMember& member : members_) outs.push_back(member.out);
+    HONE_ASSIGN_OR_RETURN(frozen_,
+                          MakeFrozenWeight<T>(members_[0].name, in_, outs, rows_at_once_, options));
+    for (size_t i = 0; i < members_.size(); ++i) {
+        const LinearMember& member = members_[i];
+        HONE_RETURN_IF_ERROR(ReadWeight(files, member, context,
+                                        [&](int64_t row, int64_t count, const float* values) {
+                                            frozen_->SetRows(i, member.column, row, count, values);
+                                        }));
+        frozen_->FinishMember(i);
         if (member.bias.empty()) continue;
         const ModelTensor* bias = FindModelTensor(files, member.bias);
         HONE_CHECK(bias != nullptr, "{} is not in the table", member.bias);
         bias_.resize(static_cast<size_t>(out_));
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *bias, 0, 1, bias_.data() + member.column));
     }
-    if (int8) {
-        int8_.Finish(context);
-    } else if (!nf4) {
-        forward_.Quantize(options.storage, context);
-    }
+    frozen_->Finish(context);
     return absl::OkStatus();
 }
 
@@ -225,13 +200,14 @@ void LinearGroup<T>::PackLowRankCodes(ParameterSet& parameters) {
 
 template <typename T>
 void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
-    for (const LinearMember& member : members_) {
+    for (size_t index = 0; index < members_.size(); ++index) {
+        const LinearMember& member = members_[index];
         if (member.own_weight < 0) continue;
         const float* weight = parameters.value(member.own_weight);
         context.ParallelFor(CeilDivide(member.out, kRowsPerRead), [&](int64_t task, int) {
             const int64_t begin = task * kRowsPerRead,
                           count = std::min(member.out - begin, kRowsPerRead);
-            forward_.SetColumns(member.column + begin, count, weight + begin * in_);
+            frozen_->SetRows(index, member.column, begin, count, weight + begin * in_);
         });
         if (member.own_bias >= 0)
             std::copy_n(parameters.value(member.own_bias), member.out,
@@ -259,7 +235,6 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch,
                              std::span<const AdapterRows<T>> adapters) const {
-    if (nf4()) Nf4ToForwardPanels<T>(context, nf4_, forward_, scratch.panels);
     GemmArgs<T> args{.m = m,
                      .a = x,
                      .a_stride = in_,
@@ -283,10 +258,7 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     const std::vector<RowsExtension<T>> extensions =
         AdapterExtensions(context, x, in_, adapters, scratch.adapter_h, scratch.adapter_columns);
     args.row_extensions = extensions;
-    if (int8()) return Int8Forward(context, int8_, args, Int8Memory(scratch));
-    args.b = &forward_;
-    args.b_data = nf4() ? scratch.panels : nullptr;
-    Gemm(context, args);
+    frozen_->Forward(context, args, scratch);
 }
 
 template <typename T>
@@ -308,51 +280,22 @@ void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* 
 }
 
 template <typename T>
-void LinearGroup<T>::BackwardProduct(const Context& context, GemmArgs<T> args,
-                                     const LinearScratch<T>& scratch) const {
-    if (int8()) return Int8Backward(context, int8_, args, Int8Memory(scratch));
-    HONE_CHECK(rows_at_once_ == out_ || (!nf4() && args.output == GemmOutput::kStoreF32));
-    args.b_data = scratch.panels;
-    const T* dy = args.a;
-    for (int64_t row = 0; row < out_; row += rows_at_once_) {
-        const int64_t end = std::min(out_, row + rows_at_once_);
-        args.b = end - row == rows_at_once_ ? &backward_ : &backward_rest_;
-        if (nf4()) {
-            Nf4ToBackwardPanels<T>(context, nf4_, *args.b, scratch.panels);
-        } else {
-            const auto& all = forward_.panels();
-            const auto before = [](const Panel& panel, int64_t column) {
-                return panel.column < column;
-            };
-            const auto first = std::lower_bound(all.begin(), all.end(), row, before),
-                       last = std::lower_bound(first, all.end(), end, before);
-            TransposePanels(context, forward_, static_cast<size_t>(first - all.begin()),
-                            static_cast<size_t>(last - all.begin()), *args.b, scratch.panels);
-        }
-        args.a = dy + row;
-        Gemm(context, args);
-        args.extension = {};
-        args.output = GemmOutput::kAddF32;
-    }
-}
-
-template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
     GemmArgs<T> args{
         .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
-    if (rank_columns_ == 0) return BackwardProduct(context, args, scratch);
+    if (rank_columns_ == 0) return frozen_->Backward(context, args, scratch);
     if (dropout_ == 0) {
         args.h = scratch.dh;
         args.h_stride = rank_columns_;
         args.extension = backward_extension_;
-        return BackwardProduct(context, args, scratch);
+        return frozen_->Backward(context, args, scratch);
     }
     // The delta's share passes through the mask, so it cannot be part of the large product.
     args.c = output == GemmOutput::kStore ? scratch.dx : dx;
     args.output = GemmOutput::kStoreF32;
-    BackwardProduct(context, args, scratch);
+    frozen_->Backward(context, args, scratch);
     Gemm(context, GemmArgs<T>{.m = m,
                               .a = scratch.dh,
                               .a_stride = rank_columns_,

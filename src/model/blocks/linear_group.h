@@ -5,9 +5,7 @@
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
 // B' extends the K of the large one.
 //
-// The weight is stored once, in the panels of the forward product. The panels of the backward
-// product are made from these in scratch, in each pass. That takes less than a hundredth of the
-// time of a product with 1,024 rows, and saves half of the memory.
+// How the frozen weight is held, and how products go through it, is frozen_weight.h's.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +16,7 @@
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/int8/int8.h"
-#include "kernels/nf4/nf4.h"
+#include "model/blocks/frozen_weight.h"
 #include "model/blocks/group_adapter.h"
 #include "model/blocks/options.h"
 #include "model/blocks/parameters.h"
@@ -49,20 +46,6 @@ LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::st
 std::vector<LinearMember> MakeMembers(const ModelFiles& files,
                                       const std::vector<LinearSpec>& specs);
 
-// Scratch of the passes, shared by all groups; sized by the largest of them.
-template <typename T>
-struct LinearScratch {
-    T* dropped = nullptr;         // [M, in] the input after dropout
-    T* dh = nullptr;              // [M, rank columns]
-    float* dx = nullptr;          // [M, in], only with dropout
-    T* panels = nullptr;          // a group's weight, unpacked or transposed (panel_elements)
-    uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
-    float* row_scales = nullptr;  // [M], likewise
-    // [M, adapter_columns] of adapters beside the base.
-    T* adapter_h = nullptr;
-    int64_t adapter_columns = 0;
-};
-
 template <typename T>
 class LinearGroup {
   public:
@@ -84,20 +67,8 @@ class LinearGroup {
     int64_t rank_columns() const { return rank_columns_; }
     float dropout() const { return dropout_; }
     bool trainable() const;
-    // Of the frozen weights, packed.
-    size_t bytes() const { return forward_.bytes() + nf4_bytes() + int8_.bytes(); }
-    bool nf4() const { return !nf4_.empty(); }
-    // Whether its products are those of kernels/gemm/quantized_gemm.h.
-    bool codes() const { return forward_.storage() != WeightStorage::kNative; }
-    size_t nf4_bytes() const;
-    bool int8() const { return !int8_.empty(); }
-    // Bytes of a quantized row of activations in LinearScratch::codes; 0 where it is not quantized.
-    int64_t row_codes() const { return int8() ? int8_.row_bytes() : 0; }
-    // Elements of LinearScratch::panels that its passes need.
-    int64_t panel_elements(bool backward) const {
-        if (int8()) return backward ? (int8_.panel_bytes() + sizeof(T) - 1) / sizeof(T) : 0;
-        return std::max(nf4() ? forward_.elements() : 0, backward ? backward_.elements() : 0);
-    }
+    // The frozen weights, once they are loaded.
+    const FrozenWeight<T>& frozen() const { return *frozen_; }
     // B's columns as packed for the backward product: dy rows must have that many readable
     // elements, zeros at the end.
     int64_t padded_out() const { return sizeof(T) == 2 ? (out_ + 1) / 2 * 2 : out_; }
@@ -144,24 +115,14 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRankCodes(ParameterSet& parameters);
-    // args.a times the weight, whose backward panels are made in scratch.panels. Sets args.b and
-    // args.b_data.
-    void BackwardProduct(const Context& context, GemmArgs<T> args,
-                         const LinearScratch<T>& scratch) const;
-    Int8Scratch Int8Memory(const LinearScratch<T>& scratch) const {
-        return {scratch.codes, scratch.row_scales, reinterpret_cast<int8_t*>(scratch.panels)};
-    }
+    bool codes() const { return frozen_->codes(); }
     int64_t in_, out_ = 0;
     std::vector<LinearMember> members_;
     int64_t rank_columns_ = 0;
     float dropout_ = 0;
     std::vector<float> bias_;  // [out], empty without biases
     int64_t rows_at_once_ = 0;
-    PackedMatrix<T> forward_;        // [in, out]; with NF4 a layout without elements
-    PackedMatrix<T> backward_;       // [rows_at_once or out, in]; a layout
-    PackedMatrix<T> backward_rest_;  // [out % rows_at_once, in]; likewise
-    std::vector<Nf4Matrix> nf4_;     // per member, or empty
-    Int8Matrix int8_;                // in place of forward_, or empty
+    std::unique_ptr<FrozenWeight<T>> frozen_;
     bool uses_low_rank_ = true;
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;

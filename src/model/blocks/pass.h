@@ -36,8 +36,8 @@ struct BlockSizes {
     void Cover(const LinearGroup<T>& group) {
         in = std::max(in, group.in());
         rank_columns = std::max(rank_columns, group.rank_columns());
-        panels = std::max(panels, group.panel_elements(backward));
-        row_codes = std::max(row_codes, group.row_codes());
+        panels = std::max(panels, group.frozen().panel_elements(backward));
+        row_codes = std::max(row_codes, group.frozen().row_codes());
         dropout |= group.dropout() > 0;
     }
 };

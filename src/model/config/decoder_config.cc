@@ -45,7 +45,7 @@ void DecoderConfig::ReadSizes(const Sizes& defaults) {
         reader.Int("head_dim", 2, 1024, divided ? config.hidden_size / heads : defaults.head_dim);
     CheckHeads();
     config.max_position_embeddings =
-        reader.Int(names.positions, 1, kMostPositions, defaults.positions);
+        reader.Int(names.positions, 1, defaults.most_positions, defaults.positions);
     config.tie_word_embeddings = reader.Bool("tie_word_embeddings", defaults.tied);
     config.layers.resize(static_cast<size_t>(config.num_hidden_layers));
     if (const Json* quantization = reader.Find("quantization_config")) {

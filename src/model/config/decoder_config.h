@@ -33,6 +33,7 @@ class DecoderConfig {
     struct Sizes {
         SizeNames names = {};
         int64_t positions = 2048;
+        int64_t most_positions = int64_t{1} << 24;
         int64_t head_dim = 0;
         int64_t inner = 0;  // the intermediate size over the hidden one, likewise; 0: it must say
         bool tied = false;

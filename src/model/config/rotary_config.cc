@@ -93,6 +93,7 @@ void DecoderConfig::ReadScaling(const Json& json, RotaryConfig& rotary) {
     } else if (type == "yarn" && !inner.Find("short_factor")) {
         scaling.kind = Kind::kYarn;
         factor(std::max(reach, 1.0));
+        if (rotary.theta <= 1) inner.Fail("yarn needs a rope_theta above 1");
         ReadYarn(inner, scaling);
     } else if (type == "longrope" || type == "su" || type == "yarn") {
         scaling.kind = Kind::kLongRope;

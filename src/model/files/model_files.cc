@@ -51,7 +51,7 @@ absl::Status OpenFolder(ModelFiles& files) {
     auto arch = FindArch(architecture);
     if (!arch.ok()) return Annotate(arch.status(), files.path);
     HONE_RETURN_IF_ERROR(ReadConfigAs(**arch, json, files.path, files));
-    HONE_ASSIGN_OR_RETURN(files.weights, OpenSafetensors(files.path));
+    HONE_ASSIGN_OR_RETURN(files.weights, OpenWeights(files.path));
     return MatchWeights(files);
 }
 
@@ -141,6 +141,8 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
     for (const StoredTensor* tensor : tensors) {
         hash.Update(fmt::format("\n{} {} [{}]", tensor->name, tensor->type_name,
                                 fmt::join(tensor->shape, ",")));
+        if (!tensor->strides.empty())
+            hash.Update(fmt::format("({})", fmt::join(tensor->strides, ",")));
         bytes.push_back(tensor->bytes);
     }
     Context context;

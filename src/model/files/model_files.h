@@ -16,9 +16,10 @@ struct ArchSpec;  // model/config/arch.h: the family's table and functions
 
 // A tensor that takes the place of one of the files', with a copy of its bytes.
 struct BroughtTensor {
-    explicit BroughtTensor(const StoredTensor& from)
-        : memory(from.bytes.begin(), from.bytes.end()), tensor(from) {
+    explicit BroughtTensor(const StoredTensor& from) : memory(ContiguousBytes(from)), tensor(from) {
+        CopyContiguous(from, memory.data());
         tensor.bytes = memory;
+        tensor.strides.clear();
     }
     std::vector<uint8_t> memory;
     StoredTensor tensor;  // under the name that it was brought by

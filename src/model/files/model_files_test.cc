@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/files/golden_testing.h"
+#include "model/weights/pytorch_testing.h"
 #include "model/weights/safetensors.h"
 
 namespace hone {
@@ -63,6 +64,26 @@ TEST(ModelFiles, EveryGoldenModelOpens) {
             ASSERT_NE(tensor.stored, nullptr) << tensor.name;
         EXPECT_EQ(FindModelTensor(**files, "norm")->hf_name, "model.norm.weight");
         EXPECT_EQ(FindModelTensor(**files, "nothing"), nullptr);
+    }
+}
+
+TEST_F(Folder, PytorchWeightsAreTheSameModel) {
+    auto safetensors = Opened();
+    const std::string fingerprint = ModelFingerprint(*safetensors).value();
+    const std::string plain = testing::PytorchOf(*safetensors->weights, false),
+                      turned = testing::PytorchOf(*safetensors->weights, true);
+    fs::remove(folder_ / "model.safetensors");
+    testing::Put(folder_ / "pytorch_model.bin", plain);
+    EXPECT_EQ(ModelFingerprint(*Opened()).value(), fingerprint);
+    testing::Put(folder_ / "pytorch_model.bin", turned);
+    auto pytorch = Opened();
+    EXPECT_NE(ModelFingerprint(*pytorch).value(), fingerprint) << "other bytes in the file";
+    for (const ModelTensor& tensor : pytorch->tensors) {
+        const StoredTensor& expected = *FindModelTensor(*safetensors, tensor.name)->stored;
+        EXPECT_EQ(*ReadTensor(*tensor.stored), *ReadTensor(expected)) << tensor.name;
+        EXPECT_TRUE(*SameNumbers(*tensor.stored, expected)) << tensor.name;
+        const BroughtTensor brought(*tensor.stored);
+        EXPECT_EQ(*ReadTensor(brought.tensor), *ReadTensor(expected)) << tensor.name;
     }
 }
 

@@ -40,7 +40,7 @@ absl::StatusOr<std::shared_ptr<const Adapter>> TypedNetwork<T>::MakeAdapter(
                                   member.out, group->in());
             by_name.erase(at);
         }
-        groups.emplace_back(group->in(), outs, found, group->codes());
+        groups.emplace_back(group->in(), outs, found, group->frozen().codes());
     }
     if (!by_name.empty())
         return ModelError("the model has no linear layer {}", by_name.begin()->first);

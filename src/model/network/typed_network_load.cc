@@ -120,16 +120,8 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module, bool keep
     for (LinearGroup<T>* group : Groups())
         for (LinearMember& member : group->members()) {
             if (!matches(member.name)) continue;
-            if (group->nf4())
-                return UsageError(
-                    "{} is held in NF4, so it cannot be trained in full: leave it out of "
-                    "--modules_to_save, or hold the base in bf16 (--method lora, --weights bf16)",
-                    member.name);
-            if (group->int8())
-                return UsageError(
-                    "{} is held in 8 bits, so it cannot be trained in full: leave it out of "
-                    "--modules_to_save, or use --base_compute native",
-                    member.name);
+            if (const std::string why = group->frozen().WhyFrozen(); !why.empty())
+                return UsageError("{} {}", member.name, why);
             found = true, member.own_weight = 0;
         }
     for (Norm* norm : Norms())
@@ -195,8 +187,9 @@ double TypedNetwork<T>::nf4_bits_per_weight() const {
     size_t bytes = 0;
     int64_t weights = 0;
     for (const LinearGroup<T>* group : Groups()) {
-        bytes += group->nf4_bytes();
-        if (group->nf4()) weights += group->in() * group->out();
+        if (!group->frozen().nf4()) continue;
+        bytes += group->frozen().bytes();
+        weights += group->in() * group->out();
     }
     return weights > 0 ? 8 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
 }
@@ -254,7 +247,7 @@ typename TypedNetwork<T>::Memory TypedNetwork<T>::NewMemory(int64_t M, bool back
 template <typename T>
 MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
-    for (const LinearGroup<T>* group : Groups()) plan.weights += group->bytes();
+    for (const LinearGroup<T>* group : Groups()) plan.weights += group->frozen().bytes();
     plan.weights += embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
     Memory whole, least;

@@ -116,6 +116,72 @@ void Q45_K(const uint8_t* b, float* out) {
     }
 }
 
+// 16 bytes with a scale in the low and a minimum in the high nibble, 64 bytes of pairs, half d,
+// half dmin; d * scale * q - dmin * minimum. Each half of the block has 128 elements in 4 quarters
+// of 32, whose pairs are at 2 * quarter in the half's 32 bytes; every 16 elements have a scale of
+// their own.
+void Q2_K(const uint8_t* b, float* out) {
+    float d = Half(b + 80), dmin = Half(b + 82);
+    for (int group = 0; group < 16; ++group) {
+        float step = d * static_cast<float>(b[group] & 15);
+        float offset = dmin * static_cast<float>(b[group] >> 4);
+        const uint8_t* pairs = b + 16 + group / 8 * 32 + group % 2 * 16;
+        int shift = group % 8 / 2 * 2;
+        for (int i = 0; i < 16; ++i)
+            out[group * 16 + i] = step * static_cast<float>((pairs[i] >> shift) & 3) - offset;
+    }
+}
+
+// 32 bytes of third bits, 64 bytes of pairs, 12 bytes of 16 scales, half d; d * (scale - 32) * q, q
+// from -4 to 3. The pairs lie as in Q2_K; the third bits of eighth e of the block are bit e of the
+// 32 bytes, and clear where 4 is to be taken away. Of scale i the low 4 bits are a nibble of byte
+// i % 8 (the low one for the first 8), the high 2 are at 2 * (i / 4) in byte 8 + i % 4.
+void Q3_K(const uint8_t* b, float* out) {
+    const uint8_t *third = b, *scales = b + 96;
+    float d = Half(b + 108);
+    for (int group = 0; group < 16; ++group) {
+        int low = (scales[group % 8] >> (group / 8 * 4)) & 15;
+        int high = (scales[8 + group % 4] >> (group / 4 * 2)) & 3;
+        float step = d * static_cast<float>((low | high << 4) - 32);
+        const uint8_t* pairs = b + 32 + group / 8 * 32 + group % 2 * 16;
+        int shift = group % 8 / 2 * 2;
+        for (int i = 0; i < 16; ++i) {
+            int q = (pairs[i] >> shift) & 3;
+            if (((third[group % 2 * 16 + i] >> (group / 2)) & 1) == 0) q -= 4;
+            out[group * 16 + i] = step * static_cast<float>(q);
+        }
+    }
+}
+
+// What the 16 codes of the IQ4 types stand for.
+constexpr float kIQ4Values[] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                1,    13,   25,  38,  53,  69,  89,  113};
+
+// half d, 16 bytes; d * value. The codes lie as in Q4_0.
+void IQ4_NL(const uint8_t* b, float* out) {
+    float d = Half(b);
+    for (int i = 0; i < 16; ++i) {
+        out[i] = d * kIQ4Values[b[2 + i] & 15];
+        out[i + 16] = d * kIQ4Values[b[2 + i] >> 4];
+    }
+}
+
+// half d, 8 high pairs and 8 low nibbles of scales, 128 bytes; d * (scale - 32) * value, in 8
+// groups of 32, each as in IQ4_NL.
+void IQ4_XS(const uint8_t* b, float* out) {
+    float d = Half(b);
+    for (int group = 0; group < 8; ++group) {
+        int low = (b[4 + group / 2] >> (group % 2 * 4)) & 15;
+        int high = (b[2 + group / 4] >> (group % 4 * 2)) & 3;
+        float step = d * static_cast<float>((low | high << 4) - 32);
+        const uint8_t* codes = b + 8 + group * 16;
+        for (int i = 0; i < 16; ++i) {
+            out[group * 32 + i] = step * kIQ4Values[codes[i] & 15];
+            out[group * 32 + i + 16] = step * kIQ4Values[codes[i] >> 4];
+        }
+    }
+}
+
 // 128 bytes of low nibbles, 64 bytes of high pairs, 16 signed scales, half d; d * scale * (q - 32).
 // Each half of the block has 128 elements in 4 quarters of 32: the quarter's nibble is low or high
 // in byte i or i + 32, its pair of bits at 2 * quarter in byte i; every 16 elements have a scale of
@@ -166,12 +232,20 @@ void Dequantize(StorageType type, const uint8_t* bytes, int64_t count, float* ou
             return Blocks(type, bytes, count, out, Q5_1);
         case StorageType::kQ8_0:
             return Blocks(type, bytes, count, out, Q8_0);
+        case StorageType::kQ2_K:
+            return Blocks(type, bytes, count, out, Q2_K);
+        case StorageType::kQ3_K:
+            return Blocks(type, bytes, count, out, Q3_K);
         case StorageType::kQ4_K:
             return Blocks(type, bytes, count, out, Q45_K<false>);
         case StorageType::kQ5_K:
             return Blocks(type, bytes, count, out, Q45_K<true>);
         case StorageType::kQ6_K:
             return Blocks(type, bytes, count, out, Q6_K);
+        case StorageType::kIQ4_NL:
+            return Blocks(type, bytes, count, out, IQ4_NL);
+        case StorageType::kIQ4_XS:
+            return Blocks(type, bytes, count, out, IQ4_XS);
         case StorageType::kOther:
             break;
     }

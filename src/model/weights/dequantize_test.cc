@@ -38,8 +38,10 @@ INSTANTIATE_TEST_SUITE_P(AllTypes, Quants,
                          ::testing::Values(StorageType::kF32, StorageType::kF16, StorageType::kBF16,
                                            StorageType::kQ8_0, StorageType::kQ4_0,
                                            StorageType::kQ4_1, StorageType::kQ5_0,
-                                           StorageType::kQ5_1, StorageType::kQ4_K,
-                                           StorageType::kQ5_K, StorageType::kQ6_K),
+                                           StorageType::kQ5_1, StorageType::kQ2_K,
+                                           StorageType::kQ3_K, StorageType::kQ4_K,
+                                           StorageType::kQ5_K, StorageType::kQ6_K,
+                                           StorageType::kIQ4_NL, StorageType::kIQ4_XS),
                          [](const auto& info) { return std::string(StorageTypeName(info.param)); });
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/git_lfs.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace hone {
 namespace {
@@ -45,39 +46,19 @@ constexpr TensorType kTensorTypes[] = {
     {2, "Q4_0", StorageType::kQ4_0},      {3, "Q4_1", StorageType::kQ4_1},
     {6, "Q5_0", StorageType::kQ5_0},      {7, "Q5_1", StorageType::kQ5_1},
     {8, "Q8_0", StorageType::kQ8_0},      {9, "Q8_1", StorageType::kOther},
-    {10, "Q2_K", StorageType::kOther},    {11, "Q3_K", StorageType::kOther},
+    {10, "Q2_K", StorageType::kQ2_K},     {11, "Q3_K", StorageType::kQ3_K},
     {12, "Q4_K", StorageType::kQ4_K},     {13, "Q5_K", StorageType::kQ5_K},
     {14, "Q6_K", StorageType::kQ6_K},     {15, "Q8_K", StorageType::kOther},
     {16, "IQ2_XXS", StorageType::kOther}, {17, "IQ2_XS", StorageType::kOther},
     {18, "IQ3_XXS", StorageType::kOther}, {19, "IQ1_S", StorageType::kOther},
-    {20, "IQ4_NL", StorageType::kOther},  {21, "IQ3_S", StorageType::kOther},
-    {22, "IQ2_S", StorageType::kOther},   {23, "IQ4_XS", StorageType::kOther},
+    {20, "IQ4_NL", StorageType::kIQ4_NL}, {21, "IQ3_S", StorageType::kOther},
+    {22, "IQ2_S", StorageType::kOther},   {23, "IQ4_XS", StorageType::kIQ4_XS},
     {24, "I8", StorageType::kOther},      {25, "I16", StorageType::kOther},
     {26, "I32", StorageType::kOther},     {27, "I64", StorageType::kOther},
     {28, "F64", StorageType::kOther},     {29, "IQ1_M", StorageType::kOther},
     {30, "BF16", StorageType::kBF16},     {34, "TQ1_0", StorageType::kOther},
     {35, "TQ2_0", StorageType::kOther},   {39, "MXFP4", StorageType::kOther},
 };
-
-bool IsUtf8(std::string_view text) {
-    for (size_t i = 0; i < text.size();) {
-        auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
-        size_t length = byte(i) < 0x80   ? 1
-                        : byte(i) < 0xc2 ? 0
-                        : byte(i) < 0xe0 ? 2
-                        : byte(i) < 0xf0 ? 3
-                        : byte(i) < 0xf5 ? 4
-                                         : 0;
-        if (length == 0 || i + length > text.size()) return false;
-        for (size_t k = 1; k < length; ++k)
-            if ((byte(i + k) & 0xc0) != 0x80) return false;
-        if ((byte(i) == 0xe0 && byte(i + 1) < 0xa0) || (byte(i) == 0xed && byte(i + 1) > 0x9f) ||
-            (byte(i) == 0xf0 && byte(i + 1) < 0x90) || (byte(i) == 0xf4 && byte(i + 1) > 0x8f))
-            return false;
-        i += length;
-    }
-    return true;
-}
 
 class Parser {
   public:

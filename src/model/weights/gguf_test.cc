@@ -206,14 +206,14 @@ TEST(Gguf, CountsAtTheLimitAndPastIt) {
 
 TEST(Gguf, TypesThatAreNotReadAreListed) {
     std::string file = GgufBuilder()
-                           .Tensor("a", {256}, 23, std::string(136, '\0'))
+                           .Tensor("a", {256}, 21, std::string(110, '\0'))
                            .Tensor("b", {1}, 99, "")
                            .Build();
     auto parsed = ParseGguf(Bytes(file), "m.gguf");
     ASSERT_TRUE(parsed.ok()) << parsed.status();
     EXPECT_EQ(parsed->tensors[0].type, StorageType::kOther);
     EXPECT_THAT(std::string(ReadTensor(parsed->tensors[0]).status().message()),
-                HasSubstr("stored as IQ4_XS"));
+                HasSubstr("stored as IQ3_S"));
     EXPECT_FALSE(ReadTensor(parsed->tensors[1]).ok());
 }
 

@@ -26,9 +26,13 @@ enum class StorageType {
     kQ5_0,
     kQ5_1,
     kQ8_0,
+    kQ2_K,
+    kQ3_K,
     kQ4_K,
     kQ5_K,
     kQ6_K,
+    kIQ4_NL,
+    kIQ4_XS,
     kOther
 };
 
@@ -42,6 +46,10 @@ struct StoredTensor {
     StorageType type = StorageType::kF32;
     std::string_view type_name;      // the file's own word for the type: "BF16", "Q4_K", "IQ4_XS"
     std::span<const uint8_t> bytes;  // in the map; lives as long as the WeightFile
+    // In numbers, outermost first, where the numbers do not lie in the order of the shape (a
+    // transposed tensor of PyTorch's); `bytes` then begins with the first and ends with the last.
+    // Empty: they do, and `bytes` has them and nothing else.
+    std::vector<int64_t> strides;
 
     int64_t elements() const {
         int64_t count = 1;
@@ -71,9 +79,12 @@ class WeightFile {
     std::unordered_map<std::string_view, size_t> index_;  // names are in tensors_
 };
 
-// `path`: one .safetensors file, or a folder with model.safetensors or model.safetensors.index.json
-// and its shards.
+// One .safetensors file.
 absl::StatusOr<std::shared_ptr<WeightFile>> OpenSafetensors(const std::string& path);
+// `path`: one file, .bin PyTorch's and any other safetensors; or a folder with the first of
+// model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin, and
+// pytorch_model.bin.index.json with its shards.
+absl::StatusOr<std::shared_ptr<WeightFile>> OpenWeights(const std::string& path);
 
 // An error of kind kModel, naming tensor and type, for StorageType::kOther.
 absl::Status CheckReadable(const StoredTensor& tensor);
@@ -83,6 +94,11 @@ absl::Status CheckReadable(const StoredTensor& tensor);
 absl::Status ReadRows(const StoredTensor& tensor, int64_t begin, int64_t end, float* out);
 // The whole tensor.
 absl::StatusOr<std::vector<float>> ReadTensor(const StoredTensor& tensor);
+
+// The tensor's bytes in the order of its shape, whatever its strides, into `out` (=), which has
+// room for ContiguousBytes of them. For tensors that CheckReadable lets pass.
+size_t ContiguousBytes(const StoredTensor& tensor);
+void CopyContiguous(const StoredTensor& tensor, uint8_t* out);
 
 // For writing safetensors: tensors in this order, header padded to 8 bytes, atomically.
 struct TensorToWrite {

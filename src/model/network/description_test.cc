@@ -1,0 +1,297 @@
+// Networks of random descriptions: every part that a graph can have, in random company. Their
+// gradients are the slopes of their losses, and there is one way through them, whichever pass takes
+// it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "base/testing.h"
+#include "model/config/decoder_graph.h"
+#include "model/config/tensor_table.h"
+#include "model/model.h"
+
+namespace hone {
+namespace {
+
+class MemoryWeights : public WeightFile {
+  public:
+    explicit MemoryWeights(std::vector<std::pair<StoredTensor, std::vector<float>>> tensors) {
+        std::vector<StoredTensor> stored;
+        for (auto& [tensor, values] : tensors) {
+            values_.push_back(std::move(values));
+            tensor.bytes = {reinterpret_cast<const uint8_t*>(values_.back().data()),
+                            values_.back().size() * sizeof(float)};
+            stored.push_back(tensor);
+        }
+        SetTensors(std::move(stored));
+    }
+    void DropPages() const override {}
+    absl::Status CheckUnchanged() const override { return absl::OkStatus(); }
+
+  private:
+    std::vector<std::vector<float>> values_;
+};
+
+template <bool kPlusOne, bool kParallel>
+void Wire(const ModelConfig&, ModelGraph& graph) {
+    if (kPlusOne) ForEachNorm(graph, [](NormSpec& norm) { norm.plus_one = true; });
+    for (LayerSpec& layer : graph.layers) layer.parallel = kParallel;
+}
+
+// A family of its own, drawn from a seed.
+struct Description {
+    ArchSpec arch;
+    ModelConfig config;
+    std::string text;  // what was drawn
+
+    explicit Description(TestRandom& random) {
+        const auto flip = [&](const char* what) {
+            const bool drawn = random.Between(0, 1) == 1;
+            if (drawn) text += fmt::format(" {}", what);
+            return drawn;
+        };
+        DrawSizes(random);
+        const bool parallel = flip("parallel"), plus_one = flip("plus_one");
+        DrawTable(flip, parallel);
+        DrawRotary(random);
+        arch.wire = plus_one ? (parallel ? Wire<true, true> : Wire<true, false>)
+                             : (parallel ? Wire<false, true> : Wire<false, false>);
+        if (flip("window")) config.layers[0].window = random.Between(1, 6);
+        if (flip("attention cap")) config.attention_soft_cap = 2;
+        if (flip("final cap")) config.final_soft_cap = 3;
+        if (flip("attention scale")) config.attention_scale = 0.7f;
+        if (flip("embedding scale")) config.embedding_scale = 2.5f;
+        if (flip("logit scale")) config.logit_scale = 0.6f;
+        if (!parallel && flip("residual scale")) config.residual_scale = 0.4f;
+        config.activation = static_cast<ActivationKind>(random.Between(0, 3));
+        text += fmt::format(" activation {}", static_cast<int>(config.activation));
+    }
+
+  private:
+    void DrawSizes(TestRandom& random) {
+        config.vocab_size = random.Between(20, 40);
+        config.hidden_size = 2 * random.Between(8, 14);
+        config.intermediate_size = 2 * random.Between(8, 20);
+        config.num_hidden_layers = 2;
+        config.num_key_value_heads = random.Between(1, 2);
+        config.num_attention_heads = config.num_key_value_heads * random.Between(1, 2);
+        config.head_dim = 4 * random.Between(1, 3);
+        config.max_position_embeddings = 64;
+        config.norm_epsilon = 1e-5f;
+        config.layers.resize(2);
+        config.tie_word_embeddings = random.Between(0, 1) == 1;
+    }
+
+    template <typename Flip>
+    void DrawTable(const Flip& flip, bool parallel) {
+        TensorTable table;
+        TensorTable::Norm norm;
+        norm.bias = flip("layer norm");
+        TensorTable::Linear linear;
+        linear.bias = flip("bias") ? Always : nullptr;
+        linear.hf = flip("transposed") ? TensorLayout::kTransposed : TensorLayout::kPlain;
+        table.AddTokens("wte", "");
+        if (flip("positions")) table.AddPositions("wpe", "");
+        const bool before = parallel || flip("norms before"),
+                   behind = !parallel && (!before || flip("norms behind"));
+        if (before) table.AddNorm("layers.{}.attention_norm", "h.{}.n1", "", norm);
+        if (flip("fused")) {
+            table.AddLinear("layers.{}.attention.qkv", "h.{}.qkv", "", shapes::FusedQkv, linear);
+            table.AddLinear("layers.{}.mlp.gate_up", "h.{}.gate_up", "", shapes::FusedGateUp,
+                            linear);
+        } else {
+            table.AddLinear("layers.{}.attention.q", "h.{}.q", "", shapes::Query, linear);
+            table.AddLinear("layers.{}.attention.k", "h.{}.k", "", shapes::KeyValue, linear);
+            table.AddLinear("layers.{}.attention.v", "h.{}.v", "", shapes::KeyValue, linear);
+            if (flip("gated"))
+                table.AddLinear("layers.{}.mlp.gate", "h.{}.gate", "", shapes::Up, linear);
+            table.AddLinear("layers.{}.mlp.up", "h.{}.up", "", shapes::Up, linear);
+        }
+        if (flip("head norms")) {
+            const bool each = flip("of each head");
+            TensorTable::Norm heads;
+            heads.shape = each ? shapes::Head : shapes::AllQueries;
+            table.AddNorm("layers.{}.attention.q_norm", "h.{}.qn", "", heads);
+            heads.shape = each ? shapes::Head : shapes::AllKeys;
+            table.AddNorm("layers.{}.attention.k_norm", "h.{}.kn", "", heads);
+        }
+        table.AddLinear("layers.{}.attention.o", "h.{}.o", "", shapes::Output, linear);
+        if (behind) table.AddNorm("layers.{}.attention_post_norm", "h.{}.p1", "", norm);
+        if (before && !parallel) table.AddNorm("layers.{}.mlp_norm", "h.{}.n2", "", norm);
+        table.AddLinear("layers.{}.mlp.down", "h.{}.down", "", shapes::Down, linear);
+        if (behind) table.AddNorm("layers.{}.mlp_post_norm", "h.{}.p2", "", norm);
+        table.AddNorm("norm", "norm", "", norm);
+        table.AddHead("head", "", flip("head bias") ? Always : nullptr);
+        arch.tensors = std::move(table.rows);
+    }
+
+    void DrawRotary(TestRandom& random) {
+        RotaryConfig rotary;
+        const int64_t pairs = random.Between(1, config.head_dim / 2);
+        rotary.dims = 2 * pairs;
+        RopeScaling& scaling = rotary.scaling;
+        scaling.kind = static_cast<RopeScaling::Kind>(random.Between(0, 5));
+        scaling.factor = 3;
+        scaling.original_max_position_embeddings = 6;
+        if (random.Between(0, 1) == 1) scaling.attention_factor = 1.3;
+        for (int64_t i = 0; i < pairs; ++i) {
+            scaling.short_divisors.push_back(1 + 0.1 * static_cast<double>(i));
+            scaling.long_divisors.push_back(2 + 0.3 * static_cast<double>(i));
+        }
+        text += fmt::format(" rotary {} of {}, scaling {}", rotary.dims, config.head_dim,
+                            static_cast<int>(scaling.kind));
+        config.rotary = {rotary, {.dims = config.head_dim, .theta = 100}};
+        config.layers[1].rotary = static_cast<int>(random.Between(-1, 1));
+        text += fmt::format(", then table {}", config.layers[1].rotary);
+    }
+};
+
+std::unique_ptr<ModelFiles> RandomFiles(const Description& description, TestRandom& random) {
+    auto files = std::make_unique<ModelFiles>();
+    files->path = "memory";
+    files->arch = &description.arch;
+    files->config = description.config;
+    std::vector<std::pair<StoredTensor, std::vector<float>>> tensors;
+    for (const ModelTensor& tensor : ExpandTable(description.arch, description.config)) {
+        StoredTensor stored;
+        stored.name = tensor.hf_name;
+        stored.shape = tensor.shape;
+        if (tensor.row->hf == TensorLayout::kTransposed)
+            std::reverse(stored.shape.begin(), stored.shape.end());
+        stored.type = StorageType::kF32;
+        stored.type_name = "F32";
+        std::vector<float> values(static_cast<size_t>(tensor.elements()));
+        const bool norm = tensor.row->role == TensorRole::kNorm;
+        const float scale = norm ? 0.3f : 1.5f / std::sqrt(static_cast<float>(tensor.columns()));
+        for (float& value : values) value = (norm ? 0.5f : 0) + scale * random.Normal();
+        tensors.emplace_back(std::move(stored), std::move(values));
+    }
+    files->weights = std::make_shared<MemoryWeights>(std::move(tensors));
+    auto matched = MatchTensors(description.arch, files->config, *files->weights, false);
+    EXPECT_TRUE(matched.ok()) << matched.status();
+    files->tensors = *std::move(matched);
+    return files;
+}
+
+Batch RandomBatch(int64_t vocabulary, TestRandom& random) {
+    Batch batch;
+    for (const int64_t length : {9, 1, 5}) {
+        Example example;
+        for (int64_t i = 0; i < length; ++i) {
+            example.tokens.push_back(static_cast<int32_t>(random.Between(0, vocabulary - 1)));
+            example.weights.push_back(i == 0 ? 0.0f
+                                             : 0.25f * static_cast<float>(random.Between(0, 4)));
+        }
+        if (length > 1) example.weights.back() = 1;
+        batch.Append(example);
+    }
+    return batch;
+}
+
+class DescriptionTest : public ::testing::TestWithParam<uint64_t> {
+  protected:
+    DescriptionTest() : random_(GetParam()), description_(random_) {
+        files_ = RandomFiles(description_, random_);
+        batch_ = RandomBatch(description_.config.vocab_size, random_);
+    }
+    std::unique_ptr<Model> Load(bool train, bool checkpointing = false) {
+        auto model = Model::Load(*files_, {.compute = ComputeType::kF32}, context_);
+        HONE_CHECK(model.ok(), "{}", model.status().ToString());
+        if (!train) return *std::move(model);
+        (*model)->MakeAllTrainable();
+        HONE_CHECK((*model)->FinishParameters(context_).ok());
+        HONE_CHECK((*model)->PrepareTraining(64, checkpointing).ok());
+        return *std::move(model);
+    }
+    double Backward(Model& model) {
+        for (float& gradient : model.parameters().gradients()) gradient = 0;
+        auto sums = model.ForwardBackward(context_, batch_, 1, 3);
+        EXPECT_TRUE(sums.ok()) << sums.status();
+        return sums.ok() ? sums->loss : NAN;
+    }
+    double Loss(Model& model) {
+        model.ParametersChanged(context_);
+        auto sums = model.Evaluate(context_, batch_);
+        EXPECT_TRUE(sums.ok()) << sums.status();
+        return sums.ok() ? sums->loss : NAN;
+    }
+
+    Context context_{2};
+    TestRandom random_;
+    Description description_;
+    std::unique_ptr<ModelFiles> files_;
+    Batch batch_;
+};
+
+// Along each tensor's gradient, the loss rises as fast as the gradient is long.
+TEST_P(DescriptionTest, GradientsAreSlopes) {
+    SCOPED_TRACE(description_.text);
+    const std::unique_ptr<Model> model = Load(true);
+    const double loss = Backward(*model);
+    EXPECT_NEAR(loss, Loss(*model), 1e-5 * loss);
+    const std::vector<float> gradients(model->parameters().gradients().begin(),
+                                       model->parameters().gradients().end());
+    const std::span<float> values = model->parameters().values();
+    for (const ParameterSlice& slice : model->parameters().slices()) {
+        double square = 0;
+        for (int64_t i = slice.offset; i < slice.offset + slice.count; ++i)
+            square += double{gradients[i]} * gradients[i];
+        const double norm = std::sqrt(square), step = 2e-3;
+        if (norm == 0) continue;  // a bias of keys changes no score
+        const std::vector<float> start(values.begin(), values.end());
+        double losses[2];
+        for (int side : {0, 1}) {
+            for (int64_t i = slice.offset; i < slice.offset + slice.count; ++i)
+                values[i] =
+                    static_cast<float>(start[i] + (side == 0 ? -step : step) * gradients[i] / norm);
+            losses[side] = Loss(*model);
+        }
+        std::copy(start.begin(), start.end(), values.begin());
+        EXPECT_NEAR((losses[1] - losses[0]) / (2 * step), norm, 0.02 * norm + 0.02) << slice.name;
+    }
+}
+
+TEST_P(DescriptionTest, CheckpointingDoesNotChangeABit) {
+    SCOPED_TRACE(description_.text);
+    const std::unique_ptr<Model> plain = Load(true), thrifty = Load(true, true);
+    EXPECT_EQ(Backward(*plain), Backward(*thrifty));
+    const auto a = plain->parameters().gradients(), b = thrifty->parameters().gradients();
+    ASSERT_EQ(a.size(), b.size());
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
+}
+
+// A prompt in two pieces, then token by token, gives the logits of the whole pass.
+TEST_P(DescriptionTest, DecodeEqualsForward) {
+    SCOPED_TRACE(description_.text);
+    const std::unique_ptr<Model> model = Load(false);
+    const int64_t V = description_.config.vocab_size, count = 9;
+    Example first;
+    first.tokens.assign(batch_.tokens.begin(), batch_.tokens.begin() + count);
+    first.weights.assign(count, 1);
+    Batch alone;
+    alone.Append(first);
+    std::vector<float> expected(static_cast<size_t>(count * V)), logits(static_cast<size_t>(V));
+    ASSERT_TRUE(model->Logits(context_, alone, expected.data()).ok());
+    // Which positions a sequence has follows from how long it is to become, as far as is known.
+    const bool grows = std::any_of(
+        description_.config.rotary.begin(), description_.config.rotary.end(),
+        [](const RotaryConfig& r) { return r.scaling.kind == RopeScaling::Kind::kLongRope; });
+    auto cache = model->NewCache(count);
+    for (int64_t fed = 0; fed < count;) {
+        const int64_t piece = grows ? count : fed == 0 ? 4 : 1;
+        const std::vector<int32_t> tokens(first.tokens.begin() + fed,
+                                          first.tokens.begin() + fed + piece);
+        ASSERT_TRUE(model->Decode(context_, {tokens}, {cache.get()}, logits.data()).ok());
+        fed += piece;
+        for (int64_t i = 0; i < V; ++i)
+            ASSERT_NEAR(logits[i], expected[(fed - 1) * V + i], 2e-4) << "token " << fed;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, DescriptionTest, ::testing::Range<uint64_t>(1, 33));
+
+}  // namespace
+}  // namespace hone
