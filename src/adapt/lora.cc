@@ -94,8 +94,9 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
 }
 
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
-                                       const Context& context) {
+                                       const Context& context, std::optional<double> dropout) {
     HONE_ASSIGN_OR_RETURN(LoraConfig config, ReadAdapterConfig(folder));
+    if (dropout) config.lora_dropout = *dropout;
     absl::Status added = AddParameters(model, config, UnmatchedTargets::kAllow, context);
     HONE_RETURN_IF_ERROR(Annotate(added, Join(folder, kConfigName)));
     HONE_RETURN_IF_ERROR(LoadAdapterWeights(model, folder, context));

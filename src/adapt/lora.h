@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,8 +50,10 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 
 // ReadAdapterConfig, ApplyLora with it, and the weights of AdapterWeightsPath: names, shapes and
 // completeness are checked, so an adapter of another base is refused. Returns the config.
+// `dropout`, where it is given, takes the place of the config's.
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
-                                       const Context& context);
+                                       const Context& context,
+                                       std::optional<double> dropout = std::nullopt);
 // Where the folder's weights are: adapter_model.safetensors, else adapter_model.bin; an error (kind
 // kModel) when neither is there.
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);

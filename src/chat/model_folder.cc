@@ -64,9 +64,9 @@ absl::Status Copy(const std::string& from, const std::string& to) {
 }  // namespace
 
 absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const TensorValues& values,
-                              const std::string& folder) {
+                              const std::string& folder, int64_t shard_bytes) {
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(files));
-    HONE_RETURN_IF_ERROR(WriteConfigAndWeights(files, dtype, values, folder));
+    HONE_RETURN_IF_ERROR(WriteConfigAndWeights(files, dtype, values, folder, shard_bytes));
     const std::string generation = Join(folder, "generation_config.json");
     if (files.gguf) {
         HONE_RETURN_IF_ERROR(WriteFileAtomic(generation, JsonText(GenerationConfig(files, *chat))));

@@ -13,6 +13,6 @@ namespace hone {
 // tokenizer_config.json and what else the base's folder has for its tokenizer and chat template. Of
 // a GGUF base these are made from its metadata.
 absl::Status WriteModelFolder(const ModelFiles& files, DType dtype, const TensorValues& values,
-                              const std::string& folder);
+                              const std::string& folder, int64_t shard_bytes = kOneFile);
 
 }  // namespace hone

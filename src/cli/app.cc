@@ -67,6 +67,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddGenerate(root, commands);
     AddChat(root, commands);
     AddCompare(root, commands);
+    AddMerge(root, commands);
     AddModels(root, commands);
     AddData(root, commands);
     AddServe(root, commands);

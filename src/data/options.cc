@@ -7,10 +7,10 @@ namespace hone {
 namespace {
 
 // The fields of rows that --columns can name.
-constexpr std::array<std::string_view, 16> kFields = {
-    "messages",    "conversations",  "tools",     "system",  "prompt", "completion",
-    "instruction", "input",          "output",    "history", "text",   "input_ids",
-    "labels",      "attention_mask", "functions", "label"};
+constexpr std::array<std::string_view, 18> kFields = {
+    "messages", "conversations",  "tools",     "system", "prompt",    "completion",
+    "chosen",   "rejected",       "label",     "output", "instruction", "input",
+    "history",  "text",           "input_ids", "labels", "attention_mask", "functions"};
 
 std::string_view WithoutSpace(std::string_view text) {
     const size_t begin = text.find_first_not_of(" \t");

@@ -16,6 +16,13 @@ namespace hone {
 // refused.
 enum class OnOverflow { kTruncate, kDrop, kError };
 
+// What the rows of a data set say of their answers.
+enum class RowKind {
+    kPlain,   // they are to be learned
+    kPairs,   // of two answers to one prompt, the first is preferred
+    kJudged,  // each was judged good or bad
+};
+
 // "truncate", "drop" or "error".
 absl::StatusOr<OnOverflow> ParseOnOverflow(std::string_view text);
 
@@ -53,6 +60,10 @@ struct DataOptions {
     // is held out. "none" or "": no evaluation rows.
     std::optional<std::string> eval_split;
     double eval_fraction = 0.1;
+
+    // What the rows must be: others are an error. Unset: whatever they are.
+    std::optional<RowKind> row_kind = RowKind::kPlain;
+    std::string row_kind_flag;  // what asks for them, for that error: "--objective dpo"
 
     // Which column of the file stands for which field of a row: {"prompt", "Question"}.
     std::vector<std::pair<std::string, std::string>> columns;

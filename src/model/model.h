@@ -30,7 +30,7 @@ struct LinearInfo {
 struct LossSums {
     double loss = 0;       // sum over labelled tokens of weight * negative log-likelihood (nats)
     double weight = 0;     // sum of weights
-    int64_t labelled = 0;  // tokens with weight > 0
+    int64_t labelled = 0;  // tokens with a weight other than 0
     int64_t correct = 0;   // of those, how many the model ranks first
     LossSums& operator+=(const LossSums& other) {
         loss += other.loss;
@@ -106,8 +106,9 @@ class Model {
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
-    // "model.norm", a linear's name). A tied embedding and head become two.
-    virtual absl::Status MakeTrainable(const std::string& module) = 0;
+    // "model.norm", a linear's name). A tied embedding and head become two, or with keep_tied stay
+    // one, whichever of them is named.
+    virtual absl::Status MakeTrainable(const std::string& module, bool keep_tied = false) = 0;
     // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
     // one.
     virtual void MakeAllTrainable() = 0;
@@ -122,9 +123,13 @@ class Model {
     virtual MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const = 0;
     virtual absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) = 0;
     // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
+    // Weights may be negative: their tokens become less likely.
     virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                                      float loss_scale, uint64_t dropout_seed) = 0;
 
+    // Whether Evaluate goes through the low-rank deltas, as it does unless this says otherwise.
+    // Without them the model is its base, but for base modules that are trained.
+    virtual void UseLowRank(bool use) = 0;
     // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
     // d goes through, nullptr the base alone; empty: all the base alone.
     virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,

@@ -4,20 +4,30 @@
 
 namespace hone {
 
+std::vector<std::pair<int64_t, int64_t>> Example::Documents() const {
+    const auto size = static_cast<int64_t>(tokens.size());
+    if (second == 0) return {{0, size}};
+    return {{0, second}, {second, size}};
+}
+
 void Batch::Append(const Example& example) {
     HONE_CHECK(example.tokens.size() == example.weights.size());
     HONE_CHECK(!example.tokens.empty());
+    HONE_CHECK(example.second >= 0 &&
+               example.second < static_cast<int64_t>(example.tokens.size()));
     if (document_starts.empty()) document_starts.push_back(0);
-    const size_t length = example.tokens.size();
-    for (size_t i = 0; i < length; ++i) {
-        const bool last = i + 1 == length;
-        tokens.push_back(example.tokens[i]);
-        positions.push_back(static_cast<int32_t>(i));
-        targets.push_back(last ? -1 : example.tokens[i + 1]);
-        target_weights.push_back(last ? 0.0f : example.weights[i + 1]);
+    for (const auto& [begin, end] : example.Documents()) {
+        for (int64_t i = begin; i < end; ++i) {
+            const bool last = i + 1 == end;
+            tokens.push_back(example.tokens[i]);
+            positions.push_back(static_cast<int32_t>(i - begin));
+            targets.push_back(last ? -1 : example.tokens[i + 1]);
+            target_weights.push_back(last ? 0.0f : example.weights[i + 1]);
+        }
+        document_starts.push_back(static_cast<int32_t>(tokens.size()));
+        rows.push_back(example.row);
+        undesired.push_back(begin > 0 || example.undesired ? 1 : 0);
     }
-    document_starts.push_back(static_cast<int32_t>(tokens.size()));
-    rows.push_back(example.row);
 }
 
 double Batch::TotalWeight() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace hone {
@@ -10,13 +11,20 @@ namespace hone {
 // little faster and need more memory: docs/performance.md.
 inline constexpr int64_t kMicroBatchTokens = 1024;
 
-// One document: the tokens of one row.
+// The tokens of one row: one document, or the two answers to one prompt as two documents.
 struct Example {
     std::vector<int32_t> tokens;
     // [tokens.size()] The weight of this token in the loss, where it is predicted from the tokens
     // before it. 0: no loss. The weight of the first token is never used.
     std::vector<float> weights;
     int64_t row = 0;  // position in the data set, from 0
+    // Of a row that is a pair: the first token of the second document, the answer that is not
+    // preferred. 0: the row is one document.
+    int64_t second = 0;
+    bool undesired = false;  // its one answer was judged bad
+
+    // [begin, end) of the tokens of each document.
+    std::vector<std::pair<int64_t, int64_t>> Documents() const;
 };
 
 // T tokens of D documents. A token sees only the tokens of its own document that come before it,
@@ -27,7 +35,9 @@ struct Batch {
     std::vector<int32_t> document_starts;  // [D + 1] the first token of each document, then T
     std::vector<int32_t> targets;          // [T] the document's next token; -1 at its last
     std::vector<float> target_weights;     // [T] 0 where there is no loss
-    std::vector<int64_t> rows;             // [D] Example::row
+    // [D] Example::row. The documents of a row stand side by side, the preferred one first.
+    std::vector<int64_t> rows;
+    std::vector<uint8_t> undesired;  // [D] 1: an answer that is not preferred, or was judged bad
 
     int64_t size() const { return static_cast<int64_t>(tokens.size()); }
     int64_t num_documents() const { return static_cast<int64_t>(rows.size()); }

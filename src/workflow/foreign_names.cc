@@ -187,8 +187,7 @@ constexpr ForeignName kForeign[] = {
      "lora_target_modules target_layers",
      "is said with --target_modules q_proj,v_proj or all-linear"},
     {"additional_target lora_extra_modules lora_modules_to_save", "is said with --modules_to_save"},
-    {"lora_task_type stage task_type",
-     "is not needed: `hone finetune` is supervised fine-tuning for text generation"},
+    {"lora_task_type task_type", "is not needed: `hone finetune` trains for text generation"},
     {"lora_use_rslora peft_use_rslora rslora use_rs_lora", "is said with --use_rslora"},
     {"alora_invocation_tokens dora lora_use_dora peft_use_dora target_parameters "
      "trainable_token_indices use_adalora use_dora use_qalora use_vera",
@@ -198,33 +197,45 @@ constexpr ForeignName kForeign[] = {
      "lora_init lora_init_weights peft_init_lora_weights pissa_convert pissa_init "
      "pissa_iter use_loftq use_pissa",
      "is not available: adapters start as PEFT's default does, init_lora_weights=True"},
-    {"assistant_model beam_size best_of beta disable_dropout diversity_penalty dpo_beta "
-     "dry_multiplier ensure_weight_tying eval_delay fan_in_fan_out focal_loss "
-     "frequency_penalty grammar guided_json json_schema label_smoothing "
-     "label_smoothing_factor layer_replication length_penalty logit_bias logprobs "
-     "lora_fan_in_fan_out lora_runtime_config loss_type megatron_config megatron_core "
+    {"beta_dpo dpo_beta kto_beta orpo_beta pref_beta rl_beta", "is said with --beta"},
+    {"dpo_label_smoothing", "is said with --label_smoothing"},
+    {"gamma_beta_ratio simpo_margin", "is said with --simpo_gamma"},
+    {"kto_chosen_weight kto_desirable_weight kto_rejected_weight kto_undesirable_weight",
+     "is said with --desirable_weight and --undesirable_weight"},
+    {"dpo dpo_loss kto loss_type orpo pref_loss preference_loss rl rlhf rlhf_type simpo stage",
+     "is said with --objective dpo, ipo, orpo, kto or simpo"},
+    {"disable_dropout", "is not needed: preferences are always compared without dropout"},
+    {"force_use_ref_model model_adapter_name precompute_ref_batch_size "
+     "precompute_ref_log_probs ref_adapter_name ref_model ref_model_init_kwargs "
+     "reference_free reference_model sync_ref_model",
+     "is not needed: the reference is the model that the run starts from, and hone decides when "
+     "its scores are computed"},
+    {"assistant_model beam_size best_of cpo_alpha diversity_penalty dry_multiplier "
+     "ensure_weight_tying eval_delay f_divergence_type fan_in_fan_out focal_loss "
+     "frequency_penalty grammar guided_json json_schema label_smoothing_factor "
+     "layer_replication ld_alpha length_penalty logit_bias logprobs "
+     "lora_fan_in_fan_out lora_runtime_config megatron_config megatron_core "
      "mirostat n_best neftune neftune_noise_alpha no_repeat_ngram_size "
      "noisy_embedding_alpha num_beams num_return_sequences optim_target_modules "
-     "penalty_alpha pref_beta pref_loss presence_penalty ray_scope ref_model "
-     "reference_model reward_model rlhf speculative_model test top_logprobs typical_p "
-     "use_bdlora use_dft_loss",
+     "penalty_alpha presence_penalty ray_scope reward_model rpo_alpha speculative_model test "
+     "top_logprobs typical_p use_bdlora use_dft_loss use_weighting",
      kNotYet},
-    {"freeze_layers freeze_trainable_layers freeze_trainable_modules freeze_vision_tower "
-     "num_layers unfrozen_parameters",
-     "is not available in this version: --target_modules takes a regular expression, which"
-     " can name layers"},
+    {"freeze freeze_layers num_layers num_layers_trainable unfrozen_parameters",
+     "is said with --method freeze and --freeze_trainable_layers, --freeze_trainable_modules or "
+     "--freeze_extra_modules"},
+    {"freeze_vision_tower", kNotYet},
     {"adapter adapter_file adapter_model adapter_name adapter_name_or_path adapters "
      "checkpoint_dir lora lora_adapter lora_model_dir lora_path lora_weights peft_model "
      "peft_model_id peft_path resume_adapter_file",
      "is said with --adapter_path"},
     {"export_device export_dir fuse merge merge_adapter merge_and_unload merge_lora "
      "save_merged save_merged_model save_method",
-     "is not available in this version: a run delivers the adapter, or with --method full "
-     "the whole model"},
+     "is not needed: a run delivers the adapter, and `hone merge` puts it into its base"},
+    {"lora_plus loraplus loraplus_ratio use_lora_plus use_loraplus",
+     "is said with --loraplus_lr_ratio"},
     {"badam_mode embedding_learning_rate galore galore_config galore_rank galore_target "
-     "lisa_n_layers lora_plus loraplus_lr_embedding loraplus_lr_ratio lr_groups "
-     "use_adam_mini use_apollo use_badam use_galore use_grokadamw use_llama_pro "
-     "use_lora_plus use_muon",
+     "lisa_n_layers loraplus_lr_embedding lr_groups use_adam_mini use_apollo use_badam "
+     "use_galore use_grokadamw use_llama_pro use_muon",
      "is not available in this version: the optimiser is AdamW (--optim)"},
     {"base_lr initial_lr lr lr_rate max_lr", "is said with --learning_rate"},
     {"lr_decay_style lr_schedule lr_scheduler schedule scheduler scheduler_type",

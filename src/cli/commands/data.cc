@@ -35,6 +35,7 @@ struct CheckFlags {
 absl::Status RunCheck(CheckFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     flags.data.data_name = flags.file;
+    flags.data.row_kind.reset();  // whatever they are, they are checked
     HONE_RETURN_IF_ERROR(flags.data_flags.Resolve(flags.data));
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());

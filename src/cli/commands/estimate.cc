@@ -15,6 +15,7 @@
 #include "hub/catalogue.h"
 #include "model/files/model_files.h"
 #include "train/finetune.h"
+#include "train/objective/objective.h"
 
 namespace hone {
 namespace {
@@ -130,6 +131,11 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
         folder = scratch.path();
         HONE_RETURN_IF_ERROR(MakeDirectories(folder));
         HONE_ASSIGN_OR_RETURN(const FinetuneOptions as_given, ReadGiven(given));
+        if (!ObjectiveOf(as_given).direct())
+            return UsageError(
+                "--objective {} needs --data_name: what a step costs depends on how long the "
+                "answers are beside their prompts",
+                as_given.objective);
         HONE_RETURN_IF_ERROR(WriteFullRows(as_given, folder + "/train.jsonl"));
     }
     HONE_ASSIGN_OR_RETURN(ResolvedOptions resolved, FinetuneFlags::Resolve(given, folder));

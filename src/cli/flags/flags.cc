@@ -171,6 +171,9 @@ Flags& Flags::Option(const OptionRow& option, std::function<std::string(const st
     if (IsSwitch(option)) type = kBoolType;
     std::string help(option.help);
     if (option.methods.size() == 1) help += fmt::format("; with --method {}", option.methods[0]);
+    // sft is what there is without the flag.
+    if (option.objectives.size() == 1 && option.objectives[0] != "sft")
+        help += fmt::format("; with --objective {}", option.objectives[0]);
     CLI::Option* flag = Add(names, type, DefaultText(option), help, std::move(read));
     // NormalizeArguments gives every boolean its value.
     if (IsSwitch(option)) flag->option_text("[true|false]");

@@ -42,6 +42,8 @@ std::string Help(const OptionRow& row) {
     std::string text = Cell(row.help);
     if (!row.methods.empty())
         text += fmt::format("; with `--method {}`", fmt::join(row.methods, "`, `"));
+    if (!row.objectives.empty())
+        text += fmt::format("; with `--objective {}`", fmt::join(row.objectives, "`, `"));
     std::vector<std::string> excluded;
     for (std::string_view other : row.excludes) excluded.push_back(fmt::format("`--{}`", other));
     if (!excluded.empty()) text += fmt::format("; not with {}", fmt::join(excluded, ", "));

@@ -7,17 +7,17 @@ namespace {
 constexpr std::string_view kNoOnnx =
     "hone writes no ONNX in this version; the adapter of `hone finetune` is in PEFT's format and "
     "the model of --method full a Hugging Face folder: Olive, transformers and vLLM load them";
-constexpr std::string_view kNoMerge =
-    "hone merges no adapter into its base in this version; `hone generate`, `chat` and `evaluate` "
-    "take it with --adapter_path, and PEFT's merge_and_unload reads its folder";
 constexpr std::string_view kServer =
     "use `hone serve`, which speaks OpenAI's API; `hone chat` talks in the terminal";
 constexpr std::string_view kNoHub =
     "hone uploads nothing and keeps no login; private models are fetched with the environment "
     "variable HF_TOKEN";
-constexpr std::string_view kSupervised =
-    "hone fine-tunes on examples (supervised fine-tuning): `hone finetune`; it has no preference "
-    "or reward training";
+constexpr std::string_view kObjectives =
+    "use `hone finetune --objective` with dpo, ipo, orpo, kto or simpo";
+constexpr std::string_view kNoReward =
+    "hone has no reward model and no reinforcement learning; `hone finetune --objective dpo` "
+    "learns "
+    "from preferences";
 constexpr std::string_view kNoQuantised =
     "hone writes no quantised model in this version; `hone generate`, `chat` and `evaluate` "
     "quantise as they load, with --weights int8, int4 or nf4, and `hone finetune --method qlora` "
@@ -32,12 +32,15 @@ constexpr RefusedCommand kRefused[] = {
     {"hone", "generate-adapter extract-adapters generate_adapter",
      "adapters need no generating: `hone generate --adapter NAME=FOLDER`, as often as there are "
      "adapters, answers with all of them over one base"},
-    {"hone", "merge merge-lora merge_lora merge-adapter fuse merge-sharded-fsdp-weights", kNoMerge},
+    {"hone", "merge-lora merge_lora merge-adapter merge-and-unload fuse", "use `hone merge`"},
+    {"hone", "merge-sharded-fsdp-weights",
+     "hone's own weights are whole; `hone merge` puts an adapter into its base"},
     {"hone", "quantize quantise quant", kNoQuantised},
     {"hone", "workflow launch run-pass run-workflow", "use `hone run --config FILE`"},
     {"hone", "server api webui webchat ui vllm-serve start web", kServer},
     {"hone", "login logout whoami auth push upload deploy", kNoHub},
-    {"hone", "dpo grpo kto orpo ppo reward rloo rlhf cpo online-dpo", kSupervised},
+    {"hone", "dpo ipo kto orpo simpo cpo preference preference-tune", kObjectives},
+    {"hone", "grpo ppo reward rloo rlhf online-dpo", kNoReward},
     {"hone",
      "train sft fine-tune fine_tune tune fit lora qlora lora-tune train-model training learn",
      "use `hone finetune`"},

@@ -41,6 +41,16 @@ std::string BarAndParts(double share, const std::vector<std::string>& parts, int
     return text;
 }
 
+// "rewards 0.31 apart, 75 % in order" of a preference; empty: the objective has none.
+std::string RewardsText(const MetricValues& metrics) {
+    std::string text;
+    for (const auto& [name, value] : metrics) {
+        if (name == "rewards/margins") text = fmt::format("rewards {:.3g} apart{}", value, text);
+        if (name == "rewards/accuracies") text += fmt::format(", {:.0f} % in order", 100 * value);
+    }
+    return text.starts_with(',') ? "" : text;
+}
+
 std::string Rate(double tokens_per_second) {
     return fmt::format("{} tokens/s", FormatCount(std::llround(std::min(tokens_per_second, 1e12))));
 }
@@ -53,6 +63,7 @@ std::string PlanText(const RunPlan& plan) {
                                      plan.architecture, FormatCount(plan.base_parameters),
                                      plan.compute, plan.threads, plan.threads == 1 ? "" : "s"));
     text += Row("method", plan.method);
+    if (!plan.objective.empty()) text += Row("objective", plan.objective);
     const double share = plan.base_parameters > 0
                              ? 100.0 * static_cast<double>(plan.trainable_parameters) /
                                    static_cast<double>(plan.base_parameters)
@@ -101,6 +112,8 @@ std::string LiveStepText(const StepReport& report, int width) {
         Rate(report.tokens_per_second),
         FormatBytes(report.memory_bytes),
     };
+    if (std::string rewards = RewardsText(report.metrics); !rewards.empty())
+        parts.insert(parts.begin() + 2, std::move(rewards));
     if (report.step < report.total_steps) parts.push_back(TimeLeft(report.remaining_s));
     return BarAndParts(share, parts, width);
 }
@@ -128,18 +141,22 @@ std::string WorkText(const WorkReport& work, double elapsed_s) {
 }
 
 std::string PlainStepText(const StepReport& report) {
+    std::string rewards = RewardsText(report.logged ? report.logged->metrics : report.metrics);
+    if (!rewards.empty()) rewards += "  ";
     std::string text = fmt::format(
-        "step {}/{}  epoch {:.2f}  loss {:.4f}  learning rate {:.3g}  grad norm {:.3g}  {}  {}",
-        report.step, report.total_steps, report.epoch, report.loss, report.learning_rate,
+        "step {}/{}  epoch {:.2f}  loss {:.4f}  {}learning rate {:.3g}  grad norm {:.3g}  {}  {}",
+        report.step, report.total_steps, report.epoch, report.loss, rewards, report.learning_rate,
         report.grad_norm, Rate(report.tokens_per_second), FormatBytes(report.memory_bytes));
     if (report.step < report.total_steps) text += "  " + TimeLeft(report.remaining_s);
     return text;
 }
 
 std::string EvalText(const EvalReport& report) {
+    std::string rewards = RewardsText(report.metrics);
+    if (!rewards.empty()) rewards += ", ";
     return fmt::format(
-        "evaluation after step {}: loss {:.4f}, perplexity {:.2f}, token accuracy {:.1f} %{}",
-        report.step, report.loss, report.perplexity, 100 * report.token_accuracy,
+        "evaluation after step {}: loss {:.4f}, {}perplexity {:.2f}, token accuracy {:.1f} %{}",
+        report.step, report.loss, rewards, report.perplexity, 100 * report.token_accuracy,
         report.best ? " (best so far)" : "");
 }
 

@@ -248,7 +248,8 @@ struct StepPrefetcher::State {
     TrainingStep Make() {
         TrainingStep step;
         std::vector<Example> examples;
-        for (int64_t row : plan.StepRows(cursor)) examples.push_back(plan.dataset().Get(row));
+        step.rows = plan.StepRows(cursor);
+        for (int64_t row : step.rows) examples.push_back(plan.dataset().Get(row));
         step.cursor = cursor;
         step.next = plan.Next(cursor);
         step.documents = static_cast<int64_t>(examples.size());
@@ -323,8 +324,7 @@ TrainingStep StepPrefetcher::Next() {
 
 bool EvaluationBatches::Next(Batch* batch) {
     *batch = Batch();
-    while (next_ < dataset_->size()) {
-        if (batch->num_documents() == max_rows_) break;
+    for (int64_t rows = 0; next_ < dataset_->size() && rows < max_rows_; ++rows) {
         if (batch->size() > 0 && batch->size() + dataset_->Length(next_) > max_tokens_) break;
         batch->Append(dataset_->Get(next_++));
     }

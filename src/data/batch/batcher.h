@@ -63,6 +63,7 @@ class StepPlan {
     std::string Warning();
 
     const Dataset& dataset() const { return *dataset_; }
+    std::shared_ptr<const Dataset> shared_dataset() const { return dataset_; }
     const BatcherOptions& options() const { return options_; }
 
   private:
@@ -87,7 +88,7 @@ class StepPlan {
 // Puts examples end to end into batches of at most max_tokens tokens, as few batches as "best fit"
 // finds. A longer example is alone in its batch. Each batch is one pass through the model, and a
 // pass costs time of its own, so a few full ones are faster. The sum of the losses does not depend
-// on how the examples are divided.
+// on how the examples are divided. The documents of one row stay together.
 std::vector<Batch> CutMicroBatches(const std::vector<Example>& examples, int64_t max_tokens);
 
 // The most tokens of a batch that has at most `rows` rows of the data set, and at most max_tokens
@@ -101,6 +102,7 @@ Batch BatchPrefix(const Batch& batch, int64_t count);
 struct TrainingStep {
     DataCursor cursor;  // of this step
     DataCursor next;    // of the step after it: a checkpoint after this step stores it
+    std::vector<int64_t> rows;  // indices in the data set, in the plan's order
     std::vector<Batch> micro_batches;
     double total_weight = 0;  // of all micro-batches: what the loss of the step is divided by
     int64_t tokens = 0;

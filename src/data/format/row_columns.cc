@@ -75,13 +75,6 @@ void AddIfThere(const ordered_json& row, const char* field,
         columns->emplace_back(field, column);
 }
 
-// True or false, also as a table spells it.
-bool IsJudgement(const ordered_json& value) {
-    if (value.is_boolean()) return true;
-    const std::string text = value.is_string() ? Plain(value.get_ref<const std::string&>()) : "";
-    return text == "true" || text == "false";
-}
-
 // {"text": {"0": ..., "1": ...}} as pandas writes a table, or {"text": [...]} as datasets does.
 bool IsWholeTable(const ordered_json& row) {
     auto numbered = [](const ordered_json& column) {
@@ -129,6 +122,11 @@ std::vector<std::string> FieldsOf(RowFormat format) {
             return {"text", "label"};
         case RowFormat::kText:
             return {"text"};
+        case RowFormat::kPreference:
+            return {"prompt", "chosen", "rejected", "tools", "functions", "system"};
+        case RowFormat::kOpenAiPreference:
+            return {"input", "preferred_output", "preferred_completion", "non_preferred_output",
+                    "non_preferred_completion"};
         case RowFormat::kTextField:
         case RowFormat::kTextTemplate:
             break;
@@ -175,8 +173,8 @@ ColumnMap GuessColumns(const ordered_json& row) {
         return columns;
     }
     columns.emplace_back("output", answer);
-    AddOptionalColumns(
-        row, instruction.empty() ? RowFormat::kInputOutput : RowFormat::kInstruction, &columns);
+    AddOptionalColumns(row, instruction.empty() ? RowFormat::kInputOutput : RowFormat::kInstruction,
+                       &columns);
     return columns;
 }
 
@@ -185,8 +183,7 @@ void AddOptionalColumns(const ordered_json& row, RowFormat format, ColumnMap* co
     const bool pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput;
     if (!chat && !pair) return;
     if (chat) AddIfThere(row, "tools", {"tools"}, columns);
-    if (format == RowFormat::kInstruction)
-        AddIfThere(row, "input", {"input", "context"}, columns);
+    if (format == RowFormat::kInstruction) AddIfThere(row, "input", {"input", "context"}, columns);
     AddIfThere(row, "system", {"system", "system_prompt"}, columns);
     if (pair) AddIfThere(row, "history", {"history"}, columns);
 }
@@ -206,25 +203,11 @@ ordered_json RenameColumns(const ordered_json& row, const ColumnMap& columns,
     return renamed;
 }
 
-absl::Status RefuseOtherKinds(const ordered_json& row) {
-    if (IsWholeTable(row))
-        return DataError(
-            "this object is a whole table, with a column in each member: hone wants an object for "
-            "each row (pandas: to_json(path, orient=\"records\", lines=True))");
-    const bool pair = Has(row, "chosen") && Has(row, "rejected");
-    if (pair || Has(row, "rejected_response"))
-        return DataError(
-            "the rows are preferences ({}), for DPO and its kin, which hone does not do. To learn "
-            "the preferred answers say which column they are: --columns "
-            "prompt=NAME,completion=NAME",
-            pair ? "chosen and rejected" : "rejected_response");
-    const bool answer = Has(row, "completion") || Has(row, "messages") || Has(row, "response");
-    if (answer && (Has(row, "kto_tag") || (Has(row, "label") && IsJudgement(row["label"]))))
-        return DataError(
-            "the rows are judged answers (\"{}\": true or false), for KTO, which hone does not do: "
-            "it would learn the bad ones too. Keep the good rows and leave that column out",
-            Has(row, "kto_tag") ? "kto_tag" : "label");
-    return absl::OkStatus();
+absl::Status RefuseTable(const ordered_json& row) {
+    if (!IsWholeTable(row)) return absl::OkStatus();
+    return DataError(
+        "this object is a whole table, with a column in each member: hone wants an object for "
+        "each row (pandas: to_json(path, orient=\"records\", lines=True))");
 }
 
 }  // namespace hone

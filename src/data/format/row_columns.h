@@ -39,8 +39,7 @@ void AddOptionalColumns(const nlohmann::ordered_json& row, RowFormat format, Col
 nlohmann::ordered_json RenameColumns(const nlohmann::ordered_json& row, const ColumnMap& columns,
                                      const std::vector<std::string>& fields);
 
-// Refuses by name what hone does not train on: rows with chosen and rejected answers, judged
-// answers, a whole table in one object.
-absl::Status RefuseOtherKinds(const nlohmann::ordered_json& row);
+// An error where this is a whole table in one object.
+absl::Status RefuseTable(const nlohmann::ordered_json& row);
 
 }  // namespace hone

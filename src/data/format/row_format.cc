@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/text_value.h"
 #include "data/format/messages.h"
+#include "data/format/preference.h"
 #include "data/format/row_columns.h"
 
 namespace hone {
@@ -94,10 +95,13 @@ absl::StatusOr<DataRow> WholeText(const ordered_json& row, std::string_view name
     return Text({{std::move(text), true}});
 }
 
-// An answer that may not be empty.
-absl::StatusOr<std::string> AnswerField(const ordered_json& row, std::string_view name) {
+// An answer that may not be empty; `shown` is what the file calls it.
+absl::StatusOr<std::string> AnswerField(const ordered_json& row, std::string_view name,
+                                        std::string_view shown = "") {
     HONE_ASSIGN_OR_RETURN(std::string answer, StringField(row, name));
-    if (IsBlank(answer)) return DataError("\"{}\" is empty: there is nothing to learn", name);
+    if (IsBlank(answer))
+        return DataError("\"{}\" is empty: there is nothing to learn",
+                         shown.empty() ? name : shown);
     return answer;
 }
 
@@ -111,15 +115,17 @@ absl::StatusOr<DataRow> ConversationRow(Conversation conversation) {
     return row;
 }
 
-// prompt and completion, each a string or a list of messages. Only the completion is trained.
-absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool chat) {
+// prompt and completion, each a string or a list of messages. Only the completion is trained;
+// `answer_name` is what the file calls it.
+absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool chat,
+                                                std::string_view answer_name = "completion") {
     const ordered_json* prompt = Find(row, "prompt");
     const ordered_json* completion = Find(row, "completion");
     const bool lists = (prompt != nullptr && prompt->is_array()) ||
                        (completion != nullptr && completion->is_array());
     if (!lists) {
         HONE_ASSIGN_OR_RETURN(std::string question, StringField(row, "prompt"));
-        HONE_ASSIGN_OR_RETURN(std::string answer, AnswerField(row, "completion"));
+        HONE_ASSIGN_OR_RETURN(std::string answer, AnswerField(row, "completion", answer_name));
         if (!chat) return Completion(std::move(question), std::move(answer));
         HONE_ASSIGN_OR_RETURN(std::string system, OptionalField(row, "system"));
         return Chat(system, {}, std::move(question), std::move(answer));
@@ -134,20 +140,23 @@ absl::StatusOr<DataRow> ConvertPromptCompletion(const ordered_json& row, bool ch
                          value->type_name());
     };
     HONE_ASSIGN_OR_RETURN(ordered_json messages, as_list(prompt, "prompt", "user"));
-    HONE_ASSIGN_OR_RETURN(ordered_json answers, as_list(completion, "completion", "assistant"));
+    HONE_ASSIGN_OR_RETURN(ordered_json answers, as_list(completion, answer_name, "assistant"));
     const size_t completion_size = answers.size();
     for (ordered_json& answer : answers) messages.push_back(std::move(answer));
     ordered_json whole = {{"messages", std::move(messages)}};
     for (const char* name : {"tools", "functions", "system"})
         if (const ordered_json* value = Find(row, name)) whole[name] = *value;
-    HONE_ASSIGN_OR_RETURN(Conversation conversation, ParseMessagesRow(whole));
+    auto parsed = ParseMessagesRow(whole);
+    if (!parsed.ok() && answer_name != "completion")
+        return Annotate(parsed.status(), fmt::format("with \"{}\"", answer_name));
+    HONE_ASSIGN_OR_RETURN(Conversation conversation, std::move(parsed));
     // A system text of the row's own may stand in front of the prompt.
     const size_t answers_size = conversation.messages.size() - completion_size;
     std::fill_n(conversation.weights.begin(), answers_size, 0.0f);
     if (std::none_of(conversation.messages.begin() + static_cast<int64_t>(answers_size),
                      conversation.messages.end(),
                      [](const ordered_json& message) { return message["role"] == "assistant"; }))
-        return DataError("\"completion\" holds no message of the assistant");
+        return DataError("\"{}\" holds no message of the assistant", answer_name);
     return ConversationRow(std::move(conversation));
 }
 
@@ -298,6 +307,10 @@ std::string_view RowFormatName(RowFormat format) {
             return "plain text";
         case RowFormat::kInputIds:
             return "token ids";
+        case RowFormat::kPreference:
+            return "preferences: prompt, chosen and rejected";
+        case RowFormat::kOpenAiPreference:
+            return "preferences: input, preferred and non-preferred output";
         case RowFormat::kTextField:
             return "text field";
         case RowFormat::kTextTemplate:
@@ -337,7 +350,15 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
                              column, FieldList(first_row));
     for (const auto& [name, value] : first_row.items()) names.push_back(name);
     const ordered_json row = RenameColumns(first_row, columns_, names);
-    HONE_RETURN_IF_ERROR(RefuseOtherKinds(row));
+    HONE_RETURN_IF_ERROR(RefuseTable(row));
+    if (options.kind) HONE_RETURN_IF_ERROR(CheckRowKind(row, *options.kind, options.kind_flag));
+    kind_ = KindOfRow(row, options.kind == RowKind::kJudged);
+    if (kind_ == RowKind::kPairs) {
+        format_ = IsOpenAiPair(row) ? RowFormat::kOpenAiPreference : RowFormat::kPreference;
+        fields_ = FieldsOf(format_);
+        if (columns_.empty()) columns_ = GuessPairColumns(row);
+        return absl::OkStatus();
+    }
     std::optional<RowFormat> format = FormatByFields(row);
     const bool text = format == RowFormat::kText || format == RowFormat::kTextLabel;
     if ((!format || text) && columns_.empty()) {
@@ -362,6 +383,7 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
             FieldList(first_row));
     format_ = *format;
     fields_ = FieldsOf(format_);
+    if (kind_ == RowKind::kJudged) fields_.insert(fields_.end(), {"label", "kto_tag"});
     return absl::OkStatus();
 }
 
@@ -369,15 +391,24 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
                                                   const RowFormatOptions& options) {
     RowConverter converter;
     if (!options.text_template.empty() || !options.text_field.empty()) {
+        if (options.kind.value_or(RowKind::kPlain) != RowKind::kPlain)
+            return UsageError(
+                "{} excludes --text_template and --text_field: it learns from more than one text; "
+                "name its columns with --columns prompt=NAME,chosen=NAME,...",
+                options.kind_flag);
         HONE_RETURN_IF_ERROR(converter.SetTemplate(options));
         return converter;
     }
     HONE_RETURN_IF_ERROR(converter.FindFormat(first_row, options));
     const bool forced = options.use_chat_template.value_or(false);
     const RowFormat format = converter.format_;
-    const bool is_chat = format == RowFormat::kMessages || format == RowFormat::kShareGpt;
+    const bool is_chat = format == RowFormat::kMessages || format == RowFormat::kShareGpt ||
+                         format == RowFormat::kOpenAiPreference;
+    // A question and its answers under names that are not TRL's are no texts to be joined.
+    const bool asked =
+        format == RowFormat::kPreference && !converter.columns_.empty() && options.columns.empty();
     const bool is_pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput ||
-                         format == RowFormat::kTextLabel;
+                         format == RowFormat::kTextLabel || asked;
     if (!options.label_names.empty() && format != RowFormat::kTextLabel)
         return UsageError(
             "--label_names is for rows of text and label; these are {} (--label_names \"\" names "
@@ -400,10 +431,16 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
         const ordered_json row = RenameColumns(first_row, converter.columns_, converter.fields_);
         converter.lists_ = row["prompt"].is_array() || row["completion"].is_array();
     }
+    if (format == RowFormat::kPreference) {
+        const ordered_json row = RenameColumns(first_row, converter.columns_, converter.fields_);
+        for (const char* field : {"prompt", "chosen", "rejected"})
+            converter.lists_ = converter.lists_ || (row.contains(field) && row[field].is_array());
+    }
     // Texts that are joined as they stand have no place for it.
-    if (format == RowFormat::kPromptCompletion && !converter.uses_chat_template())
+    if ((format == RowFormat::kPromptCompletion || format == RowFormat::kPreference) &&
+        !converter.uses_chat_template())
         std::erase_if(converter.fields_, [](const std::string& field) {
-            return field != "prompt" && field != "completion";
+            return field == "tools" || field == "functions" || field == "system";
         });
     return converter;
 }
@@ -412,6 +449,7 @@ std::string RowConverter::PromptTemplate() const {
     if (uses_chat_template()) return "";
     switch (format_) {
         case RowFormat::kPromptCompletion:
+        case RowFormat::kPreference:
         case RowFormat::kText:
         case RowFormat::kTextField:
             return "{prompt}";
@@ -458,12 +496,34 @@ std::vector<std::string> RowConverter::UnusedColumns(const ordered_json& row) co
 }
 
 absl::StatusOr<DataRow> RowConverter::Convert(const ordered_json& row) const {
-    if (columns_.empty()) return ConvertFields(row);
     for (const auto& [field, column] : columns_)
         if (!row.contains(column) && field != "system" && field != "tools" && field != "history" &&
             field != "input")
             return DataError("\"{}\" is missing (the row has {})", column, FieldList(row));
-    return ConvertFields(RenameColumns(row, RowColumns(row), fields_));
+    ordered_json renamed;
+    if (!columns_.empty()) renamed = RenameColumns(row, RowColumns(row), fields_);
+    const ordered_json& fields = columns_.empty() ? row : renamed;
+    HONE_ASSIGN_OR_RETURN(DataRow converted, ConvertFields(fields));
+    if (kind_ != RowKind::kJudged) return converted;
+    HONE_ASSIGN_OR_RETURN(const bool good, ReadLabel(fields));
+    converted.undesired = !good;
+    return converted;
+}
+
+absl::StatusOr<DataRow> RowConverter::ConvertPreference(const ordered_json& row) const {
+    HONE_ASSIGN_OR_RETURN(const PairRows pair, SplitPair(row));
+    HONE_ASSIGN_OR_RETURN(DataRow preferred,
+                          ConvertPromptCompletion(pair.preferred, chat_, pair.preferred_name));
+    HONE_ASSIGN_OR_RETURN(DataRow other,
+                          ConvertPromptCompletion(pair.other, chat_, pair.other_name));
+    const auto same_part = [](const TextPart& a, const TextPart& b) { return a.text == b.text; };
+    if (preferred.conversation.messages == other.conversation.messages &&
+        std::equal(preferred.parts.begin(), preferred.parts.end(), other.parts.begin(),
+                   other.parts.end(), same_part))
+        return DataError("\"{}\" and \"{}\" are the same: there is nothing to prefer",
+                         pair.preferred_name, pair.other_name);
+    preferred.other.push_back(std::move(other));
+    return preferred;
 }
 
 absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) const {
@@ -473,9 +533,9 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
             const std::string& field = fields_[0];
             if (!row.contains(field))
                 return DataError("\"{}\" is missing (the row has {})", field, FieldList(row));
-            HONE_ASSIGN_OR_RETURN(
-                Conversation conversation,
-                format_ == RowFormat::kMessages ? ParseMessagesRow(row) : ParseShareGpt(row));
+            HONE_ASSIGN_OR_RETURN(Conversation conversation, format_ == RowFormat::kMessages
+                                                                 ? ParseMessagesRow(row)
+                                                                 : ParseShareGpt(row));
             return ConversationRow(std::move(conversation));
         }
         case RowFormat::kPromptCompletion:
@@ -489,6 +549,9 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
             return ConvertInputIds(row);
         case RowFormat::kText:
             return WholeText(row, "text");
+        case RowFormat::kPreference:
+        case RowFormat::kOpenAiPreference:
+            return ConvertPreference(row);
         case RowFormat::kTextField:
             return WholeText(row, text_field_);
         case RowFormat::kTextTemplate: {

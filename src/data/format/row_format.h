@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "data/options.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {
@@ -45,15 +46,19 @@ struct DataRow {
     std::vector<TextPart> parts;     // kText: they stand one behind the other
     std::vector<int32_t> input_ids;  // kTokens
     std::vector<float> weights;      // kTokens: [input_ids.size()]
+    // Of a pair: the one row with the answer that is not preferred.
+    std::vector<DataRow> other;
+    bool undesired = false;  // the answer was judged bad
 };
 
 // \n, \t, \r and \\ as what they are in C, for shells pass them on as two characters; other
 // backslashes stay.
 std::string Unescape(std::string_view text);
 
-// "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is, anything
-// else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything is. {{
-// and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are read as Unescape reads them.
+// "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is,
+// anything else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything
+// is. {{ and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are read as Unescape
+// reads them.
 class TextTemplate {
   public:
     static absl::StatusOr<TextTemplate> Parse(std::string_view source);
@@ -89,6 +94,8 @@ enum class RowFormat {
     kTextLabel,         // text, label
     kText,              // text
     kInputIds,          // input_ids [, labels, attention_mask]
+    kPreference,        // prompt, chosen, rejected: preference.h
+    kOpenAiPreference,  // input, preferred_output, non_preferred_output
     kTextField,         // --text_field
     kTextTemplate       // --text_template
 };
@@ -104,6 +111,8 @@ struct RowFormatOptions {
     std::optional<bool> use_chat_template;
     bool model_has_template =
         false;  // decides for instruction, input/output and text/label rows when that is unset
+    std::optional<RowKind> kind = RowKind::kPlain;  // DataOptions::row_kind
+    std::string kind_flag;
 };
 
 // The format of all rows of a data set, found from its first good row. Immutable, safe to use from
@@ -117,6 +126,7 @@ class RowConverter {
     // An error is the reason why this row is bad.
     absl::StatusOr<DataRow> Convert(const nlohmann::ordered_json& row) const;
     RowFormat format() const { return format_; }
+    RowKind kind() const { return kind_; }
     // Of rows of prompt and completion those do that are lists of messages.
     bool uses_chat_template() const { return chat_ || lists_; }
     // Names the labels that are numbers where the options name none; the column that holds them, of
@@ -140,8 +150,10 @@ class RowConverter {
     std::vector<std::pair<std::string, std::string>> RowColumns(
         const nlohmann::ordered_json& row) const;
     absl::StatusOr<DataRow> ConvertFields(const nlohmann::ordered_json& row) const;
+    absl::StatusOr<DataRow> ConvertPreference(const nlohmann::ordered_json& row) const;
     RowFormat format_ = RowFormat::kText;
     std::vector<std::string> label_names_;
+    RowKind kind_ = RowKind::kPlain;
     bool chat_ = false;     // rows become conversations
     bool lists_ = false;    // prompt and completion that are messages, in the first row
     bool guessed_ = false;  // columns_ are known by their names, not said

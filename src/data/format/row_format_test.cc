@@ -439,10 +439,10 @@ TEST(RowFormat, PromptsAndCompletionsThatAreMessages) {
 }
 
 TEST(RowFormat, OtherKindsOfRowsAreRefusedByName) {
-    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("DPO"));
+    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("--objective dpo"));
     EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","chosen":"a","rejected":"b"})",
                              {.columns = {{"completion", "chosen"}}})), "q[[a]]");
-    EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"), HasSubstr("KTO"));
+    EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"), HasSubstr("--objective kto"));
     EXPECT_EQ(Reason(R"({"prompt":"q","completion":"a","label":"spam"})"), "good");
     EXPECT_THAT(Reason(R"({"instruction":{"0":"q"},"output":{"0":"a"}})"), HasSubstr("whole table"));
     EXPECT_THAT(Reason(R"({"text":["a","b"],"label":["x","y"]})"), HasSubstr("whole table"));

@@ -465,6 +465,30 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeText(std::string_view text
 
 absl::StatusOr<EncodedRow> ConversationEncoder::EncodeRow(const DataRow& row,
                                                           const EncodeOptions& options) const {
+    HONE_ASSIGN_OR_RETURN(EncodedRow encoded, EncodeAnswer(row, options));
+    encoded.example.undesired = row.undesired;
+    if (row.other.empty()) return encoded;
+    HONE_ASSIGN_OR_RETURN(const EncodedRow other, EncodeAnswer(row.other.front(), options));
+    Example& pair = encoded.example;
+    if (pair.tokens.empty() || other.example.tokens.empty())
+        return DataError("one of the answers has no tokens");
+    pair.second = static_cast<int64_t>(pair.tokens.size());
+    pair.tokens.insert(pair.tokens.end(), other.example.tokens.begin(), other.example.tokens.end());
+    pair.weights.insert(pair.weights.end(), other.example.weights.begin(),
+                        other.example.weights.end());
+    // Nothing predicts the first token of a document.
+    pair.weights[static_cast<size_t>(pair.second)] = 0;
+    encoded.answers += other.answers;
+    encoded.ended_answers += other.ended_answers;
+    for (const std::string& part : other.left_out)
+        if (std::find(encoded.left_out.begin(), encoded.left_out.end(), part) ==
+            encoded.left_out.end())
+            encoded.left_out.push_back(part);
+    return encoded;
+}
+
+absl::StatusOr<EncodedRow> ConversationEncoder::EncodeAnswer(const DataRow& row,
+                                                             const EncodeOptions& options) const {
     switch (row.kind) {
         case DataRow::Kind::kConversation:
             return EncodeConversation(row.conversation, options);

@@ -83,7 +83,7 @@ class ConversationEncoder {
     // Weight 1 on every token and the EOS after them.
     absl::StatusOr<EncodedRow> EncodeText(std::string_view text,
                                           const EncodeOptions& options) const;
-    // Any converted row, by its kind.
+    // Any converted row, by its kind; the two answers of a pair one behind the other.
     absl::StatusOr<EncodedRow> EncodeRow(const DataRow& row, const EncodeOptions& options) const;
 
     // What ends an answer: the eos_ids and the template's end-of-turn token. Generation stops at
@@ -133,6 +133,8 @@ class ConversationEncoder {
                                        size_t message) const;
     absl::StatusOr<std::vector<std::string>> CheckShown(const Conversation& conversation,
                                                         const Rendered& rendered) const;
+    absl::StatusOr<EncodedRow> EncodeAnswer(const DataRow& row,
+                                            const EncodeOptions& options) const;
     TokenRange AnswerTokens(const Rendered& rendered, const Span& span,
                             const Tokenizer::Encoding& encoding, bool any_added) const;
     void AddPrefix(std::vector<int32_t>* ids) const;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "data/load/documents.h"
 #include "data/load/problem_list.h"
 #include "data/load/row_pipeline.h"
 #include "data/read/splits.h"
@@ -38,30 +39,25 @@ class Checker {
         const int64_t length = static_cast<int64_t>(example.tokens.size());
         lengths_.push_back(static_cast<uint32_t>(std::min<int64_t>(length, UINT32_MAX)));
         check_.tokens += length;
-        if (length > check_.max_seq_len)
+        if (LongestDocument(example) > check_.max_seq_len)
             Add(&check_.over_length, &check_.over_length_count, outcome.place);
-        int64_t labels = 0, kept = 0;
-        for (int64_t i = 1; i < length; ++i) {
-            if (example.weights[static_cast<size_t>(i)] <= 0) continue;
-            ++labels;
-            kept += i < check_.max_seq_len ? 1 : 0;
-        }
-        check_.label_tokens += labels;
+        check_.pairs += example.second > 0;
+        check_.undesired += example.undesired;
+        check_.label_tokens += LabelTokens(example);
         check_.answers += outcome.encoded.answers;
         check_.ended_answers += outcome.encoded.ended_answers;
-        if (kept == 0)
-            Add(&check_.masked_rows, &check_.masked_row_count,
-                RowProblem{outcome.place, labels == 0
-                                              ? "no token of the row is trained"
-                                              : fmt::format("the answer begins after {} tokens",
-                                                            check_.max_seq_len)});
+        if (const std::string problem =
+                CutDocuments(outcome.encoded.example, check_.max_seq_len);
+            !problem.empty())
+            Add(&check_.masked_rows, &check_.masked_row_count, RowProblem{outcome.place, problem});
         return absl::OkStatus();
     }
 
     absl::StatusOr<DataCheck> Finish(const PipelineResult& result, const ReadPlan& plan) {
         HONE_RETURN_IF_ERROR(template_failures_.Check());
         check_.files = result.files;
-        check_.format = result.format ? std::string(RowFormatName(*result.format)) : "unknown";
+        check_.format = result.format_name;
+        check_.judged = result.kind == RowKind::kJudged;
         check_.columns = result.columns;
         check_.unused_columns = result.unused_columns;
         check_.notes = DescribeColumns(result);
@@ -191,6 +187,9 @@ std::string DataCheck::ToText() const {
     for (const std::string& file : files) text += fmt::format("{:<18}{}\n", "file", file);
     text += fmt::format("{:<18}{}\n", "format", format);
     text += fmt::format("{:<18}{}, {} of them good\n", "rows", rows, good_rows);
+    if (pairs > 0) text += fmt::format("{:<18}{} of two answers\n", "pairs", pairs);
+    if (judged)
+        text += fmt::format("{:<18}{} good, {} bad\n", "labels", good_rows - undesired, undesired);
     text += fmt::format("{:<18}{}, {} of them trained ({:.1f} %)\n", "tokens", tokens, label_tokens,
                         Share(label_tokens, tokens));
     text += fmt::format("{:<18}p50 {}, p90 {}, p99 {}, max {}\n", "tokens per row", lengths.p50,
@@ -225,6 +224,9 @@ nlohmann::ordered_json DataCheck::ToJson() const {
         {"notes", notes},
         {"rows", rows},
         {"good_rows", good_rows},
+        {"pairs", pairs},
+        {"judged", judged},
+        {"undesired", undesired},
         {"tokens", tokens},
         {"label_tokens", label_tokens},
         {"tokens_per_row",

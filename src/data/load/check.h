@@ -34,6 +34,9 @@ struct DataCheck {
     std::vector<std::string> notes;  // about columns, encodings, separators: whole sentences
     int64_t rows = 0;
     int64_t good_rows = 0;
+    int64_t pairs = 0;      // good rows that are two answers to one prompt
+    bool judged = false;    // the rows have labels,
+    int64_t undesired = 0;  // and so many good rows have a bad one
     int64_t tokens = 0;
     int64_t label_tokens = 0;
     LengthPercentiles lengths;
@@ -64,8 +67,8 @@ struct DataCheck {
 };
 
 // Reads all rows of the training and evaluation splits of `options` (skip_bad_rows and on_overflow
-// are not looked at). Fails only where nothing can be read: bad rows are results. Lists hold at
-// most kMaxListedRows each; the counts are whole.
+// are not looked at; without a row_kind the rows may be of any kind). Fails only where nothing can
+// be read: bad rows are results. Lists hold at most kMaxListedRows each; the counts are whole.
 absl::StatusOr<DataCheck> CheckData(const DataOptions& options,
                                     std::shared_ptr<const ConversationEncoder> encoder,
                                     const Context& context);

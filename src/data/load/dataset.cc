@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "data/load/documents.h"
 #include "data/load/token_store.h"
+#include "fmt/format.h"
 
 namespace hone {
 
@@ -21,6 +23,7 @@ Dataset::Dataset(std::shared_ptr<const TokenStore> store, std::vector<int64_t> r
         const Example example = store_->Read(row);
         total_tokens_ += static_cast<int64_t>(example.tokens.size());
         longest_ = std::max(longest_, static_cast<int64_t>(example.tokens.size()));
+        longest_document_ = std::max(longest_document_, LongestDocument(example));
         for (size_t i = 1; i < example.weights.size(); ++i) total_weight_ += example.weights[i];
         const uint64_t size = example.tokens.size();
         hash.Update({reinterpret_cast<const char*>(&size), sizeof size});
@@ -28,6 +31,8 @@ Dataset::Dataset(std::shared_ptr<const TokenStore> store, std::vector<int64_t> r
                      example.tokens.size() * sizeof(int32_t)});
         hash.Update({reinterpret_cast<const char*>(example.weights.data()),
                      example.weights.size() * sizeof(float)});
+        if (example.second == 0 && !example.undesired) continue;
+        hash.Update(fmt::format("second {} undesired {}", example.second, example.undesired));
     }
     fingerprint_ = hash.Finish();
 }

@@ -49,8 +49,10 @@ class Dataset {
     // Sum of the loss weights of all tokens that can be predicted (the first of a row cannot).
     double total_weight() const { return total_weight_; }
     int64_t longest() const { return longest_; }
-    // SHA-256 over all tokens and weights in order, in hex: equal data, equal fingerprint, whatever
-    // the file is called.
+    // Of one document: of a row that is a pair, of one of its answers.
+    int64_t longest_document() const { return longest_document_; }
+    // SHA-256 over all tokens, weights and judgements in order, in hex: equal data, equal
+    // fingerprint, whatever the file is called.
     const std::string& fingerprint() const { return fingerprint_; }
 
   private:
@@ -58,7 +60,7 @@ class Dataset {
     std::vector<int64_t> rows_;  // index in the store
     int64_t total_tokens_ = 0;
     double total_weight_ = 0;
-    int64_t longest_ = 0;
+    int64_t longest_ = 0, longest_document_ = 0;
     std::string fingerprint_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "data/load/dataset.h"
+#include "data/load/documents.h"
 #include "data/load/problem_list.h"
 #include "data/load/row_pipeline.h"
 #include "data/load/token_store.h"
@@ -11,17 +12,6 @@
 
 namespace hone {
 namespace {
-
-double LabelWeight(const Example& example) {
-    double total = 0;
-    for (size_t i = 1; i < example.weights.size(); ++i) total += example.weights[i];
-    return total;
-}
-
-int64_t LabelTokens(const Example& example) {
-    return std::count_if(example.weights.begin() + 1, example.weights.end(),
-                         [](float weight) { return weight > 0; });
-}
 
 // Both copies of a row fall on the same side, in every run and whatever else the file holds.
 bool HeldOut(uint64_t hash, double fraction) {
@@ -73,7 +63,7 @@ class Loader {
             return absl::OkStatus();
         }
         Example& example = outcome.encoded.example;
-        const int64_t full_length = static_cast<int64_t>(example.tokens.size());
+        const int64_t full_length = LongestDocument(example);
         if (full_length > options_.max_seq_len) {
             if (options_.on_overflow == OnOverflow::kError) {
                 outcome.problem = fmt::format("{} tokens, more than the {} of --max_seq_len",
@@ -84,15 +74,10 @@ class Loader {
             const bool drop = options_.on_overflow == OnOverflow::kDrop;
             count(drop ? &SplitReport::dropped : &SplitReport::truncated, 1);
             if (drop) return absl::OkStatus();
-            example.tokens.resize(static_cast<size_t>(options_.max_seq_len));
-            example.weights.resize(static_cast<size_t>(options_.max_seq_len));
         }
-        if (LabelWeight(example) <= 0) {
+        if (std::string problem = CutDocuments(example, options_.max_seq_len); !problem.empty()) {
             AddProblem(&report_.masked_rows, &report_.masked_row_count, std::move(outcome.place),
-                       full_length > options_.max_seq_len
-                           ? fmt::format("the answer begins after the {} tokens of --max_seq_len",
-                                         options_.max_seq_len)
-                           : "no token of the row is trained");
+                       std::move(problem));
             return absl::OkStatus();
         }
         count(&SplitReport::examples, 1);
@@ -115,7 +100,7 @@ class Loader {
         HONE_RETURN_IF_ERROR(store_->Finish());
         report_.files = result.files;
         report_.spilled = store_->spilled();
-        if (result.format) report_.format = std::string(RowFormatName(*result.format));
+        if (result.format) report_.format = result.format_name;
         report_.columns = result.columns;
         report_.unused_columns = result.unused_columns;
         report_.notes = DescribeColumns(result);

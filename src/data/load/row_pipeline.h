@@ -39,6 +39,8 @@ struct RowOutcome {
 struct PipelineResult {
     std::vector<std::string> files;   // that were read
     std::optional<RowFormat> format;  // unset: not one row could be parsed
+    RowKind kind = RowKind::kPlain;
+    std::string format_name;          // "chat messages, each judged by its label"; or "unknown"
     // Columns that stand for fields of other names, {"input", "Question"}.
     std::vector<std::pair<std::string, std::string>> columns;
     std::vector<std::string> unused_columns;  // with a value in some row, in alphabetical order

@@ -20,7 +20,7 @@ TokenStore::~TokenStore() {
 
 absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file, int64_t line) {
     HONE_CHECK(example.tokens.size() == example.weights.size() && !example.tokens.empty());
-    HONE_CHECK(example.tokens.size() <= UINT32_MAX);
+    HONE_CHECK(example.tokens.size() <= INT32_MAX);
     std::vector<int32_t> runs;
     const size_t size = example.tokens.size();
     for (size_t i = 0; i < size; ++i) {
@@ -38,7 +38,8 @@ absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file
     }
     std::vector<int32_t>& chunk = chunks_.back().words;
     rows_.push_back({total_words_, static_cast<uint32_t>(size),
-                     static_cast<uint32_t>(runs.size() / 2), file, line});
+                     static_cast<uint32_t>(runs.size() / 2), file,
+                     static_cast<uint32_t>(example.second), example.undesired ? 1U : 0U, line});
     chunk.insert(chunk.end(), example.tokens.begin(), example.tokens.end());
     chunk.insert(chunk.end(), runs.begin(), runs.end());
     total_words_ += words;
@@ -90,6 +91,8 @@ Example TokenStore::Read(int64_t index) const {
     const int32_t* words = Words(row.offset);
     Example example;
     example.row = index;
+    example.second = row.second;
+    example.undesired = row.undesired != 0;
     example.tokens.assign(words, words + row.tokens);
     example.weights.reserve(row.tokens);
     for (uint32_t run = 0; run < row.runs; ++run) {

@@ -45,6 +45,8 @@ class TokenStore {
         uint32_t tokens;
         uint32_t runs;
         uint32_t file;
+        uint32_t second : 31;     // Example::second
+        uint32_t undesired : 1;  // Example::undesired
         int64_t line;
     };
     // A piece of memory; rows do not cross its end.

@@ -16,7 +16,8 @@ struct CrossEntropyOptions {
 };
 
 // logits f32 [M, V] (row r at logits + r * row_stride), targets i32 [M] in [0, V), or -1 for no
-// loss; weights f32 [M] (0: no loss) -> loss f64 [M] (=) = weight * -log softmax(z)[target];
+// loss; weights f32 [M] (0: no loss; below 0: the target is to become less likely) -> loss f64 [M]
+// (=) = weight * -log softmax(z)[target];
 // correct u8 [M] (=; may be nullptr) = 1 where the largest logit is the target's (the lowest index
 // wins a tie) and there is a loss, else 0.
 void CrossEntropyForward(const Context& context, int64_t M, int64_t V, const float* logits,

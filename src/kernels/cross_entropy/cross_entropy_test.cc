@@ -69,7 +69,7 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
     for (float cap : {0.0f, 3.0f}) {
         auto logits = random.Values<float>(M * stride, 2);
         const std::vector<int32_t> targets = {3, -1, 0, 22, 7, 5};
-        const std::vector<float> weights = {1, 1, 0.5f, 2, 0, 1};
+        const std::vector<float> weights = {1, 1, 0.5f, 2, 0, -1.5f};
         CrossEntropyOptions options{.soft_cap = cap, .scale = 0.25f};
         std::vector<double> loss(M), again(M);
         std::vector<uint8_t> correct(M);

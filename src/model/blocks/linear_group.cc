@@ -242,7 +242,8 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
                      .c = y,
                      .c_stride = y_stride,
                      .output = output};
-    if (rank_columns_ > 0 && !codes()) {
+    const bool low_rank = rank_columns_ > 0 && uses_low_rank_;
+    if (low_rank && !codes()) {
         Hidden(context, m, x, h, training, seed, scratch);
         args.h = h;
         args.h_stride = rank_columns_;
@@ -250,7 +251,7 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     }
     HONE_CHECK(rank_columns_ == 0 || adapters.empty(), "adapters beside a delta");
     AdapterRows<T> all_rows{0, m};
-    if (rank_columns_ > 0 && codes()) {
+    if (low_rank && codes()) {
         all_rows.adapter = &*codes_low_rank_;
         adapters = {&all_rows, 1};
     }

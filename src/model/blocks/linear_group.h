@@ -82,6 +82,9 @@ class LinearGroup {
     void PackLowRank(ParameterSet& parameters);
     void PackOwn(ParameterSet& parameters, const Context& context);
 
+    // Whether Forward adds the low-rank deltas.
+    void UseLowRank(bool use) { uses_low_rank_ = use; }
+
     // y [m, out] (= or +=, as output says) from x [m, in]. h [m, rank_columns] (=) is for the
     // backward pass. training: with dropout, whose mask depends on `seed`. adapters: of runs of
     // rows; the base then has no low-rank delta of its own.
@@ -120,6 +123,7 @@ class LinearGroup {
     std::vector<float> bias_;  // [out], empty without biases
     int64_t rows_at_once_ = 0;
     std::unique_ptr<FrozenWeight<T>> frozen_;
+    bool uses_low_rank_ = true;
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
     PackedMatrix<T> a_;                        // [in, rank_columns]

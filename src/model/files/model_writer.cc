@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <filesystem>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/json_text.h"
@@ -34,44 +36,82 @@ Json Config(const ModelFiles& files, DType dtype) {
     return config;
 }
 
-absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
-                          const std::string& path) {
+// The values, checked where the type has no room for all numbers.
+absl::StatusOr<std::span<const float>> Fitting(const ModelTensor& tensor, DType dtype,
+                                               const TensorValues& values) {
     constexpr float kLargestF16 = 65504;
+    HONE_ASSIGN_OR_RETURN(const std::span<const float> numbers, values(tensor));
+    const bool fits = dtype != DType::kF16 ||
+                      std::all_of(numbers.begin(), numbers.end(),
+                                  [](float value) { return std::abs(value) <= kLargestF16; });
+    if (!fits)
+        return ModelError(
+            "{} holds a number that float16 has no room for: use --torch_dtype bfloat16",
+            tensor.hf_name);
+    return numbers;
+}
+
+// The tensors of each file.
+std::vector<std::vector<TensorToWrite>> Shards(std::vector<TensorToWrite> tensors,
+                                               const std::map<std::string, int64_t>& bytes,
+                                               int64_t shard_bytes) {
+    std::vector<std::vector<TensorToWrite>> shards;
+    int64_t room = 0;
+    for (TensorToWrite& tensor : tensors) {
+        const int64_t size = bytes.at(tensor.name);
+        if (shards.empty() || size > room) {
+            shards.emplace_back();
+            room = shard_bytes;
+        }
+        room -= size;
+        shards.back().push_back(std::move(tensor));
+    }
+    return shards;
+}
+
+absl::Status WriteWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
+                          const std::string& folder, int64_t shard_bytes) {
     std::vector<TensorToWrite> tensors;
-    std::deque<std::vector<float>> turned;  // those that a file holds in another layout
+    std::map<std::string, int64_t> bytes;
+    int64_t total = 0;
+    std::vector<float> turned;  // of a tensor that a file holds in another layout
     for (const ModelTensor& tensor : files.tensors) {
-        const std::span<const float> numbers = values(tensor);
-        HONE_CHECK(static_cast<int64_t>(numbers.size()) == tensor.elements(), "{} values for {}",
-                   numbers.size(), tensor.hf_name);
-        const bool fits = dtype != DType::kF16 ||
-                          std::all_of(numbers.begin(), numbers.end(),
-                                      [](float value) { return std::abs(value) <= kLargestF16; });
-        if (!fits)
-            return ModelError(
-                "{} holds a number that float16 has no room for: use --torch_dtype bfloat16",
-                tensor.hf_name);
-        const TensorLayout layout = tensor.row->hf;
-        if (layout != TensorLayout::kPlain)
-            turned.push_back(ToStored(layout, tensor.shape, files.config.head_dim, numbers));
-        tensors.push_back({tensor.hf_name,
-                           StoredShape(layout, tensor.shape),
-                           dtype,
-                           {},
-                           layout == TensorLayout::kPlain ? numbers : turned.back()});
+        tensors.push_back({.name = tensor.hf_name,
+                           .shape = StoredShape(tensor.row->hf, tensor.shape),
+                           .dtype = dtype});
+        tensors.back().make = [&, &tensor = tensor]() -> absl::StatusOr<std::span<const float>> {
+            HONE_ASSIGN_OR_RETURN(const auto numbers, Fitting(tensor, dtype, values));
+            if (tensor.row->hf == TensorLayout::kPlain) return numbers;
+            turned = ToStored(tensor.row->hf, tensor.shape, files.config.head_dim, numbers);
+            return std::span<const float>(turned);
+        };
+        total += bytes[tensor.hf_name] = tensor.elements() * DTypeBytes(dtype);
     }
     std::sort(tensors.begin(), tensors.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
-    return WriteSafetensors(path, tensors, {{"format", "pt"}});
+    const auto shards = Shards(std::move(tensors), bytes, shard_bytes);
+    Json map = Json::object();
+    for (size_t i = 0; i < shards.size(); ++i) {
+        const std::string name =
+            shards.size() == 1
+                ? "model.safetensors"
+                : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+        HONE_RETURN_IF_ERROR(WriteSafetensors(Join(folder, name), shards[i], {{"format", "pt"}}));
+        for (const TensorToWrite& tensor : shards[i]) map[tensor.name] = name;
+    }
+    if (shards.size() == 1) return absl::OkStatus();
+    const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
+    return WriteFileAtomic(Join(folder, "model.safetensors.index.json"), JsonText(index));
 }
 
 }  // namespace
 
 absl::Status WriteConfigAndWeights(const ModelFiles& files, DType dtype, const TensorValues& values,
-                                   const std::string& folder) {
+                                   const std::string& folder, int64_t shard_bytes) {
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
     HONE_RETURN_IF_ERROR(
         WriteFileAtomic(Join(folder, "config.json"), JsonText(Config(files, dtype))));
-    return WriteWeights(files, dtype, values, Join(folder, "model.safetensors"));
+    return WriteWeights(files, dtype, values, folder, shard_bytes);
 }
 
 }  // namespace hone

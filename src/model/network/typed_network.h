@@ -23,7 +23,7 @@ class TypedNetwork : public Model {
                                                        const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
-    absl::Status MakeTrainable(const std::string& module) override;
+    absl::Status MakeTrainable(const std::string& module, bool keep_tied) override;
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
     void ParametersChanged(const Context& context) override;
@@ -33,6 +33,7 @@ class TypedNetwork : public Model {
     absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                              float loss_scale, uint64_t seed) override;
+    void UseLowRank(bool use) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document,
                                       const std::vector<const Adapter*>& adapters) override;

@@ -108,7 +108,7 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
+absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module, bool keep_tied) {
     if (options_.storage == WeightStorage::kInt8 || options_.storage == WeightStorage::kInt4)
         return UsageError(
             "{} brings weights of its own, which 8 or 4 bits cannot take: use --weights bf16",
@@ -127,6 +127,13 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module) {
     for (Norm* norm : Norms())
         if (matches(norm->name())) found = true, norm->MakeTrainable();
     if (embedding_.MakeTrainable(matches)) found = true;
+    LinearMember& head = head_.linear().members()[0];
+    if (keep_tied && head.weight == embedding_.tensor() &&
+        (embedding_.trainable() || head.own_weight >= 0)) {
+        embedding_.MakeTrainable([&](const std::string& name) { return name == embedding_.module(); });
+        head.own_weight = 0;
+        tied_parameter_ = true;
+    }
     if (!found) return UsageError("--modules_to_save: the model has no module {}", module);
     return absl::OkStatus();
 }

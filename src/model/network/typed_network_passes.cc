@@ -170,6 +170,11 @@ absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batc
 }
 
 template <typename T>
+void TypedNetwork<T>::UseLowRank(bool use) {
+    for (LinearGroup<T>* group : Groups()) group->UseLowRank(use);
+}
+
+template <typename T>
 absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const Batch& batch,
                                                    std::vector<LossSums>* per_document,
                                                    const std::vector<const Adapter*>& adapters) {

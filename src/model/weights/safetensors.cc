@@ -144,14 +144,19 @@ absl::StatusOr<std::string_view> HeaderOf(std::span<const uint8_t> bytes, std::s
     return header;
 }
 
-// The tensor's values as its dtype, a piece at a time.
-absl::Status WriteNumbers(const TensorToWrite& tensor, AtomicFile& file) {
+size_t Elements(const TensorToWrite& tensor) {
+    int64_t elements = 1;
+    for (int64_t size : tensor.shape) elements *= size;
+    return static_cast<size_t>(elements);
+}
+
+// The numbers as that type, a piece at a time.
+absl::Status WriteNumbers(DType dtype, std::span<const float> numbers, AtomicFile& file) {
     constexpr size_t kPiece = size_t{1} << 18;
-    const DType dtype = tensor.dtype;
     HONE_CHECK(dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16);
     std::vector<uint16_t> halves;
-    for (size_t begin = 0; begin < tensor.values.size(); begin += kPiece) {
-        auto piece = tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
+    for (size_t begin = 0; begin < numbers.size(); begin += kPiece) {
+        auto piece = numbers.subspan(begin, std::min(kPiece, numbers.size() - begin));
         const void* data = piece.data();
         if (dtype != DType::kF32) {
             halves.clear();
@@ -234,8 +239,10 @@ absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorT
             shape += fmt::format("{}{}", shape.empty() ? "" : ",", size);
         }
         const size_t bytes = static_cast<size_t>(elements * DTypeBytes(tensor.dtype));
-        HONE_CHECK(tensor.values.empty() ? tensor.bytes.size() == bytes
-                                         : tensor.values.size() == static_cast<size_t>(elements),
+        HONE_CHECK(tensor.make != nullptr ||
+                       (tensor.values.empty()
+                            ? tensor.bytes.size() == bytes
+                            : tensor.values.size() == static_cast<size_t>(elements)),
                    "{} bytes for the tensor {} [{}]", tensor.bytes.size(), tensor.name, shape);
         header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                               header.size() == 1 ? "" : ",", text(tensor.name),
@@ -249,9 +256,16 @@ absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorT
     HONE_RETURN_IF_ERROR(
         file->Write(std::span(reinterpret_cast<const uint8_t*>(&length), sizeof length)));
     HONE_RETURN_IF_ERROR(file->Write(header));
-    for (const auto& tensor : tensors)
-        HONE_RETURN_IF_ERROR(tensor.values.empty() ? file->Write(tensor.bytes)
-                                                   : WriteNumbers(tensor, *file));
+    for (const TensorToWrite& tensor : tensors) {
+        std::span<const float> numbers = tensor.values;
+        if (tensor.make != nullptr) {
+            HONE_ASSIGN_OR_RETURN(numbers, tensor.make());
+            HONE_CHECK(numbers.size() == Elements(tensor), "{} numbers for the tensor {}",
+                       numbers.size(), tensor.name);
+        }
+        HONE_RETURN_IF_ERROR(numbers.empty() ? file->Write(tensor.bytes)
+                                             : WriteNumbers(tensor.dtype, numbers, *file));
+    }
     return file->Commit();
 }
 

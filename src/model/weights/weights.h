@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -107,6 +108,9 @@ struct TensorToWrite {
     std::span<const uint8_t> bytes;
     // In place of bytes: numbers, turned into dtype (F32, F16 or BF16) piece by piece.
     std::span<const float> values = {};
+    // In place of both: makes the numbers when they are to be written; they are used before the
+    // next tensor's are made.
+    std::function<absl::StatusOr<std::span<const float>>()> make = nullptr;
 };
 absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                               const std::vector<std::pair<std::string, std::string>>& metadata);

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/status.h"
 #include "model/model.h"
@@ -48,6 +50,7 @@ struct RunPlan {
     std::string architecture;  // "LlamaForCausalLM"
     int64_t base_parameters = 0;
     std::string method;  // "lora r=16 alpha=32 on 210 layers", "full, 272 tensors"
+    std::string objective;  // "dpo, beta 0.1"; empty: the answers are to become likely
     int64_t trainable_parameters = 0;
     std::string compute;  // "bf16" or "f32"
     int threads = 0;
@@ -76,6 +79,9 @@ struct RunPlan {
     std::string output_path;
 };
 
+// Numbers of an objective under TRL's names: {"rewards/margins", 0.2}.
+using MetricValues = std::vector<std::pair<std::string, double>>;
+
 // Within a step: the share of `step` (from 1) that is done.
 struct StepProgress {
     int64_t step = 0;
@@ -87,6 +93,7 @@ struct StepProgress {
 struct LoggedMeans {
     double tokens_per_second = 0;
     double token_accuracy = 0;
+    MetricValues metrics;
 };
 
 // A step that is done.
@@ -100,7 +107,8 @@ struct StepReport {
     double grad_norm = 0;          // before clipping
     int64_t tokens = 0;            // trained on since the start of the run, resumed steps included
     double tokens_per_second = 0;  // of this step, everything included but evaluation and saving
-    double token_accuracy = 0;     // of this step's labelled tokens
+    double token_accuracy = 0;     // of this step's labelled tokens, or of its preferred answers'
+    MetricValues metrics;          // of this step's rows
     size_t memory_bytes = 0;       // resident now
     size_t peak_memory_bytes = 0;
     double elapsed_s = 0;    // since training began in this process, without pauses
@@ -116,6 +124,7 @@ struct EvalReport {
     double perplexity = 0;
     double token_accuracy = 0;
     int64_t tokens = 0;  // labelled
+    MetricValues metrics;
     double seconds = 0;
     bool best = false;
     size_t memory_bytes = 0;  // resident

@@ -61,6 +61,7 @@ void VisitFields(Is<RunPlan> auto& e, auto visit) {
     visit("architecture", e.architecture);
     visit("base_parameters", e.base_parameters);
     visit("method", e.method);
+    visit("objective", e.objective);
     visit("trainable_parameters", e.trainable_parameters);
     visit("compute", e.compute);
     visit("threads", e.threads);
@@ -96,6 +97,7 @@ void VisitFields(Is<StepProgress> auto& e, auto visit) {
 void VisitFields(Is<LoggedMeans> auto& e, auto visit) {
     visit("tokens_per_second", e.tokens_per_second);
     visit("token_accuracy", e.token_accuracy);
+    visit("metrics", e.metrics);
 }
 
 void VisitFields(Is<StepReport> auto& e, auto visit) {
@@ -109,6 +111,7 @@ void VisitFields(Is<StepReport> auto& e, auto visit) {
     visit("tokens", e.tokens);
     visit("tokens_per_second", e.tokens_per_second);
     visit("token_accuracy", e.token_accuracy);
+    visit("metrics", e.metrics);
     visit("memory_bytes", e.memory_bytes);
     visit("peak_memory_bytes", e.peak_memory_bytes);
     visit("elapsed_seconds", e.elapsed_s);
@@ -123,6 +126,7 @@ void VisitFields(Is<EvalReport> auto& e, auto visit) {
     visit("perplexity", e.perplexity);
     visit("token_accuracy", e.token_accuracy);
     visit("tokens", e.tokens);
+    visit("metrics", e.metrics);
     visit("seconds", e.seconds);
     visit("best", e.best);
     visit("memory_bytes", e.memory_bytes);
@@ -188,6 +192,10 @@ Json ToValue(const T& value) {
     } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> ||
                          std::is_same_v<T, Json>) {
         return value;
+    } else if constexpr (std::is_same_v<T, MetricValues>) {
+        Json json = Json::object();
+        for (const auto& [name, number] : value) json[name] = ToValue(number);
+        return json;
     } else {
         Json json = Json::object();
         VisitFields(value,
@@ -228,6 +236,15 @@ bool FromInteger(const Json& json, T& out) {
     return fits;
 }
 
+bool FromMetrics(const Json& json, MetricValues& out) {
+    if (!json.is_object()) return false;
+    MetricValues values;
+    for (const auto& [name, number] : json.items())
+        if (!FromValue(number, values.emplace_back(name, 0).second)) return false;
+    out = std::move(values);
+    return true;
+}
+
 template <typename T>
 bool FromFields(const Json& json, T& out) {
     if (!json.is_object()) return false;
@@ -260,6 +277,8 @@ bool FromValue(const Json& json, T& out) {
     } else if constexpr (std::is_same_v<T, std::string>) {
         if (json.is_string()) out = json.get<std::string>();
         return json.is_string();
+    } else if constexpr (std::is_same_v<T, MetricValues>) {
+        return FromMetrics(json, out);
     } else {
         return FromFields(json, out);
     }

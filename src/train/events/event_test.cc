@@ -36,18 +36,24 @@ class Draw {
         for (uint64_t i = random_.Next() % 4; i > 0; --i) text += kParts[random_.Next() % 6];
         return text;
     }
+    MetricValues Metrics() {
+        MetricValues metrics;
+        if (Coin()) metrics = {{"rewards/margins", Number()}, {"kl", Number()}};
+        return metrics;
+    }
     RunStage Stage() { return static_cast<RunStage>(random_.Next() % 5); }
     EvalReport Evaluation() {
-        return {Integer(), Number(), Number(), Number(), Number(),
-                Integer(), Number(), Coin(),   Bytes()};
+        return {Integer(), Number(),  Number(), Number(), Number(),
+                Integer(), Metrics(), Number(), Coin(),   Bytes()};
     }
     std::optional<EvalReport> MaybeEvaluation() {
         return Coin() ? std::optional(Evaluation()) : std::nullopt;
     }
     RunPlan Plan() {
         RunPlan plan;
-        for (std::string* text : {&plan.model, &plan.architecture, &plan.method, &plan.compute,
-                                  &plan.step_batch, &plan.data_summary, &plan.output_path})
+        for (std::string* text :
+             {&plan.model, &plan.architecture, &plan.method, &plan.objective, &plan.compute,
+              &plan.step_batch, &plan.data_summary, &plan.output_path})
             *text = Text();
         for (int64_t* number :
              {&plan.base_parameters, &plan.trainable_parameters, &plan.train_rows,
@@ -66,10 +72,10 @@ class Draw {
         return plan;
     }
     StepReport Step() {
-        StepReport step{Integer(), Integer(), Number(),  Number(), Number(),
-                        Number(),  Number(),  Integer(), Number(), Number(),
-                        Bytes(),   Bytes(),   Number(),  Number(), {}};
-        if (Coin()) step.logged = LoggedMeans{Number(), Number()};
+        StepReport step{Integer(), Integer(), Number(), Number(), Number(),  Number(),
+                        Number(),  Integer(), Number(), Number(), Metrics(), Bytes(),
+                        Bytes(),   Number(),  Number(), {}};
+        if (Coin()) step.logged = LoggedMeans{Number(), Number(), Metrics()};
         return step;
     }
     RunResult Result() {

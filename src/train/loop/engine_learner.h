@@ -17,9 +17,11 @@ class EngineLearner : public Learner {
                                              uint64_t dropout_seed) override {
         return model_.ForwardBackward(context_, batch, loss_scale, dropout_seed);
     }
-    absl::StatusOr<LossSums> Evaluate(const Batch& batch) override {
-        return model_.Evaluate(context_, batch);
+    absl::StatusOr<LossSums> Evaluate(const Batch& batch,
+                                      std::vector<LossSums>* per_document) override {
+        return model_.Evaluate(context_, batch, per_document);
     }
+    void UseTrained(bool use) override { model_.UseLowRank(use); }
     void ParametersChanged() override { model_.ParametersChanged(context_); }
     absl::Status CheckBaseIsFinite() override { return CheckFinite(model_.files(), context_); }
     absl::Status CheckBaseIsThere() override { return model_.files().weights->CheckUnchanged(); }

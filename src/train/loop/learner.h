@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "model/blocks/parameters.h"
@@ -20,8 +21,13 @@ class Learner {
     // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
     virtual absl::StatusOr<LossSums> ForwardBackward(const Batch& batch, float loss_scale,
                                                      uint64_t dropout_seed) = 0;
-    // The sums alone, without dropout.
-    virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch) = 0;
+    // The sums alone, without dropout; of each document too, where `per_document` is given.
+    virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch,
+                                              std::vector<LossSums>* per_document = nullptr) = 0;
+    // Whether what is trained can be left out, and what is left is the model that training started
+    // from: until UseTrained(true), Evaluate then goes without it.
+    virtual bool CanLeaveOutTrained() const { return false; }
+    virtual void UseTrained(bool use) {}
     // After parameters().values() changed.
     virtual void ParametersChanged() = 0;
     // Writes the trained weights into a checkpoint's folder.

@@ -54,7 +54,7 @@ class FakeLearner : public Learner {
         for (int i = 0; i < 8; ++i) parameters_.gradients()[i] += push;
         return Pass(batch, loss_scale);
     }
-    absl::StatusOr<LossSums> Evaluate(const Batch& batch) override {
+    absl::StatusOr<LossSums> Evaluate(const Batch& batch, std::vector<LossSums>*) override {
         if (on_evaluate) on_evaluate();
         if (!eval_losses.empty()) {
             const double loss = eval_losses.front();

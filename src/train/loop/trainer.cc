@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/watch.h"
 #include "fmt/ranges.h"
 #include "kernels/reduce/reduce.h"
@@ -15,21 +15,9 @@
 namespace hone {
 namespace {
 
-// Dropout's seed for one micro-batch of one step: a hash of all three numbers.
-uint64_t DropoutSeed(uint64_t seed, int64_t step, size_t micro_batch) {
-    return StableHash(fmt::format("dropout {} {}", step, micro_batch), seed);
-}
-
 // torch.nn.utils.clip_grad_norm_: 1 below the limit, else limit / (norm + 1e-6).
 double ClipScale(double norm, double limit) {
     return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0;
-}
-
-double MeanLoss(const LossSums& sums) { return sums.weight > 0 ? sums.loss / sums.weight : 0; }
-double Accuracy(const LossSums& sums) {
-    return sums.labelled > 0
-               ? static_cast<double>(sums.correct) / static_cast<double>(sums.labelled)
-               : 0;
 }
 
 }  // namespace
@@ -46,7 +34,13 @@ Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPl
       context_(context),
       best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
       m_(learner.parameters().count() * sizeof(float)),
-      v_(learner.parameters().count() * sizeof(float)) {}
+      v_(learner.parameters().count() * sizeof(float)) {
+    if (options_.objective->direct()) return;
+    const ScorerOptions scoring = {options_.batch_rows, options_.max_seq_len,
+                                   options_.micro_batch_tokens};
+    scorer_ = std::make_unique<Scorer>(*options_.objective, learner_, plan_.shared_dataset(), eval_,
+                                       scoring);
+}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options, Learner& learner,
                                                          StepPlan plan,
@@ -100,7 +94,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
         HONE_ASSIGN_OR_RETURN(
-            LossSums sums, learner_.ForwardBackward(batch, 1.0f, DropoutSeed(options_.seed, 0, 0)));
+            LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
         if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
         pass_s = std::min(pass_s, WorkSeconds() - begin);
     }
@@ -108,11 +102,16 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
     const double step_tokens = static_cast<double>(plan_.dataset().total_tokens()) /
                                static_cast<double>(plan_.steps_per_epoch());
     double seconds = static_cast<double>(steps) * (step_tokens * pass_s / size + TimeUpdate());
-    if (const int64_t evaluations = EvaluationsToCome(); evaluations > 0) {
+    const int64_t evaluations = EvaluationsToCome();
+    if (evaluations > 0 || scorer_) {
         const double begin = WorkSeconds();
         HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
-        seconds += static_cast<double>(evaluations * eval_->total_tokens()) *
-                   (WorkSeconds() - begin) / size;
+        double tokens = static_cast<double>(steps) * step_tokens * ScoringPasses();
+        if (evaluations > 0)
+            tokens += static_cast<double>(evaluations * eval_->total_tokens()) *
+                      std::max(1.0, ScoringPasses());
+        if (scorer_ && scorer_->needs_reference()) tokens += scorer_->reference_passes();
+        seconds += tokens * (WorkSeconds() - begin) / size;
     }
     // A checkpoint has the weights and two moments in f32; the result about a third of that.
     const auto count = static_cast<size_t>(learner_.parameters().count());
@@ -189,36 +188,6 @@ absl::Status Trainer::BadLoss(const Batch& batch, double loss) {
         state_.step + 1, what, RowsOf(batch), LastCheckpointText());
 }
 
-// gradients = of the whole step; *sums = its losses.
-absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, LossSums* sums) {
-    const int64_t number = state_.step + 1;
-    if (!(step.total_weight > 0))
-        return TrainingError("step {}: no token of its {} rows has a label; {}", number,
-                             step.documents, LastCheckpointText());
-    learner_.parameters().ClearGradients();
-    const float loss_scale = static_cast<float>(1.0 / step.total_weight);
-    double done = 0, part_tokens = 0;
-    const double tokens = static_cast<double>(std::max<int64_t>(1, step.tokens));
-    const ScopedWatcher watcher([&](double share, int64_t) {
-        events_.Emit(
-            StepProgress{number, options_.total_steps, (done + share * part_tokens) / tokens});
-        return poll_.GoOn();
-    });
-    for (size_t i = 0; i < step.micro_batches.size(); ++i) {
-        if (!poll_.GoOn()) return false;
-        const Batch& batch = step.micro_batches[i];
-        part_tokens = static_cast<double>(batch.size());
-        auto result =
-            learner_.ForwardBackward(batch, loss_scale, DropoutSeed(options_.seed, number, i));
-        if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
-        HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
-        done += part_tokens;
-        if (!std::isfinite(part.loss)) return BadLoss(batch, part.loss);
-        *sums += part;
-    }
-    return true;
-}
-
 absl::StatusOr<double> Trainer::CheckedNorm() const {
     ParameterSet& parameters = learner_.parameters();
     const double norm =
@@ -238,17 +207,25 @@ absl::StatusOr<double> Trainer::CheckedNorm() const {
         state_.step + 1, where, LastCheckpointText());
 }
 
-// One AdamW step over runs of neighbouring parameters that share their weight decay.
+// One AdamW step over runs of neighbouring parameters that share weight decay and learning rate.
 void Trainer::Update(double norm) {
     ParameterSet& parameters = learner_.parameters();
     AdamWOptions adamw = options_.adamw;
-    adamw.learning_rate = static_cast<float>(LearningRate(options_.schedule, state_.step));
+    const double rate = LearningRate(options_.schedule, state_.step);
+    const double ratio = options_.loraplus_lr_ratio;
+    // As PEFT's LoRA+ has it: what has one dimension goes with lora_B.
+    const auto fast = [ratio](const ParameterSlice& slice) {
+        return ratio != 1 && (slice.name.ends_with(".lora_B.weight") || slice.shape.size() == 1);
+    };
     adamw.step = state_.step + 1;
     adamw.gradient_scale = static_cast<float>(ClipScale(norm, options_.max_grad_norm));
     const auto& slices = parameters.slices();
     for (size_t begin = 0, end; begin < slices.size(); begin = end) {
         end = begin + 1;
-        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay) ++end;
+        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay &&
+               fast(slices[end]) == fast(slices[begin]))
+            ++end;
+        adamw.learning_rate = static_cast<float>(fast(slices[begin]) ? rate * ratio : rate);
         adamw.weight_decay = slices[begin].weight_decay ? options_.adamw.weight_decay : 0;
         const int64_t offset = slices[begin].offset;
         const int64_t count = slices[end - 1].offset + slices[end - 1].count - offset;
@@ -261,7 +238,7 @@ void Trainer::Update(double norm) {
 
 absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
     const double begin = WorkSeconds();
-    LossSums sums;
+    ObjectiveSums sums;
     HONE_ASSIGN_OR_RETURN(bool whole, Gradients(step, &sums));
     if (!whole) return false;
     HONE_ASSIGN_OR_RETURN(double norm, CheckedNorm());
@@ -286,7 +263,7 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
 }
 
 // Counts, reports and logs a step.
-absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
                                 double seconds) {
     ++run_steps_;
     run_tokens_ += step.tokens;
@@ -297,13 +274,14 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, 
     report.step = state_.step;
     report.total_steps = options_.total_steps;
     report.epoch = EpochNow();
-    report.loss = MeanLoss(state_.since_log);
-    report.step_loss = MeanLoss(sums);
+    report.loss = state_.since_log.MeanLoss();
+    report.step_loss = sums.MeanLoss();
     report.learning_rate = LearningRate(options_.schedule, state_.step - 1);
     report.grad_norm = norm;
     report.tokens = state_.tokens;
     report.tokens_per_second = static_cast<double>(step.tokens) / std::max(1e-9, seconds);
-    report.token_accuracy = Accuracy(sums);
+    report.token_accuracy = sums.TokenAccuracy();
+    report.metrics = options_.objective->Report(sums);
     report.memory_bytes = ResidentBytes();
     report.peak_memory_bytes = PeakResidentBytes();
     report.elapsed_s = WorkSeconds() - started_;
@@ -311,7 +289,8 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const LossSums& sums, 
                          static_cast<double>(options_.total_steps - state_.step);
     if (state_.step % options_.logging_steps == 0 || state_.step == options_.total_steps)
         report.logged = LoggedMeans{static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_),
-                                    Accuracy(state_.since_log)};
+                                    state_.since_log.TokenAccuracy(),
+                                    options_.objective->Report(state_.since_log)};
     events_.Emit(report);
     HONE_RETURN_IF_ERROR(events_.status());  // such as that of metrics.jsonl
     if (report.logged) {
@@ -336,28 +315,24 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     events_.EnterStage(RunStage::kEvaluating);
     HONE_RETURN_IF_ERROR(events_.status());
     const double begin = WorkSeconds();
-    EvaluationBatches batches(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
-    LossSums sums;
     double done = 0, part_tokens = 0;
-    const double tokens = static_cast<double>(std::max<int64_t>(1, eval_->total_tokens()));
+    const double tokens = std::max(1.0, static_cast<double>(eval_->total_tokens())) *
+                          std::max(1.0, ScoringPasses());
     const auto show = [&](double share) {
-        events_.Emit(WorkReport{.what = "evaluating", .share = share});
+        events_.Emit(WorkReport{.what = "evaluating", .share = std::min(1.0, share)});
     };
     const ScopedWatcher watcher([&](double share, int64_t) {
         show((done + share * part_tokens) / tokens);
         return poll_.GoOn();
     });
-    show(0);
-    for (Batch batch; batches.Next(&batch);) {
-        if (!poll_.GoOn()) return false;
-        part_tokens = static_cast<double>(batch.size());
-        auto result = learner_.Evaluate(batch);
-        if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
-        HONE_ASSIGN_OR_RETURN(LossSums part, std::move(result));
-        sums += part;
-        done += part_tokens;
+    auto evaluated = EvaluationSums([&](int64_t pass_tokens) {
+        done += std::exchange(part_tokens, static_cast<double>(pass_tokens));
         show(done / tokens);
-    }
+        return poll_.GoOn();
+    });
+    if (KindOf(evaluated.status()) == ErrorKind::kInterrupted) return false;
+    HONE_ASSIGN_OR_RETURN(const ObjectiveSums sums, std::move(evaluated));
+    show(1);
     if (!(sums.weight > 0))
         return DataError(
             "no token of the evaluation rows has a label: use other rows, or --eval_split none");
@@ -371,14 +346,15 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     return true;
 }
 
-absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
+absl::Status Trainer::NoteEvaluation(const ObjectiveSums& sums, double seconds) {
     EvalReport report;
     report.step = state_.step;
     report.epoch = EpochNow();
-    report.loss = MeanLoss(sums);
-    report.perplexity = std::exp(report.loss);
-    report.token_accuracy = Accuracy(sums);
-    report.tokens = sums.labelled;
+    report.loss = sums.MeanLoss();
+    report.perplexity = sums.Perplexity();
+    report.token_accuracy = sums.TokenAccuracy();
+    report.tokens = sums.answers.labelled;
+    report.metrics = options_.objective->Report(sums);
     report.seconds = seconds;
     report.best = best_.Add(state_.step, {report.loss, report.token_accuracy, report.perplexity});
     save_best_ = report.best && options_.load_best_model_at_end && state_.step > 0;
@@ -391,7 +367,7 @@ absl::Status Trainer::NoteEvaluation(const LossSums& sums, double seconds) {
     events_.Emit(report);
     HONE_RETURN_IF_ERROR(events_.status());
     state_.history.push_back(MetricsRow(report));
-    if (state_.since_eval.weight > 0 && overfit_.Add(MeanLoss(state_.since_eval), report.loss))
+    if (state_.since_eval.weight > 0 && overfit_.Add(state_.since_eval.MeanLoss(), report.loss))
         events_.Emit(RunMessage{
             MessageLevel::kWarning,
             fmt::format(
@@ -424,6 +400,8 @@ absl::Status Trainer::Save() {
             if (status.ok())
                 status = WriteMoments(temporary + "/optimizer.safetensors", learner_.parameters(),
                                       {m_.as<float>(), count}, {v_.as<float>(), count});
+            if (status.ok() && scorer_ && scorer_->has_reference())
+                status = scorer_->WriteReference(temporary + kReferenceFile);
             if (status.ok()) status = WriteState(temporary + "/trainer_state.json");
             return status;
         }));
@@ -468,6 +446,8 @@ absl::Status Trainer::Run() {
     poll_.SaveBeforeHold([this] { return SaveBeforeHold(); });
     started_ = WorkSeconds();
     saved_s_ = options_.clock();
+    if (absl::Status prepared = PrepareReference(); !prepared.ok())
+        return KindOf(prepared) == ErrorKind::kInterrupted ? Leave() : prepared;
     if (!finished()) events_.Emit(StepProgress{state_.step + 1, options_.total_steps, 0});
     for (;;) {
         if (EvalDue()) {

@@ -2,7 +2,9 @@
 //
 // A step: gradients = 0; for each micro-batch ForwardBackward with loss scale 1 / (weight of the
 // labels of the whole step), so that neither accumulation nor packing changes the loss; the norm of
-// all gradients, clipped as torch's clip_grad_norm_; AdamW. Everything that the next step depends
+// all gradients, clipped as torch's clip_grad_norm_; AdamW. Where the objective compares answers,
+// all of the step's are scored first, and the labels' weights are multiplied by minus their slopes
+// (train/objective/objective.h). Everything that the next step depends
 // on is in a checkpoint: parameters, moments, the number of steps, the place in the data; dropout
 // and order come from seeds and these numbers.
 #pragma once
@@ -23,6 +25,8 @@
 #include "train/events/event_stream.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
+#include "train/loop/scorer.h"
+#include "train/objective/objective.h"
 #include "train/schedule/schedule.h"
 
 namespace hone {
@@ -32,7 +36,12 @@ struct TrainerOptions {
     ScheduleOptions schedule;
     AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
     double max_grad_norm = 1;  // 0: no clipping
+    double loraplus_lr_ratio = 1;  // learning rate of lora_B, as a multiple
     uint64_t seed = 42;
+    const Objective* objective = Objectives().front();
+    ObjectiveOptions preference;
+    int64_t batch_rows = 8;      // rows of a batch, for objectives that estimate something over one
+    int64_t max_seq_len = 1024;  // the most tokens of a document
     int64_t micro_batch_tokens = kMicroBatchTokens;
     int64_t eval_batch_size = 8;  // rows
     int prefetch_steps = 2;
@@ -58,6 +67,9 @@ struct TrainerOptions {
     std::function<double()> clock = NowSeconds;  // for what goes by time
     double process_started_s = NowSeconds();     // on that clock
 };
+
+// Of a checkpoint: the reference's scores of all rows, where they cannot be had again.
+inline constexpr char kReferenceFile[] = "/reference.safetensors";
 
 class Trainer {
   public:
@@ -99,7 +111,7 @@ class Trainer {
         DataCursor next;
         int64_t tokens = 0;
         int64_t evaluated_step = -1;
-        LossSums since_log, since_eval;
+        ObjectiveSums since_log, since_eval;
         std::vector<nlohmann::ordered_json> history;  // the rows of metrics.jsonl
         std::optional<EvalReport> first_eval, last_eval, best_eval;
         double train_loss = 0;  // of the last logged row
@@ -118,21 +130,31 @@ class Trainer {
     // False: the run is to end; nothing but the gradients has changed.
     absl::StatusOr<bool> RunStep(const TrainingStep& step);
     absl::Status BadLoss(const Batch& batch, double loss);
-    absl::StatusOr<bool> Gradients(const TrainingStep& step, LossSums* sums);
+    // gradients = of the whole step; *sums = its losses. False: the run is to end.
+    absl::StatusOr<bool> Gradients(const TrainingStep& step, ObjectiveSums* sums);
+    absl::StatusOr<ObjectiveSums> LabelGradients(const TrainingStep& step,
+                                                 const Scorer::PassBegins& begins);
+    absl::StatusOr<ObjectiveSums> AnswerGradients(const TrainingStep& step,
+                                                  const Scorer::PassBegins& begins);
+    absl::Status PrepareReference();
+    absl::Status RestoreReference(const std::string& checkpoint);
     absl::StatusOr<double> CheckedNorm() const;
     void Update(double norm);
-    absl::Status AfterStep(const TrainingStep& step, const LossSums& sums, double norm,
+    absl::Status AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
                            double seconds);
     bool EvalDue() const;
     // False: the run is to end, and nothing of the evaluation counts.
     absl::StatusOr<bool> Evaluate();
-    absl::Status NoteEvaluation(const LossSums& sums, double seconds);
+    absl::StatusOr<ObjectiveSums> EvaluationSums(const Scorer::PassBegins& begins);
+    absl::Status NoteEvaluation(const ObjectiveSums& sums, double seconds);
     bool SaveDue() const;
     absl::Status Save();
     absl::Status SaveBeforeHold();
     absl::Status Leave();
     absl::Status SaveAndFail(const absl::Status& cause);
     absl::Status Finish();
+    // Passes for each token of a step, and of an evaluation, without gradients.
+    double ScoringPasses() const { return scorer_ ? scorer_->passes_per_token() : 0; }
     // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
     // parameters. Leaves everything as it was.
     double TimeUpdate();
@@ -156,6 +178,7 @@ class Trainer {
     BestTracker best_;
     OverfitDetector overfit_;
     Buffer m_, v_;
+    std::unique_ptr<Scorer> scorer_;  // where the objective needs scores
     std::unique_ptr<StepPrefetcher> prefetcher_;
     std::optional<TrainingStep> pending_;
     int64_t saved_step_ = -1;

@@ -16,18 +16,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 
-Json SumsToJson(const LossSums& sums) {
-    return {{"loss", sums.loss},
-            {"weight", sums.weight},
-            {"labelled", sums.labelled},
-            {"correct", sums.correct}};
-}
-
-LossSums SumsFromJson(const Json& json) {
-    return {json.at("loss").get<double>(), json.at("weight").get<double>(),
-            json.at("labelled").get<int64_t>(), json.at("correct").get<int64_t>()};
-}
-
 Json EvalToJson(const std::optional<EvalReport>& report) {
     return report ? ToJson(*report) : Json();
 }
@@ -84,8 +72,8 @@ absl::Status Trainer::WriteState(const std::string& path) const {
         {"next", state_.next.ToJson()},
         {"tokens", state_.tokens},
         {"evaluated_step", state_.evaluated_step},
-        {"since_log", SumsToJson(state_.since_log)},
-        {"since_eval", SumsToJson(state_.since_eval)},
+        {"since_log", state_.since_log.ToJson()},
+        {"since_eval", state_.since_eval.ToJson()},
         {"train_loss", state_.train_loss},
         {"best", best_.ToJson()},
         {"overfit", overfit_.ToJson()},
@@ -108,8 +96,8 @@ absl::Status Trainer::ReadState(const Json& json) {
         state.step = json.at("step").get<int64_t>();
         state.tokens = json.at("tokens").get<int64_t>();
         state.evaluated_step = json.at("evaluated_step").get<int64_t>();
-        state.since_log = SumsFromJson(json.at("since_log"));
-        state.since_eval = SumsFromJson(json.at("since_eval"));
+        state.since_log = ObjectiveSums::FromJson(json.at("since_log"));
+        state.since_eval = ObjectiveSums::FromJson(json.at("since_eval"));
         state.train_loss = json.at("train_loss").get<double>();
         for (const Json& row : json.at("log_history")) state.history.push_back(row);
         // Those that were written before this was kept have none.
@@ -144,6 +132,7 @@ absl::Status Trainer::Restore(const std::string& checkpoint) {
             "--output_path, or remove the folder to start afresh",
             checkpoint, fmt::join(differences, "; "));
     HONE_RETURN_IF_ERROR(Annotate(ReadState(json), checkpoint));
+    HONE_RETURN_IF_ERROR(RestoreReference(checkpoint));
     HONE_RETURN_IF_ERROR(learner_.Restore(checkpoint));
     const size_t count = learner_.parameters().count();
     HONE_RETURN_IF_ERROR(ReadMoments(checkpoint + "/optimizer.safetensors", learner_.parameters(),

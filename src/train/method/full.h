@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "train/method/method.h"
 
@@ -12,7 +13,7 @@ namespace hone {
 class FullMethod : public Method {
   public:
     std::string_view name() const override { return "full"; }
-    std::span<const MethodDefault> defaults() const override;
+    std::span<const OptionDefault> defaults() const override;
     std::string_view why_not_others() const override {
         return "trains every weight of the model, without an adapter; leave it out";
     }
@@ -30,12 +31,14 @@ class FullMethod : public Method {
         const Context& context) const override;
 };
 
-// Checkpoints hold the f32 masters, the result is a Hugging Face folder with the weights as
-// `dtype`.
+// Some or all weights of the model. Checkpoints hold the f32 masters of what is trained, the result
+// is a Hugging Face folder with all weights as `dtype`.
 class FullLearner : public EngineLearner {
   public:
-    FullLearner(Model& model, const ModelFiles& files, DType dtype, const Context& context)
-        : EngineLearner(model, context), files_(files), dtype_(dtype) {}
+    // `method`: its name.
+    FullLearner(Model& model, const ModelFiles& files, DType dtype, std::string_view method,
+                const Context& context)
+        : EngineLearner(model, context), files_(files), dtype_(dtype), method_(method) {}
     absl::Status Save(const std::string& folder) override;
     absl::Status Restore(const std::string& folder) override;
     std::string Summary() const override;
@@ -46,9 +49,12 @@ class FullLearner : public EngineLearner {
     absl::Status CheckDelivered(const std::string& folder) override;
 
   private:
-    std::span<const float> Values(const ModelTensor& tensor) const;
+    // The tensor's numbers, until the next call: as they are trained, or the base's own.
+    absl::StatusOr<std::span<const float>> Values(const ModelTensor& tensor);
     const ModelFiles& files_;
     DType dtype_;
+    std::string method_;
+    std::vector<float> frozen_;
 };
 
 }  // namespace hone

@@ -6,6 +6,7 @@
 #include "adapt/adapter_weights.h"
 #include "base/hash.h"
 #include "hub/catalogue.h"
+#include "train/objective/objective.h"
 
 namespace hone {
 namespace {
@@ -16,7 +17,12 @@ bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Ch
 
 absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& model,
                                       const Context& context) {
-    if (!options.adapter_path.empty()) return LoadAdapter(model, options.adapter_path, context);
+    if (!options.adapter_path.empty()) {
+        // Answers are compared without dropout.
+        std::optional<double> dropout;
+        if (!ObjectiveOf(options).direct()) dropout = 0;
+        return LoadAdapter(model, options.adapter_path, context, dropout);
+    }
     // What does not fit the model here is what the flags asked for.
     HONE_RETURN_IF_ERROR(
         WithKind(ApplyLora(model, options.lora, options.seed, context), ErrorKind::kUsage));
@@ -25,9 +31,9 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& mod
 
 }  // namespace
 
-std::span<const MethodDefault> LoraMethod::defaults() const {
+std::span<const OptionDefault> LoraMethod::defaults() const {
     // Olive's; PEFT's own is 0.
-    static const MethodDefault defaults[] = {{.option = "lora_dropout", .value = 0.05}};
+    static const OptionDefault defaults[] = {{.option = "lora_dropout", .value = 0.05}};
     return defaults;
 }
 
@@ -44,7 +50,8 @@ absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
     const Context& context) const {
     HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, model, context));
     config.base_model_name_or_path = PublicName(options.model_name_or_path);
-    return std::make_unique<LoraLearner>(model, std::move(config), context);
+    return std::make_unique<LoraLearner>(model, std::move(config), options.adapter_path.empty(),
+                                         context);
 }
 
 absl::Status LoraLearner::Save(const std::string& folder) {

@@ -13,7 +13,7 @@ namespace hone {
 class LoraMethod : public Method {
   public:
     std::string_view name() const override { return "lora"; }
-    std::span<const MethodDefault> defaults() const override;
+    std::span<const OptionDefault> defaults() const override;
     std::string_view why_not_others() const override { return "quantises nothing"; }
     WeightStorage Storage(const FinetuneOptions& options) const override;
     std::string_view smaller_base() const override { return "--method qlora"; }
@@ -29,9 +29,11 @@ class LoraMethod : public Method {
 // An adapter; checkpoints hold what is delivered, PEFT's folder.
 class LoraLearner : public EngineLearner {
   public:
-    // `config` is what was applied to the model.
-    LoraLearner(Model& model, LoraConfig config, const Context& context)
-        : EngineLearner(model, context), config_(std::move(config)) {}
+    // `config` is what was applied to the model; `fresh`: it starts as the base is.
+    LoraLearner(Model& model, LoraConfig config, bool fresh, const Context& context)
+        : EngineLearner(model, context), config_(std::move(config)), fresh_(fresh) {}
+    // Modules that are trained in full have taken the place of the base's.
+    bool CanLeaveOutTrained() const override { return fresh_ && config_.modules_to_save.empty(); }
     absl::Status Save(const std::string& folder) override;
     absl::Status Restore(const std::string& folder) override;
     std::string Summary() const override;
@@ -43,6 +45,7 @@ class LoraLearner : public EngineLearner {
 
   private:
     LoraConfig config_;
+    bool fresh_;
 };
 
 }  // namespace hone

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "train/method/freeze.h"
 #include "train/method/full.h"
 #include "train/method/lora.h"
 #include "train/method/qlora.h"
@@ -29,7 +30,8 @@ std::span<const Method* const> Methods() {
     static const LoraMethod lora;
     static const QloraMethod qlora;
     static const FullMethod full;
-    static const std::array<const Method*, 3> methods = {&lora, &qlora, &full};
+    static const FreezeMethod freeze;
+    static const std::array<const Method*, 4> methods = {&lora, &qlora, &full, &freeze};
     return methods;
 }
 

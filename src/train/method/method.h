@@ -19,21 +19,13 @@
 
 namespace hone {
 
-// What an option is under a method where nobody gives it.
-struct MethodDefault {
-    std::string_view option;
-    nlohmann::ordered_json value;
-    std::string_view
-        note;  // what to tell the user of it: "a learning rate of 5e-05"; empty: nothing
-};
-
 class Method {
   public:
     virtual ~Method() = default;
 
     virtual std::string_view name() const = 0;  // of --method: "lora"
     // Where they differ from those of FinetuneOptions.
-    virtual std::span<const MethodDefault> defaults() const = 0;
+    virtual std::span<const OptionDefault> defaults() const = 0;
     // Why it takes no option of another method: goes after the method's name.
     virtual std::string_view why_not_others() const = 0;
     // An error of kind kUsage where the option belongs to other methods alone.
@@ -42,7 +34,7 @@ class Method {
     // How the base's layers are held.
     virtual WeightStorage Storage(const FinetuneOptions& options) const = 0;
     LoadOptions Loading(const FinetuneOptions& options) const;
-    // Whether the base's own weights are trained.
+    // Whether every weight of the base is trained.
     virtual bool TrainsBase() const { return false; }
     // The rank of what is added to the base's layers; 0: nothing is.
     virtual int64_t Rank(const FinetuneOptions& options) const { return options.lora.r; }

@@ -2,9 +2,9 @@
 
 namespace hone {
 
-std::span<const MethodDefault> QloraMethod::defaults() const {
+std::span<const OptionDefault> QloraMethod::defaults() const {
     // The paper's choice, and Olive's: an adapter on every layer that is quantised.
-    static const MethodDefault defaults[] = {
+    static const OptionDefault defaults[] = {
         {.option = "target_modules", .value = {"all-linear"}},
         {.option = "lora_dropout", .value = 0.05},
     };

@@ -8,7 +8,7 @@ namespace hone {
 class QloraMethod : public LoraMethod {
   public:
     std::string_view name() const override { return "qlora"; }
-    std::span<const MethodDefault> defaults() const override;
+    std::span<const OptionDefault> defaults() const override;
     std::string_view why_not_others() const override { return "holds the base in 4 bits already"; }
     WeightStorage Storage(const FinetuneOptions& options) const override {
         return WeightStorage::kNf4;

@@ -15,6 +15,21 @@
 
 namespace hone {
 
+// The numbers of objectives; not each has a use for all of them.
+struct ObjectiveOptions {
+    double beta = 0.1;  // how near to the reference; IPO's tau; ORPO's weight of the odds ratio
+    double label_smoothing = 0;  // the share of pairs that are taken for swapped
+    double simpo_gamma = 0.5;
+    double desirable_weight = 1, undesirable_weight = 1;
+};
+
+// Which of the model's own weights --method freeze trains; LLaMA-Factory's options.
+struct FreezeOptions {
+    int64_t trainable_layers = 2;                // the last so many; negative: the first
+    std::vector<std::string> trainable_modules;  // within them, by name; empty: all
+    std::vector<std::string> extra_modules;      // outside of the layers
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -35,16 +50,22 @@ struct FinetuneOptions {
 
     DataOptions data;
 
-    // Method: lora | qlora | full; others are refused by name. lora_r, lora_alpha, lora_dropout,
+    // Method: lora | qlora | full | freeze; others are refused by name. lora_r, lora_alpha, lora_dropout,
     // target_modules, modules_to_save ... are the fields of LoraConfig, refused with full.
     std::string method = "lora";  // Olive
     LoraConfig lora;
+    double loraplus_lr_ratio = 1;  // the learning rate of lora_B as a multiple of lora_A's
+    FreezeOptions freeze;
     // qlora alone: how the base's layers are held in 4 bits.
     std::string quant_type = "nf4";
     bool double_quant = true;  // what scales them in 8 bits; Olive's default is false
     // native | int8: what the frozen layers' products are computed in; native: torch_dtype. int8
     // with lora alone.
     std::string base_compute = "native";
+
+    // What is minimised: sft | dpo | ipo | orpo | kto | simpo.
+    std::string objective = "sft";
+    ObjectiveOptions preference;
 
     // How long.
     int64_t max_steps = -1;                   // optimiser steps; > 0 overrides num_train_epochs

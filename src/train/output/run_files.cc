@@ -27,6 +27,7 @@ Json EvalJson(const std::optional<EvalReport>& report) { return report ? ToJson(
 Json PlanJson(const RunPlan& plan) {
     return {{"base_parameters", plan.base_parameters},
             {"method", plan.method},
+            {"objective", plan.objective},
             {"trainable_parameters", plan.trainable_parameters},
             {"compute", plan.compute},
             {"threads", plan.threads},
@@ -95,16 +96,18 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
-        full ? "full-fine-tuning" : "lora",
+        full ? o.method + "-fine-tuning" : "lora",
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
         return text +
                fmt::format(
-                   "{} with every weight trained further, by hone {}.\n\n## Use\n\n"
+                   "{} with {} trained further, by hone {}.\n\n## Use\n\n"
                    "```\n{}\n```\n\n"
                    "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
-                   Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
+                   Code(PublicName(o.model_name_or_path)),
+                   o.method == "full" ? "every weight" : "some of its weights", kVersion,
+                   OneLine(use));
     return text + fmt::format(
                       "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"
@@ -209,13 +212,15 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         "{}.\n\n"
         "## Training\n\n| | |\n|---|---|\n| method | {} |\n| trainable parameters | {} of {} |\n| "
         "steps | {} ({:.2f} epochs) |\n"
-        "| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
+        "{}| batch | {} a step |\n| learning rate | {:g}, {} |\n| precision | {} |\n| seed | {} "
         "|\n| stopped | {} |\n"
         "| time | {:.0f} s, {:.0f} tokens/s |\n| peak memory | {} |\n\n"
         "`run.json` has every option, the hashes of model and data, and the machine.\n",
         plan.train_rows, plan.train_tokens, plan.train_labelled_tokens, plan.eval_rows,
         Code(o.data.data_name), plan.method, plan.trainable_parameters, plan.base_parameters,
-        result.steps, plan.epochs, plan.step_batch, o.learning_rate, o.lr_scheduler_type,
+        result.steps, plan.epochs,
+        plan.objective.empty() ? "" : fmt::format("| objective | {} |\n", plan.objective),
+        plan.step_batch, o.learning_rate, o.lr_scheduler_type,
         plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
         FormatBytes(result.peak_memory_bytes));
     return text;

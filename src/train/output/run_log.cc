@@ -1,28 +1,40 @@
 #include "train/output/run_log.h"
 
 namespace hone {
+namespace {
+
+void AddMetrics(const MetricValues& metrics, std::string_view prefix,
+                nlohmann::ordered_json& row) {
+    for (const auto& [name, value] : metrics) row[fmt::format("{}{}", prefix, name)] = value;
+}
+
+}  // namespace
 
 nlohmann::ordered_json MetricsRow(const StepReport& report) {
     const LoggedMeans means = report.logged.value_or(LoggedMeans{});
-    return {{"step", report.step},
-            {"epoch", report.epoch},
-            {"loss", report.loss},
-            {"learning_rate", report.learning_rate},
-            {"grad_norm", report.grad_norm},
-            {"tokens", report.tokens},
-            {"tokens_per_second", means.tokens_per_second},
-            {"token_accuracy", means.token_accuracy},
-            {"memory_bytes", report.memory_bytes}};
+    nlohmann::ordered_json row = {{"step", report.step},
+                                  {"epoch", report.epoch},
+                                  {"loss", report.loss},
+                                  {"learning_rate", report.learning_rate},
+                                  {"grad_norm", report.grad_norm},
+                                  {"tokens", report.tokens},
+                                  {"tokens_per_second", means.tokens_per_second},
+                                  {"token_accuracy", means.token_accuracy},
+                                  {"memory_bytes", report.memory_bytes}};
+    AddMetrics(means.metrics, "", row);
+    return row;
 }
 
 nlohmann::ordered_json MetricsRow(const EvalReport& report) {
-    return {{"step", report.step},
-            {"epoch", report.epoch},
-            {"eval_loss", report.loss},
-            {"eval_perplexity", report.perplexity},
-            {"eval_token_accuracy", report.token_accuracy},
-            {"eval_seconds", report.seconds},
-            {"memory_bytes", report.memory_bytes}};
+    nlohmann::ordered_json row = {{"step", report.step},
+                                  {"epoch", report.epoch},
+                                  {"eval_loss", report.loss},
+                                  {"eval_perplexity", report.perplexity},
+                                  {"eval_token_accuracy", report.token_accuracy},
+                                  {"eval_seconds", report.seconds},
+                                  {"memory_bytes", report.memory_bytes}};
+    AddMetrics(report.metrics, "eval_", row);
+    return row;
 }
 
 absl::Status RunLog::OnEvent(const Event& event) {

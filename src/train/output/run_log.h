@@ -14,7 +14,7 @@
 namespace hone {
 
 // The row of metrics.jsonl for a step whose report has `logged`, and for an evaluation: "step" and
-// numbers.
+// numbers, those of the objective under TRL's names ("rewards/margins", "eval_rewards/margins").
 nlohmann::ordered_json MetricsRow(const StepReport& report);
 nlohmann::ordered_json MetricsRow(const EvalReport& report);
 

@@ -144,7 +144,8 @@ std::vector<OptionRow> DataRows() {
         {.name = "train_on_prompt",
          .field = HONE_FIELD(data.train_on_prompt),
          .help = "loss on every token, not only on the answers",
-         .effect = Effect::kContents},
+         .effect = Effect::kContents,
+         .objectives = {"sft"}},
         {.name = "template_date",
          .field = HONE_FIELD(data.template_date),
          .help = "the day, as 2026-11-26, for chat templates that show today's; default: today, "

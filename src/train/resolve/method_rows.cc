@@ -64,16 +64,44 @@ std::vector<OptionRow> MethodRows() {
         row.methods = {"lora", "qlora"};
         row.excludes = {"adapter_path"};
     }
+    rows.push_back({.name = "loraplus_lr_ratio",
+                    .field = HONE_FIELD(loraplus_lr_ratio),
+                    .help = "LoRA+ (arXiv:2402.12354): lora_B learns so many times as fast as "
+                            "lora_A; its paper takes 16",
+                    .effect = Effect::kContents,
+                    .range = Range{0, 1e6, true},
+                    .methods = {"lora", "qlora"}});
     std::vector<std::string_view> names;
     for (const Method* method : Methods()) names.push_back(method->name());
     rows.insert(rows.begin(),
                 {.name = "method",
                  .field = HONE_FIELD(method),
                  .help = "lora; qlora: the same over a base in 4 bits, for a fraction of the "
-                         "memory; or full: every weight of the model",
+                         "memory; full: every weight of the model; or freeze: its last layers and "
+                         "what else is named",
                  .effect = Effect::kContents,
                  .choices = names,
-                 .instead = "this version trains with lora, qlora or full"});
+                 .instead = "this version trains with lora, qlora, full or freeze"});
+    const std::vector<OptionRow> of_freeze = {
+        {.name = "freeze_trainable_layers",
+         .field = HONE_FIELD(freeze.trainable_layers),
+         .help = "so many of the last layers are trained; negative: of the first; 0: none",
+         .effect = Effect::kContents,
+         .range = Range{-1e6, 1e6},
+         .methods = {"freeze"}},
+        {.name = "freeze_trainable_modules",
+         .field = HONE_FIELD(freeze.trainable_modules),
+         .help = "what of these layers, by name: mlp, self_attn, q_proj, input_layernorm ...; "
+                 "default: all",
+         .effect = Effect::kContents,
+         .methods = {"freeze"}},
+        {.name = "freeze_extra_modules",
+         .field = HONE_FIELD(freeze.extra_modules),
+         .help = "what else is trained, outside of the layers: embed_tokens, norm, lm_head",
+         .effect = Effect::kContents,
+         .methods = {"freeze"}},
+    };
+    rows.insert(rows.end(), of_freeze.begin(), of_freeze.end());
     const std::vector<OptionRow> of_the_base = {
         {.name = "quant_type",
          .field = HONE_FIELD(quant_type),

@@ -1,6 +1,7 @@
 #include "train/options/options.h"
 
 #include "train/method/method.h"
+#include "train/objective/objective.h"
 #include "train/options/given.h"
 #include "train/options/table.h"
 
@@ -11,13 +12,23 @@ using Json = nlohmann::ordered_json;
 
 bool InConfigurations(const OptionRow& row) { return HasMember(row) && !row.of_command; }
 
-// What belongs to another method must be as if nobody had touched it.
-absl::Status CheckOfMethod(const FinetuneOptions& options, const OptionNames& names) {
+// What belongs to another method or objective must be as if nobody had touched it.
+absl::Status CheckOfOthers(const FinetuneOptions& options, const OptionNames& names) {
     const FinetuneOptions untouched;
-    for (const OptionRow& row : OptionTable())
-        if (HasMember(row) && OptionJson(row, options) != OptionJson(row, untouched))
-            HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, names));
+    for (const OptionRow& row : OptionTable()) {
+        if (!HasMember(row) || OptionJson(row, options) == OptionJson(row, untouched)) continue;
+        HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, names));
+        HONE_RETURN_IF_ERROR(ObjectiveOf(options).CheckTakes(row, names));
+    }
     return absl::OkStatus();
+}
+
+// The slopes of a preference are those of log-probabilities without dropout.
+absl::Status CheckDropout(const FinetuneOptions& options, const OptionNames& names) {
+    if (ObjectiveOf(options).direct() || options.lora.lora_dropout == 0) return absl::OkStatus();
+    return UsageError("{} {}: {} {} compares answers without dropout; leave it out, or give 0",
+                      names("lora_dropout"), options.lora.lora_dropout, names.Plain("objective"),
+                      options.objective);
 }
 
 absl::Status CheckEpochs(const FinetuneOptions& o, const OptionNames& names) {
@@ -56,6 +67,7 @@ Json ComparedOptions(const FinetuneOptions& options, bool evaluations_decide) {
     Json json = Json::object();
     for (const OptionRow& row : OptionTable())
         if (row.effect == Effect::kResult ||
+            (row.effect == Effect::kObjective && Applies(row, options)) ||
             (evaluations_decide && row.effect == Effect::kEvaluations))
             json[std::string(row.name)] = OptionJson(row, options);
     return json;
@@ -75,7 +87,8 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     }
     HONE_RETURN_IF_ERROR(CheckEpochs(o, names));
     HONE_RETURN_IF_ERROR(ParseCsvSeparator(o.data.csv_separator).status());
-    HONE_RETURN_IF_ERROR(CheckOfMethod(o, names));
+    HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
+    HONE_RETURN_IF_ERROR(CheckDropout(o, names));
     if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
         return UsageError("{} {} must be below {} {}", names("lr_end"), o.lr_end,
                           names("learning_rate"), o.learning_rate);

@@ -65,12 +65,14 @@ Json Another(const OptionRow& row, const Json& value) {
 TEST(Options, EveryFieldSurvivesOnItsOwn) {
     // Changes one option at a time and expects it back: none is written and not read, or read into
     // another.
-    for (const char* method : {"lora", "qlora", "full"}) {
+    for (const auto& [method, objective] :
+         {std::pair{"lora", "sft"}, {"qlora", "dpo"}, {"full", "simpo"}, {"freeze", "kto"}}) {
         FinetuneOptions options = Valid();
         options.method = method;
+        options.objective = objective;
         const Json defaults = OptionsToJson(options);
         for (const auto& [key, value] : defaults.items()) {
-            if (key == "method" || key == "adapter_path")
+            if (key == "method" || key == "objective" || key == "adapter_path")
                 continue;                       // they decide what else is there
             if (key == "quant_type") continue;  // one choice
             Json changed = defaults;
@@ -128,7 +130,7 @@ TEST(OptionTable, RowsAreWhole) {
         EXPECT_EQ(CheckValue(row, FinetuneOptions()), "") << row.name;
     }
     for (const Method* method : Methods())
-        for (const MethodDefault& entry : method->defaults()) {
+        for (const OptionDefault& entry : method->defaults()) {
             FinetuneOptions options;
             ASSERT_NE(FindOption(entry.option), nullptr) << entry.option;
             EXPECT_EQ(ReadOption(*FindOption(entry.option), entry.value, options), "");

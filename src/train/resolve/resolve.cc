@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "base/text_value.h"
 #include "train/method/method.h"
+#include "train/objective/objective.h"
 #include "train/options/table.h"
 #include "train/resolve/model_choice.h"
 
@@ -44,7 +45,7 @@ bool IsOn(const GivenOptions& given, std::string_view option) {
                               : *value == true;
 }
 
-// The defaults of the method, then what was given.
+// The defaults of the method and the objective, then what was given.
 absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
                   std::vector<std::string>& notes) {
     const OptionNames& names = given.names();
@@ -52,22 +53,39 @@ absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
         const std::string problem = ReadOption(*FindOption(option), value, options);
         return problem.empty() ? absl::OkStatus() : UsageError("{}: {}", names(option), problem);
     };
-    if (const Json* method = given.Find("method")) HONE_RETURN_IF_ERROR(read("method", *method));
-    for (const MethodDefault& entry : MethodOf(options).defaults()) {
-        if (given.Has(entry.option)) continue;
+    for (const char* option : {"method", "objective"})
+        if (const Json* value = given.Find(option)) HONE_RETURN_IF_ERROR(read(option, *value));
+    const Method& method = MethodOf(options);
+    const auto of_objective = ObjectiveOf(options).defaults(method.Rank(options) == 0);
+    const auto take = [&](const OptionDefault& entry, std::string_view of,
+                          const std::string& value) -> absl::Status {
         HONE_RETURN_IF_ERROR(read(std::string(entry.option), entry.value));
         if (!entry.note.empty())
-            notes.push_back(fmt::format("{} {}: {} where none is given", names.Plain("method"),
-                                        options.method, entry.note));
+            notes.push_back(fmt::format("{} {}: {} where none is given", names.Plain(of), value,
+                                        entry.note));
+        return absl::OkStatus();
+    };
+    for (const OptionDefault& entry : method.defaults()) {
+        const bool overridden = std::any_of(
+            of_objective.begin(), of_objective.end(),
+            [&](const OptionDefault& other) { return other.option == entry.option; });
+        if (given.Has(entry.option) || overridden) continue;
+        HONE_RETURN_IF_ERROR(take(entry, "method", options.method));
     }
+    for (const OptionDefault& entry : of_objective)
+        if (!given.Has(entry.option))
+            HONE_RETURN_IF_ERROR(take(entry, "objective", options.objective));
     for (const auto& [option, value] : given.values()) HONE_RETURN_IF_ERROR(read(option, value));
     return absl::OkStatus();
 }
 
-// Options of another method, whatever they say.
+// Options of another method or objective, whatever they say.
 absl::Status CheckMethod(const GivenOptions& given, const FinetuneOptions& options) {
-    for (const auto& [option, value] : given.values())
-        HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(*FindOption(option), given.names()));
+    for (const auto& [option, value] : given.values()) {
+        const OptionRow& row = *FindOption(option);
+        HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, given.names()));
+        HONE_RETURN_IF_ERROR(ObjectiveOf(options).CheckTakes(row, given.names()));
+    }
     return absl::OkStatus();
 }
 

@@ -49,6 +49,28 @@ TEST(ResolveOptions, DefaultsAreThoseOfTheMethod) {
     EXPECT_EQ(Resolve({{"method", "full"}, {"learning_rate", 1e-3}}).options.learning_rate, 1e-3);
 }
 
+TEST(ResolveOptions, AnObjectiveHasDefaultsOfItsOwn) {
+    const ResolvedOptions dpo = Resolve({{"objective", "dpo"}});
+    EXPECT_EQ(dpo.options.learning_rate, 5e-6);
+    EXPECT_EQ(dpo.options.lora.lora_dropout, 0);
+    EXPECT_THAT(dpo.notes, Contains("hyperparameters.objective dpo: a learning rate of 5e-06 "
+                                    "where none is given"));
+    for (const char* method : {"full", "freeze"}) {
+        const ResolvedOptions all = Resolve({{"objective", "kto"}, {"method", method}});
+        EXPECT_EQ(all.options.learning_rate, 5e-7);
+        EXPECT_EQ(all.options.output_path, "finetuned-model");
+        for (const std::string& note : all.notes)
+            EXPECT_THAT(note, testing::Not(HasSubstr("hyperparameters.method")));
+    }
+    EXPECT_EQ(Resolve({{"objective", "ipo"}, {"learning_rate", 1e-4}}).options.learning_rate, 1e-4);
+    EXPECT_THAT(ErrorOf({{"objective", "dpo"}, {"simpo_gamma", 1}}),
+                HasSubstr("hyperparameters.simpo_gamma belongs to hyperparameters.objective simpo"));
+    EXPECT_THAT(ErrorOf({{"beta", 0.2}}), HasSubstr("hyperparameters.objective sft has no use"));
+    EXPECT_THAT(ErrorOf({{"objective", "orpo"}, {"lora_dropout", 0.1}}),
+                HasSubstr("without dropout"));
+    EXPECT_THAT(ErrorOf({{"objective", "ppo"}}), HasSubstr("simpo"));
+}
+
 TEST(ResolveOptions, TextAndTypedValuesAreTheSame) {
     for (const Json& rank : {Json("8"), Json(8)})
         EXPECT_EQ(Resolve({{"lora_r", rank}}).options.lora.r, 8);

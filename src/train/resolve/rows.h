@@ -14,6 +14,7 @@ std::vector<OptionRow> ModelRows();
 std::vector<OptionRow> OutputRows();
 std::vector<OptionRow> DataRows();
 std::vector<OptionRow> MethodRows();
+std::vector<OptionRow> ObjectiveRows();
 std::vector<OptionRow> TrainingRows();
 std::vector<OptionRow> OptimiserRows();
 std::vector<OptionRow> ReportRows();

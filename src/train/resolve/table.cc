@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "train/method/method.h"
+#include "train/objective/objective.h"
 #include "train/resolve/rows.h"
 
 namespace hone {
@@ -24,6 +25,7 @@ std::vector<OptionRow> AllRows() {
     add("Output", OutputRows());
     add("Data", DataRows());
     add("Method", MethodRows());
+    add("Objective", ObjectiveRows());
     add("Training", TrainingRows());
     add("Optimiser and schedule", OptimiserRows());
     add("Reports and checkpoints", ReportRows());
@@ -53,13 +55,15 @@ std::vector<std::string> OptionNamesForConfigurations() {
 
 bool Applies(const OptionRow& row, const FinetuneOptions& options) {
     const bool of_method = row.methods.empty() || Holds(row.methods, options.method);
-    return of_method && (options.adapter_path.empty() || !Holds(row.excludes, "adapter_path"));
+    const bool of_objective = row.objectives.empty() || Holds(row.objectives, options.objective);
+    return of_method && of_objective &&
+           (options.adapter_path.empty() || !Holds(row.excludes, "adapter_path"));
 }
 
 std::string DefaultText(const OptionRow& row) {
     const auto with = [&row](const Method& method) {
         FinetuneOptions options;
-        for (const MethodDefault& entry : method.defaults())
+        for (const OptionDefault& entry : method.defaults())
             if (entry.option == row.name) ReadOption(row, entry.value, options);
         return OptionText(row, options);
     };
@@ -70,6 +74,16 @@ std::string DefaultText(const OptionRow& row) {
         if (own == usual || !(row.methods.empty() || Holds(row.methods, method->name()))) continue;
         text += fmt::format("{}with --method {} {}", text.empty() ? "" : "; ", method->name(), own);
     }
+    // Those that compare answers have the same ones.
+    for (const bool trains_base : {false, true})
+        for (const OptionDefault& entry : Objectives().back()->defaults(trains_base)) {
+            if (entry.option != row.name) continue;
+            FinetuneOptions options;
+            ReadOption(row, entry.value, options);
+            text += fmt::format("; with another --objective than sft {}{}",
+                                trains_base ? "and --method full " : "", OptionText(row, options));
+            if (!row.methods.empty()) return text;
+        }
     return text;
 }
 

@@ -17,6 +17,7 @@
 #include "train/loop/engine_learner.h"
 #include "train/loop/trainer.h"
 #include "train/method/method.h"
+#include "train/objective/objective.h"
 #include "train/options/options.h"
 #include "train/output/output_folder.h"
 #include "train/output/run_files.h"
@@ -66,6 +67,7 @@ class FinetuneRun {
     absl::Status LoadModel();
     absl::Status MakePlan();
     absl::Status PlanMemory();
+    int64_t MostTokensAtOnce() const;
     absl::Status PlanDiskUse();
     // Adds the time that one pass over `probe_tokens` tokens promises, and emits the plan.
     absl::Status Announce(int64_t probe_tokens);
@@ -92,6 +94,7 @@ class FinetuneRun {
 
     FinetuneOptions options_;
     const Method* method_ = nullptr;  // once the options are known to be valid
+    const Objective* objective_ = nullptr;  // likewise
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

@@ -59,7 +59,12 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
                  {"compute", facts_.plan.compute},
                  {"train_data", data_.train->fingerprint()}};
     if (shows_date_) json["template_date"] = options_.data.template_date;
-    if (eval_decides) json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
+    if (!objective_->direct()) json["objective"] = objective_->name();
+    if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
+    // Scores of its rows are in the checkpoints.
+    const bool eval_scored = objective_->wants_reference() && !learner_->CanLeaveOutTrained();
+    if (eval_decides || eval_scored)
+        json["eval_data"] = data_.eval ? data_.eval->fingerprint() : "none";
     json.update(learner_->Configuration());
     json["total_steps"] = facts_.plan.total_steps;
     json.update(ComparedOptions(options_, eval_decides));
@@ -75,7 +80,12 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.adamw.eps = options_.adam_epsilon;
     trainer.adamw.weight_decay = options_.weight_decay;
     trainer.max_grad_norm = options_.max_grad_norm;
+    trainer.loraplus_lr_ratio = options_.loraplus_lr_ratio;
     trainer.seed = options_.seed;
+    trainer.objective = objective_;
+    trainer.preference = options_.preference;
+    trainer.batch_rows = options_.per_device_train_batch_size;
+    trainer.max_seq_len = options_.data.max_seq_len;
     trainer.micro_batch_tokens = options_.micro_batch_tokens;
     trainer.eval_batch_size = options_.per_device_eval_batch_size;
     trainer.prefetch_steps = 2 + options_.dataloader_num_workers;

@@ -31,6 +31,7 @@ absl::Status FinetuneRun::MakePlan() {
     plan.base_parameters = model_->num_base_parameters();
     plan.trainable_parameters = model_->parameters().count();
     plan.method = learner_->Summary();
+    plan.objective = objective_->Summary(options_.preference);
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_->num_threads();
     plan.train_rows = data_.train->size();
@@ -48,15 +49,28 @@ absl::Status FinetuneRun::MakePlan() {
     return PlanMemory();
 }
 
+// The most tokens of any pass through the model.
+int64_t FinetuneRun::MostTokensAtOnce() const {
+    const int64_t limit = options_.micro_batch_tokens,
+                  eval_rows = options_.per_device_eval_batch_size;
+    int64_t tokens = steps_->MostTokens(limit);
+    if (data_.eval) tokens = std::max(tokens, MostBatchTokens(*data_.eval, eval_rows, limit));
+    if (!objective_->wants_unrelated()) return tokens;
+    const auto add = [&](const Dataset& dataset, int64_t rows) {
+        const int64_t longest = MostUnrelatedTokens(dataset, options_.data.max_seq_len);
+        const int64_t together = std::min(rows, dataset.size()) * longest;
+        tokens = std::max(tokens, std::max(longest, std::min(limit, together)));
+    };
+    add(*data_.train,
+        options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
+    if (data_.eval) add(*data_.eval, eval_rows);
+    return tokens;
+}
+
 // What the steps will hold, checked against what is free; then it is taken.
 absl::Status FinetuneRun::PlanMemory() {
     RunPlan& plan = facts_.plan;
-    plan.micro_batch_tokens = steps_->MostTokens(options_.micro_batch_tokens);
-    if (data_.eval)
-        plan.micro_batch_tokens =
-            std::max(plan.micro_batch_tokens,
-                     MostBatchTokens(*data_.eval, options_.per_device_eval_batch_size,
-                                     options_.micro_batch_tokens));
+    plan.micro_batch_tokens = MostTokensAtOnce();
     plan.available_bytes = AvailableBytes();
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());

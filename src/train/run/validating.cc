@@ -31,6 +31,7 @@ absl::Status FinetuneRun::WriteConfig() {
 
 absl::Status FinetuneRun::OpenInputs() {
     method_ = &MethodOf(options_);
+    objective_ = &ObjectiveOf(options_);
     context_.emplace(options_.threads);
     HONE_RETURN_IF_ERROR(OpenModelFiles());
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
@@ -88,6 +89,8 @@ std::string FinetuneRun::TemplateDate() const {
 
 absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncoder>& encoder) {
     DataOptions data = options_.data;
+    data.row_kind = objective_->rows();
+    data.row_kind_flag = fmt::format("--objective {}", objective_->name());
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
     data.fetch_hub = [this](const std::string& repo, const std::string& subset) {
         return FetchDataset(repo, subset);
@@ -110,12 +113,12 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     facts_.data["train_sha256"] = data_.train->fingerprint();
     if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
     if (options_.data.max_seq_len > files_->config.max_position_embeddings &&
-        data_.train->longest() > files_->config.max_position_embeddings)
+        data_.train->longest_document() > files_->config.max_position_embeddings)
         Warn(
             fmt::format("rows of up to {} tokens, more than the {} that the model was made for; "
                         "answers that long may be "
                         "poor",
-                        data_.train->longest(), files_->config.max_position_embeddings));
+                        data_.train->longest_document(), files_->config.max_position_embeddings));
     return absl::OkStatus();
 }
 

@@ -1,0 +1,59 @@
+#include "data/load/documents.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+
+namespace hone {
+namespace {
+
+// Tokens of [begin, end) that train; the first one of a document cannot be predicted.
+int64_t Labels(const Example& example, int64_t begin, int64_t end) {
+    return std::count_if(example.weights.begin() + begin + 1, example.weights.begin() + end,
+                         [](float weight) { return weight > 0; });
+}
+
+}  // namespace
+
+int64_t LongestDocument(const Example& example) {
+    int64_t longest = 0;
+    for (const auto& [begin, end] : example.Documents()) longest = std::max(longest, end - begin);
+    return longest;
+}
+
+int64_t LabelTokens(const Example& example) {
+    int64_t labels = 0;
+    for (const auto& [begin, end] : example.Documents()) labels += Labels(example, begin, end);
+    return labels;
+}
+
+std::string CutDocuments(Example& example, int64_t max_tokens) {
+    std::string problem;
+    for (const auto& [begin, end] : example.Documents()) {
+        if (!problem.empty() || Labels(example, begin, std::min(end, begin + max_tokens)) > 0)
+            continue;
+        problem =
+            Labels(example, begin, end) == 0
+                ? "no token of the row is trained"
+                : fmt::format("the answer begins after the {} tokens of --max_seq_len", max_tokens);
+    }
+    if (LongestDocument(example) <= max_tokens) return problem;
+    Example cut = {.row = example.row, .undesired = example.undesired};
+    for (const auto& [begin, end] : example.Documents()) {
+        const int64_t kept = std::min(end, begin + max_tokens);
+        if (begin > 0) cut.second = static_cast<int64_t>(cut.tokens.size());
+        cut.tokens.insert(cut.tokens.end(), example.tokens.begin() + begin,
+                          example.tokens.begin() + kept);
+        cut.weights.insert(cut.weights.end(), example.weights.begin() + begin,
+                           example.weights.begin() + kept);
+    }
+    example = std::move(cut);
+    if (problem.empty() && example.second > 0 &&
+        std::equal(example.tokens.begin(), example.tokens.begin() + example.second,
+                   example.tokens.begin() + example.second, example.tokens.end()))
+        problem = fmt::format("up to the {} tokens of --max_seq_len both answers are the same",
+                              max_tokens);
+    return problem;
+}
+
+}  // namespace hone
