@@ -69,6 +69,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddCompare(root, commands);
     AddModels(root, commands);
     AddData(root, commands);
+    AddAdmin(root, commands);
     AddBench(root, commands);
     AddWorker(root, commands);
     AddHelp(root, commands);

@@ -28,6 +28,7 @@ void AddCompare(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddWorker(CLI::App& root, std::vector<Command>& commands);
+void AddAdmin(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);
 // The root must outlive the command.
 void AddHelp(CLI::App& root, std::vector<Command>& commands);
