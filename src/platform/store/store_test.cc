@@ -114,7 +114,7 @@ TEST_P(StoreTest, PagesGoThroughAllRowsInBothOrders) {
             ASSERT_TRUE(database_
                             ->Read([&](Sql& sql) {
                                 const auto rows =
-                                    ListRows<ItemRow>(sql, "id, number", "items",
+                                    ListRows<ItemRow>(sql, {"id, number", "items"},
                                                       "number = :number", page, int64_t{1});
                                 for (const auto& row : rows.data) ids.push_back(row.id);
                                 more = rows.has_more;
@@ -133,7 +133,7 @@ TEST_P(StoreTest, PagesGoThroughAllRowsInBothOrders) {
             ASSERT_TRUE(database_
                             ->Read([&](Sql& sql) {
                                 const auto rows =
-                                    ListRows<ItemRow>(sql, "id, number", "items",
+                                    ListRows<ItemRow>(sql, {"id, number", "items"},
                                                       "number = :number", empty, int64_t{1});
                                 EXPECT_TRUE(rows.data.empty() && !rows.has_more);
                                 return absl::OkStatus();
@@ -178,6 +178,10 @@ TEST(Database, WhatIsNoDatabaseIsRefused) {
     EXPECT_THAT(std::string(Database::Open("mysql://secret@host/x").status().message()),
                 ::testing::AllOf(::testing::HasSubstr("postgresql://"),
                                  ::testing::Not(::testing::HasSubstr("secret"))));
+    for (const char* url : {"postgresql://secret@[", "postgresql://u:a%20secret@h/x"})
+        EXPECT_THAT(std::string(Database::Open(url).status().message()),
+                    ::testing::AllOf(::testing::HasSubstr("PostgreSQL"),
+                                     ::testing::Not(::testing::HasSubstr("secret"))));
     EXPECT_FALSE(Database::Open("sqlite:///no/such/folder/x.db").ok());
 }
 
