@@ -3,7 +3,8 @@
 namespace hone {
 
 GenerateOptions SamplingChoice::Resolve(const GenerationDefaults& of_model) const {
-    const GenerationDefaults model = as_model_says ? of_model : GenerationDefaults();
+    static const GenerationDefaults kNone;
+    const GenerationDefaults& model = as_model_says ? of_model : kNone;
     GenerateOptions options;
     options.max_new_tokens = max_new_tokens;
     options.stop = stop;

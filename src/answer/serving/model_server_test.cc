@@ -141,7 +141,9 @@ TEST_F(ModelServerTest, AStreamIsTheAnswerInPieces) {
         const Json& choice = chunk["choices"].at(0);
         const size_t index = choice["index"];
         EXPECT_EQ(reasons.count(index), 0u) << "a chunk behind the last of its choice";
-        if (contents.count(index) == 0) EXPECT_EQ(choice["delta"]["role"], "assistant");
+        if (contents.count(index) == 0) {
+            EXPECT_EQ(choice["delta"]["role"], "assistant");
+        }
         contents[index] += choice["delta"].value("content", "");
         if (!choice["logprobs"].is_null())
             for (const Json& entry : choice["logprobs"]["content"])
