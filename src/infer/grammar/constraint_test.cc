@@ -51,7 +51,9 @@ TEST_F(ConstraintTest, TokensStandForTheBytesThatDecodingMakesOfThem) {
         // Alone only where its bytes are whole characters.
         const std::string text(bytes_->text(id));
         const std::string decoded = chat_->tokenizer->Decode({id}, true).value();
-        if (decoded.find("\ufffd") == std::string::npos) EXPECT_EQ(text, decoded) << id;
+        if (decoded.find("\ufffd") == std::string::npos) {
+            EXPECT_EQ(text, decoded) << id;
+        }
     }
     for (const char* text : {"Hello, world!\n\t é 😀", "{\"a\": [1, 2]}"}) {
         std::string bytes;
