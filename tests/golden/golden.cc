@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include "base/file.h"
 #include "model/files/tensor_layout.h"
@@ -23,6 +26,50 @@ const ParameterSlice& FindSlice(Model& model, const std::string& name) {
 }
 
 }  // namespace
+
+namespace {
+
+// Prints what was noted, a line for each case.
+class DeviationTable : public testing::Environment {
+  public:
+    void Note(const std::string& name, const std::string& column, double deviation) {
+        double& worst = rows_[name][column];
+        worst = std::max(worst, deviation);
+        columns_.insert(column);
+    }
+    void TearDown() override {
+        if (std::getenv("HONE_TEST_TABLE") == nullptr || rows_.empty()) return;
+        fmt::print("{:<16}", "case");
+        for (const std::string& column : columns_) fmt::print(" {:>12}", column);
+        for (const auto& [name, values] : rows_) {
+            fmt::print("\n{:<16}", name);
+            for (const std::string& column : columns_) {
+                const auto found = values.find(column);
+                fmt::print(" {:>12}",
+                           found == values.end() ? "" : fmt::format("{:.1e}", found->second));
+            }
+        }
+        fmt::print("\n");
+    }
+
+  private:
+    std::map<std::string, std::map<std::string, double>> rows_;
+    std::set<std::string> columns_;
+};
+
+DeviationTable& Table() {
+    static auto* table =
+        static_cast<DeviationTable*>(testing::AddGlobalTestEnvironment(new DeviationTable));
+    return *table;
+}
+// Before main, as gtest wants it.
+[[maybe_unused]] const DeviationTable& kTable = Table();
+
+}  // namespace
+
+void Note(const Case& golden, const std::string& column, double deviation) {
+    Table().Note(golden.name(), column, deviation);
+}
 
 void ExpectOk(const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; }
 
@@ -57,7 +104,7 @@ std::string TestName(const testing::TestParamInfo<std::string>& info) {
     return name;
 }
 
-Case::Case(const std::string& name) {
+Case::Case(const std::string& name) : name_(name) {
     const std::string path = Folder() + "/values/" + name;
     auto text = ReadFile(path + ".json");
     HONE_CHECK(text.ok(), "{}", text.status().ToString());
@@ -159,24 +206,27 @@ std::vector<float> AsStored(const Model& model, const std::string& name,
     return {plain.begin(), plain.end()};
 }
 
-void ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
-                  const std::string& name, double tolerance) {
+double ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
+                    const std::string& name, double tolerance) {
     const std::vector<float> actual =
         AsStored(model, name, prefix == "gradient" ? Gradients(model, name) : Values(model, name));
     const std::vector<float> want = golden.Tensor(prefix + "." + name);
     if (!golden.full()) {
-        EXPECT_LT(RelativeError(actual, want), tolerance) << name;
-        return;
+        const double error = RelativeError(actual, want);
+        EXPECT_LT(error, tolerance) << name;
+        return error;
     }
     constexpr size_t kSample = 192;  // make.py's
     std::vector<float> sample;
     const size_t step = std::max<size_t>(1, actual.size() / kSample | 1);
     for (size_t i = 0; i < actual.size(); i += step) sample.push_back(actual[i]);
-    EXPECT_LT(RelativeError(sample, want), tolerance) << name;
+    const double error = RelativeError(sample, want);
+    EXPECT_LT(error, tolerance) << name;
     double square = 0;
     for (float value : actual) square += double{value} * value;
     const double norm = golden.values()[prefix + "_norms"][name];
     EXPECT_NEAR(std::sqrt(square), norm, tolerance * norm) << name;
+    return std::max(error, norm > 0 ? std::abs(std::sqrt(square) - norm) / norm : 0);
 }
 
 double RelativeError(std::span<const float> actual, std::span<const float> expected) {

@@ -39,6 +39,7 @@ class Case {
   public:
     explicit Case(const std::string& name);
 
+    const std::string& name() const { return name_; }
     const nlohmann::json& values() const { return values_; }
     bool full() const { return !values_.contains("adapter"); }
     // The mean loss of the documents with the trained parameters where training begins.
@@ -61,9 +62,14 @@ class Case {
     static std::vector<Example> Examples(const nlohmann::json& documents);
 
   private:
+    std::string name_;
     nlohmann::json values_;
     std::shared_ptr<WeightFile> tensors_;
 };
+
+// For the table of how near everything is: the largest deviation of a case in a column counts. With
+// HONE_TEST_TABLE set, the program prints the table in the end.
+void Note(const Case& golden, const std::string& column, double deviation);
 
 // A loaded model; its files stay open beside it.
 struct Loaded {
@@ -96,9 +102,9 @@ std::vector<float> AsStored(const Model& model, const std::string& name,
 
 // Expects the tensor of the model to be the golden one, "gradient.NAME" or "final.NAME", within
 // `tolerance`: RelativeError of all or, in a case with every weight, of the sample that make.py
-// keeps, and the norm of all.
-void ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
-                  const std::string& name, double tolerance);
+// keeps, and the norm of all. Returns the larger of the two errors.
+double ExpectGolden(const Case& golden, Model& model, const std::string& prefix,
+                    const std::string& name, double tolerance);
 
 // Euclidean norm of the difference, over the norm of `expected`.
 double RelativeError(std::span<const float> actual, std::span<const float> expected);

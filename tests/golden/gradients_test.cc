@@ -28,7 +28,7 @@ TEST_P(GradientsTest, F32EqualsTorch) {
     // Every trainable tensor has a golden and the other way round.
     EXPECT_EQ(names.size(), adapted.model->parameters().slices().size());
     for (const std::string& name : names) {
-        ExpectGolden(golden_, *adapted.model, "gradient", name, 2e-4);
+        Note(golden_, "gradients", ExpectGolden(golden_, *adapted.model, "gradient", name, 2e-4));
         if (golden_.full()) continue;
         const std::vector<float> want = golden_.Tensor("gradient." + name);
         const std::vector<float> got =

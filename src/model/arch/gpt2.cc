@@ -14,11 +14,8 @@ constexpr SizeNames kNames = {"n_embd", "n_inner", "n_layer", "n_head", "n_posit
 
 absl::StatusOr<ModelConfig> ReadConfig(const Json& json) {
     DecoderConfig read(json, "GPT2LMHeadModel", "gpt2");
-    read.ReadSizes({.names = kNames,
-                    .positions = 1024,
-                    .most_positions = 1 << 20,
-                    .inner = 4,
-                    .tied = true});
+    read.ReadSizes(
+        {.names = kNames, .positions = 1024, .most_positions = 1 << 20, .inner = 4, .tied = true});
     read.ReadNormEpsilon("layer_norm_epsilon", 1e-5);
     read.ReadActivation("activation_function", "gelu_new");
     read.RefuseFlag("scale_attn_by_inverse_layer_idx");

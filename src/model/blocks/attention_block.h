@@ -2,7 +2,9 @@
 // options of AttentionSpec.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "kernels/attention/attention.h"
 #include "kernels/rope/rope.h"

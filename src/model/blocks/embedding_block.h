@@ -1,6 +1,8 @@
 // The beginning of the network: x = scale * tokens[token] + positions[position].
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 

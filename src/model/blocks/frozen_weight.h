@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/status.h"
 #include "kernels/gemm/gemm.h"
 #include "model/blocks/options.h"
 

@@ -1,6 +1,8 @@
 // The MLP: out(activation(in)) of the normalised input, gated or not.
 #pragma once
 
+#include <functional>
+
 #include "kernels/activation/activation.h"
 #include "model/blocks/linear_group.h"
 #include "model/blocks/pass.h"

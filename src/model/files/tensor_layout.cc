@@ -1,6 +1,7 @@
 #include "model/files/tensor_layout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hone {
 namespace {
@@ -14,19 +15,12 @@ absl::Status ReadColumns(const StoredTensor& stored, int64_t begin, int64_t end,
     if (StorageBlockElements(stored.type) != 1 || stored.shape.size() != 2)
         return ModelError("the tensor \"{}\" is {}, which hone reads only row by row", stored.name,
                           stored.type_name);
-    const int64_t rows = stored.shape[0], columns = stored.shape[1], count = end - begin;
-    if (count == 0) return absl::OkStatus();
-    const int64_t bytes = StorageBlockBytes(stored.type);
-    StoredTensor piece = stored;
-    piece.shape = {1, count};
-    std::vector<float> values(static_cast<size_t>(count));
-    for (int64_t row = 0; row < rows; ++row) {
-        piece.bytes = stored.bytes.subspan(static_cast<size_t>((row * columns + begin) * bytes),
-                                           static_cast<size_t>(count * bytes));
-        HONE_RETURN_IF_ERROR(ReadRows(piece, 0, 1, values.data()));
-        for (int64_t i = 0; i < count; ++i) out[i * rows + row] = values[static_cast<size_t>(i)];
-    }
-    return absl::OkStatus();
+    StoredTensor turned = stored;
+    std::swap(turned.shape[0], turned.shape[1]);
+    turned.strides =
+        stored.strides.empty() ? std::vector<int64_t>{stored.shape[1], 1} : stored.strides;
+    std::swap(turned.strides[0], turned.strides[1]);
+    return ReadRows(turned, begin, end, out);
 }
 
 absl::Status ReadRotaryPairs(const StoredTensor& stored, int64_t head_dim, int64_t begin,
