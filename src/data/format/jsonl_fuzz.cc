@@ -10,6 +10,7 @@ namespace hone {
 namespace {
 
 void CheckRow(const DataRow& row) {
+    for (const DataRow& other : row.other) CheckRow(other);
     if (row.kind == DataRow::Kind::kTokens)
         HONE_CHECK(!row.input_ids.empty() && row.input_ids.size() == row.weights.size());
     if (row.kind == DataRow::Kind::kText) {
@@ -51,6 +52,14 @@ void Convert(const uint8_t* data, size_t size, const RowFormatOptions& options) 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using hone::RowFormatOptions;
     hone::Convert(data, size, {});
+    RowFormatOptions any;
+    any.kind.reset();
+    hone::Convert(data, size, any);
+    any.use_chat_template = true;
+    hone::Convert(data, size, any);
+    RowFormatOptions judged;
+    judged.kind = hone::RowKind::kJudged;
+    hone::Convert(data, size, judged);
     RowFormatOptions chat;
     chat.use_chat_template = true;
     hone::Convert(data, size, chat);

@@ -106,6 +106,16 @@ TEST(Preference, TextsAreJoinedAsTheyStand) {
     }
 }
 
+// Where the texts part within a character, the whole character is the answers'.
+TEST(Preference, TextsPartBetweenCharacters) {
+    const ordered_json row = {{"chosen", "Farbe: Ä"}, {"rejected", "Farbe: Ö"}};
+    const Loaded loaded = Load(row, RowKind::kPairs);
+    ASSERT_EQ(loaded.problem, "");
+    const auto texts = Texts(*TestEncoder(), loaded.example);
+    EXPECT_EQ(texts[0].second, " Ä<|im_end|>");
+    EXPECT_EQ(texts[1].second, " Ö<|im_end|>");
+}
+
 TEST(Preference, LabelsSayWhichAnswersAreBad) {
     const ordered_json good = {{"prompt", "Q "}, {"completion", "a"}, {"label", true}};
     for (const auto& [label, bad] :
