@@ -9,7 +9,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-import httpx
+import httpx2 as httpx  # what the SDK stands on
 import openai
 
 from served import GOLDEN, HONE, MODEL, Server, ServedTest, training_rows, upload, wait_for
