@@ -71,6 +71,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddData(root, commands);
     AddServe(root, commands);
     AddKeys(root, commands);
+    AddAdmin(root, commands);
     AddBench(root, commands);
     AddWorker(root, commands);
     AddServeModel(root, commands);

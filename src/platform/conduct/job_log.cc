@@ -95,7 +95,7 @@ void JobLog::Note(const StepMetrics& metrics) {
     noted_step_ = metrics.step;
     last_metrics_ = {metrics.train_loss, metrics.train_accuracy, std::nullopt,
                      std::nullopt,       metrics.valid_loss,     metrics.valid_accuracy};
-    steps_.push_back(metrics);
+    noted_.push_back(metrics);
 }
 
 void JobLog::CloseStep() {
@@ -144,7 +144,7 @@ void JobLog::TakeCheckpoint(const CheckpointSaved& saved) {
         spdlog::warn("{}: {}", record_.job.id, std::string(folder.status().message()));
         return;
     }
-    kept_.push_back({saved.step, *std::move(folder), last_metrics_});
+    noted_.push_back(KeptCheckpoint{saved.step, *std::move(folder), last_metrics_});
 }
 
 absl::Status JobLog::Flush() {
@@ -156,7 +156,9 @@ absl::Status JobLog::Flush() {
         JobRecord record = *current;
         removed.clear();
         if (IsTerminal(record.job.status)) {
-            for (const KeptCheckpoint& checkpoint : kept_) removed.push_back(checkpoint.folder);
+            for (const auto& one : noted_)
+                if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
+                    removed.push_back(checkpoint->folder);
             record_ = record;
             return absl::OkStatus();
         }
@@ -164,21 +166,22 @@ absl::Status JobLog::Flush() {
         const int64_t finish =
             remaining_seconds_ < 0 ? 0 : now + std::llround(std::ceil(remaining_seconds_));
         const int64_t total = total_steps_ > 0 ? total_steps_ : record.job.total_steps;
-        wrote = !steps_.empty() || !kept_.empty() || total != record.job.total_steps;
+        wrote = !noted_.empty() || total != record.job.total_steps;
         if (!wrote) return absl::OkStatus();
         record.job.total_steps = total;
         if (trained_tokens_ > 0) record.job.trained_tokens = trained_tokens_;
         record.job.estimated_finish = finish;
-        for (const StepMetrics& metrics : steps_) WriteStep(sql, metrics, now);
-        if (!steps_.empty()) record.job.step = steps_.back().step;
-        for (const KeptCheckpoint& checkpoint : kept_)
-            WriteCheckpoint(sql, checkpoint, now, removed);
+        for (const auto& one : noted_)
+            if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
+                WriteCheckpoint(sql, *checkpoint, now, removed);
+            else
+                WriteStep(sql, std::get<StepMetrics>(one), now);
+        record.job.step = std::max(record.job.step, noted_step_);
         UpdateJob(sql, record);
         record_ = record;
         return absl::OkStatus();
     }));
-    steps_.clear();
-    kept_.clear();
+    noted_.clear();
     for (const std::string& folder : removed) models_.RemoveFolder(folder);
     if (wrote) services_.bulletin.Post(record_.job.project, record_.job.id);
     return absl::OkStatus();

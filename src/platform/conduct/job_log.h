@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "platform/jobs/job_store.h"
@@ -70,12 +71,12 @@ class JobLog {
     Models& models_;
     JobRecord record_;
     const std::string run_;
-    int64_t noted_step_ = 0;            // the last one that is noted or written
-    std::vector<StepMetrics> steps_;    // noted, not written
-    std::optional<StepMetrics> open_;   // an evaluation of this step is still to come
-    std::vector<KeptCheckpoint> kept_;  // noted, not written
-    CheckpointMetrics last_metrics_;    // of the last step that was noted
-    int64_t total_steps_ = 0;           // of the plan; 0: there was none
+    // Noted and not written, in their order.
+    std::vector<std::variant<StepMetrics, KeptCheckpoint>> noted_;
+    int64_t noted_step_ = 0;           // the last one that is noted or written
+    std::optional<StepMetrics> open_;  // an evaluation of this step is still to come
+    CheckpointMetrics last_metrics_;   // of the last step that was noted
+    int64_t total_steps_ = 0;          // of the plan; 0: there was none
     int64_t trained_tokens_ = 0;
     double remaining_seconds_ = -1;  // negative: not known
     bool keep_next_ = false;

@@ -119,18 +119,21 @@ absl::Status JobRun::Prepare() {
             HONE_RETURN_IF_ERROR(Link(place.adapter_path + name, places.adapter_path + name));
     }
     places.training_file = folder_ + "/training.jsonl";
-    HONE_ASSIGN_OR_RETURN(const std::string training,
-                          stage_.files.PathOf(job.project, job.training_file));
-    HONE_RETURN_IF_ERROR(Link(training, places.training_file));
+    HONE_RETURN_IF_ERROR(LinkFile(job, job.training_file, places.training_file));
     if (!job.validation_file.empty()) {
         places.validation_file = folder_ + "/validation.jsonl";
-        HONE_ASSIGN_OR_RETURN(const std::string validation,
-                              stage_.files.PathOf(job.project, job.validation_file));
-        HONE_RETURN_IF_ERROR(Link(validation, places.validation_file));
+        HONE_RETURN_IF_ERROR(LinkFile(job, job.validation_file, places.validation_file));
     }
     HONE_ASSIGN_OR_RETURN(const BaseFacts facts, ReadBaseFacts(place.base_path));
     return WriteFileAtomic(folder_ + "/job.json",
                            JobText(MakeOptions(job, log_.record().epoch_steps, facts, places)));
+}
+
+absl::Status JobRun::LinkFile(const Job& job, const std::string& file_id, const std::string& to) {
+    std::error_code error;
+    if (std::filesystem::exists(to, error)) return absl::OkStatus();  // the file may have expired
+    HONE_ASSIGN_OR_RETURN(const std::string path, stage_.files.PathOf(job.project, file_id));
+    return Link(path, to);
 }
 
 JobRun::Outcome JobRun::RunWorker() {

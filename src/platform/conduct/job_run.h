@@ -58,6 +58,8 @@ class JobRun {
     };
     void Run();
     absl::Status Prepare();
+    // `to` = the content of the file, by a link, unless it is there.
+    absl::Status LinkFile(const Job& job, const std::string& file_id, const std::string& to);
     // Whether the worker was told to leave.
     bool Ordered();
     Outcome RunWorker();

@@ -16,6 +16,35 @@ constexpr int kBusySeconds = 10;  // that a process waits for another one's chan
 // PostgreSQL's changes wait for each other here, as SQLite's do by themselves.
 constexpr char kOneWriter[] = "select pg_advisory_xact_lock(4856213)";
 
+// A PostgreSQL address as the "name=value name=value" that SOCI takes.
+absl::StatusOr<std::string> PostgresqlConnection(const std::string& url) {
+    char* problem = nullptr;
+    PQconninfoOption* options = PQconninfoParse(url.c_str(), &problem);
+    if (options == nullptr) {
+        PQfreemem(problem);  // it repeats the address, which may hold a password
+        return UsageError(
+            "the address of the PostgreSQL database is wrong: postgresql://USER@HOST:PORT/NAME");
+    }
+    std::string connection;
+    bool spaces = false;
+    for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+        const std::string_view value = option->val == nullptr ? "" : option->val;
+        if (value.empty()) continue;
+        spaces = spaces || value.find_first_of(" \t\r\n\f\v") != std::string_view::npos;
+        connection += fmt::format("{}{}=", connection.empty() ? "" : " ", option->keyword);
+        for (const char c : value) {
+            if (c == '\'' || c == '\\') connection += '\\';
+            connection += c;
+        }
+    }
+    PQconninfoFree(options);
+    if (spaces)
+        return UsageError(
+            "no part of the address of the PostgreSQL database may hold a space: put a password "
+            "that does into the file ~/.pgpass");
+    return connection;
+}
+
 // The message without its context, which holds the values of the statement.
 absl::Status StatusOf(const soci::soci_error& error) {
     spdlog::error("the database: {}", error.get_error_message());
@@ -34,23 +63,32 @@ absl::Status StatusOf(const soci::soci_error& error) {
 
 }  // namespace
 
-Database::Database(std::string url) : url_(std::move(url)), sqlite_(url_.starts_with(kSqlite)) {}
+Database::Database(std::string connection, bool sqlite)
+    : connection_(std::move(connection)), sqlite_(sqlite) {}
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url) {
     if (!url.starts_with(kSqlite) && !url.starts_with(kPostgresql))
         return UsageError("the database \"{}\" is neither sqlite://PATH nor postgresql://...",
                           url.substr(0, url.find("://")));
-    std::unique_ptr<Database> database(new Database(url));
+    std::string connection;
+    if (url.starts_with(kPostgresql)) {
+        HONE_ASSIGN_OR_RETURN(connection, PostgresqlConnection(url));
+    } else {
+        // Quotes are for a path with spaces; SOCI knows no way to write one with a quote.
+        const std::string path = url.substr(kSqlite.size());
+        if (path.find('"') != std::string::npos)
+            return UsageError("the path of the database must have no quotation mark: {}", path);
+        connection = fmt::format("db=\"{}\" timeout={} synchronous=FULL", path, kBusySeconds);
+    }
+    std::unique_ptr<Database> database(
+        new Database(std::move(connection), url.starts_with(kSqlite)));
     HONE_RETURN_IF_ERROR(Annotate(database->Migrate(), "cannot open the database"));
     return database;
 }
 
 std::unique_ptr<Sql> Database::Connect() const {
-    if (!sqlite_) return std::make_unique<Sql>(soci::postgresql, url_);
-    const std::string path = url_.substr(kSqlite.size());
-    // Quotes are for a path with spaces; SOCI knows no way to write one with a quote.
-    auto sql = std::make_unique<Sql>(
-        soci::sqlite3, fmt::format("db=\"{}\" timeout={} synchronous=FULL", path, kBusySeconds));
+    if (!sqlite_) return std::make_unique<Sql>(soci::postgresql, connection_);
+    auto sql = std::make_unique<Sql>(soci::sqlite3, connection_);
     std::string mode;
     sql->First("pragma journal_mode = wal", std::tie(mode));
     sql->Run("pragma foreign_keys = on");

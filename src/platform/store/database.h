@@ -40,7 +40,7 @@ class Database {
 
   private:
     using Work = std::function<absl::Status(Sql&)>;
-    explicit Database(std::string url);
+    Database(std::string connection, bool sqlite);
 
     template <typename F>
     std::invoke_result_t<F, Sql&> In(absl::Status (Database::*run)(const Work&), F& f) {
@@ -66,7 +66,7 @@ class Database {
     std::unique_ptr<Sql> Take();
     void GiveBack(std::unique_ptr<Sql> sql);
 
-    const std::string url_;
+    const std::string connection_;  // as SOCI takes it
     const bool sqlite_;
     std::mutex writing_;  // SQLite's own lock makes its waiters poll
     std::mutex mutex_;

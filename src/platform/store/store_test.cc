@@ -178,6 +178,10 @@ TEST(Database, WhatIsNoDatabaseIsRefused) {
     EXPECT_THAT(std::string(Database::Open("mysql://secret@host/x").status().message()),
                 ::testing::AllOf(::testing::HasSubstr("postgresql://"),
                                  ::testing::Not(::testing::HasSubstr("secret"))));
+    for (const char* url : {"postgresql://secret@[", "postgresql://u:a%20secret@h/x"})
+        EXPECT_THAT(std::string(Database::Open(url).status().message()),
+                    ::testing::AllOf(::testing::HasSubstr("PostgreSQL"),
+                                     ::testing::Not(::testing::HasSubstr("secret"))));
     EXPECT_FALSE(Database::Open("sqlite:///no/such/folder/x.db").ok());
 }
 
