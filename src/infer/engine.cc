@@ -132,15 +132,16 @@ absl::StatusOr<uint64_t> Engine::Submit(GenerateRequest request, RequestSink& si
     sequence->max_new_tokens = MaxNewTokens(sequence->request);
     const std::string& adapter = sequence->request.adapter;
     if (!adapter.empty()) sequence->adapter = adapters_.at(adapter);
+    sequences_.emplace(sequence->id, sequence.get());
     queue_.push_back(std::move(sequence));
     return queue_.back()->id;
 }
 
 void Engine::Cancel(uint64_t id) {
-    for (const auto& sequence : queue_)
-        if (sequence->id == id) sequence->cancelled = true;
-    for (const auto& sequence : running_)
-        if (sequence->id == id) sequence->cancelled = true;
+    const auto found = sequences_.find(id);
+    if (found == sequences_.end()) return;
+    found->second->cancelled = true;
+    any_cancelled_ = true;
 }
 
 size_t Engine::cache_bytes() const {
@@ -177,17 +178,27 @@ void Engine::Step() {
 }
 
 void Engine::EndCancelled() {
+    if (!any_cancelled_) return;
+    any_cancelled_ = false;
     for (const auto& sequence : running_)
         if (sequence->cancelled && !sequence->ended) sequence->End(FinishReason::kCancelled);
-    for (size_t i = 0; i < queue_.size();) {
-        if (!queue_[i]->cancelled) {
-            ++i;
-            continue;
-        }
-        const std::unique_ptr<Sequence> sequence = std::move(queue_[i]);
-        queue_.erase(queue_.begin() + static_cast<int64_t>(i));
+    Sequences ended;
+    for (auto& sequence : queue_)
+        if (sequence->cancelled) ended.push_back(std::move(sequence));
+    std::erase(queue_, nullptr);
+    for (const auto& sequence : ended) {
         sequence->End(FinishReason::kCancelled);
-        sequence->sink->OnEnd(sequence->id, std::move(sequence->result));
+        Tell(*sequence);
+    }
+}
+
+// The end of a sequence that the engine holds no more: the sink may submit others.
+void Engine::Tell(Sequence& sequence) {
+    sequences_.erase(sequence.id);
+    if (!sequence.error.ok()) {
+        sequence.sink->OnEnd(sequence.id, sequence.error);
+    } else {
+        sequence.sink->OnEnd(sequence.id, std::move(sequence.result));
     }
 }
 
@@ -384,11 +395,7 @@ void Engine::RemoveEnded() {
     std::erase(running_, nullptr);
     for (const auto& sequence : ended) {
         Keep(*sequence);
-        if (!sequence->error.ok()) {
-            sequence->sink->OnEnd(sequence->id, sequence->error);
-        } else {
-            sequence->sink->OnEnd(sequence->id, std::move(sequence->result));
-        }
+        Tell(*sequence);
     }
 }
 

@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "infer/prefix_cache.h"
@@ -115,6 +116,7 @@ class Engine {
     int64_t MaxNewTokens(const GenerateRequest& request) const;
     size_t CacheBytes(int64_t tokens) const;
     void EndCancelled();
+    void Tell(Sequence& sequence);
     // Moves requests from the queue to those that run, as long as there is room.
     void Admit();
     void Begin(Sequence& sequence);
@@ -142,6 +144,8 @@ class Engine {
     std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
     PrefixCache prefixes_;
     uint64_t next_id_ = 1;
+    std::unordered_map<uint64_t, Sequence*> sequences_;  // all, by their numbers
+    bool any_cancelled_ = false;
     std::deque<std::unique_ptr<Sequence>> queue_;
     Sequences running_;          // in the order in which they began
     std::vector<float> logits_;  // [rows, V]

@@ -330,6 +330,25 @@ TEST_F(EngineTest, TimesAndCountsAreKept) {
     EXPECT_EQ(engine->stats().prompt_tokens, 40 + kLastPromptTokens);
 }
 
+// What waits costs little, and so does to give it up.
+TEST_F(EngineTest, AnyNumberMayWait) {
+    EngineOptions options;
+    options.max_queued = SIZE_MAX;
+    options.max_running = 2;
+    const auto engine = MakeEngine(options);
+    Heard heard;
+    constexpr uint64_t kMany = 20'000;
+    for (uint64_t i = 0; i < kMany; ++i) ASSERT_TRUE(engine->Submit(Request(3, 4), heard).ok());
+    engine->Step();
+    for (uint64_t id = 1; id <= kMany; ++id) engine->Cancel(id);
+    engine->Cancel(kMany + 1);
+    engine->Step();
+    EXPECT_FALSE(engine->busy());
+    EXPECT_EQ(heard.ended.size(), kMany);
+    EXPECT_EQ(heard.ended.at(2)->tokens.size(), 1u);
+    EXPECT_TRUE(heard.ended.at(3)->tokens.empty());
+}
+
 // A sink may ask for more, and cancel others.
 TEST_F(EngineTest, SinksMaySubmitAndCancel) {
     const auto engine = MakeEngine({});

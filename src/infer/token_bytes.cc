@@ -59,10 +59,9 @@ std::string PieceText(std::string_view token, bool is_byte) {
 }  // namespace
 
 TokenBytes::TokenBytes(const Tokenizer& tokenizer, int64_t vocab_size)
-    : byte_level_(tokenizer.TokenToId("\u0120").has_value() &&
-                  tokenizer.TokenToId("\u010a").has_value()),
-      texts_(static_cast<size_t>(vocab_size)),
-      names_(static_cast<size_t>(vocab_size)) {
+    : texts_(static_cast<size_t>(vocab_size)), names_(static_cast<size_t>(vocab_size)) {
+    const bool byte_level =
+        tokenizer.TokenToId("\u0120").has_value() && tokenizer.TokenToId("\u010a").has_value();
     const std::map<uint32_t, char> bytes = ByteOfCharacter();
     const int64_t known = std::min<int64_t>(vocab_size, tokenizer.vocabulary_size());
     for (int32_t id = 0; id < known; ++id) {
@@ -73,8 +72,8 @@ TokenBytes::TokenBytes(const Tokenizer& tokenizer, int64_t vocab_size)
         } else if (tokenizer.IsAdded(id)) {
             texts_[id] = *token;
         } else {
-            texts_[id] = byte_level_ ? ByteLevelText(*token, bytes)
-                                     : PieceText(*token, tokenizer.IsByte(id));
+            texts_[id] =
+                byte_level ? ByteLevelText(*token, bytes) : PieceText(*token, tokenizer.IsByte(id));
         }
     }
 }

@@ -23,11 +23,8 @@ class TokenBytes {
     // What a special token is called, else its text.
     std::string name(int32_t token) const;
     size_t size() const { return texts_.size(); }
-    // Whether decoding leaves out one space at the beginning of a text ("▁").
-    bool drops_first_space() const { return !byte_level_; }
 
   private:
-    bool byte_level_;
     std::vector<std::string> texts_;
     std::vector<std::string> names_;  // of special tokens, else empty
 };

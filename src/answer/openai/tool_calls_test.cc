@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "chat/chat_files.h"
 
 namespace hone {
@@ -82,6 +83,27 @@ TEST(FindToolForm, ReadsItOffTheTemplate) {
     const ToolForm none = FindToolForm(*Encoder("", "arguments", false));
     EXPECT_FALSE(none.shows_tools);
     EXPECT_EQ(none.open, "<tool_call>\n");
+}
+
+TEST(FindToolForm, KnowsTheTemplatesOfFamilies) {
+    const auto files = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();
+    const auto chat = OpenChat(*files).value();
+    const auto form = [&](const std::string& name) {
+        const std::string path = HONE_SOURCE_DIR "/src/text/testdata/templates/" + name + ".jinja";
+        const auto parsed = ChatTemplate::Parse(ReadFile(path).value(),
+                                                {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+        return FindToolForm(
+            *ConversationEncoder::Create(chat->tokenizer, parsed.value(), chat->eos_ids).value());
+    };
+    for (const char* name : {"qwen2_5", "qwen3"}) {
+        EXPECT_TRUE(form(name).shows_tools) << name;
+        EXPECT_EQ(form(name).open, "<tool_call>\n") << name;
+        EXPECT_EQ(form(name).arguments_key, "arguments") << name;
+    }
+    EXPECT_TRUE(form("llama3").shows_tools);
+    EXPECT_EQ(form("llama3").open, "");
+    EXPECT_EQ(form("llama3").arguments_key, "parameters");
+    EXPECT_FALSE(form("smollm2").shows_tools);
 }
 
 TEST(AddToolsMessage, JoinsTheSystemMessage) {

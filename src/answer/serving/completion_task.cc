@@ -1,11 +1,20 @@
 #include "answer/serving/completion_task.h"
 
+#include <algorithm>
+
 #include "answer/openai/api_error.h"
 
 namespace hone {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Of UTF-8, or of a part of it: the bytes that begin one.
+size_t Characters(std::string_view text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
 
 }  // namespace
 
@@ -56,7 +65,6 @@ absl::StatusOr<CompletionTask::Choice> CompletionTask::Echo(const std::vector<in
         HONE_ASSIGN_OR_RETURN(choice.text, served_.encoder().tokenizer().Decode(prompt, true));
     }
     if (!request_.logprobs) return choice;
-    choice.echoed = true;
     choice.logprobs.push_back({.token = prompt[0]});
     HONE_ASSIGN_OR_RETURN(const std::vector<TokenLogprob> scores,
                           served_.Score(prompt, frame_.adapter, *request_.logprobs));
@@ -93,30 +101,26 @@ absl::StatusOr<std::unique_ptr<Task>> CompletionTask::Start(TaskFrame frame, con
     for (size_t i = 0; i < task->parts_.size(); ++i) {
         const Choice& part = task->parts_[i];
         if (task->stream_ && asked.echo)
-            task->ChoiceChunk(i, part.text, task->LogprobsJson(part.logprobs, part.echoed, 0),
-                              nullptr);
+            task->ChoiceChunk(i, part.text, task->LogprobsJson(part.logprobs, 0), nullptr);
         if (!draws) task->OnChoiceEnd(i, {});
     }
     if (!draws) task->Done();
     return task;
 }
 
-Json CompletionTask::LogprobsJson(const std::vector<TokenLogprob>& logprobs, bool echoed,
-                                  size_t offset) const {
+Json CompletionTask::LogprobsJson(const std::vector<TokenLogprob>& logprobs, size_t offset) const {
     if (!request_.logprobs) return nullptr;
     Json tokens = Json::array(), numbers = Json::array(), top = Json::array(),
          offsets = Json::array();
     for (size_t i = 0; i < logprobs.size(); ++i) {
-        const bool first = echoed && i == 0;
-        const std::string name = served_.token_bytes().name(logprobs[i].token);
-        tokens.push_back(name);
-        numbers.push_back(first ? Json() : Json(logprobs[i].logprob));
+        tokens.push_back(served_.token_bytes().name(logprobs[i].token));
+        numbers.push_back(logprobs[i].logprob);
         Json likeliest = Json::object();
         for (const auto& [token, value] : logprobs[i].top)
             likeliest[served_.token_bytes().name(token)] = value;
-        top.push_back(first || logprobs[i].top.empty() ? Json() : std::move(likeliest));
+        top.push_back(std::move(likeliest));
         offsets.push_back(offset);
-        offset += served_.token_bytes().text(logprobs[i].token).size();
+        offset += Characters(served_.token_bytes().text(logprobs[i].token));
     }
     return {{"tokens", std::move(tokens)},
             {"token_logprobs", std::move(numbers)},
@@ -137,13 +141,13 @@ void CompletionTask::ChoiceChunk(size_t index, const std::string& text, Json log
 
 void CompletionTask::OnChoiceToken(size_t choice, const TokenUpdate& update) {
     Choice& part = parts_[choice];
-    const size_t offset = part.text.size();
+    const size_t offset = Characters(part.text);
     part.text += update.text;
     const bool has_logprob = update.logprob != nullptr && !IsEnd(update.token);
     if (has_logprob) part.logprobs.push_back(*update.logprob);
     if (stream_ && (!update.text.empty() || has_logprob))
         ChoiceChunk(choice, std::string(update.text),
-                    has_logprob ? LogprobsJson({*update.logprob}, false, offset) : Json(), nullptr);
+                    has_logprob ? LogprobsJson({*update.logprob}, offset) : Json(), nullptr);
 }
 
 void CompletionTask::OnChoiceEnd(size_t choice, GenerateResult result) {
@@ -155,11 +159,10 @@ Json CompletionTask::Whole() {
     Json data = Head("text_completion");
     data["choices"] = Json::array();
     for (size_t i = 0; i < parts_.size(); ++i)
-        data["choices"].push_back(
-            {{"text", parts_[i].text},
-             {"index", i},
-             {"logprobs", LogprobsJson(parts_[i].logprobs, parts_[i].echoed, 0)},
-             {"finish_reason", parts_[i].finish_reason}});
+        data["choices"].push_back({{"text", parts_[i].text},
+                                   {"index", i},
+                                   {"logprobs", LogprobsJson(parts_[i].logprobs, 0)},
+                                   {"finish_reason", parts_[i].finish_reason}});
     data["usage"] = Usage();
     if (stream_ && include_usage_) {
         Json last = Head("text_completion");

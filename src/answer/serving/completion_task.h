@@ -15,8 +15,7 @@ class CompletionTask : public Task {
   private:
     struct Choice {
         std::string text;
-        std::vector<TokenLogprob> logprobs;  // of `text`; that of a first token has none
-        bool echoed = false;                 // the first of them is a prompt's, without a number
+        std::vector<TokenLogprob> logprobs;  // of `text`
         std::string finish_reason;
     };
     CompletionTask(TaskFrame frame, CompletionRequest request, ServedModel& served,
@@ -30,8 +29,9 @@ class CompletionTask : public Task {
     Json Whole() override;
     void ChoiceChunk(size_t index, const std::string& text, Json logprobs, Json finish_reason);
     // tokens, token_logprobs, top_logprobs and text_offset of a part of the text that begins at
-    // byte `offset` of it.
-    Json LogprobsJson(const std::vector<TokenLogprob>& logprobs, bool echoed, size_t offset) const;
+    // character `offset` of it. The first token of a prompt, which nothing comes before, has 0 and
+    // an empty object: the SDKs' types have no place for null.
+    Json LogprobsJson(const std::vector<TokenLogprob>& logprobs, size_t offset) const;
 
     CompletionRequest request_;
     std::vector<Choice> parts_;

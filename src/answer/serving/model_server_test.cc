@@ -259,8 +259,8 @@ TEST_F(ModelServerTest, APromptsOwnLogProbabilities) {
     EXPECT_EQ(choice["finish_reason"], "length");
     const Json& logprobs = choice["logprobs"];
     ASSERT_EQ(logprobs["token_logprobs"].size(), tokens.size());
-    EXPECT_TRUE(logprobs["token_logprobs"][0].is_null());
-    EXPECT_TRUE(logprobs["top_logprobs"][0].is_null());
+    EXPECT_EQ(logprobs["token_logprobs"][0], 0);
+    EXPECT_TRUE(logprobs["top_logprobs"][0].empty());
     EXPECT_EQ(logprobs["top_logprobs"][1].size(), 1u);
     // That of the last is what drawing it would say.
     const std::vector<int32_t> head(tokens.begin(), tokens.end() - 1);

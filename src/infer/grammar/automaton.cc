@@ -45,14 +45,15 @@ absl::Status Automaton::Finish() {
     if (states_.size() > kMaxGrammarStates)
         return DataError("it is too large: {} states, more than {}", states_.size(),
                          kMaxGrammarStates);
-    const auto leads_nowhere = [](const State& state) {
-        return state.edges.empty() && state.calls.empty() && state.jumps.empty();
-    };
-    for (State& state : states_) {
-        const bool jumps_to_end = state.edges.empty() && state.calls.empty() &&
-                                  state.jumps.size() == 1 && states_[state.jumps[0]].end &&
-                                  leads_nowhere(states_[state.jumps[0]]);
-        state.only_ends = (state.end && leads_nowhere(state)) || jumps_to_end;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (State& state : states_) {
+            if (state.only_ends || !state.edges.empty() || !state.calls.empty()) continue;
+            if (state.jumps.empty() && !state.end) continue;
+            state.only_ends = std::all_of(state.jumps.begin(), state.jumps.end(),
+                                          [&](int32_t to) { return states_[to].only_ends; });
+            changed |= state.only_ends;
+        }
     }
     // The least over all ways, each the most over its calls: goes down until nothing changes.
     // States mostly lead to later ones, so the last come first.
@@ -99,7 +100,7 @@ std::vector<GrammarStates::Place> GrammarStates::Close(std::vector<Place> places
     const auto add = [&](int32_t state, int32_t frame) {
         if (Fits(state, frame)) places.push_back({state, frame});
     };
-    while (!places.empty()) {
+    while (!places.empty() && kept.size() < kMaxPlaces && seen.size() < 8 * kMaxPlaces) {
         const Place place = places.back();
         places.pop_back();
         if (!seen.insert(place).second) continue;
@@ -109,8 +110,9 @@ std::vector<GrammarStates::Place> GrammarStates::Close(std::vector<Place> places
             add(frames_[place.frame].back, frames_[place.frame].parent);
         for (int32_t to : state.jumps) add(to, place.frame);
         for (const Automaton::CallEdge& call : state.calls) {
-            // A call that is the last of its rule needs no way back to it.
-            const bool last = place.frame != 0 && automaton_.states_[call.back].only_ends;
+            // A call that is the last of its rule needs no way back to it: rules that begin with
+            // one another call themselves without an end otherwise.
+            const bool last = automaton_.states_[call.back].only_ends;
             const int32_t start = automaton_.Start(call.rule);
             if (!Fits(call.back, place.frame)) continue;
             if (last) {
@@ -129,6 +131,7 @@ int32_t GrammarStates::Intern(std::vector<Place> places) {
     const auto [found, added] = state_ids_.emplace(places, states_.size());
     if (!added) return found->second;
     State& state = states_.emplace_back();
+    num_places_ += places.size();
     for (const Place& place : places) {
         const Automaton::State& from = automaton_.states_[place.state];
         state.may_end |= from.end && place.frame == 0;

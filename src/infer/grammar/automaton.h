@@ -18,6 +18,9 @@ namespace hone {
 inline constexpr int kMaxCallDepth = 96;
 // States of one grammar.
 inline constexpr size_t kMaxGrammarStates = 400'000;
+// Places that a beginning of a text can have led to at the same time. A grammar in which one text
+// can be read in more ways is followed in so many of them: fewer texts are allowed, none wrongly.
+inline constexpr size_t kMaxPlaces = 1024;
 
 // Built state by state: every function that adds something takes the state that it starts from and
 // returns the one that it leads to. Nondeterministic: several ways may lead on with the same byte.
@@ -83,7 +86,8 @@ class GrammarStates {
     // Whether a text may end here, and whether it may go on.
     bool MayEnd(int32_t state) const { return states_[state].may_end; }
     bool MayGoOn(int32_t state) const { return states_[state].may_go_on; }
-    size_t size() const { return states_.size(); }
+    // What it takes, about.
+    size_t bytes() const { return states_.size() * 1200 + num_places_ * 16; }
     // The same place in this table.
     int32_t Import(const GrammarStates& other, int32_t state);
 
@@ -114,6 +118,7 @@ class GrammarStates {
     std::map<std::pair<int32_t, int32_t>, int32_t> frame_ids_;
     std::vector<State> states_;
     std::map<std::vector<Place>, int32_t> state_ids_;
+    size_t num_places_ = 0;
     int32_t start_ = 0;
 };
 

@@ -6,8 +6,8 @@
 namespace hone {
 namespace {
 
-constexpr size_t kMaxTableStates = 20'000;  // 1 KB each
-constexpr size_t kMaxTableMasks = 1024;     // an eighth of a byte for each token
+constexpr size_t kMaxTableBytes = size_t{32} << 20;
+constexpr size_t kMaxTableMasks = 1024;  // an eighth of a byte for each token
 
 }  // namespace
 
@@ -84,7 +84,7 @@ std::shared_ptr<TokenConstraint> Grammar::NewConstraint() {
 }
 
 void Grammar::Move(std::shared_ptr<Table>& table, int32_t& state) {
-    if (table_->states.size() > kMaxTableStates) table_ = std::make_shared<Table>(*automaton_);
+    if (table_->states.bytes() > kMaxTableBytes) table_ = std::make_shared<Table>(*automaton_);
     if (table == table_) return;
     state = table_->states.Import(table->states, state);
     table = table_;

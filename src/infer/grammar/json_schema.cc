@@ -184,7 +184,9 @@ class Compiler {
         if (!values.is_array() || values.empty())
             return Wrong(at, fmt::format("\"{}\" must be a list with a value", keyword));
         HONE_ASSIGN_OR_RETURN(const std::vector<std::string> types, Types(at));
+        // Values that begin alike go the same way as far as they do.
         const int joined = automaton_.NewState();
+        std::map<std::pair<int, char>, int> steps;
         bool any = false;
         for (const Json& value : values) {
             if (++values_ > kMaxSchemaValues)
@@ -194,7 +196,13 @@ class Compiler {
                 }))
                 continue;
             any = true;
-            automaton_.Jump(automaton_.Literal(from, Text(value)), joined);
+            int at_state = from;
+            for (char byte : Text(value)) {
+                const auto [step, added] = steps.emplace(std::pair(at_state, byte), 0);
+                if (added) step->second = automaton_.Literal(at_state, {&byte, 1});
+                at_state = step->second;
+            }
+            automaton_.Jump(at_state, joined);
         }
         if (!any) return Wrong(at, fmt::format("no value of \"{}\" has the type", keyword));
         return joined;
@@ -205,6 +213,9 @@ class Compiler {
         const Json& schemas = at.schema[keyword];
         if (!schemas.is_array() || schemas.empty())
             return Wrong(at, fmt::format("\"{}\" must be a list with a schema", keyword));
+        if (schemas.size() > kMaxSchemaAlternatives)
+            return Wrong(
+                at, fmt::format("more than {} schemas in \"{}\"", kMaxSchemaAlternatives, keyword));
         if (schemas.size() > 1 && keyword == std::string_view("allOf"))
             return Wrong(at, "\"allOf\" of several schemas is not supported");
         const int joined = automaton_.NewState();

@@ -25,9 +25,10 @@
 
 namespace hone {
 
-inline constexpr size_t kMaxSchemaItems = 256;     // minItems, maxItems
-inline constexpr size_t kMaxSchemaValues = 5000;   // of all enums
-inline constexpr size_t kMaxSchemaNodes = 10'000;  // schemas within a schema
+inline constexpr size_t kMaxSchemaItems = 256;         // minItems, maxItems
+inline constexpr size_t kMaxSchemaValues = 5000;       // of all enums
+inline constexpr size_t kMaxSchemaAlternatives = 256;  // of one anyOf
+inline constexpr size_t kMaxSchemaNodes = 10'000;      // schemas within a schema
 
 // An error of kind kData says what is wrong and where: "#/properties/a: ...".
 absl::StatusOr<std::shared_ptr<const Automaton>> CompileJsonSchema(

@@ -177,6 +177,25 @@ TEST(JsonSchema, WhatIsNotKnownIsRefusedByName) {
     EXPECT_THAT(Problem(many.dump()), HasSubstr("values of enums"));
 }
 
+// Each bracket can be read in two ways, and what they hold too: the ways are not counted out.
+TEST(JsonSchema, ManyWaysToReadATextTakeNoTime) {
+    const std::string schema =
+        R"({"$defs":{"a":{"anyOf":[{"type":"array","items":{"$ref":"#/$defs/a"}},
+        {"type":"array","items":{"anyOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/a"}]}},
+        {"type":"null"}]}},"anyOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/a"}]})";
+    const auto automaton = CompileJsonSchema(Parse(schema)).value();
+    const std::string open(40, '['), close(40, ']');
+    EXPECT_TRUE(Has(*automaton, open + close));
+    EXPECT_TRUE(Has(*automaton, open + "null, null" + close));
+    EXPECT_FALSE(Has(*automaton, open + close + "]"));
+    Json many = {{"anyOf", Json::array()}};
+    for (size_t i = 0; i < kMaxSchemaAlternatives; ++i)
+        many["anyOf"].push_back({{"properties", {{fmt::format("k{}", i), Json::object()}}}});
+    EXPECT_TRUE(Has(many.dump(), R"({"k255": 1})"));
+    many["anyOf"].push_back(true);
+    EXPECT_THAT(Problem(many.dump()), HasSubstr("more than 256 schemas"));
+}
+
 TEST(JsonSchema, FunctionCalls) {
     const auto calls =
         CompileFunctionCall(
