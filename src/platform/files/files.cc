@@ -164,8 +164,8 @@ absl::StatusOr<Page<File>> Files::List(const Caller& caller, const std::string& 
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<File>> {
         constexpr char kLiving[] = "project = :project and (expires_at = 0 or expires_at > :now)";
         if (purpose.empty())
-            return ListRows<File>(sql, kColumns, "files", kLiving, page, caller.project, now);
-        return ListRows<File>(sql, kColumns, "files",
+            return ListRows<File>(sql, {kColumns, "files"}, kLiving, page, caller.project, now);
+        return ListRows<File>(sql, {kColumns, "files"},
                               fmt::format("{} and purpose = :purpose", kLiving), page,
                               caller.project, now, purpose);
     });

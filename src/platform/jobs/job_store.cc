@@ -146,7 +146,7 @@ void InsertJob(Sql& sql, JobRecord& record) {
     if (!job.metadata) return;
     for (const auto& [name, value] : *job.metadata)
         sql.Run(
-            "insert into job_metadata (job, project, name, value) values (:job, :project, :name, "
+            "insert into job_metadata (job, owner, name, value) values (:job, :owner, :name, "
             ":value)",
             record.seq, job.project, name, value);
 }

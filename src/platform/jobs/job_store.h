@@ -55,10 +55,14 @@ std::optional<JobRecord> FindJob(Sql& sql, const std::string& id);
 // Those in a status, the oldest first.
 std::vector<JobRecord> JobsIn(Sql& sql, JobStatus status, int64_t limit);
 // A page of those for which `where` is true, as in ListRows.
+inline constexpr ListSource kJobs = {kJobColumns, "jobs"};
+// Those with a pair of metadata: of "owner" and "name" and "value".
+inline constexpr ListSource kJobsByMetadata = {
+    kJobColumns, "job_metadata join jobs on jobs.seq = job_metadata.job", "job"};
 template <typename... Values>
-Page<JobRecord> ListJobs(Sql& sql, std::string_view where, const PageRequest& page,
-                         const Values&... values) {
-    const auto rows = ListRows<JobRow>(sql, kJobColumns, "jobs", where, page, values...);
+Page<JobRecord> ListJobs(Sql& sql, const ListSource& source, std::string_view where,
+                         const PageRequest& page, const Values&... values) {
+    const auto rows = ListRows<JobRow>(sql, source, where, page, values...);
     Page<JobRecord> result{{}, rows.has_more};
     for (const JobRow& row : rows.data) result.data.push_back(Unpack(row));
     return result;

@@ -176,21 +176,24 @@ absl::StatusOr<Page<Job>> Jobs::List(const Caller& caller, const JobFilter& filt
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<Job>> {
         Page<JobRecord> records;
         if (filter.null_metadata) {
-            records = ListJobs(sql, "project = :project and metadata = ''", page, caller.project);
+            records =
+                ListJobs(sql, kJobs, "project = :project and metadata = ''", page, caller.project);
         } else if (filter.metadata.empty()) {
-            records = ListJobs(sql, "project = :project", page, caller.project);
+            records = ListJobs(sql, kJobs, "project = :project", page, caller.project);
         } else {
-            std::string where = "project = :project";
-            Texts values;
+            // One pair leads to the jobs, the others are looked up for each.
+            std::string where = "owner = :owner";
+            Texts values{{caller.project}};
             for (const auto& [name, value] : filter.metadata) {
-                const size_t n = values.all.size() / 3;
-                where += fmt::format(
-                    " and seq in (select job from job_metadata where project = :p{0} and name = "
-                    ":n{0} and value = :v{0})",
-                    n);
-                values.all.insert(values.all.end(), {caller.project, name, value});
+                const size_t n = values.all.size();
+                where += n == 1 ? std::string(" and name = :name and value = :value")
+                                : fmt::format(
+                                      " and exists (select 1 from job_metadata as o where o.job = "
+                                      "jobs.seq and o.name = :n{0} and o.value = :v{0})",
+                                      n);
+                values.all.insert(values.all.end(), {name, value});
             }
-            records = ListJobs(sql, where, page, caller.project, values);
+            records = ListJobs(sql, kJobsByMetadata, where, page, values);
         }
         Page<Job> jobs{{}, records.has_more};
         for (JobRecord& record : records.data) jobs.data.push_back(Shown(sql, std::move(record)));
@@ -231,8 +234,9 @@ absl::StatusOr<Page<JobEvent>> Jobs::Events(const Caller& caller, const std::str
     HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<JobEvent>> {
         HONE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(sql, caller.project, id));
-        auto rows = ListRows<EventRow>(sql, "id, created_at, level, message, type, data",
-                                       "job_events", "job = :job", page, record.seq);
+        auto rows =
+            ListRows<EventRow>(sql, {"id, created_at, level, message, type, data", "job_events"},
+                               "job = :job", page, record.seq);
         Page<JobEvent> events{{}, rows.has_more};
         for (EventRow& row : rows.data) {
             row.event.data = Json::parse(row.data, nullptr, false);
@@ -247,8 +251,9 @@ absl::StatusOr<Page<JobCheckpoint>> Jobs::Checkpoints(const Caller& caller, cons
     HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<JobCheckpoint>> {
         HONE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(sql, caller.project, id));
-        auto rows = ListRows<CheckpointRow>(sql, "id, created_at, model, step, metrics",
-                                            "job_checkpoints", "job = :job", page, record.seq);
+        auto rows = ListRows<CheckpointRow>(
+            sql, {"id, created_at, model, step, metrics", "job_checkpoints"}, "job = :job", page,
+            record.seq);
         Page<JobCheckpoint> checkpoints{{}, rows.has_more};
         for (CheckpointRow& row : rows.data) {
             row.checkpoint.job_id = id;

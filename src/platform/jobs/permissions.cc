@@ -44,9 +44,9 @@ absl::StatusOr<Page<CheckpointPermission>> Jobs::Permissions(const Caller& calle
     return services_.database.Read([&](Sql& sql) -> Result {
         HONE_RETURN_IF_ERROR(CheckOwn(sql, caller, checkpoint_model));
         if (project_id.empty())
-            return ListRows<CheckpointPermission>(sql, kColumns, "checkpoint_permissions",
+            return ListRows<CheckpointPermission>(sql, {kColumns, "checkpoint_permissions"},
                                                   "model = :model", page, checkpoint_model);
-        return ListRows<CheckpointPermission>(sql, kColumns, "checkpoint_permissions",
+        return ListRows<CheckpointPermission>(sql, {kColumns, "checkpoint_permissions"},
                                               "model = :model and project = :project", page,
                                               checkpoint_model, project_id);
     });

@@ -148,8 +148,8 @@ absl::StatusOr<Page<ApiKey>> Keys::List(const Caller& caller, const PageRequest&
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
     HONE_RETURN_IF_ERROR(CheckPage(page, 1000));
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<ApiKey>> {
-        const auto rows = ListRows<KeyRow>(sql, kKeyColumns, "api_keys", "project = :project", page,
-                                           caller.project);
+        const auto rows = ListRows<KeyRow>(sql, {kKeyColumns, "api_keys"}, "project = :project",
+                                           page, caller.project);
         Page<ApiKey> keys{{}, rows.has_more};
         for (const KeyRow& row : rows.data) {
             HONE_ASSIGN_OR_RETURN(ApiKey key, FromRow(row));

@@ -14,7 +14,7 @@ absl::StatusOr<Page<AuditEntry>> AuditLog::List(const Caller& caller, const Page
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
     HONE_RETURN_IF_ERROR(CheckPage(page, 100));
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<AuditEntry>> {
-        return ListRows<AuditEntry>(sql, "id, created_at, key_id, action, object", "audit",
+        return ListRows<AuditEntry>(sql, {"id, created_at, key_id, action, object", "audit"},
                                     "project = :project", page, caller.project);
     });
 }

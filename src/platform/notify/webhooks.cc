@@ -141,7 +141,7 @@ absl::StatusOr<Page<Webhook>> Webhooks::List(const Caller& caller, const PageReq
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
     HONE_RETURN_IF_ERROR(CheckPage(page, 100));
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<Webhook>> {
-        auto rows = ListRows<WebhookRow>(sql, "id, created_at, url, events", "webhooks",
+        auto rows = ListRows<WebhookRow>(sql, {"id, created_at, url, events", "webhooks"},
                                          "project = :project", page, caller.project);
         Page<Webhook> webhooks{{}, rows.has_more};
         for (WebhookRow& row : rows.data) {

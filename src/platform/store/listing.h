@@ -18,22 +18,29 @@ inline absl::Status CheckPage(const PageRequest& page, int64_t largest) {
     return InvalidField("limit", "limit is {}, but must be between 0 and {}.", page.limit, largest);
 }
 
-// One page of the rows of `table` for which `where` is true, which has a placeholder for each of
-// the values ("project = :project"). page.after is an id among these rows.
+// Where a list comes from.
+struct ListSource {
+    std::string_view columns;
+    std::string_view table;        // one, or several that are joined
+    std::string_view key = "seq";  // the column, a positive number, in whose order the rows are
+};
+
+// One page of the rows for which `where` is true, which has a placeholder for each of the values
+// ("project = :project"). page.after is an id among these rows.
 template <typename Row, typename... Values>
-Page<Row> ListRows(Sql& sql, std::string_view columns, std::string_view table,
-                   std::string_view where, const PageRequest& page, const Values&... values) {
+Page<Row> ListRows(Sql& sql, const ListSource& source, std::string_view where,
+                   const PageRequest& page, const Values&... values) {
     Page<Row> result;
     if (page.limit <= 0) return result;
     int64_t start = page.newest_first ? std::numeric_limits<int64_t>::max() : 0;
-    if (!page.after.empty() &&
-        !sql.First(fmt::format("select seq from {} where {} and id = :after", table, where),
-                   std::tie(start), values..., page.after))
+    if (!page.after.empty() && !sql.First(fmt::format("select {} from {} where {} and id = :after",
+                                                      source.key, source.table, where),
+                                          std::tie(start), values..., page.after))
         return result;
     result.data = sql.All<Row>(
-        fmt::format("select {} from {} where {} and seq {} :start order by seq {} limit :rows",
-                    columns, table, where, page.newest_first ? "<" : ">",
-                    page.newest_first ? "desc" : "asc"),
+        fmt::format("select {} from {} where {} and {} {} :start order by {} {} limit :rows",
+                    source.columns, source.table, where, source.key, page.newest_first ? "<" : ">",
+                    source.key, page.newest_first ? "desc" : "asc"),
         values..., start, page.limit + 1);
     result.has_more = static_cast<int64_t>(result.data.size()) > page.limit;
     if (result.has_more) result.data.pop_back();

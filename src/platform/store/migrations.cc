@@ -108,6 +108,7 @@ create table jobs (
     crashes bigint not null
 );
 create index jobs_by_project on jobs (project, seq);
+create index jobs_without_metadata on jobs (project, seq) where metadata = '';
 create index jobs_by_project_status on jobs (project, status);
 create index jobs_by_status on jobs (status, seq);
 create index jobs_by_model on jobs (model);
@@ -115,12 +116,12 @@ create index jobs_by_training_file on jobs (training_file);
 create index jobs_by_validation_file on jobs (validation_file);
 create table job_metadata (
     job bigint not null references jobs (seq),
-    project text not null,
+    owner text not null,
     name text not null,
     value text not null,
     primary key (job, name)
 );
-create index job_metadata_by_value on job_metadata (project, name, value, job);
+create index job_metadata_by_value on job_metadata (owner, name, value, job);
 create table job_events (
     seq SERIAL,
     id text not null unique,

@@ -114,7 +114,7 @@ TEST_P(StoreTest, PagesGoThroughAllRowsInBothOrders) {
             ASSERT_TRUE(database_
                             ->Read([&](Sql& sql) {
                                 const auto rows =
-                                    ListRows<ItemRow>(sql, "id, number", "items",
+                                    ListRows<ItemRow>(sql, {"id, number", "items"},
                                                       "number = :number", page, int64_t{1});
                                 for (const auto& row : rows.data) ids.push_back(row.id);
                                 more = rows.has_more;
@@ -133,7 +133,7 @@ TEST_P(StoreTest, PagesGoThroughAllRowsInBothOrders) {
             ASSERT_TRUE(database_
                             ->Read([&](Sql& sql) {
                                 const auto rows =
-                                    ListRows<ItemRow>(sql, "id, number", "items",
+                                    ListRows<ItemRow>(sql, {"id, number", "items"},
                                                       "number = :number", empty, int64_t{1});
                                 EXPECT_TRUE(rows.data.empty() && !rows.has_more);
                                 return absl::OkStatus();
