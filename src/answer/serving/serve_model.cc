@@ -111,6 +111,7 @@ absl::Status ServeModel(ChosenModel chosen, const ServeModelOptions& options,
     ServedModelOptions model = options.model;
     model.engine.cache_bytes = options.cache_bytes.value_or(AvailableBytes() / 2);
     ServedModel served(*std::move(loaded), context, model);
+    heart.Say(Json::object());  // it is loaded, and nothing is known of requests
     LineReader requests(options.requests_fd, kMaxRequestBytes);
     out.Write({{"event", "ready"},
                {"version", kServingVersion},
