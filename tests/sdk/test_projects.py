@@ -21,6 +21,7 @@ class Projects(ServedTest):
             model=MODEL, training_file=file.id, hyperparameters={"n_epochs": 2, "batch_size": 5}), owner)
         checkpoint = owner.fine_tuning.jobs.checkpoints.list(job.id).data[-1].fine_tuned_model_checkpoint
         stranger = self.server.client(self.server.new_key("stranger", "admin")["secret"])
+        mine = upload(stranger)
         jobs, permissions = stranger.fine_tuning.jobs, stranger.fine_tuning.checkpoints.permissions
         messages = [{"role": "user", "content": "a"}]
         attempts = [
@@ -32,8 +33,6 @@ class Projects(ServedTest):
             lambda: stranger.uploads.cancel(pending.id), lambda: jobs.retrieve(job.id), lambda: jobs.cancel(job.id),
             lambda: jobs.pause(job.id), lambda: jobs.resume(job.id), lambda: jobs.list_events(job.id),
             lambda: jobs.checkpoints.list(job.id),
-            lambda: jobs.create(model=MODEL, training_file=file.id),
-            lambda: jobs.create(model=job.fine_tuned_model, training_file=file.id),
             lambda: permissions.list(checkpoint), lambda: permissions.create(checkpoint, project_ids=["proj_none"]),
             lambda: permissions.delete("cp_none", fine_tuned_model_checkpoint=checkpoint),
             lambda: stranger.models.retrieve(job.fine_tuned_model), lambda: stranger.models.retrieve(checkpoint),
@@ -50,6 +49,13 @@ class Projects(ServedTest):
                 attempt()
             self.assertEqual(caught.exception.status_code, 404, caught.exception)
         print(f"\n{ATTEMPTS} attempts over {len(attempts)} ways in: all 404")
+        # What a body names is refused as what is not there is.
+        for theirs, none in (({"training_file": file.id}, {"training_file": "file-none"}),
+                             ({"model": job.fine_tuned_model}, {"model": "ft:tiny:local::00000000"})):
+            answers = [self.refused(openai.APIStatusError, jobs.create,
+                                    **{"model": MODEL, "training_file": mine.id, **one}) for one in (theirs, none)]
+            self.assertEqual(*[(one.status_code, one.code, one.param) for one in answers])
+        stranger.files.delete(mine.id)
         self.assertEqual(list(stranger.files.list()), [])
         self.assertEqual(list(jobs.list()), [])
         self.assertNotIn(job.fine_tuned_model, [model.id for model in stranger.models.list()])

@@ -3,6 +3,9 @@
 // The connections are C++20 coroutines on Asio's executors: no thread each, no stack each, and the
 // sanitizers follow them (they do not follow stackful ones). GCC 12 and Clang 14 both compile them
 // with Boost 1.74, which has to be told that Clang has the standard's header.
+//
+// GCC 12 makes wrong code of a co_await inside a condition (`if (!co_await F()) co_return;`): here
+// its value always goes into a variable first.
 #pragma once
 
 #if defined(__clang__)

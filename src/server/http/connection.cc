@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 
 #include "base/clock.h"
@@ -43,8 +44,8 @@ class Event {
         co_return std::exchange(set_, false);
     }
     asio::awaitable<void> Wait() {
-        while (!co_await Wait(std::chrono::hours(24))) {
-        }
+        bool set = false;
+        while (!set) set = co_await Wait(std::chrono::hours(24));
     }
 
   private:
@@ -80,13 +81,12 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
 
     // `self` keeps the connection while it runs.
     asio::awaitable<void> Run(std::shared_ptr<ConnectionOn> self, int refusal, std::string text) {
-        if (!co_await Handshake()) co_return;
-        if (refusal != 0) {
+        bool more = co_await Handshake();
+        if (more && refusal != 0) {
             co_await Refuse(refusal, text);
-        } else {
-            while (co_await ServeOne()) {
-            }
+            more = false;
         }
+        while (more) more = co_await ServeOne();
         co_await End();
     }
 
@@ -123,7 +123,8 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
     // Reads a request and sends its answer. False if the connection ends.
     asio::awaitable<bool> ServeOne() {
         RequestReader reader(host_.limits);
-        if (!co_await ReadHead(reader)) co_return false;
+        const bool came = co_await ReadHead(reader);
+        if (!came) co_return false;
         began_ = NowSeconds();
         received_bytes_ = 0;
         reader.request().client = client_;
@@ -139,7 +140,7 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
         // However this function is left, nobody may call back into a connection that has gone.
         const std::shared_ptr<void> detached(nullptr,
                                              [exchange, this](void*) { exchange->Detach(sent_); });
-        sent_ = false;
+        sent_ = sending_ = false;
         keep_alive_ = reader.keep_alive() && !host_.draining;
         http_1_0_ = reader.is_http_1_0();
         co_return co_await Answer(reader, exchange);
@@ -176,14 +177,16 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
     asio::awaitable<bool> Answer(RequestReader& reader, std::shared_ptr<PendingExchange> exchange) {
         const bool has_body = !reader.done() && reader.declared_length() != 0u;
         Admission admission;
-        if (!co_await Admit(exchange, has_body, admission))
+        const bool asked = co_await Admit(exchange, has_body, admission);
+        if (!asked)
             admission.refused = host_.service.Refuse(503, "The server is too busy: try again.");
         if (admission.refused) {
             keep_alive_ = keep_alive_ && !has_body;
             co_return co_await Send(*exchange, *std::move(admission.refused));
         }
         if (has_body) {
-            if (auto refused = co_await TakeBody(reader, *exchange, admission)) {
+            std::optional<HttpResponse> refused = co_await TakeBody(reader, *exchange, admission);
+            if (refused) {
                 keep_alive_ = false;
                 co_return co_await Send(*exchange, *std::move(refused));
             }
@@ -267,15 +270,16 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
             received_bytes_ += body.size() - before;
             if (error) co_return service.Refuse(error->status, error->message);
             if (received_bytes_ > admission.body_limit) co_return service.Refuse(413, too_long);
-            if (admission.sink && !body.empty() && !co_await Feed(*admission.sink, body)) {
-                keep_alive_ = false;
-                break;
+            if (admission.sink && !body.empty()) {
+                const bool more = co_await Feed(*admission.sink, body);
+                keep_alive_ = keep_alive_ && more;
+                if (!more) break;
             }
             if (used > 0) continue;
             if (received_.size() > host_.limits.head_bytes)
                 co_return service.Refuse(400, "the body's chunks are malformed");
-            if (!co_await ReadMore(host_.limits.body_time, host_.limits.body_piece))
-                co_return service.Refuse(CutStatus(), "The body ends before its length.");
+            const bool came = co_await ReadMore(host_.limits.body_time, host_.limits.body_piece);
+            if (!came) co_return service.Refuse(CutStatus(), "The body ends before its length.");
         }
         co_return std::nullopt;
     }
@@ -301,11 +305,11 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
 
     // Waits for the answer and sends it, or each piece of it.
     asio::awaitable<bool> SendWhatComes(PendingExchange& exchange) {
-        WatchForEnd(exchange);
         for (;;) {
             co_await event_->Wait();
             if (!Socket().is_open()) co_return false;
             PendingExchange::Ready ready = exchange.Take();
+            if (exchange.watched() && (!ready.response || ready.streams)) WatchForEnd(exchange);
             if (!ready.response) continue;
             if (!ready.streams) co_return co_await Send(exchange, *std::move(ready.response));
             co_return co_await SendStream(exchange, std::move(ready));
@@ -319,23 +323,25 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
         if (watching_) return;
         watching_ = true;
         const std::weak_ptr<PendingExchange> weak = exchange.weak_from_this();
-        Socket().async_wait(tcp::socket::wait_read, [self = this->shared_from_this(),
-                                                     weak](const error_code& error) {
-            self->watching_ = false;
-            const auto waiting = weak.lock();
-            char byte = 0;
-            if (error || !waiting ||
-                recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
-                return;
-            error_code ignored;
-            self->Socket().close(ignored);
-            self->event_->Set();
-        });
+        Socket().async_wait(tcp::socket::wait_read,
+                            [self = this->shared_from_this(), weak](const error_code& error) {
+                                self->watching_ = false;
+                                if (error || self->sending_ || weak.expired()) return;
+                                char byte = 0;
+                                const ssize_t seen = recv(self->Socket().native_handle(), &byte, 1,
+                                                          MSG_PEEK | MSG_DONTWAIT);
+                                // Bytes are the next request's.
+                                if (seen > 0 || (seen < 0 && errno == EAGAIN)) return;
+                                error_code ignored;
+                                self->Socket().close(ignored);
+                                self->event_->Set();
+                            });
     }
 
     // Sends a whole answer. False if the connection ends.
     asio::awaitable<bool> Send(PendingExchange& exchange, HttpResponse response) {
         const HttpRequest& request = exchange.request();
+        sending_ = true;
         keep_alive_ = keep_alive_ && !response.close && !host_.draining;
         const uint64_t size = response.source ? response.source->size() : response.body.size();
         std::string bytes = ResponseHead(response, {.request_id = request.id,
@@ -443,8 +449,9 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
         for (size_t dropped = 0; !error && dropped < kLingerBytes && NowSeconds() < deadline;) {
             ExpireAfter(kLingerTime);
             received_.resize(host_.limits.body_piece);
-            dropped += co_await beast::get_lowest_layer(stream_).async_read_some(
+            const size_t count = co_await beast::get_lowest_layer(stream_).async_read_some(
                 asio::buffer(received_), Into(error));
+            dropped += count;
         }
         Socket().close(error);
     }
@@ -458,7 +465,8 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
     bool idle_ = false, watching_ = false;
 
     // Of the request that is being answered.
-    bool keep_alive_ = false, http_1_0_ = false, sent_ = false;
+    bool keep_alive_ = false, http_1_0_ = false;
+    bool sending_ = false, sent_ = false;  // the whole answer
     double began_ = 0;
     uint64_t received_bytes_ = 0;
 };
@@ -468,8 +476,13 @@ std::shared_ptr<Connection> Start(ConnectionHost& host, NewConnection& made, Str
                                   std::shared_ptr<void> token) {
     auto connection = std::make_shared<ConnectionOn<Stream>>(host, made.client, std::move(stream),
                                                              std::move(token));
-    asio::co_spawn(connection->executor(),
-                   connection->Run(connection, made.refusal, made.refusal_text), asio::detached);
+    // Spawned on the strand itself: from elsewhere, another thread could go on with a coroutine
+    // that this one is still leaving.
+    asio::post(connection->executor(),
+               [connection, refusal = made.refusal, text = std::move(made.refusal_text)] {
+                   asio::co_spawn(connection->executor(),
+                                  connection->Run(connection, refusal, text), asio::detached);
+               });
     return connection;
 }
 

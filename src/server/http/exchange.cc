@@ -41,6 +41,7 @@ void PendingExchange::OnGone(std::function<void()> call) {
         const std::lock_guard lock(mutex_);
         if (!gone_) {
             on_gone_.push_back(std::move(call));
+            if (wake_) wake_();
             return;
         }
     }
@@ -87,6 +88,11 @@ PendingExchange::Ready PendingExchange::Take() {
 std::string PendingExchange::sign_of_life() const {
     const std::lock_guard lock(mutex_);
     return sign_of_life_;
+}
+
+bool PendingExchange::watched() const {
+    const std::lock_guard lock(mutex_);
+    return !on_gone_.empty();
 }
 
 bool PendingExchange::awaited() const {

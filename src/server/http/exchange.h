@@ -16,7 +16,7 @@ namespace hone::server {
 
 class PendingExchange : public Exchange, public std::enable_shared_from_this<PendingExchange> {
   public:
-    // `wake` is called, from any thread, when there is something to send.
+    // `wake` is called, from any thread, when there is something to send, or to watch for.
     PendingExchange(HttpRequest request, WorkerPool& pool, size_t stream_limit,
                     std::function<void()> wake)
         : request_(std::move(request)),
@@ -40,6 +40,8 @@ class PendingExchange : public Exchange, public std::enable_shared_from_this<Pen
     };
     Ready Take();
     std::string sign_of_life() const;
+    // Somebody wants to know when the client goes away.
+    bool watched() const;
     // Nobody has answered yet, and the client waits.
     bool awaited() const;
     // The answer was sent, or cannot be: nothing that is called from now on has an effect. Where it

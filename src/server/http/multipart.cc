@@ -181,7 +181,9 @@ absl::StatusOr<bool> MultipartParser::End() {
 absl::StatusOr<bool> MultipartParser::Head() {
     const std::string_view rest = std::string_view(pending_).substr(used_);
     const size_t end = rest.find("\r\n\r\n");
-    if (std::min(end, rest.size()) > limits_.head_bytes)
+    // Without an end in sight, three more bytes may be its beginning.
+    if (end == std::string_view::npos ? rest.size() > limits_.head_bytes + 3
+                                      : end > limits_.head_bytes)
         return DataError("the fields of a part are longer than {} bytes", limits_.head_bytes);
     if (end == std::string_view::npos) return false;
     HONE_RETURN_IF_ERROR(BeginPart(rest.substr(0, end)));

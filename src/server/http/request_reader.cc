@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <limits>
 
 #include "server/http/ascii.h"
 
@@ -102,7 +102,8 @@ struct RequestReader::Parser : http::request_parser<http::buffer_body> {};
 RequestReader::RequestReader(const HttpLimits& limits)
     : limits_(limits), parser_(std::make_unique<Parser>()) {
     parser_->header_limit(static_cast<std::uint32_t>(limits.head_bytes));
-    parser_->body_limit(boost::none);  // the limit is the route's, known after the head
+    // The limit is the route's, known after the head. (To Boost 1.74 none is less than any length.)
+    parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
     parser_->eager(false);
 }
 
@@ -113,7 +114,9 @@ std::optional<RequestError> RequestReader::ReadHead(std::string_view bytes, size
     used = 0;
     complete = false;
     const size_t end = bytes.find("\r\n\r\n");
-    if (std::min(end, bytes.size()) > limits_.head_bytes)
+    // Without an end in sight, three more bytes may be its beginning.
+    if (end == std::string_view::npos ? bytes.size() > limits_.head_bytes + 3
+                                      : end > limits_.head_bytes)
         return RequestError{431, "the head is too long"};
     if (end == std::string_view::npos) return std::nullopt;
     const std::string_view head = bytes.substr(0, end + 4);
@@ -126,6 +129,9 @@ std::optional<RequestError> RequestReader::ReadHead(std::string_view bytes, size
         return RequestError{431, "the head has too many fields"};
     if (parser_->get().method() == http::verb::connect) return RequestError{501, "CONNECT"};
     complete = true;
+    chunked_ = parser_->chunked();
+    left_ = chunked_ ? 0 : parser_->content_length().value_or(0);
+    done_ = !chunked_ && left_ == 0;
     return Fill();
 }
 
@@ -155,33 +161,23 @@ bool RequestReader::expects_continue() const {
 }
 
 std::optional<uint64_t> RequestReader::declared_length() const {
-    if (parser_->chunked()) return std::nullopt;
-    const auto length = parser_->content_length();
-    return length ? uint64_t{*length} : 0;
+    if (chunked_) return std::nullopt;
+    return parser_->content_length().value_or(0);
 }
-
-bool RequestReader::done() const { return parser_->is_done(); }
 
 std::optional<RequestError> RequestReader::ReadBody(std::string_view bytes, size_t limit,
                                                     size_t& used, std::string& body) {
-    used = 0;
-    if (parser_->is_done()) return std::nullopt;
-    const size_t before = body.size();
-    body.resize(before + limit);
-    auto& out = parser_->get().body();
-    out.data = body.data() + before;
-    out.size = limit;
-    out.more = true;
-    boost::beast::error_code error;
-    while (used < bytes.size() && !parser_->is_done()) {
-        const size_t taken =
-            parser_->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
-        used += taken;
-        if (error || taken == 0) break;
+    if (chunked_) {
+        bool good = true;
+        used = chunks_.Decode(bytes, limit, body, good);
+        done_ = chunks_.done();
+        if (!good) return Bad("The body's chunks are malformed.");
+        return std::nullopt;
     }
-    body.resize(before + limit - out.size);
-    if (error == http::error::need_more || error == http::error::need_buffer) error = {};
-    if (error) return Bad("the body's chunks are malformed");
+    used = static_cast<size_t>(std::min<uint64_t>({left_, bytes.size(), limit}));
+    body.append(bytes.substr(0, used));
+    left_ -= used;
+    done_ = left_ == 0;
     return std::nullopt;
 }
 

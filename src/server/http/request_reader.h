@@ -1,7 +1,7 @@
 // HTTP/1.1 requests out of bytes, without a socket.
 //
-// Boost.Beast's parser reads them. What it reads generously is refused before it sees it: a head
-// that this server and a proxy before it could read in two ways is how requests are smuggled.
+// Boost.Beast's parser reads the heads. What it reads generously is refused before it sees it: what
+// this server and a proxy before it could read in two ways is how requests are smuggled.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/http/chunk_decoder.h"
 #include "server/http/limits.h"
 #include "server/http/message.h"
 
@@ -42,7 +43,7 @@ class RequestReader {
     // Bytes of the body that the head declares; nothing where it comes in chunks.
     std::optional<uint64_t> declared_length() const;
     // Whether the body has been read to its end.
-    bool done() const;
+    bool done() const { return done_; }
     // Body bytes at the front of `bytes` are appended to `body`, at most `limit` of them; `used`
     // says how many bytes they took, 0 if more must come first.
     std::optional<RequestError> ReadBody(std::string_view bytes, size_t limit, size_t& used,
@@ -55,6 +56,9 @@ class RequestReader {
     const HttpLimits limits_;
     std::unique_ptr<Parser> parser_;
     HttpRequest request_;
+    bool chunked_ = false, done_ = false;
+    uint64_t left_ = 0;  // of a body that is not chunked
+    ChunkDecoder chunks_;
 };
 
 }  // namespace hone::server

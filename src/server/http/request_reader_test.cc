@@ -71,8 +71,10 @@ TEST(RequestReader, ReadsBodiesOfBothKindsInPieces) {
 }
 
 TEST(RequestReader, BadChunksAreAnError) {
-    for (const char* wire : {"x\r\n", "4\nhone\r\n", "-1\r\n", "4\r\nhoneX\r\n",
-                             "fffffffffffffffff\r\n", "0x4\r\nhone\r\n"}) {
+    for (const char* wire :
+         {"x\r\n", "4\nhone\r\n", "-1\r\n", "+1\r\n", " 4\r\n", "4 \r\n", "\r\n", "4\r\nhoneX\r\n",
+          "ffffffffffffffff\r\n", "0x4\r\nhone\r\n", "4\rx", "4;\x01\r\n", "0\r\n: x\r\n\r\n",
+          "0\r\n a: x\r\n\r\n", "0\r\na\r\n\r\n"}) {
         RequestReader reader(HttpLimits{});
         size_t used = 0;
         bool complete = false;
@@ -110,7 +112,7 @@ TEST(RequestReader, RefusesHeadsThatCouldBeReadInTwoWays) {
     EXPECT_THAT(ErrorOf(Get("Host: x\r\nA\r\n")), HasSubstr("no proper name"));
     EXPECT_THAT(ErrorOf(Get("Host: x\nA: b\r\n")), HasSubstr("control character"));
     EXPECT_THAT(ErrorOf(Get("Host: x\rA: b\r\n")), HasSubstr("control character"));
-    EXPECT_THAT(ErrorOf(Get(std::string("Host: x\r\nA: \0\r\n", 14))),
+    EXPECT_THAT(ErrorOf(Get(std::string("Host: x\r\nA: \0\r\n", 15))),
                 HasSubstr("control character"));
     EXPECT_THAT(ErrorOf("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
                 HasSubstr("HTTP/1.0"));
@@ -139,7 +141,8 @@ TEST(RequestReader, LimitsHoldAndOneMoreIsAnError) {
     EXPECT_EQ(status(head + "\r\n\r\n"), 200);
     EXPECT_EQ(status(head + "a\r\n\r\n"), 431);
     EXPECT_EQ(status(head), 0) << "more may come";
-    EXPECT_EQ(status(head + "a"), 431) << "without waiting for the end";
+    EXPECT_EQ(status(head + "\r\n\r"), 0);
+    EXPECT_EQ(status(head + "aaaa"), 431) << "without waiting for the end";
     EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\n\r\n"), 200);
     EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n"), 431);
     EXPECT_EQ(status("GET /?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
