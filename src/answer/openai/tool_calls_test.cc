@@ -95,11 +95,9 @@ TEST(FindToolForm, KnowsTheTemplatesOfFamilies) {
         return FindToolForm(
             *ConversationEncoder::Create(chat->tokenizer, parsed.value(), chat->eos_ids).value());
     };
-    for (const char* name : {"qwen2_5", "qwen3"}) {
-        EXPECT_TRUE(form(name).shows_tools) << name;
-        EXPECT_EQ(form(name).open, "<tool_call>\n") << name;
-        EXPECT_EQ(form(name).arguments_key, "arguments") << name;
-    }
+    EXPECT_TRUE(form("qwen2_5").shows_tools);
+    EXPECT_EQ(form("qwen2_5").open, "<tool_call>\n");
+    EXPECT_EQ(form("qwen2_5").arguments_key, "arguments");
     EXPECT_TRUE(form("llama3").shows_tools);
     EXPECT_EQ(form("llama3").open, "");
     EXPECT_EQ(form("llama3").arguments_key, "parameters");
