@@ -89,6 +89,11 @@ FinetuneOptions MakeOptions(const Job& job, int64_t epoch_steps, const BaseFacts
     options.lora.r = kLoraRank;
     options.lora.lora_alpha = kLoraAlpha;
     options.lora.target_modules = {"all-linear"};
+    if (job.method == "dpo") {
+        options.objective = "dpo";
+        options.preference.beta = *job.hyperparameters.beta;
+        options.lora.lora_dropout = 0;  // two passes over a row are compared
+    }
     options.num_train_epochs = static_cast<double>(*job.hyperparameters.n_epochs);
     options.per_device_train_batch_size = *job.hyperparameters.batch_size;
     options.learning_rate = BaseLearningRate(job.method, base.parameters) *

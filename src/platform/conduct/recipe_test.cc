@@ -73,6 +73,13 @@ TEST(Recipe, OptionsAreThoseOfTheJob) {
     const FinetuneOptions evaluated = MakeOptions(job, 5, {135'000'000, 2048}, places);
     EXPECT_FALSE(evaluated.data.eval_split.has_value());
     EXPECT_TRUE(ValidateOptions(evaluated).ok()) << ValidateOptions(evaluated);
+    EXPECT_EQ(evaluated.objective, "sft");
+    job.method = "dpo";
+    job.hyperparameters.beta = 0.3;
+    const FinetuneOptions preferring = MakeOptions(job, 5, {135'000'000, 2048}, places);
+    EXPECT_EQ(preferring.objective, "dpo");
+    EXPECT_EQ(preferring.preference.beta, 0.3);
+    EXPECT_TRUE(ValidateOptions(preferring).ok()) << ValidateOptions(preferring);
 }
 
 TEST(Recipe, TheFactsOfAModelAreInItsFiles) {
