@@ -17,7 +17,7 @@ if(HONE_SANITIZE)
   target_link_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE})
 endif()
 # Rooms that read what comes from outside. Under the fuzzers they report which branches they take: fuzzers steer by it.
-set(HONE_FUZZED_ROOMS base model adapt text data hub chat train workflow)
+set(HONE_FUZZED_ROOMS base model adapt text data hub chat infer eval train answer workflow platform server)
 if(HONE_FUZZERS)
   target_link_options(hone_flags INTERFACE -fsanitize=fuzzer-no-link)
   add_custom_target(fuzzers)

@@ -29,7 +29,9 @@ OTHER_PATHS = (
     "adapter/*", "checkpoints/*", "model/", "logs/",  # in a run's output folder (docs/formats.md)
     "additional_chat_templates/*",                    # in a model's folder
     "data/*",                                         # a user's data, as an example
+    "blobs/*", "incoming/", "models/*", "jobs/*",     # in a platform's data folder (docs/platform.md)
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
+    "/openapi.json", "/api/*",                        # routes of the server
 )
 # Words of others, and examples.
 OTHER_WORDS = {
@@ -38,6 +40,7 @@ OTHER_WORDS = {
     "TrainingArguments",        # transformers'
     "prefetchw", "vdpbf16ps", "vpmaddubsw",                                  # instructions
     "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS",  # oneDNN's, PyTorch's, MKL's
+    "corpus_bleu", "corpus_chrf",                                            # sacrebleu's
     "snake_case",               # says what it is
     "kArchGemmaTwo",            # see OTHER_PATHS
 }

@@ -122,7 +122,9 @@ TEST_P(AdapterPaths, LogitsAndLossesOfDocuments) {
         const bool adapted = adapters[d] != nullptr;
         EXPECT_EQ(rows(with), rows(adapted ? of_whole : of_base)) << "document " << d;
         EXPECT_EQ(losses[d].loss, (adapted ? whole_losses : base_losses)[d].loss);
-        if (adapted) EXPECT_NE(rows(with), rows(of_base)) << "document " << d;
+        if (adapted) {
+            EXPECT_NE(rows(with), rows(of_base)) << "document " << d;
+        }
     }
     EXPECT_NE(losses[3].loss, base_losses[3].loss);
 }
@@ -135,7 +137,9 @@ TEST_P(AdapterPaths, PromptsAndTheTokensAfterThem) {
     const auto of_base = Decode(*base, examples_), of_whole = Decode(*whole, examples_);
     for (size_t i = 0; i < adapters.size(); ++i) {
         EXPECT_EQ(with[i], (adapters[i] != nullptr ? of_whole : of_base)[i]) << "sequence " << i;
-        if (adapters[i] != nullptr) EXPECT_NE(with[i], of_base[i]) << "sequence " << i;
+        if (adapters[i] != nullptr) {
+            EXPECT_NE(with[i], of_base[i]) << "sequence " << i;
+        }
     }
 }
 

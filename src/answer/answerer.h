@@ -10,7 +10,7 @@
 #include "answer/asking.h"
 #include "answer/loaded_model.h"
 #include "answer/sampling.h"
-#include "infer/generator.h"
+#include "infer/chat_session.h"
 
 namespace hone {
 

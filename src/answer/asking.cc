@@ -36,6 +36,7 @@ absl::StatusOr<Asking> Asking::Choose(const AskOptions& options,
 
 absl::StatusOr<std::vector<int32_t>> Asking::Encode(const Prompt& prompt,
                                                     const ConversationEncoder& encoder) const {
+    if (!prompt.tokens.empty()) return prompt.tokens;
     if (prompt.text_only && raw_) {
         std::string text = prompt.text;
         if (template_) {

@@ -29,8 +29,8 @@ class Asking {
     static absl::StatusOr<Asking> Choose(const AskOptions& options,
                                          const std::optional<TrainedForm>& form);
 
-    // The tokens that ask for the answer: rows of messages through the chat template, other prompts
-    // as this says.
+    // The tokens that ask for the answer: those that the prompt has; else rows of messages through
+    // the chat template, other prompts as this says.
     absl::StatusOr<std::vector<int32_t>> Encode(const Prompt& prompt,
                                                 const ConversationEncoder& encoder) const;
     // Whether prompts are texts, each for itself, rather than messages.

@@ -16,16 +16,22 @@ absl::StatusOr<OpenedModel> OpenChosen(ChosenModel chosen) {
     return opened;
 }
 
-absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,
+absl::StatusOr<LoadedModel> LoadOpened(OpenedModel opened, const LoadOptions& options,
                                        const Context& context) {
     LoadedModel loaded;
-    HONE_ASSIGN_OR_RETURN(static_cast<OpenedModel&>(loaded), OpenChosen(std::move(chosen)));
+    static_cast<OpenedModel&>(loaded) = std::move(opened);
     const std::string& adapter = loaded.chosen.adapter;
     if (!adapter.empty()) HONE_RETURN_IF_ERROR(UseBroughtWeights(adapter, *loaded.files));
     HONE_ASSIGN_OR_RETURN(loaded.model, Model::Load(*loaded.files, options, context));
     if (!adapter.empty())
         HONE_RETURN_IF_ERROR(LoadAdapter(*loaded.model, adapter, context).status());
     return loaded;
+}
+
+absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,
+                                       const Context& context) {
+    HONE_ASSIGN_OR_RETURN(OpenedModel opened, OpenChosen(std::move(chosen)));
+    return LoadOpened(std::move(opened), options, context);
 }
 
 }  // namespace hone

@@ -23,7 +23,10 @@ struct LoadedModel : OpenedModel {
 
 // Fetches the model into the cache where it is not there yet, and opens it.
 absl::StatusOr<OpenedModel> OpenChosen(ChosenModel chosen);
-// The same, and loads it. A watcher (base/watch.h) of the calling thread sees how far it is.
+// Loads what was opened. A watcher (base/watch.h) of the calling thread sees how far it is.
+absl::StatusOr<LoadedModel> LoadOpened(OpenedModel opened, const LoadOptions& options,
+                                       const Context& context);
+// Both, one after the other.
 absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,
                                        const Context& context);
 

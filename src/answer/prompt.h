@@ -1,6 +1,7 @@
 // What a model is asked: from a command line, a request, or a file of many.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +13,11 @@ namespace hone {
 
 // One thing to answer.
 struct Prompt {
-    std::string text;           // as it is shown
-    Conversation conversation;  // what the chat template gets
-    bool text_only = true;      // there is no more to it than the text
-    std::string adapter;        // the name that the row gives; empty: none
+    std::string text;             // as it is shown
+    Conversation conversation;    // what the chat template gets
+    bool text_only = true;        // there is no more to it than the text
+    std::vector<int32_t> tokens;  // as they go to the model; empty: Asking::Encode makes them
+    std::string adapter;          // the name that the row gives; empty: none
 };
 
 // A .jsonl file's rows: a JSON string, {"prompt": ...} or {"messages": [...]} that ends with the

@@ -2,7 +2,9 @@
 
 namespace hone {
 
-GenerateOptions SamplingChoice::Resolve(const GenerationDefaults& model) const {
+GenerateOptions SamplingChoice::Resolve(const GenerationDefaults& of_model) const {
+    static const GenerationDefaults kNone;
+    const GenerationDefaults& model = as_model_says ? of_model : kNone;
     GenerateOptions options;
     options.max_new_tokens = max_new_tokens;
     options.stop = stop;

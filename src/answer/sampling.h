@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "chat/chat_files.h"
-#include "infer/generator.h"
+#include "infer/request.h"
 
 namespace hone {
 
@@ -17,6 +17,9 @@ struct SamplingChoice {
     std::optional<int64_t> top_k;
     uint64_t seed = 42;
     std::vector<std::string> stop;  // the answer ends before the first of these
+    // Whether generation_config.json counts. Without it an answer is the likeliest one, unless the
+    // user says otherwise.
+    bool as_model_says = true;
     // Where neither the user nor generation_config.json says one; 0: always the likeliest token.
     float fallback_temperature = 0;
 

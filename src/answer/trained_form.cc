@@ -23,6 +23,11 @@ void Take(const Json& json, const char* key, T& target) {
         if (found->is_number_integer()) target = found->get<int64_t>();
     } else if constexpr (std::is_same_v<T, std::optional<bool>>) {
         if (found->is_boolean()) target = found->get<bool>();
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+        if (!found->is_array()) return;
+        target.clear();
+        for (const Json& value : *found)
+            if (value.is_string()) target.push_back(value.template get<std::string>());
     } else {  // pairs
         if (!found->is_object()) return;
         target.clear();
@@ -48,6 +53,7 @@ std::optional<TrainedForm> ReadRunJson(const fs::path& path, bool of_model,
     form.run_json = path.string();
     Take(options, "columns", form.data.columns);
     Take(options, "csv_separator", form.data.csv_separator);
+    Take(options, "label_names", form.data.label_names);
     Take(options, "text_template", form.data.text_template);
     Take(options, "text_field", form.data.text_field);
     Take(options, "use_chat_template", form.data.use_chat_template);

@@ -70,8 +70,12 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddMerge(root, commands);
     AddModels(root, commands);
     AddData(root, commands);
+    AddServe(root, commands);
+    AddKeys(root, commands);
+    AddAdmin(root, commands);
     AddBench(root, commands);
     AddWorker(root, commands);
+    AddServeModel(root, commands);
     AddHelp(root, commands);
 }
 

@@ -131,7 +131,7 @@ TEST(RefusedCommands, SayWhatToUseInstead) {
         {{"sft", "--model_name_or_path", "x"}, "`hone finetune`"},
         {{"train"}, "`hone finetune`"},
         {{"eval"}, "`hone evaluate`"},
-        {{"serve"}, "no HTTP"},
+        {{"server"}, "`hone serve`"},
         {{"download", "x"}, "`hone models pull NAME`"},
         {{"models", "ls"}, "`hone models list`"},
         {{"finetunee"}, "did you mean finetune?"},

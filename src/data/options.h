@@ -72,6 +72,8 @@ struct DataOptions {
     // "... {field} ... [[{answer}]]": see TextTemplate in row_format.h
     std::string text_template;
     std::string text_field;  // this column is the text
+    // Of labels that are numbers: the name of 0, of 1, ...
+    std::vector<std::string> label_names;
     // Chat rows (messages, conversations) always use the chat template. Unset: so do instruction
     // and input/output rows where the model brings one. true: these and prompt/completion rows do,
     // with ChatML where the model brings none. false: none of the pairs does.

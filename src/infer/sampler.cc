@@ -22,33 +22,40 @@ absl::Status CheckSampling(const SamplingOptions& options) {
         return UsageError("repetition_penalty {} is outside (0, 100]; 1 means none",
                           options.repetition_penalty);
     }
+    for (const auto& [name, penalty] : {std::pair("frequency_penalty", options.frequency_penalty),
+                                        std::pair("presence_penalty", options.presence_penalty)})
+        if (!(penalty >= -2 && penalty <= 2))
+            return UsageError("{} {} is outside -2 to 2; 0 means none", name, penalty);
+    for (const auto& [token, bias] : options.logit_bias)
+        if (!(bias >= -100 && bias <= 100))
+            return UsageError("logit_bias {} of token {} is outside -100 to 100", bias, token);
     return absl::OkStatus();
 }
 
-Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size)
-    : options_(options), random_(options.seed), seen_(vocab_size), scores_(vocab_size) {
+Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size,
+                 std::shared_ptr<TokenConstraint> constraint)
+    : options_(options), random_(options.seed), scores_(static_cast<size_t>(vocab_size)) {
     HONE_CHECK(CheckSampling(options).ok());
+    if (options.repetition_penalty != 1)
+        processors_.push_back(RepetitionPenalty(options.repetition_penalty, vocab_size));
+    if (options.frequency_penalty != 0 || options.presence_penalty != 0)
+        processors_.push_back(CountPenalty(options.frequency_penalty, options.presence_penalty));
+    if (!options.logit_bias.empty()) processors_.push_back(Bias(options.logit_bias));
+    if (constraint) processors_.push_back(Mask(std::move(constraint)));
 }
 
-void Sampler::Observe(std::span<const int32_t> tokens) {
-    for (int32_t token : tokens) {
-        HONE_CHECK(token >= 0 && static_cast<size_t>(token) < seen_.size(), "token {}", token);
-        if (seen_[token]) continue;
-        seen_[token] = true;
-        seen_tokens_.push_back(token);
-    }
+void Sampler::SeePrompt(std::span<const int32_t> tokens) {
+    for (const auto& processor : processors_) processor->SeePrompt(tokens);
+}
+
+void Sampler::SeeDrawn(int32_t token) {
+    for (const auto& processor : processors_) processor->SeeDrawn(token);
 }
 
 absl::StatusOr<int32_t> Sampler::Next(std::span<const float> logits) {
     HONE_CHECK(logits.size() == scores_.size());
     std::copy(logits.begin(), logits.end(), scores_.begin());
-    if (options_.repetition_penalty != 1) {
-        for (int32_t token : seen_tokens_) {
-            float& score = scores_[token];
-            score = score < 0 ? score * options_.repetition_penalty
-                              : score / options_.repetition_penalty;
-        }
-    }
+    for (const auto& processor : processors_) processor->Apply(scores_);
     HONE_ASSIGN_OR_RETURN(int32_t likeliest, Greedy());
     if (options_.temperature == 0) return likeliest;
 

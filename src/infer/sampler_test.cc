@@ -96,13 +96,55 @@ TEST(Sampler, RepetitionPenaltyWeakensWhatWasSeenOnce) {
     const std::vector<float> logits = {4, 3, -1};
     EXPECT_EQ(sampler.Next(logits).value(), 0);
     const std::vector<int32_t> seen = {0, 0, 0};
-    sampler.Observe(seen);
+    sampler.SeePrompt(seen);
     // 4 / 2 = 2 < 3, and not 4 / 8.
     EXPECT_EQ(sampler.Next(logits).value(), 1);
-    const std::vector<int32_t> also = {1};
-    sampler.Observe(also);
+    sampler.SeeDrawn(1);
     EXPECT_EQ(sampler.Next(logits).value(), 0);                            // 2 against 1.5
     EXPECT_EQ(sampler.Next(std::vector<float>{-1, -3, -1.5}).value(), 2);  // -2, -6, -1.5
+}
+
+TEST(Sampler, CountPenaltiesWeakenWhatWasDrawnAsOftenAsItWas) {
+    SamplingOptions options;
+    options.temperature = 0;
+    options.frequency_penalty = 0.5f;
+    options.presence_penalty = 1;
+    Sampler sampler(options, 3);
+    sampler.SeePrompt(std::vector<int32_t>{0, 0, 0});
+    const std::vector<float> logits = {4, 2.2f, 2.1f};
+    EXPECT_EQ(sampler.Next(logits).value(), 0);  // a prompt does not count
+    sampler.SeeDrawn(0);
+    EXPECT_EQ(sampler.Next(logits).value(), 0);  // 4 - 1.5
+    sampler.SeeDrawn(0);
+    EXPECT_EQ(sampler.Next(logits).value(), 1);  // 4 - 2
+    sampler.SeeDrawn(1);
+    EXPECT_EQ(sampler.Next(logits).value(), 2);  // 2, 0.7, 2.1
+}
+
+TEST(Sampler, BiasesAreAddedAndMasksHaveTheLastWord) {
+    class Only : public TokenConstraint {
+      public:
+        std::span<const uint64_t> Allowed() override { return bits_; }
+        void Accept(int32_t) override {}
+        bool complete() const override { return false; }
+
+      private:
+        std::vector<uint64_t> bits_ = {uint64_t{1} << 3, uint64_t{1} << 1};  // tokens 3 and 65
+    };
+    std::vector<float> logits(70);
+    logits[5] = 9;
+    logits[65] = 2;
+    SamplingOptions options;
+    options.temperature = 0;
+    options.logit_bias = {{7, 9.5f}, {3, 1}};
+    EXPECT_EQ(Sampler(options, 70).Next(logits).value(), 7);
+    Sampler masked(options, 70, std::make_shared<Only>());
+    EXPECT_EQ(masked.Next(logits).value(), 65);
+    options.temperature = 5;
+    EXPECT_EQ(Shares(options, logits).size(), 70u);
+    options.logit_bias = {{3, 100}};
+    Sampler drawn(options, 70, std::make_shared<Only>());
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(drawn.Next(logits).value(), 3);
 }
 
 TEST(Sampler, EqualSeedsDrawEqualTokensOnAnyNumberOfThreads) {
@@ -122,7 +164,7 @@ TEST(Sampler, EqualSeedsDrawEqualTokensOnAnyNumberOfThreads) {
                 std::vector<float> logits(kVocabulary);
                 for (float& logit : logits) logit = static_cast<float>(noise.NextUnit() * 10);
                 tokens[sequence].push_back(sampler.Next(logits).value());
-                sampler.Observe({&tokens[sequence].back(), 1});
+                sampler.SeeDrawn(tokens[sequence].back());
             }
         });
         return tokens;
@@ -161,6 +203,9 @@ TEST(CheckSampling, NamesTheValueThatIsOutOfRange) {
     refuses({.top_p = 1.01f}, "top_p");
     refuses({.min_p = 1.01f}, "min_p");
     refuses({.repetition_penalty = 0}, "repetition_penalty");
+    refuses({.frequency_penalty = 2.1f}, "frequency_penalty");
+    refuses({.presence_penalty = -2.1f}, "presence_penalty");
+    refuses({.logit_bias = {{3, 101}}}, "logit_bias");
 }
 
 // Wherever it is in a vocabulary of more and fewer than a vector: the first of the highest, and no

@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<ParquetReader>> ParquetReader::Open(const std::st
     for (size_t i = 0; i < hone_parquet_num_columns(file); ++i) {
         reader->columns_.push_back(rust::Take(hone_parquet_column(file, i)));
     }
+    reader->huggingface_ = rust::Take(hone_parquet_huggingface(file));
     return reader;
 }
 

@@ -28,6 +28,9 @@ class ParquetReader {
     int64_t num_rows() const { return num_rows_; }
     // The top-level columns, in the file's order.
     const std::vector<std::string>& columns() const { return columns_; }
+    // What Hugging Face's datasets says of the columns, as JSON; empty: another program wrote the
+    // file.
+    const std::string& huggingface() const { return huggingface_; }
 
   private:
     struct Handle;
@@ -36,6 +39,7 @@ class ParquetReader {
     std::string path_;
     int64_t num_rows_ = 0;
     std::vector<std::string> columns_;
+    std::string huggingface_;
 };
 
 }  // namespace hone

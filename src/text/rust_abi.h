@@ -65,7 +65,11 @@ void hone_parquet_free(HoneParquet* file);
 int64_t hone_parquet_num_rows(const HoneParquet* file);
 size_t hone_parquet_num_columns(const HoneParquet* file);
 HoneBytes hone_parquet_column(const HoneParquet* file, size_t index);
+HoneBytes hone_parquet_huggingface(const HoneParquet* file);
 bool hone_parquet_read(HoneParquet* file, size_t max_rows, HoneRows* out, HoneError* error);
+
+HoneBytes hone_unicode_lowercase(const uint8_t* input, size_t len);
+bool hone_unicode_is_word(uint32_t code_point);
 
 }  // extern "C"
 

@@ -51,6 +51,7 @@ constexpr KeyRule kRowRules[] = {
     {"skip_bad_rows", Kind::kOption, "skip_bad_rows"},
     {"csv_separator", Kind::kOption, "csv_separator"},
     {"template_date", Kind::kOption, "template_date"},
+    {"label_names", Kind::kOption, "label_names"},
     {"text_formatting_func user_script", Kind::kRefused, kNoCode},
     {"drop_short_sequences", Kind::kRefused, "hone leaves no row out for being short"},
     {"pad_to_max_len padding_side use_attention_mask", Kind::kIgnored, kNoPadding},

@@ -348,7 +348,6 @@ constexpr ForeignName kForeign[] = {
      "is not needed: evaluation never holds logits"},
     {"evaluation_strategy", "has become --eval_strategy"},
     {"ignore_data_skip", "is not available: a resumed run continues at the very next row"},
-    {"label_names", "is not needed: labels come from the data; see --train_on_prompt"},
     {"logging_first_step",
      "is not needed: OUTPUT/metrics.jsonl and --logging_steps 1 show every step"},
     {"logging_nan_inf_filter",

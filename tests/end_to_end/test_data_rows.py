@@ -55,12 +55,12 @@ class DataRowsTest(HoneTest):
         self.assertEqual(run["options"]["csv_separator"], ";")
 
     def test_a_label_column_is_named(self):
-        data = self.write("train.csv", "text,category\nlost my card,card_lost\nwhere is it,card_arrival\n")
+        data = self.write("train.csv", "text,topic\nlost my card,card_lost\nwhere is it,card_arrival\n")
         done = self.hone("data", "check", data, "-m", TINY, "--eval_split", "none")
-        self.assertIn('The column "category" is not used (--text_template', done.stdout)
+        self.assertIn('The column "topic" is not used (--text_template', done.stdout)
         done = self.finetune("out", data, "--max_steps", 1)
-        self.assertEqual((done.stdout + done.stderr).count('"category" is not used'), 1)
-        template = "Query: {text}\\nIntent: [[{category}]]"
+        self.assertEqual((done.stdout + done.stderr).count('"topic" is not used'), 1)
+        template = "Query: {text}\\nIntent: [[{topic}]]"
         marked = self.check(data, "--text_template", template)
         whole = self.check(data, "--text_template", template.replace("[[", "").replace("]]", ""))
         self.assertEqual(marked["tokens"], whole["tokens"])

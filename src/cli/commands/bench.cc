@@ -10,6 +10,7 @@
 #include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
+#include "infer/generator.h"
 #include "kernels/benchmark.h"
 #include "kernels/roofline/roofline.h"
 #include "train/benchmark.h"

@@ -29,6 +29,10 @@ void AddMerge(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddWorker(CLI::App& root, std::vector<Command>& commands);
+void AddServeModel(CLI::App& root, std::vector<Command>& commands);
+void AddServe(CLI::App& root, std::vector<Command>& commands);
+void AddKeys(CLI::App& root, std::vector<Command>& commands);
+void AddAdmin(CLI::App& root, std::vector<Command>& commands);
 void AddBench(CLI::App& root, std::vector<Command>& commands);
 // The root must outlive the command.
 void AddHelp(CLI::App& root, std::vector<Command>& commands);

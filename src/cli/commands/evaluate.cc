@@ -1,21 +1,32 @@
 #include "eval/evaluate.h"
 
+#include <algorithm>
 #include <memory>
 
+#include "answer/row_answers.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/flags/trained_rows.h"
-#include "base/json_text.h"
 #include "cli/terminal/live_line.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
+#include "eval/scores.h"
 #include "hub/hub.h"
 
 namespace hone {
 namespace {
+
+// Between the name of a number and the number, for people.
+constexpr int kNameWidth = 16;
+
+// The most tokens of an answer where the user says nothing: an answer of twice the longest that is
+// expected is wrong already.
+constexpr int64_t kMostNewTokens = 256, kFewestNewTokens = 16;
 
 struct EvaluateFlags {
     ModelFlags model;
@@ -25,13 +36,20 @@ struct EvaluateFlags {
     DataOptions data;
     std::string torch_dtype = "bfloat16";
     int64_t per_device_eval_batch_size = 8;
+    std::vector<std::string> metrics;
+    ScoreOptions scoring;
+    bool constrain_labels = false;
+    std::string answer_after;
+    std::optional<int64_t> max_new_tokens;
+    SamplingFlags sampling;
     bool per_row = false, json = false;
-    std::string output_file;
+    std::string output_file, predictions;
 
     const CLI::App* command = nullptr;
 
     void Add(CLI::App& app) {
         command = &app;
+        sampling.as_model_says = false;
         Flags flags(app);
         model.Add(flags);
         AddTorchDtype(flags, torch_dtype);
@@ -48,12 +66,44 @@ struct EvaluateFlags {
         flags.Text("--eval_subset", data.eval_subset, "which subset of a data set of the Hub");
         data_flags.AddRows(flags, data);
         flags.Integer("--per_device_eval_batch_size", per_device_eval_batch_size,
-                      "rows that go through the model at a time; no result depends on it");
+                      "rows that go through the model at a time; no loss depends on it");
+        AddMetrics(flags);
+        flags.Group("Answers").Integer(
+            "--max_new_tokens", max_new_tokens,
+            "the most tokens of an answer; default: twice as many as the longest answer of "
+            "the rows has, 16 to 256");
+        sampling.AddDrawing(flags);
         flags.Group("Output")
             .Bool("--json", json, "prints the result as JSON")
             .Bool("--per_row", per_row, "also the loss of each row, with --json or --output_file")
-            .Text("-o,--output_file", output_file, "writes the result as JSON");
+            .Text("-o,--output_file", output_file, "writes the result as JSON")
+            .Text("--predictions", predictions,
+                  "writes a JSON line for each row: its prompt, its answer, the model's, and the "
+                  "scores of it");
         machine.Add(flags);
+    }
+
+    void AddMetrics(Flags& flags) {
+        std::string names;
+        for (const MetricInfo& info : KnownMetrics())
+            names += fmt::format("{}{}", names.empty() ? "" : ", ", info.name);
+        flags.Group("Metrics")
+            .List("--metrics", metrics,
+                  "what to measure: " + names +
+                      "; default: loss, perplexity and token_accuracy. All others are of answers "
+                      "that the model gives to the rows' prompts")
+            .List("--labels", scoring.labels,
+                  "the labels that accuracy and f1 are of; default: those that the rows hold")
+            .Text("--label_separator", scoring.label_separator,
+                  "what stands between the labels of a row that has several, such as \",\"")
+            .Bool("--constrain_labels", constrain_labels,
+                  "answers with the label that is likeliest as a whole, instead of a free text")
+            .Text("--answer_after", answer_after,
+                  "compares only what stands behind the last of this text in both answers, such as "
+                  "\"####\"")
+            .Bool("--lowercase", scoring.lowercase, "compares bleu and chrf in lower case")
+            .Bool("--rouge_stemmer", scoring.rouge_stemmer,
+                  "compares the stems of English words in rouge");
     }
 
     // What the run of the adapter or model says of its rows, unless a flag says otherwise.
@@ -74,12 +124,221 @@ struct EvaluateFlags {
             return UsageError("--max_seq_len {} leaves nothing to predict", data.max_seq_len);
         if (per_row && output_file.empty() && !json)
             return UsageError("--per_row needs --json, or --output_file FILE.json for the rows");
+        HONE_ASSIGN_OR_RETURN(scoring.metrics, ParseMetrics(metrics));
+        if (scoring.metrics.empty())
+            scoring.metrics = {Metric::kLoss, Metric::kPerplexity, Metric::kTokenAccuracy};
+        if (max_new_tokens && *max_new_tokens < 1)
+            return UsageError("--max_new_tokens {} is below 1", *max_new_tokens);
+        if (per_row && !HasKind(scoring.metrics, MetricKind::kTokens))
+            return UsageError(
+                "--per_row is the loss of each row: add loss to --metrics; --predictions has the "
+                "other scores");
+        return CheckMeaning();
+    }
+
+    // Flags that would change nothing.
+    absl::Status CheckMeaning() const {
+        const auto refuse = [this](bool useless, std::initializer_list<const char*> names,
+                                   std::string_view why) {
+            for (const char* name : names)
+                if (useless && WasGiven(*command, name))
+                    return UsageError("{} changes nothing: {}", name, why);
+            return absl::OkStatus();
+        };
+        const MetricSet& all = scoring.metrics;
+        HONE_RETURN_IF_ERROR(
+            refuse(!NeedsAnswers(all),
+                   {"--labels", "--label_separator", "--constrain_labels", "--answer_after",
+                    "--predictions", "--max_new_tokens", "--temperature", "--top_k", "--top_p",
+                    "--min_p", "--repetition_penalty", "--stop", "--seed"},
+                   "no metric of answers is among --metrics"));
+        HONE_RETURN_IF_ERROR(refuse(constrain_labels,
+                                    {"--max_new_tokens", "--temperature", "--top_k", "--top_p",
+                                     "--min_p", "--repetition_penalty", "--stop", "--seed"},
+                                    "--constrain_labels draws no tokens"));
+        HONE_RETURN_IF_ERROR(refuse(!all.contains(Metric::kBleu) && !all.contains(Metric::kChrf),
+                                    {"--lowercase"}, "neither bleu nor chrf is among --metrics"));
+        HONE_RETURN_IF_ERROR(refuse(!all.contains(Metric::kRouge), {"--rouge_stemmer"},
+                                    "rouge is not among --metrics"));
+        if (constrain_labels && !HasKind(all, MetricKind::kLabels))
+            return UsageError("--constrain_labels needs a metric of labels, such as accuracy");
+        if (constrain_labels && !scoring.label_separator.empty())
+            return UsageError(
+                "--constrain_labels chooses one label, and --label_separator is for several: give "
+                "one");
         return absl::OkStatus();
     }
 };
 
-void Print(const Evaluation& result, const ChosenModel& chosen, const std::string& output_file) {
-    fmt::print("{}{}\n", chosen.name, chosen.adapter.empty() ? "" : " with " + chosen.adapter);
+// The answers of the model, next to those of the rows.
+struct Answered {
+    std::vector<Question> questions;
+    std::vector<RowAnswer> answers;
+    Scores scores;
+    int64_t max_new_tokens = 0;
+    double seconds = 0;
+    int64_t tokens() const {
+        int64_t sum = 0;
+        for (const RowAnswer& answer : answers) sum += answer.tokens;
+        return sum;
+    }
+    int64_t cut() const {
+        return std::count_if(answers.begin(), answers.end(),
+                             [](const RowAnswer& answer) { return answer.cut; });
+    }
+};
+
+// What is compared of an answer.
+std::string Compared(const std::string& text, const std::string& after) {
+    const size_t at = after.empty() ? std::string::npos : text.rfind(after);
+    return at == std::string::npos ? text : text.substr(at + after.size());
+}
+
+int64_t DefaultNewTokens(const std::vector<Question>& questions, const Tokenizer& tokenizer) {
+    int64_t longest = 0;
+    for (const Question& question : questions)
+        if (const auto ids = tokenizer.Encode(question.answer, false); ids.ok())
+            longest = std::max(longest, static_cast<int64_t>(ids->size()));
+    return std::clamp(2 * longest, kFewestNewTokens, kMostNewTokens);
+}
+
+// Shows how far the answers are.
+class AnswerLine {
+  public:
+    AnswerLine(int64_t rows, const RunControl& control)
+        : rows_(rows), control_(control), line_(stderr), began_s_(NowSeconds()) {}
+    bool Show(int64_t done, int64_t tokens) {
+        if (control_.ending()) return false;
+        if (!line_.Due()) return true;
+        const double elapsed_s = NowSeconds() - began_s_;
+        const double share = static_cast<double>(done) / static_cast<double>(rows_);
+        std::string text = fmt::format("answering {} of {} rows {}", FormatCount(done),
+                                       FormatCount(rows_), ProgressBar(share, 20));
+        if (tokens > 0)
+            text += fmt::format(" {:.0f} tokens/s", static_cast<double>(tokens) / elapsed_s);
+        if (done > 0) text += fmt::format(", {} left", FormatDuration(elapsed_s * (1 / share - 1)));
+        line_.Show(text);
+        return true;
+    }
+
+  private:
+    int64_t rows_;
+    const RunControl& control_;
+    LiveLine line_;
+    double began_s_;
+};
+
+// The questions of the rows, and what makes of their answers a score; before the model is loaded,
+// so that what cannot work costs no time.
+struct Plan {
+    std::vector<Question> questions;
+    std::optional<AnswerScorer> scorer;
+};
+
+absl::StatusOr<Plan> PlanAnswers(const EvaluateFlags& flags, const LoadedData& data,
+                                 const OpenedModel& opened, const Context& context) {
+    Plan plan;
+    HONE_ASSIGN_OR_RETURN(plan.questions, AskRows(data, *opened.encoder, flags.data, context));
+    std::vector<std::string> references;
+    for (const Question& question : plan.questions)
+        references.push_back(Compared(question.answer, flags.answer_after));
+    HONE_ASSIGN_OR_RETURN(plan.scorer, AnswerScorer::Create(flags.scoring, std::move(references)));
+    if (flags.constrain_labels && !plan.scorer->labels())
+        return UsageError(
+            "--constrain_labels: the answers of the rows are no labels; name them with --labels "
+            "A,B,...");
+    for (const std::string& note : plan.scorer->notes()) fmt::print(stderr, "note: {}\n", note);
+    return plan;
+}
+
+absl::StatusOr<Answered> AnswerRows(const EvaluateFlags& flags, Plan plan, const LoadedData& data,
+                                    Answerer& answerer, const Context& context) {
+    Answered answered;
+    answered.questions = std::move(plan.questions);
+    AnswerLine line(static_cast<int64_t>(answered.questions.size()), StopOnInterrupt());
+    const AnswerProgress progress = [&](int64_t rows, int64_t tokens) {
+        return line.Show(rows, tokens);
+    };
+    const double start = NowSeconds();
+    if (flags.constrain_labels) {
+        HONE_ASSIGN_OR_RETURN(answered.answers, ChooseLabels(answerer.loaded(), data.eval_rows,
+                                                             plan.scorer->labels()->labels(),
+                                                             flags.data, context, progress));
+    } else {
+        SamplingChoice sampling = flags.sampling.Choice();
+        sampling.max_new_tokens = flags.max_new_tokens.value_or(
+            DefaultNewTokens(answered.questions, answerer.loaded().encoder->tokenizer()));
+        answered.max_new_tokens = sampling.max_new_tokens;
+        HONE_ASSIGN_OR_RETURN(answered.answers,
+                              AnswerQuestions(answerer, answered.questions, sampling,
+                                              flags.per_device_eval_batch_size, progress));
+    }
+    answered.seconds = NowSeconds() - start;
+    std::vector<std::string> predictions;
+    for (const RowAnswer& answer : answered.answers)
+        predictions.push_back(Compared(answer.text, flags.answer_after));
+    answered.scores = plan.scorer->Score(predictions);
+    const auto& labels = answered.scores.labels;
+    const auto rows = static_cast<int64_t>(predictions.size());
+    if (labels && labels->no_label * 2 > rows && flags.scoring.label_separator.empty())
+        fmt::print(stderr,
+                   "note: {} of {} answers are no label; --constrain_labels has the model choose "
+                   "one\n",
+                   FormatCount(labels->no_label), FormatCount(rows));
+    return answered;
+}
+
+std::string PredictionLines(const EvaluateFlags& flags, const Answered& answered,
+                            const LoadedData& data) {
+    std::string lines;
+    for (size_t i = 0; i < answered.answers.size(); ++i) {
+        const RowPlace place = data.eval->Place(static_cast<int64_t>(i));
+        const RowAnswer& answer = answered.answers[i];
+        nlohmann::ordered_json line = {{"row", i},
+                                       {"file", place.file},
+                                       {"line", place.line},
+                                       {"prompt", answered.questions[i].text},
+                                       {"reference", answered.questions[i].answer},
+                                       {"prediction", answer.text}};
+        const std::string& after = flags.answer_after;
+        if (!after.empty())
+            line["compared"] = {{"reference", Compared(answered.questions[i].answer, after)},
+                                {"prediction", Compared(answer.text, after)}};
+        if (answer.probability) {
+            line["probability"] = *answer.probability;
+        } else {
+            line["finish_reason"] =
+                FinishReasonName(answer.cut ? FinishReason::kLength : FinishReason::kStop);
+            line["new_tokens"] = answer.tokens;
+        }
+        line["scores"] = answered.scores.rows[i];
+        lines += JsonLine(line);
+    }
+    return lines;
+}
+
+// What was measured.
+struct Measured {
+    std::optional<Evaluation> evaluation;
+    std::optional<Answered> answered;
+};
+
+nlohmann::ordered_json MeasuredJson(const EvaluateFlags& flags, const Measured& measured) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    if (measured.evaluation) json = ToJson(*measured.evaluation);
+    if (const auto& answered = measured.answered) {
+        json["metrics"] = ToJson(answered->scores, flags.scoring.metrics);
+        json["answers"] = {{"rows", answered->answers.size()}, {"seconds", answered->seconds}};
+        if (!flags.constrain_labels) {
+            json["answers"]["new_tokens"] = answered->tokens();
+            json["answers"]["max_new_tokens"] = answered->max_new_tokens;
+            json["answers"]["cut"] = answered->cut();
+        }
+    }
+    return json;
+}
+
+void PrintEvaluation(const Evaluation& result) {
     fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
                result.loss, result.perplexity, 100 * result.token_accuracy);
     fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
@@ -87,31 +346,38 @@ void Print(const Evaluation& result, const ChosenModel& chosen, const std::strin
     fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
                FormatCount(static_cast<int64_t>(static_cast<double>(result.input_tokens) /
                                                 result.seconds)));
-    if (!output_file.empty()) fmt::print("  written to      {}\n", output_file);
 }
 
-absl::Status RunEvaluate(EvaluateFlags& flags) {
-    HONE_RETURN_IF_ERROR(flags.machine.Apply());
-    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
-    if (chosen.form) flags.ReadAsTrained(*chosen.form);
-    HONE_RETURN_IF_ERROR(flags.Check());
-    LoadOptions load = flags.weights.options();
-    if (flags.torch_dtype != "bfloat16") {
-        if (flags.weights.weights != "bf16" && flags.weights.weights != "nf4")
-            return UsageError("--torch_dtype {} and --weights {} exclude each other: give one",
-                              flags.torch_dtype, flags.weights.weights);
-        HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
+void Print(const EvaluateFlags& flags, const Measured& measured, const ChosenModel& chosen) {
+    fmt::print("{}{}\n", chosen.name, chosen.adapter.empty() ? "" : " with " + chosen.adapter);
+    if (measured.evaluation) PrintEvaluation(*measured.evaluation);
+    if (const auto& answered = measured.answered) {
+        fmt::print("{}", ToText(answered->scores, flags.scoring.metrics, kNameWidth));
+        fmt::print("  answers         {} in {}", FormatCount(answered->answers.size()),
+                   FormatDuration(answered->seconds));
+        if (!flags.constrain_labels)
+            fmt::print(", {:.0f} tokens/s; {} cut at --max_new_tokens {}",
+                       static_cast<double>(answered->tokens()) / answered->seconds,
+                       FormatCount(answered->cut()), answered->max_new_tokens);
+        fmt::print("\n");
     }
-    const RunControl& control = StopOnInterrupt();
-    const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(const LoadedModel loaded, FetchAndLoad(std::move(chosen), load, context));
-    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
-    flags.data.cache_folder = hub.TemporaryFolder();
-    HONE_ASSIGN_OR_RETURN(LoadedData data, LoadEvaluationData(flags.data, loaded.encoder, context));
-    for (const std::string& note : data.report.notes) fmt::print(stderr, "note: {}\n", note);
-    for (const std::string& warning : data.report.warnings)
-        fmt::print(stderr, "warning: {}\n", warning);
+    if (!flags.output_file.empty()) fmt::print("  written to      {}\n", flags.output_file);
+    if (!flags.predictions.empty()) fmt::print("  predictions     {}\n", flags.predictions);
+}
 
+absl::StatusOr<LoadOptions> ReadLoadOptions(const EvaluateFlags& flags) {
+    LoadOptions load = flags.weights.options();
+    if (flags.torch_dtype == "bfloat16") return load;
+    if (flags.weights.weights != "bf16" && flags.weights.weights != "nf4")
+        return UsageError("--torch_dtype {} and --weights {} exclude each other: give one",
+                          flags.torch_dtype, flags.weights.weights);
+    HONE_ASSIGN_OR_RETURN(load.compute, ReadTorchDtype(flags.torch_dtype));
+    return load;
+}
+
+absl::StatusOr<Evaluation> EvaluateLoss(const EvaluateFlags& flags, const LoadedData& data,
+                                        Model& model, const Context& context) {
+    const RunControl& control = StopOnInterrupt();
     LiveLine line(stderr);
     EvaluateOptions options;
     options.max_rows = flags.per_device_eval_batch_size;
@@ -120,15 +386,51 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
         line.Show(fmt::format("evaluating {} {:.0f} %", ProgressBar(share, 30), 100 * share));
         return !control.ending();
     };
-    HONE_ASSIGN_OR_RETURN(Evaluation result, Evaluate(*loaded.model, data.eval, options, context));
-    line.Clear();
-    if (!flags.output_file.empty()) {
-        HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, JsonText(ToJson(result))));
+    return Evaluate(model, data.eval, options, context);
+}
+
+absl::Status RunEvaluate(EvaluateFlags& flags) {
+    HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
+    if (chosen.form) flags.ReadAsTrained(*chosen.form);
+    HONE_RETURN_IF_ERROR(flags.Check());
+    HONE_ASSIGN_OR_RETURN(const LoadOptions load, ReadLoadOptions(flags));
+    StopOnInterrupt();
+    const Context context(flags.machine.threads);
+    HONE_ASSIGN_OR_RETURN(OpenedModel opened, FetchAndOpen(std::move(chosen)));
+    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
+    flags.data.cache_folder = hub.TemporaryFolder();
+    const bool answers = NeedsAnswers(flags.scoring.metrics);
+    HONE_ASSIGN_OR_RETURN(LoadedData data,
+                          LoadEvaluationData(flags.data, opened.encoder, context, answers));
+    for (const std::string& note : data.report.notes) fmt::print(stderr, "note: {}\n", note);
+    for (const std::string& warning : data.report.warnings)
+        fmt::print(stderr, "warning: {}\n", warning);
+    std::optional<Plan> plan;
+    if (answers) {
+        HONE_ASSIGN_OR_RETURN(plan, PlanAnswers(flags, data, opened, context));
     }
+    HONE_ASSIGN_OR_RETURN(LoadedModel loaded, Load(std::move(opened), load, context));
+    Measured measured;
+    if (HasKind(flags.scoring.metrics, MetricKind::kTokens)) {
+        HONE_ASSIGN_OR_RETURN(measured.evaluation,
+                              EvaluateLoss(flags, data, *loaded.model, context));
+    }
+    const ChosenModel shown = loaded.chosen;
+    if (answers) {
+        Answerer answerer(std::move(loaded), Asking(), context);
+        HONE_ASSIGN_OR_RETURN(measured.answered,
+                              AnswerRows(flags, *std::move(plan), data, answerer, context));
+    }
+    if (!flags.predictions.empty())
+        HONE_RETURN_IF_ERROR(
+            WriteFileAtomic(flags.predictions, PredictionLines(flags, *measured.answered, data)));
+    const std::string json = JsonText(MeasuredJson(flags, measured));
+    if (!flags.output_file.empty()) HONE_RETURN_IF_ERROR(WriteFileAtomic(flags.output_file, json));
     if (flags.json) {
-        fmt::print("{}", JsonText(ToJson(result)));
+        fmt::print("{}", json);
     } else {
-        Print(result, loaded.chosen, flags.output_file);
+        Print(flags, measured, shown);
     }
     return absl::OkStatus();
 }
@@ -137,7 +439,9 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
 
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands) {
     CLI::App* app =
-        AddCommand(root, "evaluate", "measures loss, perplexity and token accuracy on a data set");
+        AddCommand(root, "evaluate",
+                   "measures loss, perplexity and token accuracy on a data set, or the model's "
+                   "answers by accuracy, F1, BLEU, ROUGE and others");
     auto flags = std::make_shared<EvaluateFlags>();
     flags->Add(*app);
     commands.push_back({app, [flags] { return RunEvaluate(*flags); }});

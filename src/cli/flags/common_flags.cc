@@ -107,8 +107,8 @@ void DataFlags::AddSplits(Flags& flags, DataOptions& options) {
 void DataFlags::AddRows(Flags& flags, DataOptions& options) {
     for (const char* name :
          {"columns", "csv_separator", "text_template", "text_field", "use_chat_template",
-          "add_special_tokens", "train_on_prompt", "template_date", "max_seq_len", "on_overflow",
-          "max_samples", "skip_bad_rows"})
+          "label_names", "add_special_tokens", "train_on_prompt", "template_date", "max_seq_len",
+          "on_overflow", "max_samples", "skip_bad_rows"})
         AddDataOption(flags, name, options);
 }
 
@@ -144,14 +144,18 @@ LoadOptions WeightFlags::options() const {
 }
 
 void SamplingFlags::Add(Flags& flags) {
-    const std::string by_model =
-        fallback_temperature == 0 ? "0" : fmt::format("{}", fallback_temperature);
-    flags.Group("Answers")
-        .Integer("--max_new_tokens", max_new_tokens, "the most tokens of an answer")
+    flags.Group("Answers").Integer("--max_new_tokens", max_new_tokens,
+                                   "the most tokens of an answer");
+    AddDrawing(flags);
+}
+
+void SamplingFlags::AddDrawing(Flags& flags) {
+    const std::string otherwise = fmt::format("{}", fallback_temperature);
+    flags
         .Number("--temperature", temperature,
-                "0: always the likeliest token; default: what generation_config.json samples with, "
-                "else " +
-                    by_model)
+                "0: always the likeliest token; default: " +
+                    (as_model_says ? "what generation_config.json samples with, else " + otherwise
+                                   : otherwise))
         .Integer("--top_k", top_k, "draws from the k likeliest tokens; 0: from all")
         .Number("--top_p", top_p,
                 "draws from the likeliest tokens that together have this probability; 1: from all")

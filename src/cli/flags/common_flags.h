@@ -75,6 +75,8 @@ struct WeightFlags {
 // Sampling and stopping.
 struct SamplingFlags : SamplingChoice {
     void Add(Flags& flags);
+    // All but --max_new_tokens.
+    void AddDrawing(Flags& flags);
     // With the escapes of --stop read.
     SamplingChoice Choice() const;
 };

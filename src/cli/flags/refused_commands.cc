@@ -7,16 +7,16 @@ namespace {
 constexpr std::string_view kNoOnnx =
     "hone writes no ONNX in this version; the adapter of `hone finetune` is in PEFT's format and "
     "the model of --method full a Hugging Face folder: Olive, transformers and vLLM load them";
-constexpr std::string_view kNoServer =
-    "hone serves no HTTP in this version; `hone chat` talks in the terminal, `hone generate "
-    "--prompt_file FILE --json` answers many prompts";
+constexpr std::string_view kServer =
+    "use `hone serve`, which speaks OpenAI's API; `hone chat` talks in the terminal";
 constexpr std::string_view kNoHub =
     "hone uploads nothing and keeps no login; private models are fetched with the environment "
     "variable HF_TOKEN";
 constexpr std::string_view kObjectives =
     "use `hone finetune --objective` with dpo, ipo, orpo, kto or simpo";
 constexpr std::string_view kNoReward =
-    "hone has no reward model and no reinforcement learning; `hone finetune --objective dpo` learns "
+    "hone has no reward model and no reinforcement learning; `hone finetune --objective dpo` "
+    "learns "
     "from preferences";
 constexpr std::string_view kNoQuantised =
     "hone writes no quantised model in this version; `hone generate`, `chat` and `evaluate` "
@@ -37,7 +37,7 @@ constexpr RefusedCommand kRefused[] = {
      "hone's own weights are whole; `hone merge` puts an adapter into its base"},
     {"hone", "quantize quantise quant", kNoQuantised},
     {"hone", "workflow launch run-pass run-workflow", "use `hone run --config FILE`"},
-    {"hone", "serve server api webui webchat ui vllm-serve start web", kNoServer},
+    {"hone", "server api webui webchat ui vllm-serve start web", kServer},
     {"hone", "login logout whoami auth push upload deploy", kNoHub},
     {"hone", "dpo ipo kto orpo simpo cpo preference preference-tune", kObjectives},
     {"hone", "grpo ppo reward rloo rlhf online-dpo", kNoReward},

@@ -1,5 +1,7 @@
 #include "cli/flags/trained_rows.h"
 
+#include "fmt/ranges.h"
+
 namespace hone {
 namespace {
 
@@ -32,6 +34,9 @@ std::string ReadRowsAsTrained(const TrainedForm& form, const CLI::App& command, 
         take("--use_chat_template", &DataOptions::use_chat_template,
              truth(form.data.use_chat_template.value_or(true)));
     if (!text) take("--columns", &DataOptions::columns, ColumnsText(form.data.columns));
+    if (!text)
+        take("--label_names", &DataOptions::label_names,
+             fmt::format("{}", fmt::join(form.data.label_names, ",")));
     take("--csv_separator", &DataOptions::csv_separator, form.data.csv_separator);
     take("--add_special_tokens", &DataOptions::add_special_tokens,
          truth(form.data.add_special_tokens));

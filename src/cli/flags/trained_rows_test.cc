@@ -42,6 +42,18 @@ TEST(ReadRowsAsTrained, TakesWhatNoFlagSays) {
     EXPECT_EQ(ReadRowsAsTrained(form, *none.app, none.data), "--max_seq_len 64");
 }
 
+TEST(ReadRowsAsTrained, TakesTheNamesOfLabels) {
+    TrainedForm form;
+    form.data.label_names = {"no", "yes"};
+    Command plain({});
+    EXPECT_EQ(ReadRowsAsTrained(form, *plain.app, plain.data), "--label_names no,yes");
+    EXPECT_EQ(plain.data.label_names, form.data.label_names);
+    for (const char* flag : {"--text_field", "--label_names"}) {
+        Command other({flag, "a"});
+        EXPECT_EQ(ReadRowsAsTrained(form, *other.app, other.data), "") << flag;
+    }
+}
+
 TEST(ReadRowsAsTrained, TakesColumnsAndTheDay) {
     TrainedForm form;
     form.data.columns = {{"prompt", "Question"}, {"completion", "Answer"}};

@@ -52,16 +52,21 @@ absl::StatusOr<OpenedModel> FetchAndOpen(ChosenModel chosen) {
     return OpenChosen(std::move(chosen));
 }
 
-absl::StatusOr<LoadedModel> FetchAndLoad(ChosenModel chosen, const LoadOptions& options,
-                                         const Context& context) {
-    HONE_RETURN_IF_ERROR(FetchModel(chosen.name));
+absl::StatusOr<LoadedModel> Load(OpenedModel opened, const LoadOptions& options,
+                                 const Context& context) {
     LiveLine line(stderr);
     WorkLine work(line, NowSeconds);
-    const ScopedWatcher watcher([&, name = chosen.name](double share, int64_t) {
+    const ScopedWatcher watcher([&, name = opened.chosen.name](double share, int64_t) {
         work.Show({.what = "reading the model", .detail = name, .share = share});
         return true;
     });
-    return LoadChosen(std::move(chosen), options, context);
+    return LoadOpened(std::move(opened), options, context);
+}
+
+absl::StatusOr<LoadedModel> FetchAndLoad(ChosenModel chosen, const LoadOptions& options,
+                                         const Context& context) {
+    HONE_ASSIGN_OR_RETURN(OpenedModel opened, FetchAndOpen(std::move(chosen)));
+    return Load(std::move(opened), options, context);
 }
 
 }  // namespace hone

@@ -18,6 +18,9 @@ absl::StatusOr<std::vector<std::string>> FetchDataset(const std::string& repo,
 
 // FetchModel, then OpenChosen or LoadChosen.
 absl::StatusOr<OpenedModel> FetchAndOpen(ChosenModel chosen);
+// LoadOpened.
+absl::StatusOr<LoadedModel> Load(OpenedModel opened, const LoadOptions& options,
+                                 const Context& context);
 absl::StatusOr<LoadedModel> FetchAndLoad(ChosenModel chosen, const LoadOptions& options,
                                          const Context& context);
 

@@ -36,6 +36,36 @@ bool IsListOfTurns(const ordered_json& value, const char* member) {
     return value.is_array() && !value.empty() && value[0].is_object() && value[0].contains(member);
 }
 
+// A class: a name, its number, true or false. A longer text is no label.
+bool IsLabel(const ordered_json& value) {
+    constexpr size_t kLongest = 100;  // bytes
+    if (value.is_number_integer() || value.is_boolean()) return true;
+    if (!value.is_string()) return false;
+    const auto& text = value.get_ref<const std::string&>();
+    return text.size() <= kLongest && text.find('\n') == std::string::npos;
+}
+
+// The column of a text's class. A name goes before its number, which some tables have beside it.
+std::string LabelColumn(const ordered_json& row) {
+    for (const std::string_view name :
+         {"label_text", "label_name", "label", "category", "intent", "sentiment"}) {
+        const std::string column = ColumnOf(row, {name});
+        if (!column.empty() && IsLabel(row[column])) return column;
+    }
+    return "";
+}
+
+// The columns of a document and its summary; empty: there are none.
+ColumnMap SummaryColumns(const ordered_json& row) {
+    const std::string summary = ColumnOf(row, {"summary", "highlights"});
+    const std::string document = ColumnOf(row, {"document", "article", "dialogue", "text"});
+    const auto is_text = [&](const std::string& column) {
+        return !column.empty() && row[column].is_string();
+    };
+    if (!is_text(summary) || !is_text(document)) return {};
+    return {{"input", document}, {"output", summary}};
+}
+
 void AddIfThere(const ordered_json& row, const char* field,
                 std::initializer_list<std::string_view> names, ColumnMap* columns) {
     if (std::any_of(columns->begin(), columns->end(),
@@ -68,6 +98,8 @@ std::optional<RowFormat> FormatByFields(const ordered_json& row) {
     if (Has(row, "instruction") && Has(row, "output")) return RowFormat::kInstruction;
     if (Has(row, "input") && Has(row, "output")) return RowFormat::kInputOutput;
     if (Has(row, "input_ids")) return RowFormat::kInputIds;
+    if (Has(row, "text") && Has(row, "label") && IsLabel(row["label"]))
+        return RowFormat::kTextLabel;
     if (Has(row, "text")) return RowFormat::kText;
     return std::nullopt;
 }
@@ -86,21 +118,29 @@ std::vector<std::string> FieldsOf(RowFormat format) {
             return {"input", "output", "system", "history"};
         case RowFormat::kInputIds:
             return {"input_ids", "labels", "attention_mask"};
+        case RowFormat::kTextLabel:
+            return {"text", "label"};
         case RowFormat::kText:
             return {"text"};
         case RowFormat::kPreference:
             return {"prompt", "chosen", "rejected", "tools", "functions", "system"};
         case RowFormat::kOpenAiPreference:
-            return {"input",
-                    "preferred_output",
-                    "preferred_completion",
-                    "non_preferred_output",
+            return {"input", "preferred_output", "preferred_completion", "non_preferred_output",
                     "non_preferred_completion"};
         case RowFormat::kTextField:
         case RowFormat::kTextTemplate:
             break;
     }
     return {};
+}
+
+ColumnMap GuessTextAndAnswer(const ordered_json& row) {
+    ColumnMap columns = SummaryColumns(row);
+    if (!columns.empty()) return columns;
+    const std::string text = ColumnOf(row, {"text", "sentence", "utterance", "review", "tweet"});
+    const std::string label = LabelColumn(row);
+    if (text.empty() || label.empty() || !row[text].is_string()) return {};
+    return {{"text", text}, {"label", label}};
 }
 
 ColumnMap GuessColumns(const ordered_json& row) {
@@ -128,12 +168,13 @@ ColumnMap GuessColumns(const ordered_json& row) {
         if (same) return {{"prompt", question}, {"completion", answer}};
         columns = {{"input", question}};
     } else {
-        AddIfThere(row, "text", {"text"}, &columns);
+        columns = GuessTextAndAnswer(row);
+        if (columns.empty()) AddIfThere(row, "text", {"text"}, &columns);
         return columns;
     }
     columns.emplace_back("output", answer);
-    AddOptionalColumns(
-        row, instruction.empty() ? RowFormat::kInputOutput : RowFormat::kInstruction, &columns);
+    AddOptionalColumns(row, instruction.empty() ? RowFormat::kInputOutput : RowFormat::kInstruction,
+                       &columns);
     return columns;
 }
 
@@ -142,8 +183,7 @@ void AddOptionalColumns(const ordered_json& row, RowFormat format, ColumnMap* co
     const bool pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput;
     if (!chat && !pair) return;
     if (chat) AddIfThere(row, "tools", {"tools"}, columns);
-    if (format == RowFormat::kInstruction)
-        AddIfThere(row, "input", {"input", "context"}, columns);
+    if (format == RowFormat::kInstruction) AddIfThere(row, "input", {"input", "context"}, columns);
     AddIfThere(row, "system", {"system", "system_prompt"}, columns);
     if (pair) AddIfThere(row, "history", {"history"}, columns);
 }

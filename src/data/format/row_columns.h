@@ -22,8 +22,13 @@ std::optional<RowFormat> FormatByFields(const nlohmann::ordered_json& row);
 std::vector<std::string> FieldsOf(RowFormat format);
 
 // Columns under other names that people have for a question and its answer, a text or messages, in
-// any case: "Question" and "Answer" are input and output. Empty: none are known.
+// any case: "Question" and "Answer" are input and output, "article" and "highlights" too, "text"
+// and "category" are text and label. Empty: none are known.
 ColumnMap GuessColumns(const nlohmann::ordered_json& row);
+
+// Of those a text with its summary or its class alone: what there is to learn of a row that a
+// "text" makes look like plain text.
+ColumnMap GuessTextAndAnswer(const nlohmann::ordered_json& row);
 
 // Adds the columns of this row that stand for the format's optional fields: "system_prompt",
 // "context". Fields that the map has already, and columns that are null, stay out.

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/text_value.h"
 #include "data/format/messages.h"
 #include "data/format/preference.h"
 #include "data/format/row_columns.h"
@@ -185,6 +186,37 @@ absl::StatusOr<History> ReadHistory(const ordered_json& row) {
     return history;
 }
 
+// A label as the answer to its text: a name, or the name of its number, or the number.
+absl::StatusOr<std::string> LabelField(const ordered_json& row,
+                                       const std::vector<std::string>& names) {
+    const ordered_json* label = Find(row, "label");
+    if (label == nullptr) return StringField(row, "label");
+    // Tables have numbers as texts.
+    int64_t number = -1;
+    const bool is_text = label->is_string();
+    if (is_text && !names.empty()) ReadInteger(label->get_ref<const std::string&>(), number);
+    if (label->is_number_integer()) number = label->get<int64_t>();
+    if (label->is_boolean()) number = label->get<bool>() ? 1 : 0;
+    if (is_text && number < 0) return AnswerField(row, "label");
+    if (!is_text && !label->is_number_integer() && !label->is_boolean())
+        return DataError("\"label\" must be a string or a whole number, not {}",
+                         label->type_name());
+    if (names.empty()) return label->dump();
+    if (number < 0 || number >= static_cast<int64_t>(names.size()))
+        return DataError("\"label\" is {}, and --label_names names 0 to {}", label->dump(),
+                         names.size() - 1);
+    return names[static_cast<size_t>(number)];
+}
+
+absl::StatusOr<DataRow> ConvertTextLabel(const ordered_json& row,
+                                         const std::vector<std::string>& names, bool chat) {
+    HONE_ASSIGN_OR_RETURN(std::string text, StringField(row, "text"));
+    if (IsBlank(text)) return DataError("\"text\" is empty");
+    HONE_ASSIGN_OR_RETURN(std::string label, LabelField(row, names));
+    if (chat) return Chat("", {}, std::move(text), std::move(label));
+    return Completion(text + "\n", std::move(label));
+}
+
 absl::StatusOr<DataRow> ConvertPair(const ordered_json& row, bool instruction, bool chat) {
     HONE_ASSIGN_OR_RETURN(std::string system, OptionalField(row, "system"));
     HONE_ASSIGN_OR_RETURN(std::string answer, AnswerField(row, "output"));
@@ -269,6 +301,8 @@ std::string_view RowFormatName(RowFormat format) {
             return "input and output";
         case RowFormat::kShareGpt:
             return "ShareGPT conversations";
+        case RowFormat::kTextLabel:
+            return "text and label";
         case RowFormat::kText:
             return "plain text";
         case RowFormat::kInputIds:
@@ -326,16 +360,24 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
         return absl::OkStatus();
     }
     std::optional<RowFormat> format = FormatByFields(row);
-    if (!format && columns_.empty()) {
-        columns_ = GuessColumns(row);
-        guessed_ = true;
-        format = FormatByFields(RenameColumns(row, columns_, {}));
+    const bool text = format == RowFormat::kText || format == RowFormat::kTextLabel;
+    if ((!format || text) && columns_.empty()) {
+        const ColumnMap guess = text ? GuessTextAndAnswer(row) : GuessColumns(row);
+        const bool same = std::all_of(guess.begin(), guess.end(), [](const auto& column) {
+            return column.first == column.second;
+        });
+        if (!text || !same) {
+            columns_ = guess;
+            guessed_ = true;
+            format = FormatByFields(RenameColumns(row, columns_, {}));
+        }
     }
     if (!format)
         return DataError(
             "cannot tell the format of the rows: the first one has {}. Known are messages; prompt "
             "and completion; instruction and output; input and output; question and answer; "
-            "conversations; text; input_ids. For other columns say --columns "
+            "document and summary; text and label; conversations; text; input_ids. For other "
+            "columns say --columns "
             "prompt=NAME,completion=NAME, --text_field NAME or --text_template \"... {{NAME}} "
             "...\"",
             FieldList(first_row));
@@ -363,10 +405,16 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
     const bool is_chat = format == RowFormat::kMessages || format == RowFormat::kShareGpt ||
                          format == RowFormat::kOpenAiPreference;
     // A question and its answers under names that are not TRL's are no texts to be joined.
-    const bool asked = format == RowFormat::kPreference && !converter.columns_.empty() &&
-                       options.columns.empty();
-    const bool is_pair =
-        format == RowFormat::kInstruction || format == RowFormat::kInputOutput || asked;
+    const bool asked =
+        format == RowFormat::kPreference && !converter.columns_.empty() && options.columns.empty();
+    const bool is_pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput ||
+                         format == RowFormat::kTextLabel || asked;
+    if (!options.label_names.empty() && format != RowFormat::kTextLabel)
+        return UsageError(
+            "--label_names is for rows of text and label; these are {} (--label_names \"\" names "
+            "none)",
+            RowFormatName(format));
+    converter.label_names_ = options.label_names;
     if (is_chat && !options.use_chat_template.value_or(true))
         return UsageError(
             "--use_chat_template false, but the rows are {}: they have no text without a chat "
@@ -406,6 +454,7 @@ std::string RowConverter::PromptTemplate() const {
         case RowFormat::kTextField:
             return "{prompt}";
         case RowFormat::kInputOutput:
+        case RowFormat::kTextLabel:
             return R"({prompt}\n)";
         case RowFormat::kInstruction:
             return R"(### Instruction:\n{prompt}\n\n### Response:\n)";  // AlpacaPrompt
@@ -414,6 +463,13 @@ std::string RowConverter::PromptTemplate() const {
         default:
             return "";
     }
+}
+
+std::optional<std::string> RowConverter::label_column() const {
+    if (format_ != RowFormat::kTextLabel) return std::nullopt;
+    for (const auto& [field, column] : columns_)
+        if (field == "label") return column;
+    return "label";
 }
 
 ColumnMap RowConverter::RowColumns(const ordered_json& row) const {
@@ -477,9 +533,9 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
             const std::string& field = fields_[0];
             if (!row.contains(field))
                 return DataError("\"{}\" is missing (the row has {})", field, FieldList(row));
-            HONE_ASSIGN_OR_RETURN(
-                Conversation conversation,
-                format_ == RowFormat::kMessages ? ParseMessagesRow(row) : ParseShareGpt(row));
+            HONE_ASSIGN_OR_RETURN(Conversation conversation, format_ == RowFormat::kMessages
+                                                                 ? ParseMessagesRow(row)
+                                                                 : ParseShareGpt(row));
             return ConversationRow(std::move(conversation));
         }
         case RowFormat::kPromptCompletion:
@@ -487,6 +543,8 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
         case RowFormat::kInstruction:
         case RowFormat::kInputOutput:
             return ConvertPair(row, format_ == RowFormat::kInstruction, chat_);
+        case RowFormat::kTextLabel:
+            return ConvertTextLabel(row, label_names_, chat_);
         case RowFormat::kInputIds:
             return ConvertInputIds(row);
         case RowFormat::kText:

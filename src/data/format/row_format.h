@@ -55,9 +55,10 @@ struct DataRow {
 // backslashes stay.
 std::string Unescape(std::string_view text);
 
-// "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is, anything
-// else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything is. {{
-// and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are read as Unescape reads them.
+// "... {field} ... [[{answer}]]": {field} is replaced by the row's field (a string as it is,
+// anything else as JSON). What stands in [[ ]] is trained, the rest is not; without them everything
+// is. {{ and }} are literal braces, \[ and \] brackets; \n, \t, \r and \\ are read as Unescape
+// reads them.
 class TextTemplate {
   public:
     static absl::StatusOr<TextTemplate> Parse(std::string_view source);
@@ -90,6 +91,7 @@ enum class RowFormat {
     kInstruction,       // instruction [, input], output [, system, history]
     kInputOutput,       // input, output [, system, history]
     kShareGpt,          // conversations: from, value
+    kTextLabel,         // text, label
     kText,              // text
     kInputIds,          // input_ids [, labels, attention_mask]
     kPreference,        // prompt, chosen, rejected: preference.h
@@ -105,9 +107,10 @@ struct RowFormatOptions {
     std::vector<std::pair<std::string, std::string>> columns;  // --columns
     std::string text_template;
     std::string text_field;
+    std::vector<std::string> label_names;  // of labels that are numbers: that of 0, of 1, ...
     std::optional<bool> use_chat_template;
     bool model_has_template =
-        false;  // decides for instruction and input/output rows when use_chat_template is unset
+        false;  // decides for instruction, input/output and text/label rows when that is unset
     std::optional<RowKind> kind = RowKind::kPlain;  // DataOptions::row_kind
     std::string kind_flag;
 };
@@ -126,6 +129,10 @@ class RowConverter {
     RowKind kind() const { return kind_; }
     // Of rows of prompt and completion those do that are lists of messages.
     bool uses_chat_template() const { return chat_ || lists_; }
+    // Names the labels that are numbers where the options name none; the column that holds them, of
+    // rows of text and label.
+    void NameLabels(std::vector<std::string> names) { label_names_ = std::move(names); }
+    std::optional<std::string> label_column() const;
     // The columns that stand for fields under another name, {"prompt", "Question"}.
     const std::vector<std::pair<std::string, std::string>>& columns() const { return columns_; }
     // The fields of a row that are not null and not used.
@@ -145,6 +152,7 @@ class RowConverter {
     absl::StatusOr<DataRow> ConvertFields(const nlohmann::ordered_json& row) const;
     absl::StatusOr<DataRow> ConvertPreference(const nlohmann::ordered_json& row) const;
     RowFormat format_ = RowFormat::kText;
+    std::vector<std::string> label_names_;
     RowKind kind_ = RowKind::kPlain;
     bool chat_ = false;     // rows become conversations
     bool lists_ = false;    // prompt and completion that are messages, in the first row

@@ -313,7 +313,7 @@ TEST(RowFormat, UnusedColumns) {
         EXPECT_TRUE(converter.ok()) << converter.status();
         return fmt::format("{}", fmt::join(converter->UnusedColumns(Json(row)), ","));
     };
-    EXPECT_EQ(unused(R"({"text":"a","category":"b","empty":null})"), "category");
+    EXPECT_EQ(unused(R"({"text":"a","topic":"b","empty":null})"), "topic");
     EXPECT_EQ(unused(R"({"text":"a","category":"b"})", {.text_template = "{text} {category}"}), "");
     EXPECT_EQ(unused(R"({"Question":"a","Answer":"b","question_id":1})"), "question_id");
     EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","x":"c"})",

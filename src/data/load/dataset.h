@@ -108,6 +108,7 @@ inline constexpr size_t kMaxListedRows = 100'000;  // bad or masked rows kept wi
 struct LoadedData {
     std::shared_ptr<const Dataset> train;
     std::shared_ptr<const Dataset> eval;  // null without evaluation rows
+    std::vector<DataRow> eval_rows;       // those of `eval` before they became tokens, if asked for
     DataReport report;
 };
 
@@ -121,9 +122,9 @@ absl::StatusOr<LoadedData> LoadData(const DataOptions& options,
 
 // The rows of one split for evaluation: eval_split if set, else the only split that there is, else
 // "test", else "validation". Comes back as LoadedData::eval, with nothing in train; otherwise as
-// LoadData.
+// LoadData. `keep_rows` fills eval_rows, which memory_limit_bytes does not limit.
 absl::StatusOr<LoadedData> LoadEvaluationData(const DataOptions& options,
                                               std::shared_ptr<const ConversationEncoder> encoder,
-                                              const Context& context);
+                                              const Context& context, bool keep_rows = false);
 
 }  // namespace hone

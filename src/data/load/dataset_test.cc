@@ -387,19 +387,35 @@ TEST(Dataset, NotesSayWhatIsNotUsedAndHowFilesWereRead) {
         EXPECT_TRUE(data.ok()) << data.status();
         return data.ok() ? data->report.notes : std::vector<std::string>();
     };
-    const std::string labels = folder.Write("a.csv", "text;category\na b;x\nc d;y\n");
+    const std::string labels = folder.Write("a.csv", "text;topic\na b;x\nc d;y\n");
+    EXPECT_THAT(notes({.data_name = labels, .eval_split = "none"}),
+                ElementsAre("The column \"topic\" is not used (--text_template "
+                            "\"{text}\\n[[{topic}]]\" would train on it).",
+                            fmt::format("The columns of {} are separated by semicolons.", labels)));
     EXPECT_THAT(
-        notes({.data_name = labels, .eval_split = "none"}),
-        ElementsAre("The column \"category\" is not used (--text_template "
-                    "\"{text}\\n[[{category}]]\" would train on it).",
-                    fmt::format("The columns of {} are separated by semicolons.", labels)));
-    EXPECT_THAT(notes({.data_name = folder.Write("b.jsonl", "{\"Question\":\"q\",\"Answer\":\"a\"}\n"
-                                                            "{\"Question\":\"q\",\"Answer\":\"b\","
-                                                            "\"id\":1,\"by\":\"z\"}\n"),
-                       .eval_split = "none"}),
-                ElementsAre("Columns are read under other names: \"Question\" as input, \"Answer\" as "
-                            "output.",
-                            "Columns that are not used: \"by\", \"id\"."));
+        notes({.data_name = folder.Write("b.jsonl",
+                                         "{\"Question\":\"q\",\"Answer\":\"a\"}\n"
+                                         "{\"Question\":\"q\",\"Answer\":\"b\","
+                                         "\"id\":1,\"by\":\"z\"}\n"),
+               .eval_split = "none"}),
+        ElementsAre("Columns are read under other names: \"Question\" as input, \"Answer\" as "
+                    "output.",
+                    "Columns that are not used: \"by\", \"id\"."));
+}
+
+TEST(Dataset, LabelsThatAreNumbersHaveTheNamesOfTheFile) {
+    auto encoder = TestEncoder();
+    const auto trained = [&](std::vector<std::string> names) {
+        DataOptions options;
+        options.data_name = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/classes.parquet";
+        options.eval_split = "none";
+        options.label_names = std::move(names);
+        auto data = LoadData(options, encoder, Context(1));
+        EXPECT_TRUE(data.ok()) << data.status();
+        return TrainedText(*encoder, data->train->Get(0));
+    };
+    EXPECT_EQ(trained({}), "pos<|im_end|>");
+    EXPECT_EQ(trained({"no", "yes"}), "yes<|im_end|>");
 }
 
 // Thirty thousand like errors are ten and a count, those of other kinds beside them.

@@ -35,9 +35,10 @@ std::string Listed(const std::vector<RowProblem>& problems, int64_t count) {
 // Receives rows from the pipeline one at a time.
 class Loader {
   public:
-    Loader(const DataOptions& options, const ReadPlan& plan)
+    Loader(const DataOptions& options, const ReadPlan& plan, bool keep_rows)
         : options_(options),
           hold_out_(plan.hold_out),
+          keep_rows_(keep_rows),
           store_(std::make_shared<TokenStore>(options.memory_limit_bytes, options.cache_folder)) {
         report_.eval_source = plan.eval_source;
         plan_notes_ = plan.notes;
@@ -91,6 +92,7 @@ class Loader {
             AddProblem(&report_.left_out_rows, &report_.left_out_row_count, outcome.place,
                        LeftOutText(outcome.encoded.left_out));
         if (train) NoteSystemPrompt(outcome.system_prompt);
+        if (eval && keep_rows_) kept_rows_.push_back(std::move(outcome.row));
         return Store(example, outcome.place, train, eval);
     }
 
@@ -119,6 +121,7 @@ class Loader {
                             *options_.eval_split));
         AddWarnings();
         if (result.shows_today) report_.warnings.emplace_back(kShowsToday);
+        data.eval_rows = std::move(kept_rows_);
         data.report = std::move(report_);
         return data;
     }
@@ -226,8 +229,9 @@ class Loader {
     }
 
     const DataOptions& options_;
-    bool hold_out_;
+    bool hold_out_, keep_rows_;
     std::vector<std::string> plan_notes_;
+    std::vector<DataRow> kept_rows_;
     TemplateFailures template_failures_;
     std::shared_ptr<TokenStore> store_;
     std::vector<int64_t> train_rows_;
@@ -251,8 +255,8 @@ absl::Status CheckOptions(const DataOptions& options) {
 
 absl::StatusOr<LoadedData> Load(const DataOptions& options, const ReadPlan& plan, bool want_train,
                                 std::shared_ptr<const ConversationEncoder> encoder,
-                                const Context& context) {
-    Loader loader(options, plan);
+                                const Context& context, bool keep_rows = false) {
+    Loader loader(options, plan, keep_rows);
     HONE_ASSIGN_OR_RETURN(
         PipelineResult result,
         RunPipeline(plan, options, std::move(encoder), context,
@@ -272,10 +276,10 @@ absl::StatusOr<LoadedData> LoadData(const DataOptions& options,
 
 absl::StatusOr<LoadedData> LoadEvaluationData(const DataOptions& options,
                                               std::shared_ptr<const ConversationEncoder> encoder,
-                                              const Context& context) {
+                                              const Context& context, bool keep_rows) {
     HONE_RETURN_IF_ERROR(CheckOptions(options));
     HONE_ASSIGN_OR_RETURN(ReadPlan plan, PlanEvaluation(options));
-    return Load(options, plan, false, std::move(encoder), context);
+    return Load(options, plan, false, std::move(encoder), context, keep_rows);
 }
 
 namespace {

@@ -173,8 +173,8 @@ class BlockReader {
     std::thread thread_;
 };
 
-// Which share of the planned files so many bytes of rows are; negative where the rows' bytes are not
-// the file's (compressed, Parquet) or only some of its rows are read.
+// Which share of the planned files so many bytes of rows are; negative where the rows' bytes are
+// not the file's (compressed, Parquet) or only some of its rows are read.
 class ReadShare {
   public:
     ReadShare(const ReadPlan& plan, const DataOptions& options) {
@@ -183,8 +183,8 @@ class ReadShare {
             for (const DataFile& file : split.files) {
                 std::error_code error;
                 total_ += static_cast<double>(std::filesystem::file_size(file.path, error));
-                known_ &= !error && file.format != FileFormat::kParquet &&
-                          !file.path.ends_with(".gz");
+                known_ &=
+                    !error && file.format != FileFormat::kParquet && !file.path.ends_with(".gz");
             }
     }
     double Add(const Block& block) {
@@ -210,6 +210,8 @@ absl::StatusOr<std::optional<RowConverter>> DetectFormat(const Block& block,
         if (!converter.ok())
             return Annotate(converter.status(),
                             fmt::format("{}, line {}", *block.path, row.raw.line));
+        if (const auto label = converter->label_column(); label && options.label_names.empty())
+            converter->NameLabels(block.reader->ClassNames(*label));
         return std::optional(*std::move(converter));
     }
     return std::optional<RowConverter>();
@@ -276,6 +278,7 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
         outcome->encoded = *std::move(encoded);
         if (converted->kind == DataRow::Kind::kConversation)
             outcome->system_prompt = SystemPrompt(converted->conversation);
+        outcome->row = *std::move(converted);
     }
 }
 
@@ -288,8 +291,7 @@ std::string LeftOutText(const std::vector<std::string>& left_out) {
 void TemplateFailures::Count(const RowOutcome& outcome) {
     ++rows_;
     if (!outcome.template_failed) return;
-    if (failed_++ == 0)
-        first_ = RowProblem{outcome.place, outcome.problem}.ToText();
+    if (failed_++ == 0) first_ = RowProblem{outcome.place, outcome.problem}.ToText();
 }
 
 absl::Status TemplateFailures::Check() const {
@@ -305,10 +307,10 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
                                            const Context& context,
                                            const std::function<absl::Status(RowOutcome)>& sink) {
     HONE_ASSIGN_OR_RETURN(encoder, encoder->WithDate(options.template_date));
-    const RowFormatOptions format_options = {options.columns, options.text_template,
-                                             options.text_field, options.use_chat_template,
-                                             encoder->has_own_template(), options.row_kind,
-                                             options.row_kind_flag};
+    const RowFormatOptions format_options = {options.columns,           options.text_template,
+                                             options.text_field,        options.label_names,
+                                             options.use_chat_template, encoder->has_own_template(),
+                                             options.row_kind,          options.row_kind_flag};
     const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
     PipelineResult result;
     result.format_name = "unknown";
@@ -353,8 +355,7 @@ absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptio
         result.format = converter->format();
         result.kind = converter->kind();
         result.format_name = RowFormatName(converter->format());
-        if (result.kind == RowKind::kJudged)
-            result.format_name += ", each judged by its label";
+        if (result.kind == RowKind::kJudged) result.format_name += ", each judged by its label";
         result.columns = converter->columns();
         result.prompt_template = converter->PromptTemplate();
         result.shows_today = converter->uses_chat_template() && encoder->ReadsClock() &&
@@ -398,11 +399,11 @@ std::vector<std::string> DescribeColumns(const PipelineResult& result) {
     const std::string label = LabelColumn(result.unused_columns);
     if (result.format == RowFormat::kText && !label.empty())
         cure = fmt::format(" (--text_template \"{{text}}\\n[[{{{}}}]]\" would train on it)", label);
-    notes.push_back(result.unused_columns.size() == 1
-                        ? fmt::format("The column \"{}\" is not used{}.",
-                                      result.unused_columns[0], cure)
-                        : fmt::format("Columns that are not used: {}{}.",
-                                      QuotedNames(result.unused_columns), cure));
+    notes.push_back(
+        result.unused_columns.size() == 1
+            ? fmt::format("The column \"{}\" is not used{}.", result.unused_columns[0], cure)
+            : fmt::format("Columns that are not used: {}{}.", QuotedNames(result.unused_columns),
+                          cure));
     return notes;
 }
 

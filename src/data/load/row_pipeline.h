@@ -28,8 +28,9 @@ struct RowOutcome {
     uint64_t hash = 0;
     // Of a conversation: its system message, or "".
     std::optional<std::string> system_prompt;
-    EncodedRow encoded;   // of a good row, not truncated
-    std::string problem;  // not empty: the row is bad, and why
+    DataRow row;                   // of a good row, as it was converted
+    EncodedRow encoded;            // the same as tokens, not truncated
+    std::string problem;           // not empty: the row is bad, and why
     bool template_failed = false;  // the problem is what the chat template made of the row
     // What no row is to blame for, such as a want of memory: it ends the run.
     absl::Status broken;

@@ -2,6 +2,7 @@
 // object with the rows in one member. Cut into its rows without being held or parsed whole.
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "base/limits.h"
 #include "data/read/json_outline.h"
 #include "data/read/row_readers.h"
@@ -137,10 +138,10 @@ class JsonReader : public RowReader {
     }
 
     void RemoveRowsMember() {
-        const std::string name = "\"" + rows_member_ + "\"";
-        if (other_members_.ends_with(name))
-            other_members_.resize(other_members_.size() - name.size());
-        if (other_members_.ends_with(", ")) other_members_.resize(other_members_.size() - 2);
+        const std::string name = fmt::format("\"{}\"", rows_member_);
+        if (!absl::EndsWith(other_members_, name)) return;
+        const size_t others = other_members_.size() - name.size();
+        other_members_.resize(others - std::min<size_t>(others, 2));  // with the comma before it
     }
 
     absl::StatusOr<bool> NextElement(RawRow* row) {

@@ -86,6 +86,27 @@ class ParquetRowReader : public RowReader {
         return ParseJsonRow(raw, row, problem);
     }
 
+    std::vector<std::string> ClassNames(const std::string& column) const override {
+        RawRow metadata;
+        metadata.text = reader_->huggingface();
+        nlohmann::ordered_json json;
+        ParseProblem unused;
+        if (metadata.text.empty() || !ParseJsonRow(metadata, &json, &unused)) return {};
+        const nlohmann::ordered_json* at = &json;
+        for (const std::string& name : {std::string("info"), std::string("features"), column,
+                                        std::string("names")}) {
+            if (!at->is_object() || !at->contains(name)) return {};
+            at = &(*at)[name];
+        }
+        if (!at->is_array()) return {};
+        std::vector<std::string> names;
+        for (const nlohmann::ordered_json& name : *at) {
+            if (!name.is_string()) return {};
+            names.push_back(name.get<std::string>());
+        }
+        return names;
+    }
+
   private:
     std::optional<TemporaryFile> unpacked_;
     std::unique_ptr<ParquetReader> reader_;

@@ -63,6 +63,8 @@ class RowReader {
     // another one calls Next.
     virtual bool ParseRow(const RawRow& raw, nlohmann::ordered_json* row,
                           ParseProblem* problem) const = 0;
+    // The names of the numbers in a column of classes, that of 0 first; empty: the file has none.
+    virtual std::vector<std::string> ClassNames(const std::string& column) const { return {}; }
     // What is unusual about how the file was read so far, as whole sentences.
     virtual std::vector<std::string> notes() const { return {}; }
 };

@@ -408,6 +408,18 @@ TEST(RowReader, Parquet) {
     EXPECT_NE(cut[0].find("cut.parquet"), std::string::npos) << cut[0];
 }
 
+TEST(RowReader, ParquetOfDatasetsNamesItsClasses) {
+    const std::string folder = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/";
+    const auto reader = [&](const char* name) {
+        return RowReader::Open(folder + name, FileFormat::kParquet, {}).value();
+    };
+    const auto classes = reader("classes.parquet");
+    EXPECT_EQ(classes->ClassNames("label"), (std::vector<std::string>{"neg", "pos"}));
+    EXPECT_TRUE(classes->ClassNames("text").empty());
+    EXPECT_TRUE(classes->ClassNames("other").empty());
+    EXPECT_TRUE(reader("rows.parquet")->ClassNames("source").empty());
+}
+
 TEST(RowReader, Gzip) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(WriteGzip(folder, "a.jsonl.gz", "{\"a\":1}\n{\"a\":2}\n")),

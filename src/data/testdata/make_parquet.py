@@ -1,5 +1,6 @@
 """Makes rows.parquet, three rows of chats beside a plain column, and tools.parquet, the row of tools.jsonl, whose two
-tools have different parameters. Needs pyarrow."""
+tools have different parameters, and classes.parquet, rows whose file says what datasets' classes are called. Needs
+pyarrow."""
 import json
 import pathlib
 
@@ -16,3 +17,8 @@ pq.write_table(pa.Table.from_pylist(rows), pathlib.Path(__file__).with_name("row
 tools = pathlib.Path(__file__).with_name("tools.jsonl")
 pq.write_table(pa.Table.from_pylist([json.loads(line) for line in tools.read_text().splitlines()]),
                tools.with_suffix(".parquet"), compression="snappy")
+
+features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+classes = pa.Table.from_pylist([{"text": "good", "label": 1}, {"text": "bad", "label": 0}])
+pq.write_table(classes.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}),
+               tools.with_name("classes.parquet"), compression="snappy")

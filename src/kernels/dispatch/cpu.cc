@@ -29,7 +29,9 @@ std::string CpuName() {
 std::string CpuInstructionSets() {
     std::string sets;
     const auto add = [&sets](bool has, const char* name) {
-        if (has) sets += (sets.empty() ? "" : " ") + std::string(name);
+        if (!has) return;
+        if (!sets.empty()) sets += ' ';
+        sets += name;
     };
     add(__builtin_cpu_supports("ssse3"), "SSSE3");
     add(__builtin_cpu_supports("sse4.2"), "SSE4.2");

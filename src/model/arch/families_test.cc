@@ -198,7 +198,9 @@ TEST(Families, AreFoundByTheirNames) {
     for (const ArchSpec* arch : AllArchs()) {
         EXPECT_EQ(FindArch(arch->model_type).value(), arch);
         for (std::string_view name : arch->architectures) EXPECT_EQ(FindArch(name).value(), arch);
-        if (!arch->gguf_type.empty()) EXPECT_EQ(FindGgufArch(arch->gguf_type).value(), arch);
+        if (!arch->gguf_type.empty()) {
+            EXPECT_EQ(FindGgufArch(arch->gguf_type).value(), arch);
+        }
     }
     EXPECT_THAT(std::string(FindArch("Qwen3ForCasualLM").status().message()),
                 ::testing::AllOf(HasSubstr("did you mean Qwen3ForCausalLM?"), HasSubstr("GPT2LM")));

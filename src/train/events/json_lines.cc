@@ -1,30 +1,8 @@
 #include "train/events/json_lines.h"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include "base/write_all.h"
 
 namespace hone {
-namespace {
-
-// False: it cannot be written.
-bool WriteAll(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = write(fd, text.data(), text.size());
-        if (written >= 0) {
-            text.remove_prefix(static_cast<size_t>(written));
-        } else if (errno == EAGAIN) {  // the other end made the pipe non-blocking
-            pollfd room{fd, POLLOUT, 0};
-            if (poll(&room, 1, -1) < 0 && errno != EINTR) return false;
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
-}
-
-}  // namespace
 
 absl::Status JsonLineSink::OnEvent(const Event& event) {
     if (!broken_) broken_ = !WriteAll(fd_, EventLine(event));

@@ -107,7 +107,7 @@ std::vector<OptionRow> DataRows() {
         {.name = "columns",
          .field = HONE_FIELD(data.columns),
          .help = "which columns hold what: prompt=Question,completion=Answer; fields are prompt, "
-                 "completion, instruction, input, output, system, text, messages, ...",
+                 "completion, instruction, input, output, system, text, label, messages, ...",
          .effect = Effect::kContents,
          .value_name = "FIELD=COLUMN,..."},
         {.name = "csv_separator",
@@ -125,6 +125,12 @@ std::vector<OptionRow> DataRows() {
          .help = "the column that holds the text",
          .effect = Effect::kContents,
          .excludes = {"text_template", "use_chat_template"}},
+        {.name = "label_names",
+         .field = HONE_FIELD(data.label_names),
+         .help =
+             "names for labels that are numbers, of rows of text and label: that of 0, of 1, ...",
+         .effect = Effect::kContents,
+         .excludes = {"text_template", "text_field"}},
         {.name = "use_chat_template",
          .field = HONE_FIELD(data.use_chat_template),
          .help = "puts prompt/completion and instruction rows through the model's chat template; "

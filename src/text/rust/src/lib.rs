@@ -1,4 +1,4 @@
-//! The C ABI over three crates: `tokenizers`, `minijinja` and `parquet`.
+//! The C ABI over three crates, `tokenizers`, `minijinja` and `parquet`, and what Python knows of characters.
 //!
 //! Rules of the border, the same for every function:
 //! * Bytes come as pointer and length; nothing is terminated by NUL and nothing borrowed outlives the call.
@@ -18,3 +18,4 @@ mod python;
 mod stack;
 mod template;
 mod tokenizer;
+mod unicode;

@@ -18,6 +18,8 @@ use std::fs::File;
 pub struct HoneParquet {
     rows: RowIter<'static>,
     columns: Vec<String>,
+    /// What `datasets` says of the columns, as JSON; empty: another program wrote the file.
+    huggingface: String,
     num_rows: i64,
     next_row: u64,
     max_row_bytes: usize,
@@ -49,8 +51,13 @@ impl HoneParquet {
         }
         let columns =
             metadata.schema_descr().root_schema().get_fields().iter().map(|field| field.name().to_string()).collect();
+        let huggingface = metadata
+            .key_value_metadata()
+            .and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"))
+            .and_then(|pair| pair.value.clone())
+            .unwrap_or_default();
         let rows = RowIter::from_file_into(Box::new(CheckedFile(reader)));
-        Ok(HoneParquet { rows, columns, num_rows, next_row: 0, max_row_bytes, broken: false })
+        Ok(HoneParquet { rows, columns, huggingface, num_rows, next_row: 0, max_row_bytes, broken: false })
     }
 
     fn read(&mut self, max_rows: usize) -> Result<(String, Vec<usize>), String> {
@@ -315,6 +322,15 @@ pub unsafe extern "C" fn hone_parquet_num_columns(file: *const HoneParquet) -> u
 pub unsafe extern "C" fn hone_parquet_column(file: *const HoneParquet, index: usize) -> HoneBytes {
     let file = &*file;
     file.columns.get(index).cloned().unwrap_or_default().into()
+}
+
+/// The metadata "huggingface" of the file, or nothing.
+///
+/// # Safety
+/// `file` lives.
+#[no_mangle]
+pub unsafe extern "C" fn hone_parquet_huggingface(file: *const HoneParquet) -> HoneBytes {
+    (*file).huggingface.clone().into()
 }
 
 /// # Safety

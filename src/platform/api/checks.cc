@@ -1,0 +1,46 @@
+#include "platform/api/checks.h"
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_join.h"
+#include "platform/api/refusal.h"
+#include "simdjson.h"
+
+namespace hone::platform {
+
+absl::Status CheckText(std::string_view param, std::string_view text, size_t least, size_t most) {
+    if (!simdjson::validate_utf8(text.data(), text.size()))
+        return InvalidField(param, "'{}' is not valid UTF-8.", param);
+    size_t characters = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f)
+            return InvalidField(param, "'{}' holds a control character.", param);
+        if ((byte & 0xc0) != 0x80) ++characters;
+    }
+    if (characters >= least && characters <= most) return absl::OkStatus();
+    return InvalidField(param, "'{}' has {} characters, but must have between {} and {}.", param,
+                        characters, least, most);
+}
+
+absl::Status CheckOneOf(std::string_view param, std::string_view text,
+                        const std::vector<std::string_view>& words) {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return absl::OkStatus();
+    return InvalidField(param, "'{}' must be one of {}.", param,
+                        absl::StrJoin(words, ", ", [](std::string* out, std::string_view word) {
+                            out->append(fmt::format("'{}'", word));
+                        }));
+}
+
+std::string ShownId(std::string_view id) {
+    return absl::CHexEscape(std::string(id.substr(0, 128)));
+}
+
+absl::Status CheckRange(std::string_view param, int64_t value, int64_t least, int64_t most) {
+    if (value >= least && value <= most) return absl::OkStatus();
+    return InvalidField(param, "'{}' is {}, but must be between {} and {}.", param, value, least,
+                        most);
+}
+
+}  // namespace hone::platform

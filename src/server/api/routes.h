@@ -1,0 +1,23 @@
+// The groups of routes, one file each, with their schemas. The API and the platform outlive them.
+#pragma once
+
+#include "platform/platform.h"
+
+namespace hone {
+class InferencePool;
+}
+
+namespace hone::server {
+
+class Api;
+
+void AddFileRoutes(Api& api, platform::Platform& platform);
+void AddUploadRoutes(Api& api, platform::Platform& platform);
+void AddJobRoutes(Api& api, platform::Platform& platform);
+void AddPermissionRoutes(Api& api, platform::Platform& platform);
+void AddModelRoutes(Api& api, platform::Platform& platform);
+void AddAdminRoutes(Api& api, platform::Platform& platform);
+// The pool outlives the API too.
+void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
+
+}  // namespace hone::server

@@ -1,0 +1,168 @@
+// Fine-tuning jobs: https://platform.openai.com/docs/api-reference/fine-tuning.
+#include <utility>
+
+#include "platform/jobs/job_request.h"
+#include "server/api/api.h"
+#include "server/api/job_stream.h"
+#include "server/api/objects.h"
+#include "server/api/paging.h"
+#include "server/api/routes.h"
+#include "server/api/schemas_jobs.h"
+
+namespace hone::server {
+namespace {
+
+using platform::Platform;
+
+constexpr PageRules kJobPages{.limit = 20};
+constexpr PageRules kCheckpointPages{.limit = 10};
+
+HttpResponse CreateJob(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const platform::JobRequest request, platform::ParseJobRequest(call.body));
+    HONE_ASSIGN_OR_ANSWER(const platform::Job job, platform.jobs().Create(call.caller, request));
+    return JsonResponse(ToJson(job));
+}
+
+// metadata[key]=value, any number of times; or metadata=null.
+std::optional<HttpResponse> ReadFilter(const HttpRequest& request, platform::JobFilter& filter) {
+    constexpr std::string_view kOpen = "metadata[";
+    for (const auto& [name, value] : request.query) {
+        if (name == "metadata" && value == "null") {
+            filter.null_metadata = true;
+        } else if (name.starts_with(kOpen) && name.ends_with("]")) {
+            filter.metadata[name.substr(kOpen.size(), name.size() - kOpen.size() - 1)] = value;
+        }
+    }
+    if (!filter.null_metadata || filter.metadata.empty()) return std::nullopt;
+    return ErrorResponse(
+        ApiError{.message = "Invalid 'metadata': metadata=null and metadata[key]=value exclude "
+                            "each other.",
+                 .param = "metadata",
+                 .code = "invalid_value"});
+}
+
+HttpResponse ListJobs(Platform& platform, const Call& call) {
+    platform::PageRequest page;
+    platform::JobFilter filter;
+    if (auto wrong = ReadPage(call.request, kJobPages, page)) return *std::move(wrong);
+    if (auto wrong = ReadFilter(call.request, filter)) return *std::move(wrong);
+    HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
+                          platform.jobs().List(call.caller, filter, page));
+    return JsonResponse(
+        ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
+}
+
+HttpResponse ListEvents(Platform& platform, const Call& call) {
+    platform::PageRequest page;
+    if (auto wrong = ReadPage(call.request, kJobPages, page)) return *std::move(wrong);
+    HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::JobEvent> events,
+                          platform.jobs().Events(call.caller, call.path[0], page));
+    return JsonResponse(ListJson(events.data, events.has_more,
+                                 [](const platform::JobEvent& event) { return ToJson(event); }));
+}
+
+HttpResponse ListCheckpoints(Platform& platform, const Call& call) {
+    platform::PageRequest page;
+    if (auto wrong = ReadPage(call.request, kCheckpointPages, page)) return *std::move(wrong);
+    HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::JobCheckpoint> checkpoints,
+                          platform.jobs().Checkpoints(call.caller, call.path[0], page));
+    return JsonResponse(
+        ListJson(checkpoints.data, checkpoints.has_more,
+                 [](const platform::JobCheckpoint& checkpoint) { return ToJson(checkpoint); }));
+}
+
+// POST .../{verb}, which changes a job and gives it back.
+void AddVerb(Router& router, Platform& platform, const std::string& verb,
+             const std::string& operation, const std::string& summary,
+             absl::StatusOr<platform::Job> (platform::Jobs::*change)(const platform::Caller&,
+                                                                     const std::string&)) {
+    router.Add({.method = "POST",
+                .pattern = "/v1/fine_tuning/jobs/{fine_tuning_job_id}/" + verb,
+                .operation = operation,
+                .summary = summary,
+                .access = Access::kMember,
+                .response_schema = "FineTuningJob",
+                .handle = [&platform, change](const Call& call) {
+                    HONE_ASSIGN_OR_ANSWER(const platform::Job job,
+                                          (platform.jobs().*change)(call.caller, call.path[0]));
+                    return JsonResponse(ToJson(job));
+                }});
+}
+
+void AddCreateAndRead(Router& router, Platform& platform) {
+    router.Add({.method = "POST",
+                .pattern = "/v1/fine_tuning/jobs",
+                .operation = "createFineTuningJob",
+                .summary = "creates a job, which runs when its turn comes",
+                .access = Access::kMember,
+                .body = BodyKind::kJson,
+                .request_schema = "CreateFineTuningJobRequest",
+                .response_schema = "FineTuningJob",
+                .handle = [&](const Call& call) { return CreateJob(platform, call); }});
+    std::vector<QueryParameter> listing = PageParameters(kJobPages);
+    listing.push_back({"metadata",
+                       R"({"type": "object", "additionalProperties": {"type": "string"}})",
+                       "metadata[key]=value: only jobs with this pair; metadata=null: only jobs "
+                       "without metadata"});
+    router.Add({.method = "GET",
+                .pattern = "/v1/fine_tuning/jobs",
+                .operation = "listPaginatedFineTuningJobs",
+                .summary = "lists the project's jobs, newest first",
+                .query = std::move(listing),
+                .response_schema = "ListFineTuningJobsResponse",
+                .handle = [&](const Call& call) { return ListJobs(platform, call); }});
+    router.Add({.method = "GET",
+                .pattern = "/v1/fine_tuning/jobs/{fine_tuning_job_id}",
+                .operation = "retrieveFineTuningJob",
+                .summary = "one job",
+                .response_schema = "FineTuningJob",
+                .handle = [&](const Call& call) {
+                    HONE_ASSIGN_OR_ANSWER(const platform::Job job,
+                                          platform.jobs().Get(call.caller, call.path[0]));
+                    return JsonResponse(ToJson(job));
+                }});
+}
+
+void AddListsOfAJob(Router& router, Platform& platform) {
+    router.Add({.method = "GET",
+                .pattern = "/v1/fine_tuning/jobs/{fine_tuning_job_id}/events",
+                .operation = "listFineTuningEvents",
+                .summary = "what happened in a job, newest first",
+                .query = PageParameters(kJobPages),
+                .response_schema = "ListFineTuningJobEventsResponse",
+                .handle = [&](const Call& call) { return ListEvents(platform, call); }});
+    router.Add(
+        {.method = "GET",
+         .pattern = "/v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints",
+         .operation = "listFineTuningJobCheckpoints",
+         .summary = "the checkpoints of a job, newest first; each is a model that can be used",
+         .query = PageParameters(kCheckpointPages),
+         .response_schema = "ListFineTuningJobCheckpointsResponse",
+         .handle = [&](const Call& call) { return ListCheckpoints(platform, call); }});
+    router.Add({.method = "GET",
+                .pattern = "/api/fine_tuning/jobs/{fine_tuning_job_id}/events/stream",
+                .operation = "streamFineTuningEvents",
+                .summary = "the events of a job from its first on, as they happen, until it ends",
+                .response_type = "text/event-stream",
+                .answer = [&](const Call& call, std::shared_ptr<Exchange> exchange) {
+                    StreamJobEvents(platform, call.caller, call.path[0], std::move(exchange));
+                }});
+}
+
+}  // namespace
+
+void AddJobRoutes(Api& api, Platform& platform) {
+    api.schemas().Add(kJobSchemas);
+    Router& router = api.router();
+    AddCreateAndRead(router, platform);
+    AddListsOfAJob(router, platform);
+    AddVerb(router, platform, "cancel", "cancelFineTuningJob", "ends a job for good",
+            &platform::Jobs::Cancel);
+    AddVerb(router, platform, "pause", "pauseFineTuningJob",
+            "stops a job, which keeps what it has learnt", &platform::Jobs::Pause);
+    AddVerb(router, platform, "resume", "resumeFineTuningJob",
+            "puts a paused job back in the queue, to go on where it stopped",
+            &platform::Jobs::Resume);
+}
+
+}  // namespace hone::server

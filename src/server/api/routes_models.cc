@@ -1,0 +1,96 @@
+// Models: https://platform.openai.com/docs/api-reference/models.
+#include "server/api/api.h"
+#include "server/api/objects.h"
+#include "server/api/routes.h"
+#include "server/api/tar_source.h"
+
+namespace hone::server {
+namespace {
+
+using platform::Platform;
+
+constexpr char kModelSchemas[] = R"json({
+  "Model": {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by"],
+    "properties": {
+      "id": {"type": "string"},
+      "object": {"type": "string", "const": "model"},
+      "created": {"type": "integer"},
+      "owned_by": {"type": "string"}
+    }
+  },
+  "ListModelsResponse": {
+    "type": "object",
+    "required": ["object", "data"],
+    "properties": {
+      "object": {"type": "string", "const": "list"},
+      "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}}
+    }
+  }
+})json";
+
+HttpResponse ListModels(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const std::vector<platform::Model> models,
+                          platform.models().List(call.caller));
+    nlohmann::ordered_json data = nlohmann::ordered_json::array();
+    for (const platform::Model& model : models) data.push_back(ToJson(model));
+    return JsonResponse({{"object", "list"}, {"data", std::move(data)}});
+}
+
+// The adapter of a fine-tuned model, in PEFT's format, as a tar archive.
+HttpResponse DownloadModel(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const platform::ModelPlace place,
+                          platform.models().Resolve(call.caller, call.path[0]));
+    if (place.adapter_path.empty())
+        return ErrorResponse(ApiError{.message = "A base model is not downloaded: its weights are "
+                                                 "where the server got them from.",
+                                      .param = "model"});
+    HttpResponse response;
+    HONE_ASSIGN_OR_ANSWER(response.source, OpenTar(place.adapter_path, "adapter"));
+    response.headers.Add("Content-Type", "application/x-tar");
+    response.headers.Add("Content-Disposition", "attachment; filename=\"adapter.tar\"");
+    return response;
+}
+
+}  // namespace
+
+void AddModelRoutes(Api& api, Platform& platform) {
+    api.schemas().Add(kModelSchemas);
+    Router& router = api.router();
+    router.Add({.method = "GET",
+                .pattern = "/v1/models",
+                .operation = "listModels",
+                .summary = "the bases with their aliases, and the project's fine-tuned models",
+                .response_schema = "ListModelsResponse",
+                .handle = [&](const Call& call) { return ListModels(platform, call); }});
+    router.Add({.method = "GET",
+                .pattern = "/v1/models/{model}",
+                .operation = "retrieveModel",
+                .summary = "one model",
+                .response_schema = "Model",
+                .handle = [&](const Call& call) {
+                    HONE_ASSIGN_OR_ANSWER(const platform::Model model,
+                                          platform.models().Get(call.caller, call.path[0]));
+                    return JsonResponse(ToJson(model));
+                }});
+    router.Add({.method = "DELETE",
+                .pattern = "/v1/models/{model}",
+                .operation = "deleteModel",
+                .summary = "deletes a fine-tuned model",
+                .access = Access::kMember,
+                .response_schema = "DeletedObject",
+                .handle = [&](const Call& call) {
+                    const absl::Status done = platform.models().Delete(call.caller, call.path[0]);
+                    return done.ok() ? JsonResponse(DeletedJson(call.path[0], "model"))
+                                     : ErrorResponse(done);
+                }});
+    router.Add({.method = "GET",
+                .pattern = "/api/models/{model}/adapter",
+                .operation = "downloadModel",
+                .summary = "what a job trained, as PEFT and other programs load it",
+                .response_type = "application/x-tar",
+                .handle = [&](const Call& call) { return DownloadModel(platform, call); }});
+}
+
+}  // namespace hone::server

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Runs the tests of `hone serve`, driven by the official `openai` package with nothing but base_url and key set.
+
+run.py [--hone PROGRAM] [-k PATTERN]...: the last line is `N passed, M failed`. Needs a Python that has what
+requirements.txt names; `./dev test` makes one in build/sdk.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+import unittest
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "end_to_end")]
+
+from run import run_suite  # noqa: E402 (of tests/end_to_end)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hone", type=pathlib.Path, default=FOLDER.parents[1] / "build/release/hone")
+    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
+                        help="only tests with this in their name")
+    arguments = parser.parse_args()
+    hone = arguments.hone.resolve()
+    if not os.access(hone, os.X_OK):
+        sys.exit(f"no program at {hone}: ./dev build")
+    os.environ["HONE"] = str(hone)  # tests read it when they are imported
+    loader = unittest.TestLoader()
+    if arguments.patterns:
+        loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
+    return run_suite(loader.discover(str(FOLDER), top_level_dir=str(FOLDER)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

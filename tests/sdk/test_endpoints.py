@@ -1,0 +1,246 @@
+"""Every endpoint of the API through the SDK with strict response validation, with success and with failure; then the
+table of what was called, beside /openapi.json, so that none is missing."""
+
+import hashlib
+import json
+import unittest
+import urllib.request
+
+import openai
+
+from served import MODEL, ServedTest, training_rows, upload, wait_for
+
+# What the SDK has no method for; tests/sdk/test_http.py and others call these.
+NOT_IN_THE_SDK = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/api/")
+NOTHING = "ft:tiny:local:none:00000000"
+
+
+class Endpoints(ServedTest):
+    called = {}  # "METHOD pattern": [succeeded, failed]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.file = upload(cls.client, training_rows(20))
+        cls.validation = upload(cls.client, training_rows(10), "validation.jsonl")
+        job = cls.client.fine_tuning.jobs.create(
+            model=MODEL, training_file=cls.file.id, validation_file=cls.validation.id, suffix="strict", seed=7,
+            hyperparameters={"n_epochs": 3, "batch_size": 4}, metadata={"team": "a", "note": ""})
+        cls.job = wait_for(job, cls.client)
+        assert cls.job.status == "succeeded", cls.job
+
+    def good(self, route):
+        self.called.setdefault(route, [0, 0])[0] += 1
+
+    def bad(self, route, kind, call, *arguments, **options):
+        self.called.setdefault(route, [0, 0])[1] += 1
+        return self.refused(kind, call, *arguments, **options)
+
+    def test_files(self):
+        files = self.client.files
+        content = training_rows()
+        made = files.create(file=("a b.jsonl", content), purpose="fine-tune",
+                            expires_after={"anchor": "created_at", "seconds": 3600})
+        self.good("POST /v1/files")
+        self.assertEqual((made.bytes, made.filename, made.status, made.expires_at - made.created_at),
+                         (len(content), "a b.jsonl", "processed", 3600))
+        self.bad("POST /v1/files", openai.BadRequestError, files.create, file=("a.jsonl", content), purpose="unknown")
+        self.bad("POST /v1/files", openai.BadRequestError, files.create, file=("a.txt", content), purpose="fine-tune")
+        self.assertEqual(files.retrieve(made.id).id, made.id)
+        self.good("GET /v1/files/{file_id}")
+        missing = self.bad("GET /v1/files/{file_id}", openai.NotFoundError, files.retrieve, "file-none")
+        self.assertIn("file-none", missing.message)
+        self.assertEqual(files.content(made.id).read(), content)
+        self.good("GET /v1/files/{file_id}/content")
+        self.bad("GET /v1/files/{file_id}/content", openai.NotFoundError, files.content, "file-none")
+        self.assertIn(made.id, [file.id for file in files.list(purpose="fine-tune", limit=2, order="asc")])
+        self.good("GET /v1/files")
+        self.bad("GET /v1/files", openai.BadRequestError, files.list, order="upwards")
+        self.bad("GET /v1/files", openai.BadRequestError, files.list, limit=10_001)
+        self.assertTrue(files.delete(made.id).deleted)
+        self.good("DELETE /v1/files/{file_id}")
+        self.bad("DELETE /v1/files/{file_id}", openai.NotFoundError, files.delete, made.id)
+
+    def test_uploads(self):
+        uploads = self.client.uploads
+        content = training_rows(40)
+        half = len(content) // 2
+        options = {"filename": "big.jsonl", "purpose": "fine-tune", "mime_type": "text/jsonl"}
+        made = uploads.create(bytes=len(content), **options)
+        self.good("POST /v1/uploads")
+        self.bad("POST /v1/uploads", openai.BadRequestError, uploads.create, bytes=0, **options)
+        second = uploads.parts.create(made.id, data=content[half:])
+        first = uploads.parts.create(made.id, data=content[:half])
+        self.good("POST /v1/uploads/{upload_id}/parts")
+        self.bad("POST /v1/uploads/{upload_id}/parts", openai.NotFoundError, uploads.parts.create, "upload_none",
+                 data=b"x")
+        complete = "POST /v1/uploads/{upload_id}/complete"
+        self.bad(complete, openai.BadRequestError, uploads.complete, made.id, part_ids=[first.id])
+        self.bad(complete, openai.BadRequestError, uploads.complete, made.id, part_ids=[first.id, second.id],
+                 md5="0" * 32)
+        completed = uploads.complete(made.id, part_ids=[first.id, second.id], md5=hashlib.md5(content).hexdigest())
+        self.good(complete)
+        self.assertEqual(completed.status, "completed")
+        self.assertEqual(self.client.files.content(completed.file.id).read(), content)
+        dropped = uploads.create(bytes=1, **options)
+        self.assertEqual(uploads.cancel(dropped.id).status, "cancelled")
+        self.good("POST /v1/uploads/{upload_id}/cancel")
+        self.bad("POST /v1/uploads/{upload_id}/cancel", openai.BadRequestError, uploads.cancel, completed.id)
+
+    def test_a_file_uploaded_in_chunks_by_the_sdk(self):
+        content = training_rows(40)
+        uploaded = self.client.uploads.upload_file_chunked(
+            file=content, filename="big.jsonl", bytes=len(content), mime_type="text/jsonl", purpose="fine-tune",
+            part_size=1000)
+        self.assertEqual(uploaded.file.bytes, len(content))
+
+    def test_jobs(self):
+        jobs = self.client.fine_tuning.jobs
+        route = "POST /v1/fine_tuning/jobs"
+        self.good(route)  # setUpClass
+        self.assertEqual((self.job.seed, self.job.user_provided_suffix, self.job.metadata, self.job.error),
+                         (7, "strict", {"team": "a", "note": ""}, None))
+        self.assertEqual((self.job.hyperparameters.n_epochs, self.job.hyperparameters.batch_size), (3, 4))
+        self.assertGreater(self.job.trained_tokens, 0)
+        self.assertRegex(self.job.fine_tuned_model, "^ft:tiny:[^:]+:strict:[A-Za-z0-9]{8}$")
+        for wrong in ({"training_file": "file-none"}, {"model": "nothing"}, {"suffix": "x" * 65}, {"seed": -1},
+                      {"hyperparameters": {"n_epochs": 51}}, {"method": {"type": "reinforcement"}},
+                      {"extra_body": {"unknown": 1}}):
+            options = {"model": MODEL, "training_file": self.file.id, **wrong}
+            self.bad(route, openai.APIStatusError, jobs.create, **options)
+        self.assertEqual(jobs.retrieve(self.job.id).id, self.job.id)
+        self.good("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}")
+        self.bad("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}", openai.NotFoundError, jobs.retrieve, "ftjob-none")
+        self.assertIn(self.job.id, [job.id for job in jobs.list(limit=1)])
+        self.assertEqual([job.id for job in jobs.list(metadata={"team": "a"})], [self.job.id])
+        self.assertEqual(list(jobs.list(metadata={"team": "b"})), [])
+        self.good("GET /v1/fine_tuning/jobs")
+        self.bad("GET /v1/fine_tuning/jobs", openai.BadRequestError, jobs.list, limit=-1)
+        messages = [event.message for event in jobs.list_events(self.job.id, limit=3)]
+        self.good("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}/events")
+        self.assertEqual(messages[0], "The job has successfully completed")
+        self.assertEqual(messages[-1], f"Created fine-tuning job: {self.job.id}")
+        self.bad("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}/events", openai.NotFoundError, jobs.list_events,
+                 "ftjob-none")
+        checkpoints = list(jobs.checkpoints.list(self.job.id, limit=1))
+        self.good("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints")
+        self.assertEqual(checkpoints[0].fine_tuned_model_checkpoint, self.job.fine_tuned_model)
+        self.assertIsNotNone(checkpoints[0].metrics.full_valid_loss)
+        self.bad("GET /v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints", openai.NotFoundError,
+                 jobs.checkpoints.list, "ftjob-none")
+        results = self.client.files.content(self.job.result_files[0]).text
+        self.assertTrue(results.startswith("step,train_loss,"), results[:100])
+
+    def test_pause_resume_and_cancel(self):
+        jobs = self.client.fine_tuning.jobs
+        path = "POST /v1/fine_tuning/jobs/{fine_tuning_job_id}/"
+        long = jobs.create(model=MODEL, training_file=self.file.id,
+                           hyperparameters={"n_epochs": 50, "batch_size": 1})
+        wait_for(long, self.client, until=("running",))
+        paused = jobs.pause(long.id)
+        self.good(path + "pause")
+        self.assertEqual((paused.status, paused.paused), ("queued", True))
+        self.bad(path + "pause", openai.BadRequestError, jobs.pause, long.id)
+        resumed = jobs.resume(long.id)
+        self.good(path + "resume")
+        self.assertFalse(resumed.paused)
+        self.bad(path + "resume", openai.BadRequestError, jobs.resume, long.id)
+        self.assertEqual(jobs.cancel(long.id).status, "cancelled")
+        self.good(path + "cancel")
+        self.bad(path + "cancel", openai.BadRequestError, jobs.cancel, long.id)
+        self.bad(path + "cancel", openai.BadRequestError, jobs.cancel, self.job.id)
+
+    def test_permissions(self):
+        permissions = self.client.fine_tuning.checkpoints.permissions
+        other = self.server.new_key("other")
+        guest = self.server.client(other["secret"])
+        model = self.job.fine_tuned_model
+        path = "/v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions"
+        self.refused(openai.NotFoundError, guest.models.retrieve, model)
+        made = list(permissions.create(model, project_ids=[other["project"]]))
+        self.good("POST " + path)
+        self.assertEqual([one.project_id for one in made], [other["project"]])
+        self.assertEqual(guest.models.retrieve(model).id, model)
+        self.bad("POST " + path, openai.NotFoundError, permissions.create, NOTHING, project_ids=[other["project"]])
+        self.assertEqual([one.id for one in permissions.list(model, order="ascending").data], [made[0].id])
+        self.good("GET " + path)
+        self.bad("GET " + path, openai.PermissionDeniedError,
+                 self.server.client(self.server.new_key()["secret"]).fine_tuning.checkpoints.permissions.list, model)
+        self.assertTrue(permissions.delete(made[0].id, fine_tuned_model_checkpoint=model).deleted)
+        self.good("DELETE " + path + "/{permission_id}")
+        self.bad("DELETE " + path + "/{permission_id}", openai.NotFoundError, permissions.delete, made[0].id,
+                 fine_tuned_model_checkpoint=model)
+        self.refused(openai.NotFoundError, guest.models.retrieve, model)
+
+    def test_models(self):
+        models = self.client.models
+        names = [model.id for model in models.list()]
+        self.good("GET /v1/models")
+        for name in (MODEL, "gpt-3.5-turbo", "gpt-4o-mini", self.job.fine_tuned_model):
+            self.assertIn(name, names)
+            self.assertTrue(models.retrieve(name).owned_by)
+        self.good("GET /v1/models/{model}")
+        self.bad("GET /v1/models/{model}", openai.NotFoundError, models.retrieve, "nothing")
+        self.bad("GET /v1/models", openai.AuthenticationError, self.server.client("sk-wrong").models.list)
+        self.bad("DELETE /v1/models/{model}", openai.PermissionDeniedError, models.delete, MODEL)
+        short = wait_for(self.client.fine_tuning.jobs.create(
+            model=MODEL, training_file=self.file.id, hyperparameters={"n_epochs": 1, "batch_size": 20}), self.client)
+        self.assertTrue(models.delete(short.fine_tuned_model).deleted)
+        self.good("DELETE /v1/models/{model}")
+        self.bad("DELETE /v1/models/{model}", openai.NotFoundError, models.delete, short.fine_tuned_model)
+
+    def test_chat(self):
+        chat = self.client.chat.completions
+        route = "POST /v1/chat/completions"
+        messages = [{"role": "user", "content": "What is tin?"}]
+        for model in (MODEL, "gpt-4o-mini", self.job.fine_tuned_model):
+            answer = chat.create(model=model, messages=messages, max_tokens=8, temperature=0, logprobs=True,
+                                 top_logprobs=2)
+            self.assertEqual(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
+            self.assertEqual(len(answer.choices[0].logprobs.content), answer.usage.completion_tokens)
+            self.good(route)
+        text = answer.choices[0].message.content
+        chunks = list(chat.create(model=self.job.fine_tuned_model, messages=messages, max_tokens=8, temperature=0,
+                                  stream=True, stream_options={"include_usage": True}))
+        self.good(route)
+        self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), text)
+        self.assertEqual(chunks[-1].usage, answer.usage)
+        for wrong in ({"model": NOTHING}, {"messages": []}, {"temperature": 3}, {"n": 0}, {"store": True},
+                      {"messages": [{"role": "nobody", "content": "x"}]}):
+            self.bad(route, openai.APIStatusError, chat.create,
+                     **{"model": MODEL, "messages": messages, "max_tokens": 1, **wrong})
+
+    def test_completions(self):
+        route = "POST /v1/completions"
+        answer = self.client.completions.create(model=MODEL, prompt="tin is", max_tokens=4, temperature=0, echo=True)
+        self.good(route)
+        self.assertTrue(answer.choices[0].text.startswith("tin is"))
+        self.bad(route, openai.BadRequestError, self.client.completions.create, model=MODEL, prompt="a", suffix="b")
+
+    def test_embeddings(self):
+        route = "POST /v1/embeddings"
+        embeddings = self.client.embeddings
+        one = embeddings.create(model=MODEL, input=["tin", "gold"])  # the SDK asks for base64
+        plain = embeddings.create(model=MODEL, input="tin", encoding_format="float")
+        self.good(route)
+        self.assertEqual(len(one.data), 2)
+        for ours, theirs in zip(one.data[0].embedding, plain.data[0].embedding):
+            self.assertAlmostEqual(ours, theirs, places=5)
+        self.bad(route, openai.APIStatusError, embeddings.create, model=NOTHING, input="tin")
+        self.bad(route, openai.BadRequestError, embeddings.create, model=MODEL, input=[])
+
+    def test_zz_none_is_missing(self):
+        """Last by its name: what the tests before it called is every route of /openapi.json that the SDK knows."""
+        with urllib.request.urlopen(self.server.url.removesuffix("/v1") + "/openapi.json") as answer:
+            paths = json.load(answer)["paths"]
+        routes = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
+                  if not path.startswith(NOT_IN_THE_SDK)]
+        print(f"\n{'endpoint':<90} {'good':>4} {'bad':>4}")
+        for route in routes:
+            good, bad = self.called.get(route, (0, 0))
+            print(f"{route:<90} {good:>4} {bad:>4}")
+        self.assertEqual([route for route in routes if 0 in self.called.get(route, (0, 0))], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
