@@ -224,7 +224,11 @@ bool FromValue(const Json& json, T& out);
 template <typename T>
 bool FromValue(const Json& json, std::optional<T>& out) {
     out.reset();
-    return json.is_null() || FromValue(json, out.emplace());
+    if (json.is_null()) return true;
+    T value{};
+    if (!FromValue(json, value)) return false;
+    out = std::move(value);
+    return true;
 }
 
 template <typename T>
