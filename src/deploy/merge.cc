@@ -290,8 +290,11 @@ absl::StatusOr<int64_t> ParseShardSize(const std::string& text) {
     for (const auto& [unit, bytes] : kUnits) {
         if (!word.ends_with(unit)) continue;
         double number = 0;
-        const bool read =
-            ReadNumber(word.substr(0, word.size() - unit.size()), number).empty() && number > 0;
+        const bool read = ReadNumber(std::string(absl::StripTrailingAsciiWhitespace(
+                                         word.substr(0, word.size() - unit.size()))),
+                                     number)
+                              .empty() &&
+                          number > 0;
         if (!read || number * static_cast<double>(bytes) < 1 ||
             number * static_cast<double>(bytes) > 1e15)
             break;

@@ -8,7 +8,8 @@ from support import HONE, ROOT, HoneTest
 
 COMMANDS = ["finetune", "run", "estimate", "evaluate", "generate", "chat", "compare", "models pull", "models list",
             "models inspect", "models rm", "data check", "bench train", "bench infer", "bench kernels", "help",
-            "completion", "worker", "serve-model"]
+            "completion", "worker", "serve-model", "serve", "merge", "keys create", "keys list", "keys revoke",
+            "admin backup", "admin restore", "admin check"]
 
 
 class CommandLineTest(HoneTest):
@@ -19,7 +20,8 @@ class CommandLineTest(HoneTest):
 
     def test_flags_that_the_documents_name_are_there(self):
         there = set().union(self.flags(), *(self.flags(command) for command in COMMANDS))
-        for name in ("docs/cli.md", "docs/events.md", "docs/formats.md", "docs/serving.md", "README.md"):
+        for name in ("docs/cli.md", "docs/events.md", "docs/formats.md", "docs/serving.md", "docs/server.md",
+                     "docs/platform.md", "docs/evaluation.md", "README.md"):
             named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", (ROOT / name).read_text()))
             # Examples of a form, a flag that is refused, and flags of other programs.
             others = {"--flag", "--x", "--no_x", "--compute_dtype", "--fast", "--cpus", "--preset", "--build",

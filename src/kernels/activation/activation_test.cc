@@ -57,7 +57,10 @@ TYPED_TEST(ActivationTest, EveryKernelEqualsTheReference) {
                 kernel.functions.forward(options, F, in.data(), got_act.data());
                 kernel.functions.backward(options, F, in_place.data(), got_again.data(),
                                           in_place.data(), got_again.data());
-                const float tolerance = 2 * testing::kRounding<T> + 3e-6f;
+                // The tanh of an argument that is rounded differently, far in its tail, where the
+                // value is as good as an exponential: the error there is that of the argument.
+                const bool tail = options.kind == ActivationKind::kGeluTanh;
+                const float tolerance = 2 * testing::kRounding<T> + (tail ? 8e-6f : 3e-6f);
                 ExpectClose(got_act, act, tolerance, floor, "act");
                 ExpectSameBits(got_again, got_act, "act recomputed");
                 ExpectClose(in_place, din, tolerance, slope_floor, "din");
