@@ -40,6 +40,8 @@ TYPED_TEST(ActivationTest, EveryKernelEqualsTheReference) {
         // to 160 here.
         const bool phi = options.kind == ActivationKind::kGelu;
         const float floor = phi ? 1e-4f : 1e-30f, slope_floor = phi ? 1e-4f : 1e-6f;
+        // An exponent far out has a rounding of its own: of up to 88 for the smallest numbers.
+        const float exponent = options.kind == ActivationKind::kGeluTanh ? 2e-5f : 3e-6f;
         for (const auto& kernel : Kernels<T>(options)) {
             for (const uint64_t seed : TestSeeds(40)) {
                 Random random(seed);
@@ -57,7 +59,7 @@ TYPED_TEST(ActivationTest, EveryKernelEqualsTheReference) {
                 kernel.functions.forward(options, F, in.data(), got_act.data());
                 kernel.functions.backward(options, F, in_place.data(), got_again.data(),
                                           in_place.data(), got_again.data());
-                const float tolerance = 2 * testing::kRounding<T> + 3e-6f;
+                const float tolerance = 2 * testing::kRounding<T> + exponent;
                 ExpectClose(got_act, act, tolerance, floor, "act");
                 ExpectSameBits(got_again, got_act, "act recomputed");
                 ExpectClose(in_place, din, tolerance, slope_floor, "din");
