@@ -300,7 +300,7 @@ def read_flags(program):
     """{command: flags} of a program, out of its completion for bash."""
     script = subprocess.run([program, "completion", "bash"], check=True, capture_output=True, text=True).stdout
     return {command: set(re.findall(r"--([\w-]+)", words))
-            for command, words in re.findall(r"^\s*'([a-z ]*)':-\*\) words='([^']*)' ;;$", script, re.MULTILINE)}
+            for command, words in re.findall(r"^\s*'([a-z -]*)':-\*\) words='([^']*)' ;;$", script, re.MULTILINE)}
 
 
 def check(root, names, flags):
