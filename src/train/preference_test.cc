@@ -162,7 +162,7 @@ TEST(Preference, TheGradientOfAStepIsTheSlopeOfItsLoss) {
         for (float slope : gradient) largest = std::max(largest, double{std::abs(slope)});
         EXPECT_GT(largest, 0);
         TestRandom random(3);
-        for (int i = 0; i < 24; ++i) {
+        for (int i = 0; i < 10; ++i) {
             const auto at =
                 static_cast<size_t>(random.Between(0, static_cast<int64_t>(gradient.size()) - 1));
             float& value = parameters.values()[at];
