@@ -8,8 +8,8 @@ bool Poll::Obey() {
     while (save_error_.ok() && control_.command() == RunCommand::kPause) {
         if (save_) save_error_ = save_();
         if (!save_error_.ok()) break;
-        events_.Emit(RunPaused{});
         const double begin = NowSeconds();
+        events_.Emit(RunPaused{});
         const RunCommand command = control_.WaitWhilePaused();
         const double seconds = NowSeconds() - begin;
         held_seconds_ += seconds;
