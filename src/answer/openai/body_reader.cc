@@ -49,6 +49,15 @@ void BodyReader::WrongType(const char* name, std::string_view expected, const Js
     Fail(TypeError(Path(name), expected, value));
 }
 
+void BodyReader::OutOfRange(const char* name, std::string_view kind, bool above,
+                            std::string_view limit, const Json& value) {
+    Fail(RequestError(
+        fmt::format("Invalid '{}': {} {} value. Expected a value {} {}, but got {} instead.",
+                    Path(name), kind, above ? "above maximum" : "below minimum",
+                    above ? "<=" : ">=", limit, value.dump()),
+        Path(name), fmt::format("{}_{}_value", kind, above ? "above_max" : "below_min")));
+}
+
 BodyReader& BodyReader::Number(const char* name, double low, double high,
                                std::optional<double>& target) {
     const Json* value = Take(name);
@@ -60,12 +69,8 @@ BodyReader& BodyReader::Number(const char* name, double low, double high,
     const double number = value->get<double>();
     const bool above = number > high;
     if (above || !(number >= low)) {
-        Fail(RequestError(
-            fmt::format("Invalid '{}': decimal {} value. Expected a value {} {}, but got {} "
-                        "instead.",
-                        Path(name), above ? "above maximum" : "below minimum",
-                        above ? "<=" : ">=", above ? high : low, value->dump()),
-            Path(name), above ? "decimal_above_max_value" : "decimal_below_min_value"));
+        OutOfRange(name, "decimal", above, above ? fmt::to_string(high) : fmt::to_string(low),
+                   *value);
         return *this;
     }
     target = number;
@@ -87,12 +92,8 @@ BodyReader& BodyReader::Integer(const char* name, int64_t low, int64_t high,
     const int64_t number = huge ? INT64_MAX : value->get<int64_t>();
     const bool above = huge || number > high;
     if (above || number < low) {
-        Fail(RequestError(
-            fmt::format("Invalid '{}': integer {} value. Expected a value {} {}, but got {} "
-                        "instead.",
-                        Path(name), above ? "above maximum" : "below minimum",
-                        above ? "<=" : ">=", above ? high : low, value->dump()),
-            Path(name), above ? "integer_above_max_value" : "integer_below_min_value"));
+        OutOfRange(name, "integer", above, above ? fmt::to_string(high) : fmt::to_string(low),
+                   *value);
         return *this;
     }
     target = number;

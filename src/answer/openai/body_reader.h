@@ -54,6 +54,9 @@ class BodyReader {
   private:
     // The value of a field, or null where it is absent, null or something failed before.
     const Json* Take(const char* name);
+    // The value of an "integer" or "decimal" is above or below the limit.
+    void OutOfRange(const char* name, std::string_view kind, bool above, std::string_view limit,
+                    const Json& value);
     void WrongType(const char* name, std::string_view expected, const Json& value);
 
     const Json& object_;

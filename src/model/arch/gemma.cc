@@ -38,10 +38,6 @@ absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
     return config.Finish();
 }
 
-void Wire(const ModelConfig&, ModelGraph& graph) {
-    ForEachNorm(graph, [](NormSpec& norm) { norm.plus_one = true; });
-}
-
 }  // namespace
 
 extern const ArchSpec kArchGemma;
@@ -52,7 +48,7 @@ const ArchSpec kArchGemma = {
     .tensors = DecoderTable({.gguf_norms = TensorLayout::kPlusOne}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
-    .wire = Wire,
+    .wire = WirePlusOneNorms,
 };
 
 }  // namespace hone

@@ -45,16 +45,8 @@ absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
     config.AddWindow();
     config.Add("attn_logit_softcapping", "attn_logit_softcapping", 0, 1e6, 50);
     config.Add("final_logit_softcapping", "final_logit_softcapping", 0, 1e6, 30);
-    // GGUF does not have it. It is the head's size, but in the model of 46 layers.
-    const double hidden = config.json["hidden_size"], heads = config.json["num_attention_heads"];
-    config.json["query_pre_attn_scalar"] = config.json["num_hidden_layers"] == 46
-                                               ? hidden / heads
-                                               : config.json["head_dim"].get<double>();
+    config.AddQueryScalar(46);
     return config.Finish();
-}
-
-void Wire(const ModelConfig&, ModelGraph& graph) {
-    ForEachNorm(graph, [](NormSpec& norm) { norm.plus_one = true; });
 }
 
 }  // namespace
@@ -68,7 +60,7 @@ const ArchSpec kArchGemma2 = {
         {.norms = DecoderRows::Norms::kBeforeAndAfter, .gguf_norms = TensorLayout::kPlusOne}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
-    .wire = Wire,
+    .wire = WirePlusOneNorms,
 };
 
 }  // namespace hone

@@ -64,16 +64,8 @@ absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
     config.AddRotary();
     config.AddWindow();
     config.Add("rope_local_base_freq", "rope.local.freq_base", 1, 1e12, 10000);
-    // GGUF does not have it. It is the head's size, but in the model of 62 layers.
-    const double hidden = config.json["hidden_size"], heads = config.json["num_attention_heads"];
-    config.json["query_pre_attn_scalar"] = config.json["num_hidden_layers"] == 62
-                                               ? hidden / heads
-                                               : config.json["head_dim"].get<double>();
+    config.AddQueryScalar(62);
     return config.Finish();
-}
-
-void Wire(const ModelConfig&, ModelGraph& graph) {
-    ForEachNorm(graph, [](NormSpec& norm) { norm.plus_one = true; });
 }
 
 }  // namespace
@@ -88,7 +80,7 @@ const ArchSpec kArchGemma3 = {
                              .gguf_norms = TensorLayout::kPlusOne}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
-    .wire = Wire,
+    .wire = WirePlusOneNorms,
     .other_prefixes = {{"model.", "language_model.model."},
                        {"model.", "model.language_model."},
                        {"lm_head.", "language_model.lm_head."}},

@@ -122,4 +122,8 @@ void ForEachNorm(ModelGraph& graph, const std::function<void(NormSpec&)>& change
     change(graph.head.norm);
 }
 
+void WirePlusOneNorms(const ModelConfig&, ModelGraph& graph) {
+    ForEachNorm(graph, [](NormSpec& norm) { norm.plus_one = true; });
+}
+
 }  // namespace hone

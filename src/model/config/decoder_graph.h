@@ -21,5 +21,7 @@ ModelGraph MakeGraph(const ArchSpec& arch, const ModelConfig& config);
 
 // For a family's `wire`.
 void ForEachNorm(ModelGraph& graph, const std::function<void(NormSpec&)>& change);
+// A `wire`: the tensors of all norms hold their weights less one.
+void WirePlusOneNorms(const ModelConfig& config, ModelGraph& graph);
 
 }  // namespace hone

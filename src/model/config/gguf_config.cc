@@ -70,6 +70,13 @@ int64_t GgufConfig::Number(std::string_view key, std::optional<int64_t> fallback
     return reader.Int(Key(key), 1, kAny, fallback);
 }
 
+void GgufConfig::AddQueryScalar(int64_t layers_of_exception) {
+    const double hidden = json["hidden_size"], heads = json["num_attention_heads"];
+    json["query_pre_attn_scalar"] = json["num_hidden_layers"] == layers_of_exception
+                                        ? hidden / heads
+                                        : json["head_dim"].get<double>();
+}
+
 void GgufConfig::Add(const char* field, std::string_view key, double low, double high,
                      std::optional<double> fallback) {
     json[field] = reader.Number(Key(key), low, high, fallback);

@@ -24,6 +24,9 @@ class GgufConfig {
     void AddRotary(bool takes_partial = false);
     // sliding_window, where there is one.
     void AddWindow();
+    // query_pre_attn_scalar, which GGUF does not have: the head's size, but in the family's model of
+    // so many layers hidden_size / num_attention_heads.
+    void AddQueryScalar(int64_t layers_of_exception);
     // json[field] = the number under the family's key.
     void Add(const char* field, std::string_view key, double low, double high,
              std::optional<double> fallback = std::nullopt);

@@ -1,6 +1,7 @@
 #include "platform/jobs/job_store.h"
 
 #include <cmath>
+#include <concepts>
 #include <type_traits>
 
 #include "base/status.h"
@@ -42,23 +43,40 @@ void Take(const Json& json, const char* name, std::optional<T>& value) {
     if (const auto found = json.find(name); found != json.end()) value = found->get<T>();
 }
 
-std::string HyperparametersText(const Hyperparameters& parameters) {
+// The fields by their names in the database, for writing and reading alike.
+template <typename Parameters, typename Visit>
+requires std::same_as<std::remove_const_t<Parameters>, Hyperparameters>
+void VisitFields(Parameters& parameters, const Visit& visit) {
+    visit("batch_size", parameters.batch_size);
+    visit("learning_rate_multiplier", parameters.learning_rate_multiplier);
+    visit("n_epochs", parameters.n_epochs);
+    visit("beta", parameters.beta);
+}
+
+template <typename Metrics, typename Visit>
+requires std::same_as<std::remove_const_t<Metrics>, CheckpointMetrics>
+void VisitFields(Metrics& metrics, const Visit& visit) {
+    visit("train_loss", metrics.train_loss);
+    visit("train_mean_token_accuracy", metrics.train_mean_token_accuracy);
+    visit("valid_loss", metrics.valid_loss);
+    visit("valid_mean_token_accuracy", metrics.valid_mean_token_accuracy);
+    visit("full_valid_loss", metrics.full_valid_loss);
+    visit("full_valid_mean_token_accuracy", metrics.full_valid_mean_token_accuracy);
+}
+
+template <typename T>
+std::string FieldsText(const T& fields) {
     Json json = Json::object();
-    Put(json, "batch_size", parameters.batch_size);
-    Put(json, "learning_rate_multiplier", parameters.learning_rate_multiplier);
-    Put(json, "n_epochs", parameters.n_epochs);
-    Put(json, "beta", parameters.beta);
+    VisitFields(fields, [&](const char* name, const auto& value) { Put(json, name, value); });
     return Text(json);
 }
 
-Hyperparameters HyperparametersOf(const std::string& text) {
+template <typename T>
+T FieldsOf(const std::string& text) {
     const Json json = Stored(text);
-    Hyperparameters parameters;
-    Take(json, "batch_size", parameters.batch_size);
-    Take(json, "learning_rate_multiplier", parameters.learning_rate_multiplier);
-    Take(json, "n_epochs", parameters.n_epochs);
-    Take(json, "beta", parameters.beta);
-    return parameters;
+    T fields;
+    VisitFields(fields, [&](const char* name, auto& value) { Take(json, name, value); });
+    return fields;
 }
 
 std::string IntegrationsText(const std::vector<Integration>& integrations) {
@@ -100,7 +118,7 @@ JobRecord Unpack(JobRow row) {
     JobRecord record = std::move(row.record);
     Job& job = record.job;
     job.status = StatusOf(row.status);
-    job.hyperparameters = HyperparametersOf(row.hyperparameters);
+    job.hyperparameters = FieldsOf<Hyperparameters>(row.hyperparameters);
     if (!row.result_file.empty()) job.result_files = {row.result_file};
     if (row.trained_tokens >= 0) job.trained_tokens = row.trained_tokens;
     if (!row.error_code.empty())
@@ -139,9 +157,9 @@ void InsertJob(Sql& sql, JobRecord& record) {
         ":training, :validation, '', -1, '', '', '', :seed, :suffix, :integrations, :metadata, 0, "
         "0, 0, 0, 0)",
         job.id, job.project, job.created_at, job.model, record.base,
-        std::string(JobStatusName(job.status)), job.method,
-        HyperparametersText(job.hyperparameters), job.training_file, job.validation_file, job.seed,
-        job.suffix, IntegrationsText(job.integrations), MetadataText(job.metadata));
+        std::string(JobStatusName(job.status)), job.method, FieldsText(job.hyperparameters),
+        job.training_file, job.validation_file, job.seed, job.suffix,
+        IntegrationsText(job.integrations), MetadataText(job.metadata));
     sql.First("select seq from jobs where id = :id", std::tie(record.seq), job.id);
     if (!job.metadata) return;
     for (const auto& [name, value] : *job.metadata)
@@ -161,7 +179,7 @@ void UpdateJob(Sql& sql, const JobRecord& record) {
         "error_param = :error_param, estimated_finish = :finish, step = :step, total_steps = "
         ":total, epoch_steps = :epoch, crashes = :crashes where seq = :seq",
         job.started_at, job.finished_at, job.fine_tuned_model,
-        std::string(JobStatusName(job.status)), HyperparametersText(job.hyperparameters),
+        std::string(JobStatusName(job.status)), FieldsText(job.hyperparameters),
         job.result_files.empty() ? std::string() : job.result_files[0],
         job.trained_tokens.value_or(-1), error.code, error.message, error.param,
         job.estimated_finish, job.step, job.total_steps, record.epoch_steps, record.crashes,
@@ -200,27 +218,8 @@ bool InUse(Sql& sql, const std::string& model) {
     return jobs > 0;
 }
 
-std::string MetricsText(const CheckpointMetrics& metrics) {
-    Json json = Json::object();
-    Put(json, "train_loss", metrics.train_loss);
-    Put(json, "train_mean_token_accuracy", metrics.train_mean_token_accuracy);
-    Put(json, "valid_loss", metrics.valid_loss);
-    Put(json, "valid_mean_token_accuracy", metrics.valid_mean_token_accuracy);
-    Put(json, "full_valid_loss", metrics.full_valid_loss);
-    Put(json, "full_valid_mean_token_accuracy", metrics.full_valid_mean_token_accuracy);
-    return Text(json);
-}
+std::string MetricsText(const CheckpointMetrics& metrics) { return FieldsText(metrics); }
 
-CheckpointMetrics MetricsOf(const std::string& text) {
-    const Json json = Stored(text);
-    CheckpointMetrics metrics;
-    Take(json, "train_loss", metrics.train_loss);
-    Take(json, "train_mean_token_accuracy", metrics.train_mean_token_accuracy);
-    Take(json, "valid_loss", metrics.valid_loss);
-    Take(json, "valid_mean_token_accuracy", metrics.valid_mean_token_accuracy);
-    Take(json, "full_valid_loss", metrics.full_valid_loss);
-    Take(json, "full_valid_mean_token_accuracy", metrics.full_valid_mean_token_accuracy);
-    return metrics;
-}
+CheckpointMetrics MetricsOf(const std::string& text) { return FieldsOf<CheckpointMetrics>(text); }
 
 }  // namespace hone::platform
