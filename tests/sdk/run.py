@@ -12,7 +12,7 @@ import sys
 import unittest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent / "end_to_end"))
+sys.path[:0] = [str(FOLDER.parent / "end_to_end"), str(FOLDER.parent)]
 
 from run import run_suite  # noqa: E402 (of tests/end_to_end)
 

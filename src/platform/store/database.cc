@@ -87,8 +87,13 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url)
 }
 
 std::unique_ptr<Sql> Database::Connect() const {
-    if (!sqlite_) return std::make_unique<Sql>(soci::postgresql, connection_);
-    auto sql = std::make_unique<Sql>(soci::sqlite3, connection_);
+    auto sql = sqlite_ ? std::make_unique<Sql>(soci::sqlite3, connection_)
+                       : std::make_unique<Sql>(soci::postgresql, connection_);
+    if (!sqlite_) {
+        // libpq writes notices to standard error, between the lines of the log.
+        sql->Run("set client_min_messages = warning");
+        return sql;
+    }
     std::string mode;
     sql->First("pragma journal_mode = wal", std::tie(mode));
     sql->Run("pragma foreign_keys = on");
