@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@
 namespace soci {
 class backend_factory;
 class session;
+class statement;
 }  // namespace soci
 
 namespace hone::platform {
@@ -33,6 +35,7 @@ struct Texts {
     std::vector<std::string> all;
 };
 
+// Statements stay prepared as long as the connection.
 class Sql {
   public:
     Sql(const soci::backend_factory& factory, const std::string& connection);
@@ -82,6 +85,9 @@ class Sql {
             columns);
     }
 
+    class Use;
+    // The same text gives the same statement, until there are too many of them.
+    soci::statement& Prepared(std::string_view text);
     // The number of rows that it changed.
     int64_t Change(std::string_view text, std::span<const Value> values);
     // Puts each row into `places` and calls `take`, until that returns false.
@@ -89,6 +95,8 @@ class Sql {
                 const std::function<bool()>& take);
 
     std::unique_ptr<soci::session> session_;
+    const bool sqlite_;
+    std::map<std::string, std::unique_ptr<soci::statement>, std::less<>> prepared_;
 };
 
 // A row that is one number or one text.
