@@ -27,7 +27,7 @@ OTHER_PATHS = (
     "~/*", "$*", "/proc/*", "/dev/null", "/etc/*", "/var/lib/*",  # the user's and the system's
     "HONE_CACHE/*", "org/repo",                       # places in the cache and on the Hub
     "adapter/*", "checkpoints/*", "model/", "logs/",  # in a run's output folder (docs/formats.md)
-    "additional_chat_templates/*",                    # in a model's folder
+    "additional_chat_templates/*", "1_Pooling/*",     # in a model's folder
     "data/*",                                         # a user's data, as an example
     "blobs/*", "incoming/", "models/*", "jobs/*",     # in a platform's data folder (docs/platform.md)
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
