@@ -240,7 +240,7 @@ class Kills(unittest.TestCase):
                 kills += done
                 twice += done == 2
                 if job.status == "failed":  # it gets one more try
-                    self.assertEqual(done, 2)
+                    self.assertEqual(done, 2, f"{job.error}{server.log.read_text()[-2000:]}")
                     self.assertEqual(job.error.code, "worker_failed")
                     self.assertIn("signal 9", job.error.message)
                     continue
