@@ -7,6 +7,7 @@ import { smooth } from '@/charts/smooth';
 import { saveBlob } from '@/files/save';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
+import { Input } from '@/ui/Field';
 
 import type { Columns } from './columns';
 import { chartsPicture, metricsCsv } from './export_metrics';
@@ -64,6 +65,35 @@ function ExportButtons(props: {
   );
 }
 
+// Which steps are shown, for who does not drag with a mouse.
+function StepRange(props: { steps: Float64Array; range: Range; onRange: (range: Range) => void }) {
+  const { t } = useLanguage();
+  const [first, last] = [props.steps[0] ?? 0, props.steps.at(-1) ?? 0];
+  const [from, to] = props.range ?? [first, last];
+  const field = (label: string, value: number, change: (value: number) => Range) => (
+    <Input
+      type="number"
+      className={styles.step}
+      aria-label={label}
+      min={first}
+      max={last}
+      value={value}
+      onChange={({ target: { valueAsNumber } }) => {
+        const next = change(valueAsNumber);
+        if (next && next[0] < next[1]) props.onRange(next);
+      }}
+    />
+  );
+  return (
+    <span className={styles.range} title={t('metrics.hint')}>
+      {t('metrics.steps')}
+      {field(t('metrics.from'), from, (value) => [value, to])}–
+      {field(t('metrics.to'), to, (value) => [from, value])}
+      {props.range && <Button onClick={() => props.onRange(null)}>{t('metrics.reset')}</Button>}
+    </span>
+  );
+}
+
 // `columns` grows in place; `version` says that it did. `name` is for files that are saved.
 export function MetricsPanel(props: { columns: Columns; version: number; name: string }) {
   const { columns, version } = props;
@@ -116,11 +146,7 @@ export function MetricsPanel(props: { columns: Columns; version: number; name: s
           <input type="checkbox" checked={log} onChange={(event) => setLog(event.target.checked)} />
           {t('metrics.log')}
         </label>
-        {range ? (
-          <Button onClick={() => setRange(null)}>{t('metrics.reset')}</Button>
-        ) : (
-          <span className={styles.hint}>{t('metrics.hint')}</span>
-        )}
+        <StepRange steps={columns.x()} range={range} onRange={setRange} />
         <ExportButtons name={props.name} columns={columns} panel={panel} />
       </div>
       {overfitting !== null && (
