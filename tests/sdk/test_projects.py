@@ -20,10 +20,15 @@ class Projects(ServedTest):
         job = wait_for(owner.fine_tuning.jobs.create(
             model=MODEL, training_file=file.id, hyperparameters={"n_epochs": 2, "batch_size": 5}), owner)
         checkpoint = owner.fine_tuning.jobs.checkpoints.list(job.id).data[-1].fine_tuned_model_checkpoint
+        kept = owner.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "a"}], max_tokens=1,
+                                             store=True)
+        response = owner.responses.create(model=MODEL, input="a", max_output_tokens=1)
         stranger = self.server.client(self.server.new_key("stranger", "admin")["secret"])
         mine = upload(stranger)
         jobs, permissions = stranger.fine_tuning.jobs, stranger.fine_tuning.checkpoints.permissions
         messages = [{"role": "user", "content": "a"}]
+        chat, responses = stranger.chat.completions, stranger.responses
+        api = self.server.url.removesuffix("/v1") + "/api"
         attempts = [
             lambda: stranger.files.retrieve(file.id), lambda: stranger.files.delete(file.id),
             lambda: stranger.files.content(file.id), lambda: stranger.files.content(job.result_files[0]),
@@ -41,6 +46,16 @@ class Projects(ServedTest):
             lambda: stranger.chat.completions.create(model=checkpoint, messages=messages),
             lambda: stranger.completions.create(model=job.fine_tuned_model, prompt="a"),
             lambda: stranger.embeddings.create(model=job.fine_tuned_model, input="a"),
+            lambda: chat.retrieve(kept.id), lambda: chat.update(kept.id, metadata={}), lambda: chat.delete(kept.id),
+            lambda: chat.messages.list(kept.id), lambda: responses.retrieve(response.id),
+            lambda: responses.delete(response.id), lambda: responses.cancel(response.id),
+            lambda: responses.input_items.list(response.id),
+            lambda: responses.create(model=MODEL, input="a", previous_response_id=response.id),
+            lambda: responses.create(model=job.fine_tuned_model, input="a"),
+            lambda: stranger.fine_tuning.alpha.graders.validate(grader={
+                "type": "score_model", "name": "a", "model": job.fine_tuned_model, "input": messages}),
+            *[lambda kind=kind: stranger.get(f"{api}/models/{checkpoint}/{kind}", cast_to=object)
+              for kind in ("adapter", "merged")],
         ]
         rng = random.Random(1)
         for number in range(ATTEMPTS):
@@ -59,6 +74,9 @@ class Projects(ServedTest):
         self.assertEqual(list(stranger.files.list()), [])
         self.assertEqual(list(jobs.list()), [])
         self.assertNotIn(job.fine_tuned_model, [model.id for model in stranger.models.list()])
+        self.assertEqual(list(chat.list()), [])
+        self.assertEqual(owner.chat.completions.retrieve(kept.id).id, kept.id)
+        self.assertEqual(owner.responses.retrieve(response.id).id, response.id)
         self.assertEqual(owner.files.retrieve(file.id).id, file.id)
         self.assertEqual(owner.fine_tuning.jobs.retrieve(job.id).status, "succeeded")
         self.assertEqual(owner.models.retrieve(job.fine_tuned_model).id, job.fine_tuned_model)

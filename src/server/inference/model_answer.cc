@@ -1,8 +1,9 @@
-#include "server/api/model_answer.h"
+#include "server/inference/model_answer.h"
 
 #include <atomic>
 #include <utility>
 
+#include "answer/openai/api_error.h"
 #include "server/api/answer.h"
 #include "server/http/sse.h"
 
@@ -15,20 +16,22 @@ HttpResponse JsonText(std::string text, int status = 200) {
     return response;
 }
 
-// Called by the pool's thread alone, but for the construction.
-class ModelAnswer {
+// Called by the pool's thread, but for the construction and the end of an answer whose form blocks.
+class ModelAnswer : public std::enable_shared_from_this<ModelAnswer> {
   public:
-    ModelAnswer(InferencePool& pool, std::shared_ptr<Exchange> exchange)
-        : pool_(pool), exchange_(std::move(exchange)) {}
+    ModelAnswer(InferencePool& pool, std::shared_ptr<Exchange> exchange,
+                std::unique_ptr<AnswerForm> form)
+        : pool_(pool), exchange_(std::move(exchange)), form_(std::move(form)) {}
 
     void OnEvent(const InferenceEvent& event) {
         switch (event.kind) {
             case InferenceEvent::Kind::kChunk:
-                return Send(SseMessage(event.data));
+                return Send(form_->Chunk(event.data));
             case InferenceEvent::Kind::kDone:
-                if (stream_ == nullptr) return exchange_->Respond(JsonText(event.data));
-                Send(SseMessage("[DONE]"));
-                return stream_.reset();
+                if (!form_->blocks()) return Finish(event.data);
+                exchange_->Later(
+                    [self = shared_from_this(), data = event.data] { self->Finish(data); });
+                return;
             case InferenceEvent::Kind::kError:
                 return Fail(event);
         }
@@ -44,17 +47,31 @@ class ModelAnswer {
             head.headers.Add("Content-Type", "text/event-stream; charset=utf-8");
             head.headers.Add("Cache-Control", "no-store");
             stream_ = exchange_->Stream(std::move(head), kSseSignOfLife);
+            bytes.insert(0, form_->Begin());
         }
         if (!stream_->Write(std::move(bytes)) && id_ != 0) pool_.Cancel(id_);
     }
 
+    void Finish(const std::string& data) {
+        auto whole = form_->Done(data);
+        if (stream_ == nullptr)
+            return exchange_->Respond(whole.ok() ? JsonText(std::move(whole->body))
+                                                 : ErrorResponse(whole.status()));
+        if (whole.ok()) {
+            Send(std::move(whole->rest));
+        } else {
+            const HttpResponse refusal = ErrorResponse(whole.status());
+            Send(form_->Failed(nlohmann::ordered_json::parse(refusal.body)["error"].dump()));
+        }
+        stream_.reset();
+    }
+
     void Fail(const InferenceEvent& event) {
-        const std::string envelope = "{\"error\":" + event.data + "}";
         if (stream_ != nullptr) {
-            Send(SseMessage(envelope));
+            Send(form_->Failed(event.data));
             return stream_.reset();
         }
-        HttpResponse response = JsonText(envelope, event.status);
+        HttpResponse response = JsonText("{\"error\":" + event.data + "}", event.status);
         if (event.retry_after_seconds > 0)
             response.headers.Add("Retry-After", fmt::format("{}", event.retry_after_seconds));
         exchange_->Respond(std::move(response));
@@ -62,19 +79,35 @@ class ModelAnswer {
 
     InferencePool& pool_;
     const std::shared_ptr<Exchange> exchange_;
+    const std::unique_ptr<AnswerForm> form_;
     std::unique_ptr<StreamWriter> stream_;
     std::atomic<uint64_t> id_{0};
 };
 
 }  // namespace
 
+std::string AnswerForm::Chunk(const std::string& data) { return SseMessage(data); }
+
+absl::StatusOr<AnswerForm::Whole> AnswerForm::Done(const std::string& data) {
+    return Whole{data, SseMessage("[DONE]")};
+}
+
+std::string AnswerForm::Failed(const std::string& error) {
+    return SseMessage("{\"error\":" + error + "}");
+}
+
 void AnswerFromModel(InferencePool& pool, InferenceRequest request,
-                     std::shared_ptr<Exchange> exchange) {
-    const auto answer = std::make_shared<ModelAnswer>(pool, exchange);
+                     std::shared_ptr<Exchange> exchange, std::unique_ptr<AnswerForm> form) {
+    const auto answer = std::make_shared<ModelAnswer>(pool, exchange, std::move(form));
     const uint64_t id = pool.Ask(std::move(request),
                                  [answer](const InferenceEvent& event) { answer->OnEvent(event); });
     answer->SetId(id);
     exchange->OnGone([&pool, id] { pool.Cancel(id); });
+}
+
+HttpResponse FailureResponse(const absl::Status& status) {
+    const ApiFailure failure = DescribeFailure(status);
+    return JsonResponse({{"error", failure.error}}, failure.status);
 }
 
 }  // namespace hone::server
