@@ -331,7 +331,7 @@ class Endpoints(ServedTest):
                          .choices[0].message.content)
         kept = responses.retrieve(made.id)
         self.good("GET " + path + "/{response_id}")
-        self.assertEqual(kept, made)
+        self.assertEqual(kept.to_dict(), made.to_dict())
         self.assertEqual([(item.type, item.content[0].text) for item in responses.input_items.list(made.id)],
                          [("message", "What is tin?")])
         self.good("GET " + path + "/{response_id}/input_items")
