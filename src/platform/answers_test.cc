@@ -25,10 +25,9 @@ class AnswersTest : public ::testing::Test {
         EXPECT_TRUE(kept.ok()) << kept;
     }
     std::vector<std::string> Listed(const AnswerFilter& filter = {}, const PageRequest& page = {}) {
+        const auto answered = answers().List(test_.caller, "chat.completion", filter, page).value();
         std::vector<std::string> ids;
-        for (const StoredAnswer& one :
-             answers().List(test_.caller, "chat.completion", filter, page).value().data)
-            ids.push_back(one.id);
+        for (const StoredAnswer& one : answered.data) ids.push_back(one.id);
         return ids;
     }
     RefusalKind Missing(const Caller& caller, const std::string& kind, const std::string& id) {

@@ -21,7 +21,7 @@ WEATHER = {"type": "function", "name": "weather", "description": "of a city",
 
 class Responses(ServedTest):
     def test_a_stream_is_the_answer_in_pieces(self):
-        options = {"model": MODEL, "input": "What is gold?", "max_output_tokens": 12, "temperature": 0}
+        options = {"model": MODEL, "input": "What is gold?", "max_output_tokens": 60, "temperature": 0}
         whole = self.client.responses.create(**options)
         events = list(self.client.responses.create(stream=True, **options))
         types = [event.type for event in events]
