@@ -59,6 +59,7 @@ struct Platform::Parts {
           webhooks(services),
           jobs(services, files, models),
           admin(services, *blobs, models),
+          advisor(services, files, models),
           executor(services.options.worker_program) {}
     ~Parts() {
         if (lock >= 0) close(lock);
@@ -77,6 +78,7 @@ struct Platform::Parts {
     Webhooks webhooks;
     Jobs jobs;
     Admin admin;
+    Advisor advisor;
     LocalExecutor executor;
     int lock = -1;  // of DATA_DIR/lock, while it runs jobs
     std::unique_ptr<Conductor> conductor;
@@ -134,6 +136,7 @@ Merging& Platform::merging() { return parts_->merging; }
 AuditLog& Platform::audit() { return parts_->audit; }
 Webhooks& Platform::webhooks() { return parts_->webhooks; }
 Admin& Platform::admin() { return parts_->admin; }
+Advisor& Platform::advisor() { return parts_->advisor; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {
