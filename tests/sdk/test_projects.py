@@ -80,7 +80,8 @@ class Projects(ServedTest):
         secret = self.server.new_key("stranger", "admin")["secret"]
         stranger = self.server.client(secret)
         admin = owner.with_options(base_url=self.server.url.removesuffix("/v1"))
-        ids = {"completion_id": kept.id, "response_id": response.id, "file_id": file.id, "upload_id": pending.id, "fine_tuning_job_id": job.id,
+        ids = {"file_id": file.id, "upload_id": pending.id, "fine_tuning_job_id": job.id,
+               "completion_id": kept.id, "response_id": response.id,
                "model": job.fine_tuned_model, "fine_tuned_model_checkpoint": checkpoint,
                "permission_id": owner.fine_tuning.checkpoints.permissions.create(
                    checkpoint, project_ids=[self.server.new_key("friend")["project"]]).data[0].id,
