@@ -252,6 +252,8 @@ class Endpoints(ServedTest):
         self.assertEqual([one.id for one in chat.list(model=MODEL, order="desc")][-1], made.id)
         self.assertEqual(list(chat.list(metadata={"a": "b"})), [])
         self.bad("GET " + path, openai.BadRequestError, chat.list, limit=-1)
+        self.bad("POST " + path, openai.BadRequestError, chat.create, model=MODEL, store=True, metadata={"x" * 65: "a"},
+                 messages=[{"role": "user", "content": "a"}])
         path += "/{completion_id}"
         kept = chat.retrieve(made.id)
         self.good("GET " + path)

@@ -126,6 +126,7 @@ absl::StatusOr<StoredAnswer> Answers::SetMetadata(const Caller& caller, const st
                                                   const std::string& id, const std::string& param,
                                                   const Metadata& metadata) {
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kMember));
+    HONE_RETURN_IF_ERROR(CheckMetadata(metadata));
     return services_.database.Write([&](Sql& sql) -> absl::StatusOr<StoredAnswer> {
         HONE_ASSIGN_OR_RETURN(AnswerRow row, Find(sql, caller, kind, id, param));
         row.metadata = Text(metadata);

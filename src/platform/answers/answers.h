@@ -29,8 +29,8 @@ struct AnswerFilter {
 // All are of the caller's project; what is not there is kNotFound, about `param`.
 class Answers {
   public:
-    // Lasts through a power cut. The oldest of the project go where there are more than its limits
-    // (options.limits).
+    // Its metadata is such as CheckMetadata takes. Lasts through a power cut. The oldest of the
+    // project go where there are more than its limits (options.limits).
     absl::Status Keep(const Caller& caller, const StoredAnswer& answer);
     absl::StatusOr<StoredAnswer> Get(const Caller& caller, const std::string& kind,
                                      const std::string& id, const std::string& param);

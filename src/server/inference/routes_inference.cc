@@ -21,9 +21,12 @@ void Ask(Platform& platform, InferencePool& pool, const std::string& kind, const
          std::shared_ptr<Exchange> exchange) {
     auto place = platform.models().Resolve(call.caller, call.body["model"]);
     if (!place.ok()) return exchange->Respond(ErrorResponse(place.status()));
-    auto form = Stores(kind, call.body)
-                    ? StoredCompletionForm(platform.answers(), call.caller, call.body)
-                    : std::make_unique<AnswerForm>();
+    auto form = std::make_unique<AnswerForm>();
+    if (Stores(kind, call.body)) {
+        auto stored = StoredCompletionForm(platform.answers(), call.caller, call.body);
+        if (!stored.ok()) return exchange->Respond(ErrorResponse(stored.status()));
+        form = *std::move(stored);
+    }
     AnswerFromModel(pool,
                     {.base = place->base_path,
                      .adapter = place->adapter_path,

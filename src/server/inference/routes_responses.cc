@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "answer/openai/api_error.h"
+#include "platform/api/checks.h"
 #include "server/api/api.h"
 #include "server/api/objects.h"
 #include "server/api/paging.h"
@@ -56,6 +57,11 @@ void Create(Platform& platform, InferencePool& pool, const Call& call,
             std::shared_ptr<Exchange> exchange) {
     auto request = ReadResponseRequest(call.body);
     if (!request.ok()) return exchange->Respond(FailureResponse(request.status()));
+    if (request->metadata.is_object()) {
+        const absl::Status good =
+            platform::CheckMetadata(request->metadata.get<platform::Metadata>());
+        if (!good.ok()) return exchange->Respond(ErrorResponse(good));
+    }
     const auto place = platform.models().Resolve(call.caller, request->model);
     if (!place.ok()) return exchange->Respond(ErrorResponse(place.status()));
     auto items = ItemsBefore(platform, call.caller, request->previous);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "platform/api/checks.h"
 #include "server/api/answer.h"
 
 namespace hone::server {
@@ -11,13 +12,12 @@ using Json = nlohmann::ordered_json;
 
 class StoredForm : public AnswerForm {
   public:
-    StoredForm(platform::Answers& answers, platform::Caller caller, const Json& body)
+    StoredForm(platform::Answers& answers, platform::Caller caller, const Json& messages,
+               platform::Metadata metadata)
         : answers_(answers), caller_(std::move(caller)) {
         stored_.kind = "chat.completion";
-        stored_.input = CompactJson(body["messages"]);
-        if (const auto metadata = body.find("metadata");
-            metadata != body.end() && metadata->is_object())
-            stored_.metadata = metadata->get<platform::Metadata>();
+        stored_.input = CompactJson(messages);
+        stored_.metadata = std::move(metadata);
     }
 
     bool blocks() const override { return true; }
@@ -39,9 +39,14 @@ class StoredForm : public AnswerForm {
 
 }  // namespace
 
-std::unique_ptr<AnswerForm> StoredCompletionForm(platform::Answers& answers,
-                                                 const platform::Caller& caller, const Json& body) {
-    return std::make_unique<StoredForm>(answers, caller, body);
+absl::StatusOr<std::unique_ptr<AnswerForm>> StoredCompletionForm(platform::Answers& answers,
+                                                                 const platform::Caller& caller,
+                                                                 const Json& body) {
+    platform::Metadata metadata;
+    if (const auto given = body.find("metadata"); given != body.end() && given->is_object())
+        metadata = given->get<platform::Metadata>();
+    HONE_RETURN_IF_ERROR(platform::CheckMetadata(metadata));
+    return std::make_unique<StoredForm>(answers, caller, body["messages"], std::move(metadata));
 }
 
 }  // namespace hone::server

@@ -8,9 +8,9 @@
 
 namespace hone::server {
 
-// The completion as it is, which is kept before the client has the end of it. body: the request's.
-std::unique_ptr<AnswerForm> StoredCompletionForm(platform::Answers& answers,
-                                                 const platform::Caller& caller,
-                                                 const nlohmann::ordered_json& body);
+// The completion as it is, which is kept before the client has the end of it. body: the request's,
+// whose metadata may be refused.
+absl::StatusOr<std::unique_ptr<AnswerForm>> StoredCompletionForm(
+    platform::Answers& answers, const platform::Caller& caller, const nlohmann::ordered_json& body);
 
 }  // namespace hone::server
