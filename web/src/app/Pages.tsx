@@ -7,6 +7,7 @@ import { Loading } from '@/ui/State';
 import { NotFoundPage } from './NotFoundPage';
 
 const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
+const PlaygroundPage = lazy(() => import('@/playground/PlaygroundPage'));
 
 export function Pages() {
   return (
@@ -16,6 +17,9 @@ export function Pages() {
           <Redirect to="/fine-tuning" replace />
         </Route>
         <Route path="/fine-tuning/:job?">{({ job }) => <FineTuningPage jobId={job} />}</Route>
+        <Route path="/playground">
+          <PlaygroundPage />
+        </Route>
         <Route>
           <NotFoundPage />
         </Route>

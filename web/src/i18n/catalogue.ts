@@ -1,13 +1,19 @@
 // The languages of the page, and their messages. A new area of the page adds a file to en/ and ar/.
 import { common as commonArabic } from './ar/common';
 import { fineTuning as fineTuningArabic } from './ar/fine_tuning';
+import { playground as playgroundArabic } from './ar/playground';
 import { common } from './en/common';
 import { fineTuning } from './en/fine_tuning';
+import { playground } from './en/playground';
 import type { Message } from './message';
 
-const english = { ...common, ...fineTuning };
+const english = { ...common, ...fineTuning, ...playground };
 export type MessageKey = keyof typeof english;
-const arabic: Record<MessageKey, Message> = { ...commonArabic, ...fineTuningArabic };
+const arabic: Record<MessageKey, Message> = {
+  ...commonArabic,
+  ...fineTuningArabic,
+  ...playgroundArabic,
+};
 
 export interface Language {
   name: string; // in itself

@@ -65,6 +65,7 @@ export const fineTuning: Record<keyof typeof english, Message> = {
   'job.action.pause': 'إيقاف مؤقت',
   'job.action.resume': 'استئناف',
   'job.action.duplicate': 'تكرار',
+  'job.action.compare': 'مقارنة في ساحة التجربة',
   'job.action.copyId': 'نسخ معرّف المهمة',
   'job.cancel.ask': 'هل تريد إلغاء هذه المهمة؟',
   'job.cancel.text':

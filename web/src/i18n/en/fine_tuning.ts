@@ -63,6 +63,7 @@ export const fineTuning = {
   'job.action.pause': 'Pause',
   'job.action.resume': 'Resume',
   'job.action.duplicate': 'Duplicate',
+  'job.action.compare': 'Compare in the playground',
   'job.action.copyId': 'Copy job ID',
   'job.cancel.ask': 'Cancel this job?',
   'job.cancel.text':
