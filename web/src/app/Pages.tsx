@@ -6,6 +6,7 @@ import { Loading } from '@/ui/State';
 
 import { NotFoundPage } from './NotFoundPage';
 
+const FilesPage = lazy(() => import('@/files/FilesPage'));
 const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
 const PlaygroundPage = lazy(() => import('@/playground/PlaygroundPage'));
 
@@ -20,6 +21,7 @@ export function Pages() {
         <Route path="/playground">
           <PlaygroundPage />
         </Route>
+        <Route path="/files/:file?">{({ file }) => <FilesPage fileId={file} />}</Route>
         <Route>
           <NotFoundPage />
         </Route>
