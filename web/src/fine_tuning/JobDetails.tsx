@@ -37,7 +37,7 @@ function Panels({ job }: { job: Job }) {
         </span>
       </div>
       <Tabs.Content value="metrics" className={tabs.content}>
-        <MetricsPanel columns={feed.columns} version={version} />
+        <MetricsPanel columns={feed.columns} version={version} name={job.id} />
       </Tabs.Content>
       <Tabs.Content value="messages" className={tabs.content}>
         <MessagesPanel events={feed.events} version={version} />
