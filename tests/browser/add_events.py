@@ -1,5 +1,7 @@
-"""add_events.py DATABASE JOB COUNT: adds COUNT steps to a job's events, each with its figures, as a long run leaves them.
-The server must not run."""
+"""add_events.py DATABASE JOB COUNT: adds COUNT steps to a job's events, as a long run leaves them.
+
+Each has its figures. The server must not run.
+"""
 
 import json
 import math

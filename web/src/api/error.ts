@@ -9,9 +9,16 @@ export class ApiError extends Error {
     readonly code: string | null = null,
     readonly param: string | null = null,
     readonly requestId: string | null = null,
+    // Seconds after which the same request may go well, where the server says so.
+    readonly retryAfter: number | null = null,
   ) {
     super(message);
   }
+}
+
+function retryAfter(response: Response): number | null {
+  const seconds = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  return Number.isNaN(seconds) ? null : Math.max(1, seconds);
 }
 
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null);
@@ -25,6 +32,7 @@ export function errorOf(response: Response, body: unknown): ApiError {
     text(envelope['code']),
     text(envelope['param']),
     response.headers.get('x-request-id'),
+    retryAfter(response),
   );
 }
 

@@ -25,11 +25,11 @@ export function expireSession() {
   if (session.key !== null) change({ key: null, expired: true });
 }
 
-function subscribe(listener: () => void) {
+export function subscribeSession(listener: () => void) {
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
   };
 }
 
-export const useSession = () => useSyncExternalStore(subscribe, () => session);
+export const useSession = () => useSyncExternalStore(subscribeSession, () => session);

@@ -8,6 +8,7 @@ import { NotFoundPage } from './NotFoundPage';
 
 const FilesPage = lazy(() => import('@/files/FilesPage'));
 const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
+const PlaygroundPage = lazy(() => import('@/playground/PlaygroundPage'));
 
 export function Pages() {
   return (
@@ -17,6 +18,9 @@ export function Pages() {
           <Redirect to="/fine-tuning" replace />
         </Route>
         <Route path="/fine-tuning/:job?">{({ job }) => <FineTuningPage jobId={job} />}</Route>
+        <Route path="/playground">
+          <PlaygroundPage />
+        </Route>
         <Route path="/files/:file?">{({ file }) => <FilesPage fileId={file} />}</Route>
         <Route>
           <NotFoundPage />

@@ -1,5 +1,5 @@
 // The pages that the sidebar leads to, in its order.
-import { Files, SlidersHorizontal, type LucideIcon } from 'lucide-react';
+import { Files, MessagesSquare, SlidersHorizontal, type LucideIcon } from 'lucide-react';
 
 import type { MessageKey } from '@/i18n/catalogue';
 
@@ -11,5 +11,6 @@ export interface NavigationEntry {
 
 export const navigation: NavigationEntry[] = [
   { href: '/fine-tuning', label: 'nav.fineTuning', icon: SlidersHorizontal },
+  { href: '/playground', label: 'nav.playground', icon: MessagesSquare },
   { href: '/files', label: 'nav.files', icon: Files },
 ];

@@ -1,11 +1,21 @@
 import * as Menu from '@radix-ui/react-dropdown-menu';
-import { CircleStop, Copy, CopyPlus, Ellipsis, Pause, Play, StepForward } from 'lucide-react';
+import {
+  CircleStop,
+  Copy,
+  CopyPlus,
+  Ellipsis,
+  MessagesSquare,
+  Pause,
+  Play,
+  StepForward,
+} from 'lucide-react';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 
 import { describeError } from '@/api/error';
 import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
+import { playgroundOf } from '@/playground/address';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import menu from '@/ui/Menu.module.css';
@@ -54,8 +64,15 @@ export function JobActions({ job }: { job: Job }) {
   const { busy, change } = useActions(job);
   const [asking, setAsking] = useState(false);
   const canPause = !job.paused && (job.status === 'queued' || job.status === 'running');
+  const { model: base, fine_tuned_model: tuned } = job;
   return (
     <div className={styles.actions}>
+      {tuned && (
+        <Button look="primary" onClick={() => navigate(playgroundOf(base, tuned))}>
+          <MessagesSquare aria-hidden />
+          {t('job.action.compare')}
+        </Button>
+      )}
       {canPause && (
         <Button disabled={busy} onClick={() => change('pause')}>
           <Pause aria-hidden />

@@ -1,5 +1,10 @@
+import { MessagesSquare } from 'lucide-react';
+import { useLocation } from 'wouter';
+
 import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
+import { playgroundOf } from '@/playground/address';
+import { Button } from '@/ui/Button';
 import { CopyButton } from '@/ui/CopyButton';
 import table from '@/ui/Table.module.css';
 
@@ -8,6 +13,7 @@ import { useCheckpoints } from './jobs';
 
 export function JobCheckpoints({ job }: { job: Job }) {
   const { t, format } = useLanguage();
+  const [, navigate] = useLocation();
   const { data: checkpoints } = useCheckpoints(job);
   if (!checkpoints?.length) return null;
   const measure = (value: number | undefined) =>
@@ -39,6 +45,17 @@ export function JobCheckpoints({ job }: { job: Job }) {
                       text={checkpoint.fine_tuned_model_checkpoint}
                       label={t('job.checkpoint.model')}
                     />
+                    <Button
+                      look="quiet"
+                      icon
+                      aria-label={`${t('job.action.compare')}: ${checkpoint.fine_tuned_model_checkpoint}`}
+                      title={t('job.action.compare')}
+                      onClick={() =>
+                        navigate(playgroundOf(job.model, checkpoint.fine_tuned_model_checkpoint))
+                      }
+                    >
+                      <MessagesSquare aria-hidden />
+                    </Button>
                   </span>
                 </td>
                 <td className={table.number}>{measure(checkpoint.metrics['train_loss'])}</td>

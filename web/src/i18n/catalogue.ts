@@ -3,19 +3,22 @@ import { common as commonArabic } from './ar/common';
 import { createJob as createJobArabic } from './ar/create_job';
 import { files as filesArabic } from './ar/files';
 import { fineTuning as fineTuningArabic } from './ar/fine_tuning';
+import { playground as playgroundArabic } from './ar/playground';
 import { common } from './en/common';
 import { createJob } from './en/create_job';
 import { files } from './en/files';
 import { fineTuning } from './en/fine_tuning';
+import { playground } from './en/playground';
 import type { Message } from './message';
 
-const english = { ...common, ...createJob, ...files, ...fineTuning };
+const english = { ...common, ...createJob, ...files, ...fineTuning, ...playground };
 export type MessageKey = keyof typeof english;
 const arabic: Record<MessageKey, Message> = {
   ...commonArabic,
   ...createJobArabic,
   ...filesArabic,
   ...fineTuningArabic,
+  ...playgroundArabic,
 };
 
 export interface Language {

@@ -4,6 +4,8 @@ export interface Formats {
   number: (value: number) => string;
   // With as many digits as tell something: 0.1429, 12,345, 2.5e-4.
   measure: (value: number) => string;
+  // Of a part of one: 0.123 is 12.3 %.
+  percent: (value: number) => string;
   bytes: (value: number) => string;
   // Of Unix seconds.
   dateTime: (seconds: number) => string;
@@ -86,9 +88,11 @@ export function makeFormats(locale: string): Formats {
     hourCycle: 'h23',
   });
   const number = new Intl.NumberFormat(locale);
+  const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
   return {
     number: (value) => number.format(value),
     measure: makeMeasure(locale),
+    percent: (value) => percent.format(value),
     bytes: makeBytes(locale),
     dateTime: (seconds) => dateTime.format(seconds * 1000),
     time: (seconds) => time.format(seconds * 1000),

@@ -1,3 +1,4 @@
+import clsx from 'clsx';
 import { X } from 'lucide-react';
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 
@@ -10,6 +11,7 @@ import styles from './Dialog.module.css';
 export function Dialog(props: {
   title: string;
   onClose: () => void;
+  wide?: boolean;
   children: ReactNode;
   actions: ReactNode;
 }) {
@@ -28,7 +30,7 @@ export function Dialog(props: {
   return (
     <dialog
       ref={dialog}
-      className={styles.dialog}
+      className={clsx(styles.dialog, props.wide && styles.wide)}
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault();

@@ -5,6 +5,7 @@ export const common: Record<keyof typeof english, string> = {
   'app.skip': 'انتقل إلى المحتوى',
   'nav.label': 'الصفحات',
   'nav.fineTuning': 'الضبط الدقيق',
+  'nav.playground': 'ساحة التجربة',
   'nav.menu': 'القائمة',
   'theme.label': 'المظهر',
   'theme.system': 'حسب النظام',

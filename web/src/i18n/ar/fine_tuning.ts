@@ -66,6 +66,7 @@ export const fineTuning: Record<keyof typeof english, Message> = {
   'job.action.resume': 'استئناف',
   'job.action.duplicate': 'تكرار مع تغييرات',
   'job.action.continue': 'المتابعة من هذا النموذج',
+  'job.action.compare': 'مقارنة في ساحة التجربة',
   'job.action.copyId': 'نسخ معرّف المهمة',
   'job.cancel.ask': 'هل تريد إلغاء هذه المهمة؟',
   'job.cancel.text':

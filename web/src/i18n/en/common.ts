@@ -3,6 +3,7 @@ export const common = {
   'app.skip': 'Skip to content',
   'nav.label': 'Pages',
   'nav.fineTuning': 'Fine-tuning',
+  'nav.playground': 'Playground',
   'nav.menu': 'Menu',
   'theme.label': 'Theme',
   'theme.system': 'As the system',

@@ -64,6 +64,7 @@ export const fineTuning = {
   'job.action.resume': 'Resume',
   'job.action.duplicate': 'Duplicate with changes',
   'job.action.continue': 'Continue from this model',
+  'job.action.compare': 'Compare in the playground',
   'job.action.copyId': 'Copy job ID',
   'job.cancel.ask': 'Cancel this job?',
   'job.cancel.text':
