@@ -15,9 +15,6 @@ const { Server } = await import('./server.mjs');
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const examples = readFileSync(`${root}examples/elements/train.jsonl`, 'utf8').trim().split('\n');
-const SYSTEM =
-  'Elle is a factual chatbot that answers questions about elements in the periodic table with a limerick';
-
 const server = new Server();
 await server.start();
 const browser = await launch();
@@ -64,20 +61,10 @@ await shoot('job-messages', `/fine-tuning/${job.id}`, '.uplot', {
     await page.getByRole('log').getByText(/^Step 20\//).waitFor({ timeout: 200_000 });
   },
 });
-const done = await server.ended(job.id);
+await server.ended(job.id);
 await shoot('job', `/fine-tuning/${job.id}`, '.uplot');
 await shoot('job-metrics', `/fine-tuning/${job.id}`, '.uplot', { theme: 'dark', act: down });
 await shoot('job-arabic', `/fine-tuning/${job.id}`, '.uplot', { language: 'ar' });
 await shoot('phone', `/fine-tuning/${job.id}`, '.uplot', { viewport: { width: 390, height: 800 } });
-const models = [done.model, done.fine_tuned_model].map((id) => `model=${encodeURIComponent(id)}`);
-await shoot('playground', `/playground?${models.join('&')}`, '#content textarea', {
-  act: async (page) => {
-    const boxes = page.locator('#content textarea');
-    await boxes.first().fill(SYSTEM);
-    await boxes.last().fill('Tell me about Helium');
-    await boxes.last().press('Enter');
-    await page.getByText(/tokens\/s/).nth(1).waitFor({ timeout: 200_000 });
-  },
-});
 await browser.close();
 await server.close();
