@@ -20,5 +20,6 @@ void AddAdminRoutes(Api& api, platform::Platform& platform);
 void AddAdviceRoutes(Api& api, platform::Platform& platform);
 // The pool outlives the API too.
 void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
+void AddSystemRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 
 }  // namespace hone::server
