@@ -53,6 +53,8 @@ struct Platform::Parts {
           files(services, *blobs),
           uploads(services, *blobs, files),
           models(services),
+          answers(services),
+          merging(services),
           audit(services),
           webhooks(services),
           jobs(services, files, models),
@@ -70,6 +72,8 @@ struct Platform::Parts {
     Files files;
     Uploads uploads;
     Models models;
+    Answers answers;
+    Merging merging;
     AuditLog audit;
     Webhooks webhooks;
     Jobs jobs;
@@ -109,6 +113,7 @@ absl::Status Platform::Start() {
         return UsageError("another process runs the jobs of {}", parts.services.options.data_dir);
     }
     parts.blobs->RemoveUnfinished();
+    parts.merging.RemoveLeftovers();
     HONE_RETURN_IF_ERROR(parts.models.RemoveOrphans());  // before a job makes others
     const Stage stage{parts.services, parts.files, *parts.blobs, parts.models, parts.executor};
     parts.conductor = std::make_unique<Conductor>(stage, parts.uploads, parts.webhooks);
@@ -126,6 +131,8 @@ Files& Platform::files() { return parts_->files; }
 Uploads& Platform::uploads() { return parts_->uploads; }
 Jobs& Platform::jobs() { return parts_->jobs; }
 Models& Platform::models() { return parts_->models; }
+Answers& Platform::answers() { return parts_->answers; }
+Merging& Platform::merging() { return parts_->merging; }
 AuditLog& Platform::audit() { return parts_->audit; }
 Webhooks& Platform::webhooks() { return parts_->webhooks; }
 Admin& Platform::admin() { return parts_->admin; }

@@ -8,6 +8,7 @@
 
 #include "server/api/routes.h"
 #include "server/http/log.h"
+#include "server/inference/routes.h"
 
 namespace hone::server {
 namespace {
@@ -106,6 +107,9 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddAdminRoutes(api, *platform);
     AddAdviceRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
+    AddStoredCompletionRoutes(api, *platform);
+    AddGraderRoutes(api, *platform, pool);
+    AddResponseRoutes(api, *platform, pool);
     AddSystemRoutes(api, *platform, pool);
     api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());

@@ -109,6 +109,22 @@ class Faults(unittest.TestCase):
             other.execute("commit")
         self.assertEqual(upload(client, training_rows(12)).status, "processed")
 
+    @unittest.skipUnless(POSTGRESQL, "PostgreSQL's connections")
+    def test_a_database_that_ends_its_connections(self):
+        server = self.start()
+        file = upload(server.client())
+        subprocess.run(["psql", "-q", "-o", "/dev/null", "-c", "select pg_terminate_backend(pid) from pg_stat_activity "
+                        "where pid <> pg_backend_pid() and datname = current_database()", server.store[-1]], check=True)
+        refused = 0
+        for _ in range(20):
+            try:
+                server.client().files.retrieve(file.id)
+            except openai.InternalServerError as error:
+                self.assertEqual((error.status_code, error.code), (503, "store_unavailable"))
+                refused += 1
+        self.assertLess(refused, 10)  # each of its connections once
+        self.assertEqual(server.client(max_retries=2).files.retrieve(file.id).id, file.id)
+
     def test_a_damaged_checkpoint(self):
         server = self.start()
         client = server.client()

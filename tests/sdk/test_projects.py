@@ -74,10 +74,14 @@ class Projects(ServedTest):
         job = wait_for(owner.fine_tuning.jobs.create(
             model=MODEL, training_file=file.id, hyperparameters={"n_epochs": 2, "batch_size": 5}), owner)
         checkpoint = owner.fine_tuning.jobs.checkpoints.list(job.id).data[-1].fine_tuned_model_checkpoint
+        kept = owner.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "a"}], max_tokens=1,
+                                             store=True)
+        response = owner.responses.create(model=MODEL, input="a", max_output_tokens=1)
         secret = self.server.new_key("stranger", "admin")["secret"]
         stranger = self.server.client(secret)
         admin = owner.with_options(base_url=self.server.url.removesuffix("/v1"))
         ids = {"file_id": file.id, "upload_id": pending.id, "fine_tuning_job_id": job.id,
+               "completion_id": kept.id, "response_id": response.id,
                "model": job.fine_tuned_model, "fine_tuned_model_checkpoint": checkpoint,
                "permission_id": owner.fine_tuning.checkpoints.permissions.create(
                    checkpoint, project_ids=[self.server.new_key("friend")["project"]]).data[0].id,
@@ -86,6 +90,8 @@ class Projects(ServedTest):
         mine = upload(stranger)
         jobs, permissions = stranger.fine_tuning.jobs, stranger.fine_tuning.checkpoints.permissions
         messages = [{"role": "user", "content": "a"}]
+        chat, responses = stranger.chat.completions, stranger.responses
+        api = self.server.url.removesuffix("/v1") + "/api"
         attempts = [
             lambda: stranger.files.retrieve(file.id), lambda: stranger.files.delete(file.id),
             lambda: stranger.files.content(file.id), lambda: stranger.files.content(job.result_files[0]),
@@ -103,6 +109,16 @@ class Projects(ServedTest):
             lambda: stranger.chat.completions.create(model=checkpoint, messages=messages),
             lambda: stranger.completions.create(model=job.fine_tuned_model, prompt="a"),
             lambda: stranger.embeddings.create(model=job.fine_tuned_model, input="a"),
+            lambda: chat.retrieve(kept.id), lambda: chat.update(kept.id, metadata={}), lambda: chat.delete(kept.id),
+            lambda: chat.messages.list(kept.id), lambda: responses.retrieve(response.id),
+            lambda: responses.delete(response.id), lambda: responses.cancel(response.id),
+            lambda: responses.input_items.list(response.id),
+            lambda: responses.create(model=MODEL, input="a", previous_response_id=response.id),
+            lambda: responses.create(model=job.fine_tuned_model, input="a"),
+            lambda: stranger.fine_tuning.alpha.graders.validate(grader={
+                "type": "score_model", "name": "a", "model": job.fine_tuned_model, "input": messages}),
+            *[lambda kind=kind: stranger.get(f"{api}/models/{checkpoint}/{kind}", cast_to=object)
+              for kind in ("adapter", "merged")],
         ]
         routes = list(self.routes_with_ids(ids))
         self.assertGreater(len(routes), 20)
@@ -128,6 +144,9 @@ class Projects(ServedTest):
         self.assertEqual(list(stranger.files.list()), [])
         self.assertEqual(list(jobs.list()), [])
         self.assertNotIn(job.fine_tuned_model, [model.id for model in stranger.models.list()])
+        self.assertEqual(list(chat.list()), [])
+        self.assertEqual(owner.chat.completions.retrieve(kept.id).id, kept.id)
+        self.assertEqual(owner.responses.retrieve(response.id).id, response.id)
         self.assertEqual(owner.files.retrieve(file.id).id, file.id)
         self.assertEqual(owner.fine_tuning.jobs.retrieve(job.id).status, "succeeded")
         self.assertEqual(owner.models.retrieve(job.fine_tuned_model).id, job.fine_tuned_model)

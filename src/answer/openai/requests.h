@@ -2,9 +2,9 @@
 // reference is known, has its type and range, and is either used, of no effect by its nature (a
 // label), or refused by name.
 //
-// Of no effect: user, metadata, store, safety_identifier, prompt_cache_key, prompt_cache_retention,
-// service_tier (auto and default), stream_options.include_obfuscation, verbosity medium,
-// reasoning_effort none, modalities ["text"].
+// Of no effect: user, metadata and store (which the server reads), safety_identifier,
+// prompt_cache_key, prompt_cache_retention, service_tier (auto and default),
+// stream_options.include_obfuscation, verbosity medium, reasoning_effort none, modalities ["text"].
 #pragma once
 
 #include <cstdint>

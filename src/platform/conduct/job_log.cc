@@ -53,10 +53,14 @@ absl::StatusOr<std::vector<StepMetrics>> ReadMetrics(const std::string& path) {
             steps.back().full_valid_loss = loss;
             steps.back().full_valid_accuracy = NumberOf(row, "eval_token_accuracy");
         } else {
-            steps.push_back(
-                {step, NumberOf(row, "loss").value_or(NAN),
-                 NumberOf(row, "token_accuracy").value_or(NAN), NumberOf(row, "eval_sample_loss"),
-                 NumberOf(row, "eval_sample_token_accuracy"), std::nullopt, std::nullopt});
+            steps.push_back({.step = step,
+                             .train_loss = NumberOf(row, "loss").value_or(NAN),
+                             .train_accuracy = NumberOf(row, "token_accuracy").value_or(NAN),
+                             .valid_loss = NumberOf(row, "eval_sample_loss"),
+                             .valid_accuracy = NumberOf(row, "eval_sample_token_accuracy"),
+                             .learning_rate = NumberOf(row, "learning_rate"),
+                             .grad_norm = NumberOf(row, "grad_norm"),
+                             .tokens_per_second = NumberOf(row, "tokens_per_second")});
         }
     }
     return steps;
@@ -114,6 +118,9 @@ void JobLog::TakeStep(const StepReport& report) {
     metrics.step = report.step;
     metrics.train_loss = report.step_loss;
     metrics.train_accuracy = report.token_accuracy;
+    metrics.learning_rate = report.learning_rate;
+    metrics.grad_norm = report.grad_norm;
+    metrics.tokens_per_second = report.tokens_per_second;
     if (report.eval_sample) {
         metrics.valid_loss = report.eval_sample->loss;
         metrics.valid_accuracy = report.eval_sample->token_accuracy;
@@ -206,6 +213,12 @@ void JobLog::WriteStep(Sql& sql, const StepMetrics& metrics, int64_t now) {
                   {"total_steps", total},
                   {"train_loss", metrics.train_loss},
                   {"train_mean_token_accuracy", metrics.train_accuracy}};
+    const auto add = [&](const char* name, const std::optional<double>& value) {
+        if (value) event.data[name] = *value;
+    };
+    add("learning_rate", metrics.learning_rate);
+    add("grad_norm", metrics.grad_norm);
+    add("tokens_per_second", metrics.tokens_per_second);
     if (metrics.valid_loss) {
         event.message += fmt::format(", validation loss={:.2f}", *metrics.valid_loss);
         event.data["valid_loss"] = *metrics.valid_loss;

@@ -21,6 +21,7 @@ struct StepMetrics {
     double train_loss = 0, train_accuracy = 0;
     std::optional<double> valid_loss, valid_accuracy;  // of some rows of the validation file
     std::optional<double> full_valid_loss, full_valid_accuracy;  // of all of them
+    std::optional<double> learning_rate, grad_norm, tokens_per_second;
 };
 
 // The steps that a metrics.jsonl of a run holds, in their order.

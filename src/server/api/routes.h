@@ -3,10 +3,6 @@
 
 #include "platform/platform.h"
 
-namespace hone {
-class InferencePool;
-}
-
 namespace hone::server {
 
 class Api;
@@ -18,8 +14,5 @@ void AddPermissionRoutes(Api& api, platform::Platform& platform);
 void AddModelRoutes(Api& api, platform::Platform& platform);
 void AddAdminRoutes(Api& api, platform::Platform& platform);
 void AddAdviceRoutes(Api& api, platform::Platform& platform);
-// The pool outlives the API too.
-void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
-void AddSystemRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 
 }  // namespace hone::server

@@ -79,19 +79,27 @@ HttpResponse DescribeModel(Platform& platform, const Call& call) {
          {"bytes", is_base ? none : nlohmann::ordered_json(BytesOf(place.adapter_path))}});
 }
 
-// The adapter of a fine-tuned model, in PEFT's format, as a tar archive.
-HttpResponse DownloadModel(Platform& platform, const Call& call) {
+// The files of a folder as a tar archive NAME.tar, under NAME/.
+HttpResponse TarResponse(const std::string& folder, const std::string& name) {
+    HttpResponse response;
+    HONE_ASSIGN_OR_ANSWER(response.source, OpenTar(folder, name));
+    response.headers.Add("Content-Type", "application/x-tar");
+    response.headers.Add("Content-Disposition",
+                         fmt::format("attachment; filename=\"{}.tar\"", name));
+    return response;
+}
+
+// A fine-tuned model: what its job trained, in PEFT's format, or merged into its base.
+HttpResponse DownloadModel(Platform& platform, const Call& call, bool merged) {
     HONE_ASSIGN_OR_ANSWER(const platform::ModelPlace place,
                           platform.models().Resolve(call.caller, call.path[0]));
     if (place.adapter_path.empty())
         return ErrorResponse(ApiError{.message = "A base model is not downloaded: its weights are "
                                                  "where the server got them from.",
                                       .param = "model"});
-    HttpResponse response;
-    HONE_ASSIGN_OR_ANSWER(response.source, OpenTar(place.adapter_path, "adapter"));
-    response.headers.Add("Content-Type", "application/x-tar");
-    response.headers.Add("Content-Disposition", "attachment; filename=\"adapter.tar\"");
-    return response;
+    if (!merged) return TarResponse(place.adapter_path, "adapter");
+    HONE_ASSIGN_OR_ANSWER(const auto model, platform.merging().Merge(place));
+    return TarResponse(model->folder(), "model");  // which has the files open, and so keeps them
 }
 
 }  // namespace
@@ -137,7 +145,14 @@ void AddModelRoutes(Api& api, Platform& platform) {
                 .operation = "downloadModel",
                 .summary = "what a job trained, as PEFT and other programs load it",
                 .response_type = "application/x-tar",
-                .handle = [&](const Call& call) { return DownloadModel(platform, call); }});
+                .handle = [&](const Call& call) { return DownloadModel(platform, call, false); }});
+    router.Add({.method = "GET",
+                .pattern = "/api/models/{model}/merged",
+                .operation = "downloadMergedModel",
+                .summary = "the model merged into its base: safetensors, configuration and "
+                           "tokenizer, made while the client waits, one at a time",
+                .response_type = "application/x-tar",
+                .handle = [&](const Call& call) { return DownloadModel(platform, call, true); }});
 }
 
 }  // namespace hone::server

@@ -49,11 +49,14 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options,
                                                          const Context& context) {
     HONE_ASSIGN_OR_RETURN(Metric metric,
                           Metric::Parse(options.metric_for_best_model, options.greater_is_better));
-    if (!eval && (options.early_stopping_patience > 0 || options.load_best_model_at_end))
+    const char* needs_rows = options.load_best_model_at_end        ? "--load_best_model_at_end"
+                             : options.early_stopping_patience > 0 ? "--early_stopping_patience"
+                             : options.eval_sample_steps > 0       ? "--eval_sample_steps"
+                                                                   : nullptr;
+    if (!eval && needs_rows != nullptr)
         return UsageError(
             "{} needs evaluation rows, and there are none: give --eval_split or --eval_data_files",
-            options.load_best_model_at_end ? "--load_best_model_at_end"
-                                           : "--early_stopping_patience");
+            needs_rows);
     return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner,
                                                 std::move(plan), std::move(eval), events, poll,
                                                 context));

@@ -8,7 +8,7 @@ export function NotFoundPage() {
   const { t } = useLanguage();
   useTitle(t('notFound.title'));
   return (
-    <EmptyState title={t('notFound.title')}>
+    <EmptyState heading="h1" title={t('notFound.title')}>
       <Link href="/fine-tuning">{t('notFound.back')}</Link>
     </EmptyState>
   );

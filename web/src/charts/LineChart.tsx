@@ -28,6 +28,7 @@ interface LineChartProps {
   log: boolean;
   range: Range; // of x that is shown; null: all
   onRange: (range: Range) => void;
+  mark?: { x: number; label: string } | undefined; // an upright line with a word to it
 }
 
 const HEIGHT = 220;
@@ -63,9 +64,32 @@ function dataFor({ xs, series, range, log }: LineChartProps, width: number): uPl
 }
 
 interface Handlers {
+  mark: () => LineChartProps['mark'];
   onHover: (plot: uPlot) => void;
   onSelect: (from: number, to: number) => void;
   onReset: () => void;
+}
+
+function drawMark(plot: uPlot, mark: LineChartProps['mark'], font: string) {
+  if (!mark) return;
+  const { ctx, bbox } = plot;
+  const x = Math.round(plot.valToPos(mark.x, 'x', true));
+  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const scale = window.devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = tokenColor('--warn');
+  ctx.lineWidth = scale;
+  ctx.setLineDash([4 * scale, 4 * scale]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.font = font.replace(/^\d+px/, `${11 * scale}px`);
+  const room = bbox.left + bbox.width - x;
+  ctx.textAlign = room < ctx.measureText(mark.label).width + 12 * scale ? 'right' : 'left';
+  ctx.textBaseline = 'top';
+  ctx.fillText(mark.label, x + (ctx.textAlign === 'left' ? 6 : -6) * scale, bbox.top + 2 * scale);
+  ctx.restore();
 }
 
 function optionsFor(
@@ -110,6 +134,7 @@ function optionsFor(
       })),
     ],
     hooks: {
+      draw: [(plot) => drawMark(plot, handlers.mark(), font)],
       setCursor: [handlers.onHover],
       setSelect: [
         (plot) => {
@@ -174,6 +199,7 @@ export function LineChart(props: LineChartProps) {
     if (!box.current || width === 0) return undefined;
     const made = new uPlot(
       optionsFor(latest.current, width, format.measure, {
+        mark: () => latest.current.mark,
         onHover: ({ cursor: { idx }, data }) =>
           setHover(
             idx === null || idx === undefined

@@ -116,7 +116,7 @@ export function Comparison({ ids }: { ids: readonly string[] }) {
   if (jobs.length < ids.length) return <Loading />;
   return (
     <>
-      <h2 className={styles.title}>{t('compare.runs', { count: ids.length })}</h2>
+      <h1 className={styles.title}>{t('compare.runs', { count: ids.length })}</h1>
       <Curves jobs={jobs} runs={runs} version={version} />
       <DifferenceTable jobs={jobs} rows={rows} />
     </>

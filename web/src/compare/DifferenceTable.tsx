@@ -48,7 +48,9 @@ export function DifferenceTable(props: { jobs: readonly Job[]; rows: readonly Ro
         <table className={table.table}>
           <thead>
             <tr>
-              <td className={styles.corner} />
+              <th>
+                <span className="visually-hidden">{t('compare.table')}</span>
+              </th>
               {props.jobs.map((job, index) => (
                 <th key={job.id} scope="col">
                   <span className={styles.run}>
@@ -67,8 +69,8 @@ export function DifferenceTable(props: { jobs: readonly Job[]; rows: readonly Ro
             {rows.map((row) => {
               const best = bestCells(row);
               return (
-                <tr key={row.label} className={clsx(differs(row) && styles.differs)}>
-                  <th scope="row">
+                <tr key={row.label} className={clsx(differs(row) && !row.best && styles.differs)}>
+                  <th scope="row" className={styles.label}>
                     {t(row.label)}
                     {differs(row) && (
                       <span className="visually-hidden"> ({t('compare.differs')})</span>

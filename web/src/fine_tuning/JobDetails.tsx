@@ -23,19 +23,21 @@ function Panels({ job }: { job: Job }) {
   const { feed, version } = useJobFeed(job.id);
   return (
     <Tabs.Root defaultValue={job.status === 'failed' ? 'messages' : 'metrics'} dir={direction}>
-      <Tabs.List className={tabs.list} aria-label={t('job.details')}>
-        <Tabs.Trigger className={tabs.tab} value="metrics">
-          {t('metrics.title')}
-        </Tabs.Trigger>
-        <Tabs.Trigger className={tabs.tab} value="messages">
-          {t('messages.title')}
-        </Tabs.Trigger>
+      <div className={tabs.bar}>
+        <Tabs.List className={tabs.list} aria-label={t('job.details')}>
+          <Tabs.Trigger className={tabs.tab} value="metrics">
+            {t('metrics.title')}
+          </Tabs.Trigger>
+          <Tabs.Trigger className={tabs.tab} value="messages">
+            {t('messages.title')}
+          </Tabs.Trigger>
+        </Tabs.List>
         <span className={tabs.aside} role="status">
           {feed.state !== 'gone' && t(feedLabel(feed.state))}
         </span>
-      </Tabs.List>
+      </div>
       <Tabs.Content value="metrics" className={tabs.content}>
-        <MetricsPanel columns={feed.columns} version={version} />
+        <MetricsPanel columns={feed.columns} version={version} name={job.id} />
       </Tabs.Content>
       <Tabs.Content value="messages" className={tabs.content}>
         <MessagesPanel events={feed.events} version={version} />

@@ -1,5 +1,5 @@
 import { Plus } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 
 import { useLanguage } from '@/i18n/language';
@@ -12,6 +12,8 @@ import { filterJobs, jobFilters, type JobFilter } from './job_filter';
 import { JobListItem } from './JobListItem';
 import { useJobs } from './jobs';
 
+const ENOUGH = 20; // jobs, for the first look at a search
+
 function CreateButton() {
   const { t } = useLanguage();
   const [, navigate] = useLocation();
@@ -23,12 +25,21 @@ function CreateButton() {
   );
 }
 
+// Reads on in the list until enough of it fits.
+function useEnough(jobs: ReturnType<typeof useJobs>, enough: boolean) {
+  const { hasNextPage, isFetching, fetchNextPage } = jobs;
+  useEffect(() => {
+    if (!enough && hasNextPage && !isFetching) void fetchNextPage();
+  }, [enough, hasNextPage, isFetching, fetchNextPage]);
+}
+
 export function JobList({ chosen }: { chosen: string | undefined }) {
   const { t } = useLanguage();
   const [search, setSearch] = useState('');
   const [filter, setFilter] = useState<JobFilter>('all');
   const jobs = useJobs();
   const shown = filterJobs(jobs.data ?? [], filter, search);
+  useEnough(jobs, (filter === 'all' && search === '') || shown.length >= ENOUGH);
   return (
     <ListPanel
       label={t('jobs.list')}

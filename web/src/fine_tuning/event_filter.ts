@@ -17,6 +17,7 @@ const SHOWN: Record<MessageLevel, JobEvent['level'][]> = {
 
 export function filterEvents(events: readonly JobEvent[], filter: EventFilter): JobEvent[] {
   const search = filter.search.trim().toLowerCase();
+  if (search === '' && filter.level === 'all' && filter.steps) return events.slice();
   const levels = SHOWN[filter.level];
   return events.filter(
     (event) =>

@@ -14,7 +14,8 @@ export interface MetricChart {
 }
 
 const TRAIN = { label: 'metrics.series.train', color: '--series-1' } as const;
-const VALID = { label: 'metrics.series.valid', color: '--series-2' } as const;
+const VALID = { label: 'metrics.series.valid', color: '--series-3' } as const;
+const FULL_VALID = { label: 'metrics.series.fullValid', color: '--series-2' } as const;
 
 const CHARTS: MetricChart[] = [
   {
@@ -22,7 +23,8 @@ const CHARTS: MetricChart[] = [
     canLog: true,
     series: [
       { name: 'train_loss', ...TRAIN },
-      { name: 'full_valid_loss', ...VALID },
+      { name: 'valid_loss', ...VALID },
+      { name: 'full_valid_loss', ...FULL_VALID },
     ],
   },
   {
@@ -30,13 +32,14 @@ const CHARTS: MetricChart[] = [
     canLog: false,
     series: [
       { name: 'train_mean_token_accuracy', ...TRAIN },
-      { name: 'full_valid_mean_token_accuracy', ...VALID },
+      { name: 'valid_mean_token_accuracy', ...VALID },
+      { name: 'full_valid_mean_token_accuracy', ...FULL_VALID },
     ],
   },
   {
     title: 'metrics.learning_rate',
     canLog: true,
-    series: [{ name: 'learning_rate', label: 'metrics.learning_rate', color: '--series-3' }],
+    series: [{ name: 'learning_rate', label: 'metrics.learning_rate', color: '--series-5' }],
   },
   {
     title: 'metrics.grad_norm',

@@ -104,9 +104,9 @@ export function ModelDetails({ id }: { id: string }) {
       <BackLink href="/models">{t('models.back')}</BackLink>
       <header className={styles.heading}>
         <div className={styles.title}>
-          <h2>
+          <h1>
             <bdi>{id}</bdi>
-          </h2>
+          </h1>
         </div>
         <ModelActions description={description} />
       </header>

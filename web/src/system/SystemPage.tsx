@@ -87,7 +87,8 @@ function Children({ system: { children } }: { system: SystemStatus }) {
   const { t, format } = useLanguage();
   if (children.length === 0) return <p className={styles.none}>{t('system.noChildren')}</p>;
   return (
-    <div className={table.frame}>
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys
+    <div className={table.frame} tabIndex={0} role="group" aria-labelledby="system-children">
       <table className={table.table}>
         <thead>
           <tr>

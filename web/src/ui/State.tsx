@@ -8,11 +8,17 @@ import { Button } from './Button';
 import styles from './State.module.css';
 
 // What stands in place of something that is not there: what to do about it, or that it comes.
-export function EmptyState(props: { icon?: ReactNode; title: string; children?: ReactNode }) {
+export function EmptyState(props: {
+  icon?: ReactNode;
+  title: string;
+  heading?: 'h1' | 'h2';
+  children?: ReactNode;
+}) {
+  const Heading = props.heading ?? 'h2';
   return (
     <div className={styles.state}>
       {props.icon}
-      <h2>{props.title}</h2>
+      <Heading>{props.title}</Heading>
       {props.children}
     </div>
   );

@@ -29,6 +29,8 @@ describe('problemsOf', () => {
     expect(wrong({ beta: '3', method: 'dpo' })).toEqual(['beta']);
     expect(wrong({ suffix: 'é'.repeat(64) })).toEqual([]);
     expect(wrong({ suffix: 'é'.repeat(65) })).toEqual(['suffix']);
+    expect(wrong({ suffix: 'a/b' })).toEqual(['suffix']);
+    expect(wrong({ suffix: 'a<b>' })).toEqual([]);
   });
 });
 

@@ -75,16 +75,19 @@ function above(value: string, least: number, most = Infinity): Problem | null {
     : ['create.wrong.range', { least, most }];
 }
 
+function suffixProblem(suffix: string): Problem | null {
+  if (Array.from(suffix).length > LONGEST_SUFFIX)
+    return ['create.wrong.length', { most: LONGEST_SUFFIX }];
+  return /[:/?#%\\]/.test(suffix) ? ['create.wrong.characters'] : null;
+}
+
 // What is wrong with it, before the server is asked.
 export function problemsOf(draft: JobDraft): Problems {
   const all: Record<DraftField, Problem | null> = {
     model: draft.model === '' ? ['create.wrong.needed'] : null,
     trainingFile: draft.trainingFile === '' ? ['create.wrong.needed'] : null,
     validationFile: null,
-    suffix:
-      Array.from(draft.suffix).length > LONGEST_SUFFIX
-        ? ['create.wrong.length', { most: LONGEST_SUFFIX }]
-        : null,
+    suffix: suffixProblem(draft.suffix),
     seed: integer(draft.seed, 0, LARGEST_SEED),
     epochs: integer(draft.epochs, 1, 50),
     batchSize: integer(draft.batchSize, 1, 256),

@@ -37,6 +37,7 @@ export const createJob: Record<keyof typeof english, Message> = {
   'create.created': 'أُنشئت المهمة {id}.',
   'create.wrong.needed': 'هذا مطلوب.',
   'create.wrong.length': '{most} حرفًا على الأكثر.',
+  'create.wrong.characters': 'لا يجوز أن يحتوي أيًّا من : / ? # % \\',
   'create.wrong.integer': 'عدد صحيح من {least} إلى {most}.',
   'create.wrong.number': 'عدد أكبر من {least}.',
   'create.wrong.range': 'عدد أكبر من {least} و{most} على الأكثر.',

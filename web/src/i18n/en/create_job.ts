@@ -35,6 +35,7 @@ export const createJob = {
   'create.created': 'Created the job {id}.',
   'create.wrong.needed': 'This is needed.',
   'create.wrong.length': 'At most {most} characters.',
+  'create.wrong.characters': 'None of : / ? # % \\ may be in it.',
   'create.wrong.integer': 'A whole number from {least} to {most}.',
   'create.wrong.number': 'A number above {least}.',
   'create.wrong.range': 'A number above {least}, at most {most}.',

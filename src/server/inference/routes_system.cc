@@ -8,9 +8,8 @@
 #include "base/machine_limits.h"
 #include "base/version.h"
 #include "platform/conduct/job_run.h"
-#include "platform/inference/inference_pool.h"
 #include "server/api/api.h"
-#include "server/api/routes.h"
+#include "server/inference/routes.h"
 #include "train/output/machine.h"
 
 namespace hone::server {

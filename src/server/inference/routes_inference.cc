@@ -1,28 +1,39 @@
 // What asks a model: chat completions, completions, embeddings.
 #include <utility>
 
-#include "platform/inference/inference_pool.h"
 #include "server/api/api.h"
-#include "server/api/model_answer.h"
-#include "server/api/routes.h"
 #include "server/api/schemas_inference.h"
+#include "server/inference/model_answer.h"
+#include "server/inference/routes.h"
+#include "server/inference/stored_completion.h"
 
 namespace hone::server {
 namespace {
 
 using platform::Platform;
 
+// Whether an answer to the body is to be kept.
+bool Stores(const std::string& kind, const nlohmann::ordered_json& body) {
+    return kind == "chat.completion" && body.value("store", nlohmann::ordered_json()) == true;
+}
+
 void Ask(Platform& platform, InferencePool& pool, const std::string& kind, const Call& call,
          std::shared_ptr<Exchange> exchange) {
     auto place = platform.models().Resolve(call.caller, call.body["model"]);
     if (!place.ok()) return exchange->Respond(ErrorResponse(place.status()));
+    auto form = std::make_unique<AnswerForm>();
+    if (Stores(kind, call.body)) {
+        auto stored = StoredCompletionForm(platform.answers(), call.caller, call.body);
+        if (!stored.ok()) return exchange->Respond(ErrorResponse(stored.status()));
+        form = *std::move(stored);
+    }
     AnswerFromModel(pool,
                     {.base = place->base_path,
                      .adapter = place->adapter_path,
                      .model = place->id,
                      .kind = kind,
                      .body = call.body},
-                    std::move(exchange));
+                    std::move(exchange), std::move(form));
 }
 
 }  // namespace
