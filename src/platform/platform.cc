@@ -130,7 +130,7 @@ Admin& Platform::admin() { return parts_->admin; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {
-    return parts_->database->Read([](Sql& sql) -> absl::Status {
+    return parts_->database->ReadOne([](Sql& sql) -> absl::Status {
         int64_t version = 0;
         sql.First("select version from schema_version", std::tie(version));
         return absl::OkStatus();

@@ -41,13 +41,13 @@ class Operations(ServedTest):
         made = self.server.new_key("team", "viewer")
         client = self.server.client(made["secret"])
         client.models.list()
-        listed = json.loads(run("keys", "list", "--data-dir", self.server.data, "--json"))
+        listed = json.loads(run("keys", "list", *self.server.store, "--json"))
         mine = [key for key in listed if key["id"] == made["id"]]
         self.assertEqual((mine[0]["project"], mine[0]["role"], mine[0]["revoked_at"]), ("team", "viewer", 0))
         self.assertNotIn(made["secret"], json.dumps(listed))
-        run("keys", "revoke", "--data-dir", self.server.data, made["id"])
+        run("keys", "revoke", *self.server.store, made["id"])
         self.refused(openai.AuthenticationError, client.models.list)
-        run("keys", "revoke", "--data-dir", self.server.data, "key_none", code=2)
+        run("keys", "revoke", *self.server.store, "key_none", code=2)
         run("keys", "list", code=2)
 
     def test_keys_webhooks_and_the_log_of_changes_over_http(self):

@@ -79,8 +79,15 @@ struct CompletionRequest : DrawFields {
     bool echo = false;
 };
 
+struct EmbeddingRequest {
+    std::vector<TextOrTokens> inputs;   // none of them empty
+    bool base64 = false;                // embeddings as the base64 of their floats
+    std::optional<int64_t> dimensions;  // so many of the first numbers
+};
+
 // Each: an error of RequestError.
 absl::StatusOr<ChatRequest> ReadChatRequest(const nlohmann::ordered_json& body);
 absl::StatusOr<CompletionRequest> ReadCompletionRequest(const nlohmann::ordered_json& body);
+absl::StatusOr<EmbeddingRequest> ReadEmbeddingRequest(const nlohmann::ordered_json& body);
 
 }  // namespace hone

@@ -216,6 +216,18 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
 }
 
 template <typename T>
+void HeadBlock<T>::Hidden(const Context& context, const float* x, int64_t count, float* hidden) {
+    for (int64_t begin = 0; begin < count; begin += most_rows()) {
+        const int64_t rows = std::min(most_rows(), count - begin);
+        norm_.Forward(context, rows, C_, x + begin * C_, pieces_.norm, pieces_.y);
+        float* out = hidden + begin * C_;
+        ForElements(context, rows * C_, [&](int64_t first, int64_t elements) {
+            for (int64_t i = first; i < first + elements; ++i) out[i] = ToFloat(pieces_.y[i]);
+        });
+    }
+}
+
+template <typename T>
 void HeadBlock<T>::Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
                           float* logits) {
     const int64_t total = static_cast<int64_t>(rows.size());

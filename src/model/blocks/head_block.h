@@ -45,6 +45,9 @@ class HeadBlock {
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
                          const Training& training, ParameterSet& parameters, double* row_losses,
                          uint8_t* row_correct, float* dx, T* dx_t);
+    // hidden f32 [count, C] (=): norm(x), what the head's linear layer takes, of the first rows of
+    // x.
+    void Hidden(const Context& context, const float* x, int64_t count, float* hidden);
     // logits f32 [rows.size(), V] (=) of those rows of x, which ascend.
     void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
                 float* logits);

@@ -42,6 +42,9 @@ class TypedNetwork : public Model {
                                       const std::vector<const Adapter*>& adapters) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
+    // As HiddenStates of hidden_states.h.
+    absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
+                        const std::vector<const Adapter*>& adapters);
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,

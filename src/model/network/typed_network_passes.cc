@@ -234,6 +234,18 @@ absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch,
     return absl::OkStatus();
 }
 
+template <typename T>
+absl::Status TypedNetwork<T>::Hidden(const Context& context, const Batch& batch, float* hidden,
+                                     const std::vector<const Adapter*>& adapters) {
+    if (batch.size() == 0) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(Admit(batch));
+    Memory& memory = ForwardMemory(batch.size());
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
+    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
+    head_.Hidden(context, memory.x, batch.size(), hidden);
+    return absl::OkStatus();
+}
+
 template class TypedNetwork<float>;
 template class TypedNetwork<bf16>;
 

@@ -1,0 +1,25 @@
+// Which page an address shows. A page that is not needed at first is loaded when it is opened.
+import { lazy, Suspense } from 'react';
+import { Redirect, Route, Switch } from 'wouter';
+
+import { Loading } from '@/ui/State';
+
+import { NotFoundPage } from './NotFoundPage';
+
+const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
+
+export function Pages() {
+  return (
+    <Suspense fallback={<Loading />}>
+      <Switch>
+        <Route path="/">
+          <Redirect to="/fine-tuning" replace />
+        </Route>
+        <Route path="/fine-tuning/:job?">{({ job }) => <FineTuningPage jobId={job} />}</Route>
+        <Route>
+          <NotFoundPage />
+        </Route>
+      </Switch>
+    </Suspense>
+  );
+}

@@ -1,0 +1,29 @@
+import { CircleX } from 'lucide-react';
+
+import type { Job } from '@/api/types';
+import { useLanguage } from '@/i18n/language';
+
+import styles from './JobError.module.css';
+
+const FILE_CODES = ['invalid_file_format', 'invalid_n_examples', 'invalid_training_file'];
+
+// Why a job failed, and what to do about it.
+export function JobError({ job }: { job: Job }) {
+  const { t } = useLanguage();
+  if (!job.error) return null;
+  return (
+    <section className={styles.error} aria-labelledby="job-error">
+      <CircleX aria-hidden />
+      <div>
+        <h3 id="job-error">{t('job.error.title')}</h3>
+        <p className={styles.message} dir="auto">
+          {job.error.message}
+        </p>
+        <p className={styles.code}>
+          <code>{job.error.code}</code>
+        </p>
+        {FILE_CODES.includes(job.error.code) && <p>{t('job.error.hint')}</p>}
+      </div>
+    </section>
+  );
+}

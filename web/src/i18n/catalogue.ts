@@ -1,0 +1,24 @@
+// The languages of the page, and their messages. A new area of the page adds a file to en/ and ar/.
+import { common as commonArabic } from './ar/common';
+import { fineTuning as fineTuningArabic } from './ar/fine_tuning';
+import { common } from './en/common';
+import { fineTuning } from './en/fine_tuning';
+import type { Message } from './message';
+
+const english = { ...common, ...fineTuning };
+export type MessageKey = keyof typeof english;
+const arabic: Record<MessageKey, Message> = { ...commonArabic, ...fineTuningArabic };
+
+export interface Language {
+  name: string; // in itself
+  direction: 'ltr' | 'rtl';
+  // For Intl. Digits are Latin everywhere, as they are in ids, code and charts beside them.
+  locale: string;
+  messages: Record<MessageKey, Message>;
+}
+
+export const languages = {
+  en: { name: 'English', direction: 'ltr', locale: 'en', messages: english },
+  ar: { name: 'العربية', direction: 'rtl', locale: 'ar-u-nu-latn', messages: arabic },
+} satisfies Record<string, Language>;
+export type LanguageId = keyof typeof languages;
