@@ -88,20 +88,18 @@ std::vector<OptimizerState> AdamW8Bit::States() {
         const auto count = static_cast<size_t>(slice.count);
         const int64_t blocks = CeilDivide(slice.count, kBlock);
         const bool small = tensors_[i].small();
-        const auto add = [&](const Moment& moment, const char* number, const char* plain) {
+        const auto add = [&](const Moment& moment, const std::string& codes,
+                             const std::string& scales, const std::string& plain) {
             if (small) {
                 states.push_back(StateOf(plain + slice.name, slice.shape, {moment.numbers, count}));
                 return;
             }
-            states.push_back({fmt::format("state{}.{}", number, slice.name),
-                              slice.shape,
-                              DType::kU8,
-                              {moment.codes, count}});
-            states.push_back(StateOf(fmt::format("absmax{}.{}", number, slice.name), {blocks},
+            states.push_back({codes + slice.name, slice.shape, DType::kU8, {moment.codes, count}});
+            states.push_back(StateOf(scales + slice.name, {blocks},
                                      {moment.largest, static_cast<size_t>(blocks)}));
         };
-        add(tensors_[i].m, "1", "exp_avg.");
-        add(tensors_[i].v, "2", "exp_avg_sq.");
+        add(tensors_[i].m, "state1.", "absmax1.", "exp_avg.");
+        add(tensors_[i].v, "state2.", "absmax2.", "exp_avg_sq.");
     }
     return states;
 }

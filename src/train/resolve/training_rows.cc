@@ -171,8 +171,8 @@ std::vector<OptionRow> OptimiserRows() {
          .range = Range{0, 1e3}},
         {.name = "layerwise_lr_decay",
          .field = HONE_FIELD(layerwise_lr_decay),
-         .help = "each layer learns so many times as fast as the next one, and the embedding as "
-                 "the first; 1: all alike",
+         .help = "each layer's learning rate as a multiple of the next one's, and the embedding's "
+                 "of the first layer's; 1: all alike",
          .effect = Effect::kContents,
          .range = Range{0, 1, true}},
         {.name = "max_grad_norm",
