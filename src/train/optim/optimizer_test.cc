@@ -55,7 +55,7 @@ struct Trial {
         for (size_t i = 0; i < parameters.slices().size(); ++i) {
             const ParameterSlice& slice = parameters.slices()[i];
             for (float& g : parameters.gradients().subspan(slice.offset, slice.count))
-                g *= static_cast<float>(i + 1) * static_cast<float>(1 + number % 3);
+                g = g * static_cast<float>(i + 1) * static_cast<float>(1 + number % 3);
         }
         optimizer->Step(context_, {.number = number, .learning_rate = 0.01, .gradient_scale = 0.5f},
                         parameters);
