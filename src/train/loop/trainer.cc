@@ -112,6 +112,10 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         if (evaluations > 0)
             tokens += static_cast<double>(evaluations * eval_->total_tokens()) *
                       std::max(1.0, ScoringPasses());
+        if (eval_ && options_.eval_sample_steps > 0)
+            tokens += static_cast<double>(steps / options_.eval_sample_steps * SampleRows() *
+                                          eval_->total_tokens() / eval_->size()) *
+                      std::max(1.0, ScoringPasses());
         if (scorer_ && scorer_->needs_reference()) tokens += scorer_->reference_passes();
         seconds += tokens * (WorkSeconds() - begin) / size;
     }
@@ -241,19 +245,25 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
                         "--target_modules",
                         state_.step + 1)});
     }
+    const double sampling = WorkSeconds();
+    auto sampled = SampleEvaluation();
+    if (KindOf(sampled.status()) == ErrorKind::kInterrupted) return false;
+    HONE_ASSIGN_OR_RETURN(const std::optional<ObjectiveSums> sample, std::move(sampled));
+    const double sampling_seconds = WorkSeconds() - sampling;
     Update(norm);
     ++state_.step;
     state_.next = step.next;
     state_.tokens += step.tokens;
     state_.since_log += sums;
     state_.since_eval += sums;
-    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, WorkSeconds() - begin));
+    HONE_RETURN_IF_ERROR(
+        AfterStep(step, sums, norm, WorkSeconds() - begin - sampling_seconds, sample));
     return true;
 }
 
 // Counts, reports and logs a step.
 absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
-                                double seconds) {
+                                double seconds, const std::optional<ObjectiveSums>& sample) {
     ++run_steps_;
     run_tokens_ += step.tokens;
     log_tokens_ += step.tokens;
@@ -280,6 +290,7 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& s
         report.logged = LoggedMeans{static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_),
                                     state_.since_log.TokenAccuracy(),
                                     options_.objective->Report(state_.since_log)};
+    if (sample) report.eval_sample = EvalSample{sample->MeanLoss(), sample->TokenAccuracy()};
     events_.Emit(report);
     HONE_RETURN_IF_ERROR(events_.status());  // such as that of metrics.jsonl
     if (report.logged) {
@@ -314,7 +325,8 @@ absl::StatusOr<bool> Trainer::Evaluate() {
         show((done + share * part_tokens) / tokens);
         return poll_.GoOn();
     });
-    auto evaluated = EvaluationSums([&](int64_t pass_tokens) {
+    const EvaluationBatches all(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
+    auto evaluated = EvaluationSums(all, [&](int64_t pass_tokens) {
         done += std::exchange(part_tokens, static_cast<double>(pass_tokens));
         show(done / tokens);
         return poll_.GoOn();
