@@ -35,6 +35,7 @@ struct LoraConfig {
     std::vector<std::pair<std::string, int64_t>> rank_pattern;
     std::vector<std::pair<std::string, double>> alpha_pattern;
     bool use_rslora = false;  // scale alpha / sqrt(r) (arXiv:2312.03732) instead of alpha / r
+    bool use_dora = false;    // trained lengths of the weights' rows (arXiv:2402.09353)
     std::string base_model_name_or_path;
 };
 
@@ -44,8 +45,8 @@ struct LoraConfig {
 absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context);
 
-// Reads adapter_config.json; unknown features that change the result (use_dora, bias training ...)
-// are errors.
+// Reads adapter_config.json; unknown features that change the result (bias training, use_qalora
+// ...) are errors.
 absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 
 // ReadAdapterConfig, ApplyLora with it, and the weights of AdapterWeightsPath: names, shapes and

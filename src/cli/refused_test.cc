@@ -77,7 +77,7 @@ TEST(RefusedFlags, OfOtherTrainersSayWhatToDo) {
         {"--max_seq_length", "--max_seq_len"},
         {"--dataset_text_field", "--text_field"},
         {"--attn_implementation", "tile by tile"},
-        {"--use_dora", "--use_rslora"},
+        {"--use_adalora", "--use_rslora"},
         {"--lora_bias", "no biases"},
         {"--lr", "--learning_rate"},
         {"--init_lora_weights", "init_lora_weights=True"},

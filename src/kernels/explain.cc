@@ -5,6 +5,7 @@
 #include "kernels/activation/activation.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
+#include "kernels/column_scale/column_scale.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dispatch/dispatch.h"
 #include "kernels/dropout/dropout.h"
@@ -37,6 +38,7 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(ActivationKernels<T>().Explain({}, type));
     ops.push_back(EmbeddingKernels<T>().Explain({}, type));
     ops.push_back(DropoutKernels<T>().Explain({}, type));
+    ops.push_back(ColumnScaleKernels<T>().Explain({}, type));
     ops.push_back(Nf4Kernels<T>().Explain({}, type));
     ops.push_back(Int8RowKernels<T>().Explain({}, type));
     ops.push_back(Int8TileKernels<T>().Explain({}, type));

@@ -122,8 +122,10 @@ class Model {
     // What training with micro-batches of at most max_tokens tokens takes.
     virtual MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const = 0;
     virtual absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) = 0;
-    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
-    // Weights may be negative: their tokens become less likely.
+    // Of ForwardBackward from now on; a new model has none of it.
+    virtual void Regularize(const Regularization& regularization) = 0;
+    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout and
+    // noise. Weights may be negative: their tokens become less likely.
     virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                                      float loss_scale, uint64_t dropout_seed) = 0;
 

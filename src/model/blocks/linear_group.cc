@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
+#include "kernels/column_scale/column_scale.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/grad_gemm/grad_gemm.h"
 #include "kernels/reduce/reduce.h"
@@ -125,6 +127,11 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
         if (rank == 0) continue;
         member.a = parameters.Add(member.name + ".lora_A.weight", {rank, in_}, true);
         member.b = parameters.Add(member.name + ".lora_B.weight", {member.out, rank}, true);
+        if (member.low_rank.use_dora) {
+            member.magnitude =
+                parameters.Add(member.name + ".lora_magnitude_vector", {member.out}, false);
+            if (!magnitude_) magnitude_.emplace(in_, out_);
+        }
         member.rank_column = rank_columns_;
         rank_columns_ += RankColumns(rank);
         dropout_ = member.low_rank.dropout;
@@ -231,17 +238,84 @@ void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h,
 }
 
 template <typename T>
+void LinearGroup<T>::StartMagnitudes(ParameterSet& parameters, const Context& context,
+                                     MagnitudeMemory<T>& memory) {
+    if (!scaled()) return;
+    magnitude_->MeasureBase(context, *frozen_, memory);
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            magnitude_->BaseNorms(member.column, member.out, parameters.value(member.magnitude));
+}
+
+template <typename T>
+void LinearGroup<T>::UpdateMagnitudes(ParameterSet& parameters, const Context& context,
+                                      MagnitudeMemory<T>& memory) {
+    if (!scaled()) return;
+    std::vector<typename WeightMagnitude<T>::Delta> deltas;
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            deltas.push_back(
+                {member.column, member.out, member.low_rank.rank, parameters.value(member.a),
+                 ScaledLowRank(member.low_rank, member.out, parameters.value(member.b)),
+                 parameters.value(member.magnitude)});
+    magnitude_->Update(context, *frozen_, deltas, memory);
+}
+
+template <typename T>
+const T* LinearGroup<T>::ProductToScale(const Context& context, int64_t m, const T* x, T* h,
+                                        bool training, uint64_t seed,
+                                        const LinearScratch<T>& scratch) const {
+    T* u = h + m * rank_columns_;
+    Product(context, {.m = m, .a = x, .a_stride = in_, .c = u, .c_stride = out_}, h, training, seed,
+            scratch, {});
+    return u;
+}
+
+template <typename T>
+void LinearGroup<T>::Recompute(const Context& context, int64_t m, const T* x, T* h, bool training,
+                               uint64_t seed, const LinearScratch<T>& scratch) const {
+    if (scaled())
+        ProductToScale(context, m, x, h, training, seed, scratch);
+    else
+        Hidden(context, m, x, h, training, seed, scratch);
+}
+
+template <typename T>
 void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch,
                              std::span<const AdapterRows<T>> adapters) const {
-    GemmArgs<T> args{.m = m,
-                     .a = x,
-                     .a_stride = in_,
-                     .bias = bias_.empty() ? nullptr : bias_.data(),
-                     .c = y,
-                     .c_stride = y_stride,
-                     .output = output};
+    const float* bias = bias_.empty() ? nullptr : bias_.data();
+    if (scaled() && uses_low_rank_) {
+        HONE_CHECK(adapters.empty(), "adapters beside a delta");
+        const T* u = ProductToScale(context, m, x, h, training, seed, scratch);
+        return ScaleColumns<T>(context, {.m = m,
+                                         .n = out_,
+                                         .u = u,
+                                         .u_stride = out_,
+                                         .factors = magnitude_->factors(),
+                                         .bias = bias != nullptr ? bias : magnitude_->zeros(),
+                                         .y = y,
+                                         .y_stride = y_stride,
+                                         .output = output});
+    }
+    Product(context,
+            {.m = m,
+             .a = x,
+             .a_stride = in_,
+             .bias = bias,
+             .c = y,
+             .c_stride = y_stride,
+             .output = output},
+            h, training, seed, scratch, adapters);
+}
+
+template <typename T>
+void LinearGroup<T>::Product(const Context& context, GemmArgs<T> args, T* h, bool training,
+                             uint64_t seed, const LinearScratch<T>& scratch,
+                             std::span<const AdapterRows<T>> adapters) const {
+    const T* x = args.a;
+    const int64_t m = args.m;
     const bool low_rank = rank_columns_ > 0 && uses_low_rank_;
     if (low_rank && !codes()) {
         Hidden(context, m, x, h, training, seed, scratch);
@@ -265,6 +339,19 @@ template <typename T>
 void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
                                     int64_t dy_stride, const LinearScratch<T>& scratch) const {
     HONE_CHECK(!codes(), "weights in integers cannot be trained through");
+    if (scaled()) {
+        ScaleColumns<T>(context, {.m = m,
+                                  .n = out_,
+                                  .u = dy,
+                                  .u_stride = dy_stride,
+                                  .factors = magnitude_->factors(),
+                                  .bias = magnitude_->zeros(),
+                                  .y = scratch.scaled,
+                                  .y_stride = padded_out()});
+        for (int64_t row = 0; out_ < padded_out() && row < m; ++row)
+            scratch.scaled[row * padded_out() + out_] = T{};
+        std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
+    }
     std::vector<GemmArgs<T>> products;
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
@@ -283,6 +370,7 @@ template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
+    std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     GemmArgs<T> args{
         .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
     if (rank_columns_ == 0) return frozen_->Backward(context, args, scratch);
@@ -330,6 +418,13 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
         args.output = target.add ? GemmOutput::kAddF32 : GemmOutput::kStoreF32;
         gradients.push_back(args);
     };
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            AddColumnProducts<T>(context, m, member.out, dy + member.column, dy_stride,
+                                 h + m * rank_columns_ + member.column, out_,
+                                 magnitude_->inverse_norms() + member.column,
+                                 parameters.gradient(member.magnitude));
+    std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     for (const LinearMember& member : members_) {
         const T* member_dy = dy + member.column;
         if (member.own_weight >= 0)

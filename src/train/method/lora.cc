@@ -42,7 +42,7 @@ WeightStorage LoraMethod::Storage(const FinetuneOptions& options) const {
 }
 
 std::string LoraMethod::Headline(const FinetuneOptions& options) const {
-    return fmt::format("LoRA r={}", options.lora.r);
+    return fmt::format("{} r={}", options.lora.use_dora ? "DoRA" : "LoRA", options.lora.r);
 }
 
 absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
@@ -68,8 +68,8 @@ std::string LoraLearner::Summary() const {
         slices.begin(), slices.end(),
         [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
     const double bits = model_.nf4_bits_per_weight();
-    return fmt::format("{}lora r={} alpha={} on {} layers{}", bits > 0 ? "q" : "", config_.r,
-                       config_.lora_alpha, layers,
+    return fmt::format("{}{} r={} alpha={} on {} layers{}", bits > 0 ? "q" : "",
+                       config_.use_dora ? "dora" : "lora", config_.r, config_.lora_alpha, layers,
                        bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
                        : Int8(model_) ? ", products with the base in 8-bit integers"
                                       : "");

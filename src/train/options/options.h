@@ -96,6 +96,8 @@ struct FinetuneOptions {
     double adam_epsilon = 1e-8;
     double weight_decay = 0;
     double max_grad_norm = 1;  // 0: no clipping
+    double label_smoothing_factor = 0;  // the share of a label that goes to all tokens evenly
+    double neftune_noise_alpha = 0;     // noise on embedded tokens in training; 0: none
     std::string gradient_checkpointing =
         "auto";  // true | false | auto: only when the plan would not fit without
     uint64_t seed = 42;

@@ -57,6 +57,10 @@ std::vector<OptionRow> MethodRows() {
         {.name = "use_rslora",
          .field = HONE_FIELD(lora.use_rslora),
          .help = "scales by lora_alpha / sqrt(lora_r) (arXiv:2312.03732)"},
+        {.name = "use_dora",
+         .field = HONE_FIELD(lora.use_dora),
+         .help = "DoRA (arXiv:2402.09353): the lengths of the weights' rows are trained apart from "
+                 "where they point; slower, and often better at low ranks"},
     };
     // An adapter to start from says all of these itself.
     for (OptionRow& row : rows) {

@@ -155,7 +155,7 @@ std::vector<OptionRow> OptimiserRows() {
          .range = Range{0, 1, true}},
         {.name = "weight_decay",
          .field = HONE_FIELD(weight_decay),
-         .help = "decoupled from the gradient; not on norms and biases",
+         .help = "decoupled from the gradient; not on norms, biases and DoRA's magnitudes",
          .effect = Effect::kResult,
          .range = Range{0, 1e3}},
         {.name = "max_grad_norm",
@@ -163,6 +163,20 @@ std::vector<OptionRow> OptimiserRows() {
          .help = "the gradient is clipped to this length; 0: never",
          .effect = Effect::kResult,
          .range = Range{0, 1e9}},
+        {.name = "label_smoothing_factor",
+         .field = HONE_FIELD(label_smoothing_factor),
+         .help = "the share of each label that goes to all tokens evenly, in training; evaluations "
+                 "measure the labels alone",
+         .effect = Effect::kContents,
+         .range = Range{0, below_one},
+         .objectives = {"sft"}},
+        {.name = "neftune_noise_alpha",
+         .field = HONE_FIELD(neftune_noise_alpha),
+         .help = "NEFTune (arXiv:2310.05914): noise on the embedded tokens in training, 5 to 15 in "
+                 "its paper; 0: none",
+         .effect = Effect::kContents,
+         .range = Range{0, 1e3},
+         .objectives = {"sft"}},
     };
 }
 
