@@ -12,6 +12,8 @@ export default tseslint.config(
       parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
     },
     rules: {
+      // As deep as the text of a label with two lines lies.
+      'jsx-a11y/label-has-associated-control': ['error', { depth: 3 }],
       // The compiler is not used.
       'react-hooks/incompatible-library': 'off',
       'max-lines': ['error', { max: 300 }],

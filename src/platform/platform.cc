@@ -57,6 +57,7 @@ struct Platform::Parts {
           webhooks(services),
           jobs(services, files, models),
           admin(services, *blobs, models),
+          advisor(services, files, models),
           executor(services.options.worker_program) {}
     ~Parts() {
         if (lock >= 0) close(lock);
@@ -73,6 +74,7 @@ struct Platform::Parts {
     Webhooks webhooks;
     Jobs jobs;
     Admin admin;
+    Advisor advisor;
     LocalExecutor executor;
     int lock = -1;  // of DATA_DIR/lock, while it runs jobs
     std::unique_ptr<Conductor> conductor;
@@ -127,6 +129,7 @@ Models& Platform::models() { return parts_->models; }
 AuditLog& Platform::audit() { return parts_->audit; }
 Webhooks& Platform::webhooks() { return parts_->webhooks; }
 Admin& Platform::admin() { return parts_->admin; }
+Advisor& Platform::advisor() { return parts_->advisor; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {

@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "platform/admin/admin.h"
+#include "platform/advise/advisor.h"
 #include "platform/api/caller.h"
 #include "platform/api/options.h"
 #include "platform/api/page.h"
@@ -58,6 +59,7 @@ class Platform {
     AuditLog& audit();
     Webhooks& webhooks();
     Admin& admin();
+    Advisor& advisor();
     const PlatformOptions& options() const;
     // OK where the store answers: for a readiness probe.
     absl::Status CheckReady();

@@ -52,6 +52,7 @@ class ApiTest : public ::testing::Test {
         AddPermissionRoutes(*api, *platform);
         AddModelRoutes(*api, *platform);
         AddAdminRoutes(*api, *platform);
+        AddAdviceRoutes(*api, *platform);
     }
 
     HttpResponse Ask(std::string method, std::string path, std::string body = "",

@@ -104,6 +104,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddPermissionRoutes(api, *platform);
     AddModelRoutes(api, *platform);
     AddAdminRoutes(api, *platform);
+    AddAdviceRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
     api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());

@@ -42,10 +42,11 @@ class Server:
         self.key = None
         self.start()
 
+    def command(self):
+        return [HONE, "serve", *self.store, "--port", "0", "--model", f"{MODEL}={GOLDEN}/models/tied", *self.flags]
+
     def start(self):
-        command = [HONE, "serve", *self.store, "--port", "0", "--model", f"{MODEL}={GOLDEN}/models/tied",
-                   *self.flags]
-        self.process = subprocess.Popen([str(word) for word in command], env=self.environment, text=True,
+        self.process = subprocess.Popen([str(word) for word in self.command()], env=self.environment, text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=open(self.log, "a", encoding="utf-8"))
         line = self.process.stdout.readline()

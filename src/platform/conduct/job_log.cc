@@ -50,11 +50,13 @@ absl::StatusOr<std::vector<StepMetrics>> ReadMetrics(const std::string& path) {
         const auto step = static_cast<int64_t>(NumberOf(row, "step").value_or(0));
         if (const auto loss = NumberOf(row, "eval_loss")) {
             if (steps.empty() || steps.back().step != step) continue;
-            steps.back().valid_loss = loss;
-            steps.back().valid_accuracy = NumberOf(row, "eval_token_accuracy");
+            steps.back().full_valid_loss = loss;
+            steps.back().full_valid_accuracy = NumberOf(row, "eval_token_accuracy");
         } else {
-            steps.push_back({step, NumberOf(row, "loss").value_or(NAN),
-                             NumberOf(row, "token_accuracy").value_or(NAN)});
+            steps.push_back(
+                {step, NumberOf(row, "loss").value_or(NAN),
+                 NumberOf(row, "token_accuracy").value_or(NAN), NumberOf(row, "eval_sample_loss"),
+                 NumberOf(row, "eval_sample_token_accuracy"), std::nullopt, std::nullopt});
         }
     }
     return steps;
@@ -93,8 +95,8 @@ void JobLog::TakePlan(const RunPlan& plan) {
 
 void JobLog::Note(const StepMetrics& metrics) {
     noted_step_ = metrics.step;
-    last_metrics_ = {metrics.train_loss, metrics.train_accuracy, std::nullopt,
-                     std::nullopt,       metrics.valid_loss,     metrics.valid_accuracy};
+    last_metrics_ = {metrics.train_loss,     metrics.train_accuracy,  metrics.valid_loss,
+                     metrics.valid_accuracy, metrics.full_valid_loss, metrics.full_valid_accuracy};
     noted_.push_back(metrics);
 }
 
@@ -108,7 +110,14 @@ void JobLog::TakeStep(const StepReport& report) {
     remaining_seconds_ = report.remaining_s;
     CatchUp(report.step - 1);
     if (report.step <= noted_step_) return;  // done before a crash, and done again to the same bits
-    const StepMetrics metrics{report.step, report.step_loss, report.token_accuracy};
+    StepMetrics metrics;
+    metrics.step = report.step;
+    metrics.train_loss = report.step_loss;
+    metrics.train_accuracy = report.token_accuracy;
+    if (report.eval_sample) {
+        metrics.valid_loss = report.eval_sample->loss;
+        metrics.valid_accuracy = report.eval_sample->token_accuracy;
+    }
     if (!record_.job.validation_file.empty() && EndsEpoch(report.step))
         open_ = metrics;
     else
@@ -117,8 +126,8 @@ void JobLog::TakeStep(const StepReport& report) {
 
 void JobLog::TakeEvaluation(const EvalReport& report) {
     if (!open_ || open_->step != report.step) return;
-    open_->valid_loss = report.loss;
-    open_->valid_accuracy = report.token_accuracy;
+    open_->full_valid_loss = report.loss;
+    open_->full_valid_accuracy = report.token_accuracy;
     CloseStep();
 }
 
@@ -198,9 +207,14 @@ void JobLog::WriteStep(Sql& sql, const StepMetrics& metrics, int64_t now) {
                   {"train_loss", metrics.train_loss},
                   {"train_mean_token_accuracy", metrics.train_accuracy}};
     if (metrics.valid_loss) {
-        event.message += fmt::format(", full validation loss={:.2f}", *metrics.valid_loss);
-        event.data["full_valid_loss"] = *metrics.valid_loss;
-        event.data["full_valid_mean_token_accuracy"] = metrics.valid_accuracy.value_or(0);
+        event.message += fmt::format(", validation loss={:.2f}", *metrics.valid_loss);
+        event.data["valid_loss"] = *metrics.valid_loss;
+        event.data["valid_mean_token_accuracy"] = metrics.valid_accuracy.value_or(0);
+    }
+    if (metrics.full_valid_loss) {
+        event.message += fmt::format(", full validation loss={:.2f}", *metrics.full_valid_loss);
+        event.data["full_valid_loss"] = *metrics.full_valid_loss;
+        event.data["full_valid_mean_token_accuracy"] = metrics.full_valid_accuracy.value_or(0);
     }
     AddEvent(sql, record_.seq, now, event);
 }

@@ -17,6 +17,7 @@ void AddJobRoutes(Api& api, platform::Platform& platform);
 void AddPermissionRoutes(Api& api, platform::Platform& platform);
 void AddModelRoutes(Api& api, platform::Platform& platform);
 void AddAdminRoutes(Api& api, platform::Platform& platform);
+void AddAdviceRoutes(Api& api, platform::Platform& platform);
 // The pool outlives the API too.
 void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 

@@ -93,8 +93,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         const double begin = WorkSeconds();
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
-        HONE_ASSIGN_OR_RETURN(
-            LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
+        HONE_ASSIGN_OR_RETURN(LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
         if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
         pass_s = std::min(pass_s, WorkSeconds() - begin);
     }
@@ -109,6 +108,10 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         double tokens = static_cast<double>(steps) * step_tokens * ScoringPasses();
         if (evaluations > 0)
             tokens += static_cast<double>(evaluations * eval_->total_tokens()) *
+                      std::max(1.0, ScoringPasses());
+        if (eval_ && options_.eval_sample_steps > 0)
+            tokens += static_cast<double>(steps / options_.eval_sample_steps * SampleRows() *
+                                          eval_->total_tokens() / eval_->size()) *
                       std::max(1.0, ScoringPasses());
         if (scorer_ && scorer_->needs_reference()) tokens += scorer_->reference_passes();
         seconds += tokens * (WorkSeconds() - begin) / size;
@@ -252,19 +255,25 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
                         "--target_modules",
                         state_.step + 1)});
     }
+    const double sampling = WorkSeconds();
+    auto sampled = SampleEvaluation();
+    if (KindOf(sampled.status()) == ErrorKind::kInterrupted) return false;
+    HONE_ASSIGN_OR_RETURN(const std::optional<ObjectiveSums> sample, std::move(sampled));
+    const double sampling_seconds = WorkSeconds() - sampling;
     Update(norm);
     ++state_.step;
     state_.next = step.next;
     state_.tokens += step.tokens;
     state_.since_log += sums;
     state_.since_eval += sums;
-    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, WorkSeconds() - begin));
+    HONE_RETURN_IF_ERROR(
+        AfterStep(step, sums, norm, WorkSeconds() - begin - sampling_seconds, sample));
     return true;
 }
 
 // Counts, reports and logs a step.
 absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
-                                double seconds) {
+                                double seconds, const std::optional<ObjectiveSums>& sample) {
     ++run_steps_;
     run_tokens_ += step.tokens;
     log_tokens_ += step.tokens;
@@ -291,6 +300,7 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& s
         report.logged = LoggedMeans{static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_),
                                     state_.since_log.TokenAccuracy(),
                                     options_.objective->Report(state_.since_log)};
+    if (sample) report.eval_sample = EvalSample{sample->MeanLoss(), sample->TokenAccuracy()};
     events_.Emit(report);
     HONE_RETURN_IF_ERROR(events_.status());  // such as that of metrics.jsonl
     if (report.logged) {
@@ -316,8 +326,8 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     HONE_RETURN_IF_ERROR(events_.status());
     const double begin = WorkSeconds();
     double done = 0, part_tokens = 0;
-    const double tokens = std::max(1.0, static_cast<double>(eval_->total_tokens())) *
-                          std::max(1.0, ScoringPasses());
+    const double tokens =
+        std::max(1.0, static_cast<double>(eval_->total_tokens())) * std::max(1.0, ScoringPasses());
     const auto show = [&](double share) {
         events_.Emit(WorkReport{.what = "evaluating", .share = std::min(1.0, share)});
     };
@@ -325,7 +335,8 @@ absl::StatusOr<bool> Trainer::Evaluate() {
         show((done + share * part_tokens) / tokens);
         return poll_.GoOn();
     });
-    auto evaluated = EvaluationSums([&](int64_t pass_tokens) {
+    const EvaluationBatches all(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
+    auto evaluated = EvaluationSums(all, [&](int64_t pass_tokens) {
         done += std::exchange(part_tokens, static_cast<double>(pass_tokens));
         show(done / tokens);
         return poll_.GoOn();

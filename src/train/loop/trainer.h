@@ -9,6 +9,7 @@
 // and order come from seeds and these numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,8 +35,8 @@ namespace hone {
 struct TrainerOptions {
     int64_t total_steps = 0;
     ScheduleOptions schedule;
-    AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
-    double max_grad_norm = 1;  // 0: no clipping
+    AdamWOptions adamw;            // betas, eps, weight_decay; the rest is set at each step
+    double max_grad_norm = 1;      // 0: no clipping
     double loraplus_lr_ratio = 1;  // learning rate of lora_B, as a multiple
     uint64_t seed = 42;
     const Objective* objective = Objectives().front();
@@ -47,9 +48,10 @@ struct TrainerOptions {
     int prefetch_steps = 2;
     int64_t logging_steps = 10;
     bool eval_on_start = false;
-    int64_t eval_steps = 0;    // 0: at the end of each epoch
-    int64_t save_steps = 500;  // 0: never by steps
-    double save_minutes = 10;  // since the last checkpoint or the start; 0: never by time
+    int64_t eval_steps = 0;         // 0: at the end of each epoch
+    int64_t eval_sample_steps = 0;  // 0: never
+    int64_t save_steps = 500;       // 0: never by steps
+    double save_minutes = 10;       // since the last checkpoint or the start; 0: never by time
     int64_t save_total_limit = 3;
     std::string metric_for_best_model = "eval_loss";
     std::optional<bool> greater_is_better;
@@ -141,11 +143,16 @@ class Trainer {
     absl::StatusOr<double> CheckedNorm() const;
     void Update(double norm);
     absl::Status AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
-                           double seconds);
+                           double seconds, const std::optional<ObjectiveSums>& sample);
     bool EvalDue() const;
     // False: the run is to end, and nothing of the evaluation counts.
     absl::StatusOr<bool> Evaluate();
-    absl::StatusOr<ObjectiveSums> EvaluationSums(const Scorer::PassBegins& begins);
+    absl::StatusOr<ObjectiveSums> EvaluationSums(EvaluationBatches batches,
+                                                 const Scorer::PassBegins& begins);
+    // Of a few evaluation rows, other ones at each step that wants them; nothing where this one
+    // does not, or they have no labels. Depends on the step alone.
+    absl::StatusOr<std::optional<ObjectiveSums>> SampleEvaluation();
+    int64_t SampleRows() const { return std::min(options_.batch_rows, options_.eval_batch_size); }
     absl::Status NoteEvaluation(const ObjectiveSums& sums, double seconds);
     bool SaveDue() const;
     absl::Status Save();

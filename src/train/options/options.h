@@ -50,8 +50,9 @@ struct FinetuneOptions {
 
     DataOptions data;
 
-    // Method: lora | qlora | full | freeze; others are refused by name. lora_r, lora_alpha, lora_dropout,
-    // target_modules, modules_to_save ... are the fields of LoraConfig, refused with full.
+    // Method: lora | qlora | full | freeze; others are refused by name. lora_r, lora_alpha,
+    // lora_dropout, target_modules, modules_to_save ... are the fields of LoraConfig, refused with
+    // full.
     std::string method = "lora";  // Olive
     LoraConfig lora;
     double loraplus_lr_ratio = 1;  // the learning rate of lora_B as a multiple of lora_A's
@@ -106,9 +107,10 @@ struct FinetuneOptions {
     int64_t logging_steps = 10;
     bool eval_on_start = false;  // also before step 1
     int64_t eval_steps = 0;  // 0: at the end of each epoch; the end of the run is always evaluated
-    int64_t save_steps = 500;      // 0: never by steps
-    double save_minutes = 10;      // since the last checkpoint; 0: never by time
-    int64_t save_total_limit = 3;  // checkpoints kept, the best one among them; 0: all
+    int64_t eval_sample_steps = 0;  // 0: never; a step's loss on a few evaluation rows beside it
+    int64_t save_steps = 500;       // 0: never by steps
+    double save_minutes = 10;       // since the last checkpoint; 0: never by time
+    int64_t save_total_limit = 3;   // checkpoints kept, the best one among them; 0: all
     std::string metric_for_best_model =
         "eval_loss";                        // eval_loss | eval_perplexity | eval_token_accuracy
     std::optional<bool> greater_is_better;  // by the metric's name when absent

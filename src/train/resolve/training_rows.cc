@@ -195,6 +195,11 @@ std::vector<OptionRow> ReportRows() {
          .help = "steps between evaluations; 0: after each epoch",
          .effect = Effect::kEvaluations,
          .range = Range{0, kMany}},
+        {.name = "eval_sample_steps",
+         .field = HONE_FIELD(eval_sample_steps),
+         .help = "steps between losses on a few evaluation rows, as many as a batch has and other "
+                 "ones each time, which stand beside the step's own; 0: never",
+         .range = Range{0, kMany}},
         {.name = "save_steps",
          .field = HONE_FIELD(save_steps),
          .help = "steps between checkpoints; 0: never by steps",

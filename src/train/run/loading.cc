@@ -108,6 +108,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.logging_steps = options_.logging_steps;
     trainer.eval_on_start = options_.eval_on_start;
     trainer.eval_steps = options_.eval_steps;
+    trainer.eval_sample_steps = options_.eval_sample_steps;
     trainer.save_steps = options_.save_steps;
     trainer.save_minutes = options_.save_minutes;
     trainer.save_total_limit = options_.save_total_limit;

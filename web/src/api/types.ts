@@ -27,3 +27,8 @@ export type Checkpoint = Schemas['FineTuningJobCheckpoint'];
 export type CreateJob = Schemas['CreateFineTuningJobRequest'];
 export type ApiFile = Schemas['OpenAIFile'];
 export type Model = Schemas['Model'];
+export type FileLine = Schemas['FileLine'];
+export type BaseModel = Schemas['BaseModel'];
+export type JobEstimate = Omit<Schemas['JobEstimate'], 'hyperparameters'> & {
+  hyperparameters: Hyperparameters;
+};

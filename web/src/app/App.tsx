@@ -4,6 +4,7 @@ import { useEffect } from 'react';
 
 import { queryClient } from '@/api/query_client';
 import { useSession } from '@/api/session';
+import { forgetUploads } from '@/files/uploads';
 import { forgetFeeds } from '@/fine_tuning/jobs';
 import { LanguageProvider, useLanguage } from '@/i18n/language';
 import { Notices } from '@/ui/Notices';
@@ -21,6 +22,7 @@ function SignedInOrLogin() {
     if (key !== null) return;
     queryClient.clear();
     forgetFeeds();
+    forgetUploads();
   }, [key]);
   return (
     <DirectionProvider dir={direction}>

@@ -6,6 +6,7 @@ import { Loading } from '@/ui/State';
 
 import { NotFoundPage } from './NotFoundPage';
 
+const FilesPage = lazy(() => import('@/files/FilesPage'));
 const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
 
 export function Pages() {
@@ -16,6 +17,7 @@ export function Pages() {
           <Redirect to="/fine-tuning" replace />
         </Route>
         <Route path="/fine-tuning/:job?">{({ job }) => <FineTuningPage jobId={job} />}</Route>
+        <Route path="/files/:file?">{({ file }) => <FilesPage fileId={file} />}</Route>
         <Route>
           <NotFoundPage />
         </Route>

@@ -1,5 +1,5 @@
 // The pages that the sidebar leads to, in its order.
-import { SlidersHorizontal, type LucideIcon } from 'lucide-react';
+import { Files, SlidersHorizontal, type LucideIcon } from 'lucide-react';
 
 import type { MessageKey } from '@/i18n/catalogue';
 
@@ -11,4 +11,5 @@ export interface NavigationEntry {
 
 export const navigation: NavigationEntry[] = [
   { href: '/fine-tuning', label: 'nav.fineTuning', icon: SlidersHorizontal },
+  { href: '/files', label: 'nav.files', icon: Files },
 ];

@@ -1,5 +1,5 @@
 import * as Menu from '@radix-ui/react-dropdown-menu';
-import { CircleStop, Copy, CopyPlus, Ellipsis, Pause, Play } from 'lucide-react';
+import { CircleStop, Copy, CopyPlus, Ellipsis, Pause, Play, StepForward } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 
@@ -12,27 +12,17 @@ import menu from '@/ui/Menu.module.css';
 import { say } from '@/ui/notices';
 
 import styles from './JobActions.module.css';
-import { isOver, sameJob, useChangeJob, useCreateJob, type JobVerb } from './jobs';
+import { isOver, useChangeJob, type JobVerb } from './jobs';
 
 function useActions(job: Job) {
   const { t } = useLanguage();
-  const [, navigate] = useLocation();
   const change = useChangeJob(job.id);
-  const create = useCreateJob();
   const failed = (error: unknown) => say('bad', describeError(error, t));
   return {
-    busy: change.isPending || create.isPending,
+    busy: change.isPending,
     change: (verb: JobVerb) =>
       change.mutate(verb, {
         onSuccess: () => say('good', t(`job.done.${verb}`)),
-        onError: failed,
-      }),
-    duplicate: () =>
-      create.mutate(sameJob(job), {
-        onSuccess: (made) => {
-          say('good', t('job.done.duplicate', { id: made.id }));
-          navigate(`/fine-tuning/${made.id}`);
-        },
         onError: failed,
       }),
   };
@@ -60,7 +50,8 @@ function CancelDialog(props: { onClose: () => void; onCancel: () => void }) {
 
 export function JobActions({ job }: { job: Job }) {
   const { t } = useLanguage();
-  const { busy, change, duplicate } = useActions(job);
+  const [, navigate] = useLocation();
+  const { busy, change } = useActions(job);
   const [asking, setAsking] = useState(false);
   const canPause = !job.paused && (job.status === 'queued' || job.status === 'running');
   return (
@@ -85,10 +76,22 @@ export function JobActions({ job }: { job: Job }) {
         </Menu.Trigger>
         <Menu.Portal>
           <Menu.Content className={menu.content} align="end" sideOffset={4}>
-            <Menu.Item className={menu.item} disabled={busy} onSelect={duplicate}>
+            <Menu.Item
+              className={menu.item}
+              onSelect={() => navigate(`/fine-tuning/new?from=${job.id}`)}
+            >
               <CopyPlus aria-hidden />
               {t('job.action.duplicate')}
             </Menu.Item>
+            {job.fine_tuned_model && (
+              <Menu.Item
+                className={menu.item}
+                onSelect={() => navigate(`/fine-tuning/new?model=${job.fine_tuned_model}`)}
+              >
+                <StepForward aria-hidden />
+                {t('job.action.continue')}
+              </Menu.Item>
+            )}
             <Menu.Item
               className={menu.item}
               onSelect={() => void navigator.clipboard.writeText(job.id)}

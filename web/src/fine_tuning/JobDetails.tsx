@@ -1,16 +1,14 @@
 import * as Tabs from '@radix-ui/react-tabs';
-import { ArrowLeft } from 'lucide-react';
-import { Link } from 'wouter';
 
 import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
+import { BackLink, splitStyles as styles } from '@/ui/SplitPage';
 import { Failure, Loading } from '@/ui/State';
 import tabs from '@/ui/Tabs.module.css';
 import { useTitle } from '@/ui/title';
 
 import { JobActions } from './JobActions';
 import { JobCheckpoints } from './JobCheckpoints';
-import styles from './JobDetails.module.css';
 import { JobError } from './JobError';
 import { JobFacts } from './JobFacts';
 import { JobFiles } from './JobFiles';
@@ -24,11 +22,7 @@ function Panels({ job }: { job: Job }) {
   const { t, direction } = useLanguage();
   const { feed, version } = useJobFeed(job.id);
   return (
-    <Tabs.Root
-      defaultValue={job.status === 'failed' ? 'messages' : 'metrics'}
-      dir={direction}
-      className={styles.panels}
-    >
+    <Tabs.Root defaultValue={job.status === 'failed' ? 'messages' : 'metrics'} dir={direction}>
       <Tabs.List className={tabs.list} aria-label={t('job.details')}>
         <Tabs.Trigger className={tabs.tab} value="metrics">
           {t('metrics.title')}
@@ -60,12 +54,9 @@ export function JobDetails({ id }: { id: string }) {
   useTitle(name);
   if (!job) return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Loading />;
   return (
-    <article className={styles.details}>
-      <Link href="/fine-tuning" className={styles.back}>
-        <ArrowLeft aria-hidden />
-        {t('jobs.back')}
-      </Link>
-      <header className={styles.header}>
+    <article className={styles.article}>
+      <BackLink href="/fine-tuning">{t('jobs.back')}</BackLink>
+      <header className={styles.heading}>
         <div className={styles.title}>
           <h2>
             <bdi>{name}</bdi>

@@ -1,26 +1,6 @@
-import type { ReactNode } from 'react';
-
 import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
-import { CopyButton } from '@/ui/CopyButton';
-
-import styles from './JobFacts.module.css';
-
-function Fact(props: { label: string; copy?: string | null | undefined; children: ReactNode }) {
-  return (
-    <div className={styles.fact}>
-      <dt>{props.label}</dt>
-      <dd>
-        <span className={styles.value}>{props.children}</span>
-        {props.copy && <CopyButton text={props.copy} label={props.label} />}
-      </dd>
-    </div>
-  );
-}
-
-function Code({ children }: { children: string }) {
-  return <code dir="ltr">{children}</code>;
-}
+import { Code, Fact, Facts } from '@/ui/Facts';
 
 function Times({ job }: { job: Job }) {
   const { t, format } = useLanguage();
@@ -61,7 +41,7 @@ function Training({ job }: { job: Job }) {
 export function JobFacts({ job }: { job: Job }) {
   const { t } = useLanguage();
   return (
-    <dl className={styles.facts}>
+    <Facts>
       <Fact label={t('job.output')} copy={job.fine_tuned_model}>
         {job.fine_tuned_model ? <Code>{job.fine_tuned_model}</Code> : t('job.none')}
       </Fact>
@@ -84,6 +64,6 @@ export function JobFacts({ job }: { job: Job }) {
           <bdi>{value}</bdi>
         </Fact>
       ))}
-    </dl>
+    </Facts>
   );
 }

@@ -35,9 +35,11 @@ export function useJobs() {
   });
 }
 
+// An empty id: none.
 export function useJob(id: string) {
   return useQuery({
     queryKey: ['job', id],
+    enabled: id !== '',
     queryFn: async ({ signal }) =>
       (await result(
         api.GET('/v1/fine_tuning/jobs/{fine_tuning_job_id}', { ...path(id), signal }),
@@ -122,19 +124,4 @@ export function useCreateJob() {
       (await result(api.POST('/v1/fine_tuning/jobs', { body }))) as Job,
     onSuccess: store,
   });
-}
-
-// What creates the same job again. Hyperparameters that were "auto" were chosen by the server by
-// then, and are the same again.
-export function sameJob(job: Job): CreateJob {
-  const type = job.method?.type ?? 'supervised';
-  return {
-    model: job.model,
-    training_file: job.training_file,
-    ...(job.validation_file ? { validation_file: job.validation_file } : {}),
-    ...(job.user_provided_suffix ? { suffix: job.user_provided_suffix } : {}),
-    ...(job.metadata ? { metadata: job.metadata } : {}),
-    seed: job.seed,
-    method: { type, [type]: { hyperparameters: job.hyperparameters } },
-  };
 }

@@ -1,13 +1,22 @@
 // The languages of the page, and their messages. A new area of the page adds a file to en/ and ar/.
 import { common as commonArabic } from './ar/common';
+import { createJob as createJobArabic } from './ar/create_job';
+import { files as filesArabic } from './ar/files';
 import { fineTuning as fineTuningArabic } from './ar/fine_tuning';
 import { common } from './en/common';
+import { createJob } from './en/create_job';
+import { files } from './en/files';
 import { fineTuning } from './en/fine_tuning';
 import type { Message } from './message';
 
-const english = { ...common, ...fineTuning };
+const english = { ...common, ...createJob, ...files, ...fineTuning };
 export type MessageKey = keyof typeof english;
-const arabic: Record<MessageKey, Message> = { ...commonArabic, ...fineTuningArabic };
+const arabic: Record<MessageKey, Message> = {
+  ...commonArabic,
+  ...createJobArabic,
+  ...filesArabic,
+  ...fineTuningArabic,
+};
 
 export interface Language {
   name: string; // in itself

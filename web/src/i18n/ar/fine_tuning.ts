@@ -64,7 +64,8 @@ export const fineTuning: Record<keyof typeof english, Message> = {
   'job.action.cancel': 'إلغاء المهمة',
   'job.action.pause': 'إيقاف مؤقت',
   'job.action.resume': 'استئناف',
-  'job.action.duplicate': 'تكرار',
+  'job.action.duplicate': 'تكرار مع تغييرات',
+  'job.action.continue': 'المتابعة من هذا النموذج',
   'job.action.copyId': 'نسخ معرّف المهمة',
   'job.cancel.ask': 'هل تريد إلغاء هذه المهمة؟',
   'job.cancel.text':
@@ -73,7 +74,6 @@ export const fineTuning: Record<keyof typeof english, Message> = {
   'job.done.cancel': 'أُلغيت المهمة.',
   'job.done.pause': 'المهمة متوقفة مؤقتًا وتحتفظ بما تعلّمته.',
   'job.done.resume': 'عادت المهمة إلى قائمة الانتظار.',
-  'job.done.duplicate': 'أُنشئت المهمة {id}.',
   'messages.title': 'الرسائل',
   'messages.search': 'البحث في الرسائل',
   'messages.level': 'المستوى',

@@ -62,7 +62,8 @@ export const fineTuning = {
   'job.action.cancel': 'Cancel job',
   'job.action.pause': 'Pause',
   'job.action.resume': 'Resume',
-  'job.action.duplicate': 'Duplicate',
+  'job.action.duplicate': 'Duplicate with changes',
+  'job.action.continue': 'Continue from this model',
   'job.action.copyId': 'Copy job ID',
   'job.cancel.ask': 'Cancel this job?',
   'job.cancel.text':
@@ -71,7 +72,6 @@ export const fineTuning = {
   'job.done.cancel': 'The job is cancelled.',
   'job.done.pause': 'The job is paused. It keeps what it has learnt.',
   'job.done.resume': 'The job is back in the queue.',
-  'job.done.duplicate': 'Created the job {id}.',
   'messages.title': 'Messages',
   'messages.search': 'Search messages',
   'messages.level': 'Level',
