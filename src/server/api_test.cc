@@ -60,6 +60,7 @@ class ApiTest : public ::testing::Test {
         AddStoredCompletionRoutes(*api, *platform);
         AddGraderRoutes(*api, *platform, *pool);
         AddResponseRoutes(*api, *platform, *pool);
+        AddSystemRoutes(*api, *platform, *pool);
     }
 
     HttpResponse Ask(std::string method, std::string path, std::string body = "",
@@ -159,6 +160,24 @@ TEST_F(ApiTest, AFileGoesInAndComesOut) {
     EXPECT_EQ(bytes, "hone");
     EXPECT_EQ(Outcome(Ask("DELETE", "/v1/files/" + id)), "200");
     EXPECT_THAT(Outcome(Ask("GET", "/v1/files/" + id)), StartsWith("404"));
+}
+
+TEST_F(ApiTest, DescribesABaseAndTheSystem) {
+    const Json base = Json::parse(Ask("GET", "/api/models/gpt-4o-mini").body);
+    EXPECT_EQ(base["base"], "tiny");
+    EXPECT_TRUE(base["job_id"].is_null() && base["bytes"].is_null()) << base;
+    EXPECT_EQ(Outcome(Ask("GET", "/api/models/ft:tiny:none")), "404 model_not_found");
+
+    const HttpResponse answer = Ask("GET", "/api/system");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json system = Json::parse(answer.body);
+    EXPECT_TRUE(system["children"].empty());
+    EXPECT_GE(system["machine"]["usable_cores"], 1);
+    EXPECT_GT(system["memory"]["server_bytes"], 0);
+    EXPECT_GT(system["disk"]["total_bytes"], system["disk"]["available_bytes"]);
+    EXPECT_GE(system["jobs"]["threads"], 1);
+    key = "";
+    EXPECT_EQ(Ask("GET", "/api/system").status, 401);
 }
 
 TEST_F(ApiTest, GradersThatAskNoModelAnswerAtOnce) {

@@ -110,6 +110,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddStoredCompletionRoutes(api, *platform);
     AddGraderRoutes(api, *platform, pool);
     AddResponseRoutes(api, *platform, pool);
+    AddSystemRoutes(api, *platform, pool);
     api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());
     HONE_ASSIGN_OR_RETURN(const auto http, HttpServer::Start(options.http, api));

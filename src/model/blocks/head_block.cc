@@ -72,13 +72,14 @@ typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
     pieces.norm.xhat = arena.Take<T>(rows * C_);
     pieces.y = arena.Take<T>(rows * C_);
     pieces.norm.rstd = arena.Take<float>(rows);
-    pieces.h = arena.Take<T>(rows * rank);
+    pieces.h = arena.Take<T>(rows * std::max<int64_t>(head_.saved_columns(), 1));
     pieces.logits = arena.Take<float>(rows * head_.padded_out());
     if (head_.dropout() > 0) pieces.linear.dropped = arena.Take<T>(rows * C_);
     if (!backward) return pieces;
     pieces.dy = arena.Take<float>(rows * C_);
     pieces.dx = arena.Take<float>(rows * C_);
     pieces.linear.dh = arena.Take<T>(rows * rank);
+    if (head_.scaled()) pieces.linear.scaled = arena.Take<T>(rows * head_.padded_out());
     pieces.linear.panels = arena.Take<T>(head_.frozen().panel_elements(true));
     if (head_.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
     return pieces;
@@ -184,7 +185,7 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
 
 template <typename T>
 void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x,
-                                   float loss_scale, uint64_t seed, ParameterSet& parameters,
+                                   const Training& training, ParameterSet& parameters,
                                    double* row_losses, uint8_t* row_correct, float* dx, T* dx_t) {
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
@@ -194,12 +195,14 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        const uint64_t chunk_seed = RandomAt(seed, static_cast<uint64_t>(begin));
+        const uint64_t chunk_seed = RandomAt(training.seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
         Labels labels(batch, rows);
         CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
                                 stride, labels.targets.data(), labels.weights.data(),
-                                {.soft_cap = soft_cap_, .scale = loss_scale * scale_},
+                                {.soft_cap = soft_cap_,
+                                 .scale = training.loss_scale * scale_,
+                                 .label_smoothing = training.label_smoothing},
                                 labels.losses.data(), labels.correct.data());
         labels.Scatter(rows, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);

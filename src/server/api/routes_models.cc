@@ -1,4 +1,6 @@
 // Models: https://platform.openai.com/docs/api-reference/models.
+#include <filesystem>
+
 #include "server/api/api.h"
 #include "server/api/objects.h"
 #include "server/api/routes.h"
@@ -20,6 +22,18 @@ constexpr char kModelSchemas[] = R"json({
       "owned_by": {"type": "string"}
     }
   },
+  "ModelDescription": {
+    "type": "object",
+    "required": ["id", "object", "base", "job_id", "created", "bytes"],
+    "properties": {
+      "id": {"type": "string"},
+      "object": {"type": "string", "const": "model.description"},
+      "base": {"description": "the model that it began as", "type": "string"},
+      "job_id": {"description": "that made it; null: it is a base", "type": ["string", "null"]},
+      "created": {"type": "integer"},
+      "bytes": {"description": "of its adapter; null: it is a base", "type": ["integer", "null"]}
+    }
+  },
   "ListModelsResponse": {
     "type": "object",
     "required": ["object", "data"],
@@ -36,6 +50,33 @@ HttpResponse ListModels(Platform& platform, const Call& call) {
     nlohmann::ordered_json data = nlohmann::ordered_json::array();
     for (const platform::Model& model : models) data.push_back(ToJson(model));
     return JsonResponse({{"object", "list"}, {"data", std::move(data)}});
+}
+
+int64_t BytesOf(const std::string& folder) {
+    int64_t bytes = 0;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        const auto size = entry.file_size(error);
+        if (!error) bytes += static_cast<int64_t>(size);
+    }
+    return bytes;
+}
+
+// Where a model comes from, and what it takes on disk.
+HttpResponse DescribeModel(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const platform::Model model,
+                          platform.models().Get(call.caller, call.path[0]));
+    HONE_ASSIGN_OR_ANSWER(const platform::ModelPlace place,
+                          platform.models().Resolve(call.caller, call.path[0]));
+    const bool is_base = place.adapter_path.empty();
+    const nlohmann::ordered_json none = nullptr;
+    return JsonResponse(
+        {{"id", model.id},
+         {"object", "model.description"},
+         {"base", place.base},
+         {"job_id", is_base ? none : nlohmann::ordered_json(model.job_id)},
+         {"created", model.created_at},
+         {"bytes", is_base ? none : nlohmann::ordered_json(BytesOf(place.adapter_path))}});
 }
 
 // The files of a folder as a tar archive NAME.tar, under NAME/.
@@ -93,6 +134,12 @@ void AddModelRoutes(Api& api, Platform& platform) {
                     return done.ok() ? JsonResponse(DeletedJson(call.path[0], "model"))
                                      : ErrorResponse(done);
                 }});
+    router.Add({.method = "GET",
+                .pattern = "/api/models/{model}",
+                .operation = "describeModel",
+                .summary = "where a model comes from, and what it takes on disk",
+                .response_schema = "ModelDescription",
+                .handle = [&](const Call& call) { return DescribeModel(platform, call); }});
     router.Add({.method = "GET",
                 .pattern = "/api/models/{model}/adapter",
                 .operation = "downloadModel",

@@ -90,13 +90,15 @@ struct FinetuneOptions {
     std::optional<int64_t>
         num_decay_steps;      // warmup_stable_decay; a tenth of the steps when absent
     double min_lr_ratio = 0;  // warmup_stable_decay: the floor as a share of learning_rate
-    std::string optim =
-        "adamw_torch";  // adamw_torch | adamw_torch_fused | adamw_hf | adamw: all are torch's AdamW
+    std::string optim = "adamw_torch";  // train/optim/optimizer.h has the names
+    double layerwise_lr_decay = 1;      // each layer's learning rate, as a multiple of the next's
     double adam_beta1 = 0.9;
     double adam_beta2 = 0.999;
     double adam_epsilon = 1e-8;
     double weight_decay = 0;
     double max_grad_norm = 1;  // 0: no clipping
+    double label_smoothing_factor = 0;  // the share of a label that goes to all tokens evenly
+    double neftune_noise_alpha = 0;     // noise on embedded tokens in training; 0: none
     std::string gradient_checkpointing =
         "auto";  // true | false | auto: only when the plan would not fit without
     uint64_t seed = 42;

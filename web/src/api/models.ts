@@ -19,3 +19,11 @@ export function useModels() {
     staleTime: 10_000,
   });
 }
+
+// The models of the list under one name each: what client code calls "gpt-4o-mini" is a base here.
+export function useOwnModels() {
+  const { data: bases } = useBaseModels();
+  const models = useModels();
+  const aliases = bases?.flatMap((base) => base.aliases) ?? [];
+  return { ...models, data: models.data?.filter((model) => !aliases.includes(model.id)) };
+}

@@ -32,3 +32,6 @@ export type BaseModel = Schemas['BaseModel'];
 export type JobEstimate = Omit<Schemas['JobEstimate'], 'hyperparameters'> & {
   hyperparameters: Hyperparameters;
 };
+export type ModelDescription = Schemas['ModelDescription'];
+export type SystemStatus = Schemas['System'];
+export type ApiKey = Schemas['ApiKey'];

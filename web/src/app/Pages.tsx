@@ -8,6 +8,9 @@ import { NotFoundPage } from './NotFoundPage';
 
 const FilesPage = lazy(() => import('@/files/FilesPage'));
 const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
+const ModelsPage = lazy(() => import('@/models/ModelsPage'));
+const ComparePage = lazy(() => import('@/compare/ComparePage'));
+const SystemPage = lazy(() => import('@/system/SystemPage'));
 const PlaygroundPage = lazy(() => import('@/playground/PlaygroundPage'));
 
 export function Pages() {
@@ -22,6 +25,13 @@ export function Pages() {
           <PlaygroundPage />
         </Route>
         <Route path="/files/:file?">{({ file }) => <FilesPage fileId={file} />}</Route>
+        <Route path="/models/:model?">{({ model }) => <ModelsPage modelId={model} />}</Route>
+        <Route path="/compare">
+          <ComparePage />
+        </Route>
+        <Route path="/system">
+          <SystemPage />
+        </Route>
         <Route>
           <NotFoundPage />
         </Route>

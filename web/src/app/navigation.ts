@@ -1,5 +1,13 @@
 // The pages that the sidebar leads to, in its order.
-import { Files, MessagesSquare, SlidersHorizontal, type LucideIcon } from 'lucide-react';
+import {
+  Boxes,
+  ChartSpline,
+  Files,
+  MessagesSquare,
+  Server,
+  SlidersHorizontal,
+  type LucideIcon,
+} from 'lucide-react';
 
 import type { MessageKey } from '@/i18n/catalogue';
 
@@ -13,4 +21,7 @@ export const navigation: NavigationEntry[] = [
   { href: '/fine-tuning', label: 'nav.fineTuning', icon: SlidersHorizontal },
   { href: '/playground', label: 'nav.playground', icon: MessagesSquare },
   { href: '/files', label: 'nav.files', icon: Files },
+  { href: '/models', label: 'nav.models', icon: Boxes },
+  { href: '/compare', label: 'nav.compare', icon: ChartSpline },
+  { href: '/system', label: 'nav.system', icon: Server },
 ];

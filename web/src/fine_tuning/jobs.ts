@@ -1,15 +1,23 @@
 // Jobs as data: what is read of them, and what can be done with them.
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  useInfiniteQuery,
+  queryOptions,
+  useMutation,
+  useQueries,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { useMemo, useSyncExternalStore } from 'react';
 
 import { api, result } from '@/api/client';
 import { queryClient } from '@/api/query_client';
 import type { Checkpoint, CreateJob, Job, JobState } from '@/api/types';
 
+import type { Columns } from './columns';
 import { JobFeed } from './job_feed';
 
 const PAGE = 30;
-const KEPT_FEEDS = 4;
+const KEPT_FEEDS = 8;
 
 export const jobState = (job: Job): JobState => (job.paused ? 'paused' : job.status);
 export const isOver = (job: Job) => ['succeeded', 'failed', 'cancelled'].includes(job.status);
@@ -36,16 +44,30 @@ export function useJobs() {
 }
 
 // An empty id: none.
-export function useJob(id: string) {
-  return useQuery({
+const jobQuery = (id: string) =>
+  queryOptions({
     queryKey: ['job', id],
-    enabled: id !== '',
     queryFn: async ({ signal }) =>
       (await result(
         api.GET('/v1/fine_tuning/jobs/{fine_tuning_job_id}', { ...path(id), signal }),
       )) as Job,
     refetchInterval: (query) => (query.state.data && !isMoving(query.state.data) ? 10_000 : 1_500),
   });
+
+export function useJob(id: string) {
+  return useQuery(jobQuery(id));
+}
+
+// Those that are there by now, in order; or why one of them cannot be.
+export function useJobsById(ids: readonly string[]) {
+  return useQueries({ queries: ids.map(jobQuery), combine: combineJobs });
+}
+
+function combineJobs(answers: { data: Job | undefined; error: Error | null }[]) {
+  return {
+    jobs: answers.flatMap(({ data }) => (data ? [data] : [])),
+    error: answers.find(({ data, error }) => error && !data)?.error ?? null,
+  };
 }
 
 export function useCheckpoints(job: Job) {
@@ -94,6 +116,24 @@ export function useJobFeed(id: string): { feed: JobFeed; version: number } {
   const feed = useMemo(() => feedOf(id), [id]);
   const version = useSyncExternalStore(feed.subscribe, () => feed.version);
   return { feed, version };
+}
+
+// Of several jobs at once, up to KEPT_FEEDS.
+export function useJobFeeds(ids: readonly string[]): { runs: Columns[]; version: number } {
+  const joined = ids.join();
+  const all = useMemo(() => {
+    const some = joined.split(',').map(feedOf);
+    return {
+      runs: some.map((feed) => feed.columns),
+      version: () => some.reduce((sum, feed) => sum + feed.version, 0),
+      subscribe: (listener: () => void) => {
+        const ends = some.map((feed) => feed.subscribe(listener));
+        return () => ends.forEach((end) => end());
+      },
+    };
+  }, [joined]);
+  const version = useSyncExternalStore(all.subscribe, all.version);
+  return { runs: all.runs, version };
 }
 
 export type JobVerb = 'cancel' | 'pause' | 'resume';

@@ -1,6 +1,6 @@
-import { useModels } from '@/api/models';
+import { useOwnModels } from '@/api/models';
 import { useLanguage } from '@/i18n/language';
-import { groupModels } from '@/models/lineage';
+import { groupModels } from '@/models/model_names';
 import { Select } from '@/ui/Field';
 
 import styles from './ModelSelect.module.css';
@@ -12,7 +12,7 @@ export function ModelSelect(props: {
   onChange: (model: string) => void;
 }) {
   const { t } = useLanguage();
-  const { data: models = [] } = useModels();
+  const { data: models = [] } = useOwnModels();
   const groups = groupModels(models.map((model) => model.id));
   const known = models.some((model) => model.id === props.value);
   return (

@@ -6,7 +6,7 @@ import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 
-import { clearPreferences, toDpoFile, usePreferences, winsByModel } from './preferences';
+import { clearPreferences, toDpoFile, usePreferences, winsByModel } from './votes';
 import styles from './Preferences.module.css';
 
 function ClearDialog({ count, onClose }: { count: number; onClose: () => void }) {

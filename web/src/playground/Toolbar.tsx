@@ -1,7 +1,7 @@
 import { Code, Link2, Plus, RotateCcw, Settings2 } from 'lucide-react';
 import { useState } from 'react';
 
-import { useModels } from '@/api/models';
+import { useOwnModels } from '@/api/models';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { say } from '@/ui/notices';
@@ -20,7 +20,7 @@ async function copyLink(): Promise<void> {
 }
 
 function useAddPane() {
-  const { data: models = [] } = useModels();
+  const { data: models = [] } = useOwnModels();
   return () => {
     const { panes, settings } = getPlayground();
     const taken = panes.map((pane) => pane.model);

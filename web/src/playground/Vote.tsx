@@ -1,7 +1,7 @@
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 
-import { preferencesOf, recordVote } from './preferences';
+import { preferencesOf, recordVote } from './votes';
 import { canBeChosen, type Turn } from './state';
 import { getPlayground, patchTurn } from './store';
 import styles from './Vote.module.css';

@@ -5,7 +5,7 @@ import { ApiError } from '@/api/error';
 import { readChunk } from './chunk';
 import { codeFor, toPython } from './code';
 import { decodeLink, encodeLink, readSaved, writeSaved } from './link';
-import { preferencesOf, toDpoFile, winsByModel } from './preferences';
+import { preferencesOf, toDpoFile, winsByModel } from './votes';
 import { bandOf, visible } from './probability';
 import {
   awaitsVote,

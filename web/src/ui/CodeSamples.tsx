@@ -24,7 +24,7 @@ export function CodeSamples(props: { label: string; samples: { name: string; cod
             <CopyButton text={code} label={name} />
           </div>
           {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys */}
-          <pre className={styles.code} dir="ltr" tabIndex={0} role="region" aria-label={name}>
+          <pre className={styles.code} dir="ltr" tabIndex={0} role="group" aria-label={name}>
             {code}
           </pre>
         </Tabs.Content>

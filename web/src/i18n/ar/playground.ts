@@ -97,7 +97,4 @@ export const playground: Record<keyof typeof english, Message> = {
     other: 'يُحذف {count} زوج من هذا المتصفح.',
   },
   'playground.vote.clear.keep': 'الإبقاء عليها',
-  'models.group.tuned': 'نماذج مضبوطة',
-  'models.group.base': 'نماذج أساسية',
-  'models.group.checkpoint': 'نقاط حفظ',
 };

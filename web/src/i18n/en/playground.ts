@@ -81,7 +81,4 @@ export const playground = {
     other: '{count} pairs are deleted from this browser.',
   },
   'playground.vote.clear.keep': 'Keep them',
-  'models.group.tuned': 'Fine-tuned',
-  'models.group.base': 'Base',
-  'models.group.checkpoint': 'Checkpoints',
 } as const;

@@ -19,3 +19,10 @@ export function groupModels(ids: readonly string[]): { kind: ModelKind; ids: str
     (group) => group.ids.length > 0,
   );
 }
+
+// What tells a fine-tuned model from others of its base: "suffix:id". A base's name as it is.
+export function shortName(id: string): string {
+  if (kindOf(id) === 'base') return id;
+  const [, , , suffix = '', own = ''] = id.split(':');
+  return suffix === '' ? own : `${suffix}:${own}`;
+}
