@@ -72,12 +72,13 @@ await shoot('phone', `/fine-tuning/${job.id}`, '.uplot', { viewport: { width: 39
 const models = [done.model, done.fine_tuned_model].map((id) => `model=${encodeURIComponent(id)}`);
 await shoot('playground', `/playground?${models.join('&')}`, '#content textarea', {
   act: async (page) => {
-    const boxes = page.locator('#content textarea');
-    await boxes.first().fill(SYSTEM);
-    await boxes.last().fill('Tell me about Helium');
-    await boxes.last().press('Enter');
-    await page.getByText(/tokens\/s/).nth(1).waitFor({ timeout: 200_000 });
+    await page.getByLabel('System message').fill(SYSTEM);
+    await page.getByLabel('Message', { exact: true }).fill('Tell me about Helium');
+    await page.getByLabel('Message', { exact: true }).press('Enter');
+    await page.getByText('Tokens/s').nth(1).waitFor({ timeout: 200_000 });
   },
 });
+await shoot('models', `/models/${done.fine_tuned_model}`, 'a[href^="/fine-tuning/ftjob"]');
+await shoot('system', '/system', 'meter', { theme: 'dark' });
 await browser.close();
 await server.close();
