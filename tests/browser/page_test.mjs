@@ -122,7 +122,7 @@ export default {
     const good = await server.upload('good.jsonl', rows(12).join('\n'));
     const done = await server.createJob({ training_file: good.id, suffix: 'good' });
     await server.ended(job.id);
-    await server.ended(done.id);
+    const ended = await server.ended(done.id);
     const paths = {
       '/fine-tuning': 'a[href^="/fine-tuning/ftjob"]',
       [`/fine-tuning/${done.id}`]: '.uplot',
@@ -131,6 +131,12 @@ export default {
       '/files': 'a[href^="/files/file"]',
       [`/files/${good.id}`]: 'text=<|im_start|>',
       [`/files/${file.id}`]: 'ol pre',
+      '/models': 'a[href^="/models/"]',
+      [`/models/${ended.fine_tuned_model}`]: 'a[href^="/fine-tuning/ftjob"]',
+      '/models/tiny': 'dl',
+      [`/compare?job=${done.id}&job=${job.id}`]: 'table',
+      [`/playground?model=tiny&model=${ended.fine_tuned_model}`]: 'form textarea',
+      '/system': 'meter',
       '/no/such/page': 'h1',
     };
     return { server, browser: await launch(), paths, hostile: { file, job } };

@@ -66,5 +66,16 @@ await shoot('job', `/fine-tuning/${job.id}`, '.uplot');
 await shoot('job-metrics', `/fine-tuning/${job.id}`, '.uplot', { theme: 'dark', act: down });
 await shoot('job-arabic', `/fine-tuning/${job.id}`, '.uplot', { language: 'ar' });
 await shoot('phone', `/fine-tuning/${job.id}`, '.uplot', { viewport: { width: 390, height: 800 } });
+const models = [done.model, done.fine_tuned_model].map((id) => `model=${encodeURIComponent(id)}`);
+await shoot('playground', `/playground?${models.join('&')}`, '#content textarea', {
+  act: async (page) => {
+    await page.getByLabel('System message').fill(SYSTEM);
+    await page.getByLabel('Message', { exact: true }).fill('Tell me about Helium');
+    await page.getByLabel('Message', { exact: true }).press('Enter');
+    await page.getByText('Tokens/s').nth(1).waitFor({ timeout: 200_000 });
+  },
+});
+await shoot('models', `/models/${done.fine_tuned_model}`, 'a[href^="/fine-tuning/ftjob"]');
+await shoot('system', '/system', 'meter', { theme: 'dark' });
 await browser.close();
 await server.close();
