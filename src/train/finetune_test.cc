@@ -67,6 +67,12 @@ TEST(Finetune, SamplesOfTheEvaluationRowsChangeNoBitOfTheResult) {
     const std::string metrics = ReadFile(folder / "sampled/metrics.jsonl").value();
     EXPECT_NE(metrics.find("\"eval_sample_loss\":"), std::string::npos);
     for (const StepReport& step : plain.heard.steps) EXPECT_FALSE(step.eval_sample);
+    Job none(folder, "none");
+    none.options.eval_sample_steps = 2;
+    const absl::Status refused = none.Run();
+    EXPECT_NE(refused.message().find("--eval_sample_steps needs evaluation rows"),
+              absl::string_view::npos)
+        << refused;
 }
 
 TEST(Finetune, ThreadsAndCheckpointingNeverChangeABit) {

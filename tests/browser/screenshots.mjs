@@ -15,9 +15,6 @@ const { Server } = await import('./server.mjs');
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const examples = readFileSync(`${root}examples/elements/train.jsonl`, 'utf8').trim().split('\n');
-const SYSTEM =
-  'Elle is a factual chatbot that answers questions about elements in the periodic table with a limerick';
-
 const server = new Server();
 await server.start();
 const browser = await launch();
@@ -64,7 +61,7 @@ await shoot('job-messages', `/fine-tuning/${job.id}`, '.uplot', {
     await page.getByRole('log').getByText(/^Step 20\//).waitFor({ timeout: 200_000 });
   },
 });
-const done = await server.ended(job.id);
+await server.ended(job.id);
 await shoot('job', `/fine-tuning/${job.id}`, '.uplot');
 await shoot('job-metrics', `/fine-tuning/${job.id}`, '.uplot', { theme: 'dark', act: down });
 await shoot('job-arabic', `/fine-tuning/${job.id}`, '.uplot', { language: 'ar' });
