@@ -36,6 +36,7 @@ struct LoraConfig {
     std::vector<std::pair<std::string, double>> alpha_pattern;
     bool use_rslora = false;  // scale alpha / sqrt(r) (arXiv:2312.03732) instead of alpha / r
     std::string base_model_name_or_path;
+    std::string task_type = "CAUSAL_LM";  // SEQ_CLS, TOKEN_CLS: with a head of labels
 };
 
 // Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
@@ -61,7 +62,8 @@ absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);
 absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
 
 // Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into
-// the folder, which is made if need be.
+// the folder, which is made if need be; and labels.json (adapter_head.h) where the model has a head
+// of labels.
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
 
 }  // namespace hone

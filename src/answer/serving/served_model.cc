@@ -129,7 +129,7 @@ absl::StatusOr<std::vector<TokenLogprob>> ServedModel::Score(const std::vector<i
                         kMaxScoreBytes / sizeof(float) / vocab_size, tokens.size()),
             "prompt", "invalid_value");
     Batch batch;
-    batch.Append({tokens, std::vector<float>(tokens.size()), 0});
+    batch.Append({.tokens = tokens, .weights = std::vector<float>(tokens.size())});
     std::vector<float> logits(tokens.size() * vocab_size);
     const Adapter* beside = adapter.empty() ? nullptr : adapters_.at(adapter).adapter.get();
     HONE_RETURN_IF_ERROR(loaded_.model->Logits(context_, batch, logits.data(), {beside}));

@@ -49,7 +49,7 @@ struct RunPlan {
     std::string model;         // as the user named it
     std::string architecture;  // "LlamaForCausalLM"
     int64_t base_parameters = 0;
-    std::string method;  // "lora r=16 alpha=32 on 210 layers", "full, 272 tensors"
+    std::string method;     // "lora r=16 alpha=32 on 210 layers", "full, 272 tensors"
     std::string objective;  // "dpo, beta 0.1"; empty: the answers are to become likely
     int64_t trainable_parameters = 0;
     std::string compute;  // "bf16" or "f32"
@@ -147,6 +147,7 @@ struct RunResult {
     std::string artifact_sha256;       // of its weights
     // How what was made is asked, as in DataReport.
     std::string prompt_template, system_prompt;
+    bool classifies = false;  // texts, or their words: it is asked by `hone classify`
     int64_t steps = 0;
     double train_loss = 0;  // mean over the last logged steps
     std::optional<EvalReport> first_eval, last_eval, best_eval;

@@ -148,6 +148,7 @@ void VisitFields(Is<RunResult> auto& e, auto visit) {
     visit("artifact_sha256", e.artifact_sha256);
     visit("prompt_template", e.prompt_template);
     visit("system_prompt", e.system_prompt);
+    visit("classifies", e.classifies);
     visit("steps", e.steps);
     visit("train_loss", e.train_loss);
     visit("first_eval", e.first_eval);
@@ -365,9 +366,7 @@ absl::StatusOr<Event> EventFromJson(const Json& json) {
     return event;
 }
 
-std::string EventLine(const Event& event) {
-    return JsonLine(ToJson(event));
-}
+std::string EventLine(const Event& event) { return JsonLine(ToJson(event)); }
 
 absl::StatusOr<Event> ParseEvent(std::string_view line) {
     auto json = ParseJson<Json>(line, "event");

@@ -30,6 +30,16 @@ struct FreezeOptions {
     std::vector<std::string> extra_modules;      // outside of the layers
 };
 
+// With --task text-classification or token-classification.
+struct ClassificationOptions {
+    // single_label_classification | multi_label_classification; transformers' words. The second
+    // with text-classification alone.
+    std::string problem_type = "single_label_classification";
+    std::string label_separator;         // LabelOptions::separator
+    std::string class_weights = "none";  // LabelOptions::class_weights
+    double focal_gamma = 0;              // 0: cross-entropy
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -39,6 +49,10 @@ struct FinetuneOptions {
                                // and layers
     std::string torch_dtype =
         "bfloat16";  // bfloat16 | float16 (means bfloat16 on a CPU, with a message) | float32
+
+    // text-generation | text-classification | token-classification; transformers' words.
+    std::string task = "text-generation";
+    ClassificationOptions classification;
 
     // Output.
     std::string output_path = "finetuned-adapter";  // Olive
@@ -50,8 +64,9 @@ struct FinetuneOptions {
 
     DataOptions data;
 
-    // Method: lora | qlora | full | freeze; others are refused by name. lora_r, lora_alpha, lora_dropout,
-    // target_modules, modules_to_save ... are the fields of LoraConfig, refused with full.
+    // Method: lora | qlora | full | freeze; others are refused by name. lora_r, lora_alpha,
+    // lora_dropout, target_modules, modules_to_save ... are the fields of LoraConfig, refused with
+    // full.
     std::string method = "lora";  // Olive
     LoraConfig lora;
     double loraplus_lr_ratio = 1;  // the learning rate of lora_B as a multiple of lora_A's

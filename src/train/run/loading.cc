@@ -8,6 +8,7 @@
 #include "train/run/finetune_run.h"
 #include "train/run/fit_check.h"
 #include "train/run/odd_settings.h"
+#include "train/run/task_head.h"
 
 namespace hone {
 namespace {
@@ -37,6 +38,7 @@ absl::Status FinetuneRun::LoadModel() {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     }
+    GiveTaskHead(options_, data_.labels, *files_);
     {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
         HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
@@ -60,6 +62,10 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
                  {"train_data", data_.train->fingerprint()}};
     if (shows_date_) json["template_date"] = options_.data.template_date;
     if (!objective_->direct()) json["objective"] = objective_->name();
+    if (!data_.labels.empty()) {
+        json["task"] = options_.task;
+        json["labels"] = data_.labels;
+    }
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
     // Scores of its rows are in the checkpoints.
     const bool eval_scored = objective_->wants_reference() && !learner_->CanLeaveOutTrained();
