@@ -15,6 +15,12 @@ if(HONE_SANITIZE)
   target_compile_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE} -fno-sanitize=null,object-size,vptr
                                               -fno-omit-frame-pointer -g1)
   target_link_options(hone_flags INTERFACE -fsanitize=${HONE_SANITIZE})
+  if(EXISTS /proc/cpuinfo)
+    file(STRINGS /proc/cpuinfo avx512 REGEX avx512f LIMIT_COUNT 1)
+    if(avx512)
+      target_compile_definitions(hone_flags INTERFACE HONE_FOR_AVX512_ONLY)
+    endif()
+  endif()
 endif()
 # Rooms that read what comes from outside. Under the fuzzers they report which branches they take: fuzzers steer by it.
 set(HONE_FUZZED_ROOMS base model adapt text data hub chat infer eval train answer workflow platform server)
@@ -27,6 +33,9 @@ endif()
 # of their compilation was the optimiser's, so they get HONE_PLAIN, and tests HONE_TEST.
 set(HONE_FAST_ROOMS tensor kernels model infer)
 set(HONE_PLAIN $<$<CONFIG:Release>:-O1>)
+if(HONE_SANITIZE)
+  set(HONE_PLAIN -O0)
+endif()
 set(HONE_TEST -O0)
 set(HONE_KERNELS_TEST -O1)  # whose comparisons count every number
 
@@ -89,7 +98,10 @@ endfunction()
 
 # One GoogleTest program.
 function(hone_test target library)
-  add_executable(${target} ${ARGN})
+  if(NOT TARGET hone_no_sync)
+    add_library(hone_no_sync OBJECT ${CMAKE_SOURCE_DIR}/tests/no_sync.cc)
+  endif()
+  add_executable(${target} ${ARGN} $<TARGET_OBJECTS:hone_no_sync>)
   target_link_libraries(${target} PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
   hone_program(${target})
   target_compile_definitions(${target} PRIVATE HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

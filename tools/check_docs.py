@@ -24,12 +24,12 @@ DOCUMENTS = ("README.md", "docs/*.md", "examples/*/README.md")
 # Paths that are no files of the tree.
 OTHER_PATHS = (
     "build/*", "out/*",                               # made by ./dev and by the commands shown
-    "~/*", "$*", "/proc/*", "/dev/null",              # the user's and the system's
+    "~/*", "$*", "/proc/*", "/dev/null", "/etc/*", "/var/lib/*",  # the user's and the system's
     "HONE_CACHE/*", "org/repo",                       # places in the cache and on the Hub
     "adapter/*", "checkpoints/*", "model/", "logs/",  # in a run's output folder (docs/formats.md)
-    "additional_chat_templates/*",                    # in a model's folder
+    "additional_chat_templates/*", "1_Pooling/*",     # in a model's folder
     "data/*",                                         # a user's data, as an example
-    "blobs/*", "incoming/", "models/*", "jobs/*",     # in a platform's data folder (docs/platform.md)
+    "blobs/*", "incoming/", "models/*", "jobs/*", "merging/*",  # in a platform's data folder (docs/platform.md)
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
     "/openapi.json", "/api/*",                        # routes of the server
 )
@@ -47,8 +47,8 @@ OTHER_WORDS = {
 # Flags of other programs that are named without their command line.
 OTHER_FLAGS = set()
 # Programs whose command lines are not hone's to check.
-OTHER_PROGRAMS = {"cmake", "cpack", "ctest", "docker", "git", "kill", "nohup", "objdump", "olive", "perf", "pip",
-                  "pip3", "taskset", "timeout", "ulimit"}
+OTHER_PROGRAMS = {"cmake", "cpack", "ctest", "docker", "git", "install", "journalctl", "kill", "nohup", "objdump",
+                  "olive", "perf", "pip", "pip3", "systemctl", "taskset", "timeout", "ulimit"}
 
 FENCE = re.compile(r"^\s*```\s*(\w*)")
 SPAN = re.compile(r"(`+)(.+?)\1")

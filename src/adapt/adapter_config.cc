@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 12> kDescriptive = {
     "fan_in_fan_out",
 };
 // Keys that LoraConfig holds, and those that Check* look at.
-constexpr std::array<std::string_view, 16> kUnderstood = {
+constexpr std::array<std::string_view, 17> kUnderstood = {
     "peft_type",
     "task_type",
     "bias",
@@ -48,6 +48,7 @@ constexpr std::array<std::string_view, 16> kUnderstood = {
     "rank_pattern",
     "alpha_pattern",
     "use_rslora",
+    "use_dora",
     "layers_to_transform",
     "layers_pattern",
 };
@@ -59,7 +60,6 @@ struct Feature {
     std::string_view key, what;
 };
 constexpr Feature kUnsupported[] = {
-    {"use_dora", "DoRA"},
     {"layer_replication", "a base whose layers are repeated"},
     {"lora_bias", "a bias in the adapter's layers"},
     {"trainable_token_indices", "training single tokens of the embedding"},
@@ -223,6 +223,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     reader.Ranks("rank_pattern", config.rank_pattern);
     reader.Alphas("alpha_pattern", config.alpha_pattern);
     config.use_rslora = reader.Bool("use_rslora", false);
+    config.use_dora = reader.Bool("use_dora", false);
     config.base_model_name_or_path = reader.Text("base_model_name_or_path", "");
     config.task_type = reader.Text("task_type", "CAUSAL_LM");
     HONE_RETURN_IF_ERROR(reader.status());
@@ -263,7 +264,7 @@ std::string AdapterConfigText(const LoraConfig& config) {
         {"target_modules", NamesToJson(config.target_modules, config.target_is_regex)},
         {"task_type", config.task_type},
         {"trainable_token_indices", nullptr},
-        {"use_dora", false},
+        {"use_dora", config.use_dora},
         {"use_rslora", config.use_rslora},
     };
     return JsonText(json);

@@ -70,6 +70,7 @@ TEST(AdapterConfig, WrittenFilesReadBack) {
     config.rank_pattern = {{"down_proj", 3}};
     config.alpha_pattern = {{"down_proj", 6}};
     config.use_rslora = true;
+    config.use_dora = true;
     config.base_model_name_or_path = "some/base \xe2\x82\xac";
     const std::string text = AdapterConfigText(config);
     auto read = ParseAdapterConfig(text, "F");
@@ -77,6 +78,7 @@ TEST(AdapterConfig, WrittenFilesReadBack) {
     EXPECT_EQ(AdapterConfigText(*read), text);
     EXPECT_EQ(read->exclude_modules, config.exclude_modules);
     EXPECT_EQ(read->lora_alpha, 14.5);
+    EXPECT_TRUE(read->use_dora);
     const Json json = Json::parse(text);
     EXPECT_EQ(json["peft_type"], "LORA");
     EXPECT_EQ(json["task_type"], "CAUSAL_LM");
@@ -90,7 +92,7 @@ TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
         {"peft_type", "IA3"},
         {"task_type", "SEQ_2_SEQ_LM"},
         {"bias", "lora_only"},
-        {"use_dora", true},
+        {"use_dora", "yes"},
         {"layer_replication", {{0, 1}}},
         {"lora_bias", true},
         {"alora_invocation_tokens", {1, 2}},

@@ -20,6 +20,7 @@ namespace hone {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
+constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
 
 // What tensors of PEFT's other features are called, and what to say of them.
 struct OtherFeature {
@@ -28,7 +29,6 @@ struct OtherFeature {
 };
 constexpr OtherFeature kOtherFeatures[] = {
     {".lora_embedding_", "a LoRA on the embedding (target_modules embed_tokens)"},
-    {".lora_magnitude_vector", "DoRA (use_dora)"},
     {"trainable_tokens_", "training single tokens (trainable_token_indices)"},
     {".token_adapter", "training single tokens (trainable_token_indices)"},
     {".lora_A.bias", "a bias in the adapter's layers (lora_bias)"},
@@ -81,6 +81,11 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
                 HONE_ASSIGN_OR_RETURN(copy, IsCopyOfBase(*base, tensor, path));
             }
             if (copy) continue;
+            if (name.ends_with(kMagnitude))
+                return ModelError(
+                    "{}: {} is a part of DoRA, which adapter_config.json does not mention "
+                    "(use_dora): the two files are not of one adapter",
+                    path, tensor.name);
             if (std::string_view feature = OtherFeatureOf(name); !feature.empty())
                 return ModelError("{}: {}: {} is not supported", path, tensor.name, feature);
             return ModelError("{}: {} has no place in this model; {}", path, tensor.name, kCure);

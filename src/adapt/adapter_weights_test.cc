@@ -167,7 +167,7 @@ TEST_F(AdapterWeights, AnotherBaseIsRefusedAndNothingChanges) {
 TEST_F(AdapterWeights, FeaturesThatAreNotSupportedAreNamed) {
     for (const auto& [name, word] :
          {std::pair("model.embed_tokens.lora_embedding_A", "LoRA on the embedding"),
-          std::pair("model.layers.0.self_attn.q_proj.lora_magnitude_vector", "DoRA"),
+          std::pair("model.layers.0.self_attn.q_proj.lora_magnitude_vector", "use_dora"),
           std::pair("model.embed_tokens.token_adapter.trainable_tokens_delta", "single tokens"),
           std::pair("model.layers.0.self_attn.q_proj.lora_B.bias", "lora_bias"),
           std::pair("model.layers.0.self_attn.q_proj.bias", "biases")}) {

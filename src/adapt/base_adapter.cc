@@ -47,6 +47,12 @@ absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
             "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "
             "with --adapter_path",
             folder, config.modules_to_save.front());
+    if (config.use_dora)
+        return UsageError(
+            "{}: an adapter of DoRA (use_dora) scales the base's own outputs, so it cannot stand "
+            "beside the base: use it alone with --adapter_path, or put it into its base with `hone "
+            "merge`",
+            folder);
     return MakeAdapter(model, config, [&](ParameterSet& parameters) {
         HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
         return ReadAdapterWeights(path, parameters, &model.files());

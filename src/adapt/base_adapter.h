@@ -11,8 +11,8 @@
 namespace hone {
 
 // Reads and packs the adapter of that folder, with the checks of LoadAdapter: one of another base
-// is refused. One that brings weights of its own (modules_to_save) is an error of kind kUsage:
-// those cannot stand beside the base's.
+// is refused. One that brings weights of its own (modules_to_save) or is of DoRA is an error of
+// kind kUsage: those cannot stand beside the base's.
 absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
                                                            const std::string& folder);
 

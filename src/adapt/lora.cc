@@ -6,6 +6,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
+#include "adapt/principal_start.h"
 #include "adapt/targets.h"
 #include "base/file.h"
 #include "base/json_file.h"
@@ -81,6 +82,7 @@ absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context) {
     HONE_RETURN_IF_ERROR(AddParameters(model, config, UnmatchedTargets::kError, context));
     InitializeLowRank(model.parameters(), seed);
+    if (HasPrincipalStart(config)) HONE_RETURN_IF_ERROR(StartFromPrincipal(model, config, context));
     model.ParametersChanged(context);
     return absl::OkStatus();
 }
@@ -101,7 +103,7 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
     if (dropout) config.lora_dropout = *dropout;
     absl::Status added = AddParameters(model, config, UnmatchedTargets::kAllow, context);
     HONE_RETURN_IF_ERROR(Annotate(added, Join(folder, kConfigName)));
-    HONE_RETURN_IF_ERROR(LoadAdapterWeights(model, folder, context));
+    HONE_RETURN_IF_ERROR(LoadAdapterWeights(model, config, folder, context));
     return config;
 }
 
@@ -112,11 +114,27 @@ absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder) {
     return ModelError("{}: neither {} nor {} in it", folder, kWeightsName, kPickledWeightsName);
 }
 
-absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context) {
+absl::Status LoadAdapterWeights(Model& model, const LoraConfig& config, const std::string& folder,
+                                const Context& context) {
     HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters(), &model.files()));
+    if (HasPrincipalStart(config)) {
+        ParameterSet plain = PlainParameters(model);
+        HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, plain, &model.files()));
+        HONE_RETURN_IF_ERROR(Annotate(TakePlainParameters(plain, model), path));
+    } else {
+        HONE_RETURN_IF_ERROR(ReadAdapterWeights(path, model.parameters(), &model.files()));
+    }
     model.ParametersChanged(context);
     return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
+                                  const std::string& folder) {
+    HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
+    if (!HasPrincipalStart(config))
+        return HoldsAdapterWeights(path, model.parameters(), &model.files());
+    ParameterSet plain = PlainParameters(model);
+    return HoldsAdapterWeights(path, plain, &model.files());
 }
 
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
@@ -127,8 +145,14 @@ absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::stri
         saved.target_modules = SavedTargetNames(model.linears(), targets, config);
     }
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-    HONE_RETURN_IF_ERROR(
-        WriteAdapterWeights(model.parameters(), Join(folder, kWeightsName), &model.files()));
+    const std::string weights = Join(folder, kWeightsName);
+    if (HasPrincipalStart(config)) {
+        saved = PlainConfig(saved);
+        ParameterSet plain = PlainParameters(model);
+        HONE_RETURN_IF_ERROR(WriteAdapterWeights(plain, weights, &model.files()));
+    } else {
+        HONE_RETURN_IF_ERROR(WriteAdapterWeights(model.parameters(), weights, &model.files()));
+    }
     HONE_RETURN_IF_ERROR(WriteAdapterLabels(model.config(), folder));
     return WriteFileAtomic(Join(folder, kConfigName), AdapterConfigText(saved));
 }

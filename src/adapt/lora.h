@@ -35,6 +35,11 @@ struct LoraConfig {
     std::vector<std::pair<std::string, int64_t>> rank_pattern;
     std::vector<std::pair<std::string, double>> alpha_pattern;
     bool use_rslora = false;  // scale alpha / sqrt(r) (arXiv:2312.03732) instead of alpha / r
+    bool use_dora = false;    // trained lengths of the weights' rows (arXiv:2402.09353)
+    // "true": A at random and B zero. "pissa" (arXiv:2404.02948): from the largest singular values
+    // of the weight, which PEFT takes out of the base; here they stay in it, and what is saved is a
+    // plain adapter of twice the rank with the same effect (principal_start.h).
+    std::string init_lora_weights = "true";
     std::string base_model_name_or_path;
     std::string task_type = "CAUSAL_LM";  // SEQ_CLS, TOKEN_CLS: with a head of labels
 };
@@ -45,8 +50,8 @@ struct LoraConfig {
 absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context);
 
-// Reads adapter_config.json; unknown features that change the result (use_dora, bias training ...)
-// are errors.
+// Reads adapter_config.json; unknown features that change the result (bias training, use_qalora
+// ...) are errors.
 absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
 
 // ReadAdapterConfig, ApplyLora with it, and the weights of AdapterWeightsPath: names, shapes and
@@ -58,8 +63,12 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
 // Where the folder's weights are: adapter_model.safetensors, else adapter_model.bin; an error (kind
 // kModel) when neither is there.
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);
-// Only the weights, into a model to which the same config was applied.
-absl::Status LoadAdapterWeights(Model& model, const std::string& folder, const Context& context);
+// Only the weights, into a model to which that config was applied, as SaveAdapter wrote them.
+absl::Status LoadAdapterWeights(Model& model, const LoraConfig& config, const std::string& folder,
+                                const Context& context);
+// Whether the folder holds the model's weights, bit by bit.
+absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
+                                  const std::string& folder);
 
 // Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into
 // the folder, which is made if need be; and labels.json (adapter_head.h) where the model has a head

@@ -272,6 +272,8 @@ absl::StatusOr<LowRankOptions> LowRankFor(const LoraConfig& config, const std::s
     options.scale =
         static_cast<float>(numerator / (config.use_rslora ? std::sqrt(rank_value) : rank_value));
     options.dropout = static_cast<float>(config.lora_dropout);
+    options.use_dora = config.use_dora;
+    options.fixed_pair = config.init_lora_weights == "pissa";
     return options;
 }
 

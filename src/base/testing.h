@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -65,10 +67,12 @@ inline std::optional<uint64_t> GivenTestSeed() {
     return seed;
 }
 
-// The seeds of a test that repeats its work with random input: 0 to count - 1, or HONE_TEST_SEED
-// alone.
+// The seeds of a test that repeats its work with random input: 0 to count - 1, but no more of them
+// than HONE_TEST_SEEDS says; or HONE_TEST_SEED alone.
 inline std::vector<uint64_t> TestSeeds(uint64_t count) {
     if (const auto given = GivenTestSeed()) return {*given};
+    if (const char* most = std::getenv("HONE_TEST_SEEDS"))
+        count = std::min<uint64_t>(count, std::strtoull(most, nullptr, 10));
     std::vector<uint64_t> seeds(count);
     for (uint64_t i = 0; i < count; ++i) seeds[i] = i;
     return seeds;

@@ -1,6 +1,7 @@
 #include "deploy/merge.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -54,6 +55,14 @@ DType BaseType(const ModelFiles& base) {
         ->first;
 }
 
+// Scales the numbers so that their Euclidean norm is `length`; zeros stay.
+void SetLength(float length, std::span<float> numbers) {
+    double squares = 0;
+    for (float number : numbers) squares += double{number} * number;
+    const double factor = length / std::sqrt(std::max(squares, double{FLT_MIN}));
+    for (float& number : numbers) number = static_cast<float>(factor * number);
+}
+
 // Computes the merged tensors, one at a time.
 class Merged {
   public:
@@ -93,7 +102,7 @@ class Merged {
         return nullptr;
     }
 
-    // numbers_ += scale * B A.
+    // numbers_ += scale * B A; of DoRA, each row then gets the length that was trained.
     absl::Status AddDelta(const ModelTensor& tensor) {
         std::string_view module = tensor.hf_name;
         if (!module.ends_with(kWeight)) return absl::OkStatus();
@@ -104,6 +113,8 @@ class Merged {
         HONE_ASSIGN_OR_RETURN(const LowRankOptions options,
                               LowRankFor(config_, std::string(module)));
         const std::span<const float> down = Values(*a), up = Values(*b);
+        const ParameterSlice* magnitude =
+            parameters_.Find(fmt::format("{}.lora_magnitude_vector", module));
         const int64_t rows = tensor.rows(), columns = tensor.columns(), rank = a->shape[0];
         context_.ParallelFor(rows, [&](int64_t row, int) {
             float* out = numbers_.data() + row * columns;
@@ -112,6 +123,7 @@ class Merged {
                 const float* in = down.data() + r * columns;
                 for (int64_t i = 0; i < columns; ++i) out[i] += factor * in[i];
             }
+            if (magnitude != nullptr) SetLength(Values(*magnitude)[row], {out, out + columns});
         });
         return absl::OkStatus();
     }

@@ -27,11 +27,13 @@ std::string ModelOf(const std::string& adapter) {
     return Golden("models/" + adapter.substr(0, adapter.find('-')));
 }
 
-// Deltas of every kind: with rsLoRA, patterns, a delta or a whole module on the head, tied or not.
+// Deltas of every kind: with rsLoRA, patterns, DoRA, a delta or a whole module on the head, tied or
+// not.
 TEST(Merge, EveryAdapterGivesTheLogitsOfBaseAndAdapter) {
     TestFolder folder;
     for (const char* adapter :
-         {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head"}) {
+         {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head", "tied-dora",
+          "bias-dora"}) {
         SCOPED_TRACE(adapter);
         const std::string output = folder / adapter;
         const auto report = Merge(ModelOf(adapter), adapter, output);

@@ -5,6 +5,7 @@
 #include "kernels/activation/activation.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/attention/attention.h"
+#include "kernels/column_scale/column_scale.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dispatch/dispatch.h"
 #include "kernels/dropout/dropout.h"
@@ -14,6 +15,7 @@
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/int8/int8_kernels.h"
 #include "kernels/layernorm/layernorm.h"
+#include "kernels/lion/lion.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/packing/packing.h"
 #include "kernels/reduce/reduce.h"
@@ -37,6 +39,7 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(ActivationKernels<T>().Explain({}, type));
     ops.push_back(EmbeddingKernels<T>().Explain({}, type));
     ops.push_back(DropoutKernels<T>().Explain({}, type));
+    ops.push_back(ColumnScaleKernels<T>().Explain({}, type));
     ops.push_back(Nf4Kernels<T>().Explain({}, type));
     ops.push_back(Int8RowKernels<T>().Explain({}, type));
     ops.push_back(Int8TileKernels<T>().Explain({}, type));
@@ -52,6 +55,7 @@ std::vector<OpInfo> ListKernels() {
     ops.push_back(QuantizedGemmKernels().Explain({}, "int8 and int4 weights"));
     ops.push_back(Int8TransposeKernels().Explain({}, "int8 weights of training"));
     ops.push_back(AdamWKernels().Explain({}, "f32"));
+    ops.push_back(LionKernels().Explain({}, "f32"));
     ops.push_back(ReduceKernels().Explain({}, "f32"));
     std::stable_sort(ops.begin(), ops.end(),
                      [](const OpInfo& a, const OpInfo& b) { return a.op < b.op; });

@@ -43,7 +43,7 @@ struct LossSums {
 
 struct MemoryPlan {          // bytes
     size_t weights = 0;      // frozen, packed
-    size_t parameters = 0;   // trainable values, gradients, two optimiser moments
+    size_t parameters = 0;   // trainable values and gradients, and what the optimiser keeps
     size_t activations = 0;  // saved for the backward pass
     size_t workspace = 0;    // everything that one block needs at a time, logits included
     size_t total() const { return weights + parameters + activations + workspace; }
@@ -105,6 +105,10 @@ class Model {
     virtual WeightStorage storage() const = 0;
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
+    // The pair of a linear layer that was added with LowRankOptions::fixed_pair: once it is set,
+    // call ParametersChanged. Before that it is zero.
+    virtual void SetFixedPair(const std::string& linear, const FixedPair& pair) = 0;
+    virtual FixedPair GetFixedPair(const std::string& linear) const = 0;
     // Makes a base module's own weights trainable in full ("lm_head", "model.embed_tokens",
     // "model.norm", a linear's name). A tied embedding and head become two, or with keep_tied stay
     // one, whichever of them is named.
@@ -119,11 +123,14 @@ class Model {
     // After parameters().values() changed by whatever means: packs them for the next pass.
     virtual void ParametersChanged(const Context& context) = 0;
 
-    // What training with micro-batches of at most max_tokens tokens takes.
+    // What training with micro-batches of at most max_tokens tokens takes, without what an
+    // optimiser keeps.
     virtual MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const = 0;
     virtual absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) = 0;
-    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout.
-    // Weights may be negative: their tokens become less likely.
+    // Of ForwardBackward from now on; a new model has none of it.
+    virtual void Regularize(const Regularization& regularization) = 0;
+    // gradients += loss_scale * d(sum of weighted losses)/d(parameters). The seed fixes dropout and
+    // noise. Weights may be negative: their tokens become less likely.
     virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                                      float loss_scale, uint64_t dropout_seed) = 0;
 

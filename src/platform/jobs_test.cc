@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <memory>
+
 #include "platform/testing.h"
 
 namespace hone::platform {
@@ -141,6 +144,29 @@ TEST_F(JobsTest, TheNumberOfJobsThatAreNotOverIsLimited) {
     EXPECT_EQ(RefusalOf(status).kind, RefusalKind::kLimit);
     ASSERT_TRUE(jobs().Cancel(test_.caller, id).ok());
     EXPECT_TRUE(jobs().Create(test_.caller, Request()).ok());
+}
+
+TEST_F(JobsTest, AClockThatJumpsBackStopsNoJobAndChangesNoOrder) {
+    const auto now = std::make_shared<std::atomic<int64_t>>(2'000'000'000);
+    test_.options.clock = [now] { return *now -= 1000; };
+    test_.Open();
+    ASSERT_TRUE(test_.platform->Start().ok());
+    const NewUpload upload{{"rows.jsonl", "fine-tune", 0}, 1, "text/jsonl"};
+    const std::string pending = test_.platform->uploads().Create(test_.caller, upload)->id;
+    const std::string first = Create(), second = Create();
+    for (const std::string& id : {first, second}) {
+        const Job job = test_.AwaitEnd(id);
+        EXPECT_EQ(job.status, JobStatus::kSucceeded);
+        EXPECT_LT(job.finished_at, job.created_at);
+        const auto events = test_.Events(id);
+        EXPECT_EQ(events.front().message, "Created fine-tuning job: " + id);
+        EXPECT_EQ(events.back().message, "The job has successfully completed");
+    }
+    EXPECT_EQ(Listed({}), (std::vector<std::string>{second, first}));
+    EXPECT_TRUE(test_.platform->uploads().BeginPart(test_.caller, pending).ok());
+    // And far ahead: what has an end is over.
+    *now = 3'000'000'000;
+    EXPECT_FALSE(test_.platform->uploads().BeginPart(test_.caller, pending).ok());
 }
 
 TEST_F(JobsTest, AWorkerThatCrashesGetsOneMoreTry) {

@@ -53,10 +53,13 @@ struct Platform::Parts {
           files(services, *blobs),
           uploads(services, *blobs, files),
           models(services),
+          answers(services),
+          merging(services),
           audit(services),
           webhooks(services),
           jobs(services, files, models),
           admin(services, *blobs, models),
+          advisor(services, files, models),
           executor(services.options.worker_program) {}
     ~Parts() {
         if (lock >= 0) close(lock);
@@ -69,10 +72,13 @@ struct Platform::Parts {
     Files files;
     Uploads uploads;
     Models models;
+    Answers answers;
+    Merging merging;
     AuditLog audit;
     Webhooks webhooks;
     Jobs jobs;
     Admin admin;
+    Advisor advisor;
     LocalExecutor executor;
     int lock = -1;  // of DATA_DIR/lock, while it runs jobs
     std::unique_ptr<Conductor> conductor;
@@ -107,6 +113,7 @@ absl::Status Platform::Start() {
         return UsageError("another process runs the jobs of {}", parts.services.options.data_dir);
     }
     parts.blobs->RemoveUnfinished();
+    parts.merging.RemoveLeftovers();
     HONE_RETURN_IF_ERROR(parts.models.RemoveOrphans());  // before a job makes others
     const Stage stage{parts.services, parts.files, *parts.blobs, parts.models, parts.executor};
     parts.conductor = std::make_unique<Conductor>(stage, parts.uploads, parts.webhooks);
@@ -124,13 +131,16 @@ Files& Platform::files() { return parts_->files; }
 Uploads& Platform::uploads() { return parts_->uploads; }
 Jobs& Platform::jobs() { return parts_->jobs; }
 Models& Platform::models() { return parts_->models; }
+Answers& Platform::answers() { return parts_->answers; }
+Merging& Platform::merging() { return parts_->merging; }
 AuditLog& Platform::audit() { return parts_->audit; }
 Webhooks& Platform::webhooks() { return parts_->webhooks; }
 Admin& Platform::admin() { return parts_->admin; }
+Advisor& Platform::advisor() { return parts_->advisor; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {
-    return parts_->database->Read([](Sql& sql) -> absl::Status {
+    return parts_->database->ReadOne([](Sql& sql) -> absl::Status {
         int64_t version = 0;
         sql.First("select version from schema_version", std::tie(version));
         return absl::OkStatus();

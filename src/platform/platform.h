@@ -18,11 +18,14 @@
 #include <memory>
 
 #include "platform/admin/admin.h"
+#include "platform/advise/advisor.h"
+#include "platform/answers/answers.h"
 #include "platform/api/caller.h"
 #include "platform/api/options.h"
 #include "platform/api/page.h"
 #include "platform/api/records.h"
 #include "platform/api/refusal.h"
+#include "platform/execute/merging.h"
 #include "platform/files/files.h"
 #include "platform/files/uploads.h"
 #include "platform/jobs/jobs.h"
@@ -55,9 +58,12 @@ class Platform {
     Uploads& uploads();
     Jobs& jobs();
     Models& models();
+    Answers& answers();
+    Merging& merging();
     AuditLog& audit();
     Webhooks& webhooks();
     Admin& admin();
+    Advisor& advisor();
     const PlatformOptions& options() const;
     // OK where the store answers: for a readiness probe.
     absl::Status CheckReady();

@@ -65,8 +65,10 @@ TEST_F(PlatformTest, AJobRunsToAModelAndTellsEveryStep) {
                                        request.training_file, request.validation_file));
     EXPECT_EQ(messages[2], "Files validated, moving job to queued state");
     EXPECT_EQ(messages[3], "Fine-tuning job started");
-    EXPECT_THAT(messages[4], MatchesRegex("Step 1/24: training loss=[0-9]+\\.[0-9]{2}"));
+    EXPECT_THAT(messages[4], MatchesRegex("Step 1/24: training loss=[0-9]+\\.[0-9]{2}, "
+                                          "validation loss=[0-9]+\\.[0-9]{2}"));
     EXPECT_THAT(messages[15], HasSubstr("Step 12/24: training loss="));
+    EXPECT_THAT(messages[15], HasSubstr(", validation loss="));
     EXPECT_THAT(messages[15], HasSubstr(", full validation loss="));
     EXPECT_THAT(messages[16], MatchesRegex("Checkpoint created at step 12 with Snapshot ID: "
                                            "ft:tiny:local:words:[A-Za-z0-9]{8}:ckpt-step-12"));
@@ -76,12 +78,17 @@ TEST_F(PlatformTest, AJobRunsToAModelAndTellsEveryStep) {
     EXPECT_EQ(metrics.type, "metrics");
     EXPECT_EQ(metrics.data["step"], 12);
     EXPECT_TRUE(metrics.data["full_valid_loss"].is_number());
+    // Of one row, each time another one.
+    EXPECT_TRUE(metrics.data["valid_mean_token_accuracy"].is_number());
+    EXPECT_NE(metrics.data["valid_loss"], metrics.data["full_valid_loss"]);
+    EXPECT_FALSE(test_.Events(job.id)[4].data.contains("full_valid_loss"));
     // The checkpoints are models, the last one the model itself.
     const auto checkpoints = jobs().Checkpoints(test_.caller, job.id, {"", 10, true}).value();
     ASSERT_EQ(checkpoints.data.size(), 2u);
     EXPECT_EQ(checkpoints.data[0].model, job.fine_tuned_model);
     EXPECT_EQ(checkpoints.data[1].step, 12);
     EXPECT_TRUE(checkpoints.data[1].metrics.full_valid_loss.has_value());
+    EXPECT_TRUE(checkpoints.data[1].metrics.valid_loss.has_value());
     EXPECT_NE(ModelHash(checkpoints.data[1].model), ModelHash(job.fine_tuned_model));
     // The result file.
     ASSERT_EQ(job.result_files.size(), 1u);
@@ -90,6 +97,7 @@ TEST_F(PlatformTest, AJobRunsToAModelAndTellsEveryStep) {
                 ::testing::StartsWith(
                     "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n1,"));
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 25);
+    EXPECT_THAT(csv, ::testing::Not(HasSubstr(",,")));  // each step has a validation loss
 }
 
 TEST_F(PlatformTest, AJobThatWasPausedKilledAndGoneOnWithHasTheSameBytes) {

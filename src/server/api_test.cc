@@ -7,6 +7,7 @@
 #include "base/testing.h"
 #include "platform/platform.h"
 #include "server/api/routes.h"
+#include "server/inference/routes.h"
 
 namespace hone::server {
 namespace {
@@ -52,6 +53,14 @@ class ApiTest : public ::testing::Test {
         AddPermissionRoutes(*api, *platform);
         AddModelRoutes(*api, *platform);
         AddAdminRoutes(*api, *platform);
+        AddAdviceRoutes(*api, *platform);
+        // Nothing here asks it.
+        pool = std::make_unique<InferencePool>(InferencePoolOptions{.program = "/none"});
+        AddInferenceRoutes(*api, *platform, *pool);
+        AddStoredCompletionRoutes(*api, *platform);
+        AddGraderRoutes(*api, *platform, *pool);
+        AddResponseRoutes(*api, *platform, *pool);
+        AddSystemRoutes(*api, *platform, *pool);
     }
 
     HttpResponse Ask(std::string method, std::string path, std::string body = "",
@@ -80,6 +89,7 @@ class ApiTest : public ::testing::Test {
 
     TestFolder folder;
     std::unique_ptr<platform::Platform> platform;
+    std::unique_ptr<InferencePool> pool;
     std::unique_ptr<Api> api;
     std::string key, project;
 };
@@ -150,6 +160,74 @@ TEST_F(ApiTest, AFileGoesInAndComesOut) {
     EXPECT_EQ(bytes, "hone");
     EXPECT_EQ(Outcome(Ask("DELETE", "/v1/files/" + id)), "200");
     EXPECT_THAT(Outcome(Ask("GET", "/v1/files/" + id)), StartsWith("404"));
+}
+
+TEST_F(ApiTest, DescribesABaseAndTheSystem) {
+    const Json base = Json::parse(Ask("GET", "/api/models/gpt-4o-mini").body);
+    EXPECT_EQ(base["base"], "tiny");
+    EXPECT_TRUE(base["job_id"].is_null() && base["bytes"].is_null()) << base;
+    EXPECT_EQ(Outcome(Ask("GET", "/api/models/ft:tiny:none")), "404 model_not_found");
+
+    const HttpResponse answer = Ask("GET", "/api/system");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json system = Json::parse(answer.body);
+    EXPECT_TRUE(system["children"].empty());
+    EXPECT_GE(system["machine"]["usable_cores"], 1);
+    EXPECT_GT(system["memory"]["server_bytes"], 0);
+    EXPECT_GT(system["disk"]["total_bytes"], system["disk"]["available_bytes"]);
+    EXPECT_GE(system["jobs"]["threads"], 1);
+    key = "";
+    EXPECT_EQ(Ask("GET", "/api/system").status, 401);
+}
+
+TEST_F(ApiTest, GradersThatAskNoModelAnswerAtOnce) {
+    const std::string path = "/v1/fine_tuning/alpha/graders/";
+    const std::string grader = R"("grader": {"type": "string_check", "name": "g", "operation": "eq",
+        "input": "{{sample.output_text}}", "reference": "{{item.x}}"})";
+    HttpResponse answer = Ask("POST", path + "run", "{" + grader + R"(, "model_sample": "a",
+        "item": {"x": "a"}})");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(Json::parse(answer.body)["reward"], 1);
+    answer = Ask("POST", path + "validate", "{" + grader + "}");
+    EXPECT_EQ(Json::parse(answer.body)["grader"]["name"], "g");
+    EXPECT_EQ(Outcome(Ask("POST", path + "run", R"({"grader": {"type": "python", "name": "p"},
+        "model_sample": "a"})")),
+              "400 unsupported_value");
+    EXPECT_EQ(Outcome(Ask("POST", path + "validate", R"({"grader": {"type": "score_model",
+        "name": "s", "model": "none", "input": [{"role": "user", "content": "a"}]}})")),
+              "404 model_not_found");
+}
+
+TEST_F(ApiTest, AnswersThatWereKept) {
+    const platform::Caller caller = platform::Operator(project);
+    const std::string body = R"({"id": "chatcmpl-1", "object": "chat.completion"})";
+    ASSERT_TRUE(platform->answers()
+                    .Keep(caller, {"chatcmpl-1",
+                                   "chat.completion",
+                                   1,
+                                   "tiny",
+                                   {{"a", "b"}},
+                                   body,
+                                   R"([{"role": "user", "content": "q"}])"})
+                    .ok());
+    EXPECT_EQ(Json::parse(Ask("GET", "/v1/chat/completions/chatcmpl-1").body)["metadata"]["a"],
+              "b");
+    const Json messages = Json::parse(Ask("GET", "/v1/chat/completions/chatcmpl-1/messages").body);
+    EXPECT_EQ(messages["data"][0]["content"], "q");
+    EXPECT_EQ(messages["data"][0]["id"], "chatcmpl-1-0");
+    const HttpResponse updated =
+        Ask("POST", "/v1/chat/completions/chatcmpl-1", R"({"metadata": {"c": "d"}})");
+    EXPECT_EQ(Json::parse(updated.body)["metadata"].dump(), R"({"c":"d"})");
+    EXPECT_EQ(Json::parse(Ask("GET", "/v1/chat/completions").body)["data"].size(), 1u);
+    EXPECT_EQ(Outcome(Ask("GET", "/v1/responses/chatcmpl-1")), "404 not_found");
+    EXPECT_EQ(Outcome(Ask("DELETE", "/v1/chat/completions/chatcmpl-1")), "200");
+    EXPECT_EQ(Outcome(Ask("DELETE", "/v1/chat/completions/chatcmpl-1")), "404 not_found");
+    EXPECT_EQ(Outcome(Ask("POST", "/v1/responses", R"({"model": "tiny", "input": "a",
+        "tools": [{"type": "web_search"}]})")),
+              "400 unsupported_value");
+    EXPECT_EQ(Outcome(Ask("POST", "/v1/responses", R"({"model": "tiny", "input": "a",
+        "previous_response_id": "resp_none"})")),
+              "404 not_found");
 }
 
 TEST_F(ApiTest, DescribesEveryRouteWithSchemasThatThereAre) {

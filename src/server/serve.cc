@@ -8,6 +8,7 @@
 
 #include "server/api/routes.h"
 #include "server/http/log.h"
+#include "server/inference/routes.h"
 
 namespace hone::server {
 namespace {
@@ -104,7 +105,12 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddPermissionRoutes(api, *platform);
     AddModelRoutes(api, *platform);
     AddAdminRoutes(api, *platform);
+    AddAdviceRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
+    AddStoredCompletionRoutes(api, *platform);
+    AddGraderRoutes(api, *platform, pool);
+    AddResponseRoutes(api, *platform, pool);
+    AddSystemRoutes(api, *platform, pool);
     api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());
     HONE_ASSIGN_OR_RETURN(const auto http, HttpServer::Start(options.http, api));

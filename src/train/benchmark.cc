@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "data/batch/batcher.h"
 #include "hub/catalogue.h"
-#include "kernels/adamw/adamw.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_files.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"
+#include "train/run/update.h"
 
 namespace hone {
 namespace {
@@ -30,8 +30,8 @@ std::vector<Example> RandomRows(int64_t rows, int64_t length, int64_t vocab_size
 }
 
 // One optimiser step, as the trainer does it.
-absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step, Buffer& moments,
-                  const Context& context) {
+absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step,
+                  Optimizer& optimizer, const Context& context) {
     ParameterSet& parameters = model.parameters();
     const int64_t count = parameters.count();
     parameters.ClearGradients();
@@ -44,13 +44,11 @@ absl::Status Step(Model& model, const std::vector<Batch>& batches, int64_t step,
                                  .status());
     const double norm = std::sqrt(SumOfSquares(context, count, parameters.gradients().data()));
     if (!std::isfinite(norm)) return TrainingError("the gradient is not finite at step {}", step);
-    AdamWStep(context, count,
-              {.learning_rate = 1e-4f,
-               .weight_decay = 0,
-               .step = step,
-               .gradient_scale = static_cast<float>(std::min(1.0, 1.0 / (norm + 1e-6)))},
-              parameters.gradients().data(), parameters.values().data(), moments.as<float>(),
-              moments.as<float>() + count);
+    optimizer.Step(context,
+                   {.number = step,
+                    .learning_rate = 1e-4,
+                    .gradient_scale = static_cast<float>(std::min(1.0, 1.0 / (norm + 1e-6)))},
+                   parameters);
     model.ParametersChanged(context);
     return absl::OkStatus();
 }
@@ -80,11 +78,13 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     result.activation_bytes =
         model->PlanTraining(most_tokens, options.gradient_checkpointing).activations;
     result.trainable_parameters = model->parameters().count();
-    Buffer moments(static_cast<size_t>(2 * result.trainable_parameters) * sizeof(float));
+    model->Regularize(RegularizationOf(run));
+    const auto optimizer = MakeOptimizer(OptimizerOptionsOf(run, config), model->parameters());
+    optimizer->Allocate();
     double best_s = 1e30;
     for (int step = 1; step <= options.steps + 1; ++step) {
         const double start = NowSeconds();
-        HONE_RETURN_IF_ERROR(Step(*model, batches, step, moments, context));
+        HONE_RETURN_IF_ERROR(Step(*model, batches, step, *optimizer, context));
         if (step > 1) best_s = std::min(best_s, NowSeconds() - start);
     }
     const int64_t tokens = options.batch_size * options.seq_len;

@@ -46,6 +46,35 @@ TEST(Finetune, MakesEverythingItPromises) {
     EXPECT_EQ(run["data"]["train_sha256"].get<std::string>().size(), 64u);
 }
 
+TEST(Finetune, SamplesOfTheEvaluationRowsChangeNoBitOfTheResult) {
+    TestFolder folder;
+    Job plain(folder, "plain"), sampled(folder, "sampled");
+    for (Job* job : {&plain, &sampled}) {
+        job->options.data.eval_split = std::nullopt;
+        job->options.data.eval_fraction = 0.25;
+        job->options.eval_sample_steps = job == &sampled ? 2 : 0;
+        ASSERT_TRUE(job->Run().ok());
+    }
+    EXPECT_EQ(plain.AdapterHash(), sampled.AdapterHash());
+    std::vector<double> losses;
+    for (const StepReport& step : sampled.heard.steps) {
+        EXPECT_EQ(step.eval_sample.has_value(), step.step % 2 == 0) << step.step;
+        if (step.eval_sample) losses.push_back(step.eval_sample->loss);
+    }
+    ASSERT_EQ(losses.size(), 4u);
+    EXPECT_NE(losses[0], losses[1]);  // of other rows
+    for (const double loss : losses) EXPECT_TRUE(loss > 0 && std::isfinite(loss));
+    const std::string metrics = ReadFile(folder / "sampled/metrics.jsonl").value();
+    EXPECT_NE(metrics.find("\"eval_sample_loss\":"), std::string::npos);
+    for (const StepReport& step : plain.heard.steps) EXPECT_FALSE(step.eval_sample);
+    Job none(folder, "none");
+    none.options.eval_sample_steps = 2;
+    const absl::Status refused = none.Run();
+    EXPECT_NE(refused.message().find("--eval_sample_steps needs evaluation rows"),
+              absl::string_view::npos)
+        << refused;
+}
+
 TEST(Finetune, ThreadsAndCheckpointingNeverChangeABit) {
     TestFolder folder;
     Job one(folder, "one"), two(folder, "two"), other(folder, "other");

@@ -189,14 +189,17 @@ constexpr ForeignName kForeign[] = {
     {"additional_target lora_extra_modules lora_modules_to_save", "is said with --modules_to_save"},
     {"lora_task_type task_type", "is not needed: `hone finetune` trains for text generation"},
     {"lora_use_rslora peft_use_rslora rslora use_rs_lora", "is said with --use_rslora"},
-    {"alora_invocation_tokens dora lora_use_dora peft_use_dora target_parameters "
-     "trainable_token_indices use_adalora use_dora use_qalora use_vera",
-     "is not available in this version: adapters are LoRA, with --use_rslora if you like"},
+    {"dora lora_use_dora peft_use_dora", "is said with --use_dora"},
+    {"alora_invocation_tokens target_parameters trainable_token_indices use_adalora use_qalora "
+     "use_vera",
+     "is not available in this version: adapters are LoRA, with --use_rslora or --use_dora if you "
+     "like"},
     {"bias lora_bias lora_train_bias", "is not available: an adapter has no biases"},
-    {"corda_config eva_config init_lora_weights loftq_config loftq_init lora_ga_config "
-     "lora_init lora_init_weights peft_init_lora_weights pissa_convert pissa_init "
-     "pissa_iter use_loftq use_pissa",
-     "is not available: adapters start as PEFT's default does, init_lora_weights=True"},
+    {"lora_init lora_init_weights peft_init_lora_weights",
+     "is said with --init_lora_weights true or pissa"},
+    {"pissa_convert pissa_init pissa_iter use_pissa", "is said with --init_lora_weights pissa"},
+    {"corda_config eva_config loftq_config loftq_init lora_ga_config use_loftq",
+     "is not available: adapters start as --init_lora_weights true or pissa says"},
     {"beta_dpo dpo_beta kto_beta orpo_beta pref_beta rl_beta", "is said with --beta"},
     {"dpo_label_smoothing", "is said with --label_smoothing"},
     {"gamma_beta_ratio simpo_margin", "is said with --simpo_gamma"},
@@ -212,11 +215,10 @@ constexpr ForeignName kForeign[] = {
      "its scores are computed"},
     {"assistant_model beam_size best_of cpo_alpha diversity_penalty dry_multiplier "
      "ensure_weight_tying eval_delay f_divergence_type fan_in_fan_out "
-     "frequency_penalty grammar guided_json json_schema label_smoothing_factor "
+     "frequency_penalty grammar guided_json json_schema "
      "layer_replication ld_alpha length_penalty logit_bias logprobs "
      "lora_fan_in_fan_out lora_runtime_config megatron_config megatron_core "
-     "mirostat n_best neftune neftune_noise_alpha no_repeat_ngram_size "
-     "noisy_embedding_alpha num_beams num_return_sequences optim_target_modules "
+     "mirostat n_best no_repeat_ngram_size num_beams num_return_sequences optim_target_modules "
      "penalty_alpha presence_penalty ray_scope reward_model rpo_alpha speculative_model test "
      "top_logprobs typical_p use_bdlora use_dft_loss use_weighting",
      kNotYet},
@@ -235,8 +237,11 @@ constexpr ForeignName kForeign[] = {
      "is said with --loraplus_lr_ratio"},
     {"badam_mode embedding_learning_rate galore galore_config galore_rank galore_target "
      "lisa_n_layers loraplus_lr_embedding lr_groups use_adam_mini use_apollo use_badam "
-     "use_galore use_grokadamw use_llama_pro use_muon",
-     "is not available in this version: the optimiser is AdamW (--optim)"},
+     "use_galore use_grokadamw use_llama_pro",
+     "is not available in this version: --optim has the optimisers"},
+    {"use_muon", "is said with --optim muon"},
+    {"neftune noisy_embedding_alpha", "is said with --neftune_noise_alpha"},
+    {"layer_decay layer_wise_lr_decay llrd lr_layer_decay", "is said with --layerwise_lr_decay"},
     {"base_lr initial_lr lr lr_rate max_lr", "is said with --learning_rate"},
     {"lr_decay_style lr_schedule lr_scheduler schedule scheduler scheduler_type",
      "is said with --lr_scheduler_type"},

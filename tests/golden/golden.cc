@@ -80,8 +80,9 @@ std::vector<std::string> FamilyNames() {
             "olmo2", "gemma",   "gemma2", "gemma3", "phi3",    "gpt2",    "phi"};
 }
 std::vector<std::string> CaseNames() {
-    std::vector<std::string> names = {"tied-lora", "llama3-rslora", "bias-regex",
-                                      "odd-head",  "tied-head",     "tied-qlora"};
+    std::vector<std::string> names = {"tied-lora", "llama3-rslora", "bias-regex", "odd-head",
+                                      "tied-head", "tied-qlora",    "tied-dora",  "bias-dora",
+                                      "gpt2-dora", "tied-qdora"};
     for (const std::string& family : FamilyNames()) names.push_back(family + "-lora");
     return names;
 }

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adapt/targets.h"
 #include "base/testing.h"
 #include "golden.h"
+#include "model/config/arch.h"
+#include "model/files/model_tensors.h"
 
 namespace hone::golden {
 namespace {
@@ -112,10 +115,89 @@ TEST_P(GradientsTest, CheckpointingDoesNotChangeABit) {
     }
 }
 
+// DoRA's gradient takes the lengths of the weights' rows for constants. So where a test moves A or
+// B, this moves the magnitudes along, and what they are divided by stays.
+class HeldLengths {
+  public:
+    explicit HeldLengths(Model& model, const LoraConfig& config) : model_(model), config_(config) {
+        for (const ParameterSlice& slice : model.parameters().slices()) {
+            constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
+            if (!slice.name.ends_with(kMagnitude)) continue;
+            Layer layer;
+            layer.name = slice.name.substr(0, slice.name.size() - kMagnitude.size());
+            const std::span<const float> values = Values(model, slice.name);
+            layer.magnitudes.assign(values.begin(), values.end());
+            layer.lengths = Lengths(layer.name);
+            layers_.push_back(std::move(layer));
+        }
+    }
+    // After a move of the tensor of that name.
+    void Follow(const std::string& name) {
+        for (const Layer& layer : layers_) {
+            if (name.find(layer.name + ".lora_") == std::string::npos ||
+                name.find("_magnitude_") != std::string::npos)
+                continue;
+            const std::vector<double> lengths = Lengths(layer.name);
+            const std::span<float> values = Values(model_, layer.name + ".lora_magnitude_vector");
+            for (size_t row = 0; row < values.size(); ++row)
+                values[row] =
+                    static_cast<float>(layer.magnitudes[row] * lengths[row] / layer.lengths[row]);
+        }
+    }
+    void PutBack() {
+        for (const Layer& layer : layers_)
+            std::copy(layer.magnitudes.begin(), layer.magnitudes.end(),
+                      Values(model_, layer.name + ".lora_magnitude_vector").begin());
+    }
+
+  private:
+    struct Layer {
+        std::string name;
+        std::vector<float> magnitudes;
+        std::vector<double> lengths;
+    };
+    // Of the rows of W + scale * B A.
+    std::vector<double> Lengths(const std::string& layer) {
+        const ModelFiles& files = model_.files();
+        const ModelTensor* weight = nullptr;
+        for (const ModelTensor& tensor : files.tensors) {
+            const bool tied_head = layer == "lm_head" && files.config.tie_word_embeddings &&
+                                   tensor.row->role == TensorRole::kEmbedding;
+            if (tensor.hf_name == layer + ".weight" || tied_head) weight = &tensor;
+        }
+        HONE_CHECK(weight != nullptr, "no weight of {}", layer);
+        const int64_t rows = weight->rows(), columns = weight->columns();
+        std::vector<float> numbers(static_cast<size_t>(rows * columns));
+        ExpectOk(ReadModelRows(files, *weight, 0, rows, numbers.data()));
+        const LowRankOptions options = *LowRankFor(config_, layer);
+        const std::span<const float> a = Values(model_, layer + ".lora_A.weight"),
+                                     b = Values(model_, layer + ".lora_B.weight");
+        std::vector<double> lengths;
+        for (int64_t row = 0; row < rows; ++row) {
+            double squares = 0;
+            for (int64_t i = 0; i < columns; ++i) {
+                double number = numbers[row * columns + i];
+                for (int64_t r = 0; r < options.rank; ++r)
+                    number +=
+                        double{options.scale} * b[row * options.rank + r] * a[r * columns + i];
+                squares += number * number;
+            }
+            lengths.push_back(std::sqrt(squares));
+        }
+        return lengths;
+    }
+
+    Model& model_;
+    const LoraConfig config_;
+    std::vector<Layer> layers_;
+};
+
 // The slope of the loss along each tensor's gradient is the gradient's length.
 TEST_P(GradientsTest, FiniteDifferences) {
     Loaded adapted = LoadTrained(golden_, ComputeType::kF32, context_);
     Model& model = *adapted.model;
+    HeldLengths lengths(
+        model, golden_.full() ? LoraConfig() : ReadAdapterConfig(golden_.adapter_folder()).value());
     Backward(model, context_, batch_);
     for (const std::string& name : golden_.TensorsWith("gradient.")) {
         const std::span<const float> gradient = Gradients(model, name);
@@ -132,12 +214,14 @@ TEST_P(GradientsTest, FiniteDifferences) {
                 values[i] =
                     static_cast<float>(start[i] + (side == 0 ? -step : step) * gradient[i] / norm);
             }
+            lengths.Follow(name);
             model.ParametersChanged(context_);
             auto sums = model.Evaluate(context_, batch_);
             GOLDEN_ASSERT_OK(sums.status());
             losses[side] = sums->loss;
         }
         std::copy(start.begin(), start.end(), values.begin());
+        lengths.PutBack();
         model.ParametersChanged(context_);
         EXPECT_NEAR((losses[1] - losses[0]) / (2 * step), norm, 0.01 * norm + 0.02) << name;
     }
@@ -168,6 +252,9 @@ class DropoutTest : public testing::Test {
         ExpectOk(sums.status());
         return sums.ok() ? sums->loss : NAN;
     }
+
+    // The slope of the loss along each tensor's gradient is the gradient's length.
+    void ExpectSlopes(Model& model);
 
     const TestRandom seed_{7};  // named by a failure anywhere in the test
     Context context_{2};
@@ -205,9 +292,35 @@ TEST_F(DropoutTest, LongPassesDropTheSame) {
                    "gradients");
 }
 
+// Labels smoothed and noise on the embedded tokens are for passes that train; the seed decides.
+TEST_F(DropoutTest, EvaluationsHaveNoNoiseAndPlainLabels) {
+    Loaded loaded = Load(false);
+    const double plain = loaded.model->Evaluate(context_, batch_)->loss;
+    const double dropped = Loss(*loaded.model, 1);
+    for (const Regularization& regularization :
+         {Regularization{.label_smoothing = 0.1f}, Regularization{.neftune_noise_alpha = 3}}) {
+        loaded.model->Regularize(regularization);
+        EXPECT_EQ(loaded.model->Evaluate(context_, batch_)->loss, plain);
+        EXPECT_NE(Loss(*loaded.model, 1), dropped);
+        EXPECT_EQ(Loss(*loaded.model, 1), Loss(*loaded.model, 1));
+        EXPECT_NE(Loss(*loaded.model, 1), Loss(*loaded.model, 2));
+    }
+    loaded.model->Regularize({});
+    EXPECT_EQ(Loss(*loaded.model, 1), dropped);
+}
+
 TEST_F(DropoutTest, FiniteDifferences) {
     Loaded loaded = Load(false);
-    Model& model = *loaded.model;
+    ExpectSlopes(*loaded.model);
+}
+
+TEST_F(DropoutTest, FiniteDifferencesWithSmoothedLabelsAndNoise) {
+    Loaded loaded = Load(false);
+    loaded.model->Regularize({.label_smoothing = 0.2f, .neftune_noise_alpha = 3});
+    ExpectSlopes(*loaded.model);
+}
+
+void DropoutTest::ExpectSlopes(Model& model) {
     ZeroGradients(model);
     Loss(model, 9);
     const std::span<float> values = model.parameters().values();

@@ -2,7 +2,7 @@
 """Runs the tests of `hone serve`, driven by the official `openai` package with nothing but base_url and key set.
 
 run.py [--hone PROGRAM] [-k PATTERN]...: the last line is `N passed, M failed`. Needs a Python that has what
-requirements.txt names; `./dev test` makes one in build/sdk.
+requirements.txt names, and beside it what package.json names; `./dev test` makes both in build/sdk.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import unittest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent / "end_to_end"))
+sys.path[:0] = [str(FOLDER.parent / "end_to_end"), str(FOLDER.parent)]
 
 from run import run_suite  # noqa: E402 (of tests/end_to_end)
 

@@ -1,5 +1,7 @@
-"""A server of its own for each class of tests: `hone serve` over a tiny model, in a folder that goes away."""
+"""A server of its own for each class of tests: `hone serve` over a tiny model, in a folder that goes away. Its database
+is SQLite, or one of its own in the PostgreSQL that HONE_TEST_POSTGRESQL names (tests/postgresql.py)."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -12,19 +14,25 @@ import unittest
 
 import openai
 
+from postgresql import new_database
 from support import GOLDEN, HONE, many_chats
 
 MODEL = "tiny"
+POSTGRESQL = os.environ.get("HONE_TEST_POSTGRESQL")
+NUMBERS = itertools.count(1)
 ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Server:
     """A running `hone serve`. `key` is the admin key that its first start printed."""
 
-    def __init__(self, *flags, data=None):
+    def __init__(self, *flags):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hone-served-"))
-        self.data = data or self.folder / "data"
+        self.data = self.folder / "data"
         self.flags = flags
+        self.store = ("--data-dir", str(self.data))
+        if POSTGRESQL:
+            self.store += ("--database", new_database(POSTGRESQL, f"served_{os.getpid()}_{next(NUMBERS)}"))
         self.log = self.folder / "server.log"
         self.environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder), "HF_HUB_OFFLINE": "1",
                             "LC_ALL": "C.UTF-8"}
@@ -34,10 +42,11 @@ class Server:
         self.key = None
         self.start()
 
+    def command(self):
+        return [HONE, "serve", *self.store, "--port", "0", "--model", f"{MODEL}={GOLDEN}/models/tied", *self.flags]
+
     def start(self):
-        command = [HONE, "serve", "--data-dir", self.data, "--port", "0", "--model", f"{MODEL}={GOLDEN}/models/tied",
-                   *self.flags]
-        self.process = subprocess.Popen([str(word) for word in command], env=self.environment, text=True,
+        self.process = subprocess.Popen([str(word) for word in self.command()], env=self.environment, text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=open(self.log, "a", encoding="utf-8"))
         line = self.process.stdout.readline()
@@ -63,8 +72,8 @@ class Server:
 
     def new_key(self, project="default", role="member"):
         """{"id", "secret", "project", "role"} of a new key; the project is made if it is not there."""
-        made = subprocess.run([HONE, "keys", "create", "--data-dir", str(self.data), "--project", project, "--role",
-                               role, "--json"], env=self.environment, capture_output=True, text=True, check=True)
+        made = subprocess.run([HONE, "keys", "create", *self.store, "--project", project, "--role", role,
+                               "--json"], env=self.environment, capture_output=True, text=True, check=True)
         return json.loads(made.stdout)
 
     def client(self, key=None, **options):

@@ -13,20 +13,22 @@ class BadLines(ServedTest):
         bad[1] = b'{"messages": [{"role": "user", "content": "a"}]}'  # nothing to learn
         bad[4] = b'{"prompt": "a"'
         bad[7] = json.dumps({**json.loads(good[7]), "weight": 1}).encode()
+        bad[9] = b'{"messages": [{"role": "user", "content": "a<|im_end|>"}, {"role": "assistant", "content": "b"}]}'
         file = upload(self.client, b"\n".join(bad) + b"\n")
         self.assertEqual(file.status, "error")
-        for line in (2, 5, 8):
+        for line in (2, 5, 8, 10):
             self.assertIn(f"line {line}", file.status_details)
         api = self.client.with_options(base_url=self.server.url.removesuffix("/v1"))
         report = api.get(f"/api/files/{file.id}/report", cast_to=object)
-        self.assertEqual([row["line"] for row in report["data"]], [2, 5, 8])
-        self.assertEqual((report["examples"], report["bad_lines"]), (12, 3))
+        self.assertEqual([row["line"] for row in report["data"]], [2, 5, 8, 10])
+        self.assertEqual((report["examples"], report["bad_lines"]), (12, 4))
 
         job = wait_for(self.client.fine_tuning.jobs.create(model=MODEL, training_file=file.id), self.client)
         self.assertEqual((job.status, job.error.code, job.error.param),
                          ("failed", "invalid_file_format", "training_file"))
-        for line in (2, 5, 8):
+        for line in (2, 5, 8, 10):
             self.assertIn(f"line {line}", job.error.message)
+        self.assertIn("message contains an invalid token: <|im_end|>", job.error.message)
         self.assertIsNone(job.fine_tuned_model)
         print(f"\n{job.error.message}")
 

@@ -84,6 +84,19 @@ class BadInput(ServedTest):
             "/v1/completions": {"model": MODEL, "prompt": "a", "max_tokens": 1, "logprobs": 1, "echo": False},
             "/v1/embeddings": {"model": MODEL, "input": ["a"], "encoding_format": "float", "dimensions": 2},
             "/v1/fine_tuning/jobs": job,
+            "/v1/responses": {
+                "model": MODEL, "input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}],
+                "instructions": "a", "max_output_tokens": 1, "temperature": 0, "top_p": 1, "stream": False,
+                "text": {"format": {"type": "text"}}, "tools": [{"type": "function", "name": "f"}],
+                "tool_choice": "auto", "include": [], "metadata": {"a": "b"}},
+            "/v1/chat/completions/chatcmpl-none": {"metadata": {"a": "b"}},
+            "/v1/fine_tuning/alpha/graders/run": {
+                "model_sample": "a", "item": {"a": "b"},
+                "grader": {"type": "multi", "name": "m", "calculate_output": "a", "graders": {"a": {
+                    "type": "string_check", "name": "a", "input": "a", "reference": "a", "operation": "eq"}}}},
+            "/v1/fine_tuning/alpha/graders/validate": {"grader": {
+                "type": "score_model", "name": "s", "model": MODEL, "range": [0, 1], "input": [
+                    {"role": "user", "content": "a"}], "sampling_params": {"temperature": 1, "top_p": 1}}},
             "/v1/uploads": {"filename": "a.jsonl", "purpose": "fine-tune", "bytes": 1, "mime_type": "text/plain",
                             "expires_after": {"anchor": "created_at", "seconds": 3600}},
             "/v1/uploads/upload_none/complete": {"part_ids": ["part_none"], "md5": "0" * 32},
@@ -142,7 +155,7 @@ class BadInput(ServedTest):
             self.assertEqual(status, 400, f"{name}: {answer}")
 
     def test_paths_and_methods(self):
-        for path in ("/", "/v1", "/v1/", "/v1/nothing", "/v1/files/", "/v1/files//content", "/v1/files/a/b",
+        for path in ("/v1", "/v1/", "/v1/nothing", "/v1/files/", "/v1/files//content", "/v1/files/a/b",
                      "/v1/files/%00", "/v1/files/%zz", "/v2/files", "//v1/files", "/v1/../v1/files"):
             self.assertIn(self.ask("GET", path)[0], (400, 404), path)
         for path in ("/v1/files/..%2f..%2fetc%2fpasswd", "/v1/files/" + "x" * 5000, "/v1/models/%2e%2e",

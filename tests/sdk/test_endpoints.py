@@ -12,8 +12,8 @@ from served import MODEL, ServedTest, training_rows, upload, wait_for
 
 # What the SDK has no method for; tests/sdk/test_http.py and others call these.
 NOT_IN_THE_SDK = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/api/")
-# No model that there is makes embeddings, and the answer says so.
-ALWAYS_REFUSED = "POST /v1/embeddings"
+# Of responses that are made in the background, which there are none of.
+ALWAYS_REFUSED = "POST /v1/responses/{response_id}/cancel"
 NOTHING = "ft:tiny:local:none:00000000"
 
 
@@ -207,7 +207,7 @@ class Endpoints(ServedTest):
         self.good(route)
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), text)
         self.assertEqual(chunks[-1].usage, answer.usage)
-        for wrong in ({"model": NOTHING}, {"messages": []}, {"temperature": 3}, {"n": 0}, {"store": True},
+        for wrong in ({"model": NOTHING}, {"messages": []}, {"temperature": 3}, {"n": 0},
                       {"messages": [{"role": "nobody", "content": "x"}]}):
             self.bad(route, openai.APIStatusError, chat.create,
                      **{"model": MODEL, "messages": messages, "max_tokens": 1, **wrong})
@@ -222,10 +222,145 @@ class Endpoints(ServedTest):
     def test_embeddings(self):
         route = "POST /v1/embeddings"
         embeddings = self.client.embeddings
-        refused = self.bad(route, openai.BadRequestError, embeddings.create, model=MODEL, input=["tin", "gold"])
-        self.assertIn("embeddings", refused.message)
+        # Unless it is told otherwise the SDK asks for base64, which its own strict types do not know.
+        answer = self.server.client(_strict_response_validation=False).embeddings.create(
+            model=MODEL, input=["tin", "gold"])
+        self.good(route)
+        self.assertEqual([one.index for one in answer.data], [0, 1])
+        floats = embeddings.create(model="gpt-4o-mini", input="gold", encoding_format="float")
+        self.good(route)
+        for one, other in zip(answer.data[1].embedding, floats.data[0].embedding, strict=True):
+            self.assertAlmostEqual(one, other, places=6)
+        self.assertAlmostEqual(sum(value * value for value in floats.data[0].embedding), 1, places=5)
+        self.assertEqual(len(embeddings.create(model=self.job.fine_tuned_model, input="gold", dimensions=8,
+                                               encoding_format="float").data[0].embedding), 8)
+        self.good(route)
+        self.bad(route, openai.BadRequestError, embeddings.create, model=MODEL, input="tin", dimensions=100_000)
         self.bad(route, openai.NotFoundError, embeddings.create, model=NOTHING, input="tin")
         self.bad(route, openai.BadRequestError, embeddings.create, model=MODEL, input=[])
+
+    def test_stored_completions(self):
+        chat, path = self.client.chat.completions, "/v1/chat/completions"
+        made = chat.create(model=MODEL, messages=[{"role": "user", "content": "What is tin?"}], max_tokens=4,
+                           store=True, metadata={"team": "stored", "run": "1"})
+        streamed = list(chat.create(model="gpt-4o-mini", messages=[{"role": "assistant", "content": "x"}], max_tokens=2,
+                                    store=True, stream=True, metadata={"team": "stored"}))
+        chat.create(model=MODEL, messages=[{"role": "user", "content": "not kept"}], max_tokens=1, metadata={"a": "b"})
+        listed = list(chat.list(metadata={"team": "stored"}, limit=1))
+        self.good("GET " + path)
+        self.assertEqual([one.id for one in listed], [made.id, streamed[0].id])
+        self.assertEqual([one.id for one in chat.list(model=MODEL, order="desc")][-1], made.id)
+        self.assertEqual(list(chat.list(metadata={"a": "b"})), [])
+        self.bad("GET " + path, openai.BadRequestError, chat.list, limit=-1)
+        self.bad("POST " + path, openai.BadRequestError, chat.create, model=MODEL, store=True, metadata={"x" * 65: "a"},
+                 messages=[{"role": "user", "content": "a"}])
+        path += "/{completion_id}"
+        kept = chat.retrieve(made.id)
+        self.good("GET " + path)
+        self.assertEqual(kept.choices, made.choices)
+        self.assertEqual(kept.usage, made.usage)
+        self.bad("GET " + path, openai.NotFoundError, chat.retrieve, "chatcmpl-none")
+        self.assertEqual(chat.update(made.id, metadata={"team": "new"}).metadata, {"team": "new"})
+        self.good("POST " + path)
+        self.bad("POST " + path, openai.BadRequestError, chat.update, made.id, metadata={"a": 1})
+        self.assertEqual([one.id for one in chat.list(metadata={"team": "new"})], [made.id])
+        # The SDK's strict types know no message but the assistant's here.
+        self.assertEqual([one.content for one in chat.messages.list(streamed[0].id)], ["x"])
+        self.good("GET " + path + "/messages")
+        open_chat = self.server.client(_strict_response_validation=False).chat.completions
+        self.assertEqual([(one.role, one.content) for one in open_chat.messages.list(made.id)],
+                         [("user", "What is tin?")])
+        self.bad("GET " + path + "/messages", openai.NotFoundError, chat.messages.list, "chatcmpl-none")
+        self.assertTrue(chat.delete(made.id).deleted)
+        self.good("DELETE " + path)
+        self.bad("DELETE " + path, openai.NotFoundError, chat.delete, made.id)
+
+    def test_graders(self):
+        graders, path = self.client.fine_tuning.alpha.graders, "POST /v1/fine_tuning/alpha/graders/"
+        check = {"type": "string_check", "name": "check", "input": "{{sample.output_text}}", "operation": "eq",
+                 "reference": "{{item.answer}}"}
+        alike = {"type": "text_similarity", "name": "alike", "input": "{{sample.output_text}}",
+                 "reference": "{{item.answer}}", "evaluation_metric": "cosine"}
+        score = {"type": "score_model", "name": "score", "model": self.job.fine_tuned_model, "range": [0, 1],
+                 "input": [{"role": "user", "content": "Rate {{sample.output_text}}"}],
+                 "sampling_params": {"max_completions_tokens": 60}}
+        label = {"type": "label_model", "name": "label", "model": MODEL, "labels": ["good", "bad"],
+                 "passing_labels": ["good", "bad"], "input": [{"role": "user", "content": "{{sample.output_text}}"}]}
+        multi = {"type": "multi", "name": "multi", "graders": check, "calculate_output": "0.5 * check + 0.25"}
+        for grader in (check, alike, score, multi):
+            self.assertEqual(graders.validate(grader=grader).grader.name, grader["name"])
+            self.good(path + "validate")
+        for wrong in ({**check, "operation": "is"}, {**score, "model": "nothing"}, {**alike, "input": "{{nothing}}"},
+                      {**multi, "calculate_output": "open('x')"}):
+            self.bad(path + "validate", openai.APIStatusError, graders.validate, grader=wrong)
+        python = self.bad(path + "run", openai.BadRequestError, graders.run, model_sample="x",
+                          grader={"type": "python", "name": "p", "source": "def grade(sample, item): return 1"})
+        self.assertIn("'python'", python.message)
+
+        def run(grader, sample="tin"):
+            self.good(path + "run")
+            return graders.run(grader=grader, model_sample=sample, item={"answer": "tin"})
+        self.assertEqual((run(check).reward, run(check, "gold").reward), (1, 0))
+        self.assertEqual(run(multi).reward, 0.75)
+        for metric in ("fuzzy_match", "bleu", "gleu", "meteor", "rouge_1", "rouge_2", "rouge_3", "rouge_4", "rouge_5",
+                       "rouge_l"):
+            reward = run({**alike, "evaluation_metric": metric}, "a b c d e f tin").reward
+            self.assertTrue(0 <= reward < 1, (metric, reward))
+        self.assertAlmostEqual(run(alike).reward, 1, places=5)
+        self.assertLess(run(alike, "a wholly other text").reward, 0.9999)
+        judged = run(score)
+        self.assertEqual(judged.metadata.sampled_model_name, self.job.fine_tuned_model)
+        self.assertGreater(judged.metadata.token_usage, 0)
+        # A tiny model may write a number that never ends, and the answer is cut.
+        self.assertTrue(judged.metadata.errors.api_model_grader_parse_error or 0 <= judged.reward <= 1)
+        both = run({"type": "multi", "name": "all", "graders": {"a": check, "b": label},
+                    "calculate_output": "min(a, b)"})
+        self.assertEqual((both.reward, both.sub_rewards), (1, {"a": 1, "b": 1}))
+        self.assertTrue(run({**check, "reference": "{{item.none}}"}).metadata.errors.invalid_variable_error)
+
+    def test_responses(self):
+        responses, path = self.client.responses, "/v1/responses"
+        made = responses.create(model=MODEL, input="What is tin?", instructions="Be short.", max_output_tokens=6,
+                                temperature=0, metadata={"a": "b"})
+        self.good("POST " + path)
+        self.assertIn((made.status, made.incomplete_details and made.incomplete_details.reason),
+                      (("completed", None), ("incomplete", "max_output_tokens")))
+        self.assertEqual(made.usage.total_tokens, made.usage.input_tokens + made.usage.output_tokens)
+        # The same as the chat completion that it stands for.
+        messages = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "What is tin?"}]
+        chat = self.client.chat.completions
+        self.assertEqual(made.output_text, chat.create(model=MODEL, messages=messages, max_tokens=6, temperature=0)
+                         .choices[0].message.content)
+        kept = responses.retrieve(made.id)
+        self.good("GET " + path + "/{response_id}")
+        self.assertEqual(kept.to_dict(), made.to_dict())
+        self.assertEqual([(item.type, item.content[0].text) for item in responses.input_items.list(made.id)],
+                         [("message", "What is tin?")])
+        self.good("GET " + path + "/{response_id}/input_items")
+        # What goes on from it has all that was said, but the instructions.
+        after = responses.create(model=MODEL, input=[{"role": "user", "content": "And lead?"}], max_output_tokens=6,
+                                 previous_response_id=made.id, temperature=0)
+        self.good("POST " + path)
+        messages = [messages[1], {"role": "assistant", "content": made.output_text},
+                    {"role": "user", "content": "And lead?"}]
+        self.assertEqual(after.output_text, chat.create(model=MODEL, messages=messages, max_tokens=6, temperature=0)
+                         .choices[0].message.content)
+        self.assertEqual(after.previous_response_id, made.id)
+        for wrong in ({"tools": [{"type": "web_search"}]}, {"previous_response_id": "resp_none"}, {"model": NOTHING},
+                      {"background": True}, {"input": [{"type": "computer_call"}]}, {"extra_body": {"unknown": 1}}):
+            refused = self.bad("POST " + path, openai.APIStatusError, responses.create,
+                               **{"model": MODEL, "input": "a", "max_output_tokens": 1, **wrong})
+            if "tools" in wrong:
+                self.assertIn("web_search", refused.message)
+        self.bad("GET " + path + "/{response_id}", openai.NotFoundError, responses.retrieve, "resp_none")
+        self.bad("GET " + path + "/{response_id}/input_items", openai.NotFoundError, responses.input_items.list,
+                 "resp_none")
+        self.bad("POST " + path + "/{response_id}/cancel", openai.BadRequestError, responses.cancel, made.id)
+        unkept = responses.create(model=MODEL, input="a", max_output_tokens=1, store=False)
+        self.bad("GET " + path + "/{response_id}", openai.NotFoundError, responses.retrieve, unkept.id)
+        responses.delete(made.id)
+        self.good("DELETE " + path + "/{response_id}")
+        self.bad("DELETE " + path + "/{response_id}", openai.NotFoundError, responses.delete, made.id)
 
     def test_zz_none_is_missing(self):
         """Last by its name: what the tests before it called is every route of /openapi.json that the SDK knows."""

@@ -41,13 +41,13 @@ class Operations(ServedTest):
         made = self.server.new_key("team", "viewer")
         client = self.server.client(made["secret"])
         client.models.list()
-        listed = json.loads(run("keys", "list", "--data-dir", self.server.data, "--json"))
+        listed = json.loads(run("keys", "list", *self.server.store, "--json"))
         mine = [key for key in listed if key["id"] == made["id"]]
         self.assertEqual((mine[0]["project"], mine[0]["role"], mine[0]["revoked_at"]), ("team", "viewer", 0))
         self.assertNotIn(made["secret"], json.dumps(listed))
-        run("keys", "revoke", "--data-dir", self.server.data, made["id"])
+        run("keys", "revoke", *self.server.store, made["id"])
         self.refused(openai.AuthenticationError, client.models.list)
-        run("keys", "revoke", "--data-dir", self.server.data, "key_none", code=2)
+        run("keys", "revoke", *self.server.store, "key_none", code=2)
         run("keys", "list", code=2)
 
     def test_keys_webhooks_and_the_log_of_changes_over_http(self):
@@ -78,7 +78,32 @@ class Operations(ServedTest):
         answer = run("generate", "-m", f"{GOLDEN}/models/tied", "-a", self.server.folder / "adapter", "--prompt", "a",
                      "--max_new_tokens", 2)
         self.assertTrue(answer)
-        self.refused(openai.BadRequestError, api.get, f"/api/models/{MODEL}/adapter", cast_to=httpx.Response)
+        for kind in ("adapter", "merged"):
+            self.refused(openai.BadRequestError, api.get, f"/api/models/{MODEL}/{kind}", cast_to=httpx.Response)
+            self.refused(openai.NotFoundError, api.get, f"/api/models/ft:none/{kind}", cast_to=httpx.Response)
+
+        # Merged, it answers as base and adapter do, and is what `hone merge` makes; a checkpoint likewise.
+        def unpack(model, kind, name):
+            path = self.server.folder / f"{name}.tar"
+            path.write_bytes(api.get(f"/api/models/{model}/{kind}", cast_to=httpx.Response).content)
+            folder = self.server.folder / name
+            folder.mkdir()
+            subprocess.run(["tar", "-C", str(folder), "--strip-components=1", "-xf", str(path)], check=True)
+            return folder
+        checkpoint = self.client.fine_tuning.jobs.checkpoints.list(job.id).data[-1].fine_tuned_model_checkpoint
+        self.assertIn(":ckpt-step-", checkpoint)
+        for number, model in enumerate((job.fine_tuned_model, checkpoint)):
+            adapter = unpack(model, "adapter", f"adapter-{number}")
+            merged = unpack(model, "merged", f"merged-{number}")
+            own = self.server.folder / f"own-{number}"
+            run("merge", "-m", f"{GOLDEN}/models/tied", "-a", adapter, "-o", own)
+            for file in own.iterdir():
+                self.assertEqual((merged / file.name).read_bytes(), file.read_bytes(), file.name)
+            question = ("--prompt", "a", "--max_new_tokens", 8, "--temperature", 0)
+            self.assertEqual(run("generate", "-m", merged, *question), run("generate", "-m", own, *question))
+        self.assertNotEqual((self.server.folder / "merged-0/model.safetensors").read_bytes(),
+                            (self.server.folder / "merged-1/model.safetensors").read_bytes())
+        self.assertEqual(list((self.server.data / "merging").iterdir()), [])
 
     def test_events_as_they_happen(self):
         file = upload(self.client)

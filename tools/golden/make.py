@@ -146,6 +146,15 @@ CASES = {
 CASES.update({f"{name}-lora": (name, dict(r=2, lora_alpha=4, target_modules=ALL), ("linear", 2, 5e-3, 0.01, 2.0))
               for name in FAMILIES})
 CASES["gpt2-lora"][1]["modules_to_save"] = ["c_fc"]  # whose weights lie transposed
+# DoRA: some layers of a group without, biases, transposed weights, a tied head.
+CASES.update({
+    "tied-dora": ("tied", dict(r=4, lora_alpha=8, use_dora=True, target_modules=["q_proj", "v_proj", "o_proj", "up_proj",
+                                                                                "down_proj", "lm_head"]),
+                  ("linear", 3, 5e-3, 0.01, 1.0)),
+    "bias-dora": ("bias", dict(r=3, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=ALL),
+                  ("cosine", 0, 4e-3, 0.1, 1.8)),
+    "gpt2-dora": ("gpt2", dict(r=2, lora_alpha=4, use_dora=True, target_modules=ALL), ("linear", 2, 5e-3, 0.01, 2.0)),
+})
 # Of the training of every weight, likewise.
 FULL = {
     "tied": ("linear", 3, 1e-3, 0.1, 1.0),
@@ -277,7 +286,7 @@ def forward(model, documents, grad=False):
 
 def saved_name(name):
     """PEFT's name of a parameter in the file that it saves."""
-    return name.replace(".default", "").replace("modules_to_save.", "")
+    return name.replace(".default", "").replace("modules_to_save.", "").replace("_vector.weight", "_vector")
 
 
 def trajectory(model, batches, settings, total_steps):

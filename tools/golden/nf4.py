@@ -4,7 +4,7 @@
 
 values/nf4.safetensors     for some weights: the numbers, the absmax of their blocks, the absmax and the weight as double
                            quantisation gives them back; and the 256 numbers of the dynamic map
-values/tied-qlora.*, adapters/tied-qlora
+values/tied-qlora.*, adapters/tied-qlora, and with DoRA tied-qdora
                            a case as make.py's, on a base whose linear layers hold what NF4 gives back of their weights
 """
 import json
@@ -52,9 +52,9 @@ def write_weights(path):
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 
-def write_case(out):
-    name = "tied-qlora"
-    make.CASES[name] = ("tied", dict(r=4, lora_alpha=8, target_modules=make.ALL), ("linear", 3, 5e-3, 0.01, 1.0))
+def write_case(out, name, index, **more):
+    make.CASES[name] = ("tied", dict(r=4, lora_alpha=8, target_modules=make.ALL, **more),
+                        ("linear", 3, 5e-3, 0.01, 1.0))
 
     def hold_in_nf4(model):
         for layer in model.model.layers:
@@ -63,7 +63,7 @@ def write_case(out):
                     module.weight.data = back(module.weight.data)
         return model
 
-    make.make_case(name, out, index=100, prepare=hold_in_nf4)
+    make.make_case(name, out, index=index, prepare=hold_in_nf4)
     path = os.path.join(out, "values", name + ".json")
     with open(path, encoding="utf-8") as file:
         values = json.load(file)
@@ -76,8 +76,10 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(7)
     write_weights(os.path.join(out, "values", "nf4.safetensors"))
-    write_case(out)
-    for folder in ("values/nf4", "values/tied-qlora", "adapters/tied-qlora/adapter_model"):
+    write_case(out, "tied-qlora", 100)
+    write_case(out, "tied-qdora", 101, use_dora=True)
+    for folder in ("values/nf4", "values/tied-qlora", "adapters/tied-qlora/adapter_model", "values/tied-qdora",
+                   "adapters/tied-qdora/adapter_model"):
         os.chmod(os.path.join(out, folder + ".safetensors"), 0o644)
 
 

@@ -2,9 +2,9 @@
 // reference is known, has its type and range, and is either used, of no effect by its nature (a
 // label), or refused by name.
 //
-// Of no effect: user, metadata, store, safety_identifier, prompt_cache_key, prompt_cache_retention,
-// service_tier (auto and default), stream_options.include_obfuscation, verbosity medium,
-// reasoning_effort none, modalities ["text"].
+// Of no effect: user, metadata and store (which the server reads), safety_identifier,
+// prompt_cache_key, prompt_cache_retention, service_tier (auto and default),
+// stream_options.include_obfuscation, verbosity medium, reasoning_effort none, modalities ["text"].
 #pragma once
 
 #include <cstdint>
@@ -79,8 +79,15 @@ struct CompletionRequest : DrawFields {
     bool echo = false;
 };
 
+struct EmbeddingRequest {
+    std::vector<TextOrTokens> inputs;   // none of them empty
+    bool base64 = false;                // embeddings as the base64 of their floats
+    std::optional<int64_t> dimensions;  // so many of the first numbers
+};
+
 // Each: an error of RequestError.
 absl::StatusOr<ChatRequest> ReadChatRequest(const nlohmann::ordered_json& body);
 absl::StatusOr<CompletionRequest> ReadCompletionRequest(const nlohmann::ordered_json& body);
+absl::StatusOr<EmbeddingRequest> ReadEmbeddingRequest(const nlohmann::ordered_json& body);
 
 }  // namespace hone

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto body = hone::ParseJson<nlohmann::ordered_json>(text, "body");
     if (body.ok()) {
         for (const absl::Status& status :
-             {hone::ReadChatRequest(*body).status(), hone::ReadCompletionRequest(*body).status()})
+             {hone::ReadChatRequest(*body).status(), hone::ReadCompletionRequest(*body).status(),
+              hone::ReadEmbeddingRequest(*body).status()})
             HONE_CHECK(status.ok() || hone::DescribeFailure(status).status == 400);
     }
     // In one piece and byte by byte: the same calls and the same text.

@@ -27,24 +27,7 @@ CompletionTask::CompletionTask(TaskFrame frame, CompletionRequest request, Serve
 }
 
 absl::StatusOr<std::vector<int32_t>> CompletionTask::Encode(const TextOrTokens& prompt) const {
-    std::vector<int32_t> tokens;
-    if (std::holds_alternative<std::string>(prompt)) {
-        auto encoded = served_.encoder().EncodeTextPrompt(std::get<std::string>(prompt));
-        if (!encoded.ok()) return RequestError(std::string(encoded.status().message()), "prompt");
-        tokens = *std::move(encoded);
-    } else {
-        tokens = std::get<std::vector<int32_t>>(prompt);
-        const auto rows = static_cast<int32_t>(served_.token_bytes().size());
-        for (int32_t token : tokens)
-            if (token >= rows)
-                return RequestError(fmt::format("Invalid 'prompt': the model has no token {}, only "
-                                                "{}.",
-                                                token, rows),
-                                    "prompt", "invalid_value");
-    }
-    if (tokens.empty())
-        return RequestError("Invalid 'prompt': it has no token to go on from.", "prompt",
-                            "invalid_value");
+    HONE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, served_.Encode(prompt, "prompt"));
     const int64_t most = served_.context_length() - (*request_.max_tokens > 0 ? 1 : 0);
     if (static_cast<int64_t>(tokens.size()) > most)
         return RequestError(

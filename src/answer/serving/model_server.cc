@@ -1,5 +1,7 @@
 #include "answer/serving/model_server.h"
 
+#include <algorithm>
+
 #include "answer/openai/api_error.h"
 #include "answer/openai/body_reader.h"
 #include "answer/serving/chat_task.h"
@@ -55,6 +57,20 @@ void ModelServer::Handle(const std::string& line) {
     if (!status.ok()) WriteError(id, status);
 }
 
+void ModelServer::Cancel(const std::string& id) {
+    std::erase_if(embeddings_, [&](const auto& task) { return task->id() == id; });
+    const auto found = tasks_.find(id);
+    if (found == tasks_.end()) return;  // it has just ended
+    found->second->Cancel();
+    leaving_.push_back(std::move(found->second));
+    tasks_.erase(found);
+}
+
+bool ModelServer::Runs(const std::string& id) const {
+    return tasks_.contains(id) || std::any_of(embeddings_.begin(), embeddings_.end(),
+                                              [&](const auto& task) { return task->id() == id; });
+}
+
 absl::Status ModelServer::Obey(const std::string& id, const Json& request) {
     std::optional<std::string> kind, adapter, model;
     const Json* body = nullptr;
@@ -67,14 +83,10 @@ absl::Status ModelServer::Obey(const std::string& id, const Json& request) {
     reader.Object("body", body);
     HONE_RETURN_IF_ERROR(reader.Finish());
     if (kind == "cancel") {
-        const auto found = tasks_.find(id);
-        if (found == tasks_.end()) return absl::OkStatus();  // it has just ended
-        found->second->Cancel();
-        leaving_.push_back(std::move(found->second));
-        tasks_.erase(found);
+        Cancel(id);
         return absl::OkStatus();
     }
-    if (tasks_.contains(id))
+    if (Runs(id))
         return RequestError(fmt::format("A request with the id \"{}\" runs already.", id));
     const std::string folder = adapter.value_or("");
     if (kind == "stats") {
@@ -85,17 +97,19 @@ absl::Status ModelServer::Obey(const std::string& id, const Json& request) {
     } else if (kind == "adapter.unload") {
         served_.ForgetAdapter(folder);
         WriteDone(id, {{"adapter", folder}});
-    } else if (kind == "embedding") {
-        return RequestError(
-            "This model makes no embeddings: 'embeddings' is not supported for models that write "
-            "text.",
-            "model", "model_not_supported");
     } else {
         if (body == nullptr)
             return RequestError("Missing required parameter: 'body'.", "body",
                                 "missing_required_parameter");
         ++requests_;
         TaskFrame frame{id, model.value_or(served_.loaded().chosen.name), folder};
+        if (kind == "embedding") {
+            if (embeddings_.size() >= served_.engine().options().max_queued) return QueueFull();
+            HONE_ASSIGN_OR_RETURN(auto task,
+                                  EmbeddingTask::Start(std::move(frame), *body, served_, out_));
+            embeddings_.push_back(std::move(task));
+            return absl::OkStatus();
+        }
         const auto start = kind == "completion" ? CompletionTask::Start : ChatTask::Start;
         HONE_ASSIGN_OR_RETURN(auto task, start(std::move(frame), *body, served_, out_));
         if (!task->finished()) tasks_.emplace(id, std::move(task));
@@ -105,6 +119,11 @@ absl::Status ModelServer::Obey(const std::string& id, const Json& request) {
 
 void ModelServer::Step() {
     served_.engine().Step();
+    if (!embeddings_.empty()) {
+        std::unique_ptr<EmbeddingTask> task = std::move(embeddings_.front());
+        embeddings_.pop_front();
+        if (!task->Step()) embeddings_.push_back(std::move(task));
+    }
     std::erase_if(tasks_, [](const auto& entry) { return entry.second->finished(); });
     std::erase_if(leaving_, [](const auto& task) { return task->finished(); });
 }

@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <cstring>
+
+#include "absl/strings/escaping.h"
 #include "base/testing.h"
 #include "base/text.h"
 
@@ -293,16 +297,89 @@ TEST_F(ModelServerTest, AdaptersAreLoadedWhenTheyAreNamed) {
               "model_not_available");
 }
 
+double Length(const std::vector<float>& embedding) {
+    double sum = 0;
+    for (const float value : embedding) sum += static_cast<double>(value) * value;
+    return std::sqrt(sum);
+}
+
+TEST_F(ModelServerTest, TextsBecomeEmbeddings) {
+    const auto embeddings = [&](const std::string& body, const std::string& more = "") {
+        const Json answer = Done("embedding", body, more);
+        EXPECT_EQ(answer["object"], "list");
+        std::vector<std::vector<float>> all;
+        for (const Json& one : answer["data"]) {
+            EXPECT_EQ(one["object"], "embedding");
+            EXPECT_EQ(one["index"], all.size());
+            all.push_back(one["embedding"].get<std::vector<float>>());
+            EXPECT_NEAR(Length(all.back()), 1, 1e-6);
+        }
+        return all;
+    };
+    const auto both = embeddings(R"({"input":["gold","a metal of great weight"]})");
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(static_cast<int64_t>(both[0].size()), served_->hidden_size());
+    EXPECT_NE(both[0], both[1]);
+    // The same bits alone, by the tokens, and in pieces of a long list.
+    EXPECT_EQ(embeddings(R"({"input":"gold"})")[0], both[0]);
+    const Json tokens = served_->encoder().EncodeTextPrompt("gold").value();
+    EXPECT_EQ(embeddings("{\"input\":[" + tokens.dump() + "," + tokens.dump() + "]}")[1], both[0]);
+    EXPECT_EQ(embeddings("{\"input\":" + tokens.dump() + "}")[0], both[0]);
+    std::string many = R"({"input":["gold")";
+    for (int i = 0; i < 40; ++i) many += R"(,"a metal of great weight that is heavier than lead")";
+    EXPECT_EQ(embeddings(many + R"(,"gold"]})")[41], both[0]);
+    // Base64 of the same floats; fewer dimensions; an adapter.
+    const Json coded = Done("embedding", R"({"input":"gold","encoding_format":"base64"})");
+    std::string bytes;
+    ASSERT_TRUE(absl::Base64Unescape(coded["data"][0]["embedding"].get<std::string>(), &bytes));
+    std::vector<float> decoded(bytes.size() / sizeof(float));
+    std::memcpy(decoded.data(), bytes.data(), bytes.size());
+    EXPECT_EQ(decoded, both[0]);
+    EXPECT_EQ(coded["usage"]["prompt_tokens"], tokens.size());
+    EXPECT_EQ(coded["usage"]["total_tokens"], tokens.size());
+    const auto fewer = embeddings(R"({"input":"gold","dimensions":5})");
+    ASSERT_EQ(fewer[0].size(), 5u);
+    EXPECT_NEAR(fewer[0][1] / fewer[0][0], both[0][1] / both[0][0], 1e-4);
+    EXPECT_NE(
+        embeddings(R"({"input":"gold"})", std::string(",\"adapter\":\"") + kAdapter + "\"")[0],
+        both[0]);
+    // Between the tokens of an answer, which stays what it is.
+    const Json choices = Done("chat.completion", Chat())["choices"];
+    Ask("chat", "chat.completion", Chat());
+    Ask("embed", "embedding", many + "]}");
+    Ask("dropped", "embedding", many + "]}");
+    Ask("dropped", "cancel", "");
+    Finish();
+    const std::vector<Json> lines = Lines();
+    ASSERT_EQ(lines.size(), 2u);
+    for (const Json& line : lines) {
+        if (line["id"] == "chat") {
+            EXPECT_EQ(line["data"]["choices"], choices);
+        } else {
+            EXPECT_EQ(line["data"]["data"][0]["embedding"].get<std::vector<float>>(), both[0]);
+        }
+    }
+}
+
 TEST_F(ModelServerTest, ErrorsAreAnswersToo) {
     EXPECT_EQ(Error("chat.completion", "{}", 400)["param"], "messages");
     EXPECT_EQ(Error("chat.completion", "", 400)["param"], "body");
     EXPECT_EQ(Error("riddle", "{}", 400)["param"], "kind");
-    EXPECT_THAT(Error("embedding", R"({"input":"x"})", 400)["message"].get<std::string>(),
-                HasSubstr("embeddings"));
+    EXPECT_EQ(Error("embedding", "{}", 400)["param"], "input");
+    EXPECT_EQ(Error("embedding", R"({"input":[]})", 400)["param"], "input");
+    EXPECT_EQ(Error("embedding", R"({"input":["x",""]})", 400)["param"], "input");
+    EXPECT_EQ(Error("embedding", R"({"input":[400]})", 400)["param"], "input");
+    EXPECT_EQ(Error("embedding", R"({"input":"x","dimensions":0})", 400)["param"], "dimensions");
+    EXPECT_EQ(Error("embedding", R"({"input":"x","dimensions":1000000})", 400)["param"],
+              "dimensions");
+    EXPECT_EQ(Error("embedding", R"({"input":"x","encoding_format":"text"})", 400)["param"],
+              "encoding_format");
     EXPECT_EQ(Error("completion", R"({"prompt":[400]})", 400)["param"], "prompt");
     EXPECT_EQ(Error("completion", R"({"prompt":"x","logit_bias":{"400":1}})", 400)["type"],
               "invalid_request_error");
     const std::string long_text(3000, 'x');
+    EXPECT_EQ(Error("embedding", "{\"input\":\"" + long_text + "\"}", 400)["code"],
+              "context_length_exceeded");
     EXPECT_EQ(Error("completion", "{\"prompt\":\"" + long_text + "\"}", 400)["code"],
               "context_length_exceeded");
     EXPECT_EQ(

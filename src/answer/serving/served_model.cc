@@ -7,6 +7,7 @@
 #include "answer/openai/api_error.h"
 #include "infer/grammar/json_schema.h"
 #include "infer/logprob.h"
+#include "model/network/hidden_states.h"
 
 namespace hone {
 namespace {
@@ -25,6 +26,7 @@ ServedModel::ServedModel(LoadedModel loaded, const Context& context,
       bytes_(*loaded_.chat->tokenizer, loaded_.model->config().vocab_size),
       trie_(bytes_, loaded_.encoder->end_ids()),
       tool_form_(FindToolForm(*loaded_.encoder)),
+      pooling_(ReadPooling(*loaded_.files)),
       engine_(*loaded_.model, loaded_.chat->tokenizer, loaded_.encoder->end_ids(), context,
               options.engine) {}
 
@@ -69,6 +71,32 @@ void ServedModel::ForgetAdapter(const std::string& folder) {
     if (adapters_.erase(folder) == 0) return;
     const absl::Status removed = engine_.RemoveAdapter(folder);
     HONE_CHECK(removed.ok(), "{}", removed.ToString());
+}
+
+std::shared_ptr<const Adapter> ServedModel::FindAdapter(const std::string& folder) const {
+    return folder.empty() ? nullptr : adapters_.at(folder).adapter;
+}
+
+absl::StatusOr<std::vector<int32_t>> ServedModel::Encode(const TextOrTokens& text,
+                                                         std::string_view param) const {
+    std::vector<int32_t> tokens;
+    if (std::holds_alternative<std::string>(text)) {
+        auto encoded = encoder().EncodeTextPrompt(std::get<std::string>(text));
+        if (!encoded.ok()) return RequestError(std::string(encoded.status().message()), param);
+        tokens = *std::move(encoded);
+    } else {
+        tokens = std::get<std::vector<int32_t>>(text);
+        const auto rows = static_cast<int32_t>(bytes_.size());
+        for (const int32_t token : tokens)
+            if (token >= rows)
+                return RequestError(fmt::format("Invalid '{}': the model has no token {}, only {}.",
+                                                param, token, rows),
+                                    param, "invalid_value");
+    }
+    if (tokens.empty())
+        return RequestError(fmt::format("Invalid '{}': it has no token.", param), param,
+                            "invalid_value");
+    return tokens;
 }
 
 template <typename Compile>
@@ -138,6 +166,26 @@ absl::StatusOr<std::vector<TokenLogprob>> ServedModel::Score(const std::vector<i
         scores[i] = LogprobOf({logits.data() + i * vocab_size, vocab_size}, tokens[i + 1], top);
     });
     return scores;
+}
+
+absl::StatusOr<std::vector<std::vector<float>>> ServedModel::Embed(
+    const std::vector<std::vector<int32_t>>& texts, const Adapter* adapter) {
+    if (!pooling_.ok())
+        return RequestError(
+            "The model makes no embeddings: " + std::string(pooling_.status().message()), "model",
+            "model_not_supported");
+    Batch batch;
+    for (const std::vector<int32_t>& text : texts)
+        batch.Append({.tokens = text, .weights = std::vector<float>(text.size())});
+    const int64_t C = hidden_size();
+    std::vector<float> hidden(static_cast<size_t>(batch.size() * C));
+    HONE_RETURN_IF_ERROR(HiddenStates(*loaded_.model, context_, batch, hidden.data(),
+                                      std::vector<const Adapter*>(texts.size(), adapter)));
+    std::vector<std::vector<float>> embeddings;
+    for (size_t i = 0; i < texts.size(); ++i)
+        embeddings.push_back(Pool(*pooling_, hidden.data() + batch.document_starts[i] * C,
+                                  static_cast<int64_t>(texts[i].size()), C));
+    return embeddings;
 }
 
 }  // namespace hone

@@ -10,6 +10,7 @@
 
 #include "answer/loaded_model.h"
 #include "answer/openai/tool_calls.h"
+#include "answer/serving/pooling.h"
 #include "infer/engine.h"
 #include "infer/grammar/constraint.h"
 
@@ -31,12 +32,19 @@ class ServedModel {
     const TokenBytes& token_bytes() const { return bytes_; }
     const ToolForm& tool_form() const { return tool_form_; }
     int64_t context_length() const { return loaded_.model->config().max_position_embeddings; }
+    int64_t hidden_size() const { return loaded_.model->config().hidden_size; }
+
+    // The tokens of a prompt or input; `param` is the field that an error is about.
+    absl::StatusOr<std::vector<int32_t>> Encode(const TextOrTokens& text,
+                                                std::string_view param) const;
 
     // The adapter of that folder, loaded unless it is there; those that were used longest ago go
     // where there are more than adapter_bytes. "" is the base alone. Errors are HttpError's: 404
     // where there is no adapter, 400 where it does not fit the base.
     absl::Status UseAdapter(const std::string& folder);
     void ForgetAdapter(const std::string& folder);
+    // One that UseAdapter has just loaded; null for "".
+    std::shared_ptr<const Adapter> FindAdapter(const std::string& folder) const;
     size_t num_adapters() const { return adapters_.size(); }
 
     // An answer's constraint: to any JSON object, to a schema, or to a call of one of the
@@ -51,6 +59,10 @@ class ServedModel {
     // likeliest in its place.
     absl::StatusOr<std::vector<TokenLogprob>> Score(const std::vector<int32_t>& tokens,
                                                     const std::string& adapter, int64_t top);
+
+    // The embedding of each text, f32 [hidden_size()] of length 1: the same bits in any company.
+    absl::StatusOr<std::vector<std::vector<float>>> Embed(
+        const std::vector<std::vector<int32_t>>& texts, const Adapter* adapter);
 
   private:
     struct HeldAdapter {
@@ -69,6 +81,7 @@ class ServedModel {
     TokenBytes bytes_;
     TokenTrie trie_;
     ToolForm tool_form_;
+    absl::StatusOr<Pooling> pooling_;
     Engine engine_;
     std::map<std::string, HeldAdapter> adapters_;
     uint64_t uses_ = 0;

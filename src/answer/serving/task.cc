@@ -27,6 +27,12 @@ std::string NewName(std::string_view prefix) {
     return name;
 }
 
+absl::Status QueueFull() {
+    return HttpError(429, "rate_limit_error",
+                     "The model has more requests than it can hold: ask again later.", "",
+                     "rate_limit_exceeded");
+}
+
 GenerateOptions DrawOptions(const DrawFields& fields, const ServedModel& served) {
     SamplingChoice choice;
     choice.max_new_tokens = fields.max_tokens.value_or(INT32_MAX);
@@ -52,9 +58,7 @@ absl::Status Task::Submit(std::vector<GenerateRequest> requests) {
         HONE_RETURN_IF_ERROR(served_.engine().Check(request));
     const EngineOptions& options = served_.engine().options();
     if (static_cast<size_t>(served_.engine().queued()) + requests.size() > options.max_queued)
-        return HttpError(429, "rate_limit_error",
-                         "The model has more requests than it can hold: ask again later.", "",
-                         "rate_limit_exceeded");
+        return QueueFull();
     for (GenerateRequest& request : requests) {
         const auto id = served_.engine().Submit(std::move(request), *this);
         HONE_CHECK(id.ok(), "{}", id.status().ToString());

@@ -72,6 +72,9 @@ class Task : public RequestSink {
 // OpenAI's (temperature 1). Without a seed one is drawn.
 GenerateOptions DrawOptions(const DrawFields& fields, const ServedModel& served);
 
+// That of a queue which has no room for more.
+absl::Status QueueFull();
+
 // A random name of letters and digits behind the prefix: "chatcmpl-...".
 std::string NewName(std::string_view prefix);
 

@@ -333,7 +333,7 @@ TrainingStep StepPrefetcher::Next() {
 
 bool EvaluationBatches::Next(Batch* batch) {
     *batch = Batch();
-    for (int64_t rows = 0; next_ < dataset_->size() && rows < max_rows_; ++rows) {
+    for (int64_t rows = 0; next_ < end_ && rows < max_rows_; ++rows) {
         if (batch->size() > 0 && batch->size() + dataset_->Length(next_) > max_tokens_) break;
         batch->Append(dataset_->Get(next_++));
     }

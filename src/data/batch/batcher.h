@@ -1,6 +1,7 @@
 // Which rows are in each optimiser step, and in which order. A thread makes steps ahead of time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -100,8 +101,8 @@ Batch BatchPrefix(const Batch& batch, int64_t count);
 
 // One optimiser step, ready to run.
 struct TrainingStep {
-    DataCursor cursor;  // of this step
-    DataCursor next;    // of the step after it: a checkpoint after this step stores it
+    DataCursor cursor;          // of this step
+    DataCursor next;            // of the step after it: a checkpoint after this step stores it
     std::vector<int64_t> rows;  // indices in the data set, in the plan's order
     std::vector<Batch> micro_batches;
     double total_weight = 0;  // of all micro-batches: what the loss of the step is divided by
@@ -125,12 +126,18 @@ class StepPrefetcher {
     std::unique_ptr<State> state_;
 };
 
-// The whole data set once, in order, in batches that are made one at a time. A batch has at most
-// max_rows rows, and at most max_tokens tokens unless one row has more.
+// The whole data set once, or its rows from `first` to before `end`, in order, in batches that are
+// made one at a time. A batch has at most max_rows rows, and at most max_tokens tokens unless one
+// row has more.
 class EvaluationBatches {
   public:
-    EvaluationBatches(std::shared_ptr<const Dataset> dataset, int64_t max_rows, int64_t max_tokens)
-        : dataset_(std::move(dataset)), max_rows_(max_rows), max_tokens_(max_tokens) {}
+    EvaluationBatches(std::shared_ptr<const Dataset> dataset, int64_t max_rows, int64_t max_tokens,
+                      int64_t first = 0, int64_t end = INT64_MAX)
+        : dataset_(std::move(dataset)),
+          max_rows_(max_rows),
+          max_tokens_(max_tokens),
+          next_(first),
+          end_(std::min(end, dataset_->size())) {}
     // False at the end. Overwrites *batch.
     bool Next(Batch* batch);
 
@@ -138,7 +145,7 @@ class EvaluationBatches {
     std::shared_ptr<const Dataset> dataset_;
     int64_t max_rows_;
     int64_t max_tokens_;
-    int64_t next_ = 0;
+    int64_t next_, end_;
 };
 
 }  // namespace hone

@@ -27,20 +27,24 @@ const KernelList<AnyProblem, AdamWFunctions>& AdamWKernels() {
     return list;
 }
 
-void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options,
-               const float* gradient, float* value, float* m, float* v) {
+AdamWFactors FactorsOf(const AdamWOptions& options) {
     HONE_CHECK(options.step >= 1);
     const double step = static_cast<double>(options.step);
     const double correction1 = 1 - std::pow(options.beta1, step),
                  correction2 = 1 - std::pow(options.beta2, step);
-    const AdamWFactors factors{options.gradient_scale,
-                               static_cast<float>(1 - options.learning_rate * options.weight_decay),
-                               static_cast<float>(options.beta2),
-                               static_cast<float>(options.eps),
-                               static_cast<float>(1 - options.beta1),
-                               static_cast<float>(1 - options.beta2),
-                               static_cast<float>(options.learning_rate / correction1),
-                               static_cast<float>(1 / std::sqrt(correction2))};
+    return {options.gradient_scale,
+            static_cast<float>(1 - options.learning_rate * options.weight_decay),
+            static_cast<float>(options.beta2),
+            static_cast<float>(options.eps),
+            static_cast<float>(1 - options.beta1),
+            static_cast<float>(1 - options.beta2),
+            static_cast<float>(options.learning_rate / correction1),
+            static_cast<float>(1 / std::sqrt(correction2))};
+}
+
+void AdamWStep(const Context& context, int64_t n, const AdamWOptions& options,
+               const float* gradient, float* value, float* m, float* v) {
+    const AdamWFactors factors = FactorsOf(options);
     const auto& functions = AdamWKernels().Choose({});
     ForElements(context, n, [&](int64_t first, int64_t count) {
         functions.range(count, factors, gradient + first, value + first, m + first, v + first);

@@ -32,6 +32,7 @@ struct AdamWFactors {
     float step_size;                // lr / (1 - beta1^step)
     float inverse_sqrt_correction;  // 1 / sqrt(1 - beta2^step)
 };
+AdamWFactors FactorsOf(const AdamWOptions& options);
 struct AdamWFunctions {
     void (*range)(int64_t n, const AdamWFactors& factors, const float* gradient, float* value,
                   float* m, float* v);

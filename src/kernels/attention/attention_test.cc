@@ -125,7 +125,7 @@ TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto kernels =
         testing::Runnable(AttentionKernels<T>(), {.H = 1, .KV = 1, .D = 64, .scale = 1});
-    for (const uint64_t seed : testing::FewTestSeeds(30)) {
+    for (const uint64_t seed : TestSeeds(30)) {
         Random random(seed);
         AttentionOptions options;
         options.KV = random.Between(1, 2);

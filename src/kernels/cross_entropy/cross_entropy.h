@@ -13,6 +13,9 @@ namespace hone {
 struct CrossEntropyOptions {
     float soft_cap = 0;  // z = soft_cap * tanh(logit / soft_cap) first (Gemma 2); 0: none
     float scale = 1;     // of the gradient, e.g. 1 / the labelled tokens of the step
+    // The share s of a label that goes to all V evenly: the target's log-probability counts 1 - s,
+    // and the mean of all s (Szegedy et al. 2016, arXiv:1512.00567). 0: the target's alone.
+    float label_smoothing = 0;
 };
 
 // logits f32 [M, V] (row r at logits + r * row_stride), targets i32 [M] in [0, V), or -1 for no
@@ -27,7 +30,7 @@ void CrossEntropyForward(const Context& context, int64_t M, int64_t V, const flo
 // The same, and overwrites the logits with the gradient as T: row r of T [M, V] starts where row r
 // of the logits started, so in elements of T its stride is row_stride * sizeof(float) / sizeof(T).
 // Rows without a loss become zeros.
-//   dlogits = (softmax(z) - onehot(target)) * weight * scale * dz/dlogit
+//   dlogits = (softmax(z) - (1 - s) * onehot(target) - s / V) * weight * scale * dz/dlogit
 // For bf16 the second half of each row's memory is left undefined.
 template <typename T>
 void CrossEntropyBackward(const Context& context, int64_t M, int64_t V, float* logits,
@@ -47,6 +50,13 @@ struct CrossEntropyFunctions {
                          float factor);
     void (*gradient_bf16)(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
                           float factor);
+    // The sum of the (capped) logits.
+    double (*sum)(int64_t V, const float* logits, float soft_cap);
+    // In place: (softmax - (1 - smoothing) * onehot(target) - smoothing / V) * factor * dz/dlogit.
+    void (*smooth_f32)(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+                       float factor, float smoothing);
+    void (*smooth_bf16)(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+                        float factor, float smoothing);
 };
 const KernelList<AnyProblem, CrossEntropyFunctions>& CrossEntropyKernels();
 CrossEntropyFunctions CrossEntropyHighway();

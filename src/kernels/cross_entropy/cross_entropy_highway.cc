@@ -56,12 +56,34 @@ CrossEntropyStats Stats(int64_t V, const float* logits, float soft_cap) {
     return soft_cap > 0 ? StatsOf<true>(V, logits, soft_cap) : StatsOf<false>(V, logits, soft_cap);
 }
 
-template <typename T, bool kCapped>
+template <bool kCapped>
+HWY_INLINE double SumAll(int64_t V, const float* logits, float soft_cap) {
+    const int64_t N = Lanes();
+    const VF cap = Set(soft_cap), inverse_cap = Set(kCapped ? 1 / soft_cap : 0.0f);
+    double sum = 0;
+    for (int64_t first = 0; first < V; first += kRun) {
+        VF run = Zero();
+        for (int64_t i = first; i < HWY_MIN(V, first + kRun); i += N)
+            run =
+                hn::Add(run, Cap<kCapped>(LoadN(logits + i, HWY_MIN(N, V - i)), cap, inverse_cap));
+        sum += Sum(run);
+    }
+    return sum;
+}
+
+double SumOf(int64_t V, const float* logits, float soft_cap) {
+    return soft_cap > 0 ? SumAll<true>(V, logits, soft_cap) : SumAll<false>(V, logits, soft_cap);
+}
+
+// kSmooth: with `smoothing`, which is not looked at otherwise.
+template <typename T, bool kCapped, bool kSmooth>
 HWY_INLINE void GradientOf(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
-                           float factor) {
+                           float factor, float smoothing) {
     const int64_t N = Lanes();
     const VF cap = Set(soft_cap), inverse_cap = Set(kCapped ? 1 / soft_cap : 0.0f);
     const VF log_sums = Set(log_sum), factors = Set(factor);
+    const VF own = Set(kSmooth ? 1.0f - smoothing : 1.0f),
+             even = Set(smoothing / static_cast<float>(V));
     const hn::RebindToSigned<DF> di;
     T* out = reinterpret_cast<T*>(logits);
     for (int64_t i = 0; i < V; i += N) {
@@ -71,8 +93,9 @@ HWY_INLINE void GradientOf(int64_t V, float* logits, float soft_cap, float log_s
         if (target >= i && target < i + n) {
             const auto is_target = hn::RebindMask(
                 DF(), hn::Eq(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(target - i))));
-            gradient = hn::IfThenElse(is_target, hn::Sub(gradient, Set(1.0f)), gradient);
+            gradient = hn::IfThenElse(is_target, hn::Sub(gradient, own), gradient);
         }
+        if (kSmooth) gradient = hn::Sub(gradient, even);
         gradient = hn::Mul(gradient, factors);
         if (kCapped) {
             const VF t = hn::Mul(z, inverse_cap);
@@ -86,15 +109,26 @@ template <typename T>
 void Gradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
               float factor) {
     if (soft_cap > 0)
-        GradientOf<T, true>(V, logits, soft_cap, log_sum, target, factor);
+        GradientOf<T, true, false>(V, logits, soft_cap, log_sum, target, factor, 0);
     else
-        GradientOf<T, false>(V, logits, soft_cap, log_sum, target, factor);
+        GradientOf<T, false, false>(V, logits, soft_cap, log_sum, target, factor, 0);
+}
+
+template <typename T>
+void SmoothGradient(int64_t V, float* logits, float soft_cap, float log_sum, int64_t target,
+                    float factor, float smoothing) {
+    if (soft_cap > 0)
+        GradientOf<T, true, true>(V, logits, soft_cap, log_sum, target, factor, smoothing);
+    else
+        GradientOf<T, false, true>(V, logits, soft_cap, log_sum, target, factor, smoothing);
 }
 
 }  // namespace cross_entropy
 
 CrossEntropyFunctions CrossEntropyTable() {
-    return {cross_entropy::Stats, cross_entropy::Gradient<float>, cross_entropy::Gradient<bf16>};
+    using namespace cross_entropy;  // NOLINT: of this instruction set
+    return {Stats, Gradient<float>,       Gradient<bf16>,
+            SumOf, SmoothGradient<float>, SmoothGradient<bf16>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -34,6 +34,17 @@ TEST(CrossEntropy, EveryKernelEqualsTheReference) {
             ExpectClose(f32, gradient, 2e-5f, 1e-7f, "f32");
             ExpectClose(reinterpret_cast<const bf16*>(b16.data()), gradient.data(),
                         static_cast<size_t>(V), 0.0042f, 1e-7f, "bf16");
+
+            EXPECT_NEAR(kernel.functions.sum(V, logits.data(), cap),
+                        reference.sum(V, logits.data(), cap), 1e-3);
+            auto smooth = logits;
+            Guarded<float> smooth_f32(logits), smooth_b16(logits);
+            reference.smooth_f32(V, smooth.data(), cap, log_sum, target, 0.7f, 0.2f);
+            kernel.functions.smooth_f32(V, smooth_f32.data(), cap, log_sum, target, 0.7f, 0.2f);
+            kernel.functions.smooth_bf16(V, smooth_b16.data(), cap, log_sum, target, 0.7f, 0.2f);
+            ExpectClose(smooth_f32, smooth, 2e-5f, 2e-7f, "smooth f32");
+            ExpectClose(reinterpret_cast<const bf16*>(smooth_b16.data()), smooth.data(),
+                        static_cast<size_t>(V), 0.0042f, 2e-7f, "smooth bf16");
         }
     }
 }
@@ -66,11 +77,12 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
     const Context context(2);
     Random random(11);
     const int64_t M = 6, V = 23, stride = 32;
-    for (float cap : {0.0f, 3.0f}) {
+    for (const auto& [cap, smoothing] : std::vector<std::pair<float, float>>{
+             {0.0f, 0.0f}, {3.0f, 0.0f}, {0.0f, 0.1f}, {3.0f, 0.3f}}) {
         auto logits = random.Values<float>(M * stride, 2);
         const std::vector<int32_t> targets = {3, -1, 0, 22, 7, 5};
         const std::vector<float> weights = {1, 1, 0.5f, 2, 0, -1.5f};
-        CrossEntropyOptions options{.soft_cap = cap, .scale = 0.25f};
+        CrossEntropyOptions options{.soft_cap = cap, .scale = 0.25f, .label_smoothing = smoothing};
         std::vector<double> loss(M), again(M);
         std::vector<uint8_t> correct(M);
         const auto total = [&] {
@@ -103,6 +115,27 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
             }
         }
     }
+}
+
+// transformers.trainer_pt_utils.LabelSmoother(epsilon=0.1) of one row: 0.9 * -log p[2] plus 0.1 *
+// the mean of all -log p.
+TEST(CrossEntropy, SmoothedLabelsEqualTransformers) {
+    const Context context(1);
+    const std::vector<float> logits = {0.5f, -1.0f, 2.0f, 0.25f, -0.75f};
+    const int32_t target = 2;
+    const float weight = 1;
+    double loss = 0;
+    CrossEntropyForward(context, 1, 5, logits.data(), 5, &target, &weight,
+                        {.label_smoothing = 0.1f}, &loss, nullptr);
+    EXPECT_NEAR(loss, 0.592519641, 1e-6);
+    auto gradient = logits;
+    CrossEntropyBackward<float>(context, 1, 5, gradient.data(), 5, &target, &weight,
+                                {.label_smoothing = 0.1f}, &loss, nullptr);
+    EXPECT_NEAR(loss, 0.592519641, 1e-6);
+    testing::ExpectClose(
+        gradient,
+        std::vector<float>{0.12770775f, 0.01295805f, -0.25801978f, 0.09503490f, 0.02231898f}, 1e-5f,
+        1e-7f, "gradient");
 }
 
 TEST(CrossEntropy, Bf16RowsStartWhereTheLogitsDidAndKeepTheirNeighbours) {

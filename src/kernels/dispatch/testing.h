@@ -41,14 +41,6 @@ std::vector<Kernel<Problem, Functions>> Runnable(const KernelList<Problem, Funct
     return runnable;
 }
 
-// The seeds of a test that is slow on an emulated CPU: as TestSeeds, but no more of them than
-// HONE_TEST_SEEDS says.
-inline std::vector<uint64_t> FewTestSeeds(uint64_t count) {
-    const char* most = std::getenv("HONE_TEST_SEEDS");
-    return TestSeeds(most == nullptr ? count
-                                     : std::min<uint64_t>(count, std::strtoull(most, nullptr, 10)));
-}
-
 // Random sizes and values.
 class Random : public TestRandom {
   public:

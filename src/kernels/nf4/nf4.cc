@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/dynamic_map/dynamic_map.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -43,43 +44,6 @@ float QuantizeBlock(int64_t count, const float* x, uint8_t* codes) {
             codes[half * 16 + i] =
                 static_cast<uint8_t>(nearest[half * 32 + i] | nearest[half * 32 + 16 + i] << 4);
     return absmax;
-}
-
-// `count` equidistant numbers from 0.1 to 1, counted from the nearer end as torch.linspace does.
-std::vector<float> FromTenthToOne(int count) {
-    const float step = (1.0f - 0.1f) / static_cast<float>(count - 1);
-    std::vector<float> numbers;
-    for (int i = 0; i < count; ++i)
-        numbers.push_back(i < count / 2 ? std::fma(step, static_cast<float>(i), 0.1f)
-                                        : std::fma(-step, static_cast<float>(count - 1 - i), 1.0f));
-    return numbers;
-}
-
-// Seven decades; each twice as finely divided as the one below.
-std::array<float, 256> MakeDynamicMap() {
-    std::vector<float> numbers = {0, 1};
-    for (int i = 0; i < 7; ++i) {
-        const std::vector<float> bounds = FromTenthToOne((1 << i) + 1);
-        const float decade = static_cast<float>(std::pow(10.0, i - 6));
-        for (size_t j = 0; j + 1 < bounds.size(); ++j) {
-            const float number = decade * ((bounds[j] + bounds[j + 1]) / 2);
-            numbers.insert(numbers.end(), {number, -number});
-        }
-    }
-    std::sort(numbers.begin(), numbers.end());
-    std::array<float, 256> map;
-    HONE_CHECK(numbers.size() == map.size());
-    std::copy(numbers.begin(), numbers.end(), map.begin());
-    return map;
-}
-
-uint8_t NearestDynamicCode(float value) {
-    const std::span<const float, 256> map = Nf4DynamicMap();
-    const size_t above =
-        static_cast<size_t>(std::lower_bound(map.begin(), map.end(), value) - map.begin());
-    if (above == 0) return 0;
-    if (above == map.size()) return 255;
-    return static_cast<uint8_t>(map[above] - value < value - map[above - 1] ? above : above - 1);
 }
 
 template <typename T>
@@ -174,10 +138,7 @@ void PutRows(int64_t width, const bf16* first, const bf16* second, uint32_t* out
 
 }  // namespace
 
-std::span<const float, 256> Nf4DynamicMap() {
-    static const std::array<float, 256> map = MakeDynamicMap();
-    return map;
-}
+std::span<const float, 256> Nf4DynamicMap() { return DynamicMap::Signed().numbers(); }
 
 Nf4Matrix::Nf4Matrix(int64_t rows, int64_t columns, bool double_quant)
     : rows_(rows),
@@ -214,7 +175,7 @@ void Nf4Matrix::Finish() {
         scales_.push_back(largest);
         for (int64_t i = 0; i < count; ++i)
             codes.as<uint8_t>()[begin + i] =
-                NearestDynamicCode(largest > 0 ? centred[i] / largest : 0);
+                DynamicMap::Signed().Nearest(largest > 0 ? centred[i] / largest : 0);
     }
     scales_.push_back(mean);
     absmax_ = std::move(codes);

@@ -41,16 +41,16 @@ void AttentionBlock<T>::Cover(BlockSizes& sizes) const {
 
 template <typename T>
 void AttentionBlock<T>::Saved::Take(Arena& arena, const AttentionBlock& block, int64_t M,
-                                    int64_t min_rank_columns) {
-    auto rank = [&](const LinearGroup<T>& group) {
-        return std::max(group.rank_columns(), min_rank_columns);
+                                    int64_t min_saved_columns) {
+    auto columns = [&](const LinearGroup<T>& group) {
+        return std::max(group.saved_columns(), min_saved_columns);
     };
     const AttentionSpec& spec = block.spec_;
     qkv = arena.Take<T>(M * block.qkv_columns());
-    h_qkv = arena.Take<T>(M * rank(block.qkv_));
+    h_qkv = arena.Take<T>(M * columns(block.qkv_));
     attention = arena.Take<T>(M * block.o_.in());
     lse = arena.Take<float>(M * spec.H);
-    h_o = arena.Take<T>(M * rank(block.o_));
+    h_o = arena.Take<T>(M * columns(block.o_));
     if (block.q_norm_)
         q_norm = {arena.Take<T>(M * spec.H * spec.D), arena.Take<float>(M * block.query_groups())};
     if (block.k_norm_)
@@ -120,8 +120,8 @@ void AttentionBlock<T>::Forward(const Pass<T>& pass, const Saved& saved, float* 
 template <typename T>
 void AttentionBlock<T>::Recompute(const Pass<T>& pass, const Saved& saved) const {
     Attend(pass, saved);
-    o_.Hidden(pass.context, pass.M, saved.attention, saved.h_o, pass.training, pass.SeedOf(o_),
-              pass.workspace.linear);
+    o_.Recompute(pass.context, pass.M, saved.attention, saved.h_o, pass.training, pass.SeedOf(o_),
+                 pass.workspace.linear);
 }
 
 // Rows of q, k, v -> the ends of the cache's heads.

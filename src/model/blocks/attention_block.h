@@ -27,7 +27,7 @@ class AttentionBlock {
         T* h_o = nullptr;             // [M, rank of o]
         NormSaved<T> q_norm, k_norm;  // [M, H D], [M, KV D], where there are such norms
         // Memory that several layers use in turn has room for the largest h.
-        void Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_rank_columns);
+        void Take(Arena& arena, const AttentionBlock& block, int64_t M, int64_t min_saved_columns);
     };
     // Keys and values of one sequence in this layer: [KV, capacity, D].
     struct Cache {

@@ -18,6 +18,7 @@ struct LinearScratch {
     T* dropped = nullptr;         // [M, in] the input after dropout
     T* dh = nullptr;              // [M, rank columns]
     float* dx = nullptr;          // [M, in], only with dropout
+    T* scaled = nullptr;          // [M, padded out] gradients times the factors of the outputs
     T* panels = nullptr;          // a group's weight, unpacked or transposed (panel_elements)
     uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
     float* row_scales = nullptr;  // [M], likewise

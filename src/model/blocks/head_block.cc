@@ -77,13 +77,14 @@ typename HeadBlock<T>::Pieces HeadBlock<T>::Take(Arena& arena, bool backward,
     pieces.norm.xhat = arena.Take<T>(rows * C_);
     pieces.y = arena.Take<T>(rows * C_);
     pieces.norm.rstd = arena.Take<float>(rows);
-    pieces.h = arena.Take<T>(rows * rank);
+    pieces.h = arena.Take<T>(rows * std::max<int64_t>(head_.saved_columns(), 1));
     pieces.logits = arena.Take<float>(rows * head_.padded_out());
     if (head_.dropout() > 0) pieces.linear.dropped = arena.Take<T>(rows * C_);
     if (!backward) return pieces;
     pieces.dy = arena.Take<float>(rows * C_);
     pieces.dx = arena.Take<float>(rows * C_);
     pieces.linear.dh = arena.Take<T>(rows * rank);
+    if (head_.scaled()) pieces.linear.scaled = arena.Take<T>(rows * head_.padded_out());
     pieces.linear.panels = arena.Take<T>(head_.frozen().panel_elements(true));
     if (head_.dropout() > 0) pieces.linear.dx = arena.Take<float>(rows * C_);
     return pieces;
@@ -188,7 +189,7 @@ void HeadBlock<T>::LossOfRows(const Context& context, const Batch& batch,
 
 template <typename T>
 void HeadBlock<T>::GradientOfRows(const Context& context, const Batch& batch,
-                                  std::span<const int64_t> rows, float loss_scale,
+                                  std::span<const int64_t> rows, const Training& training,
                                   double* row_losses, uint8_t* row_correct) {
     const int64_t stride = head_.padded_out(), count = static_cast<int64_t>(rows.size());
     if (multi_label_) {
@@ -196,11 +197,13 @@ void HeadBlock<T>::GradientOfRows(const Context& context, const Batch& batch,
         for (int64_t i = 0; i < count; ++i)
             BinaryGradient<T>({pieces_.logits + i * stride, static_cast<size_t>(V_)},
                               LabelsOf(batch, rows[i], V_), batch.target_weights[rows[i]],
-                              loss_scale * scale_);
+                              training.loss_scale * scale_);
         return;
     }
     Labels labels(batch, rows);
-    const CrossEntropyOptions options = {.soft_cap = soft_cap_, .scale = loss_scale * scale_};
+    const CrossEntropyOptions options = {.soft_cap = soft_cap_,
+                                         .scale = training.loss_scale * scale_,
+                                         .label_smoothing = training.label_smoothing};
     std::vector<float> weights = labels.weights;
     if (focal_gamma_ > 0) {
         CrossEntropyForward(context, count, V_, pieces_.logits, stride, labels.targets.data(),
@@ -247,7 +250,7 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
 
 template <typename T>
 void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x,
-                                   float loss_scale, uint64_t seed, ParameterSet& parameters,
+                                   const Training& training, ParameterSet& parameters,
                                    double* row_losses, uint8_t* row_correct, float* dx, T* dx_t) {
     CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
@@ -258,9 +261,9 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
-        const uint64_t chunk_seed = RandomAt(seed, static_cast<uint64_t>(begin));
+        const uint64_t chunk_seed = RandomAt(training.seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
-        GradientOfRows(context, batch, rows, loss_scale, row_losses, row_correct);
+        GradientOfRows(context, batch, rows, training, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
     if (dx == nullptr) return;
@@ -268,6 +271,18 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
         Cast<bf16, float>(context, batch.size() * C_, dx, dx_t);
     } else {
         std::copy_n(dx, batch.size() * C_, dx_t);
+    }
+}
+
+template <typename T>
+void HeadBlock<T>::Hidden(const Context& context, const float* x, int64_t count, float* hidden) {
+    for (int64_t begin = 0; begin < count; begin += most_rows()) {
+        const int64_t rows = std::min(most_rows(), count - begin);
+        norm_.Forward(context, rows, C_, x + begin * C_, pieces_.norm, pieces_.y);
+        float* out = hidden + begin * C_;
+        ForElements(context, rows * C_, [&](int64_t first, int64_t elements) {
+            for (int64_t i = first; i < first + elements; ++i) out[i] = ToFloat(pieces_.y[i]);
+        });
     }
 }
 

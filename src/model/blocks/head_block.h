@@ -34,11 +34,20 @@ class HeadBlock {
     // row_correct u8 [M] (=; zero where there is no loss).
     void Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
               uint8_t* row_correct);
-    // The same with dropout from `seed`, and the gradient of loss_scale * the sum of the losses: of
-    // the parameters (+=), and, unless dx is null, of x: dx f32 [M, C] (=) and dx_t T [M, C] (=).
+    // What a step makes of the losses: the gradient is that of loss_scale * their sum. The seed is
+    // dropout's.
+    struct Training {
+        float loss_scale = 1, label_smoothing = 0;
+        uint64_t seed = 0;
+    };
+    // The same as a step takes it, and the gradient: of the parameters (+=), and, unless dx is
+    // null, of x: dx f32 [M, C] (=) and dx_t T [M, C] (=).
     void LossAndGradient(const Context& context, const Batch& batch, const float* x,
-                         float loss_scale, uint64_t seed, ParameterSet& parameters,
-                         double* row_losses, uint8_t* row_correct, float* dx, T* dx_t);
+                         const Training& training, ParameterSet& parameters, double* row_losses,
+                         uint8_t* row_correct, float* dx, T* dx_t);
+    // hidden f32 [count, C] (=): norm(x), what the head's linear layer takes, of the first rows of
+    // x.
+    void Hidden(const Context& context, const float* x, int64_t count, float* hidden);
     // logits f32 [rows.size(), V] (=) of those rows of x, which ascend.
     void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
                 float* logits);
@@ -54,7 +63,7 @@ class HeadBlock {
         float* x = nullptr;       // [rows, C]
         NormSaved<T> norm;        // [rows, C]
         T* y = nullptr;           // [rows, C]
-        T* h = nullptr;           // [rows, rank]
+        T* h = nullptr;           // [rows, saved columns]
         float* logits = nullptr;  // [rows, padded V]
         float* dy = nullptr;      // [rows, C]
         float* dx = nullptr;      // [rows, C]
@@ -71,7 +80,7 @@ class HeadBlock {
                     double* row_losses, uint8_t* row_correct) const;
     // The same, and the logits become the gradients of loss_scale times their sum, as T.
     void GradientOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
-                        float loss_scale, double* row_losses, uint8_t* row_correct);
+                        const Training& training, double* row_losses, uint8_t* row_correct);
     void CheckLabels(const Batch& batch) const;
     // Forward of a pass that does not train, with its adapters.
     void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,

@@ -59,9 +59,9 @@ void LayerBlock<T>::Saved::TakeInputs(Arena& arena, const LayerBlock& layer, int
 
 template <typename T>
 void LayerBlock<T>::Saved::TakeRest(Arena& arena, const LayerBlock& layer, int64_t M,
-                                    int64_t min_rank_columns, bool keep_mlp_in) {
-    attention.Take(arena, layer.attention_, M, min_rank_columns);
-    mlp.Take(arena, layer.mlp_, M, min_rank_columns, keep_mlp_in);
+                                    int64_t min_saved_columns, bool keep_mlp_in) {
+    attention.Take(arena, layer.attention_, M, min_saved_columns);
+    mlp.Take(arena, layer.mlp_, M, min_saved_columns, keep_mlp_in);
 }
 
 template <typename T>

@@ -18,7 +18,7 @@ class LayerBlock {
         // The normalised inputs, from which Recompute computes the rest.
         void TakeInputs(Arena& arena, const LayerBlock& layer, int64_t M);
         // The rest. Memory that several layers use in turn has room for the largest h.
-        void TakeRest(Arena& arena, const LayerBlock& layer, int64_t M, int64_t min_rank_columns,
+        void TakeRest(Arena& arena, const LayerBlock& layer, int64_t M, int64_t min_saved_columns,
                       bool keep_mlp_in);
     };
     using Cache = typename AttentionBlock<T>::Cache;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
+#include "kernels/column_scale/column_scale.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/grad_gemm/grad_gemm.h"
 #include "kernels/reduce/reduce.h"
@@ -25,6 +27,27 @@ void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* 
         for (int64_t row = 0; row < m; ++row)
             for (int64_t i = begin; i < end; ++i) sums[i] += ToFloat(dy[row * dy_stride + i]);
     });
+}
+
+// Columns of h that the delta has.
+int64_t DeltaColumns(const LowRankOptions& options) {
+    return RankColumns(options.rank) * (options.fixed_pair ? 2 : 1);
+}
+
+// [out, DeltaColumns]: scale * B, then -scale * B0.
+std::vector<float> ScaledB(const LinearMember& member, const float* b) {
+    const LowRankOptions& options = member.low_rank;
+    std::vector<float> scaled = ScaledLowRank(options, member.out, b);
+    if (!options.fixed_pair) return scaled;
+    const std::vector<float> fixed = ScaledLowRank(options, member.out, member.fixed_b.data());
+    const int64_t columns = RankColumns(options.rank);
+    std::vector<float> both(2 * scaled.size());
+    for (int64_t row = 0; row < member.out; ++row)
+        for (int64_t i = 0; i < columns; ++i) {
+            both[row * 2 * columns + i] = scaled[row * columns + i];
+            both[row * 2 * columns + columns + i] = -fixed[row * columns + i];
+        }
+    return both;
 }
 
 }  // namespace
@@ -125,23 +148,32 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
         if (rank == 0) continue;
         member.a = parameters.Add(member.name + ".lora_A.weight", {rank, in_}, true);
         member.b = parameters.Add(member.name + ".lora_B.weight", {member.out, rank}, true);
+        if (member.low_rank.use_dora) {
+            member.magnitude =
+                parameters.Add(member.name + ".lora_magnitude_vector", {member.out}, false);
+            if (!magnitude_) magnitude_.emplace(in_, out_);
+        }
         member.rank_column = rank_columns_;
-        rank_columns_ += RankColumns(rank);
+        rank_columns_ += DeltaColumns(member.low_rank);
+        if (member.low_rank.fixed_pair) {
+            HONE_CHECK(!codes(), "a fixed pair is for training");
+            member.fixed_a.assign(static_cast<size_t>(rank * in_), 0.0f);
+            member.fixed_b.assign(static_cast<size_t>(rank * member.out), 0.0f);
+        }
         dropout_ = member.low_rank.dropout;
     }
     if (rank_columns_ == 0 || codes()) return;
     a_ = PackedMatrix<T>(in_, {rank_columns_});
     a_backward_ = PackedMatrix<T>(rank_columns_, {in_});
     for (const LinearMember& member : members_) {
-        const int64_t rank = std::max<int64_t>(member.low_rank.rank, 1);
-        b_.emplace_back(RankColumns(rank), std::vector<int64_t>{member.out});
-        b_backward_.emplace_back(member.out, std::vector<int64_t>{RankColumns(rank)});
+        const int64_t columns = std::max<int64_t>(DeltaColumns(member.low_rank), 2);
+        b_.emplace_back(columns, std::vector<int64_t>{member.out});
+        b_backward_.emplace_back(member.out, std::vector<int64_t>{columns});
     }
     for (size_t i = 0; i < members_.size(); ++i) {
-        const int64_t rank = members_[i].low_rank.rank;
         for (const Panel& panel : b_[i].panels())
             forward_extension_.push_back({b_[i].panel_data(panel),
-                                          static_cast<int32_t>(rank ? RankColumns(rank) : 0),
+                                          static_cast<int32_t>(DeltaColumns(members_[i].low_rank)),
                                           static_cast<int32_t>(members_[i].rank_column)});
     }
     for (const Panel& panel : a_backward_.panels())
@@ -172,10 +204,14 @@ void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
         const float* a = parameters.value(member.a);
         a_.SetColumns(member.rank_column, rank, a);
         a_backward_.SetRows(member.rank_column, rank, a, in_);
-        const float* b = parameters.value(member.b);
-        const std::vector<float> scaled = ScaledLowRank(member.low_rank, member.out, b);
+        if (member.low_rank.fixed_pair) {
+            const int64_t behind = member.rank_column + RankColumns(rank);
+            a_.SetColumns(behind, rank, member.fixed_a.data());
+            a_backward_.SetRows(behind, rank, member.fixed_a.data(), in_);
+        }
+        const std::vector<float> scaled = ScaledB(member, parameters.value(member.b));
         b_[index].SetColumns(0, member.out, scaled.data());
-        b_backward_[index].SetRows(0, member.out, scaled.data(), RankColumns(rank));
+        b_backward_[index].SetRows(0, member.out, scaled.data(), DeltaColumns(member.low_rank));
     }
 }
 
@@ -231,17 +267,84 @@ void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h,
 }
 
 template <typename T>
+void LinearGroup<T>::StartMagnitudes(ParameterSet& parameters, const Context& context,
+                                     MagnitudeMemory<T>& memory) {
+    if (!scaled()) return;
+    magnitude_->MeasureBase(context, *frozen_, memory);
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            magnitude_->BaseNorms(member.column, member.out, parameters.value(member.magnitude));
+}
+
+template <typename T>
+void LinearGroup<T>::UpdateMagnitudes(ParameterSet& parameters, const Context& context,
+                                      MagnitudeMemory<T>& memory) {
+    if (!scaled()) return;
+    std::vector<typename WeightMagnitude<T>::Delta> deltas;
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            deltas.push_back(
+                {member.column, member.out, member.low_rank.rank, parameters.value(member.a),
+                 ScaledLowRank(member.low_rank, member.out, parameters.value(member.b)),
+                 parameters.value(member.magnitude)});
+    magnitude_->Update(context, *frozen_, deltas, memory);
+}
+
+template <typename T>
+const T* LinearGroup<T>::ProductToScale(const Context& context, int64_t m, const T* x, T* h,
+                                        bool training, uint64_t seed,
+                                        const LinearScratch<T>& scratch) const {
+    T* u = h + m * rank_columns_;
+    Product(context, {.m = m, .a = x, .a_stride = in_, .c = u, .c_stride = out_}, h, training, seed,
+            scratch, {});
+    return u;
+}
+
+template <typename T>
+void LinearGroup<T>::Recompute(const Context& context, int64_t m, const T* x, T* h, bool training,
+                               uint64_t seed, const LinearScratch<T>& scratch) const {
+    if (scaled())
+        ProductToScale(context, m, x, h, training, seed, scratch);
+    else
+        Hidden(context, m, x, h, training, seed, scratch);
+}
+
+template <typename T>
 void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h, void* y,
                              int64_t y_stride, GemmOutput output, bool training, uint64_t seed,
                              const LinearScratch<T>& scratch,
                              std::span<const AdapterRows<T>> adapters) const {
-    GemmArgs<T> args{.m = m,
-                     .a = x,
-                     .a_stride = in_,
-                     .bias = bias_.empty() ? nullptr : bias_.data(),
-                     .c = y,
-                     .c_stride = y_stride,
-                     .output = output};
+    const float* bias = bias_.empty() ? nullptr : bias_.data();
+    if (scaled() && uses_low_rank_) {
+        HONE_CHECK(adapters.empty(), "adapters beside a delta");
+        const T* u = ProductToScale(context, m, x, h, training, seed, scratch);
+        return ScaleColumns<T>(context, {.m = m,
+                                         .n = out_,
+                                         .u = u,
+                                         .u_stride = out_,
+                                         .factors = magnitude_->factors(),
+                                         .bias = bias != nullptr ? bias : magnitude_->zeros(),
+                                         .y = y,
+                                         .y_stride = y_stride,
+                                         .output = output});
+    }
+    Product(context,
+            {.m = m,
+             .a = x,
+             .a_stride = in_,
+             .bias = bias,
+             .c = y,
+             .c_stride = y_stride,
+             .output = output},
+            h, training, seed, scratch, adapters);
+}
+
+template <typename T>
+void LinearGroup<T>::Product(const Context& context, GemmArgs<T> args, T* h, bool training,
+                             uint64_t seed, const LinearScratch<T>& scratch,
+                             std::span<const AdapterRows<T>> adapters) const {
+    const T* x = args.a;
+    const int64_t m = args.m;
     const bool low_rank = rank_columns_ > 0 && uses_low_rank_;
     if (low_rank && !codes()) {
         Hidden(context, m, x, h, training, seed, scratch);
@@ -265,6 +368,19 @@ template <typename T>
 void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
                                     int64_t dy_stride, const LinearScratch<T>& scratch) const {
     HONE_CHECK(!codes(), "weights in integers cannot be trained through");
+    if (scaled()) {
+        ScaleColumns<T>(context, {.m = m,
+                                  .n = out_,
+                                  .u = dy,
+                                  .u_stride = dy_stride,
+                                  .factors = magnitude_->factors(),
+                                  .bias = magnitude_->zeros(),
+                                  .y = scratch.scaled,
+                                  .y_stride = padded_out()});
+        for (int64_t row = 0; out_ < padded_out() && row < m; ++row)
+            scratch.scaled[row * padded_out() + out_] = T{};
+        std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
+    }
     std::vector<GemmArgs<T>> products;
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
@@ -283,6 +399,7 @@ template <typename T>
 void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* dy,
                                    int64_t dy_stride, void* dx, GemmOutput output, uint64_t seed,
                                    const LinearScratch<T>& scratch) const {
+    std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     GemmArgs<T> args{
         .m = m, .a = dy, .a_stride = dy_stride, .c = dx, .c_stride = in_, .output = output};
     if (rank_columns_ == 0) return frozen_->Backward(context, args, scratch);
@@ -330,6 +447,13 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
         args.output = target.add ? GemmOutput::kAddF32 : GemmOutput::kStoreF32;
         gradients.push_back(args);
     };
+    for (const LinearMember& member : members_)
+        if (member.magnitude >= 0)
+            AddColumnProducts<T>(context, m, member.out, dy + member.column, dy_stride,
+                                 h + m * rank_columns_ + member.column, out_,
+                                 magnitude_->inverse_norms() + member.column,
+                                 parameters.gradient(member.magnitude));
+    std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     for (const LinearMember& member : members_) {
         const T* member_dy = dy + member.column;
         if (member.own_weight >= 0)

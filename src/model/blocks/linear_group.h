@@ -3,7 +3,8 @@
 //
 // T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'),
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
-// B' extends the K of the large one.
+// B' extends the K of the large one. Where a member is of DoRA, y = u * factors + bias, with u the
+// product without the bias (weight_magnitude.h).
 //
 // How the frozen weight is held, and how products go through it, is frozen_weight.h's.
 #pragma once
@@ -20,6 +21,7 @@
 #include "model/blocks/group_adapter.h"
 #include "model/blocks/options.h"
 #include "model/blocks/parameters.h"
+#include "model/blocks/weight_magnitude.h"
 #include "model/config/graph.h"
 #include "model/files/model_files.h"
 #include "tensor/buffer.h"
@@ -36,6 +38,8 @@ struct LinearMember {
     LowRankOptions low_rank;  // rank 0: none
     int64_t rank_column = 0;  // first column in h
     int a = -1, b = -1;       // lora_A [rank, in], lora_B [out, rank]
+    int magnitude = -1;       // lora_magnitude_vector [out], of DoRA
+    std::vector<float> fixed_a, fixed_b;  // of LowRankOptions::fixed_pair: behind A and B in h
     int own_weight = -1, own_bias = -1;
     int tied_weight = -1;  // the parameter that own_weight becomes, where another module has it
 };
@@ -63,8 +67,12 @@ class LinearGroup {
     const std::vector<LinearMember>& members() const { return members_; }
     int64_t in() const { return in_; }
     int64_t out() const { return out_; }
-    // Columns of h: the members' ranks, each rounded up to even.
+    // Columns of h: the members' ranks, each rounded up to even, twice where there is a fixed pair.
     int64_t rank_columns() const { return rank_columns_; }
+    // Of a token, what Forward leaves for the backward pass: h, and u where outputs are scaled.
+    int64_t saved_columns() const { return rank_columns_ + (scaled() ? out_ : 0); }
+    // Whether outputs have factors: a member is of DoRA.
+    bool scaled() const { return magnitude_.has_value(); }
     float dropout() const { return dropout_; }
     bool trainable() const;
     // The frozen weights, once they are loaded.
@@ -81,22 +89,29 @@ class LinearGroup {
     // pack another group), and the base's own.
     void PackLowRank(ParameterSet& parameters);
     void PackOwn(ParameterSet& parameters, const Context& context);
+    // Of DoRA: the magnitudes as the base has them, once; the factors, whenever parameters changed.
+    void StartMagnitudes(ParameterSet& parameters, const Context& context,
+                         MagnitudeMemory<T>& memory);
+    void UpdateMagnitudes(ParameterSet& parameters, const Context& context,
+                          MagnitudeMemory<T>& memory);
 
     // Whether Forward adds the low-rank deltas.
     void UseLowRank(bool use) { uses_low_rank_ = use; }
 
-    // y [m, out] (= or +=, as output says) from x [m, in]. h [m, rank_columns] (=) is for the
-    // backward pass. training: with dropout, whose mask depends on `seed`. adapters: of runs of
-    // rows; the base then has no low-rank delta of its own.
+    // y [m, out] (= or +=, as output says) from x [m, in]. h (=), saved_columns for each row, is
+    // for the backward pass: h [m, rank_columns], then u [m, out] where outputs are scaled.
+    // training: with dropout, whose mask depends on `seed`. adapters: of runs of rows; the base
+    // then has no low-rank delta of its own.
     void Forward(const Context& context, int64_t m, const T* x, T* h, void* y, int64_t y_stride,
                  GemmOutput output, bool training, uint64_t seed, const LinearScratch<T>& scratch,
                  std::span<const AdapterRows<T>> adapters = {}) const;
 
-    // h (=) alone, as Forward makes it.
-    void Hidden(const Context& context, int64_t m, const T* x, T* h, bool training, uint64_t seed,
-                const LinearScratch<T>& scratch) const;
+    // h (=) alone, with u, as Forward makes it.
+    void Recompute(const Context& context, int64_t m, const T* x, T* h, bool training,
+                   uint64_t seed, const LinearScratch<T>& scratch) const;
 
-    // The gradient of h, into scratch.dh, from dy [m, out]. Before the two below.
+    // The gradient of h, into scratch.dh, from dy [m, out], and where outputs are scaled that of u,
+    // into scratch.scaled. Before the two below.
     void HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
                         const LinearScratch<T>& scratch) const;
     // dx [m, in] = : float* for kStoreF32, T* for kStore.
@@ -115,6 +130,22 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRankCodes(ParameterSet& parameters);
+    // h [m, rank_columns] (=).
+    void Hidden(const Context& context, int64_t m, const T* x, T* h, bool training, uint64_t seed,
+                const LinearScratch<T>& scratch) const;
+    // args.c = the product of args.a with the low-rank delta, or the adapters' ones, in it.
+    void Product(const Context& context, GemmArgs<T> args, T* h, bool training, uint64_t seed,
+                 const LinearScratch<T>& scratch, std::span<const AdapterRows<T>> adapters) const;
+    // u (=), of `m` rows; returns it, behind h.
+    const T* ProductToScale(const Context& context, int64_t m, const T* x, T* h, bool training,
+                            uint64_t seed, const LinearScratch<T>& scratch) const;
+    // The gradient of the product, its rows and their stride: dy, or where outputs are scaled what
+    // HiddenGradient left in scratch.scaled.
+    std::pair<const T*, int64_t> ProductGradient(const T* dy, int64_t dy_stride,
+                                                 const LinearScratch<T>& scratch) const {
+        if (!scaled()) return {dy, dy_stride};
+        return {scratch.scaled, padded_out()};
+    }
     bool codes() const { return frozen_->codes(); }
     int64_t in_, out_ = 0;
     std::vector<LinearMember> members_;
@@ -126,6 +157,7 @@ class LinearGroup {
     bool uses_low_rank_ = true;
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
+    std::optional<WeightMagnitude<T>> magnitude_;
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]
     std::vector<PackedMatrix<T>> b_;           // per member [rank, out], with the scale in it

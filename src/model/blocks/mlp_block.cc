@@ -31,13 +31,13 @@ void MlpBlock<T>::Cover(BlockSizes& sizes) const {
 
 template <typename T>
 void MlpBlock<T>::Saved::Take(Arena& arena, const MlpBlock& block, int64_t M,
-                              int64_t min_rank_columns, bool keep_in) {
-    auto rank = [&](const LinearGroup<T>& group) {
-        return std::max(group.rank_columns(), min_rank_columns);
+                              int64_t min_saved_columns, bool keep_in) {
+    auto columns = [&](const LinearGroup<T>& group) {
+        return std::max(group.saved_columns(), min_saved_columns);
     };
     if (keep_in) in = arena.Take<T>(M * block.in_.out());
-    h_in = arena.Take<T>(M * rank(block.in_));
-    h_out = arena.Take<T>(M * rank(block.out_));
+    h_in = arena.Take<T>(M * columns(block.in_));
+    h_out = arena.Take<T>(M * columns(block.out_));
 }
 
 template <typename T>
@@ -68,8 +68,8 @@ template <typename T>
 void MlpBlock<T>::Recompute(const Pass<T>& pass, const Saved& saved) const {
     const auto& ws = pass.workspace;
     Activate(pass, saved);
-    out_.Hidden(pass.context, pass.M, ws.act, saved.h_out, pass.training, pass.SeedOf(out_),
-                ws.linear);
+    out_.Recompute(pass.context, pass.M, ws.act, saved.h_out, pass.training, pass.SeedOf(out_),
+                   ws.linear);
 }
 
 template <typename T>

@@ -20,7 +20,7 @@ class MlpBlock {
         T* h_in = nullptr;   // [M, ranks of the input linears]
         T* h_out = nullptr;  // [M, rank of the output linear]
         // As AttentionBlock's.
-        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_rank_columns,
+        void Take(Arena& arena, const MlpBlock& block, int64_t M, int64_t min_saved_columns,
                   bool keep_in);
     };
 

@@ -22,11 +22,30 @@ struct LoadOptions {
 };
 
 // y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named
-// NAME.lora_A.weight and so on.
+// NAME.lora_A.weight and so on. With use_dora all of that times a factor for each output, and the
+// bias after it (weight_magnitude.h): its magnitudes [out] are NAME.lora_magnitude_vector.
 struct LowRankOptions {
     int64_t rank = 0;
     float scale = 1;
     float dropout = 0;
+    bool use_dora = false;
+    // The delta is scale * (B A - B0 A0) with a pair that stays as it is (Model::SetFixedPair): so
+    // training can start from other numbers than a B of zeros.
+    bool fixed_pair = false;
+};
+
+// A0 [rank, in] and B0 [out, rank].
+struct FixedPair {
+    std::span<const float> a, b;
+};
+
+// What a pass that trains adds, beside dropout, and one that evaluates leaves out.
+struct Regularization {
+    // The share of each label that goes to all tokens evenly.
+    float label_smoothing = 0;
+    // NEFTune (arXiv:2310.05914): even noise on the embedded tokens, up to this over the root of
+    // the document's tokens times the hidden size; 0: none.
+    float neftune_noise_alpha = 0;
 };
 
 // The delta of one linear layer in an adapter that is used beside the base.

@@ -15,17 +15,19 @@ namespace hone {
 
 // Sizes that the shared memory must cover: each block raises those that it needs.
 struct BlockSizes {
-    int64_t M = 0;             // tokens
-    int64_t C = 0;             // residual stream
-    int64_t in = 0;            // widest input of a linear group
-    int64_t attention = 0;     // H * D
-    int64_t qkv = 0;           // (H + 2 KV) * D
-    int64_t heads = 0;         // of queries or keys that have a norm
-    int64_t F = 0;             // MLP
-    int64_t mlp_in = 0;        // what its activation reads
-    int64_t rank_columns = 0;  // widest h
-    int64_t panels = 0;        // of the largest group (LinearGroup::panel_elements)
-    int64_t row_codes = 0;     // widest row of activations in 8 bits
+    int64_t M = 0;              // tokens
+    int64_t C = 0;              // residual stream
+    int64_t in = 0;             // widest input of a linear group
+    int64_t attention = 0;      // H * D
+    int64_t qkv = 0;            // (H + 2 KV) * D
+    int64_t heads = 0;          // of queries or keys that have a norm
+    int64_t F = 0;              // MLP
+    int64_t mlp_in = 0;         // what its activation reads
+    int64_t rank_columns = 0;   // widest h
+    int64_t saved_columns = 0;  // most that a group saves of a token
+    int64_t scaled_out = 0;     // widest output that is scaled (LinearGroup::scaled)
+    int64_t panels = 0;         // of the largest group (LinearGroup::panel_elements)
+    int64_t row_codes = 0;      // widest row of activations in 8 bits
     bool dropout = false;
     bool backward = false;
     bool mlp_in_shared = false;  // the layers keep no mlp_in of their own
@@ -36,6 +38,8 @@ struct BlockSizes {
     void Cover(const LinearGroup<T>& group) {
         in = std::max(in, group.in());
         rank_columns = std::max(rank_columns, group.rank_columns());
+        saved_columns = std::max(saved_columns, group.saved_columns());
+        if (group.scaled()) scaled_out = std::max(scaled_out, group.padded_out());
         panels = std::max(panels, group.frozen().panel_elements(backward));
         row_codes = std::max(row_codes, group.frozen().row_codes());
         dropout |= group.dropout() > 0;
@@ -78,6 +82,7 @@ struct Workspace {
         if (sizes.heads > 0) dheads = arena.Take<float>(M * sizes.heads);
         linear.dh = arena.Take<T>(M * std::max<int64_t>(sizes.rank_columns, 1));
         if (sizes.dropout) linear.dx = arena.Take<float>(M * sizes.in);
+        if (sizes.scaled_out > 0) linear.scaled = arena.Take<T>(M * sizes.scaled_out);
         const size_t mark = arena.mark();  // attention's and the MLP's gradients never live at once
         dattention = arena.Take<T>(M * sizes.attention);
         dqkv = arena.Take<T>(M * sizes.qkv);

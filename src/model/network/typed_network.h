@@ -23,6 +23,8 @@ class TypedNetwork : public Model {
                                                        const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
+    void SetFixedPair(const std::string& linear, const FixedPair& pair) override;
+    FixedPair GetFixedPair(const std::string& linear) const override;
     absl::Status MakeTrainable(const std::string& module, bool keep_tied) override;
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
@@ -33,12 +35,16 @@ class TypedNetwork : public Model {
     absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                              float loss_scale, uint64_t seed) override;
+    void Regularize(const Regularization& regularization) override;
     void UseLowRank(bool use) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document,
                                       const std::vector<const Adapter*>& adapters) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
+    // As HiddenStates of hidden_states.h.
+    absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
+                        const std::vector<const Adapter*>& adapters);
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,
@@ -69,6 +75,8 @@ class TypedNetwork : public Model {
     void VisitParts(const Linear& linear, const VisitNorm& visit_norm);
     std::vector<LinearGroup<T>*> Groups();
     std::vector<const LinearGroup<T>*> Groups() const;
+    // HONE_CHECKs that there is one.
+    LinearMember& MemberOf(const std::string& linear);
     std::vector<Norm*> Norms();
 
     BlockSizes Sizes(int64_t M, bool backward) const;
@@ -87,6 +95,8 @@ class TypedNetwork : public Model {
     // each document is in the end, as far as is known.
     void ChooseRotaryRows(const Batch& batch, const std::vector<int64_t>& lengths);
     absl::Status Embed(const Context& context, const Batch& batch, float* x);
+    // NEFTune's noise, added to embedded tokens x [M, C].
+    void AddNoise(const Context& context, const Batch& batch, uint64_t seed, float* x) const;
     // adapters: by document, or none.
     Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory,
                      const std::vector<const Adapter*>& adapters);
@@ -122,6 +132,8 @@ class TypedNetwork : public Model {
     int64_t head_rows_ = 0;
     bool head_backward_ = false;
     Buffer adapter_h_;
+    Regularization regularization_;
+    MagnitudeMemory<T> magnitude_memory_;
 };
 
 // One for each linear group, in the order of Groups().

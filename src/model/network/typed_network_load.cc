@@ -100,11 +100,45 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
     for (LinearGroup<T>* group : Groups()) {
         for (LinearMember& member : group->members()) {
             if (member.name != linear) continue;
+            if (options.use_dora && options_.storage == WeightStorage::kInt8Channels)
+                return UsageError(
+                    "{}: DoRA (use_dora) needs products that are exact, which those in 8-bit "
+                    "integers are not: use --base_compute native",
+                    linear);
             member.low_rank = options;
             return absl::OkStatus();
         }
     }
     return ModelError("the model has no linear layer {}", linear);
+}
+
+template <typename T>
+void TypedNetwork<T>::Regularize(const Regularization& regularization) {
+    regularization_ = regularization;
+}
+
+template <typename T>
+LinearMember& TypedNetwork<T>::MemberOf(const std::string& linear) {
+    for (LinearGroup<T>* group : Groups())
+        for (LinearMember& member : group->members())
+            if (member.name == linear) return member;
+    HONE_CHECK(false, "no linear layer {}", linear);
+    return Groups()[0]->members()[0];
+}
+
+template <typename T>
+void TypedNetwork<T>::SetFixedPair(const std::string& linear, const FixedPair& pair) {
+    LinearMember& member = MemberOf(linear);
+    HONE_CHECK(pair.a.size() == member.fixed_a.size() && pair.b.size() == member.fixed_b.size(),
+               "a pair of other sizes for {}", linear);
+    member.fixed_a.assign(pair.a.begin(), pair.a.end());
+    member.fixed_b.assign(pair.b.begin(), pair.b.end());
+}
+
+template <typename T>
+FixedPair TypedNetwork<T>::GetFixedPair(const std::string& linear) const {
+    const LinearMember& member = const_cast<TypedNetwork*>(this)->MemberOf(linear);
+    return {member.fixed_a, member.fixed_b};
 }
 
 template <typename T>
@@ -130,7 +164,8 @@ absl::Status TypedNetwork<T>::MakeTrainable(const std::string& module, bool keep
     LinearMember& head = head_.linear().members()[0];
     if (keep_tied && head.weight == embedding_.tensor() &&
         (embedding_.trainable() || head.own_weight >= 0)) {
-        embedding_.MakeTrainable([&](const std::string& name) { return name == embedding_.module(); });
+        embedding_.MakeTrainable(
+            [&](const std::string& name) { return name == embedding_.module(); });
         head.own_weight = 0;
         tied_parameter_ = true;
     }
@@ -158,6 +193,8 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     parameters_.Allocate();
     for (LinearGroup<T>* group : Groups())
         HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
+    for (LinearGroup<T>* group : Groups())
+        group->StartMagnitudes(parameters_, context, magnitude_memory_);
     for (Norm* norm : Norms()) norm->FillParameters(parameters_);
     HONE_RETURN_IF_ERROR(embedding_.FillParameters(parameters_, files_));
     HONE_RETURN_IF_ERROR(files_.weights->CheckUnchanged());
@@ -179,6 +216,8 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
     context.ParallelFor(static_cast<int64_t>(groups.size()),
                         [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
     for (LinearGroup<T>* group : groups) group->PackOwn(parameters_, context);
+    for (LinearGroup<T>* group : groups)
+        group->UpdateMagnitudes(parameters_, context, magnitude_memory_);
     for (Norm* norm : Norms()) norm->Pack();
 }
 
@@ -218,7 +257,7 @@ void TypedNetwork<T>::Take(Memory& memory, int64_t M, bool backward, bool checkp
         memory.dx_t = arena.Take<T>(M * C_);
     }
     const auto take_rest = [&](LayerSaved& saved, const LayerBlock<T>& layer) {
-        saved.TakeRest(arena, layer, M, shared ? sizes.rank_columns : 0, !sizes.mlp_in_shared);
+        saved.TakeRest(arena, layer, M, shared ? sizes.saved_columns : 0, !sizes.mlp_in_shared);
     };
     LayerSaved rest;
     if (shared) take_rest(rest, layers_.back());
@@ -249,7 +288,7 @@ MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing)
     MemoryPlan plan;
     for (const LinearGroup<T>* group : Groups()) plan.weights += group->frozen().bytes();
     plan.weights += embedding_.bytes();
-    plan.parameters = static_cast<size_t>(parameters_.count()) * 4 * sizeof(float);
+    plan.parameters = static_cast<size_t>(parameters_.count()) * 2 * sizeof(float);
     Memory whole, least;
     Take(whole, max_tokens, true, checkpointing);
     Take(least, max_tokens, true, true);

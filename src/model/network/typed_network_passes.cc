@@ -1,12 +1,17 @@
 // Through a network with a batch: the training step's forward and backward, and the loss alone.
 #include <algorithm>
+#include <cmath>
 
+#include "base/random.h"
 #include "base/watch.h"
 #include "kernels/rope/rope.h"
 #include "model/network/typed_network.h"
 
 namespace hone {
 namespace {
+
+// Apart from the numbers of the linear groups, which dropout's seeds come from.
+constexpr uint64_t kNoiseSeed = uint64_t{1} << 40;
 
 // Adds up rows [begin, end), in their order.
 LossSums Sum(const Batch& batch, int64_t begin, int64_t end, const std::vector<double>& losses,
@@ -93,6 +98,24 @@ absl::Status TypedNetwork<T>::Embed(const Context& context, const Batch& batch, 
 }
 
 template <typename T>
+void TypedNetwork<T>::AddNoise(const Context& context, const Batch& batch, uint64_t seed,
+                               float* x) const {
+    const uint64_t key = RandomAt(seed, kNoiseSeed);
+    context.ParallelFor(batch.num_documents(), [&](int64_t d, int) {
+        const int64_t begin = batch.document_starts[d] * C_,
+                      end = batch.document_starts[d + 1] * C_;
+        const double bound =
+            regularization_.neftune_noise_alpha / std::sqrt(static_cast<double>(end - begin));
+        for (int64_t i = begin; i < end; ++i) {
+            // 24 bits, centred.
+            const uint64_t bits = RandomAt(key, static_cast<uint64_t>(i)) >> 40;
+            const double unit = (static_cast<double>(bits) + 0.5) * 0x1p-24;
+            x[i] += static_cast<float>((2 * unit - 1) * bound);
+        }
+    });
+}
+
+template <typename T>
 absl::Status TypedNetwork<T>::Admit(const Batch& batch) {
     HONE_RETURN_IF_ERROR(Check(batch.tokens));
     HONE_RETURN_IF_ERROR(
@@ -133,6 +156,7 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
     HONE_RETURN_IF_ERROR(Embed(context, batch, memory.x));
+    if (regularization_.neftune_noise_alpha > 0) AddNoise(context, batch, seed, memory.x);
     // A layer's backward pass is about twice its forward pass.
     const double parts = static_cast<double>(layers + 2 * (layers - lowest) + 2);
     for (int64_t l = 0; l < layers; ++l) {
@@ -143,8 +167,9 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     std::vector<double> losses(M);
     std::vector<uint8_t> correct(M);
     const bool below_head = lowest_ < layers;
-    head_.LossAndGradient(context, batch, memory.x, loss_scale, seed, parameters_, losses.data(),
-                          correct.data(), below_head ? memory.dx : nullptr, memory.dx_t);
+    head_.LossAndGradient(
+        context, batch, memory.x, {loss_scale, regularization_.label_smoothing, seed}, parameters_,
+        losses.data(), correct.data(), below_head ? memory.dx : nullptr, memory.dx_t);
 
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
         const LayerSaved& saved = SavedOf(memory, l);
@@ -206,6 +231,18 @@ absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch,
     std::vector<int64_t> rows(batch.size());
     for (int64_t row = 0; row < batch.size(); ++row) rows[row] = row;
     head_.Logits(pass, memory.x, rows, logits);
+    return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::Hidden(const Context& context, const Batch& batch, float* hidden,
+                                     const std::vector<const Adapter*>& adapters) {
+    if (batch.size() == 0) return absl::OkStatus();
+    HONE_RETURN_IF_ERROR(Admit(batch));
+    Memory& memory = ForwardMemory(batch.size());
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
+    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
+    head_.Hidden(context, memory.x, batch.size(), hidden);
     return absl::OkStatus();
 }
 

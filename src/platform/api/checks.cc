@@ -37,6 +37,17 @@ std::string ShownId(std::string_view id) {
     return absl::CHexEscape(std::string(id.substr(0, 128)));
 }
 
+absl::Status CheckMetadata(const std::map<std::string, std::string>& metadata) {
+    constexpr size_t kMost = 16;
+    if (metadata.size() > kMost)
+        return InvalidField("metadata", "'metadata' may have at most {} pairs.", kMost);
+    for (const auto& [name, value] : metadata) {
+        HONE_RETURN_IF_ERROR(CheckText("metadata", name, 1, 64));
+        HONE_RETURN_IF_ERROR(CheckText(fmt::format("metadata.{}", name), value, 0, 512));
+    }
+    return absl::OkStatus();
+}
+
 absl::Status CheckRange(std::string_view param, int64_t value, int64_t least, int64_t most) {
     if (value >= least && value <= most) return absl::OkStatus();
     return InvalidField(param, "'{}' is {}, but must be between {} and {}.", param, value, least,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ absl::Status CheckOneOf(std::string_view param, std::string_view text,
 
 // An id or name from a client for a message: at most 128 bytes, printable.
 std::string ShownId(std::string_view id);
+
+// At most 16 pairs, names of 1 to 64 characters, values of up to 512.
+absl::Status CheckMetadata(const std::map<std::string, std::string>& metadata);
 
 absl::Status CheckRange(std::string_view param, int64_t value, int64_t least, int64_t most);
 

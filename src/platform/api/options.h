@@ -29,6 +29,10 @@ struct Limits {
     int64_t queued_jobs = 1'000;                  // of a project, not in a terminal status
     int64_t keys = 1'000;                         // of a project
     int64_t webhooks = 100;                       // of a project
+    // Answers of models that a project keeps; the oldest go.
+    int64_t stored_answers = 10'000;
+    int64_t stored_answer_bytes = int64_t{1} << 30;
+    int64_t stored_answer_seconds = 30 * 24 * 3600;
 };
 
 struct PlatformOptions {

@@ -50,11 +50,17 @@ absl::StatusOr<std::vector<StepMetrics>> ReadMetrics(const std::string& path) {
         const auto step = static_cast<int64_t>(NumberOf(row, "step").value_or(0));
         if (const auto loss = NumberOf(row, "eval_loss")) {
             if (steps.empty() || steps.back().step != step) continue;
-            steps.back().valid_loss = loss;
-            steps.back().valid_accuracy = NumberOf(row, "eval_token_accuracy");
+            steps.back().full_valid_loss = loss;
+            steps.back().full_valid_accuracy = NumberOf(row, "eval_token_accuracy");
         } else {
-            steps.push_back({step, NumberOf(row, "loss").value_or(NAN),
-                             NumberOf(row, "token_accuracy").value_or(NAN)});
+            steps.push_back({.step = step,
+                             .train_loss = NumberOf(row, "loss").value_or(NAN),
+                             .train_accuracy = NumberOf(row, "token_accuracy").value_or(NAN),
+                             .valid_loss = NumberOf(row, "eval_sample_loss"),
+                             .valid_accuracy = NumberOf(row, "eval_sample_token_accuracy"),
+                             .learning_rate = NumberOf(row, "learning_rate"),
+                             .grad_norm = NumberOf(row, "grad_norm"),
+                             .tokens_per_second = NumberOf(row, "tokens_per_second")});
         }
     }
     return steps;
@@ -93,8 +99,8 @@ void JobLog::TakePlan(const RunPlan& plan) {
 
 void JobLog::Note(const StepMetrics& metrics) {
     noted_step_ = metrics.step;
-    last_metrics_ = {metrics.train_loss, metrics.train_accuracy, std::nullopt,
-                     std::nullopt,       metrics.valid_loss,     metrics.valid_accuracy};
+    last_metrics_ = {metrics.train_loss,     metrics.train_accuracy,  metrics.valid_loss,
+                     metrics.valid_accuracy, metrics.full_valid_loss, metrics.full_valid_accuracy};
     noted_.push_back(metrics);
 }
 
@@ -108,7 +114,17 @@ void JobLog::TakeStep(const StepReport& report) {
     remaining_seconds_ = report.remaining_s;
     CatchUp(report.step - 1);
     if (report.step <= noted_step_) return;  // done before a crash, and done again to the same bits
-    const StepMetrics metrics{report.step, report.step_loss, report.token_accuracy};
+    StepMetrics metrics;
+    metrics.step = report.step;
+    metrics.train_loss = report.step_loss;
+    metrics.train_accuracy = report.token_accuracy;
+    metrics.learning_rate = report.learning_rate;
+    metrics.grad_norm = report.grad_norm;
+    metrics.tokens_per_second = report.tokens_per_second;
+    if (report.eval_sample) {
+        metrics.valid_loss = report.eval_sample->loss;
+        metrics.valid_accuracy = report.eval_sample->token_accuracy;
+    }
     if (!record_.job.validation_file.empty() && EndsEpoch(report.step))
         open_ = metrics;
     else
@@ -117,8 +133,8 @@ void JobLog::TakeStep(const StepReport& report) {
 
 void JobLog::TakeEvaluation(const EvalReport& report) {
     if (!open_ || open_->step != report.step) return;
-    open_->valid_loss = report.loss;
-    open_->valid_accuracy = report.token_accuracy;
+    open_->full_valid_loss = report.loss;
+    open_->full_valid_accuracy = report.token_accuracy;
     CloseStep();
 }
 
@@ -197,10 +213,21 @@ void JobLog::WriteStep(Sql& sql, const StepMetrics& metrics, int64_t now) {
                   {"total_steps", total},
                   {"train_loss", metrics.train_loss},
                   {"train_mean_token_accuracy", metrics.train_accuracy}};
+    const auto add = [&](const char* name, const std::optional<double>& value) {
+        if (value) event.data[name] = *value;
+    };
+    add("learning_rate", metrics.learning_rate);
+    add("grad_norm", metrics.grad_norm);
+    add("tokens_per_second", metrics.tokens_per_second);
     if (metrics.valid_loss) {
-        event.message += fmt::format(", full validation loss={:.2f}", *metrics.valid_loss);
-        event.data["full_valid_loss"] = *metrics.valid_loss;
-        event.data["full_valid_mean_token_accuracy"] = metrics.valid_accuracy.value_or(0);
+        event.message += fmt::format(", validation loss={:.2f}", *metrics.valid_loss);
+        event.data["valid_loss"] = *metrics.valid_loss;
+        event.data["valid_mean_token_accuracy"] = metrics.valid_accuracy.value_or(0);
+    }
+    if (metrics.full_valid_loss) {
+        event.message += fmt::format(", full validation loss={:.2f}", *metrics.full_valid_loss);
+        event.data["full_valid_loss"] = *metrics.full_valid_loss;
+        event.data["full_valid_mean_token_accuracy"] = metrics.full_valid_accuracy.value_or(0);
     }
     AddEvent(sql, record_.seq, now, event);
 }

@@ -19,7 +19,9 @@ inline constexpr size_t kKeptCheckpoints = 3;  // beside the best one
 struct StepMetrics {
     int64_t step = 0;
     double train_loss = 0, train_accuracy = 0;
-    std::optional<double> valid_loss, valid_accuracy;  // of the whole validation file
+    std::optional<double> valid_loss, valid_accuracy;  // of some rows of the validation file
+    std::optional<double> full_valid_loss, full_valid_accuracy;  // of all of them
+    std::optional<double> learning_rate, grad_norm, tokens_per_second;
 };
 
 // The steps that a metrics.jsonl of a run holds, in their order.

@@ -31,13 +31,13 @@ absl::Status Link(const std::string& from, const std::string& to) {
     return absl::OkStatus();
 }
 
+}  // namespace
+
 int WorkerThreads(const PlatformOptions& options) {
     if (options.worker_threads > 0) return options.worker_threads;
     const int cpus = static_cast<int>(std::thread::hardware_concurrency());
     return std::max(1, cpus / std::max(1, options.max_running_jobs));
 }
-
-}  // namespace
 
 JobRun::JobRun(Stage stage, JobRecord record, std::function<void()> on_done)
     : stage_(stage),

@@ -30,6 +30,9 @@ struct Stage {
 };
 
 // Has a thread of its own from the start until done() or the destructor.
+// That each job gets.
+int WorkerThreads(const PlatformOptions& options);
+
 class JobRun {
   public:
     // The job is in the status running. `on_done` is called from that thread at its end.

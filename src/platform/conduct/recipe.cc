@@ -80,10 +80,12 @@ FinetuneOptions MakeOptions(const Job& job, int64_t epoch_steps, const BaseFacts
     options.task_name = job.id;
     options.report_to = "none";
     options.data.data_name = places.training_file;
-    if (places.validation_file.empty())
+    if (places.validation_file.empty()) {
         options.data.eval_split = "none";
-    else
+    } else {
         options.data.eval_data_files = {places.validation_file};
+        options.eval_sample_steps = 1;
+    }
     options.data.max_seq_len = base.context > 0 ? std::min(base.context, kMaxContext) : kMaxContext;
     options.data.template_date = Day(job.created_at);
     options.lora.r = kLoraRank;

@@ -95,8 +95,9 @@ TEST(Metrics, BecomeAResultFile) {
     const std::string path =
         folder.Write("metrics.jsonl",
                      "{\"step\":1,\"loss\":2.5,\"token_accuracy\":0.25}\n"
-                     "{\"step\":2,\"loss\":1.23456789,\"token_accuracy\":0.5}\n"
-                     "{\"step\":2,\"eval_loss\":3,\"eval_token_accuracy\":0.125}\n"
+                     "{\"step\":2,\"loss\":1.23456789,\"token_accuracy\":0.5,"
+                     "\"eval_sample_loss\":3,\"eval_sample_token_accuracy\":0.125}\n"
+                     "{\"step\":2,\"eval_loss\":4,\"eval_token_accuracy\":0.25}\n"
                      "{\"step\":3,\"lo");  // broken off
     const auto steps = ReadMetrics(path).value();
     EXPECT_EQ(MetricsCsv(steps),

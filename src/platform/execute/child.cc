@@ -15,9 +15,12 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "absl/strings/str_split.h"
 #include "base/file.h"
+
+extern char** environ;
 
 namespace hone::platform {
 namespace {
@@ -87,6 +90,21 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+std::vector<std::string> ChildEnvironment() {
+    constexpr std::string_view kNames[] = {
+        "PATH=", "HOME=", "LANG=", "TMPDIR=", "LC_ALL=", "TZ=", "LD_LIBRARY_PATH="};
+    constexpr std::string_view kPrefixes[] = {"HONE_", "ASAN_", "UBSAN_", "TSAN_", "LSAN_"};
+    std::vector<std::string> kept = {"HF_HUB_OFFLINE=1"};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view variable = *entry;
+        bool keep = false;
+        for (const std::string_view name : kNames) keep = keep || variable.starts_with(name);
+        for (const std::string_view prefix : kPrefixes) keep = keep || variable.starts_with(prefix);
+        if (keep) kept.emplace_back(variable);
+    }
+    return kept;
+}
 
 absl::StatusOr<pid_t> StartChild(const ChildOptions& options) {
     std::vector<char*> argv = Pointers(options.arguments), envp = Pointers(options.environment);

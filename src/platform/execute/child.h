@@ -11,6 +11,10 @@
 
 namespace hone::platform {
 
+// What a child may know of its surroundings, "NAME=value": a few harmless variables of this
+// process's environment, none of the server's secrets.
+std::vector<std::string> ChildEnvironment();
+
 struct ChildOptions {
     std::vector<std::string> arguments;    // the program's path first
     std::vector<std::string> environment;  // "NAME=value"

@@ -21,30 +21,12 @@
 #include "base/log.h"
 #include "platform/execute/child.h"
 
-extern char** environ;
-
 namespace hone::platform {
 namespace {
 
 constexpr size_t kMaxEventBytes = size_t{4} << 20;
 constexpr size_t kLastWords = 4096;   // bytes of worker.log
 constexpr double kLeaveSeconds = 60;  // that a leftover worker has to save and leave
-
-// What a worker may know of its surroundings: none of the server's secrets.
-std::vector<std::string> WorkerEnvironment() {
-    constexpr std::string_view kNames[] = {
-        "PATH=", "HOME=", "LANG=", "TMPDIR=", "LC_ALL=", "TZ=", "LD_LIBRARY_PATH="};
-    constexpr std::string_view kPrefixes[] = {"HONE_", "ASAN_", "UBSAN_", "TSAN_", "LSAN_"};
-    std::vector<std::string> kept = {"HF_HUB_OFFLINE=1"};
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view variable = *entry;
-        bool keep = false;
-        for (const std::string_view name : kNames) keep = keep || variable.starts_with(name);
-        for (const std::string_view prefix : kPrefixes) keep = keep || variable.starts_with(prefix);
-        if (keep) kept.emplace_back(variable);
-    }
-    return kept;
-}
 
 struct Descriptor {
     int fd = -1;
@@ -87,7 +69,7 @@ class LocalWorker : public Worker {
         ChildOptions child;
         child.arguments = {program,    "worker", "--job",     folder_ + "/job.json",
                            "--events", "3",      "--control", "0"};
-        child.environment = WorkerEnvironment();
+        child.environment = ChildEnvironment();
         child.input = child_control.fd;
         child.output = child_events.fd;
         child.log = log_file.fd;

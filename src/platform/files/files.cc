@@ -101,7 +101,12 @@ absl::Status Files::Check(const NewFile& file) {
 absl::StatusOr<std::optional<TrainingFileReport>> Files::Examine(const NewFile& file,
                                                                  const BlobWriter& writer) {
     if (file.purpose != "fine-tune") return std::nullopt;
-    return ReadTrainingFile(writer.path());
+    return Read(writer.path());
+}
+
+absl::StatusOr<TrainingFileReport> Files::Read(const std::string& path) {
+    std::call_once(tokens_known_, [&] { tokens_ = SpecialTokensOf(services_.options.models); });
+    return ReadTrainingFile(path, tokens_);
 }
 
 absl::StatusOr<File> Files::Store(const Caller& caller, const NewFile& file, BlobWriter& writer) {
@@ -204,7 +209,7 @@ absl::StatusOr<std::string> Files::PathOf(const std::string& project, const std:
 
 absl::StatusOr<TrainingFileReport> Files::Report(const Caller& caller, const std::string& id) {
     HONE_ASSIGN_OR_RETURN(const std::string path, PathOf(caller.project, id));
-    return ReadTrainingFile(path);
+    return Read(path);
 }
 
 absl::Status Files::Release(const std::string& sha256) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,8 +80,8 @@ class Files {
     // Whether the fields may be so: what a client can get wrong.
     static absl::Status Check(const NewFile& file);
     // The report on what the writer holds, where the purpose is fine-tune.
-    static absl::StatusOr<std::optional<TrainingFileReport>> Examine(const NewFile& file,
-                                                                     const BlobWriter& writer);
+    absl::StatusOr<std::optional<TrainingFileReport>> Examine(const NewFile& file,
+                                                              const BlobWriter& writer);
     // Bytes that the project may still store.
     int64_t FreeBytes(Sql& sql, const std::string& project) const;
     // The path of a file's content.
@@ -97,8 +98,12 @@ class Files {
 
   private:
     friend class FileWriter;
+    absl::StatusOr<TrainingFileReport> Read(const std::string& path);
+
     Services& services_;
     Blobs& blobs_;
+    std::once_flag tokens_known_;
+    SpecialTokens tokens_;  // of all bases, as the first file that is read needs them
 };
 
 }  // namespace hone::platform

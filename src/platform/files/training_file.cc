@@ -141,6 +141,15 @@ Problem CheckRow(const Json& row, TrainingFormat& format) {
     }
 }
 
+// The first special token in any text of the row; empty: none.
+std::string_view FindToken(const Json& value, const SpecialTokens& tokens) {
+    if (value.is_string()) return tokens.FindIn(value.get_ref<const std::string&>());
+    if (!value.is_structured()) return {};
+    for (const Json& member : value)
+        if (const std::string_view token = FindToken(member, tokens); !token.empty()) return token;
+    return {};
+}
+
 }  // namespace
 
 std::string_view TrainingFormatName(TrainingFormat format) {
@@ -168,7 +177,8 @@ std::string TrainingFileReport::ToText() const {
     return text;
 }
 
-absl::StatusOr<TrainingFileReport> ReadTrainingFile(const std::string& path) {
+absl::StatusOr<TrainingFileReport> ReadTrainingFile(const std::string& path,
+                                                    const SpecialTokens& tokens) {
     HONE_ASSIGN_OR_RETURN(const auto reader, RowReader::Open(path, FileFormat::kJsonLines, {}));
     TrainingFileReport report;
     const auto note = [&](int64_t line, std::string reason) {
@@ -195,6 +205,8 @@ absl::StatusOr<TrainingFileReport> ReadTrainingFile(const std::string& path) {
                                            problem.reason));
         } else if (Problem wrong = CheckRow(row, report.format); !wrong.empty()) {
             note(raw.line, std::move(wrong));
+        } else if (const std::string_view token = FindToken(row, tokens); !token.empty()) {
+            note(raw.line, fmt::format("message contains an invalid token: {}", token));
         }
     }
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "platform/files/special_tokens.h"
 
 namespace hone::platform {
 
@@ -32,7 +33,8 @@ struct TrainingFileReport {
 };
 
 // Reads the whole file, which is UTF-8 JSON lines with or without a byte order mark. Bad lines are
-// results; an error is a file that cannot be read.
-absl::StatusOr<TrainingFileReport> ReadTrainingFile(const std::string& path);
+// results; an error is a file that cannot be read. No text may hold one of the tokens.
+absl::StatusOr<TrainingFileReport> ReadTrainingFile(const std::string& path,
+                                                    const SpecialTokens& tokens = {});
 
 }  // namespace hone::platform

@@ -24,6 +24,29 @@ class TrainingFileTest : public ::testing::Test {
 constexpr char kUser[] = R"({"role":"user","content":"a"})";
 constexpr char kAssistant[] = R"({"role":"assistant","content":"b"})";
 
+TEST_F(TrainingFileTest, SpecialTokensAreNoText) {
+    const SpecialTokens tokens({"<|im_end|>", "<|im_end|>!", "<s>", "</s>", "a"});
+    EXPECT_EQ(tokens.FindIn("a < b <|im_end| > <S> <"), "");
+    EXPECT_EQ(tokens.FindIn("x<<|im_end|>!</s>"), "<|im_end|>!");
+    EXPECT_EQ(tokens.FindIn("</s>"), "</s>");
+    EXPECT_EQ(SpecialTokens().FindIn("</s>"), "");
+    const auto reason = [&](const std::string& row) {
+        const std::string path = folder_.Write("rows.jsonl", row + "\n");
+        const auto report = ReadTrainingFile(path, tokens).value();
+        return report.bad.empty() ? "" : report.bad[0].reason;
+    };
+    const std::string invalid = "message contains an invalid token: <|im_end|>";
+    EXPECT_EQ(reason(fmt::format(R"({{"messages":[{},{}]}})", kUser, kAssistant)), "");
+    EXPECT_EQ(reason(R"({"messages":[{"role":"user","content":"a<|im_end|>b"},)" +
+                     std::string(kAssistant) + "]}"),
+              invalid);
+    EXPECT_EQ(reason(R"({"messages":[{"role":"user","content":[{"type":"text",)"
+                     R"("text":"<|im_end\u007c>"}]},)" +
+                     std::string(kAssistant) + "]}"),
+              invalid);
+    EXPECT_EQ(reason(R"({"prompt":"","completion":"b<|im_end|>"})"), invalid);
+}
+
 TEST_F(TrainingFileTest, GoodExamplesOfEachFormat) {
     const std::string chat = fmt::format(R"({{"messages":[{},{}]}})", kUser, kAssistant);
     EXPECT_EQ(Reason(chat), "");

@@ -258,7 +258,7 @@ absl::StatusOr<Upload> Uploads::Complete(const Caller& caller, const std::string
     if (!md5.empty() && absl::AsciiStrToLower(md5) != actual_md5)
         return InvalidField("md5", "The MD5 of the parts is {}, not {}.", actual_md5, ShownId(md5));
     const NewFile file{row.upload.filename, row.upload.purpose, row.file_expires_after};
-    HONE_ASSIGN_OR_RETURN(const auto report, Files::Examine(file, *writer));
+    HONE_ASSIGN_OR_RETURN(const auto report, files_.Examine(file, *writer));
     std::vector<std::string> released;
     HONE_RETURN_IF_ERROR(blobs_.Publish(*writer, [&](const StoredBlob& blob) {
         return services_.database.Write([&](Sql& sql) -> absl::Status {

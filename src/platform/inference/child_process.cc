@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-extern char** environ;
+#include "platform/execute/child.h"
 
 namespace hone {
 namespace {
@@ -27,7 +26,8 @@ std::string HowItEnded(int status) {
 
 }  // namespace
 
-absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& arguments) {
+absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& arguments,
+                                                 int64_t memory_limit_bytes) {
     HONE_CHECK(!arguments.empty());
     int in[2] = {-1, -1}, out[2] = {-1, -1};
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
@@ -35,31 +35,20 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>&
         for (int* fd : {&in[0], &in[1]}) Close(*fd);
         return OtherError("cannot make a pipe: {}", std::strerror(error));
     }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    // Signals that a terminal sends to the server are not the child's.
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    std::vector<char*> argv;
-    for (const std::string& argument : arguments)
-        argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
+    platform::ChildOptions options;
+    options.arguments = arguments;
+    options.environment = platform::ChildEnvironment();
+    options.input = in[0];
+    options.output = out[1];
+    options.log = STDERR_FILENO;
+    options.memory_limit_bytes = memory_limit_bytes;
+    const auto pid = platform::StartChild(options);
     ChildProcess child;
-    const int error =
-        posix_spawnp(&child.pid_, argv[0], &actions, &attributes, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
     Close(in[0]);
     Close(out[1]);
     child.input_ = in[1];
     child.output_ = out[0];
-    if (error != 0) {
-        child.pid_ = -1;
-        return OtherError("cannot run {}: {}", arguments[0], std::strerror(error));
-    }
+    HONE_ASSIGN_OR_RETURN(child.pid_, pid);
     for (int fd : {child.input_, child.output_})
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     return child;

@@ -13,9 +13,11 @@ namespace hone {
 
 class ChildProcess {
   public:
-    // Starts arguments[0]; its standard input and output are pipes to this object, its standard
-    // error is ours.
-    static absl::StatusOr<ChildProcess> Start(const std::vector<std::string>& arguments);
+    // Starts arguments[0], a path, with few rights (platform/execute/child.h). It reads from this
+    // object on its standard input and writes to it on the file descriptor 3; its standard error is
+    // ours. `memory_limit_bytes`: of its data; 0: none. The calling thread has to outlive it.
+    static absl::StatusOr<ChildProcess> Start(const std::vector<std::string>& arguments,
+                                              int64_t memory_limit_bytes);
     // Kills what still runs, and waits for it.
     ~ChildProcess();
     ChildProcess(ChildProcess&& other) noexcept { *this = std::move(other); }

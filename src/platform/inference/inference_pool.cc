@@ -270,10 +270,10 @@ class InferencePool::Impl {
             case Room::kThere:
                 break;
         }
-        std::vector<std::string> words = {options_.program, "serve-model", "--model_name_or_path",
-                                          base};
+        std::vector<std::string> words = {
+            options_.program, "serve-model", "--model_name_or_path", base, "--answers", "3"};
         words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
-        auto process = ChildProcess::Start(words);
+        auto process = ChildProcess::Start(words, ChildMemoryLimit());
         ++child.restarts;
         child.started = child.heard = now;
         child.ready = child.ending = child.retire = false;
@@ -287,6 +287,11 @@ class InferencePool::Impl {
         } else {
             Gone(lock, child, std::string(process.status().message()));
         }
+    }
+
+    // No child alone may take more than all together.
+    int64_t ChildMemoryLimit() const {
+        return options_.memory_bytes == SIZE_MAX ? 0 : static_cast<int64_t>(options_.memory_bytes);
     }
 
     enum class Room { kThere, kSoon, kNone };

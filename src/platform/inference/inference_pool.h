@@ -1,6 +1,9 @@
 // The children that answer requests for the server: one `hone serve-model` for each base model in
 // use, with all its adapters. The server's side of answer/serving/protocol.h.
 //
+// A child has no network and sees nothing of this process's environment but a few harmless
+// variables (platform/execute/child.h).
+//
 // A child is started when its base is first asked for. Requests wait until it is ready. Where the
 // memory that children may take is used up, the one that was idle for the longest time ends to make
 // room; where none is idle, a request is answered with 503. A child that ended, or says nothing for
@@ -27,7 +30,7 @@ namespace hone {
 struct InferencePoolOptions {
     std::string program;                 // the hone that is run, a path
     std::vector<std::string> arguments;  // behind `serve-model --model_name_or_path BASE ...`
-    size_t memory_bytes = SIZE_MAX;      // of all children
+    size_t memory_bytes = SIZE_MAX;      // of all children, and so of each
     size_t max_children = 8;
     size_t max_waiting = 4096;    // requests in the pool at a time; more are answered with 429
     double silence_seconds = 30;  // without a line a child counts as hung

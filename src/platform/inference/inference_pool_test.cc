@@ -57,13 +57,15 @@ class Heard {
 // A shell script in place of hone: "$3" is the base. What its bodies say, it does.
 constexpr char kScript[] = R"(#!/bin/bash
 base=$3
+folder=${0%/*}
+exec >&3
 [[ $base == broken ]] && { echo '{"event":"failed","error":{"message":"no such model"}}'; exit 4; }
 [[ $base == dead ]] && exit 3
 [[ $base == mute ]] && sleep 30
-echo '{"event":"ready","context_length":77,"memory_bytes":1000}'
+echo '{"event":"ready","context_length":77,"memory_bytes":1000000000}'
 while IFS= read -r line; do
   id=${line#*\"id\":\"}; id=${id%%\"*}
-  echo "$line" >> "$LOG_FOLDER/$base.log"
+  echo "$line" >> "$folder/$base.log"
   case $line in
     *'"kind":"cancel"'*|*adapter.unload*) ;;
     *'"say":"chunks"'*)
@@ -74,6 +76,11 @@ while IFS= read -r line; do
       error='{"message":"bad","type":"t","param":null,"code":null}'
       echo "{\"id\":\"$id\",\"event\":\"error\",\"status\":400,\"error\":$error}" ;;
     *'"say":"one"'*) echo "{\"id\":\"$id\",\"event\":\"chunk\",\"data\":{}}" ;;
+    *'"say":"rights"'*)
+      env > "$folder/env"
+      python3 -c 'import socket; socket.socket()' 2> "$folder/socket"
+      python3 -c 'bytearray(10 ** 9)' 2> "$folder/memory"
+      echo "{\"id\":\"$id\",\"event\":\"done\",\"data\":{}}" ;;
     *'"say":"die"'*) exit 9 ;;
     *'"say":"hang"'*) echo '{"event":"heartbeat","step_seconds":1000}' ;;
     *'"say":"pid"'*) echo "{\"id\":\"$id\",\"event\":\"done\",\"data\":{\"pid\":$$}}" ;;
@@ -87,7 +94,6 @@ class InferencePoolTest : public testing::Test {
     void SetUp() override {
         options_.program = folder_.Write("child", kScript);
         std::filesystem::permissions(options_.program, std::filesystem::perms::owner_all);
-        setenv("LOG_FOLDER", folder_.path().c_str(), 1);
     }
     static InferenceRequest Request(const std::string& base, const std::string& say) {
         return {.base = base,
@@ -131,6 +137,19 @@ TEST_F(InferencePoolTest, HandsRequestsOnAndAnswersBack) {
     EXPECT_EQ(children[0].restarts, 0);
     // One process serves all.
     EXPECT_EQ(Answer(pool, "base", "pid").data, Answer(pool, "base", "pid").data);
+}
+
+TEST_F(InferencePoolTest, AChildHasNoNetworkNoSecretOfTheServersAndALimitOfMemory) {
+    setenv("SERVER_SECRET", "hunter2", 1);
+    options_.memory_bytes = 500'000'000;
+    InferencePool pool(options_);
+    EXPECT_EQ(Answer(pool, "base", "rights").kind, InferenceEvent::Kind::kDone);
+    EXPECT_THAT(ReadFile(folder_ / "socket").value(), HasSubstr("Permission denied"));
+    EXPECT_THAT(ReadFile(folder_ / "memory").value(), HasSubstr("MemoryError"));
+    const std::string environment = ReadFile(folder_ / "env").value();
+    EXPECT_THAT(environment, HasSubstr("HF_HUB_OFFLINE=1"));
+    EXPECT_THAT(environment, testing::Not(HasSubstr("hunter2")));
+    unsetenv("SERVER_SECRET");
 }
 
 TEST_F(InferencePoolTest, AChildThatDiesIsStartedAgain) {
@@ -200,7 +219,7 @@ TEST_F(InferencePoolTest, TheIdleOneMakesRoom) {
     EXPECT_EQ(refused.status, 503);
     EXPECT_GT(refused.retry_after_seconds, 0);
     options_.max_children = 8;
-    options_.memory_bytes = 1500;  // each has 1000
+    options_.memory_bytes = 1'500'000'000;  // each has 1 GB
     InferencePool small(options_);
     EXPECT_EQ(Answer(small, "one", "").kind, InferenceEvent::Kind::kDone);
     EXPECT_EQ(Answer(small, "two", "").kind, InferenceEvent::Kind::kDone);

@@ -12,7 +12,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxSuffix = 64;
-constexpr size_t kMaxMetadata = 16;
 constexpr size_t kMaxIntegrations = 5;
 constexpr size_t kMaxTags = 50;
 constexpr double kMaxLearningRateMultiplier = 1000;
@@ -206,19 +205,14 @@ absl::Status ReadMetadata(const Object& body, JobRequest& request) {
     const Json* metadata = body.Find("metadata");
     if (metadata == nullptr) return absl::OkStatus();
     if (!metadata->is_object()) return body.WrongKind("metadata", "an object", *metadata);
-    if (metadata->size() > kMaxMetadata)
-        return InvalidField("metadata", "'metadata' may have at most {} pairs.", kMaxMetadata);
     request.metadata.emplace();
     for (const auto& [name, value] : metadata->items()) {
-        HONE_RETURN_IF_ERROR(CheckText("metadata", name, 1, 64));
         if (!value.is_string())
             return InvalidField("metadata", "'metadata.{}' must be a string, but is {}.",
                                 ShownId(name), Object::Kind(value));
-        const auto& text = value.get_ref<const std::string&>();
-        HONE_RETURN_IF_ERROR(CheckText(fmt::format("metadata.{}", name), text, 0, 512));
-        request.metadata->emplace(name, text);
+        request.metadata->emplace(name, value.get<std::string>());
     }
-    return absl::OkStatus();
+    return CheckMetadata(*request.metadata);
 }
 
 }  // namespace

@@ -87,8 +87,13 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url)
 }
 
 std::unique_ptr<Sql> Database::Connect() const {
-    if (!sqlite_) return std::make_unique<Sql>(soci::postgresql, connection_);
-    auto sql = std::make_unique<Sql>(soci::sqlite3, connection_);
+    auto sql = sqlite_ ? std::make_unique<Sql>(soci::sqlite3, connection_)
+                       : std::make_unique<Sql>(soci::postgresql, connection_);
+    if (!sqlite_) {
+        // libpq writes notices to standard error, between the lines of the log.
+        sql->Run("set client_min_messages = warning");
+        return sql;
+    }
     std::string mode;
     sql->First("pragma journal_mode = wal", std::tie(mode));
     sql->Run("pragma foreign_keys = on");
@@ -126,16 +131,13 @@ void Database::GiveBack(std::unique_ptr<Sql> sql) {
     returned_.notify_one();
 }
 
-absl::Status Database::RunIn(bool writes, const Work& work) {
-    const char* begin = !sqlite_ ? "begin" : writes ? "begin immediate" : "begin";
-    if (!sqlite_ && !writes) begin = "begin isolation level repeatable read read only";
+absl::Status Database::RunIn(std::string_view begin, const Work& work) {
     std::unique_ptr<Sql> sql;
     try {
         sql = Take();
-        sql->Run(begin);
-        if (!sqlite_ && writes) sql->Run(kOneWriter);
+        if (!begin.empty()) sql->Run(begin);
         absl::Status status = work(*sql);
-        sql->Run(status.ok() ? "commit" : "rollback");
+        if (!begin.empty()) sql->Run(status.ok() ? "commit" : "rollback");
         GiveBack(std::move(sql));
         return status;
     } catch (const soci::soci_error& error) {
@@ -150,10 +152,18 @@ absl::Status Database::RunIn(bool writes, const Work& work) {
 
 absl::Status Database::RunWrite(const Work& work) {
     const std::lock_guard lock(writing_);
-    return RunIn(true, work);
+    if (sqlite_) return RunIn("begin immediate", work);
+    return RunIn("begin", [&](Sql& sql) {
+        sql.Run(kOneWriter);
+        return work(sql);
+    });
 }
 
-absl::Status Database::RunRead(const Work& work) { return RunIn(false, work); }
+absl::Status Database::RunRead(const Work& work) {
+    return RunIn(sqlite_ ? "begin" : "begin isolation level repeatable read read only", work);
+}
+
+absl::Status Database::RunReadOne(const Work& work) { return RunIn("", work); }
 
 absl::Status Database::Migrate() {
     return Write([&](Sql& sql) -> absl::Status {

@@ -33,6 +33,11 @@ class Database {
     std::invoke_result_t<F, Sql&> Read(F&& f) {
         return In(&Database::RunRead, f);
     }
+    // The same for one statement alone, which is a transaction by itself: for what is asked often.
+    template <typename F>
+    std::invoke_result_t<F, Sql&> ReadOne(F&& f) {
+        return In(&Database::RunReadOne, f);
+    }
 
     bool is_sqlite() const { return sqlite_; }
     // Copies the database, as it is at one moment, into a new file. SQLite alone.
@@ -60,7 +65,9 @@ class Database {
 
     absl::Status RunWrite(const Work& work);
     absl::Status RunRead(const Work& work);
-    absl::Status RunIn(bool writes, const Work& work);
+    absl::Status RunReadOne(const Work& work);
+    // `begin`: the statement before the work; "": none, and none behind it.
+    absl::Status RunIn(std::string_view begin, const Work& work);
     absl::Status Migrate();
     std::unique_ptr<Sql> Connect() const;
     std::unique_ptr<Sql> Take();

@@ -194,7 +194,30 @@ create table deliveries (
 create index deliveries_by_time on deliveries (next_at);
 )";
 
-constexpr std::string_view kMigrations[] = {kFirst};
+constexpr std::string_view kAnswers = R"(
+create table answers (
+    seq SERIAL,
+    id text not null unique,
+    project text not null references projects (id),
+    kind text not null,
+    created_at bigint not null,
+    model text not null,
+    bytes bigint not null,
+    metadata text not null,
+    body text not null,
+    input text not null
+);
+create index answers_by_project on answers (project, kind, seq);
+create index answers_by_age on answers (project, created_at);
+create table answer_metadata (
+    answer bigint not null references answers (seq) on delete cascade,
+    name text not null,
+    value text not null,
+    primary key (answer, name)
+);
+)";
+
+constexpr std::string_view kMigrations[] = {kFirst, kAnswers};
 
 }  // namespace
 

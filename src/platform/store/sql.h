@@ -10,13 +10,23 @@
 // is NULL. A failure of the database is an exception, which Database turns into a status.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <variant>
 #include <vector>
 
-#include "soci/soci.h"
+namespace soci {
+class backend_factory;
+class session;
+class statement;
+}  // namespace soci
 
 namespace hone::platform {
 
@@ -25,27 +35,28 @@ struct Texts {
     std::vector<std::string> all;
 };
 
+// Statements stay prepared as long as the connection.
 class Sql {
   public:
-    Sql(const soci::backend_factory& factory, const std::string& connection)
-        : session_(factory, connection) {}
+    Sql(const soci::backend_factory& factory, const std::string& connection);
+    ~Sql();
 
     // Returns how many rows it changed.
     template <typename... Values>
     int64_t Run(std::string_view text, const Values&... values) {
-        soci::statement statement(session_);
-        Prepare(statement, text, std::tuple<>(), values...);
-        statement.execute(true);
-        return statement.get_affected_rows();
+        return Change(text, Bound<Values...>{&values...});
     }
 
     // Puts the first row into the references of `columns`; false, and nothing put, where there is
     // none.
     template <typename... Columns, typename... Values>
     bool First(std::string_view text, std::tuple<Columns&...> columns, const Values&... values) {
-        soci::statement statement(session_);
-        Prepare(statement, text, columns, values...);
-        return statement.execute(true);
+        bool found = false;
+        Select(text, PlacesOf(columns), Bound<Values...>{&values...}, [&] {
+            found = true;
+            return false;
+        });
+        return found;
     }
 
     // All rows. Row is a struct with a function ColumnsOf(Row&) beside it, that ties the members
@@ -54,34 +65,38 @@ class Sql {
     std::vector<Row> All(std::string_view text, const Values&... values) {
         std::vector<Row> rows;
         Row row{};
-        soci::statement statement(session_);
-        Prepare(statement, text, ColumnsOf(row), values...);
-        statement.execute(false);
-        while (statement.fetch()) rows.push_back(row);
+        Select(text, PlacesOf(ColumnsOf(row)), Bound<Values...>{&values...}, [&] {
+            rows.push_back(row);
+            return true;
+        });
         return rows;
     }
 
   private:
-    template <typename Value>
-    static void Bind(soci::statement& statement, const Value& value) {
-        statement.exchange(soci::use(value));
-    }
-    static void Bind(soci::statement& statement, const Texts& texts) {
-        for (const std::string& text : texts.all) statement.exchange(soci::use(text));
+    using Value = std::variant<const int64_t*, const double*, const std::string*, const Texts*>;
+    using Place = std::variant<int64_t*, double*, std::string*>;
+    template <typename... Values>
+    using Bound = std::array<Value, sizeof...(Values)>;
+
+    template <typename... Columns>
+    static std::array<Place, sizeof...(Columns)> PlacesOf(const std::tuple<Columns&...>& columns) {
+        return std::apply(
+            [](auto&... column) { return std::array<Place, sizeof...(Columns)>{&column...}; },
+            columns);
     }
 
-    template <typename... Columns, typename... Values>
-    void Prepare(soci::statement& statement, std::string_view text,
-                 const std::tuple<Columns...>& columns, const Values&... values) {
-        std::apply([&](auto&... column) { (statement.exchange(soci::into(column)), ...); },
-                   columns);
-        (Bind(statement, values), ...);
-        statement.alloc();
-        statement.prepare(std::string(text));
-        statement.define_and_bind();
-    }
+    class Use;
+    // The same text gives the same statement, until there are too many of them.
+    soci::statement& Prepared(std::string_view text);
+    // The number of rows that it changed.
+    int64_t Change(std::string_view text, std::span<const Value> values);
+    // Puts each row into `places` and calls `take`, until that returns false.
+    void Select(std::string_view text, std::span<const Place> places, std::span<const Value> values,
+                const std::function<bool()>& take);
 
-    soci::session session_;
+    std::unique_ptr<soci::session> session_;
+    const bool sqlite_;
+    std::map<std::string, std::unique_ptr<soci::statement>, std::less<>> prepared_;
 };
 
 // A row that is one number or one text.

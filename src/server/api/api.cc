@@ -9,6 +9,7 @@
 #include "server/api/routes.h"
 #include "server/http/ascii.h"
 #include "server/http/log.h"
+#include "server/page/page.h"
 
 namespace hone::server {
 namespace {
@@ -174,7 +175,13 @@ std::optional<HttpResponse> Api::Authenticate(const HttpRequest& request, Access
 
 Admission Api::Admit(HttpRequest& request) {
     const Router::Match match = router_.Find(request.method, request.path);
-    if (match.route == nullptr) return {.refused = Unrouted(request)};
+    if (match.route == nullptr) {
+        if (auto page = PageResponse(request)) {
+            request.route = "/";
+            return {.refused = *std::move(page)};
+        }
+        return {.refused = Unrouted(request)};
+    }
     const Route& route = *match.route;
     request.route = route.pattern;
     platform::Caller caller;

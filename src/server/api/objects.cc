@@ -17,16 +17,6 @@ Json NumberOr(const std::optional<T>& value, const Json& otherwise) {
     return value ? Json(*value) : otherwise;
 }
 
-Json HyperparametersJson(const platform::Job& job) {
-    const platform::Hyperparameters& given = job.hyperparameters;
-    const Json automatic = "auto";
-    Json json = {{"n_epochs", NumberOr(given.n_epochs, automatic)},
-                 {"batch_size", NumberOr(given.batch_size, automatic)},
-                 {"learning_rate_multiplier", NumberOr(given.learning_rate_multiplier, automatic)}};
-    if (job.method == "dpo") json["beta"] = NumberOr(given.beta, automatic);
-    return json;
-}
-
 Json IntegrationJson(const platform::Integration& integration) {
     return {{"type", "wandb"},
             {"wandb",
@@ -53,6 +43,15 @@ void AddNumber(const char* name, const std::optional<double>& value, Json& json)
 }
 
 }  // namespace
+
+Json ToJson(const platform::Hyperparameters& given, const std::string& method) {
+    const Json automatic = "auto";
+    Json json = {{"n_epochs", NumberOr(given.n_epochs, automatic)},
+                 {"batch_size", NumberOr(given.batch_size, automatic)},
+                 {"learning_rate_multiplier", NumberOr(given.learning_rate_multiplier, automatic)}};
+    if (method == "dpo") json["beta"] = NumberOr(given.beta, automatic);
+    return json;
+}
 
 Json ToJson(const platform::File& file) {
     Json json = {{"id", file.id},
@@ -90,7 +89,7 @@ Json ToJson(const platform::Job& job) {
     Json integrations = Json::array();
     for (const platform::Integration& integration : job.integrations)
         integrations.push_back(IntegrationJson(integration));
-    const Json hyperparameters = HyperparametersJson(job);
+    const Json hyperparameters = ToJson(job.hyperparameters, job.method);
     Json json = {{"id", job.id},
                  {"object", "fine_tuning.job"},
                  {"created_at", job.created_at},

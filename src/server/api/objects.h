@@ -9,6 +9,8 @@
 
 namespace hone::server {
 
+// Those that are not set are "auto".
+nlohmann::ordered_json ToJson(const platform::Hyperparameters& given, const std::string& method);
 nlohmann::ordered_json ToJson(const platform::File& file);
 nlohmann::ordered_json ToJson(const platform::Upload& upload);
 nlohmann::ordered_json ToJson(const platform::UploadPart& part);

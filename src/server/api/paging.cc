@@ -1,5 +1,7 @@
 #include "server/api/paging.h"
 
+#include <algorithm>
+
 #include "base/text_value.h"
 
 namespace hone::server {
@@ -17,6 +19,7 @@ HttpResponse Wrong(std::string param, std::string message) {
 std::optional<HttpResponse> ReadPage(const HttpRequest& request, const PageRules& rules,
                                      platform::PageRequest& page) {
     page.limit = rules.limit;
+    page.newest_first = rules.newest;
     if (const std::string* limit = request.Query("limit")) {
         if (!ReadInteger(*limit, page.limit).empty() || page.limit < 0 || page.limit > rules.most)
             return Wrong("limit", fmt::format("Invalid 'limit': expected a whole number from 0 to "
@@ -49,9 +52,39 @@ std::vector<QueryParameter> PageParameters(const PageRules& rules) {
         parameters.push_back(
             {"order",
              fmt::format(R"({{"type": "string", "enum": ["{}", "{}"], "default": "{}"}})",
-                         rules.oldest_first, rules.newest_first, rules.newest_first),
+                         rules.oldest_first, rules.newest_first,
+                         rules.newest ? rules.newest_first : rules.oldest_first),
              "by when it was created"});
     return parameters;
+}
+
+platform::Metadata ReadMetadataFilter(const HttpRequest& request) {
+    constexpr std::string_view kOpen = "metadata[";
+    platform::Metadata metadata;
+    for (const auto& [name, value] : request.query)
+        if (name.starts_with(kOpen) && name.ends_with("]"))
+            metadata[name.substr(kOpen.size(), name.size() - kOpen.size() - 1)] = value;
+    return metadata;
+}
+
+QueryParameter MetadataFilterParameter(std::string description) {
+    return {"metadata", R"({"type": "object", "additionalProperties": {"type": "string"}})",
+            std::move(description)};
+}
+
+nlohmann::ordered_json PageJson(std::vector<nlohmann::ordered_json> all,
+                                const platform::PageRequest& page) {
+    using Json = nlohmann::ordered_json;
+    if (page.newest_first) std::reverse(all.begin(), all.end());
+    auto begin = all.begin();
+    if (!page.after.empty()) {
+        begin = std::find_if(all.begin(), all.end(),
+                             [&](const Json& one) { return one["id"] == page.after; });
+        if (begin != all.end()) ++begin;
+    }
+    const int64_t left = all.end() - begin, count = std::min(left, page.limit);
+    const std::vector<Json> data(begin, begin + count);
+    return ListJson(data, page.limit > 0 && left > count, [](const Json& one) { return one; });
 }
 
 }  // namespace hone::server

@@ -26,6 +26,38 @@ TEST(Paging, ReadsWhatIsAskedFor) {
     EXPECT_EQ(Read({{"order", "asc"}}, {.ordered = false}), " 20 true");
 }
 
+TEST(Paging, AListMayBeginWithItsOldest) {
+    const PageRules rules{.ordered = true, .newest = false};
+    EXPECT_EQ(Read({}, rules), " 20 false");
+    EXPECT_EQ(Read({{"order", "desc"}}, rules), " 20 true");
+}
+
+TEST(Paging, PagesOfAWholeList) {
+    const auto ids = [](const platform::PageRequest& page) {
+        std::vector<nlohmann::ordered_json> all;
+        for (const char* id : {"a", "b", "c"}) all.push_back({{"id", id}});
+        const auto json = PageJson(all, page);
+        std::string text;
+        for (const auto& one : json["data"]) text += one["id"].get<std::string>();
+        return text + (json["has_more"] ? "+" : "");
+    };
+    EXPECT_EQ(ids({"", 20, false}), "abc");
+    EXPECT_EQ(ids({"", 2, false}), "ab+");
+    EXPECT_EQ(ids({"", 2, true}), "cb+");
+    EXPECT_EQ(ids({"b", 2, false}), "c");
+    EXPECT_EQ(ids({"b", 1, true}), "a");
+    EXPECT_EQ(ids({"c", 5, false}), "");
+    EXPECT_EQ(ids({"none", 5, false}), "");
+    EXPECT_EQ(ids({"", 0, false}), "");
+    EXPECT_EQ(ids({"", 3, true}), "cba");
+}
+
+TEST(Paging, ReadsPairsOfMetadata) {
+    const HttpRequest request{
+        .query = {{"metadata[team]", "a"}, {"metadata[]", "b"}, {"metadata", "c"}, {"x", "d"}}};
+    EXPECT_EQ(ReadMetadataFilter(request), (platform::Metadata{{"team", "a"}, {"", "b"}}));
+}
+
 TEST(Paging, SaysWhatIsWrong) {
     for (const char* limit : {"101", "-1", "x", "", "1.5", "1e1", "99999999999999999999"})
         EXPECT_EQ(Read({{"limit", limit}}), "400 limit") << limit;

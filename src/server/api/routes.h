@@ -3,10 +3,6 @@
 
 #include "platform/platform.h"
 
-namespace hone {
-class InferencePool;
-}
-
 namespace hone::server {
 
 class Api;
@@ -17,7 +13,6 @@ void AddJobRoutes(Api& api, platform::Platform& platform);
 void AddPermissionRoutes(Api& api, platform::Platform& platform);
 void AddModelRoutes(Api& api, platform::Platform& platform);
 void AddAdminRoutes(Api& api, platform::Platform& platform);
-// The pool outlives the API too.
-void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
+void AddAdviceRoutes(Api& api, platform::Platform& platform);
 
 }  // namespace hone::server

@@ -25,14 +25,9 @@ HttpResponse CreateJob(Platform& platform, const Call& call) {
 
 // metadata[key]=value, any number of times; or metadata=null.
 std::optional<HttpResponse> ReadFilter(const HttpRequest& request, platform::JobFilter& filter) {
-    constexpr std::string_view kOpen = "metadata[";
-    for (const auto& [name, value] : request.query) {
-        if (name == "metadata" && value == "null") {
-            filter.null_metadata = true;
-        } else if (name.starts_with(kOpen) && name.ends_with("]")) {
-            filter.metadata[name.substr(kOpen.size(), name.size() - kOpen.size() - 1)] = value;
-        }
-    }
+    const std::string* null = request.Query("metadata");
+    filter.null_metadata = null != nullptr && *null == "null";
+    filter.metadata = ReadMetadataFilter(request);
     if (!filter.null_metadata || filter.metadata.empty()) return std::nullopt;
     return ErrorResponse(
         ApiError{.message = "Invalid 'metadata': metadata=null and metadata[key]=value exclude "
@@ -100,10 +95,9 @@ void AddCreateAndRead(Router& router, Platform& platform) {
                 .response_schema = "FineTuningJob",
                 .handle = [&](const Call& call) { return CreateJob(platform, call); }});
     std::vector<QueryParameter> listing = PageParameters(kJobPages);
-    listing.push_back({"metadata",
-                       R"({"type": "object", "additionalProperties": {"type": "string"}})",
-                       "metadata[key]=value: only jobs with this pair; metadata=null: only jobs "
-                       "without metadata"});
+    listing.push_back(MetadataFilterParameter(
+        "metadata[key]=value: only jobs with this pair; metadata=null: only jobs without "
+        "metadata"));
     router.Add({.method = "GET",
                 .pattern = "/v1/fine_tuning/jobs",
                 .operation = "listPaginatedFineTuningJobs",

@@ -117,9 +117,7 @@ inline constexpr char kInferenceSchemas[] = R"json({
       "parallel_tool_calls": {"type": ["boolean", "null"]},
       "metadata": {"$ref": "#/components/schemas/Metadata"},
       "user": {"type": ["string", "null"]},
-      "store": {
-        "description": "answers are not kept: false alone", "type": ["boolean", "null"], "enum": [false, null]
-      }
+      "store": {"description": "keeps the answer for later", "type": ["boolean", "null"]}
     }
   },
   "Usage": {

@@ -348,7 +348,8 @@ class ConnectionOn : public Connection, public std::enable_shared_from_this<Conn
                                                     .keep_alive = keep_alive_,
                                                     .length = size,
                                                     .http_1_0 = http_1_0_});
-        const bool bare = request.method == "HEAD" || response.status == 204;
+        const bool bare =
+            request.method == "HEAD" || response.status == 204 || response.status == 304;
         if (!bare && !response.source) bytes += response.body;
         bool good = co_await Write(bytes);
         uint64_t sent = bytes.size();

@@ -33,7 +33,7 @@ std::string ResponseHead(const HttpResponse& response, const HeadFacts& facts) {
     head.append("x-request-id: ").append(facts.request_id).append("\r\n");
     // What is served is the API's data: no browser should make a page of it.
     head += "X-Content-Type-Options: nosniff\r\n";
-    if (facts.length && response.status != 204)
+    if (facts.length && response.status != 204 && response.status != 304)
         head += fmt::format("Content-Length: {}\r\n", *facts.length);
     if (chunked) head += "Transfer-Encoding: chunked\r\n";
     head += close ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n";

@@ -96,6 +96,13 @@ struct LoggedMeans {
     MetricValues metrics;
 };
 
+// The loss on a few evaluation rows, other ones each time (--eval_sample_steps), and with the
+// weights that the step's own loss is of.
+struct EvalSample {
+    double loss = 0;
+    double token_accuracy = 0;
+};
+
 // A step that is done.
 struct StepReport {
     int64_t step = 0;  // optimiser steps done, this one included
@@ -115,6 +122,7 @@ struct StepReport {
     double remaining_s = 0;  // estimate
     std::optional<LoggedMeans>
         logged;  // where the step is a row of metrics.jsonl (--logging_steps)
+    std::optional<EvalSample> eval_sample;  // where one was taken
 };
 
 struct EvalReport {

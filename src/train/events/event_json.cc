@@ -100,6 +100,11 @@ void VisitFields(Is<LoggedMeans> auto& e, auto visit) {
     visit("metrics", e.metrics);
 }
 
+void VisitFields(Is<EvalSample> auto& e, auto visit) {
+    visit("loss", e.loss);
+    visit("token_accuracy", e.token_accuracy);
+}
+
 void VisitFields(Is<StepReport> auto& e, auto visit) {
     visit("step", e.step);
     visit("total_steps", e.total_steps);
@@ -117,6 +122,7 @@ void VisitFields(Is<StepReport> auto& e, auto visit) {
     visit("elapsed_seconds", e.elapsed_s);
     visit("remaining_seconds", e.remaining_s);
     visit("logged", e.logged);
+    visit("eval_sample", e.eval_sample);
 }
 
 void VisitFields(Is<EvalReport> auto& e, auto visit) {

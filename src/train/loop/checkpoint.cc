@@ -74,43 +74,6 @@ absl::Status Publish(const std::string& temporary, const std::string& folder,
     return absl::OkStatus();
 }
 
-// A buffer as flat as the parameters' own, and what its tensors' names begin with.
-template <typename T>
-struct Flat {
-    std::string prefix;
-    std::span<T> numbers;
-};
-
-absl::Status WriteFlat(const std::string& path, const ParameterSet& parameters,
-                       const std::vector<Flat<const float>>& buffers) {
-    std::vector<TensorToWrite> tensors;
-    for (const auto& [prefix, numbers] : buffers)
-        for (const ParameterSlice& slice : parameters.slices())
-            tensors.push_back({.name = prefix + slice.name,
-                               .shape = slice.shape,
-                               .dtype = DType::kF32,
-                               .values = numbers.subspan(slice.offset, slice.count)});
-    return WriteSafetensors(path, tensors, {});
-}
-
-absl::Status ReadFlat(const std::string& path, const ParameterSet& parameters,
-                      const std::vector<Flat<float>>& buffers) {
-    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
-    const size_t count = buffers.size() * parameters.slices().size();
-    if (file->tensors().size() != count)
-        return TrainingError("{}: {} tensors instead of {}", path, file->tensors().size(), count);
-    for (const auto& [prefix, numbers] : buffers)
-        for (const ParameterSlice& slice : parameters.slices()) {
-            const StoredTensor* tensor = file->Find(prefix + slice.name);
-            if (!tensor || tensor->shape != slice.shape)
-                return TrainingError("{}: {}{} is missing or has another shape", path, prefix,
-                                     slice.name);
-            HONE_ASSIGN_OR_RETURN(auto values, ReadTensor(*tensor));
-            std::copy(values.begin(), values.end(), numbers.begin() + slice.offset);
-        }
-    return WithKind(file->CheckUnchanged(), ErrorKind::kTraining);
-}
-
 }  // namespace
 
 std::vector<CheckpointEntry> ListCheckpoints(const std::string& root) {
@@ -259,22 +222,48 @@ absl::Status PruneCheckpoints(const std::string& root, int64_t limit, int64_t be
     return absl::OkStatus();
 }
 
-absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters,
-                          std::span<const float> m, std::span<const float> v) {
-    return WriteFlat(path, parameters, {{"exp_avg.", m}, {"exp_avg_sq.", v}});
+absl::Status WriteStates(const std::string& path, const std::vector<OptimizerState>& states) {
+    std::vector<TensorToWrite> tensors;
+    for (const OptimizerState& state : states)
+        tensors.push_back(
+            {.name = state.name, .shape = state.shape, .dtype = state.dtype, .bytes = state.bytes});
+    return WriteSafetensors(path, tensors, {});
 }
 
-absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
-                         std::span<float> m, std::span<float> v) {
-    return ReadFlat(path, parameters, {{"exp_avg.", m}, {"exp_avg_sq.", v}});
+absl::Status ReadStates(const std::string& path, const std::vector<OptimizerState>& states) {
+    HONE_ASSIGN_OR_RETURN(auto file, OpenSafetensors(path));
+    if (file->tensors().size() != states.size())
+        return TrainingError("{}: {} tensors instead of {}", path, file->tensors().size(),
+                             states.size());
+    for (const OptimizerState& state : states) {
+        const StoredTensor* tensor = file->Find(state.name);
+        if (!tensor || tensor->shape != state.shape ||
+            tensor->type_name != DTypeName(state.dtype) ||
+            tensor->bytes.size() != state.bytes.size())
+            return TrainingError("{}: {} is missing or has another shape or type", path,
+                                 state.name);
+        std::copy(tensor->bytes.begin(), tensor->bytes.end(), state.bytes.begin());
+    }
+    return WithKind(file->CheckUnchanged(), ErrorKind::kTraining);
 }
+
+namespace {
+
+// The values as states, which do not change while they are written.
+std::vector<OptimizerState> ValueStates(ParameterSet& parameters) {
+    std::vector<OptimizerState> states;
+    AddFlatStates("", parameters, parameters.values().data(), states);
+    return states;
+}
+
+}  // namespace
 
 absl::Status WriteValues(const std::string& path, ParameterSet& parameters) {
-    return WriteFlat(path, parameters, {{"", parameters.values()}});
+    return WriteStates(path, ValueStates(parameters));
 }
 
 absl::Status ReadValues(const std::string& path, ParameterSet& parameters) {
-    return ReadFlat(path, parameters, {{"", parameters.values()}});
+    return ReadStates(path, ValueStates(parameters));
 }
 
 std::vector<std::string> Differences(const Json& there, const Json& here) {

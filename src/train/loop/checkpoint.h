@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "model/blocks/parameters.h"
 #include "nlohmann/json.hpp"
+#include "train/optim/optimizer.h"
 
 namespace hone {
 
@@ -55,12 +56,10 @@ void RemoveUnfinishedCheckpoints(const std::string& root);
 // never removed, nor is the newest. limit 0: keeps all.
 absl::Status PruneCheckpoints(const std::string& root, int64_t limit, int64_t best_step);
 
-// AdamW's moments as safetensors: exp_avg.NAME and exp_avg_sq.NAME per parameter, f32.
-absl::Status WriteMoments(const std::string& path, const ParameterSet& parameters,
-                          std::span<const float> m, std::span<const float> v);
-// m = , v = . Names and shapes must be those of the parameters.
-absl::Status ReadMoments(const std::string& path, const ParameterSet& parameters,
-                         std::span<float> m, std::span<float> v);
+// What an optimiser keeps, as safetensors.
+absl::Status WriteStates(const std::string& path, const std::vector<OptimizerState>& states);
+// The states' bytes (=). Names, shapes and types must be theirs.
+absl::Status ReadStates(const std::string& path, const std::vector<OptimizerState>& states);
 
 // parameters.values() as safetensors, f32, each slice under its name; and = from there.
 absl::Status WriteValues(const std::string& path, ParameterSet& parameters);

@@ -140,17 +140,33 @@ TEST(Checkpoint, PruningKeepsTheNewestAndTheBest) {
 TEST(Checkpoint, MomentsReadBackToTheBit) {
     TestFolder folder;
     FakeLearner learner;
-    const std::vector<float> m = {1, 2, 3, 4, 5, 6, 7, 1e-30f}, v = {0, 1e-20f, 3, 4, 5, 6, 7, 8};
-    ASSERT_TRUE(WriteMoments(folder / "o.safetensors", learner.parameters(), m, v).ok());
+    std::vector<float> m = {1, 2, 3, 4, 5, 6, 7, 1e-30f}, v = {0, 1e-20f, 3, 4, 5, 6, 7, 8};
+    const auto states = [&](const ParameterSet& parameters, std::vector<float>& first,
+                            std::vector<float>& second, std::vector<uint8_t>& codes) {
+        std::vector<OptimizerState> made;
+        AddFlatStates("exp_avg.", parameters, first.data(), made);
+        AddFlatStates("exp_avg_sq.", parameters, second.data(), made);
+        made.push_back({"state1", {5}, DType::kU8, codes});
+        return made;
+    };
+    std::vector<uint8_t> codes = {0, 255, 7, 128, 1}, codes2(5);
+    const std::string path = folder / "o.safetensors";
+    ASSERT_TRUE(WriteStates(path, states(learner.parameters(), m, v, codes)).ok());
     std::vector<float> m2(8), v2(8);
-    ASSERT_TRUE(ReadMoments(folder / "o.safetensors", learner.parameters(), m2, v2).ok());
+    ASSERT_TRUE(ReadStates(path, states(learner.parameters(), m2, v2, codes2)).ok());
     EXPECT_EQ(m, m2);
     EXPECT_EQ(v, v2);
+    EXPECT_EQ(codes, codes2);
     ParameterSet other;
     other.Add("a.lora_A.weight", {4, 1}, true);
     other.Add("norm.weight", {4}, false);
     other.Allocate();
-    EXPECT_FALSE(ReadMoments(folder / "o.safetensors", other, m2, v2).ok());
+    EXPECT_FALSE(ReadStates(path, states(other, m2, v2, codes2)).ok());
+    auto changed = states(learner.parameters(), m2, v2, codes2);
+    changed.back() = StateOf("state1", {5}, {m2.data(), 5});
+    EXPECT_NE(std::string(ReadStates(path, changed).message()).find("state1"), std::string::npos);
+    changed.pop_back();
+    EXPECT_FALSE(ReadStates(path, changed).ok());
 }
 
 TEST(Checkpoint, DifferencesAreNamed) {

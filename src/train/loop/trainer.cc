@@ -15,6 +15,9 @@
 namespace hone {
 namespace {
 
+// So many are enough to tell what a step of the optimiser takes.
+constexpr int64_t kTriedParameters = int64_t{1} << 22;
+
 // torch.nn.utils.clip_grad_norm_: 1 below the limit, else limit / (norm + 1e-6).
 double ClipScale(double norm, double limit) {
     return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0;
@@ -33,8 +36,8 @@ Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPl
       poll_(poll),
       context_(context),
       best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
-      m_(learner.parameters().count() * sizeof(float)),
-      v_(learner.parameters().count() * sizeof(float)) {
+      optimizer_(MakeOptimizer(options_.optimizer, learner.parameters())) {
+    optimizer_->Allocate();
     if (options_.objective->direct()) return;
     const ScorerOptions scoring = {options_.batch_rows, options_.max_seq_len,
                                    options_.micro_batch_tokens};
@@ -49,11 +52,14 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options,
                                                          const Context& context) {
     HONE_ASSIGN_OR_RETURN(Metric metric,
                           Metric::Parse(options.metric_for_best_model, options.greater_is_better));
-    if (!eval && (options.early_stopping_patience > 0 || options.load_best_model_at_end))
+    const char* needs_rows = options.load_best_model_at_end        ? "--load_best_model_at_end"
+                             : options.early_stopping_patience > 0 ? "--early_stopping_patience"
+                             : options.eval_sample_steps > 0       ? "--eval_sample_steps"
+                                                                   : nullptr;
+    if (!eval && needs_rows != nullptr)
         return UsageError(
             "{} needs evaluation rows, and there are none: give --eval_split or --eval_data_files",
-            options.load_best_model_at_end ? "--load_best_model_at_end"
-                                           : "--early_stopping_patience");
+            needs_rows);
     return std::unique_ptr<Trainer>(new Trainer(std::move(options), std::move(metric), learner,
                                                 std::move(plan), std::move(eval), events, poll,
                                                 context));
@@ -93,8 +99,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         const double begin = WorkSeconds();
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
-        HONE_ASSIGN_OR_RETURN(
-            LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
+        HONE_ASSIGN_OR_RETURN(LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
         if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
         pass_s = std::min(pass_s, WorkSeconds() - begin);
     }
@@ -110,13 +115,18 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         if (evaluations > 0)
             tokens += static_cast<double>(evaluations * eval_->total_tokens()) *
                       std::max(1.0, ScoringPasses());
+        if (eval_ && options_.eval_sample_steps > 0)
+            tokens += static_cast<double>(steps / options_.eval_sample_steps * SampleRows() *
+                                          eval_->total_tokens() / eval_->size()) *
+                      std::max(1.0, ScoringPasses());
         if (scorer_ && scorer_->needs_reference()) tokens += scorer_->reference_passes();
         seconds += tokens * (WorkSeconds() - begin) / size;
     }
-    // A checkpoint has the weights and two moments in f32; the result about a third of that.
-    const auto count = static_cast<size_t>(learner_.parameters().count());
+    // A checkpoint has the weights in f32 and what the optimiser keeps; the result the former.
+    const size_t weights = learner_.parameters().values().size_bytes();
     const auto saves = static_cast<size_t>(SavesToCome(seconds));
-    return seconds + TimeSaving(options_.checkpoints, (3 * saves + 1) * count * sizeof(float));
+    const size_t kept = OptimizerBytes(options_.optimizer, learner_.parameters());
+    return seconds + TimeSaving(options_.checkpoints, saves * (weights + kept) + weights);
 }
 
 int64_t Trainer::SavesToCome(double seconds) const {
@@ -136,18 +146,23 @@ double Trainer::TimeUpdate() {
     SumOfSquares(context_, parameters.count(), parameters.gradients().data());
     learner_.ParametersChanged();
     const double around_s = NowSeconds() - begin;
-    // AdamW on numbers of its own: what the run starts from must not change by trying.
-    const int64_t tried = std::min<int64_t>(parameters.count(), 1 << 22);
-    std::vector<float> numbers(static_cast<size_t>(4 * tried));
-    double adamw_s = 1e30;
+    // An optimiser of its own, on some of the tensors: what the run starts from must not change by
+    // trying.
+    ParameterSet tried;
+    for (const ParameterSlice& slice : parameters.slices())
+        if (tried.count() == 0 || tried.count() + slice.count <= kTriedParameters)
+            tried.Add(slice.name, slice.shape, slice.weight_decay);
+    tried.Allocate();
+    const auto optimizer = MakeOptimizer(options_.optimizer, tried);
+    optimizer->Allocate();
+    double step_s = 1e30;
     for (int pass = 0; pass < 2; ++pass) {
         begin = NowSeconds();
-        AdamWStep(context_, tried, options_.adamw, numbers.data(), numbers.data() + tried,
-                  numbers.data() + 2 * tried, numbers.data() + 3 * tried);
-        adamw_s = std::min(adamw_s, NowSeconds() - begin);
+        optimizer->Step(context_, {.number = pass + 1}, tried);
+        step_s = std::min(step_s, NowSeconds() - begin);
     }
     return around_s +
-           adamw_s * static_cast<double>(parameters.count()) / static_cast<double>(tried);
+           step_s * static_cast<double>(parameters.count()) / static_cast<double>(tried.count());
 }
 
 double Trainer::EpochNow() {
@@ -207,32 +222,13 @@ absl::StatusOr<double> Trainer::CheckedNorm() const {
         state_.step + 1, where, LastCheckpointText());
 }
 
-// One AdamW step over runs of neighbouring parameters that share weight decay and learning rate.
 void Trainer::Update(double norm) {
-    ParameterSet& parameters = learner_.parameters();
-    AdamWOptions adamw = options_.adamw;
-    const double rate = LearningRate(options_.schedule, state_.step);
-    const double ratio = options_.loraplus_lr_ratio;
-    // As PEFT's LoRA+ has it: what has one dimension goes with lora_B.
-    const auto fast = [ratio](const ParameterSlice& slice) {
-        return ratio != 1 && (slice.name.ends_with(".lora_B.weight") || slice.shape.size() == 1);
-    };
-    adamw.step = state_.step + 1;
-    adamw.gradient_scale = static_cast<float>(ClipScale(norm, options_.max_grad_norm));
-    const auto& slices = parameters.slices();
-    for (size_t begin = 0, end; begin < slices.size(); begin = end) {
-        end = begin + 1;
-        while (end < slices.size() && slices[end].weight_decay == slices[begin].weight_decay &&
-               fast(slices[end]) == fast(slices[begin]))
-            ++end;
-        adamw.learning_rate = static_cast<float>(fast(slices[begin]) ? rate * ratio : rate);
-        adamw.weight_decay = slices[begin].weight_decay ? options_.adamw.weight_decay : 0;
-        const int64_t offset = slices[begin].offset;
-        const int64_t count = slices[end - 1].offset + slices[end - 1].count - offset;
-        AdamWStep(context_, count, adamw, parameters.gradients().data() + offset,
-                  parameters.values().data() + offset, m_.as<float>() + offset,
-                  v_.as<float>() + offset);
-    }
+    optimizer_->Step(
+        context_,
+        {.number = state_.step + 1,
+         .learning_rate = LearningRate(options_.schedule, state_.step),
+         .gradient_scale = static_cast<float>(ClipScale(norm, options_.max_grad_norm))},
+        learner_.parameters());
     learner_.ParametersChanged();
 }
 
@@ -252,19 +248,25 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
                         "--target_modules",
                         state_.step + 1)});
     }
+    const double sampling = WorkSeconds();
+    auto sampled = SampleEvaluation();
+    if (KindOf(sampled.status()) == ErrorKind::kInterrupted) return false;
+    HONE_ASSIGN_OR_RETURN(const std::optional<ObjectiveSums> sample, std::move(sampled));
+    const double sampling_seconds = WorkSeconds() - sampling;
     Update(norm);
     ++state_.step;
     state_.next = step.next;
     state_.tokens += step.tokens;
     state_.since_log += sums;
     state_.since_eval += sums;
-    HONE_RETURN_IF_ERROR(AfterStep(step, sums, norm, WorkSeconds() - begin));
+    HONE_RETURN_IF_ERROR(
+        AfterStep(step, sums, norm, WorkSeconds() - begin - sampling_seconds, sample));
     return true;
 }
 
 // Counts, reports and logs a step.
 absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
-                                double seconds) {
+                                double seconds, const std::optional<ObjectiveSums>& sample) {
     ++run_steps_;
     run_tokens_ += step.tokens;
     log_tokens_ += step.tokens;
@@ -291,6 +293,7 @@ absl::Status Trainer::AfterStep(const TrainingStep& step, const ObjectiveSums& s
         report.logged = LoggedMeans{static_cast<double>(log_tokens_) / std::max(1e-9, log_seconds_),
                                     state_.since_log.TokenAccuracy(),
                                     options_.objective->Report(state_.since_log)};
+    if (sample) report.eval_sample = EvalSample{sample->MeanLoss(), sample->TokenAccuracy()};
     events_.Emit(report);
     HONE_RETURN_IF_ERROR(events_.status());  // such as that of metrics.jsonl
     if (report.logged) {
@@ -316,8 +319,8 @@ absl::StatusOr<bool> Trainer::Evaluate() {
     HONE_RETURN_IF_ERROR(events_.status());
     const double begin = WorkSeconds();
     double done = 0, part_tokens = 0;
-    const double tokens = std::max(1.0, static_cast<double>(eval_->total_tokens())) *
-                          std::max(1.0, ScoringPasses());
+    const double tokens =
+        std::max(1.0, static_cast<double>(eval_->total_tokens())) * std::max(1.0, ScoringPasses());
     const auto show = [&](double share) {
         events_.Emit(WorkReport{.what = "evaluating", .share = std::min(1.0, share)});
     };
@@ -325,7 +328,8 @@ absl::StatusOr<bool> Trainer::Evaluate() {
         show((done + share * part_tokens) / tokens);
         return poll_.GoOn();
     });
-    auto evaluated = EvaluationSums([&](int64_t pass_tokens) {
+    const EvaluationBatches all(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
+    auto evaluated = EvaluationSums(all, [&](int64_t pass_tokens) {
         done += std::exchange(part_tokens, static_cast<double>(pass_tokens));
         show(done / tokens);
         return poll_.GoOn();
@@ -396,10 +400,8 @@ absl::Status Trainer::Save() {
         auto folder,
         WriteCheckpoint(options_.checkpoints, state_.step, [&](const std::string& temporary) {
             absl::Status status = learner_.Save(temporary);
-            const size_t count = learner_.parameters().count();
             if (status.ok())
-                status = WriteMoments(temporary + "/optimizer.safetensors", learner_.parameters(),
-                                      {m_.as<float>(), count}, {v_.as<float>(), count});
+                status = WriteStates(temporary + "/optimizer.safetensors", optimizer_->States());
             if (status.ok() && scorer_ && scorer_->has_reference())
                 status = scorer_->WriteReference(temporary + kReferenceFile);
             if (status.ok()) status = WriteState(temporary + "/trainer_state.json");

@@ -2,13 +2,14 @@
 //
 // A step: gradients = 0; for each micro-batch ForwardBackward with loss scale 1 / (weight of the
 // labels of the whole step), so that neither accumulation nor packing changes the loss; the norm of
-// all gradients, clipped as torch's clip_grad_norm_; AdamW. Where the objective compares answers,
-// all of the step's are scored first, and the labels' weights are multiplied by minus their slopes
-// (train/objective/objective.h). Everything that the next step depends
-// on is in a checkpoint: parameters, moments, the number of steps, the place in the data; dropout
-// and order come from seeds and these numbers.
+// all gradients, clipped as torch's clip_grad_norm_; the optimiser. Where the objective compares
+// answers, all of the step's are scored first, and the labels' weights are multiplied by minus
+// their slopes (train/objective/objective.h). Everything that the next step depends on is in a
+// checkpoint: parameters, what the optimiser keeps, the number of steps, the place in the data;
+// dropout and order come from seeds and these numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,14 +20,13 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "data/batch/batcher.h"
-#include "kernels/adamw/adamw.h"
-#include "tensor/buffer.h"
 #include "train/control/poll.h"
 #include "train/events/event_stream.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
 #include "train/loop/scorer.h"
 #include "train/objective/objective.h"
+#include "train/optim/optimizer.h"
 #include "train/schedule/schedule.h"
 
 namespace hone {
@@ -34,9 +34,8 @@ namespace hone {
 struct TrainerOptions {
     int64_t total_steps = 0;
     ScheduleOptions schedule;
-    AdamWOptions adamw;        // betas, eps, weight_decay; the rest is set at each step
+    OptimizerOptions optimizer;
     double max_grad_norm = 1;  // 0: no clipping
-    double loraplus_lr_ratio = 1;  // learning rate of lora_B, as a multiple
     uint64_t seed = 42;
     const Objective* objective = Objectives().front();
     ObjectiveOptions preference;
@@ -47,9 +46,10 @@ struct TrainerOptions {
     int prefetch_steps = 2;
     int64_t logging_steps = 10;
     bool eval_on_start = false;
-    int64_t eval_steps = 0;    // 0: at the end of each epoch
-    int64_t save_steps = 500;  // 0: never by steps
-    double save_minutes = 10;  // since the last checkpoint or the start; 0: never by time
+    int64_t eval_steps = 0;         // 0: at the end of each epoch
+    int64_t eval_sample_steps = 0;  // 0: never
+    int64_t save_steps = 500;       // 0: never by steps
+    double save_minutes = 10;       // since the last checkpoint or the start; 0: never by time
     int64_t save_total_limit = 3;
     std::string metric_for_best_model = "eval_loss";
     std::optional<bool> greater_is_better;
@@ -141,11 +141,16 @@ class Trainer {
     absl::StatusOr<double> CheckedNorm() const;
     void Update(double norm);
     absl::Status AfterStep(const TrainingStep& step, const ObjectiveSums& sums, double norm,
-                           double seconds);
+                           double seconds, const std::optional<ObjectiveSums>& sample);
     bool EvalDue() const;
     // False: the run is to end, and nothing of the evaluation counts.
     absl::StatusOr<bool> Evaluate();
-    absl::StatusOr<ObjectiveSums> EvaluationSums(const Scorer::PassBegins& begins);
+    absl::StatusOr<ObjectiveSums> EvaluationSums(EvaluationBatches batches,
+                                                 const Scorer::PassBegins& begins);
+    // Of a few evaluation rows, other ones at each step that wants them; nothing where this one
+    // does not, or they have no labels. Depends on the step alone.
+    absl::StatusOr<std::optional<ObjectiveSums>> SampleEvaluation();
+    int64_t SampleRows() const { return std::min(options_.batch_rows, options_.eval_batch_size); }
     absl::Status NoteEvaluation(const ObjectiveSums& sums, double seconds);
     bool SaveDue() const;
     absl::Status Save();
@@ -155,8 +160,8 @@ class Trainer {
     absl::Status Finish();
     // Passes for each token of a step, and of an evaluation, without gradients.
     double ScoringPasses() const { return scorer_ ? scorer_->passes_per_token() : 0; }
-    // Seconds of a step's own work beside its passes: measuring the gradients, AdamW, packing the
-    // parameters. Leaves everything as it was.
+    // Seconds of a step's own work beside its passes: measuring the gradients, the optimiser,
+    // packing the parameters. Leaves everything as it was.
     double TimeUpdate();
     nlohmann::ordered_json ThisProcess() const;
     void WarnOfOtherKernels();
@@ -177,7 +182,7 @@ class Trainer {
     State state_;
     BestTracker best_;
     OverfitDetector overfit_;
-    Buffer m_, v_;
+    std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Scorer> scorer_;  // where the objective needs scores
     std::unique_ptr<StepPrefetcher> prefetcher_;
     std::optional<TrainingStep> pending_;

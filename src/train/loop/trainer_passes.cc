@@ -100,8 +100,8 @@ absl::StatusOr<ObjectiveSums> Trainer::AnswerGradients(const TrainingStep& step,
     return sums;
 }
 
-absl::StatusOr<ObjectiveSums> Trainer::EvaluationSums(const Scorer::PassBegins& begins) {
-    EvaluationBatches batches(eval_, options_.eval_batch_size, options_.micro_batch_tokens);
+absl::StatusOr<ObjectiveSums> Trainer::EvaluationSums(EvaluationBatches batches,
+                                                      const Scorer::PassBegins& begins) {
     LossSums labels;
     ScoredRows all;
     for (Batch batch; batches.Next(&batch);) {
@@ -120,6 +120,20 @@ absl::StatusOr<ObjectiveSums> Trainer::EvaluationSums(const Scorer::PassBegins& 
     if (!scorer_) return OfLabels(labels);
     std::vector<double> slopes(all.answers.size());
     return options_.objective->Loss(options_.preference, all, options_.batch_rows, slopes);
+}
+
+absl::StatusOr<std::optional<ObjectiveSums>> Trainer::SampleEvaluation() {
+    const int64_t number = state_.step + 1, every = options_.eval_sample_steps;
+    if (!eval_ || every == 0 || number % every != 0) return std::nullopt;
+    const int64_t rows = SampleRows();
+    const int64_t first = (number / every - 1) * rows % eval_->size();
+    const ScopedWatcher watcher([&](double, int64_t) { return poll_.GoOn(); });
+    HONE_ASSIGN_OR_RETURN(
+        const ObjectiveSums sums,
+        EvaluationSums({eval_, rows, options_.micro_batch_tokens, first, first + rows},
+                       [&](int64_t) { return poll_.GoOn(); }));
+    if (!(sums.weight > 0)) return std::nullopt;
+    return sums;
 }
 
 absl::Status Trainer::PrepareReference() {

@@ -134,9 +134,7 @@ absl::Status Trainer::Restore(const std::string& checkpoint) {
     HONE_RETURN_IF_ERROR(Annotate(ReadState(json), checkpoint));
     HONE_RETURN_IF_ERROR(RestoreReference(checkpoint));
     HONE_RETURN_IF_ERROR(learner_.Restore(checkpoint));
-    const size_t count = learner_.parameters().count();
-    HONE_RETURN_IF_ERROR(ReadMoments(checkpoint + "/optimizer.safetensors", learner_.parameters(),
-                                     {m_.as<float>(), count}, {v_.as<float>(), count}));
+    HONE_RETURN_IF_ERROR(ReadStates(checkpoint + "/optimizer.safetensors", optimizer_->States()));
     learner_.ParametersChanged();
     first_step_ = state_.step;
     WarnOfOtherKernels();

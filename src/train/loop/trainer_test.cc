@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+
 #include "base/testing.h"
 #include "base/watch.h"
 #include "train/control/testing.h"
@@ -27,7 +28,7 @@ struct TestRun : Watched {
         options.schedule.learning_rate = 0.05;
         options.schedule.warmup_steps = 3;
         options.schedule.total_steps = 20;
-        options.adamw.weight_decay = 0.1;
+        options.optimizer.weight_decay = 0.1;
         options.micro_batch_tokens = 24;
         options.logging_steps = 3;
         options.save_steps = 5;

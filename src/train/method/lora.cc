@@ -44,7 +44,7 @@ WeightStorage LoraMethod::Storage(const FinetuneOptions& options) const {
 }
 
 std::string LoraMethod::Headline(const FinetuneOptions& options) const {
-    return fmt::format("LoRA r={}", options.lora.r);
+    return fmt::format("{} r={}", options.lora.use_dora ? "DoRA" : "LoRA", options.lora.r);
 }
 
 absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
@@ -61,7 +61,7 @@ absl::Status LoraLearner::Save(const std::string& folder) {
 }
 
 absl::Status LoraLearner::Restore(const std::string& folder) {
-    return LoadAdapterWeights(model_, folder, context_);
+    return LoadAdapterWeights(model_, config_, folder, context_);
 }
 
 std::string LoraLearner::Summary() const {
@@ -70,8 +70,9 @@ std::string LoraLearner::Summary() const {
         slices.begin(), slices.end(),
         [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
     const double bits = model_.nf4_bits_per_weight();
-    return fmt::format("{}lora r={} alpha={} on {} layers{}", bits > 0 ? "q" : "", config_.r,
-                       config_.lora_alpha, layers,
+    return fmt::format("{}{} r={} alpha={} on {} layers{}{}", bits > 0 ? "q" : "",
+                       config_.use_dora ? "dora" : "lora", config_.r, config_.lora_alpha, layers,
+                       config_.init_lora_weights == "pissa" ? ", started from singular values" : "",
                        bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
                        : Int8(model_) ? ", products with the base in 8-bit integers"
                                       : "");
@@ -91,9 +92,7 @@ Json LoraLearner::Configuration() const {
 
 absl::Status LoraLearner::CheckDelivered(const std::string& folder) {
     HONE_RETURN_IF_ERROR(ReadAdapterConfig(folder).status());
-    HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
-    HONE_ASSIGN_OR_RETURN(const bool same,
-                          HoldsAdapterWeights(path, model_.parameters(), &model_.files()));
+    HONE_ASSIGN_OR_RETURN(const bool same, HoldsAdapter(model_, config_, folder));
     return same ? absl::OkStatus() : NotReadBack(folder);
 }
 

@@ -104,13 +104,15 @@ struct FinetuneOptions {
     std::optional<int64_t>
         num_decay_steps;      // warmup_stable_decay; a tenth of the steps when absent
     double min_lr_ratio = 0;  // warmup_stable_decay: the floor as a share of learning_rate
-    std::string optim =
-        "adamw_torch";  // adamw_torch | adamw_torch_fused | adamw_hf | adamw: all are torch's AdamW
+    std::string optim = "adamw_torch";  // train/optim/optimizer.h has the names
+    double layerwise_lr_decay = 1;      // each layer's learning rate, as a multiple of the next's
     double adam_beta1 = 0.9;
     double adam_beta2 = 0.999;
     double adam_epsilon = 1e-8;
     double weight_decay = 0;
     double max_grad_norm = 1;  // 0: no clipping
+    double label_smoothing_factor = 0;  // the share of a label that goes to all tokens evenly
+    double neftune_noise_alpha = 0;     // noise on embedded tokens in training; 0: none
     std::string gradient_checkpointing =
         "auto";  // true | false | auto: only when the plan would not fit without
     uint64_t seed = 42;
@@ -119,9 +121,10 @@ struct FinetuneOptions {
     int64_t logging_steps = 10;
     bool eval_on_start = false;  // also before step 1
     int64_t eval_steps = 0;  // 0: at the end of each epoch; the end of the run is always evaluated
-    int64_t save_steps = 500;      // 0: never by steps
-    double save_minutes = 10;      // since the last checkpoint; 0: never by time
-    int64_t save_total_limit = 3;  // checkpoints kept, the best one among them; 0: all
+    int64_t eval_sample_steps = 0;  // 0: never; a step's loss on a few evaluation rows beside it
+    int64_t save_steps = 500;       // 0: never by steps
+    double save_minutes = 10;       // since the last checkpoint; 0: never by time
+    int64_t save_total_limit = 3;   // checkpoints kept, the best one among them; 0: all
     std::string metric_for_best_model =
         "eval_loss";                        // eval_loss | eval_perplexity | eval_token_accuracy
     std::optional<bool> greater_is_better;  // by the metric's name when absent

@@ -104,6 +104,10 @@ TEST(OutputFolder, TakesNewEmptyAndItsOwn) {
     std::filesystem::create_directories(folder / "run");
     ASSERT_TRUE(WriteFileAtomic(folder / "run/run.json", "{\"hone_version\":\"0\"}").ok());
     EXPECT_TRUE(OutputFolder::Claim(folder / "run").ok());
+    // Killed while it wrote its first file.
+    const std::string killed = folder.Write("killed/run.json.tmp-123", "{");
+    EXPECT_TRUE(OutputFolder::Claim(folder / "killed").ok());
+    EXPECT_FALSE(std::filesystem::exists(killed));
 }
 
 TEST(OutputFolder, RefusesWhatHoldsSomethingElse) {

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/json_file.h"
@@ -25,19 +27,41 @@ std::string OldName(const std::string& path, const std::string& name) {
     return path + "/." + name + "-old";
 }
 
-// Both files are written by hone with its version in them.
+// By these a run is known: hone writes them first, with its version in them.
+constexpr const char* kMarks[] = {"run.json", "config.json"};
+
 bool HoldsRun(const std::string& path) {
-    for (const char* name : {"/run.json", "/config.json"}) {
+    for (const std::string name : kMarks) {
         std::error_code error;
-        if (!fs::is_regular_file(path + name, error)) continue;
-        auto json = ReadJsonObject(path + name);
+        const std::string mark = path + "/" + name;
+        if (!fs::is_regular_file(mark, error)) continue;
+        auto json = ReadJsonObject(mark);
         if (json.ok() && json->contains("hone_version")) return true;
     }
     return false;
 }
 
-// After a kill in the middle of Replace.
+// What a kill in the middle of writing a mark leaves.
+bool IsBrokenOff(const fs::path& file) {
+    for (const std::string name : kMarks)
+        if (file.filename().string().starts_with(name + ".tmp-")) return true;
+    return false;
+}
+
+// Nothing, or what a run leaves that is killed in its first moment.
+bool HoldsNothing(const std::string& path, std::error_code& error) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(path, error))
+        if (!IsBrokenOff(entry.path())) return false;
+    return true;
+}
+
+// After a kill in the middle of Replace, or of writing a mark.
 void Repair(const std::string& path) {
+    std::error_code ignored;
+    std::vector<fs::path> broken_off;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored))
+        if (IsBrokenOff(entry.path())) broken_off.push_back(entry.path());
+    for (const fs::path& file : broken_off) fs::remove(file, ignored);
     for (const char* name : kArtifacts) {
         const std::string old = OldName(path, name), artifact = path + "/" + name;
         std::error_code error;
@@ -59,7 +83,7 @@ absl::StatusOr<std::unique_ptr<OutputFolder>> OutputFolder::Claim(const std::str
     if (!made && !fs::is_directory(status))
         return UsageError("--output_path {} is a file; give a folder", path);
     if (fs::is_directory(status)) {
-        const bool empty = fs::is_empty(path, error);
+        const bool empty = HoldsNothing(path, error);
         if (error) return UsageError("--output_path {} cannot be read: {}", path, error.message());
         if (!empty && !HoldsRun(path))
             return UsageError(

@@ -3,8 +3,7 @@
 namespace hone {
 namespace {
 
-void AddMetrics(const MetricValues& metrics, std::string_view prefix,
-                nlohmann::ordered_json& row) {
+void AddMetrics(const MetricValues& metrics, std::string_view prefix, nlohmann::ordered_json& row) {
     for (const auto& [name, value] : metrics) row[fmt::format("{}{}", prefix, name)] = value;
 }
 
@@ -22,6 +21,10 @@ nlohmann::ordered_json MetricsRow(const StepReport& report) {
                                   {"token_accuracy", means.token_accuracy},
                                   {"memory_bytes", report.memory_bytes}};
     AddMetrics(means.metrics, "", row);
+    if (report.eval_sample) {
+        row["eval_sample_loss"] = report.eval_sample->loss;
+        row["eval_sample_token_accuracy"] = report.eval_sample->token_accuracy;
+    }
     return row;
 }
 

@@ -57,6 +57,17 @@ std::vector<OptionRow> MethodRows() {
         {.name = "use_rslora",
          .field = HONE_FIELD(lora.use_rslora),
          .help = "scales by lora_alpha / sqrt(lora_r) (arXiv:2312.03732)"},
+        {.name = "init_lora_weights",
+         .field = HONE_FIELD(lora.init_lora_weights),
+         .help = "where the adapter starts: true: lora_A at random, lora_B zero; pissa "
+                 "(arXiv:2404.02948): from the weights' largest singular values. What is delivered "
+                 "then has twice the rank",
+         .choices = {"true", "pissa"},
+         .may_stand_alone = true},
+        {.name = "use_dora",
+         .field = HONE_FIELD(lora.use_dora),
+         .help = "DoRA (arXiv:2402.09353): the lengths of the weights' rows are trained apart from "
+                 "where they point; slower, and often better at low ranks"},
     };
     // An adapter to start from says all of these itself.
     for (OptionRow& row : rows) {

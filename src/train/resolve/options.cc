@@ -93,6 +93,12 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
     HONE_RETURN_IF_ERROR(CheckTask(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
+    if (o.lora.use_dora && o.lora.init_lora_weights == "pissa")
+        return UsageError("{} and {} pissa exclude each other: give one", names("use_dora"),
+                          names("init_lora_weights"));
+    if (o.lora.use_dora && o.base_compute == "int8")
+        return UsageError("{} needs products that are exact, and {} int8 has none: use native",
+                          names("use_dora"), names("base_compute"));
     if (o.lr_scheduler_type == "polynomial" && o.lr_end >= o.learning_rate)
         return UsageError("{} {} must be below {} {}", names("lr_end"), o.lr_end,
                           names("learning_rate"), o.learning_rate);

@@ -37,12 +37,17 @@ absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names)
     if (!labels.multi && !labels.separator.empty())
         return UsageError("{} needs {} multi_label_classification", names("label_separator"),
                           names.Plain("problem_type"));
+    const bool focal = options.classification.focal_gamma > 0;
+    if (options.label_smoothing_factor != 0 && (labels.multi || focal))
+        return UsageError("{} is for cross-entropy, and {} is given: leave one out",
+                          names("label_smoothing_factor"),
+                          names.Plain(focal ? "focal_gamma" : "problem_type"));
     if (!labels.multi) return absl::OkStatus();
     if (labels.class_weights != "none")
         return UsageError("{} is for texts with one label each, and {} is {}",
                           names("class_weights"), names.Plain("problem_type"),
                           options.classification.problem_type);
-    if (options.classification.focal_gamma > 0)
+    if (focal)
         return UsageError("{} is for texts with one label each, and {} is {}", names("focal_gamma"),
                           names.Plain("problem_type"), options.classification.problem_type);
     return absl::OkStatus();

@@ -1,6 +1,7 @@
 // How it is trained: steps and batches, the optimiser, reports and checkpoints, the machine.
 #include <cmath>
 
+#include "train/optim/optimizer.h"
 #include "train/resolve/rows.h"
 #include "train/schedule/schedule.h"
 
@@ -92,9 +93,18 @@ std::vector<OptionRow> OptimiserRows() {
     return {
         {.name = "optim",
          .field = HONE_FIELD(optim),
-         .help = "all the same AdamW",
-         .choices = {"adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw"},
-         .instead = "hone has AdamW, which all of these mean"},
+         .help = "AdamW; in 8 bits: its moments in a quarter of the memory; adafactor, lion, muon "
+                 "and sgd keep less than AdamW, and want other learning rates",
+         .effect = Effect::kContents,
+         .choices = {OptimizerNames().begin(), OptimizerNames().end()},
+         .spellings = {{"adamw_torch_fused", "adamw_torch"},
+                       {"adamw_hf", "adamw_torch"},
+                       {"adamw", "adamw_torch"},
+                       {"adamw_bnb_8bit", "adamw_8bit"},
+                       {"paged_adamw_8bit", "adamw_8bit"},
+                       {"paged_adamw_32bit", "adamw_torch"},
+                       {"lion_32bit", "lion"},
+                       {"paged_lion_32bit", "lion"}}},
         {.name = "learning_rate",
          .field = HONE_FIELD(learning_rate),
          .help = "the highest learning rate",
@@ -157,14 +167,35 @@ std::vector<OptionRow> OptimiserRows() {
          .range = Range{0, 1, true}},
         {.name = "weight_decay",
          .field = HONE_FIELD(weight_decay),
-         .help = "decoupled from the gradient; not on norms and biases",
+         .help = "decoupled from the gradient, but for sgd; not on norms, biases and DoRA's "
+                 "magnitudes",
          .effect = Effect::kResult,
          .range = Range{0, 1e3}},
+        {.name = "layerwise_lr_decay",
+         .field = HONE_FIELD(layerwise_lr_decay),
+         .help = "each layer's learning rate as a multiple of the next one's, and the embedding's "
+                 "of the first layer's; 1: all alike",
+         .effect = Effect::kContents,
+         .range = Range{0, 1, true}},
         {.name = "max_grad_norm",
          .field = HONE_FIELD(max_grad_norm),
          .help = "the gradient is clipped to this length; 0: never",
          .effect = Effect::kResult,
          .range = Range{0, 1e9}},
+        {.name = "label_smoothing_factor",
+         .field = HONE_FIELD(label_smoothing_factor),
+         .help = "the share of each label that goes to all tokens evenly, in training; evaluations "
+                 "measure the labels alone",
+         .effect = Effect::kContents,
+         .range = Range{0, below_one},
+         .objectives = {"sft"}},
+        {.name = "neftune_noise_alpha",
+         .field = HONE_FIELD(neftune_noise_alpha),
+         .help = "NEFTune (arXiv:2310.05914): noise on the embedded tokens in training, 5 to 15 in "
+                 "its paper; 0: none",
+         .effect = Effect::kContents,
+         .range = Range{0, 1e3},
+         .objectives = {"sft"}},
     };
 }
 
@@ -182,6 +213,11 @@ std::vector<OptionRow> ReportRows() {
          .field = HONE_FIELD(eval_steps),
          .help = "steps between evaluations; 0: after each epoch",
          .effect = Effect::kEvaluations,
+         .range = Range{0, kMany}},
+        {.name = "eval_sample_steps",
+         .field = HONE_FIELD(eval_sample_steps),
+         .help = "steps between losses on a few evaluation rows, as many as a batch has and other "
+                 "ones each time, which stand beside the step's own; 0: never",
          .range = Range{0, kMany}},
         {.name = "save_steps",
          .field = HONE_FIELD(save_steps),

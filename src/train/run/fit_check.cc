@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"
+#include "train/run/update.h"
 
 namespace hone {
 namespace {
@@ -14,11 +15,20 @@ size_t ToCome(const MemoryPlan& plan) {
     return plan.parameters + plan.activations + plan.workspace;
 }
 
+// Of every weight of the model.
+size_t TrainingBytes(const FinetuneOptions& options, const ModelFiles& files) {
+    ParameterSet parameters;
+    for (const ModelTensor& tensor : files.tensors)
+        parameters.Add(tensor.hf_name, tensor.shape, true);
+    return static_cast<size_t>(parameters.count()) * 2 * sizeof(float) +
+           OptimizerBytes(OptimizerOptionsOf(options, files.config), parameters);
+}
+
 }  // namespace
 
 // 2 bytes for each number is the least that the weights take, one for those that go into 8 bits,
-// half a byte for those that go into NF4; training them all needs 16 bytes of f32 more: master,
-// gradient, two moments.
+// half a byte for those that go into NF4; training them all needs 8 bytes of f32 more, master and
+// gradient, and what the optimiser keeps.
 absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& files,
                              size_t available) {
     const Method& method = MethodOf(options);
@@ -32,7 +42,7 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
     }
     const size_t weights = static_cast<size_t>(elements - coded) * (f32 ? 4 : 2) +
                            static_cast<size_t>(int8 ? coded : coded / 2);
-    const size_t bytes = weights + (method.TrainsBase() ? static_cast<size_t>(elements) * 16 : 0);
+    const size_t bytes = weights + (method.TrainsBase() ? TrainingBytes(options, files) : 0);
     if (bytes <= available) return absl::OkStatus();
     if (method.TrainsBase())
         return MemoryError(
@@ -83,12 +93,12 @@ absl::StatusOr<MemoryDecision> DecideMemory(
         FormatBytes(available), cure);
 }
 
-DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters, int64_t standing,
-                  int64_t to_come) {
+DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters,
+                  size_t optimizer_bytes, int64_t standing, int64_t to_come) {
     const size_t trained = static_cast<size_t>(trainable_parameters) * sizeof(float);
     const auto number_bytes =
         static_cast<size_t>(DTypeBytes(MethodOf(options).ResultType(options)));
-    DiskNeed need{.checkpoint = 3 * trained,
+    DiskNeed need{.checkpoint = trained + optimizer_bytes,
                   .result = static_cast<size_t>(trainable_parameters) * number_bytes};
     int64_t most = standing + to_come;
     // An old one goes when the new one stands.

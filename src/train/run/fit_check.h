@@ -39,10 +39,10 @@ struct DiskNeed {
     size_t checkpoint = 0, result = 0, total = 0;
 };
 
-// Checkpoints hold the trained numbers and their two moments in f32. `standing` are there,
+// Checkpoints hold the trained numbers in f32 and what the optimiser keeps. `standing` are there,
 // `to_come` will be written; options.save_total_limit says how many stay.
-DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters, int64_t standing,
-                  int64_t to_come);
+DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters,
+                  size_t optimizer_bytes, int64_t standing, int64_t to_come);
 
 // A warning where the disk of the folder fills up in the end, else ""; an error of kind kTraining
 // where not even one checkpoint and the result fit.

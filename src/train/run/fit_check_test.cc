@@ -8,16 +8,17 @@ namespace {
 TEST(DiskCheck, CheckpointsAndTheResultAreHeldAgainstWhatIsFree) {
     FinetuneOptions options;
     options.save_total_limit = 3;
-    DiskNeed need = PlanDisk(options, 1000, 0, 10);
+    DiskNeed need = PlanDisk(options, 1000, 8'000, 0, 10);
     EXPECT_EQ(need.checkpoint, 12'000u);
     EXPECT_EQ(need.result, 4'000u);
     EXPECT_EQ(need.total, 4 * 12'000u + 4'000u);  // three stay, one more is written beside them
-    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).total, 16'000u);
-    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 16'000u);  // those that stand take nothing more
+    EXPECT_EQ(PlanDisk(options, 1000, 8'000, 0, 1).total, 16'000u);
+    EXPECT_EQ(PlanDisk(options, 1000, 8'000, 3, 10).total,
+              16'000u);  // those that stand take nothing more
     options.save_total_limit = 0;
-    EXPECT_EQ(PlanDisk(options, 1000, 3, 10).total, 124'000u);
+    EXPECT_EQ(PlanDisk(options, 1000, 8'000, 3, 10).total, 124'000u);
     options.method = "full";
-    EXPECT_EQ(PlanDisk(options, 1000, 0, 1).result, 2'000u);
+    EXPECT_EQ(PlanDisk(options, 1000, 8'000, 0, 1).result, 2'000u);
     EXPECT_EQ(*CheckDisk("out", need, 52'000), "");
     EXPECT_NE(CheckDisk("out", need, 51'999)->find("--save_total_limit"), std::string::npos);
     EXPECT_TRUE(CheckDisk("out", need, 16'000).ok());

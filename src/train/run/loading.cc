@@ -1,5 +1,6 @@
 // The base with what is trained of it, and the loop around it.
 #include "adapt/brought_weights.h"
+#include "adapt/lora.h"
 #include "base/machine_limits.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -9,6 +10,7 @@
 #include "train/run/fit_check.h"
 #include "train/run/odd_settings.h"
 #include "train/run/task_head.h"
+#include "train/run/update.h"
 
 namespace hone {
 namespace {
@@ -28,8 +30,15 @@ absl::Status FinetuneRun::LoadModel() {
     if (options_.torch_dtype == "float16")
         Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
             "float32");
-    if (!options_.adapter_path.empty())
+    if (!options_.adapter_path.empty()) {
+        HONE_ASSIGN_OR_RETURN(const LoraConfig adapter, ReadAdapterConfig(options_.adapter_path));
+        if (adapter.use_dora && options_.base_compute == "int8")
+            return UsageError(
+                "--adapter_path {} is of DoRA (use_dora), which needs products that are exact, and "
+                "--base_compute int8 has none: use native",
+                options_.adapter_path);
         HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
+    }
     size_t bytes = 0;
     for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
     const WorkReport reading = {
@@ -44,6 +53,7 @@ absl::Status FinetuneRun::LoadModel() {
         HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
     }
     HONE_ASSIGN_OR_RETURN(learner_, method_->MakeLearner(options_, *files_, *model_, *context_));
+    model_->Regularize(RegularizationOf(options_));
     if (!options_.adapter_path.empty())
         Say(
             fmt::format("starting from the adapter {}: its rank, alpha and layers count, not "
@@ -66,7 +76,15 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
         json["task"] = options_.task;
         json["labels"] = data_.labels;
     }
+    // Those that change nothing are left out: checkpoints from before there was the option have
+    // none of it.
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
+    if (options_.optim != OptimizerNames().front()) json["optim"] = options_.optim;
+    if (options_.layerwise_lr_decay != 1) json["layerwise_lr_decay"] = options_.layerwise_lr_decay;
+    if (options_.label_smoothing_factor != 0)
+        json["label_smoothing_factor"] = options_.label_smoothing_factor;
+    if (options_.neftune_noise_alpha != 0)
+        json["neftune_noise_alpha"] = options_.neftune_noise_alpha;
     // Scores of its rows are in the checkpoints.
     const bool eval_scored = objective_->wants_reference() && !learner_->CanLeaveOutTrained();
     if (eval_decides || eval_scored)
@@ -81,12 +99,8 @@ absl::Status FinetuneRun::MakeTrainer() {
     TrainerOptions trainer;
     trainer.total_steps = facts_.plan.total_steps;
     HONE_ASSIGN_OR_RETURN(trainer.schedule, Schedule());
-    trainer.adamw.beta1 = options_.adam_beta1;
-    trainer.adamw.beta2 = options_.adam_beta2;
-    trainer.adamw.eps = options_.adam_epsilon;
-    trainer.adamw.weight_decay = options_.weight_decay;
+    trainer.optimizer = OptimizerOptionsOf(options_, files_->config);
     trainer.max_grad_norm = options_.max_grad_norm;
-    trainer.loraplus_lr_ratio = options_.loraplus_lr_ratio;
     trainer.seed = options_.seed;
     trainer.objective = objective_;
     trainer.preference = options_.preference;
@@ -98,6 +112,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.logging_steps = options_.logging_steps;
     trainer.eval_on_start = options_.eval_on_start;
     trainer.eval_steps = options_.eval_steps;
+    trainer.eval_sample_steps = options_.eval_sample_steps;
     trainer.save_steps = options_.save_steps;
     trainer.save_minutes = options_.save_minutes;
     trainer.save_total_limit = options_.save_total_limit;

@@ -10,6 +10,7 @@
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
 #include "train/run/fit_check.h"
+#include "train/run/update.h"
 
 namespace hone {
 
@@ -61,8 +62,7 @@ int64_t FinetuneRun::MostTokensAtOnce() const {
         const int64_t together = std::min(rows, dataset.size()) * longest;
         tokens = std::max(tokens, std::max(longest, std::min(limit, together)));
     };
-    add(*data_.train,
-        options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
+    add(*data_.train, options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
     if (data_.eval) add(*data_.eval, eval_rows);
     return tokens;
 }
@@ -74,14 +74,18 @@ absl::Status FinetuneRun::PlanMemory() {
     plan.available_bytes = AvailableBytes();
     // The trained values are in their place already; the plan counts them as to come.
     const size_t held = std::min(model_->parameters().values().size_bytes(), ResidentBytes());
+    const size_t optimizer_bytes =
+        OptimizerBytes(OptimizerOptionsOf(options_, files_->config), model_->parameters());
     const std::string cure =
         fmt::format("{}{}", options_.torch_dtype == "float32" ? "--torch_dtype bfloat16, " : "",
                     method_->fewer_parameters());
     HONE_ASSIGN_OR_RETURN(MemoryDecision memory,
                           DecideMemory(
                               [&](bool checkpointing) {
-                                  return model_->PlanTraining(plan.micro_batch_tokens,
-                                                              checkpointing);
+                                  MemoryPlan memory =
+                                      model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
+                                  memory.parameters += optimizer_bytes;
+                                  return memory;
                               },
                               options_.gradient_checkpointing,
                               std::min(options_.micro_batch_tokens, plan.micro_batch_tokens), cure,
@@ -133,6 +137,7 @@ absl::Status FinetuneRun::PlanDiskUse() {
     if (error || trainer_->finished()) return absl::OkStatus();
     const DiskNeed need =
         PlanDisk(options_, plan.trainable_parameters,
+                 OptimizerBytes(OptimizerOptionsOf(options_, files_->config), model_->parameters()),
                  static_cast<int64_t>(ListCheckpoints(output_->checkpoints()).size()),
                  trainer_->SavesToCome(plan.estimated_seconds));
     plan.disk_bytes = need.total;

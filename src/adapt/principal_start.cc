@@ -1,0 +1,257 @@
+#include "adapt/principal_start.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <numeric>
+
+#include "adapt/targets.h"
+#include "base/random.h"
+#include "kernels/gemm/gemm.h"
+#include "model/config/arch.h"
+#include "model/files/model_tensors.h"
+
+namespace hone {
+namespace {
+
+constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
+// More vectors than are wanted, and so many iterations, bring the wanted ones to f32's digits.
+constexpr int64_t kMoreVectors = 16;
+constexpr int kIterations = 16;
+
+// Rows [count, n] -> orthonormal ones that span the same (modified Gram-Schmidt). A row that is in
+// the span of those before it becomes zero.
+void Orthonormalize(int64_t count, int64_t n, float* rows) {
+    for (int64_t i = 0; i < count; ++i) {
+        float* row = rows + i * n;
+        const auto norm = [&] { return std::sqrt(std::inner_product(row, row + n, row, 0.0)); };
+        const double before = norm();
+        for (int64_t j = 0; j < i; ++j) {
+            const float* other = rows + j * n;
+            const auto along = static_cast<float>(std::inner_product(row, row + n, other, 0.0));
+            for (int64_t k = 0; k < n; ++k) row[k] -= along * other[k];
+        }
+        const double after = norm();
+        const auto factor = static_cast<float>(after > 1e-6 * before ? 1 / after : 0);
+        for (int64_t k = 0; k < n; ++k) row[k] *= factor;
+    }
+}
+
+// Eigenvectors of a symmetric matrix [n, n] by Jacobi's rotations: matrix -> its eigenvalues on the
+// diagonal, vectors (=) one a row.
+void Diagonalize(int64_t n, std::vector<double>& matrix, std::vector<double>& vectors) {
+    vectors.assign(static_cast<size_t>(n * n), 0.0);
+    for (int64_t i = 0; i < n; ++i) vectors[i * n + i] = 1;
+    constexpr int kSweeps = 30;
+    for (int sweep = 0; sweep < kSweeps; ++sweep) {
+        double off = 0, whole = 0;
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < n; ++j)
+                (i == j ? whole : off) += matrix[i * n + j] * matrix[i * n + j];
+        if (off <= 1e-26 * whole) return;
+        for (int64_t p = 0; p < n; ++p)
+            for (int64_t q = p + 1; q < n; ++q) {
+                const double between = matrix[p * n + q];
+                if (between == 0) continue;
+                const double theta = (matrix[q * n + q] - matrix[p * n + p]) / (2 * between);
+                const double t = (theta >= 0 ? 1 : -1) / (std::abs(theta) + std::hypot(theta, 1));
+                const double c = 1 / std::hypot(t, 1), s = t * c;
+                const auto turn = [&](double& x, double& y) {
+                    const double old = x;
+                    x = c * old - s * y;
+                    y = s * old + c * y;
+                };
+                for (int64_t k = 0; k < n; ++k) turn(matrix[k * n + p], matrix[k * n + q]);
+                for (int64_t k = 0; k < n; ++k) turn(matrix[p * n + k], matrix[q * n + k]);
+                for (int64_t k = 0; k < n; ++k) turn(vectors[p * n + k], vectors[q * n + k]);
+            }
+    }
+}
+
+// The base's weight of a linear layer; a tied head's is the embedding's.
+const ModelTensor& WeightOf(const ModelFiles& files, const std::string& linear) {
+    const ModelTensor* embedding = nullptr;
+    for (const ModelTensor& tensor : files.tensors) {
+        if (tensor.hf_name == linear + ".weight") return tensor;
+        if (tensor.row->role == TensorRole::kEmbedding) embedding = &tensor;
+    }
+    HONE_CHECK(embedding != nullptr, "no weight of {}", linear);
+    return *embedding;
+}
+
+// "model.layers.0.mlp.up_proj" of its lora_A; empty for other parameters.
+std::string LayerOf(const ParameterSlice& slice, std::string_view ending) {
+    if (!slice.name.ends_with(ending)) return "";
+    return slice.name.substr(0, slice.name.size() - ending.size());
+}
+
+std::span<const float> Part(std::span<const float> values, const ParameterSlice& slice) {
+    return values.subspan(static_cast<size_t>(slice.offset), static_cast<size_t>(slice.count));
+}
+
+// wide [out, 2 rank] (=): b, then minus b0.
+void Join(std::span<const float> b, std::span<const float> b0, int64_t rank,
+          std::span<float> wide) {
+    for (size_t i = 0; i < b.size(); ++i) {
+        const size_t row = i / static_cast<size_t>(rank), column = i % static_cast<size_t>(rank);
+        float* to = wide.data() + row * 2 * static_cast<size_t>(rank) + column;
+        to[0] = b[i];
+        to[rank] = -b0[i];
+    }
+}
+
+}  // namespace
+
+bool HasPrincipalStart(const LoraConfig& config) { return config.init_lora_weights == "pissa"; }
+
+void PrincipalPair(int64_t out, int64_t in, int64_t rank, double scale, const float* w, float* a,
+                   float* b) {
+    const Context context(1);
+    const int64_t wanted = std::min({rank, out, in}),
+                  count = std::min({rank + kMoreVectors, out, in});
+    PackedMatrix<float> to_out(in, {out}), to_in(out, {in});
+    to_out.SetColumns(0, out, w);
+    to_in.SetRows(0, out, w, in);
+    std::vector<float> right(static_cast<size_t>(count * in)),
+        left(static_cast<size_t>(count * out));
+    for (size_t i = 0; i < right.size(); ++i)
+        right[i] = static_cast<float>(static_cast<double>(RandomAt(1, i) >> 40) * 0x1p-23 - 1);
+    const auto multiply = [&] {  // left = right W^T
+        Gemm<float>(context, {.m = count,
+                              .a = right.data(),
+                              .a_stride = in,
+                              .b = &to_out,
+                              .c = left.data(),
+                              .c_stride = out});
+    };
+    for (int iteration = 0; iteration < kIterations; ++iteration) {
+        multiply();
+        Orthonormalize(count, out, left.data());
+        Gemm<float>(context, {.m = count,
+                              .a = left.data(),
+                              .a_stride = out,
+                              .b = &to_in,
+                              .c = right.data(),
+                              .c_stride = in});
+        Orthonormalize(count, in, right.data());
+    }
+    multiply();
+    std::vector<double> gram(static_cast<size_t>(count * count)), vectors;
+    for (int64_t i = 0; i < count; ++i)
+        for (int64_t j = 0; j < count; ++j)
+            gram[i * count + j] = std::inner_product(
+                left.data() + i * out, left.data() + (i + 1) * out, left.data() + j * out, 0.0);
+    Diagonalize(count, gram, vectors);
+    std::vector<int64_t> order(static_cast<size_t>(count));
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](int64_t i, int64_t j) { return gram[i * count + i] > gram[j * count + j]; });
+    std::fill_n(a, rank * in, 0.0f);
+    std::fill_n(b, rank * out, 0.0f);
+    for (int64_t r = 0; r < wanted; ++r) {
+        const int64_t e = order[r];
+        const double value = std::sqrt(std::max(gram[e * count + e], 0.0));  // singular
+        if (value == 0) continue;
+        const double root = std::sqrt(value / scale);
+        for (int64_t k = 0; k < count; ++k) {
+            const double part = vectors[e * count + k];
+            for (int64_t i = 0; i < in; ++i)
+                a[r * in + i] += static_cast<float>(root * part * right[k * in + i]);
+            for (int64_t i = 0; i < out; ++i)
+                b[i * rank + r] += static_cast<float>(root / value * part * left[k * out + i]);
+        }
+    }
+}
+
+absl::Status StartFromPrincipal(Model& model, const LoraConfig& config, const Context& context) {
+    ParameterSet& parameters = model.parameters();
+    std::vector<std::string> layers;
+    for (const ParameterSlice& slice : parameters.slices())
+        if (const std::string layer = LayerOf(slice, kA); !layer.empty()) layers.push_back(layer);
+    std::mutex mutex;
+    absl::Status failed;
+    context.ParallelFor(static_cast<int64_t>(layers.size()), [&](int64_t i, int) {
+        const std::string& layer = layers[static_cast<size_t>(i)];
+        const ModelTensor& weight = WeightOf(model.files(), layer);
+        const ParameterSlice *a = parameters.Find(layer + std::string(kA)),
+                             *b = parameters.Find(layer + std::string(kB));
+        std::vector<float> w(static_cast<size_t>(weight.elements()));
+        absl::Status status = ReadModelRows(model.files(), weight, 0, weight.rows(), w.data());
+        const absl::StatusOr<LowRankOptions> options = LowRankFor(config, layer);
+        status.Update(options.status());
+        if (status.ok() && !(options->scale > 0))
+            status = UsageError("{}: PiSSA needs a lora_alpha above 0", layer);
+        if (!status.ok()) {
+            std::lock_guard lock(mutex);
+            failed.Update(status);
+            return;
+        }
+        const std::span<float> values = parameters.values();
+        PrincipalPair(weight.rows(), weight.columns(), a->shape[0], options->scale, w.data(),
+                      values.data() + a->offset, values.data() + b->offset);
+        model.SetFixedPair(layer, {Part(values, *a), Part(values, *b)});
+    });
+    return failed;
+}
+
+LoraConfig PlainConfig(const LoraConfig& config) {
+    LoraConfig plain = config;
+    plain.init_lora_weights = "true";
+    // alpha / rank, or with rsLoRA alpha / sqrt(rank), stays.
+    const double factor = config.use_rslora ? std::sqrt(2.0) : 2.0;
+    plain.r *= 2;
+    plain.lora_alpha *= factor;
+    for (auto& [name, rank] : plain.rank_pattern) rank *= 2;
+    for (auto& [name, alpha] : plain.alpha_pattern) alpha *= factor;
+    return plain;
+}
+
+ParameterSet PlainParameters(Model& model) {
+    ParameterSet& parameters = model.parameters();
+    ParameterSet plain;
+    for (const ParameterSlice& slice : parameters.slices()) {
+        std::vector<int64_t> shape = slice.shape;
+        if (slice.name.ends_with(kA)) shape[0] *= 2;
+        if (slice.name.ends_with(kB)) shape[1] *= 2;
+        plain.Add(slice.name, shape, slice.weight_decay);
+    }
+    plain.Allocate();
+    for (size_t i = 0; i < plain.slices().size(); ++i) {
+        const ParameterSlice& slice = parameters.slices()[i];
+        const std::span<const float> values = Part(parameters.values(), slice);
+        const std::span<float> wide =
+            plain.values().subspan(static_cast<size_t>(plain.slices()[i].offset),
+                                   static_cast<size_t>(plain.slices()[i].count));
+        if (const std::string layer = LayerOf(slice, kB); !layer.empty()) {
+            Join(values, model.GetFixedPair(layer).b, slice.shape[1], wide);
+            continue;
+        }
+        std::copy(values.begin(), values.end(), wide.begin());
+        if (const std::string layer = LayerOf(slice, kA); !layer.empty()) {
+            const std::span<const float> fixed = model.GetFixedPair(layer).a;
+            std::copy(fixed.begin(), fixed.end(), wide.begin() + slice.count);
+        }
+    }
+    return plain;
+}
+
+absl::Status TakePlainParameters(ParameterSet& plain, Model& model) {
+    ParameterSet& parameters = model.parameters();
+    const std::span<const float> values = plain.values();
+    const std::vector<float> before(parameters.values().begin(), parameters.values().end());
+    for (size_t i = 0; i < plain.slices().size(); ++i) {
+        const ParameterSlice& slice = parameters.slices()[i];
+        const std::span<const float> wide = Part(values, plain.slices()[i]);
+        float* to = parameters.values().data() + slice.offset;
+        const int64_t width = slice.name.ends_with(kB) ? slice.shape[1] : slice.count;
+        const int64_t stride = slice.name.ends_with(kB) ? 2 * width : width;
+        for (int64_t k = 0; k < slice.count; ++k)
+            to[k] = wide[static_cast<size_t>(k / width * stride + k % width)];
+    }
+    ParameterSet again = PlainParameters(model);
+    if (std::equal(values.begin(), values.end(), again.values().begin())) return absl::OkStatus();
+    std::copy(before.begin(), before.end(), parameters.values().begin());
+    return ModelError("the adapter has another start (PiSSA) than this base gives");
+}
+
+}  // namespace hone

@@ -1,0 +1,107 @@
+#include "kernels/column_scale/column_scale.h"
+
+#include "kernels/dispatch/testing.h"
+
+namespace hone {
+namespace {
+
+using testing::ExpectClose;
+using testing::ExpectSameBits;
+using testing::Guarded;
+using testing::kRounding;
+using testing::Random;
+
+template <typename T>
+class ColumnScaleTest : public ::testing::Test {};
+using Types = ::testing::Types<float, bf16>;
+TYPED_TEST_SUITE(ColumnScaleTest, Types);
+
+TYPED_TEST(ColumnScaleTest, EveryKernelEqualsTheReference) {
+    using T = TypeParam;
+    const auto& reference = ColumnScaleKernels<T>().reference();
+    for (const auto& kernel : testing::Runnable(ColumnScaleKernels<T>())) {
+        for (const uint64_t seed : TestSeeds(30)) {
+            Random random(seed);
+            const int64_t n = random.Size(200), m = random.Between(1, 20), stride = n + 3;
+            SCOPED_TRACE(fmt::format("{} seed={} m={} n={}", kernel.name, seed, m, n));
+            const auto u = random.Values<T>(m * stride), b = random.Values<T>(m * stride);
+            const auto factors = random.Values<float>(n), bias = random.Values<float>(n),
+                       start = random.Values<float>(n);
+            std::vector<T> y(n);
+            std::vector<float> stored(n), added(start), sums(start);
+            reference.store(n, u.data(), factors.data(), bias.data(), y.data());
+            reference.store_f32(n, u.data(), factors.data(), bias.data(), stored.data());
+            reference.add_f32(n, u.data(), factors.data(), bias.data(), added.data());
+            reference.products(m, n, u.data(), stride, b.data(), stride, factors.data(),
+                               sums.data());
+            Guarded<T> got_y(n);
+            Guarded<float> got_stored(n), got_added(start), got_sums(start);
+            kernel.functions.store(n, u.data(), factors.data(), bias.data(), got_y.data());
+            kernel.functions.store_f32(n, u.data(), factors.data(), bias.data(), got_stored.data());
+            kernel.functions.add_f32(n, u.data(), factors.data(), bias.data(), got_added.data());
+            kernel.functions.products(m, n, u.data(), stride, b.data(), stride, factors.data(),
+                                      got_sums.data());
+            ExpectClose(got_y, y, 2 * kRounding<T>, 1e-6f, "y");
+            ExpectClose(got_stored, stored, 1e-6f, 1e-6f, "stored");
+            ExpectClose(got_added, added, 1e-6f, 1e-6f, "added");
+            ExpectClose(got_sums, sums, 1e-5f, 1e-4f, "sums");
+        }
+    }
+}
+
+// The sums are the slopes of y's weighted sum along the factors.
+TEST(ColumnScale, ProductsAreTheGradientOfTheFactors) {
+    const Context context(2);
+    Random random(11);
+    const int64_t m = 7, n = 21;
+    const auto u = random.Values<float>(m * n), dy = random.Values<float>(m * n),
+               bias = random.Values<float>(n);
+    auto factors = random.Values<float>(n);
+    const std::vector<float> ones(n, 1.0f);
+    std::vector<float> gradient(n, 0.5f), y(m * n);
+    AddColumnProducts(context, m, n, dy.data(), n, u.data(), n, ones.data(), gradient.data());
+    for (int64_t i = 0; i < n; ++i) {
+        const double slope = testing::FiniteDifference(&factors[i], 0.25f, [&] {
+            ScaleColumns<float>(context, {.m = m,
+                                          .n = n,
+                                          .u = u.data(),
+                                          .u_stride = n,
+                                          .factors = factors.data(),
+                                          .bias = bias.data(),
+                                          .y = y.data(),
+                                          .y_stride = n});
+            double sum = 0;
+            for (int64_t k = 0; k < m * n; ++k) sum += double{y[k]} * dy[k];
+            return sum;
+        });
+        EXPECT_NEAR(gradient[i] - 0.5, slope, 1e-4) << i;
+    }
+}
+
+TEST(ColumnScale, ThreadsChangeNothing) {
+    Random random(3);
+    const int64_t m = 300, n = 333;
+    const auto u = random.Values<bf16>(m * n), dy = random.Values<bf16>(m * n);
+    const auto factors = random.Values<float>(n), bias = random.Values<float>(n);
+    std::vector<float> first;
+    for (int threads : {1, 3}) {
+        const Context context(threads);
+        std::vector<float> y(m * n + n, 1.0f);
+        ScaleColumns<bf16>(context, {.m = m,
+                                     .n = n,
+                                     .u = u.data(),
+                                     .u_stride = n,
+                                     .factors = factors.data(),
+                                     .bias = bias.data(),
+                                     .y = y.data(),
+                                     .y_stride = n,
+                                     .output = GemmOutput::kAddF32});
+        AddColumnProducts(context, m, n, dy.data(), n, u.data(), n, factors.data(),
+                          y.data() + m * n);
+        if (first.empty()) first = y;
+        ExpectSameBits(y, first, "on any number of threads");
+    }
+}
+
+}  // namespace
+}  // namespace hone

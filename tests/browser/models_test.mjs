@@ -1,0 +1,191 @@
+// Models once they are made: asked side by side, voted on, compared, looked at and deleted; and who
+// may do that.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+import { launch, open } from './browser.mjs';
+import { rows, Server } from './server.mjs';
+
+const message = (page) => page.getByLabel('Message', { exact: true });
+
+async function ask(page, text) {
+  await message(page).fill(text);
+  await message(page).press('Enter');
+}
+
+const textOf = async (download) => readFileSync(await download.path(), 'utf8');
+
+async function asked({ browser, server, job }) {
+  const page = await open(browser, server, `/fine-tuning/${job.id}`);
+  await page.getByRole('button', { name: 'Compare in the playground', exact: true }).click();
+  await page.getByLabel('Model 2', { exact: true }).waitFor();
+  assert.equal(await page.getByLabel('Model 1', { exact: true }).inputValue(), job.model);
+  assert.equal(await page.getByLabel('Model 2', { exact: true }).inputValue(), job.fine_tuned_model);
+  await page.getByLabel('Tokens at most').fill('8');
+  await page.getByLabel('Show probabilities of tokens').check();
+  await ask(page, 'Tell me about element 3');
+  for (const figure of ['Prompt tokens', 'Answer tokens', 'First token', 'Total'])
+    await page.getByText(figure, { exact: true }).nth(1).waitFor();
+  const tokens = page.getByRole('listbox', { name: 'Tokens' }).first();
+  await tokens.focus();
+  await page.keyboard.press('End');
+  assert.equal(await tokens.getByRole('option', { selected: true }).count(), 1);
+  assert.ok((await page.getByRole('table', { name: 'What could stand here' }).count()) === 2);
+
+  // Another turn, then the first one in other words: what came after it goes.
+  await ask(page, 'And element 4?');
+  await page.getByRole('button', { name: 'Send' }).waitFor();
+  await page.getByRole('button', { name: 'Edit the message' }).first().click();
+  await page.locator('form textarea').first().fill('Tell me about element 5');
+  await page.getByRole('button', { name: 'Run again', exact: true }).first().click();
+  await page.getByText('And element 4?').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Send' }).waitFor();
+
+  // It is still there after a reload, and in a link without the key.
+  await page.reload();
+  await page.getByText('Tell me about element 5').waitFor();
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.getByText('The link is copied.', { exact: false }).waitFor();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(!link.includes(server.key));
+  await page.getByRole('button', { name: 'New conversation' }).click();
+  await page.goto(link);
+  await page.getByText('Tell me about element 5').waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function waitsForAModel({ browser, server }) {
+  const page = await open(browser, server, '/playground?model=tiny');
+  let refusals = 0;
+  await page.route('**/v1/chat/completions', (route) => {
+    refusals += 1;
+    if (refusals > 1) return route.continue();
+    const error = { message: 'The model starts.', type: 'server_error', param: null, code: null };
+    return route.fulfill({ status: 503, headers: { 'retry-after': '1' }, json: { error } });
+  });
+  await page.getByLabel('Tokens at most').fill('4');
+  await ask(page, 'Hello');
+  await page.getByText(/The model starts\. Trying again in/).waitFor();
+  await page.getByText('Answer tokens', { exact: true }).waitFor();
+  await page.unroute('**/v1/chat/completions');
+  await page.getByLabel('Tokens at most').fill('100000');
+  await ask(page, 'Hello again');
+  await page.getByRole('alert').or(page.getByText('Total', { exact: true }).nth(1)).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function votedOn({ browser, server, job }) {
+  const page = await open(browser, server, '/fine-tuning');
+  await page.goto(`${server.url}/playground?model=${job.model}&model=${job.fine_tuned_model}`);
+  await page.getByLabel('Hide which model answers').check();
+  await page.getByLabel('Tokens at most').fill('8');
+  await ask(page, 'Tell me about element 1');
+  const vote = page.getByRole('group', { name: 'Which answer is better?' });
+  await vote.waitFor();
+  assert.equal(await page.getByText('Answer tokens', { exact: true }).count(), 0);
+  assert.ok(await page.getByRole('button', { name: 'Send' }).isDisabled());
+  await vote.getByRole('button', { name: 'Answer 2' }).press('Enter');
+  await page.getByText('Chosen').waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export 1 pair' }).click(),
+  ]);
+  const row = JSON.parse(await textOf(download));
+  assert.deepEqual(row.input.messages, [{ role: 'user', content: 'Tell me about element 1' }]);
+  assert.notDeepEqual(row.preferred_output, row.non_preferred_output);
+  // The server takes such a file for DPO.
+  const file = await server.upload('votes.jsonl', `${JSON.stringify(row)}\n`.repeat(10));
+  assert.equal(file.status, 'processed', file.status_details);
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function compared({ browser, server, job, other }) {
+  const page = await open(browser, server, '/compare');
+  await page.getByRole('checkbox', { name: new RegExp(job.id) }).check();
+  await page.getByRole('checkbox', { name: new RegExp(other.id) }).check();
+  await page.getByRole('img', { name: /^Training loss: .*first.*second|^Training loss: .*second.*first/ }).waitFor();
+  const epochs = page.getByRole('row', { name: /^Epochs \(differs\)/ });
+  await epochs.waitFor();
+  const base = page.getByRole('row', { name: /^Base model/ });
+  assert.equal(await base.count(), 1);
+  await page.getByLabel('Only what differs').check();
+  await base.waitFor({ state: 'detached' });
+  await page.reload();
+  await epochs.waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function lookedAtAndDeleted({ browser, server, other }) {
+  const model = other.fine_tuned_model;
+  const page = await open(browser, server, `/models/${model}`);
+  const lineage = page.getByRole('region', { name: 'Lineage' });
+  await lineage.getByRole('link', { name: other.id }).waitFor();
+  await lineage.getByRole('link', { name: 'tiny', exact: true }).waitFor();
+  for (const kind of ['Adapter (PEFT)', 'Merged model (safetensors)']) {
+    await page.getByRole('button', { name: 'Download' }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('menuitem', { name: kind }).click(),
+    ]);
+    assert.match(await textOf(download), /\.safetensors/);
+  }
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText(`The model ${model} is deleted.`).waitFor();
+  assert.equal(await page.locator(`a[href="/models/${model}"]`).count(), 0);
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function keysAreGivenAndTakenBack({ browser, server }) {
+  const page = await open(browser, server, '/system');
+  await page.getByText('Processor').waitFor();
+  await page.getByRole('button', { name: 'Create key' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('for a test');
+  await dialog.getByLabel('Role').selectOption('viewer');
+  await dialog.getByLabel('Name').press('Enter');
+  const secret = await dialog.locator('code').textContent();
+  await dialog.getByRole('button', { name: 'I have copied it' }).click();
+  const viewer = await open(browser, { ...server, key: secret, url: server.url }, '/system');
+  await viewer.getByText('Keys are shown to who signs in with an admin key.').waitFor();
+  await page.getByRole('button', { name: 'Revoke: for a test' }).click();
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('row', { name: /for a test.*Revoked/ }).waitFor();
+  await viewer.getByText('The key is no longer accepted. Sign in again.').waitFor();
+  assert.deepEqual([...page.wrong, ...viewer.wrong], []);
+  await viewer.context().close();
+  await page.context().close();
+}
+
+export default {
+  async setUp() {
+    const server = new Server();
+    await server.start();
+    const { id } = await server.upload('good.jsonl', rows(12).join('\n'));
+    const made = [];
+    for (const [suffix, epochs] of [['first', 2], ['second', 3]]) {
+      const hyperparameters = { n_epochs: epochs, batch_size: 4 };
+      const job = await server.createJob({ training_file: id, suffix, hyperparameters });
+      made.push(await server.ended(job.id));
+    }
+    const [job, other] = made;
+    return { server, job, other, browser: await launch() };
+  },
+  async tearDown({ server, browser }) {
+    await browser.close();
+    await server.close();
+  },
+  tests: {
+    'a model and its base are asked side by side': asked,
+    'the playground waits for a model that starts': waitsForAModel,
+    'blind votes become a file for DPO': votedOn,
+    'runs are compared': compared,
+    'keys are given and taken back': keysAreGivenAndTakenBack,
+    'a model is looked at, downloaded and deleted': lookedAtAndDeleted,
+  },
+};

@@ -1,0 +1,155 @@
+// What holds for every page: accessibility, speed, safety against what others wrote.
+import assert from 'node:assert/strict';
+
+import { launch, open, violations } from './browser.mjs';
+import { rows, Server } from './server.mjs';
+
+const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
+
+// Each theme and each language once; all of their pairs in the long form.
+const LOOKS = [
+  { theme: 'light', language: 'en' },
+  { theme: 'dark', language: 'ar' },
+];
+if (process.env.HONE_TEST_TRIES)
+  LOOKS.push({ theme: 'light', language: 'ar' }, { theme: 'dark', language: 'en' });
+
+// Shows each of the paths in one window, the sign-in page last, and calls `look` on it.
+async function onEveryPage({ browser, server, paths }, options, look) {
+  const page = await open(browser, server, '/files', options);
+  for (const [path, sign] of Object.entries(paths)) {
+    await page.goto(server.url + path);
+    await page.locator(sign).first().waitFor();
+    await look(page, path);
+  }
+  await page.evaluate(() => sessionStorage.setItem('hone.key', 'sk-hone-none'));
+  await page.goto(`${server.url}/files`);
+  await page.locator('input[type=password]').waitFor();
+  await look(page, 'sign-in');
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function noViolations(ground) {
+  const found = [];
+  for (const options of LOOKS)
+    await onEveryPage(ground, options, async (page, path) => {
+      const name = `${path} ${options.theme} ${options.language}`;
+      for (const line of await violations(page)) found.push(`${name}: ${line}`);
+      const { dir, scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { dir, scrollWidth, clientWidth } = document.documentElement;
+        return { dir, scrollWidth, clientWidth };
+      });
+      assert.equal(dir, options.language === 'ar' ? 'rtl' : 'ltr');
+      assert.ok(scrollWidth <= clientWidth, `${path} is wider than the window`);
+    });
+  assert.deepEqual(found, []);
+}
+
+async function fitsOnAPhone(ground) {
+  await onEveryPage(ground, { viewport: { width: 360, height: 740 } }, async (page, path) => {
+    const wide = await page.evaluate(() =>
+      Math.max(...[...document.querySelectorAll('#content, body')].map((one) => one.scrollWidth)),
+    );
+    assert.ok(wide <= 360, `${path} is ${wide} wide`);
+  });
+}
+
+async function hostileTextStaysText({ browser, server, hostile }) {
+  for (const path of [`/fine-tuning/${hostile.job.id}`, `/files/${hostile.file.id}`]) {
+    const page = await open(browser, server, path);
+    let alerted = false;
+    page.on('dialog', (dialog) => {
+      alerted = true;
+      void dialog.dismiss();
+    });
+    await page.getByText('onerror=alert(1)', { exact: false }).first().waitFor();
+    if (path.startsWith('/fine-tuning')) await page.getByRole('tab', { name: 'Messages' }).click();
+    await page.waitForTimeout(300);
+    assert.equal(await page.locator('img[src=x], script:not([src])').count(), 0);
+    assert.equal(alerted, false);
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  }
+}
+
+async function isFastAndSmall({ browser, server }) {
+  const page = await open(browser, server, '/fine-tuning');
+  await page.getByText('Fine-tuning').first().waitFor();
+  const { bytes, ready } = await page.evaluate(() => {
+    const loads = performance.getEntriesByType('resource');
+    const first = [...loads, ...performance.getEntriesByType('navigation')];
+    return {
+      bytes: first
+        .filter((one) => !/\/(v1|api)\//.test(one.name))
+        .reduce((sum, one) => sum + one.encodedBodySize, 0),
+      ready: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity,
+    };
+  });
+  console.log(`the page loads ${bytes} bytes, and shows itself after ${Math.round(ready)} ms`);
+  assert.ok(bytes < 300_000);
+  assert.ok(ready < 1000);
+  await page.context().close();
+}
+
+async function policiesHold({ server }) {
+  const page = await fetch(`${server.url}/fine-tuning`, { headers: { accept: 'text/html' } });
+  const policy = page.headers.get('content-security-policy');
+  for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"])
+    assert.ok(policy.includes(part), policy);
+  // Another site's page cannot read an answer: there is no Access-Control-Allow-Origin.
+  const other = await fetch(`${server.url}/v1/models`, {
+    headers: { origin: 'http://evil.example', authorization: `Bearer ${server.key}` },
+  });
+  assert.equal(other.headers.get('access-control-allow-origin'), null);
+  const preflight = await fetch(`${server.url}/v1/models`, {
+    method: 'OPTIONS',
+    headers: { origin: 'http://evil.example', 'access-control-request-method': 'GET' },
+  });
+  assert.equal(preflight.headers.get('access-control-allow-origin'), null);
+}
+
+export default {
+  async setUp() {
+    const server = new Server();
+    await server.start();
+    const file = await server.upload(`${HOSTILE.replaceAll('/', '')}.jsonl`, [
+      ...rows(11),
+      JSON.stringify({ messages: [{ role: 'user', content: HOSTILE }] }),
+    ].join('\n'));
+    const metadata = { '<b>key</b>': HOSTILE };
+    const job = await server.createJob({ training_file: file.id, suffix: '"><img src=x onerror=alert(1)>', metadata });
+    const good = await server.upload('good.jsonl', rows(12).join('\n'));
+    const done = await server.createJob({ training_file: good.id, suffix: 'good' });
+    await server.ended(job.id);
+    const ended = await server.ended(done.id);
+    const paths = {
+      '/fine-tuning': 'a[href^="/fine-tuning/ftjob"]',
+      [`/fine-tuning/${done.id}`]: '.uplot',
+      [`/fine-tuning/${job.id}`]: '[role=log]',
+      [`/fine-tuning/new?file=${good.id}`]: 'text=<|im_start|>',
+      '/files': 'a[href^="/files/file"]',
+      [`/files/${good.id}`]: 'text=<|im_start|>',
+      [`/files/${file.id}`]: 'ol pre',
+      '/models': 'a[href^="/models/"]',
+      [`/models/${ended.fine_tuned_model}`]: 'a[href^="/fine-tuning/ftjob"]',
+      '/models/tiny': 'dl',
+      [`/compare?job=${done.id}&job=${job.id}`]: 'table',
+      [`/playground?model=tiny&model=${ended.fine_tuned_model}`]: 'form textarea',
+      '/system': 'meter',
+      '/no/such/page': 'h1',
+    };
+    return { server, browser: await launch(), paths, hostile: { file, job } };
+  },
+  async tearDown({ server, browser }) {
+    await browser.close();
+    await server.close();
+  },
+  tests: {
+    'axe finds nothing, and the page fits, light and dark, English and Arabic': noViolations,
+    'every page fits on a phone': fitsOnAPhone,
+    'hostile names and texts stay text': hostileTextStaysText,
+    'a first visit is fast and small': isFastAndSmall,
+    'nothing from elsewhere, and nothing for elsewhere': policiesHold,
+  },
+};

@@ -1,0 +1,118 @@
+import { CircleStop, RotateCw, X } from 'lucide-react';
+
+import { describeError } from '@/api/error';
+import { useLanguage } from '@/i18n/language';
+import { Button } from '@/ui/Button';
+
+import styles from './UploadList.module.css';
+import { forgetUpload, retryUpload, stopUpload, useUploads, type Upload } from './uploads';
+
+function UploadState({ upload }: { upload: Upload }) {
+  const { t } = useLanguage();
+  switch (upload.state) {
+    case 'sending': {
+      const percent = Math.floor((100 * upload.sent) / Math.max(1, upload.file.size));
+      return t('upload.sending', { percent });
+    }
+    case 'failed':
+      return t('upload.failed', { reason: describeError(upload.error, t) });
+    default:
+      return t(`upload.${upload.state}`);
+  }
+}
+
+function UploadButton({ upload }: { upload: Upload }) {
+  const { t } = useLanguage();
+  const name = upload.file.name;
+  if (upload.state === 'sending' || upload.state === 'finishing')
+    return (
+      <Button
+        look="quiet"
+        icon
+        aria-label={t('upload.stop', { name })}
+        onClick={() => stopUpload(upload.id)}
+      >
+        <CircleStop aria-hidden />
+      </Button>
+    );
+  return (
+    <>
+      {upload.state !== 'done' && (
+        <Button
+          look="quiet"
+          icon
+          aria-label={t('upload.retry', { name })}
+          onClick={() => void retryUpload(upload)}
+        >
+          <RotateCw aria-hidden />
+        </Button>
+      )}
+      <Button
+        look="quiet"
+        icon
+        aria-label={t('notice.dismiss')}
+        onClick={() => forgetUpload(upload.id)}
+      >
+        <X aria-hidden />
+      </Button>
+    </>
+  );
+}
+
+function UploadItem({ upload }: { upload: Upload }) {
+  const { t } = useLanguage();
+  const { check } = upload;
+  return (
+    <li className={styles.upload}>
+      <div className={styles.line}>
+        <bdi className={styles.name}>{upload.file.name}</bdi>
+        <UploadButton upload={upload} />
+      </div>
+      {upload.state === 'sending' && (
+        <progress
+          className={styles.bar}
+          value={upload.sent}
+          max={upload.file.size}
+          aria-label={upload.file.name}
+        />
+      )}
+      <p className={styles.state}>
+        <UploadState upload={upload} />
+        {check && (
+          <>
+            {' · '}
+            {t('upload.checked', { count: check.examples })}
+          </>
+        )}
+        {check && check.badLines > 0 && (
+          <span className={styles.bad}>
+            {' · '}
+            {t('upload.bad', { count: check.badLines })}
+          </span>
+        )}
+      </p>
+      {check && upload.state !== 'done' && check.bad.length > 0 && (
+        <ul className={styles.lines}>
+          {check.bad.slice(0, 3).map((one) => (
+            <li key={one.line}>
+              {t('report.line', { line: one.line })} {t(one.reason)}
+            </li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
+
+export function UploadList() {
+  const { t } = useLanguage();
+  const uploads = useUploads();
+  if (uploads.length === 0) return null;
+  return (
+    <ul className={styles.uploads} aria-label={t('upload.list')} aria-live="polite">
+      {uploads.map((upload) => (
+        <UploadItem key={upload.id} upload={upload} />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,109 @@
+import { useState, type SyntheticEvent } from 'react';
+
+import { describeError } from '@/api/error';
+import { useLanguage } from '@/i18n/language';
+import { Button } from '@/ui/Button';
+import { CopyButton } from '@/ui/CopyButton';
+import { Dialog } from '@/ui/Dialog';
+import { Field, Input, Select } from '@/ui/Field';
+
+import styles from './CreateKey.module.css';
+import { roles, useCreateKey, type KeyRole } from './system';
+
+const DAYS = [30, 90, 365];
+const LONGEST_NAME = 100;
+
+// The secret, this once.
+function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
+  const { t } = useLanguage();
+  return (
+    <Dialog
+      title={t('keys.made')}
+      onClose={onClose}
+      actions={
+        <Button look="primary" onClick={onClose}>
+          {t('keys.done')}
+        </Button>
+      }
+    >
+      <p>{t('keys.once')}</p>
+      <p className={styles.secret}>
+        <code dir="ltr">{secret}</code>
+        <CopyButton text={secret} label={t('keys.secret')} />
+      </p>
+    </Dialog>
+  );
+}
+
+export function CreateKey({ onClose }: { onClose: () => void }) {
+  const { t } = useLanguage();
+  const create = useCreateKey();
+  const [name, setName] = useState('');
+  const [role, setRole] = useState<KeyRole>('member');
+  const [days, setDays] = useState('');
+  if (create.data?.secret !== undefined)
+    return <Made secret={create.data.secret} onClose={onClose} />;
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    create.mutate({ name: name.trim(), role, days: days === '' ? null : Number(days) });
+  };
+  return (
+    <Dialog
+      title={t('keys.create')}
+      onClose={onClose}
+      actions={
+        <>
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button type="submit" form="create-key" look="primary" disabled={create.isPending}>
+            {t('keys.create')}
+          </Button>
+        </>
+      }
+    >
+      <form id="create-key" className={styles.form} onSubmit={submit}>
+        <Field
+          label={t('keys.name')}
+          hint={t('keys.nameHint')}
+          error={create.error && describeError(create.error, t)}
+        >
+          {(control) => (
+            <Input
+              {...control}
+              dir="auto"
+              maxLength={LONGEST_NAME}
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label={t('keys.role')} hint={t(`keys.roleHint.${role}`)}>
+          {(control) => (
+            <Select
+              {...control}
+              value={role}
+              onChange={(event) => setRole(event.target.value as KeyRole)}
+            >
+              {roles.map((one) => (
+                <option key={one} value={one}>
+                  {t(`keys.role.${one}`)}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+        <Field label={t('keys.expires')}>
+          {(control) => (
+            <Select {...control} value={days} onChange={(event) => setDays(event.target.value)}>
+              <option value="">{t('keys.never')}</option>
+              {DAYS.map((one) => (
+                <option key={one} value={one}>
+                  {t('keys.inDays', { count: one })}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+      </form>
+    </Dialog>
+  );
+}
