@@ -72,7 +72,7 @@ TEST(Options, EveryFieldSurvivesOnItsOwn) {
         options.objective = objective;
         const Json defaults = OptionsToJson(options);
         for (const auto& [key, value] : defaults.items()) {
-            if (key == "method" || key == "objective" || key == "adapter_path")
+            if (key == "method" || key == "objective" || key == "adapter_path" || key == "task")
                 continue;                       // they decide what else is there
             if (key == "quant_type") continue;  // one choice
             Json changed = defaults;
@@ -220,7 +220,7 @@ TEST(Options, ValidationNamesTheFlag) {
     expect([](auto& o) { o.base_compute = "int8", o.method = "qlora"; }, "--base_compute");
     expect([](auto& o) { o.base_compute = "int8", o.method = "full", o.lora = {}; },
            "--base_compute");
-    expect([](auto& o) { o.optim = "sgd"; }, "--optim");
+    expect([](auto& o) { o.optim = "galore_adamw"; }, "--optim");
     expect([](auto& o) { o.lr_scheduler_type = "step"; }, "--lr_scheduler_type");
     expect([](auto& o) { o.learning_rate = std::nan(""); }, "--learning_rate");
     expect([](auto& o) { o.learning_rate = -1; }, "--learning_rate");
