@@ -20,13 +20,20 @@ const listeners = new Set<() => void>();
 
 export const getPlayground = () => state;
 
+function save() {
+  if (saving === null) return;
+  clearTimeout(saving);
+  saving = null;
+  if (currentKey() !== null) sessionStorage.setItem(STORED, writeSaved(state));
+}
+
+// A window that goes away does not wait for the timer.
+window.addEventListener('pagehide', save);
+
 export function setPlayground(next: Playground) {
   state = next;
   for (const listener of listeners) listener();
-  saving ??= setTimeout(() => {
-    saving = null;
-    if (currentKey() !== null) sessionStorage.setItem(STORED, writeSaved(state));
-  }, SAVE_AFTER_MS);
+  saving ??= setTimeout(save, SAVE_AFTER_MS);
 }
 
 export const patch = (changes: Partial<Playground>) => setPlayground({ ...state, ...changes });
