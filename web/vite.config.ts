@@ -15,6 +15,7 @@ export default defineConfig({
     // The polyfill is an inline script in disguise, and every browser that runs the page has this.
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    manifest: true, // from which scripts/embed.mjs knows what a first visit loads
   },
   server: {
     proxy: Object.fromEntries(

@@ -158,9 +158,11 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
     if (text("peft_type") != "LORA")
         return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what,
                           text("peft_type"));
-    if (!text("task_type").empty() && text("task_type") != "CAUSAL_LM")
-        return ModelError("{}: task_type is '{}'; hone reads CAUSAL_LM adapters", what,
-                          text("task_type"));
+    if (const std::string task = text("task_type");
+        !task.empty() && task != "CAUSAL_LM" && task != "SEQ_CLS" && task != "TOKEN_CLS")
+        return ModelError(
+            "{}: task_type is '{}'; hone reads CAUSAL_LM, SEQ_CLS and TOKEN_CLS adapters", what,
+            task);
     if (!text("bias").empty() && text("bias") != "none")
         return ModelError(
             "{}: bias is '{}': adapters that train biases are not supported, only bias=none", what,
@@ -223,6 +225,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     config.use_rslora = reader.Bool("use_rslora", false);
     config.use_dora = reader.Bool("use_dora", false);
     config.base_model_name_or_path = reader.Text("base_model_name_or_path", "");
+    config.task_type = reader.Text("task_type", "CAUSAL_LM");
     HONE_RETURN_IF_ERROR(reader.status());
     return config;
 }
@@ -259,7 +262,7 @@ std::string AdapterConfigText(const LoraConfig& config) {
         {"rank_pattern", rank_pattern},
         {"revision", nullptr},
         {"target_modules", NamesToJson(config.target_modules, config.target_is_regex)},
-        {"task_type", "CAUSAL_LM"},
+        {"task_type", config.task_type},
         {"trainable_token_indices", nullptr},
         {"use_dora", config.use_dora},
         {"use_rslora", config.use_rslora},

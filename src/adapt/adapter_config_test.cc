@@ -90,7 +90,7 @@ TEST(AdapterConfig, WrittenFilesReadBack) {
 TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
     const std::pair<const char*, Json> refused[] = {
         {"peft_type", "IA3"},
-        {"task_type", "SEQ_CLS"},
+        {"task_type", "SEQ_2_SEQ_LM"},
         {"bias", "lora_only"},
         {"use_dora", "yes"},
         {"layer_replication", {{0, 1}}},

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "adapt/adapter_config.h"
+#include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
 #include "adapt/principal_start.h"
 #include "adapt/targets.h"
@@ -60,8 +61,9 @@ absl::Status CheckEmbeddingIsNoTarget(const Model& model, const LoraConfig& conf
 
 // Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are
 // still the base's or zero.
-absl::Status AddParameters(Model& model, const LoraConfig& config, UnmatchedTargets unmatched,
+absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTargets unmatched,
                            const Context& context) {
+    HONE_ASSIGN_OR_RETURN(const LoraConfig config, FittingHead(model.files(), given));
     HONE_RETURN_IF_ERROR(CheckEmbeddingIsNoTarget(model, config));
     HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
     HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
@@ -151,6 +153,7 @@ absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::stri
     } else {
         HONE_RETURN_IF_ERROR(WriteAdapterWeights(model.parameters(), weights, &model.files()));
     }
+    HONE_RETURN_IF_ERROR(WriteAdapterLabels(model.config(), folder));
     return WriteFileAtomic(Join(folder, kConfigName), AdapterConfigText(saved));
 }
 

@@ -41,6 +41,7 @@ struct LoraConfig {
     // plain adapter of twice the rank with the same effect (principal_start.h).
     std::string init_lora_weights = "true";
     std::string base_model_name_or_path;
+    std::string task_type = "CAUSAL_LM";  // SEQ_CLS, TOKEN_CLS: with a head of labels
 };
 
 // Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
@@ -70,7 +71,8 @@ absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
                                   const std::string& folder);
 
 // Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into
-// the folder, which is made if need be.
+// the folder, which is made if need be; and labels.json (adapter_head.h) where the model has a head
+// of labels.
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
 
 }  // namespace hone

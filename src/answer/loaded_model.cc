@@ -1,5 +1,6 @@
 #include "answer/loaded_model.h"
 
+#include "adapt/adapter_head.h"
 #include "adapt/brought_weights.h"
 #include "adapt/lora.h"
 #include "hub/catalogue.h"
@@ -11,6 +12,8 @@ absl::StatusOr<OpenedModel> OpenChosen(ChosenModel chosen) {
     opened.chosen = std::move(chosen);
     HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(opened.chosen.name));
     HONE_ASSIGN_OR_RETURN(opened.files, OpenModel(path));
+    if (!opened.chosen.adapter.empty())
+        HONE_RETURN_IF_ERROR(UseAdapterHead(opened.chosen.adapter, *opened.files));
     HONE_ASSIGN_OR_RETURN(opened.chat, OpenChat(*opened.files));
     HONE_ASSIGN_OR_RETURN(opened.encoder, opened.chat->MakeEncoder());
     return opened;
@@ -28,9 +31,20 @@ absl::StatusOr<LoadedModel> LoadOpened(OpenedModel opened, const LoadOptions& op
     return loaded;
 }
 
+absl::Status CheckGenerates(const OpenedModel& opened) {
+    if (opened.files->config.head == HeadKind::kLanguageModel) return absl::OkStatus();
+    return UsageError(
+        "{} classifies {} ({}) and writes no answers: use `hone classify`, or `hone evaluate` for "
+        "rows with labels",
+        opened.chosen.adapter.empty() ? opened.chosen.name : opened.chosen.adapter,
+        opened.files->config.head == HeadKind::kSequence ? "texts" : "the words of texts",
+        opened.files->config.architecture);
+}
+
 absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,
                                        const Context& context) {
     HONE_ASSIGN_OR_RETURN(OpenedModel opened, OpenChosen(std::move(chosen)));
+    HONE_RETURN_IF_ERROR(CheckGenerates(opened));
     return LoadOpened(std::move(opened), options, context);
 }
 

@@ -61,6 +61,7 @@ std::optional<TrainedForm> ReadRunJson(const fs::path& path, bool of_model,
     Take(options, "train_on_prompt", form.data.train_on_prompt);
     Take(options, "template_date", form.data.template_date);
     Take(options, "max_seq_len", form.data.max_seq_len);
+    Take(options, "label_separator", form.data.labels.separator);
     const Json model = json->value("model", Json());
     if (model.is_object()) Take(model, "name", form.base);
     Take(data, "prompt_template", form.prompt_template);

@@ -21,5 +21,6 @@ inline constexpr size_t kMaxZipEntries = 200'000;             // files in one ZI
 inline constexpr size_t kMaxPickleValues = size_t{1}
                                            << 21;  // values in one pickle, and on its stack
 inline constexpr int kMaxLoraRank = 4096;
+inline constexpr size_t kMaxLabels = 65'536;  // classes of one classifier
 
 }  // namespace hone

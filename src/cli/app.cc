@@ -64,6 +64,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddRun(root, commands);
     AddEstimate(root, commands);
     AddEvaluate(root, commands);
+    AddClassify(root, commands);
     AddGenerate(root, commands);
     AddChat(root, commands);
     AddCompare(root, commands);

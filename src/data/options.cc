@@ -7,10 +7,10 @@ namespace hone {
 namespace {
 
 // The fields of rows that --columns can name.
-constexpr std::array<std::string_view, 18> kFields = {
-    "messages", "conversations",  "tools",     "system", "prompt",    "completion",
-    "chosen",   "rejected",       "label",     "output", "instruction", "input",
-    "history",  "text",           "input_ids", "labels", "attention_mask", "functions"};
+constexpr std::array<std::string_view, 21> kFields = {
+    "messages",  "conversations", "tools",          "system",      "prompt", "completion", "chosen",
+    "rejected",  "label",         "output",         "instruction", "input",  "history",    "text",
+    "input_ids", "labels",        "attention_mask", "functions",   "tokens", "tags",       "spans"};
 
 std::string_view WithoutSpace(std::string_view text) {
     const size_t begin = text.find_first_not_of(" \t");
@@ -85,9 +85,13 @@ absl::Status NameFormatByFiles(DataOptions& options) {
     if (file.ends_with(".csv") || file.ends_with(".tsv")) options.data_name = "csv";
     if (file.ends_with(".parquet")) options.data_name = "parquet";
     if (file.ends_with(".txt")) options.data_name = "text";
+    if (file.ends_with(".conll") || file.ends_with(".iob") || file.ends_with(".bio"))
+        options.data_name = "conll";
     if (options.data_name.empty())
-        return UsageError("what format is {}? say it with --data_name json, csv, parquet or text",
-                          options.data_files.front());
+        return UsageError(
+            "what format is {}? say it with --data_name json, csv, parquet, text or "
+            "conll",
+            options.data_files.front());
     return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "tensor/batch.h"
 
 namespace hone {
 
@@ -21,6 +22,19 @@ enum class RowKind {
     kPlain,   // they are to be learned
     kPairs,   // of two answers to one prompt, the first is preferred
     kJudged,  // each was judged good or bad
+};
+
+// Rows that say of a text, or of each of its words, what it is.
+struct LabelOptions {
+    LabelKind kind = LabelKind::kNextToken;  // kNextToken: rows have no such labels
+    std::string flag;                        // what asks for them, for errors: "--task ..."
+    bool multi = false;                      // of a text: any number of labels
+    std::string separator;  // what stands between them where a row has them in one text
+    // All labels; the place of each is its number. Empty: DataOptions::label_names, else those of
+    // the training rows, in alphabetical order, numbers by their value.
+    std::vector<std::string> names;
+    // none, balanced (each class weighs as much as any other in all) or "A=2,B=0.5".
+    std::string class_weights = "none";
 };
 
 // "truncate", "drop" or "error".
@@ -64,6 +78,7 @@ struct DataOptions {
     // What the rows must be: others are an error. Unset: whatever they are.
     std::optional<RowKind> row_kind = RowKind::kPlain;
     std::string row_kind_flag;  // what asks for them, for that error: "--objective dpo"
+    LabelOptions labels;
 
     // Which column of the file stands for which field of a row: {"prompt", "Question"}.
     std::vector<std::pair<std::string, std::string>> columns;

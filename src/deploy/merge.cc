@@ -170,7 +170,7 @@ Batch ProbeTokens(const ModelConfig& config) {
 
 absl::StatusOr<std::vector<float>> LogitsOf(Model& model, const Context& context) {
     const Batch batch = ProbeTokens(model.config());
-    std::vector<float> logits(static_cast<size_t>(batch.size() * model.config().vocab_size));
+    std::vector<float> logits(static_cast<size_t>(batch.size() * model.config().outputs()));
     HONE_RETURN_IF_ERROR(model.Logits(context, batch, logits.data()));
     return logits;
 }

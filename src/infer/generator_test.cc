@@ -44,7 +44,7 @@ class GeneratorTest : public testing::Test {
         const size_t begin = tokens.size();
         for (int64_t i = 0; i < count; ++i) {
             Batch batch;
-            batch.Append({tokens, std::vector<float>(tokens.size(), 1), 0});
+            batch.Append({.tokens = tokens, .weights = std::vector<float>(tokens.size(), 1)});
             std::vector<float> logits(tokens.size() * static_cast<size_t>(vocab_size));
             EXPECT_TRUE(model_->Logits(context_, batch, logits.data()).ok());
             const auto last = logits.end() - vocab_size;

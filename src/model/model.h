@@ -142,7 +142,7 @@ class Model {
     virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                               std::vector<LossSums>* per_document = nullptr,
                                               const std::vector<const Adapter*>& adapters = {}) = 0;
-    // logits [T, V] of every token, f32: for tests and tools. adapters: as in Evaluate.
+    // logits [T, config().outputs()] of every token, f32. adapters: as in Evaluate.
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                                 const std::vector<const Adapter*>& adapters = {}) = 0;
 

@@ -11,12 +11,31 @@ namespace hone {
 // little faster and need more memory: docs/performance.md.
 inline constexpr int64_t kMicroBatchTokens = 1024;
 
+// What a row teaches.
+enum class LabelKind : uint8_t {
+    kNextToken,  // to predict its tokens
+    kSequence,   // to classify it: its labels stand at its last token
+    kToken       // to classify its tokens
+};
+
+// A token is of a class.
+struct TokenLabel {
+    int32_t token = 0;
+    int32_t label = 0;
+    bool operator==(const TokenLabel&) const = default;
+};
+
 // The tokens of one row: one document, or the two answers to one prompt as two documents.
 struct Example {
     std::vector<int32_t> tokens;
     // [tokens.size()] The weight of this token in the loss, where it is predicted from the tokens
-    // before it. 0: no loss. The weight of the first token is never used.
+    // before it; of a row with labels, where it is classified. 0: no loss. The weight of the first
+    // token of a row that is predicted is never used.
     std::vector<float> weights;
+    LabelKind kind = LabelKind::kNextToken;
+    // In ascending order. A token with a weight has one label; where a row may have several, any
+    // number.
+    std::vector<TokenLabel> labels;
     int64_t row = 0;  // position in the data set, from 0
     // Of a row that is a pair: the first token of the second document, the answer that is not
     // preferred. 0: the row is one document.
@@ -25,6 +44,11 @@ struct Example {
 
     // [begin, end) of the tokens of each document.
     std::vector<std::pair<int64_t, int64_t>> Documents() const;
+    // Whether the weight of that token counts, `begin` being the first token of its document.
+    bool HasLoss(int64_t token, int64_t begin) const {
+        return weights[static_cast<size_t>(token)] != 0 &&
+               (kind != LabelKind::kNextToken || token > begin);
+    }
 };
 
 // T tokens of D documents. A token sees only the tokens of its own document that come before it,
@@ -33,11 +57,15 @@ struct Batch {
     std::vector<int32_t> tokens;           // [T]
     std::vector<int32_t> positions;        // [T] from 0 in each document
     std::vector<int32_t> document_starts;  // [D + 1] the first token of each document, then T
-    std::vector<int32_t> targets;          // [T] the document's next token; -1 at its last
-    std::vector<float> target_weights;     // [T] 0 where there is no loss
+    // [T] The document's next token, -1 at its last; of a document with labels the (last) label of
+    // the token itself, -1 without one.
+    std::vector<int32_t> targets;
+    std::vector<float> target_weights;  // [T] 0 where there is no loss
     // [D] Example::row. The documents of a row stand side by side, the preferred one first.
     std::vector<int64_t> rows;
     std::vector<uint8_t> undesired;  // [D] 1: an answer that is not preferred, or was judged bad
+    LabelKind kind = LabelKind::kNextToken;  // of all documents
+    std::vector<TokenLabel> labels;          // of all documents, in ascending order
 
     int64_t size() const { return static_cast<int64_t>(tokens.size()); }
     int64_t num_documents() const { return static_cast<int64_t>(rows.size()); }

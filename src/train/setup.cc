@@ -13,6 +13,7 @@
 #include "train/control/poll.h"
 #include "train/output/run_files.h"
 #include "train/run/fit_check.h"
+#include "train/run/task_head.h"
 
 namespace hone {
 
@@ -37,6 +38,7 @@ absl::Status SetUpFinetune(const FinetuneOptions& options, EventStream& events,
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files));
     HONE_ASSIGN_OR_RETURN(const auto encoder, chat->MakeEncoder());
     DataOptions data = options.data;
+    HONE_ASSIGN_OR_RETURN(data.labels, OpenTaskHead(options, *files));
     if (encoder->ReadsClock() && data.template_date.empty()) data.template_date = LocalDate();
     HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptions::FromEnvironment());
     data.cache_folder = hub.TemporaryFolder();

@@ -214,7 +214,7 @@ constexpr ForeignName kForeign[] = {
      "is not needed: the reference is the model that the run starts from, and hone decides when "
      "its scores are computed"},
     {"assistant_model beam_size best_of cpo_alpha diversity_penalty dry_multiplier "
-     "ensure_weight_tying eval_delay f_divergence_type fan_in_fan_out focal_loss "
+     "ensure_weight_tying eval_delay f_divergence_type fan_in_fan_out "
      "frequency_penalty grammar guided_json json_schema "
      "layer_replication ld_alpha length_penalty logit_bias logprobs "
      "lora_fan_in_fan_out lora_runtime_config megatron_config megatron_core "
@@ -302,6 +302,9 @@ constexpr ForeignName kForeign[] = {
     {"log_dir tb_dir tensorboard tensorboard_dir", "is said with --logging_dir"},
     {"plot_loss", "is not needed: OUTPUT/loss.svg is always drawn"},
     {"exp_name experiment_name job_name name run_name", "is said with --task_name"},
+    {"focal_loss focal_loss_gamma", "is said with --focal_gamma"},
+    {"id2label label2id num_labels",
+     "is not needed: the labels are those of the training rows, or of --label_names"},
     {"compute_accuracy eval_metrics include_for_metrics include_inputs_for_metrics "
      "include_tokens_metrics num_input_tokens_seen predict_with_generate",
      "is not available: evaluation measures loss, perplexity and token accuracy"},

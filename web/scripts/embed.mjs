@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
 
 const FIRST_LOAD_LIMIT = 300_000; // bytes, compressed
-// What is loaded besides what index.html names: the font's Latin letters, and the page that "/" opens.
-const FIRST_SEEN = /inter-latin-wght|FineTuningPage/;
+// The page that "/" opens.
+const FIRST_PAGE = 'src/fine_tuning/FineTuningPage.tsx';
 
 const built = fileURLToPath(new URL('../../build/web/dist/', import.meta.url));
 const output = fileURLToPath(new URL('../../build/web/page_data.cc', import.meta.url));
@@ -73,23 +73,39 @@ function source(files) {
   );
 }
 
-/** What a first visit loads. @param {PageFile[]} files */
-function firstLoad(files) {
-  const index = readFileSync(join(built, 'index.html'), 'utf8');
-  return files.filter(
-    (file) =>
-      file.path === '/index.html' || index.includes(`"${file.path}"`) || FIRST_SEEN.test(file.path),
+/** @typedef {Record<string, { file: string, css?: string[], imports?: string[] }>} Manifest */
+
+// The paths of what a first visit loads: the page that "/" opens with all that it imports, and the
+// Latin letters of the font.
+function firstLoad() {
+  const manifest = /** @type {Manifest} */ (
+    JSON.parse(readFileSync(join(built, '.vite/manifest.json'), 'utf8'))
   );
+  const paths = new Set(['/index.html', '/favicon.svg']);
+  /** @param {string} name */
+  const add = (name) => {
+    const chunk = manifest[name];
+    if (!chunk || paths.has(`/${chunk.file}`)) return;
+    for (const file of [chunk.file, ...(chunk.css ?? [])]) paths.add(`/${file}`);
+    chunk.imports?.forEach(add);
+  };
+  add('index.html');
+  add(FIRST_PAGE);
+  for (const { file } of Object.values(manifest))
+    if (/inter-latin-wght/.test(file)) paths.add(`/${file}`);
+  return paths;
 }
 
 const files = readdirSync(built, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
+  .filter((entry) => entry.isFile() && entry.name !== 'manifest.json')
   .map((entry) => readFile(join(entry.parentPath, entry.name)))
   .sort((a, b) => (a.path < b.path ? -1 : 1));
-const first = firstLoad(files);
-const total = first.reduce((sum, file) => sum + file.bytes.length, 0);
+const first = firstLoad();
+const total = files
+  .filter((file) => first.has(file.path))
+  .reduce((sum, file) => sum + file.bytes.length, 0);
 for (const file of files) {
-  const mark = first.includes(file) ? 'first load' : 'when needed';
+  const mark = first.has(file.path) ? 'first load' : 'when needed';
   console.log(`${String(file.bytes.length).padStart(8)} bytes  ${mark.padEnd(12)} ${file.path}`);
 }
 console.log(`the page loads ${total} bytes at first, of ${FIRST_LOAD_LIMIT}`);

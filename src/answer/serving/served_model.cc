@@ -157,7 +157,7 @@ absl::StatusOr<std::vector<TokenLogprob>> ServedModel::Score(const std::vector<i
                         kMaxScoreBytes / sizeof(float) / vocab_size, tokens.size()),
             "prompt", "invalid_value");
     Batch batch;
-    batch.Append({tokens, std::vector<float>(tokens.size()), 0});
+    batch.Append({.tokens = tokens, .weights = std::vector<float>(tokens.size())});
     std::vector<float> logits(tokens.size() * vocab_size);
     const Adapter* beside = adapter.empty() ? nullptr : adapters_.at(adapter).adapter.get();
     HONE_RETURN_IF_ERROR(loaded_.model->Logits(context_, batch, logits.data(), {beside}));
@@ -176,7 +176,7 @@ absl::StatusOr<std::vector<std::vector<float>>> ServedModel::Embed(
             "model_not_supported");
     Batch batch;
     for (const std::vector<int32_t>& text : texts)
-        batch.Append({text, std::vector<float>(text.size()), 0});
+        batch.Append({.tokens = text, .weights = std::vector<float>(text.size())});
     const int64_t C = hidden_size();
     std::vector<float> hidden(static_cast<size_t>(batch.size() * C));
     HONE_RETURN_IF_ERROR(HiddenStates(*loaded_.model, context_, batch, hidden.data(),

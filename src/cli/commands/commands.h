@@ -22,6 +22,7 @@ void AddFinetune(CLI::App& root, std::vector<Command>& commands);
 void AddRun(CLI::App& root, std::vector<Command>& commands);
 void AddEstimate(CLI::App& root, std::vector<Command>& commands);
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands);
+void AddClassify(CLI::App& root, std::vector<Command>& commands);
 void AddGenerate(CLI::App& root, std::vector<Command>& commands);
 void AddChat(CLI::App& root, std::vector<Command>& commands);
 void AddCompare(CLI::App& root, std::vector<Command>& commands);

@@ -136,6 +136,9 @@ absl::Status RunEstimate(const FinetuneFlags& flags, bool json) {
                 "--objective {} needs --data_name: what a step costs depends on how long the "
                 "answers are beside their prompts",
                 as_given.objective);
+        if (as_given.task != "text-generation")
+            return UsageError("--task {} needs --data_name: the rows say which labels there are",
+                              as_given.task);
         HONE_RETURN_IF_ERROR(WriteFullRows(as_given, folder + "/train.jsonl"));
     }
     HONE_ASSIGN_OR_RETURN(ResolvedOptions resolved, FinetuneFlags::Resolve(given, folder));

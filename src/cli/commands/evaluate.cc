@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "answer/classify.h"
 #include "answer/row_answers.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -46,6 +47,9 @@ struct EvaluateFlags {
     std::string output_file, predictions;
 
     const CLI::App* command = nullptr;
+    HeadKind head = HeadKind::kLanguageModel;  // the model's
+    bool classifies() const { return head != HeadKind::kLanguageModel; }
+    bool draws() const { return !constrain_labels && !classifies(); }
 
     void Add(CLI::App& app) {
         command = &app;
@@ -90,8 +94,9 @@ struct EvaluateFlags {
         flags.Group("Metrics")
             .List("--metrics", metrics,
                   "what to measure: " + names +
-                      "; default: loss, perplexity and token_accuracy. All others are of answers "
-                      "that the model gives to the rows' prompts")
+                      "; default: loss, perplexity and token_accuracy, of a classifier loss and "
+                      "its labels. All others are of answers that the model gives to the rows' "
+                      "prompts")
             .List("--labels", scoring.labels,
                   "the labels that accuracy and f1 are of; default: those that the rows hold")
             .Text("--label_separator", scoring.label_separator,
@@ -109,6 +114,7 @@ struct EvaluateFlags {
     // What the run of the adapter or model says of its rows, unless a flag says otherwise.
     void ReadAsTrained(const TrainedForm& form) {
         const std::string taken = ReadRowsAsTrained(form, *command, data);
+        if (data.labels.separator.empty()) data.labels.separator = form.data.labels.separator;
         if (!taken.empty())
             fmt::print(stderr, "note: rows are read as {} says: {}\n", form.run_json, taken);
     }
@@ -133,6 +139,45 @@ struct EvaluateFlags {
             return UsageError(
                 "--per_row is the loss of each row: add loss to --metrics; --predictions has the "
                 "other scores");
+        // Of a classifier they are others.
+        return metrics.empty() ? absl::OkStatus() : CheckMeaning();
+    }
+
+    // What is measured of a classifier, and which labels its rows have.
+    absl::Status SetHead(const ModelConfig& config) {
+        head = config.head;
+        if (!classifies()) return CheckMeaning();
+        const bool texts = head == HeadKind::kSequence;
+        data.labels.kind = texts ? LabelKind::kSequence : LabelKind::kToken;
+        data.labels.flag = config.architecture;
+        data.labels.multi = config.multi_label;
+        data.labels.names = config.labels;
+        if (!scoring.label_separator.empty()) data.labels.separator = scoring.label_separator;
+        for (const char* name : {"--labels", "--constrain_labels", "--answer_after",
+                                 "--max_new_tokens", "--temperature", "--top_k", "--top_p",
+                                 "--min_p", "--repetition_penalty", "--stop", "--seed"})
+            if (WasGiven(*command, name))
+                return UsageError("{} changes nothing: the model classifies, and writes no answers",
+                                  name);
+        if (metrics.empty()) {
+            scoring.metrics = {Metric::kLoss};
+            if (texts) {
+                scoring.metrics.insert(
+                    {Metric::kAccuracy, Metric::kF1, Metric::kPrecision, Metric::kRecall});
+                if (!config.multi_label) scoring.metrics.insert(Metric::kConfusion);
+            } else {
+                scoring.metrics.insert(Metric::kEntities);
+            }
+        }
+        for (const MetricInfo& info : KnownMetrics())
+            if (scoring.metrics.contains(info.metric) && info.kind != MetricKind::kTokens &&
+                info.kind != (texts ? MetricKind::kLabels : MetricKind::kTags))
+                return UsageError(
+                    "--metrics {} is of written answers: {} has {}", info.name, config.architecture,
+                    texts ? "accuracy, f1, precision, recall and confusion_matrix" : "entity_f1");
+        scoring.labels.clear();
+        if (texts) scoring.labels = config.labels;
+        scoring.label_separator = config.multi_label ? kBetweenLabels : "";
         return CheckMeaning();
     }
 
@@ -238,7 +283,15 @@ struct Plan {
 absl::StatusOr<Plan> PlanAnswers(const EvaluateFlags& flags, const LoadedData& data,
                                  const OpenedModel& opened, const Context& context) {
     Plan plan;
-    HONE_ASSIGN_OR_RETURN(plan.questions, AskRows(data, *opened.encoder, flags.data, context));
+    if (flags.classifies()) {
+        for (const DataRow& row : data.eval_rows) {
+            Question& question = plan.questions.emplace_back();
+            question.text = row.parts.front().text;
+            question.answer = LabelsText(row);
+        }
+    } else {
+        HONE_ASSIGN_OR_RETURN(plan.questions, AskRows(data, *opened.encoder, flags.data, context));
+    }
     std::vector<std::string> references;
     for (const Question& question : plan.questions)
         references.push_back(Compared(question.answer, flags.answer_after));
@@ -251,28 +304,56 @@ absl::StatusOr<Plan> PlanAnswers(const EvaluateFlags& flags, const LoadedData& d
     return plan;
 }
 
+// What the model's head says of the rows, as answers.
+absl::StatusOr<std::vector<RowAnswer>> ClassifyRows(const EvaluateFlags& flags,
+                                                    const LoadedData& data,
+                                                    const LoadedModel& loaded,
+                                                    const Context& context,
+                                                    const AnswerProgress& progress) {
+    ClassifyOptions options;
+    options.max_rows = flags.per_device_eval_batch_size;
+    options.max_seq_len = flags.data.max_seq_len;
+    options.add_special_tokens = flags.data.add_special_tokens;
+    HONE_ASSIGN_OR_RETURN(const std::vector<Classified> results,
+                          Classify(loaded, data.eval_rows, options, context, progress));
+    std::vector<RowAnswer> answers;
+    for (const Classified& result : results) {
+        RowAnswer& answer = answers.emplace_back();
+        answer.text = LabelsText(result, loaded.model->config());
+        answer.cut = result.cut;
+        answer.probability = result.probability;
+    }
+    return answers;
+}
+
+absl::StatusOr<std::vector<RowAnswer>> AnswersOf(const EvaluateFlags& flags, const Plan& plan,
+                                                 const LoadedData& data, LoadedModel loaded,
+                                                 const Context& context,
+                                                 const AnswerProgress& progress,
+                                                 int64_t* max_new_tokens) {
+    if (flags.classifies()) return ClassifyRows(flags, data, loaded, context, progress);
+    if (flags.constrain_labels)
+        return ChooseLabels(loaded, data.eval_rows, plan.scorer->labels()->labels(), flags.data,
+                            context, progress);
+    SamplingChoice sampling = flags.sampling.Choice();
+    sampling.max_new_tokens = *max_new_tokens = flags.max_new_tokens.value_or(
+        DefaultNewTokens(plan.questions, loaded.encoder->tokenizer()));
+    Answerer answerer(std::move(loaded), Asking(), context);
+    return AnswerQuestions(answerer, plan.questions, sampling, flags.per_device_eval_batch_size,
+                           progress);
+}
+
 absl::StatusOr<Answered> AnswerRows(const EvaluateFlags& flags, Plan plan, const LoadedData& data,
-                                    Answerer& answerer, const Context& context) {
+                                    LoadedModel loaded, const Context& context) {
     Answered answered;
-    answered.questions = std::move(plan.questions);
-    AnswerLine line(static_cast<int64_t>(answered.questions.size()), StopOnInterrupt());
+    AnswerLine line(static_cast<int64_t>(plan.questions.size()), StopOnInterrupt());
     const AnswerProgress progress = [&](int64_t rows, int64_t tokens) {
         return line.Show(rows, tokens);
     };
     const double start = NowSeconds();
-    if (flags.constrain_labels) {
-        HONE_ASSIGN_OR_RETURN(answered.answers, ChooseLabels(answerer.loaded(), data.eval_rows,
-                                                             plan.scorer->labels()->labels(),
-                                                             flags.data, context, progress));
-    } else {
-        SamplingChoice sampling = flags.sampling.Choice();
-        sampling.max_new_tokens = flags.max_new_tokens.value_or(
-            DefaultNewTokens(answered.questions, answerer.loaded().encoder->tokenizer()));
-        answered.max_new_tokens = sampling.max_new_tokens;
-        HONE_ASSIGN_OR_RETURN(answered.answers,
-                              AnswerQuestions(answerer, answered.questions, sampling,
-                                              flags.per_device_eval_batch_size, progress));
-    }
+    HONE_ASSIGN_OR_RETURN(answered.answers, AnswersOf(flags, plan, data, std::move(loaded), context,
+                                                      progress, &answered.max_new_tokens));
+    answered.questions = std::move(plan.questions);
     answered.seconds = NowSeconds() - start;
     std::vector<std::string> predictions;
     for (const RowAnswer& answer : answered.answers)
@@ -280,7 +361,8 @@ absl::StatusOr<Answered> AnswerRows(const EvaluateFlags& flags, Plan plan, const
     answered.scores = plan.scorer->Score(predictions);
     const auto& labels = answered.scores.labels;
     const auto rows = static_cast<int64_t>(predictions.size());
-    if (labels && labels->no_label * 2 > rows && flags.scoring.label_separator.empty())
+    if (labels && labels->no_label * 2 > rows && flags.scoring.label_separator.empty() &&
+        flags.draws())
         fmt::print(stderr,
                    "note: {} of {} answers are no label; --constrain_labels has the model choose "
                    "one\n",
@@ -329,7 +411,7 @@ nlohmann::ordered_json MeasuredJson(const EvaluateFlags& flags, const Measured& 
     if (const auto& answered = measured.answered) {
         json["metrics"] = ToJson(answered->scores, flags.scoring.metrics);
         json["answers"] = {{"rows", answered->answers.size()}, {"seconds", answered->seconds}};
-        if (!flags.constrain_labels) {
+        if (flags.draws()) {
             json["answers"]["new_tokens"] = answered->tokens();
             json["answers"]["max_new_tokens"] = answered->max_new_tokens;
             json["answers"]["cut"] = answered->cut();
@@ -338,9 +420,11 @@ nlohmann::ordered_json MeasuredJson(const EvaluateFlags& flags, const Measured& 
     return json;
 }
 
-void PrintEvaluation(const Evaluation& result) {
-    fmt::print("  loss            {:.6f}\n  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n",
-               result.loss, result.perplexity, 100 * result.token_accuracy);
+void PrintEvaluation(const Evaluation& result, bool classifies) {
+    fmt::print("  loss            {:.6f}\n", result.loss);
+    if (!classifies)
+        fmt::print("  perplexity      {:.4f}\n  token accuracy  {:.2f} %\n", result.perplexity,
+                   100 * result.token_accuracy);
     fmt::print("  tokens          {} with loss, of {} in {} rows\n", FormatCount(result.tokens),
                FormatCount(result.input_tokens), FormatCount(result.num_rows));
     fmt::print("  time            {}, {} tokens/s\n", FormatDuration(result.seconds),
@@ -350,12 +434,12 @@ void PrintEvaluation(const Evaluation& result) {
 
 void Print(const EvaluateFlags& flags, const Measured& measured, const ChosenModel& chosen) {
     fmt::print("{}{}\n", chosen.name, chosen.adapter.empty() ? "" : " with " + chosen.adapter);
-    if (measured.evaluation) PrintEvaluation(*measured.evaluation);
+    if (measured.evaluation) PrintEvaluation(*measured.evaluation, flags.classifies());
     if (const auto& answered = measured.answered) {
         fmt::print("{}", ToText(answered->scores, flags.scoring.metrics, kNameWidth));
         fmt::print("  answers         {} in {}", FormatCount(answered->answers.size()),
                    FormatDuration(answered->seconds));
-        if (!flags.constrain_labels)
+        if (flags.draws())
             fmt::print(", {:.0f} tokens/s; {} cut at --max_new_tokens {}",
                        static_cast<double>(answered->tokens()) / answered->seconds,
                        FormatCount(answered->cut()), answered->max_new_tokens);
@@ -398,6 +482,7 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(OpenedModel opened, FetchAndOpen(std::move(chosen)));
+    HONE_RETURN_IF_ERROR(flags.SetHead(opened.files->config));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
     const bool answers = NeedsAnswers(flags.scoring.metrics);
@@ -418,9 +503,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     }
     const ChosenModel shown = loaded.chosen;
     if (answers) {
-        Answerer answerer(std::move(loaded), Asking(), context);
-        HONE_ASSIGN_OR_RETURN(measured.answered,
-                              AnswerRows(flags, *std::move(plan), data, answerer, context));
+        HONE_ASSIGN_OR_RETURN(measured.answered, AnswerRows(flags, *std::move(plan), data,
+                                                            std::move(loaded), context));
     }
     if (!flags.predictions.empty())
         HONE_RETURN_IF_ERROR(

@@ -174,6 +174,7 @@ Flags& Flags::Option(const OptionRow& option, std::function<std::string(const st
     // sft is what there is without the flag.
     if (option.objectives.size() == 1 && option.objectives[0] != "sft")
         help += fmt::format("; with --objective {}", option.objectives[0]);
+    if (option.tasks.size() == 1) help += fmt::format("; with --task {}", option.tasks[0]);
     CLI::Option* flag = Add(names, type, DefaultText(option), help, std::move(read));
     // NormalizeArguments gives every boolean its value.
     if (IsSwitch(option)) flag->option_text("[true|false]");

@@ -44,6 +44,7 @@ std::string Help(const OptionRow& row) {
         text += fmt::format("; with `--method {}`", fmt::join(row.methods, "`, `"));
     if (!row.objectives.empty())
         text += fmt::format("; with `--objective {}`", fmt::join(row.objectives, "`, `"));
+    if (!row.tasks.empty()) text += fmt::format("; with `--task {}`", fmt::join(row.tasks, "`, `"));
     std::vector<std::string> excluded;
     for (std::string_view other : row.excludes) excluded.push_back(fmt::format("`--{}`", other));
     if (!excluded.empty()) text += fmt::format("; not with {}", fmt::join(excluded, ", "));

@@ -66,6 +66,7 @@ absl::StatusOr<LoadedModel> Load(OpenedModel opened, const LoadOptions& options,
 absl::StatusOr<LoadedModel> FetchAndLoad(ChosenModel chosen, const LoadOptions& options,
                                          const Context& context) {
     HONE_ASSIGN_OR_RETURN(OpenedModel opened, FetchAndOpen(std::move(chosen)));
+    HONE_RETURN_IF_ERROR(CheckGenerates(opened));
     return Load(std::move(opened), options, context);
 }
 

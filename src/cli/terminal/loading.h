@@ -21,6 +21,7 @@ absl::StatusOr<OpenedModel> FetchAndOpen(ChosenModel chosen);
 // LoadOpened.
 absl::StatusOr<LoadedModel> Load(OpenedModel opened, const LoadOptions& options,
                                  const Context& context);
+// Of a model that answers (CheckGenerates).
 absl::StatusOr<LoadedModel> FetchAndLoad(ChosenModel chosen, const LoadOptions& options,
                                          const Context& context);
 

@@ -211,9 +211,18 @@ Batch BatchPrefix(const Batch& batch, int64_t count) {
         Example example;
         example.row = batch.rows[document];
         example.tokens.assign(batch.tokens.begin() + begin, batch.tokens.begin() + end);
-        example.weights = {0.0f};
-        example.weights.insert(example.weights.end(), batch.target_weights.begin() + begin,
-                               batch.target_weights.begin() + end - 1);
+        const auto weights = batch.target_weights.begin() + begin;
+        if (batch.kind == LabelKind::kNextToken) {
+            example.weights = {0.0f};
+            example.weights.insert(example.weights.end(), weights, weights + (end - begin - 1));
+        } else {
+            example.kind = batch.kind;
+            example.weights.assign(weights, weights + (end - begin));
+            for (const TokenLabel& label : batch.labels)
+                if (label.token >= begin && label.token < end)
+                    example.labels.push_back(
+                        {label.token - static_cast<int32_t>(begin), label.label});
+        }
         prefix.Append(example);
     }
     return prefix;

@@ -49,9 +49,9 @@ StepPlan Plan(std::shared_ptr<const Dataset> dataset, const BatcherOptions& opti
 
 TEST(Batch, LayoutOfPackedDocuments) {
     Batch batch;
-    batch.Append({{10, 11, 12}, {0, 0, 1}, 7});
-    batch.Append({{20}, {1}, 8});
-    batch.Append({{30, 31}, {1, 0.5f}, 9});
+    batch.Append({.tokens = {10, 11, 12}, .weights = {0, 0, 1}, .row = 7});
+    batch.Append({.tokens = {20}, .weights = {1}, .row = 8});
+    batch.Append({.tokens = {30, 31}, .weights = {1, 0.5f}, .row = 9});
     EXPECT_THAT(batch.tokens, ElementsAre(10, 11, 12, 20, 30, 31));
     EXPECT_THAT(batch.positions, ElementsAre(0, 1, 2, 0, 0, 1));
     EXPECT_THAT(batch.document_starts, ElementsAre(0, 3, 4, 6));
@@ -65,8 +65,8 @@ TEST(Batch, LayoutOfPackedDocuments) {
 
 TEST(Batch, Prefix) {
     Batch batch;
-    batch.Append({{10, 11, 12}, {0, 0.5f, 1}, 7});
-    batch.Append({{20, 21}, {1, 1}, 8});
+    batch.Append({.tokens = {10, 11, 12}, .weights = {0, 0.5f, 1}, .row = 7});
+    batch.Append({.tokens = {20, 21}, .weights = {1, 1}, .row = 8});
     const Batch cut = BatchPrefix(batch, 4);
     EXPECT_THAT(cut.tokens, ElementsAre(10, 11, 12, 20));
     EXPECT_THAT(cut.targets, ElementsAre(11, 12, -1, -1));

@@ -104,6 +104,42 @@ std::optional<RowFormat> FormatByFields(const ordered_json& row) {
     return std::nullopt;
 }
 
+std::string_view RowFormatName(RowFormat format) {
+    switch (format) {
+        case RowFormat::kMessages:
+            return "chat messages";
+        case RowFormat::kPromptCompletion:
+            return "prompt and completion";
+        case RowFormat::kInstruction:
+            return "instruction, input and output";
+        case RowFormat::kInputOutput:
+            return "input and output";
+        case RowFormat::kShareGpt:
+            return "ShareGPT conversations";
+        case RowFormat::kTextLabel:
+            return "text and label";
+        case RowFormat::kText:
+            return "plain text";
+        case RowFormat::kInputIds:
+            return "token ids";
+        case RowFormat::kPreference:
+            return "preferences: prompt, chosen and rejected";
+        case RowFormat::kOpenAiPreference:
+            return "preferences: input, preferred and non-preferred output";
+        case RowFormat::kLabelledText:
+            return "text and label, to be classified";
+        case RowFormat::kLabelledWords:
+            return "words and their tags";
+        case RowFormat::kLabelledSpans:
+            return "text and spans";
+        case RowFormat::kTextField:
+            return "text field";
+        case RowFormat::kTextTemplate:
+            return "text template";
+    }
+    return "";
+}
+
 std::vector<std::string> FieldsOf(RowFormat format) {
     switch (format) {
         case RowFormat::kMessages:
@@ -119,7 +155,12 @@ std::vector<std::string> FieldsOf(RowFormat format) {
         case RowFormat::kInputIds:
             return {"input_ids", "labels", "attention_mask"};
         case RowFormat::kTextLabel:
+        case RowFormat::kLabelledText:
             return {"text", "label"};
+        case RowFormat::kLabelledWords:
+            return {"tokens", "tags"};
+        case RowFormat::kLabelledSpans:
+            return {"text", "spans"};
         case RowFormat::kText:
             return {"text"};
         case RowFormat::kPreference:

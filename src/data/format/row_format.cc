@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/text_value.h"
+#include "data/format/labelled_row.h"
 #include "data/format/messages.h"
 #include "data/format/preference.h"
 #include "data/format/row_columns.h"
@@ -186,33 +187,13 @@ absl::StatusOr<History> ReadHistory(const ordered_json& row) {
     return history;
 }
 
-// A label as the answer to its text: a name, or the name of its number, or the number.
-absl::StatusOr<std::string> LabelField(const ordered_json& row,
-                                       const std::vector<std::string>& names) {
-    const ordered_json* label = Find(row, "label");
-    if (label == nullptr) return StringField(row, "label");
-    // Tables have numbers as texts.
-    int64_t number = -1;
-    const bool is_text = label->is_string();
-    if (is_text && !names.empty()) ReadInteger(label->get_ref<const std::string&>(), number);
-    if (label->is_number_integer()) number = label->get<int64_t>();
-    if (label->is_boolean()) number = label->get<bool>() ? 1 : 0;
-    if (is_text && number < 0) return AnswerField(row, "label");
-    if (!is_text && !label->is_number_integer() && !label->is_boolean())
-        return DataError("\"label\" must be a string or a whole number, not {}",
-                         label->type_name());
-    if (names.empty()) return label->dump();
-    if (number < 0 || number >= static_cast<int64_t>(names.size()))
-        return DataError("\"label\" is {}, and --label_names names 0 to {}", label->dump(),
-                         names.size() - 1);
-    return names[static_cast<size_t>(number)];
-}
-
 absl::StatusOr<DataRow> ConvertTextLabel(const ordered_json& row,
                                          const std::vector<std::string>& names, bool chat) {
     HONE_ASSIGN_OR_RETURN(std::string text, StringField(row, "text"));
     if (IsBlank(text)) return DataError("\"text\" is empty");
-    HONE_ASSIGN_OR_RETURN(std::string label, LabelField(row, names));
+    const ordered_json* value = Find(row, "label");
+    if (value == nullptr) return StringField(row, "label").status();
+    HONE_ASSIGN_OR_RETURN(std::string label, LabelText(*value, "label", names));
     if (chat) return Chat("", {}, std::move(text), std::move(label));
     return Completion(text + "\n", std::move(label));
 }
@@ -289,36 +270,6 @@ absl::StatusOr<DataRow> ConvertInputIds(const ordered_json& row) {
 
 }  // namespace
 
-std::string_view RowFormatName(RowFormat format) {
-    switch (format) {
-        case RowFormat::kMessages:
-            return "chat messages";
-        case RowFormat::kPromptCompletion:
-            return "prompt and completion";
-        case RowFormat::kInstruction:
-            return "instruction, input and output";
-        case RowFormat::kInputOutput:
-            return "input and output";
-        case RowFormat::kShareGpt:
-            return "ShareGPT conversations";
-        case RowFormat::kTextLabel:
-            return "text and label";
-        case RowFormat::kText:
-            return "plain text";
-        case RowFormat::kInputIds:
-            return "token ids";
-        case RowFormat::kPreference:
-            return "preferences: prompt, chosen and rejected";
-        case RowFormat::kOpenAiPreference:
-            return "preferences: input, preferred and non-preferred output";
-        case RowFormat::kTextField:
-            return "text field";
-        case RowFormat::kTextTemplate:
-            return "text template";
-    }
-    return "";
-}
-
 absl::Status RowConverter::SetTemplate(const RowFormatOptions& options) {
     if (!options.text_template.empty() && !options.text_field.empty())
         return UsageError("--text_template and --text_field exclude each other");
@@ -350,6 +301,7 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
                              column, FieldList(first_row));
     for (const auto& [name, value] : first_row.items()) names.push_back(name);
     const ordered_json row = RenameColumns(first_row, columns_, names);
+    if (options.labels.kind != LabelKind::kNextToken) return FindLabelled(row, options);
     HONE_RETURN_IF_ERROR(RefuseTable(row));
     if (options.kind) HONE_RETURN_IF_ERROR(CheckRowKind(row, *options.kind, options.kind_flag));
     kind_ = KindOfRow(row, options.kind == RowKind::kJudged);
@@ -387,9 +339,38 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
     return absl::OkStatus();
 }
 
+// FindFormat of rows with labels; `row` has the columns under the names of --columns.
+absl::Status RowConverter::FindLabelled(const ordered_json& row, const RowFormatOptions& options) {
+    labels_ = options.labels;
+    const bool guesses = columns_.empty();
+    if (guesses) columns_ = GuessLabelledColumns(row, labels_.kind);
+    const ordered_json named =
+        guesses && !columns_.empty() ? RenameColumns(row, columns_, {}) : row;
+    const auto format = LabelledFormat(named, labels_.kind);
+    if (!format)
+        return DataError(
+            "{} needs rows of {}; the first one has {}. Name the columns with --columns {}",
+            labels_.flag,
+            labels_.kind == LabelKind::kSequence ? "text and label"
+                                                 : "tokens and tags, or text and spans",
+            FieldList(row),
+            labels_.kind == LabelKind::kSequence ? "text=NAME,label=NAME"
+                                                 : "tokens=NAME,tags=NAME or text=NAME,spans=NAME");
+    format_ = *format;
+    fields_ = FieldsOf(format_);
+    return absl::OkStatus();
+}
+
 absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
                                                   const RowFormatOptions& options) {
     RowConverter converter;
+    const bool labelled = options.labels.kind != LabelKind::kNextToken;
+    if (labelled && !(options.text_template.empty() && options.text_field.empty() &&
+                      !options.use_chat_template.value_or(false)))
+        return UsageError(
+            "{} classifies the text as it stands: it excludes --text_template, --text_field and "
+            "--use_chat_template; name the columns with --columns",
+            options.labels.flag);
     if (!options.text_template.empty() || !options.text_field.empty()) {
         if (options.kind.value_or(RowKind::kPlain) != RowKind::kPlain)
             return UsageError(
@@ -409,7 +390,7 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
         format == RowFormat::kPreference && !converter.columns_.empty() && options.columns.empty();
     const bool is_pair = format == RowFormat::kInstruction || format == RowFormat::kInputOutput ||
                          format == RowFormat::kTextLabel || asked;
-    if (!options.label_names.empty() && format != RowFormat::kTextLabel)
+    if (!options.label_names.empty() && format != RowFormat::kTextLabel && !labelled)
         return UsageError(
             "--label_names is for rows of text and label; these are {} (--label_names \"\" names "
             "none)",
@@ -466,7 +447,8 @@ std::string RowConverter::PromptTemplate() const {
 }
 
 std::optional<std::string> RowConverter::label_column() const {
-    if (format_ != RowFormat::kTextLabel) return std::nullopt;
+    if (format_ != RowFormat::kTextLabel && format_ != RowFormat::kLabelledText)
+        return std::nullopt;
     for (const auto& [field, column] : columns_)
         if (field == "label") return column;
     return "label";
@@ -545,6 +527,12 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
             return ConvertPair(row, format_ == RowFormat::kInstruction, chat_);
         case RowFormat::kTextLabel:
             return ConvertTextLabel(row, label_names_, chat_);
+        case RowFormat::kLabelledText:
+            return ConvertLabelledText(row, labels_, label_names_);
+        case RowFormat::kLabelledWords:
+            return ConvertLabelledWords(row, label_names_);
+        case RowFormat::kLabelledSpans:
+            return ConvertLabelledSpans(row);
         case RowFormat::kInputIds:
             return ConvertInputIds(row);
         case RowFormat::kText:

@@ -38,17 +38,26 @@ struct TextPart {
     bool trained = true;
 };
 
+// A word of a text, and what it is.
+struct LabelledWord {
+    size_t begin = 0, end = 0;  // bytes of the text; equal where the word is blank
+    std::string tag;            // "B-PER"
+};
+
 // One row, converted.
 struct DataRow {
-    enum class Kind { kConversation, kText, kTokens };
+    enum class Kind { kConversation, kText, kTokens, kLabelled };
     Kind kind = Kind::kText;
     Conversation conversation;       // kConversation
-    std::vector<TextPart> parts;     // kText: they stand one behind the other
+    std::vector<TextPart> parts;     // kText: they stand one behind the other; kLabelled: one
     std::vector<int32_t> input_ids;  // kTokens
     std::vector<float> weights;      // kTokens: [input_ids.size()]
     // Of a pair: the one row with the answer that is not preferred.
     std::vector<DataRow> other;
     bool undesired = false;  // the answer was judged bad
+    // kLabelled: what the text is, or what its words are.
+    std::vector<std::string> labels;
+    std::vector<LabelledWord> words;
 };
 
 // \n, \t, \r and \\ as what they are in C, for shells pass them on as two characters; other
@@ -96,6 +105,9 @@ enum class RowFormat {
     kInputIds,          // input_ids [, labels, attention_mask]
     kPreference,        // prompt, chosen, rejected: preference.h
     kOpenAiPreference,  // input, preferred_output, non_preferred_output
+    kLabelledText,      // text, label; labelled_row.h
+    kLabelledWords,     // tokens, tags
+    kLabelledSpans,     // text, spans
     kTextField,         // --text_field
     kTextTemplate       // --text_template
 };
@@ -113,6 +125,7 @@ struct RowFormatOptions {
         false;  // decides for instruction, input/output and text/label rows when that is unset
     std::optional<RowKind> kind = RowKind::kPlain;  // DataOptions::row_kind
     std::string kind_flag;
+    LabelOptions labels;  // DataOptions::labels
 };
 
 // The format of all rows of a data set, found from its first good row. Immutable, safe to use from
@@ -146,6 +159,7 @@ class RowConverter {
     absl::Status SetTemplate(const RowFormatOptions& options);
     absl::Status FindFormat(const nlohmann::ordered_json& first_row,
                             const RowFormatOptions& options);
+    absl::Status FindLabelled(const nlohmann::ordered_json& row, const RowFormatOptions& options);
     // columns_ and the optional ones of this row, which the first one need not have.
     std::vector<std::pair<std::string, std::string>> RowColumns(
         const nlohmann::ordered_json& row) const;
@@ -154,6 +168,7 @@ class RowConverter {
     RowFormat format_ = RowFormat::kText;
     std::vector<std::string> label_names_;
     RowKind kind_ = RowKind::kPlain;
+    LabelOptions labels_;
     bool chat_ = false;     // rows become conversations
     bool lists_ = false;    // prompt and completion that are messages, in the first row
     bool guessed_ = false;  // columns_ are known by their names, not said

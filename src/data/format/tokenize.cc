@@ -139,8 +139,7 @@ absl::Status ConversationEncoder::FindArguments() {
     for (const auto* result : {&object, &text})
         if (!result->ok() && KindOf(result->status()) == ErrorKind::kMemory)
             return result->status();
-    if (text.ok() && text->find("\"key907\"") != std::string::npos)
-        arguments_ = Arguments::kText;
+    if (text.ok() && text->find("\"key907\"") != std::string::npos) arguments_ = Arguments::kText;
     return absl::OkStatus();
 }
 
@@ -302,9 +301,8 @@ absl::StatusOr<std::vector<std::string>> ConversationEncoder::CheckShown(
     auto render = [&](const ordered_json& messages, const ordered_json& tools) {
         return chat_template_->Render(messages, tools, false);
     };
-    HONE_ASSIGN_OR_RETURN(
-        std::vector<LeftOut> all,
-        FindLeftOut(conversation, rendered.messages, rendered.text, answer, render));
+    HONE_ASSIGN_OR_RETURN(std::vector<LeftOut> all, FindLeftOut(conversation, rendered.messages,
+                                                                rendered.text, answer, render));
     std::vector<std::string> context;
     for (LeftOut& left_out : all) {
         if (left_out.trained)
@@ -421,8 +419,7 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeParts(const std::vector<Te
     std::string text;
     for (const TextPart& part : parts) text += part.text;
     const bool trained = parts.empty() || parts.back().trained;
-    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding,
-                          tokenizer_->EncodeWithOffsets(text, false));
+    HONE_ASSIGN_OR_RETURN(Tokenizer::Encoding encoding, tokenizer_->EncodeWithOffsets(text, false));
     EncodedRow row;
     std::vector<int32_t>& ids = row.example.tokens;
     std::vector<float>& weights = row.example.weights;
@@ -494,6 +491,8 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeAnswer(const DataRow& row,
             return EncodeConversation(row.conversation, options);
         case DataRow::Kind::kText:
             return EncodeParts(row.parts, options);
+        case DataRow::Kind::kLabelled:
+            return EncodeLabelled(row, options);
         case DataRow::Kind::kTokens:
             break;
     }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "data/format/label_table.h"
 #include "data/format/row_format.h"
 #include "nlohmann/json.hpp"
 #include "tensor/batch.h"
@@ -28,6 +29,16 @@ namespace hone {
 struct EncodeOptions {
     bool train_on_prompt = false;    // loss on every token (but messages of weight 0)
     bool add_special_tokens = true;  // text outside a template: BOS in front, EOS at the end
+    // For rows with labels: which there are, and whether a text can have several.
+    const LabelTable* labels = nullptr;
+    bool multi_label = false;
+};
+
+// A text to be classified: its tokens with the BOS that the tokenizer adds, without an EOS.
+struct EncodedWords {
+    std::vector<int32_t> tokens;
+    // Of each word its first token; -1 where it has none of its own.
+    std::vector<int32_t> first_tokens;
 };
 
 // A row as tokens, with what the checks want to know.
@@ -83,6 +94,13 @@ class ConversationEncoder {
     // Weight 1 on every token and the EOS after them.
     absl::StatusOr<EncodedRow> EncodeText(std::string_view text,
                                           const EncodeOptions& options) const;
+    absl::StatusOr<EncodedWords> EncodeWords(std::string_view text,
+                                             const std::vector<LabelledWord>& words,
+                                             bool add_special_tokens) const;
+    // A row with labels: those of a text at its last token, those of words at the first token of
+    // each. A label that options.labels has not is an error.
+    absl::StatusOr<EncodedRow> EncodeLabelled(const DataRow& row,
+                                              const EncodeOptions& options) const;
     // Any converted row, by its kind; the two answers of a pair one behind the other.
     absl::StatusOr<EncodedRow> EncodeRow(const DataRow& row, const EncodeOptions& options) const;
 
@@ -133,8 +151,7 @@ class ConversationEncoder {
                                        size_t message) const;
     absl::StatusOr<std::vector<std::string>> CheckShown(const Conversation& conversation,
                                                         const Rendered& rendered) const;
-    absl::StatusOr<EncodedRow> EncodeAnswer(const DataRow& row,
-                                            const EncodeOptions& options) const;
+    absl::StatusOr<EncodedRow> EncodeAnswer(const DataRow& row, const EncodeOptions& options) const;
     TokenRange AnswerTokens(const Rendered& rendered, const Span& span,
                             const Tokenizer::Encoding& encoding, bool any_added) const;
     void AddPrefix(std::vector<int32_t>* ids) const;

@@ -24,15 +24,21 @@ Dataset::Dataset(std::shared_ptr<const TokenStore> store, std::vector<int64_t> r
         total_tokens_ += static_cast<int64_t>(example.tokens.size());
         longest_ = std::max(longest_, static_cast<int64_t>(example.tokens.size()));
         longest_document_ = std::max(longest_document_, LongestDocument(example));
-        for (size_t i = 1; i < example.weights.size(); ++i) total_weight_ += example.weights[i];
+        const bool predicted = example.kind == LabelKind::kNextToken;
+        for (size_t i = predicted ? 1 : 0; i < example.weights.size(); ++i)
+            total_weight_ += example.weights[i];
         const uint64_t size = example.tokens.size();
         hash.Update({reinterpret_cast<const char*>(&size), sizeof size});
         hash.Update({reinterpret_cast<const char*>(example.tokens.data()),
                      example.tokens.size() * sizeof(int32_t)});
         hash.Update({reinterpret_cast<const char*>(example.weights.data()),
                      example.weights.size() * sizeof(float)});
-        if (example.second == 0 && !example.undesired) continue;
-        hash.Update(fmt::format("second {} undesired {}", example.second, example.undesired));
+        if (example.second != 0 || example.undesired)
+            hash.Update(fmt::format("second {} undesired {}", example.second, example.undesired));
+        if (predicted) continue;
+        hash.Update(fmt::format("labels {}", static_cast<int>(example.kind)));
+        for (const TokenLabel& label : example.labels)
+            hash.Update(fmt::format(" {}:{}", label.token, label.label));
     }
     fingerprint_ = hash.Finish();
 }

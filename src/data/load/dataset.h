@@ -46,12 +46,13 @@ class Dataset {
     Example Get(int64_t i) const;
     RowPlace Place(int64_t i) const;
     int64_t total_tokens() const { return total_tokens_; }
-    // Sum of the loss weights of all tokens that can be predicted (the first of a row cannot).
+    // Sum of the loss weights of all tokens that can be predicted (the first of a row cannot), or
+    // are classified.
     double total_weight() const { return total_weight_; }
     int64_t longest() const { return longest_; }
     // Of one document: of a row that is a pair, of one of its answers.
     int64_t longest_document() const { return longest_document_; }
-    // SHA-256 over all tokens, weights and judgements in order, in hex: equal data, equal
+    // SHA-256 over all tokens, weights, judgements and labels in order, in hex: equal data, equal
     // fingerprint, whatever the file is called.
     const std::string& fingerprint() const { return fingerprint_; }
 
@@ -77,8 +78,8 @@ struct SplitReport {
 struct DataReport {
     SplitReport train;
     SplitReport eval;
-    std::vector<std::string> files;    // all that were read
-    std::string format;                // "chat messages", "text template", ...
+    std::vector<std::string> files;  // all that were read
+    std::string format;              // "chat messages", "text template", ...
     // How to write a prompt in the form of these rows: RowConverter::PromptTemplate. "" means the
     // chat template, with the system message that all training rows have ("": none, or several).
     std::string prompt_template, system_prompt;
@@ -92,7 +93,7 @@ struct DataReport {
     int64_t left_out_row_count = 0;
     int64_t answers = 0;  // trained answers, and how many of them end with a trained end token
     int64_t ended_answers = 0;
-    bool spilled = false;               // the tokens lie in a temporary file
+    bool spilled = false;                                      // the tokens lie in a temporary file
     std::vector<std::pair<std::string, std::string>> columns;  // PipelineResult::columns
     std::vector<std::string> unused_columns;
     std::vector<std::string> notes;     // what was found out about the data, as whole sentences
@@ -109,13 +110,15 @@ struct LoadedData {
     std::shared_ptr<const Dataset> train;
     std::shared_ptr<const Dataset> eval;  // null without evaluation rows
     std::vector<DataRow> eval_rows;       // those of `eval` before they became tokens, if asked for
+    std::vector<std::string> labels;      // of rows with labels: what their numbers stand for
     DataReport report;
 };
 
 // Reads, converts and tokenises the training and the evaluation rows on all threads of `context`,
 // in an order that does not depend on their number. A usage or data error when: nothing is found, a
 // row is bad (all are listed in the message, up to a limit) and skip_bad_rows is off, no row has a
-// label, or no training row is left.
+// label, or no training row is left. Rows with labels are read twice, unless options.labels names
+// them: first for the labels that there are.
 absl::StatusOr<LoadedData> LoadData(const DataOptions& options,
                                     std::shared_ptr<const ConversationEncoder> encoder,
                                     const Context& context);

@@ -7,10 +7,22 @@
 namespace hone {
 namespace {
 
-// Tokens of [begin, end) that train; the first one of a document cannot be predicted.
+// Tokens of [begin, end) that train, in a document that starts at `begin`.
 int64_t Labels(const Example& example, int64_t begin, int64_t end) {
-    return std::count_if(example.weights.begin() + begin + 1, example.weights.begin() + end,
-                         [](float weight) { return weight > 0; });
+    int64_t labels = 0;
+    for (int64_t token = begin; token < end; ++token) labels += example.HasLoss(token, begin);
+    return labels;
+}
+
+// What was kept of a document with labels: the sequence's own stand at its last token.
+void CutLabels(const Example& whole, Example& cut) {
+    const auto last = static_cast<int32_t>(cut.tokens.size()) - 1;
+    cut.kind = whole.kind;
+    for (TokenLabel label : whole.labels) {
+        if (whole.kind == LabelKind::kSequence) label.token = last;
+        if (label.token <= last) cut.labels.push_back(label);
+    }
+    if (whole.kind == LabelKind::kSequence) cut.weights.back() = whole.weights.back();
 }
 
 }  // namespace
@@ -30,7 +42,8 @@ int64_t LabelTokens(const Example& example) {
 std::string CutDocuments(Example& example, int64_t max_tokens) {
     std::string problem;
     for (const auto& [begin, end] : example.Documents()) {
-        if (!problem.empty() || Labels(example, begin, std::min(end, begin + max_tokens)) > 0)
+        if (!problem.empty() || example.kind == LabelKind::kSequence ||
+            Labels(example, begin, std::min(end, begin + max_tokens)) > 0)
             continue;
         problem =
             Labels(example, begin, end) == 0
@@ -47,6 +60,7 @@ std::string CutDocuments(Example& example, int64_t max_tokens) {
         cut.weights.insert(cut.weights.end(), example.weights.begin() + begin,
                            example.weights.begin() + kept);
     }
+    CutLabels(example, cut);
     example = std::move(cut);
     if (problem.empty() && example.second > 0 &&
         std::equal(example.tokens.begin(), example.tokens.begin() + example.second,

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "data/load/collect_labels.h"
 #include "data/load/dataset.h"
 #include "data/load/documents.h"
 #include "data/load/problem_list.h"
@@ -12,11 +13,6 @@
 
 namespace hone {
 namespace {
-
-// Both copies of a row fall on the same side, in every run and whatever else the file holds.
-bool HeldOut(uint64_t hash, double fraction) {
-    return static_cast<double>(hash >> 11) * 0x1p-53 < fraction;
-}
 
 void AddProblem(std::vector<RowProblem>* list, int64_t* count, RowPlace place, std::string reason) {
     ++*count;
@@ -213,10 +209,10 @@ class Loader {
                                            Plural(report_.masked_row_count, "row"),
                                            Listed(report_.masked_rows, report_.masked_row_count)));
         if (report_.left_out_row_count > 0)
-            warnings.push_back(fmt::format(
-                "{} of which the model does not see all:{}",
-                Plural(report_.left_out_row_count, "row"),
-                Listed(report_.left_out_rows, report_.left_out_row_count)));
+            warnings.push_back(
+                fmt::format("{} of which the model does not see all:{}",
+                            Plural(report_.left_out_row_count, "row"),
+                            Listed(report_.left_out_rows, report_.left_out_row_count)));
         if (report_.bad_row_count > 0)
             warnings.push_back(fmt::format("{} skipped:{}",
                                            Plural(report_.bad_row_count, "bad row"),
@@ -256,12 +252,27 @@ absl::Status CheckOptions(const DataOptions& options) {
 absl::StatusOr<LoadedData> Load(const DataOptions& options, const ReadPlan& plan, bool want_train,
                                 std::shared_ptr<const ConversationEncoder> encoder,
                                 const Context& context, bool keep_rows = false) {
-    Loader loader(options, plan, keep_rows);
+    FoundLabels labels{.names = options.labels.names};
+    DataOptions reading = options;
+    const bool labelled = options.labels.kind != LabelKind::kNextToken;
+    HONE_CHECK(!labelled || want_train || !labels.names.empty(),
+               "evaluation takes the labels of the model");
+    if (labelled && want_train &&
+        (labels.names.empty() || options.labels.class_weights != "none")) {
+        HONE_ASSIGN_OR_RETURN(labels, CollectLabels(plan, options, encoder, context));
+        reading.labels.names = labels.names;
+    }
+    Loader loader(reading, plan, keep_rows);
     HONE_ASSIGN_OR_RETURN(
         PipelineResult result,
-        RunPipeline(plan, options, std::move(encoder), context,
-                    [&](RowOutcome outcome) { return loader.Take(std::move(outcome)); }));
-    return loader.Finish(result, want_train);
+        RunPipeline(
+            plan, reading, std::move(encoder), context,
+            [&](RowOutcome outcome) { return loader.Take(std::move(outcome)); }, labels.weights));
+    HONE_ASSIGN_OR_RETURN(LoadedData data, loader.Finish(result, want_train));
+    data.labels = std::move(labels.names);
+    std::move(labels.warnings.begin(), labels.warnings.end(),
+              std::back_inserter(data.report.warnings));
+    return data;
 }
 
 }  // namespace

@@ -265,6 +265,11 @@ void Process(const Block& block, const Block::Row& row, const RowConverter* conv
     outcome->hash = RowHash(json);
     unused->See(*converter, json);
     auto converted = converter->Convert(json);
+    if (converted.ok() && converted->kind == DataRow::Kind::kLabelled &&
+        options.labels == nullptr) {
+        outcome->row = *std::move(converted);
+        return;
+    }
     auto encoded = converted.ok() ? encoder.EncodeRow(*converted, options)
                                   : absl::StatusOr<EncodedRow>(converted.status());
     if (!encoded.ok() && KindOf(encoded.status()) == ErrorKind::kMemory) {
@@ -305,13 +310,17 @@ absl::Status TemplateFailures::Check() const {
 absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptions& options,
                                            std::shared_ptr<const ConversationEncoder> encoder,
                                            const Context& context,
-                                           const std::function<absl::Status(RowOutcome)>& sink) {
+                                           const std::function<absl::Status(RowOutcome)>& sink,
+                                           const std::vector<float>& label_weights) {
     HONE_ASSIGN_OR_RETURN(encoder, encoder->WithDate(options.template_date));
-    const RowFormatOptions format_options = {options.columns,           options.text_template,
-                                             options.text_field,        options.label_names,
-                                             options.use_chat_template, encoder->has_own_template(),
-                                             options.row_kind,          options.row_kind_flag};
-    const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens};
+    const RowFormatOptions format_options = {
+        options.columns,     options.text_template,     options.text_field,
+        options.label_names, options.use_chat_template, encoder->has_own_template(),
+        options.row_kind,    options.row_kind_flag,     options.labels};
+    std::optional<LabelTable> labels;
+    if (!options.labels.names.empty()) labels.emplace(options.labels.names, label_weights);
+    const EncodeOptions encode_options = {options.train_on_prompt, options.add_special_tokens,
+                                          labels ? &*labels : nullptr, options.labels.multi};
     PipelineResult result;
     result.format_name = "unknown";
     std::optional<RowConverter> converter;

@@ -40,12 +40,12 @@ struct PipelineResult {
     std::vector<std::string> files;   // that were read
     std::optional<RowFormat> format;  // unset: not one row could be parsed
     RowKind kind = RowKind::kPlain;
-    std::string format_name;          // "chat messages, each judged by its label"; or "unknown"
+    std::string format_name;  // "chat messages, each judged by its label"; or "unknown"
     // Columns that stand for fields of other names, {"input", "Question"}.
     std::vector<std::pair<std::string, std::string>> columns;
     std::vector<std::string> unused_columns;  // with a value in some row, in alphabetical order
     std::vector<std::string> notes;           // what is unusual about the files, as sentences
-    bool shows_today = false;  // a chat template shows the day, and options name none
+    bool shows_today = false;     // a chat template shows the day, and options name none
     std::string prompt_template;  // RowConverter::PromptTemplate
 };
 
@@ -74,11 +74,13 @@ inline constexpr std::string_view kShowsToday =
 // Reads the planned rows, each at most once, up to max_samples of each purpose. `sink` gets them on
 // the calling thread, in order; its error ends the run. A bad row is an outcome; an error is what
 // no row is to blame for, or a first row whose format is unknown. A file that breaks off (damaged
-// gzip) gives one bad row at its end.
+// gzip) gives one bad row at its end. Rows with labels are converted, but become no tokens, as long
+// as options.labels names none; label_weights: of the rows of each, or none.
 absl::StatusOr<PipelineResult> RunPipeline(const ReadPlan& plan, const DataOptions& options,
                                            std::shared_ptr<const ConversationEncoder> encoder,
                                            const Context& context,
-                                           const std::function<absl::Status(RowOutcome)>& sink);
+                                           const std::function<absl::Status(RowOutcome)>& sink,
+                                           const std::vector<float>& label_weights = {});
 
 // What the user should know about the columns, as sentences: which stand for what, which are not
 // used.

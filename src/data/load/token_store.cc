@@ -20,7 +20,7 @@ TokenStore::~TokenStore() {
 
 absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file, int64_t line) {
     HONE_CHECK(example.tokens.size() == example.weights.size() && !example.tokens.empty());
-    HONE_CHECK(example.tokens.size() <= INT32_MAX);
+    HONE_CHECK(example.tokens.size() <= INT32_MAX && example.second < int64_t{1} << 29);
     std::vector<int32_t> runs;
     const size_t size = example.tokens.size();
     for (size_t i = 0; i < size; ++i) {
@@ -28,7 +28,12 @@ absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file
         runs.push_back(static_cast<int32_t>(i + 1));
         runs.push_back(std::bit_cast<int32_t>(example.weights[i]));
     }
-    const size_t words = size + runs.size();
+    std::vector<int32_t> labels;
+    for (const TokenLabel& label : example.labels) {
+        labels.push_back(label.token);
+        labels.push_back(label.label);
+    }
+    const size_t words = size + runs.size() + labels.size();
     if (chunks_.empty() || chunks_.back().words.size() + words > chunks_.back().words.capacity()) {
         const bool full =
             static_cast<int64_t>((total_words_ + words) * sizeof(int32_t)) > memory_limit_bytes_;
@@ -37,11 +42,18 @@ absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file
         chunks_.back().words.reserve(std::max(words, kChunkWords));
     }
     std::vector<int32_t>& chunk = chunks_.back().words;
-    rows_.push_back({total_words_, static_cast<uint32_t>(size),
-                     static_cast<uint32_t>(runs.size() / 2), file,
-                     static_cast<uint32_t>(example.second), example.undesired ? 1U : 0U, line});
+    rows_.push_back({.offset = total_words_,
+                     .tokens = static_cast<uint32_t>(size),
+                     .runs = static_cast<uint32_t>(runs.size() / 2),
+                     .labels = static_cast<uint32_t>(example.labels.size()),
+                     .file = file,
+                     .second = static_cast<uint32_t>(example.second),
+                     .undesired = example.undesired ? 1U : 0U,
+                     .kind = static_cast<uint32_t>(example.kind),
+                     .line = line});
     chunk.insert(chunk.end(), example.tokens.begin(), example.tokens.end());
     chunk.insert(chunk.end(), runs.begin(), runs.end());
+    chunk.insert(chunk.end(), labels.begin(), labels.end());
     total_words_ += words;
     return size_t{rows_.size()} - 1;
 }
@@ -93,12 +105,16 @@ Example TokenStore::Read(int64_t index) const {
     example.row = index;
     example.second = row.second;
     example.undesired = row.undesired != 0;
+    example.kind = static_cast<LabelKind>(row.kind);
     example.tokens.assign(words, words + row.tokens);
     example.weights.reserve(row.tokens);
     for (uint32_t run = 0; run < row.runs; ++run) {
         const int32_t* entry = words + row.tokens + 2 * run;
         example.weights.resize(static_cast<size_t>(entry[0]), std::bit_cast<float>(entry[1]));
     }
+    const int32_t* label = words + row.tokens + 2 * row.runs;
+    for (uint32_t i = 0; i < row.labels; ++i, label += 2)
+        example.labels.push_back({label[0], label[1]});
     return example;
 }
 

@@ -39,14 +39,16 @@ class TokenStore {
 
   private:
     // A row is stored as its tokens, then its weights as runs of equal ones: (first token after the
-    // run, weight).
+    // run, weight), then its labels: (token, label).
     struct Row {
         uint64_t offset;  // in words of 4 bytes from the start of all
         uint32_t tokens;
         uint32_t runs;
+        uint32_t labels;
         uint32_t file;
-        uint32_t second : 31;     // Example::second
+        uint32_t second : 29;    // Example::second
         uint32_t undesired : 1;  // Example::undesired
+        uint32_t kind : 2;       // Example::kind
         int64_t line;
     };
     // A piece of memory; rows do not cross its end.

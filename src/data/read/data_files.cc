@@ -16,7 +16,8 @@ constexpr size_t kMaxFiles = 100'000;
 constexpr int kMaxFolderDepth = 8;
 
 bool IsFormatName(std::string_view name) {
-    return name == "json" || name == "csv" || name == "parquet" || name == "text";
+    return name == "json" || name == "csv" || name == "parquet" || name == "text" ||
+           name == "conll";
 }
 
 bool Exists(const std::string& path) {
@@ -203,8 +204,8 @@ absl::StatusOr<SplitFiles> HubFiles(const DataOptions& options, const std::strin
     return SplitByName(paths, CommonFolder(paths), "");
 }
 
-// "train" in any case is the whole name but for its ending: the data files of the same ending in its
-// folder that are other splits by their names.
+// "train" in any case is the whole name but for its ending: the data files of the same ending in
+// its folder that are other splits by their names.
 std::vector<std::string> SplitsBeside(const std::string& path) {
     const fs::path file(path);
     std::vector<std::string> beside;
@@ -217,8 +218,7 @@ std::vector<std::string> SplitsBeside(const std::string& path) {
         const std::string split = SplitOfPath(name);
         if (it->path().extension() != file.extension() || split.empty() || split == "train")
             continue;
-        beside.push_back(
-            file.has_parent_path() ? (file.parent_path() / name).string() : name);
+        beside.push_back(file.has_parent_path() ? (file.parent_path() / name).string() : name);
     }
     std::sort(beside.begin(), beside.end());
     return beside;

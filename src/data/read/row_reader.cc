@@ -93,8 +93,8 @@ class ParquetRowReader : public RowReader {
         ParseProblem unused;
         if (metadata.text.empty() || !ParseJsonRow(metadata, &json, &unused)) return {};
         const nlohmann::ordered_json* at = &json;
-        for (const std::string& name : {std::string("info"), std::string("features"), column,
-                                        std::string("names")}) {
+        for (const std::string& name :
+             {std::string("info"), std::string("features"), column, std::string("names")}) {
             if (!at->is_object() || !at->contains(name)) return {};
             at = &(*at)[name];
         }
@@ -132,6 +132,7 @@ std::optional<FileFormat> FormatOfEnding(const std::string& ending) {
     if (ending == "tsv") return FileFormat::kTsv;
     if (ending == "parquet") return FileFormat::kParquet;
     if (ending == "txt") return FileFormat::kText;
+    if (ending == "conll" || ending == "iob" || ending == "bio") return FileFormat::kConll;
     return std::nullopt;
 }
 
@@ -150,11 +151,12 @@ absl::StatusOr<FileFormat> DetectFileFormat(const std::string& path, std::string
     if (forced == "csv") return format == FileFormat::kTsv ? FileFormat::kTsv : FileFormat::kCsv;
     if (forced == "parquet") return FileFormat::kParquet;
     if (forced == "text") return FileFormat::kText;
+    if (forced == "conll") return FileFormat::kConll;
     if (format) return *format;
     return DataError(
         "cannot tell the format of {} by its name: it should end in .jsonl, .json, .csv, .tsv, "
-        ".parquet or .txt (or one of them with .gz), or use --data_name json|csv|parquet|text with "
-        "--data_files",
+        ".parquet, .txt or .conll (or one of them with .gz), or use --data_name "
+        "json|csv|parquet|text|conll with --data_files",
         path);
 }
 
@@ -199,6 +201,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> RowReader::Open(const std::string& pa
     if (table)
         return MakeCsvReader(std::move(scanner), format == FileFormat::kCsv ? ',' : '\t',
                              options.csv_separator);
+    if (format == FileFormat::kConll) return MakeConllReader(std::move(scanner));
     return MakeTextReader(std::move(scanner));
 }
 

@@ -7,6 +7,8 @@
 //                   semicolons, tabs and bars are recognised
 //   .parquet        one object per row
 //   .txt            one row per line, in the field "text"; blank lines are skipped
+//   .conll .iob .bio  a line a word, its tag in the last column; a blank line ends a row, which is
+//                   {"tokens": [...], "tags": [...]}
 #pragma once
 
 #include <cstdint>
@@ -22,10 +24,10 @@ namespace hone {
 
 inline constexpr size_t kMaxRowFields = 4096;  // members of one object, columns of one table
 
-enum class FileFormat { kJsonLines, kJson, kCsv, kTsv, kParquet, kText };
+enum class FileFormat { kJsonLines, kJson, kCsv, kTsv, kParquet, kText, kConll };
 
-// By the name's ending, with or without ".gz"; `forced` ("json", "csv", "parquet", "text" or empty)
-// decides where the ending says nothing else. An error lists the endings.
+// By the name's ending, with or without ".gz"; `forced` ("json", "csv", "parquet", "text", "conll"
+// or empty) decides where the ending says nothing else. An error lists the endings.
 absl::StatusOr<FileFormat> DetectFileFormat(const std::string& path, std::string_view forced);
 bool IsDataFile(const std::string& path);
 

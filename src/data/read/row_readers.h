@@ -17,6 +17,9 @@ absl::StatusOr<std::unique_ptr<RowReader>> MakeJsonReader(std::unique_ptr<CharSc
 // what the user says; 0: nothing.
 absl::StatusOr<std::unique_ptr<RowReader>> MakeCsvReader(std::unique_ptr<CharScanner> scanner,
                                                          char usual, char separator);
+// A row is the lines up to a blank one. A line has its word first and its tag last, with tabs or
+// else spaces between the columns. A row of -DOCSTART- is none.
+std::unique_ptr<RowReader> MakeConllReader(std::unique_ptr<CharScanner> scanner);
 std::unique_ptr<RowReader> MakeTextReader(std::unique_ptr<CharScanner> scanner);
 absl::StatusOr<std::unique_ptr<RowReader>> MakeParquetReader(const std::string& path,
                                                              const std::string& cache_folder);

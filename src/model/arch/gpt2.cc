@@ -69,6 +69,7 @@ const ArchSpec kArchGpt2 = {
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
     .lora_targets = {"c_attn"},
+    .token_head = "classifier",
     .other_prefixes = {{"transformer.", ""}},
     .unused_tensors = {".attn.bias", ".attn.masked_bias"},
 };

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/reduce/reduce.h"
+#include "model/blocks/label_loss.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -43,7 +44,9 @@ struct Labels {
 
 template <typename T>
 HeadBlock<T>::HeadBlock(const ModelFiles& files, const HeadSpec& spec, int64_t C)
-    : scale_(spec.scale),
+    : kind_(spec.kind),
+      multi_label_(spec.multi_label),
+      scale_(spec.scale),
       soft_cap_(spec.soft_cap),
       C_(C),
       norm_(files, spec.norm),
@@ -55,9 +58,11 @@ template <typename T>
 absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                 const Context& context) {
     HONE_RETURN_IF_ERROR(norm_.Load(files));
+    focal_gamma_ = options.focal_gamma;
     LoadOptions head_options = options;
     if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
-    if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kInt8Channels)
+    if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kInt8Channels ||
+        kind_ != HeadKind::kLanguageModel)
         head_options.storage = WeightStorage::kNative;
     return head_.Load(files, head_options, context);
 }
@@ -144,6 +149,7 @@ void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<co
 template <typename T>
 void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
                         uint8_t* row_correct) {
+    CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     const std::vector<int64_t> labelled = LabelledRows(batch);
@@ -152,12 +158,71 @@ void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
         ForwardOnly(pass, x, rows, pieces_.logits, stride);
-        Labels labels(batch, rows);
-        CrossEntropyForward(pass.context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
-                            stride, labels.targets.data(), labels.weights.data(),
-                            {.soft_cap = soft_cap_}, labels.losses.data(), labels.correct.data());
-        labels.Scatter(rows, row_losses, row_correct);
+        LossOfRows(pass.context, batch, rows, row_losses, row_correct);
     }
+}
+
+template <typename T>
+void HeadBlock<T>::LossOfRows(const Context& context, const Batch& batch,
+                              std::span<const int64_t> rows, double* row_losses,
+                              uint8_t* row_correct) const {
+    const int64_t stride = head_.padded_out(), count = static_cast<int64_t>(rows.size());
+    if (multi_label_) {
+        for (int64_t i = 0; i < count; ++i) {
+            const BinaryTerm term =
+                BinaryLoss({pieces_.logits + i * stride, static_cast<size_t>(V_)},
+                           LabelsOf(batch, rows[i], V_), batch.target_weights[rows[i]]);
+            row_losses[rows[i]] = term.loss;
+            row_correct[rows[i]] = term.correct;
+        }
+        return;
+    }
+    Labels labels(batch, rows);
+    CrossEntropyForward(context, count, V_, pieces_.logits, stride, labels.targets.data(),
+                        labels.weights.data(), {.soft_cap = soft_cap_}, labels.losses.data(),
+                        labels.correct.data());
+    for (size_t i = 0; focal_gamma_ > 0 && i < labels.losses.size(); ++i)
+        labels.losses[i] =
+            FocalLoss(labels.losses[i] / labels.weights[i], labels.weights[i], focal_gamma_).loss;
+    labels.Scatter(rows, row_losses, row_correct);
+}
+
+template <typename T>
+void HeadBlock<T>::GradientOfRows(const Context& context, const Batch& batch,
+                                  std::span<const int64_t> rows, const Training& training,
+                                  double* row_losses, uint8_t* row_correct) {
+    const int64_t stride = head_.padded_out(), count = static_cast<int64_t>(rows.size());
+    if (multi_label_) {
+        LossOfRows(context, batch, rows, row_losses, row_correct);
+        for (int64_t i = 0; i < count; ++i)
+            BinaryGradient<T>({pieces_.logits + i * stride, static_cast<size_t>(V_)},
+                              LabelsOf(batch, rows[i], V_), batch.target_weights[rows[i]],
+                              training.loss_scale * scale_);
+        return;
+    }
+    Labels labels(batch, rows);
+    const CrossEntropyOptions options = {.soft_cap = soft_cap_,
+                                         .scale = training.loss_scale * scale_,
+                                         .label_smoothing = training.label_smoothing};
+    std::vector<float> weights = labels.weights;
+    if (focal_gamma_ > 0) {
+        CrossEntropyForward(context, count, V_, pieces_.logits, stride, labels.targets.data(),
+                            weights.data(), options, labels.losses.data(), nullptr);
+        for (size_t i = 0; i < weights.size(); ++i)
+            weights[i] = static_cast<float>(
+                FocalLoss(labels.losses[i] / weights[i], weights[i], focal_gamma_).slope);
+        LossOfRows(context, batch, rows, row_losses, row_correct);
+    }
+    CrossEntropyBackward<T>(context, count, V_, pieces_.logits, stride, labels.targets.data(),
+                            weights.data(), options, labels.losses.data(), labels.correct.data());
+    if (focal_gamma_ == 0) labels.Scatter(rows, row_losses, row_correct);
+}
+
+// A batch made for another head is a mistake of the program.
+template <typename T>
+void HeadBlock<T>::CheckLabels(const Batch& batch) const {
+    HONE_CHECK((kind_ == HeadKind::kLanguageModel) == (batch.kind == LabelKind::kNextToken),
+               "rows with labels go to a head of labels, and no others");
 }
 
 template <typename T>
@@ -187,6 +252,7 @@ template <typename T>
 void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, const float* x,
                                    const Training& training, ParameterSet& parameters,
                                    double* row_losses, uint8_t* row_correct, float* dx, T* dx_t) {
+    CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
     if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
@@ -197,14 +263,7 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
         const uint64_t chunk_seed = RandomAt(training.seed, static_cast<uint64_t>(begin));
         Forward(context, x, rows, pieces_.logits, stride, true, chunk_seed);
-        Labels labels(batch, rows);
-        CrossEntropyBackward<T>(context, static_cast<int64_t>(rows.size()), V_, pieces_.logits,
-                                stride, labels.targets.data(), labels.weights.data(),
-                                {.soft_cap = soft_cap_,
-                                 .scale = training.loss_scale * scale_,
-                                 .label_smoothing = training.label_smoothing},
-                                labels.losses.data(), labels.correct.data());
-        labels.Scatter(rows, row_losses, row_correct);
+        GradientOfRows(context, batch, rows, training, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
     if (dx == nullptr) return;

@@ -75,6 +75,13 @@ class HeadBlock {
     void Forward(const Context& context, const float* x, std::span<const int64_t> rows,
                  float* logits, int64_t logits_stride, bool training, uint64_t seed,
                  std::span<const AdapterRows<T>> adapters = {});
+    // The losses of `rows`, whose logits are in pieces_.logits.
+    void LossOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
+                    double* row_losses, uint8_t* row_correct) const;
+    // The same, and the logits become the gradients of loss_scale times their sum, as T.
+    void GradientOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
+                        const Training& training, double* row_losses, uint8_t* row_correct);
+    void CheckLabels(const Batch& batch) const;
     // Forward of a pass that does not train, with its adapters.
     void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
                      float* logits, int64_t logits_stride);
@@ -82,8 +89,11 @@ class HeadBlock {
                   ParameterSet& parameters, float* dx);
     // values [rows, V] = cap(values), where there is one.
     void Cap(const Context& context, int64_t rows, float* values) const;
+    HeadKind kind_;
+    bool multi_label_;
+    float focal_gamma_ = 0;
     float scale_, soft_cap_;
-    int64_t C_, V_;
+    int64_t C_, V_;  // V: labels, of a head of those
     Norm norm_;
     LinearGroup<T> head_;
     Arena arena_;

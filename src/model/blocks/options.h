@@ -18,6 +18,7 @@ struct LoadOptions {
     // leaves it alone too, and the gradient of the logits has too wide a range for 8 bits.
     WeightStorage storage = WeightStorage::kNative;
     bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
+    float focal_gamma = 0;     // of a head of labels of which one is right: label_loss.h
 };
 
 // y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named

@@ -3,6 +3,7 @@
 #include "base/nearest_word.h"
 #include "fmt/ranges.h"
 #include "model/config/config.h"
+#include "model/config/label_head.h"
 
 namespace hone {
 namespace {
@@ -21,6 +22,8 @@ absl::StatusOr<const ArchSpec*> FindArch(std::string_view architecture_or_type) 
     std::vector<std::string> known;
     for (const ArchSpec* arch : AllArchs()) {
         if (arch->model_type == architecture_or_type) return arch;
+        for (const HeadKind kind : {HeadKind::kSequence, HeadKind::kToken})
+            if (LabelArchitecture(*arch, kind) == architecture_or_type) return arch;
         for (std::string_view name : arch->architectures) {
             if (name == architecture_or_type) return arch;
             known.emplace_back(name);

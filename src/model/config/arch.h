@@ -68,6 +68,11 @@ struct ArchSpec {
     void (*wire)(const ModelConfig& config, ModelGraph& graph) = nullptr;
     // The linear layers that get an adapter where nobody says which: PEFT's.
     std::vector<std::string> lora_targets = {"q_proj", "v_proj"};
+    // What transformers calls the family with a head of labels: "Llama" of
+    // LlamaForSequenceClassification; empty: as the first of its architectures begins.
+    std::string_view label_class = "";
+    // The module that classifies tokens; that of a sequence is "score" in every family.
+    std::string_view token_head = "score";
     // What Hugging Face's names in a file may begin with in place of what the table's begin with:
     // {"transformer.", ""}, {"model.", "language_model.model."}.
     std::vector<std::pair<std::string_view, std::string_view>> other_prefixes = {};
@@ -78,7 +83,8 @@ struct ArchSpec {
 
 // All families, in the order of their file names.
 std::span<const ArchSpec* const> AllArchs();
-// By config.json's "architectures"[0] or "model_type"; the error lists what there is.
+// By config.json's "architectures"[0], also one with a head of labels, or "model_type"; the error
+// lists what there is.
 absl::StatusOr<const ArchSpec*> FindArch(std::string_view architecture_or_type);
 // By GGUF's "general.architecture".
 absl::StatusOr<const ArchSpec*> FindGgufArch(std::string_view architecture);

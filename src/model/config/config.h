@@ -27,6 +27,13 @@ struct LayerConfig {
     int rotary = 0;      // of ModelConfig::rotary; -1: its heads do not turn
 };
 
+// What stands at the end of a network.
+enum class HeadKind {
+    kLanguageModel,
+    kSequence,  // classifies the whole, at its last token
+    kToken      // classifies each token
+};
+
 struct ModelConfig {
     std::string architecture;  // "LlamaForCausalLM"
     std::string model_type;    // "llama"
@@ -51,12 +58,21 @@ struct ModelConfig {
     float final_soft_cap = 0;      // of the logits, likewise
     float embedding_scale = 1;     // multiplies the tokens' embeddings
     float residual_scale = 1;      // multiplies what each half of a layer adds
-    float logit_scale = 1;         // multiplies the logits
+    float logit_scale = 1;         // multiplies the logits of a language model
+    HeadKind head = HeadKind::kLanguageModel;
+    std::vector<std::string> labels;  // of another head: the name of 0, of 1, ...
+    bool multi_label = false;         // of a sequence: any number of them can be right
+    bool head_bias = false;           // of a head of labels
     std::optional<int32_t> bos_token_id;
     std::optional<int32_t> pad_token_id;
     std::vector<int32_t> eos_token_ids;  // any of them ends an answer
     nlohmann::ordered_json
         json;  // config.json as it is, or as transformers would have written it (from GGUF)
+
+    // Numbers that the head has for each token: logits of tokens, or of labels.
+    int64_t outputs() const {
+        return head == HeadKind::kLanguageModel ? vocab_size : static_cast<int64_t>(labels.size());
+    }
 };
 
 }  // namespace hone

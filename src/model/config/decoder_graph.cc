@@ -3,14 +3,15 @@
 #include <cmath>
 #include <set>
 
+#include "model/config/tensor_table.h"
+
 namespace hone {
 namespace {
 
 class Wiring {
   public:
     Wiring(const ArchSpec& arch, const ModelConfig& config) : config_(config) {
-        for (const TensorRow& row : arch.tensors)
-            if (row.present == nullptr || row.present(config)) rows_.insert(row.name);
+        for (const TensorRow* row : RowsOf(arch, config)) rows_.insert(row->name);
     }
 
     ModelGraph Graph(const ArchSpec& arch) const {
@@ -19,16 +20,27 @@ class Wiring {
                            config_.embedding_scale};
         graph.rotary = config_.rotary;
         for (size_t i = 0; i < config_.layers.size(); ++i) graph.layers.push_back(Layer(i));
-        graph.head = {NormOf("norm", -1), LinearOf("head", -1), "", config_.logit_scale,
-                      config_.final_soft_cap};
-        if (config_.tie_word_embeddings) graph.head.linear.weight = "embedding";
-        for (const TensorRow& row : arch.tensors)
-            if (row.role == TensorRole::kHead)
-                graph.head.module = row.hf_name.substr(0, row.hf_name.rfind('.'));
+        graph.head = Head(arch);
         return graph;
     }
 
   private:
+    HeadSpec Head(const ArchSpec& arch) const {
+        HeadSpec head;
+        head.kind = config_.head;
+        head.multi_label = config_.multi_label;
+        head.norm = NormOf("norm", -1);
+        head.linear = LinearOf("head", -1);
+        if (head.kind != HeadKind::kLanguageModel) return head;
+        head.scale = config_.logit_scale;
+        head.soft_cap = config_.final_soft_cap;
+        if (config_.tie_word_embeddings) head.linear.weight = "embedding";
+        // A tied one is in no tensor of its own.
+        for (const TensorRow& row : arch.tensors)
+            if (row.role == TensorRole::kHead)
+                head.module = row.hf_name.substr(0, row.hf_name.rfind('.'));
+        return head;
+    }
     bool Has(const std::string& pattern) const { return rows_.count(pattern) > 0; }
     static std::string Name(const std::string& pattern, int64_t layer) {
         const size_t at = pattern.find("{}");

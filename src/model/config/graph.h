@@ -75,11 +75,13 @@ struct EmbeddingSpec {
     float scale = 1;
 };
 
-// logits = cap(scale * linear(norm(x))).
+// logits = cap(scale * linear(norm(x))), of the next token or of labels.
 struct HeadSpec {
+    HeadKind kind = HeadKind::kLanguageModel;
+    bool multi_label = false;  // of a sequence: any number of labels can be right
     NormSpec norm;
     LinearSpec linear;   // the embedding's name when tied
-    std::string module;  // what users and PEFT call it: "lm_head"
+    std::string module;  // what users and PEFT call it: "lm_head"; empty: as the table says
     float scale = 1;
     float soft_cap = 0;  // 0: none
 };

@@ -29,6 +29,9 @@ std::vector<int64_t> FusedGateUp(const ModelConfig& c) {
     return {2 * c.intermediate_size, c.hidden_size};
 }
 std::vector<int64_t> Down(const ModelConfig& c) { return {c.hidden_size, c.intermediate_size}; }
+std::vector<int64_t> Labels(const ModelConfig& c) {
+    return {static_cast<int64_t>(c.labels.size()), c.hidden_size};
+}
 
 }  // namespace shapes
 
@@ -154,6 +157,38 @@ std::vector<TensorRow> DecoderTable(const DecoderRows& options) {
     table.AddNorm("norm", "model.norm", "output_norm", norm);
     table.AddHead("lm_head", "output");
     return std::move(table.rows);
+}
+
+namespace {
+
+bool HeadBias(const ModelConfig& c) { return c.head_bias; }
+
+std::vector<TensorRow> LabelHead(std::string_view module) {
+    return {{"head", WithSuffix(module, ".weight"), "", TensorRole::kHead, shapes::Labels},
+            {"head.bias", WithSuffix(module, ".bias"), "", TensorRole::kHeadBias, shapes::Labels,
+             HeadBias}};
+}
+
+const std::vector<TensorRow>& LabelHeadRows(const ArchSpec& arch, HeadKind kind) {
+    static const std::vector<TensorRow> score = LabelHead("score"),
+                                        classifier = LabelHead("classifier");
+    return kind == HeadKind::kToken && arch.token_head == "classifier" ? classifier : score;
+}
+
+}  // namespace
+
+std::vector<const TensorRow*> RowsOf(const ArchSpec& arch, const ModelConfig& config) {
+    std::vector<const TensorRow*> rows;
+    const auto add = [&](const TensorRow& row) {
+        if (row.present == nullptr || row.present(config)) rows.push_back(&row);
+    };
+    const bool labels = config.head != HeadKind::kLanguageModel;
+    for (const TensorRow& row : arch.tensors)
+        if (!labels || (row.role != TensorRole::kHead && row.role != TensorRole::kHeadBias))
+            add(row);
+    if (labels)
+        for (const TensorRow& row : LabelHeadRows(arch, config.head)) add(row);
+    return rows;
 }
 
 }  // namespace hone

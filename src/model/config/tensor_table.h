@@ -28,6 +28,7 @@ std::vector<int64_t> Output(const ModelConfig& config);       // [C, H D]
 std::vector<int64_t> Up(const ModelConfig& config);           // [F, C]
 std::vector<int64_t> FusedGateUp(const ModelConfig& config);  // [2 F, C]
 std::vector<int64_t> Down(const ModelConfig& config);         // [C, F]
+std::vector<int64_t> Labels(const ModelConfig& config);       // [labels, C]
 }  // namespace shapes
 
 bool Always(const ModelConfig& config);
@@ -76,5 +77,9 @@ struct DecoderRows {
     TensorLayout gguf_rotary = TensorLayout::kPlain, gguf_norms = TensorLayout::kPlain;
 };
 std::vector<TensorRow> DecoderTable(const DecoderRows& options);
+
+// The rows of the family's table that the config has, in their order. A head of labels stands in
+// the place of the language model's.
+std::vector<const TensorRow*> RowsOf(const ArchSpec& arch, const ModelConfig& config);
 
 }  // namespace hone

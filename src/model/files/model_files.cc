@@ -8,6 +8,7 @@
 #include "base/watch.h"
 #include "model/config/arch.h"
 #include "model/config/config_reader.h"
+#include "model/config/label_head.h"
 #include "model/weights/gguf.h"
 #include "tensor/context.h"
 
@@ -51,6 +52,10 @@ absl::Status OpenFolder(ModelFiles& files) {
     auto arch = FindArch(architecture);
     if (!arch.ok()) return Annotate(arch.status(), files.path);
     HONE_RETURN_IF_ERROR(ReadConfigAs(**arch, json, files.path, files));
+    if (const HeadKind head = HeadKindOf(architecture); head != HeadKind::kLanguageModel) {
+        files.config.architecture = architecture;
+        HONE_RETURN_IF_ERROR(Annotate(ReadLabelHead(json, head, files.config), files.path));
+    }
     HONE_ASSIGN_OR_RETURN(files.weights, OpenWeights(files.path));
     return MatchWeights(files);
 }

@@ -33,6 +33,7 @@ struct ModelFiles {
     bool gguf = false;                 // `weights` is a GgufFile: the tensors carry GGUF's names
     std::vector<ModelTensor> tensors;  // every tensor of the config, found in `weights` and checked
     std::vector<std::shared_ptr<const BroughtTensor>> brought;  // by an adapter; most bring none
+    std::vector<std::shared_ptr<const BroughtTensor>> made;     // by GiveLabelHead
 };
 
 // Opens the folder or .gguf file and checks everything but the tensors' values: unknown

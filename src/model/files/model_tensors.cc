@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/log.h"
+#include "model/config/tensor_table.h"
 #include "model/files/model_files.h"
 #include "model/files/tensor_layout.h"
 #include "tensor/partition.h"
@@ -115,19 +116,17 @@ std::string ExpandName(std::string_view pattern, int64_t layer) {
 
 std::vector<ModelTensor> ExpandTable(const ArchSpec& arch, const ModelConfig& config) {
     std::vector<ModelTensor> tensors;
-    const auto& rows = arch.tensors;
-    auto add = [&](const TensorRow& row, int64_t layer) {
-        if (!row.present || row.present(config)) tensors.push_back(Expand(row, layer, config));
-    };
+    const std::vector<const TensorRow*> rows = RowsOf(arch, config);
     for (size_t i = 0; i < rows.size();) {
         size_t end = i;
-        while (end < rows.size() && InLayers(rows[end])) ++end;
+        while (end < rows.size() && InLayers(*rows[end])) ++end;
         if (end == i) {
-            add(rows[i++], -1);
+            tensors.push_back(Expand(*rows[i++], -1, config));
             continue;
         }
         for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer)
-            for (size_t row = i; row < end; ++row) add(rows[row], layer);
+            for (size_t row = i; row < end; ++row)
+                tensors.push_back(Expand(*rows[row], layer, config));
         i = end;
     }
     return tensors;

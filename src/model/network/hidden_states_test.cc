@@ -25,7 +25,8 @@ class HiddenStatesTest : public ::testing::Test {
     }
     std::vector<float> Hidden(const std::vector<std::vector<int32_t>>& texts) {
         Batch batch;
-        for (const auto& text : texts) batch.Append({text, std::vector<float>(text.size()), 0});
+        for (const auto& text : texts)
+            batch.Append({.tokens = text, .weights = std::vector<float>(text.size())});
         std::vector<float> hidden(static_cast<size_t>(batch.size() * files_->config.hidden_size));
         EXPECT_TRUE(HiddenStates(*model_, context_, batch, hidden.data()).ok());
         return hidden;
@@ -44,7 +45,7 @@ TEST_F(HiddenStatesTest, TheHeadMakesTheLogitsOfThem) {
         ReadTensor(*files_->weights->Find("model.embed_tokens.weight")).value();
     const std::vector<float> hidden = Hidden({texts_[2]});
     Batch batch;
-    batch.Append({texts_[2], std::vector<float>(texts_[2].size()), 0});
+    batch.Append({.tokens = texts_[2], .weights = std::vector<float>(texts_[2].size())});
     std::vector<float> logits(static_cast<size_t>(batch.size() * V));
     ASSERT_TRUE(model_->Logits(context_, batch, logits.data()).ok());
     for (int64_t t = 0; t < batch.size(); ++t) {

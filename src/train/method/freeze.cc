@@ -5,6 +5,7 @@
 
 #include "base/nearest_word.h"
 #include "fmt/ranges.h"
+#include "model/files/give_label_head.h"
 
 namespace hone {
 namespace {
@@ -96,6 +97,9 @@ absl::StatusOr<std::unique_ptr<EngineLearner>> FreezeMethod::MakeLearner(
                           ModulesToTrain(options.freeze, files));
     for (const std::string& module : modules)
         HONE_RETURN_IF_ERROR(model.MakeTrainable(module, /*keep_tied=*/true));
+    // A head of labels has learned nothing yet.
+    if (files.config.head != HeadKind::kLanguageModel)
+        HONE_RETURN_IF_ERROR(model.MakeTrainable(LabelHeadModule(files)));
     HONE_RETURN_IF_ERROR(model.FinishParameters(context));
     return std::make_unique<FullLearner>(model, files, ResultType(options), name(), context);
 }

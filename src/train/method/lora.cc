@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapt/adapter_config.h"
+#include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
 #include "base/hash.h"
 #include "hub/catalogue.h"
@@ -23,10 +24,11 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& mod
         if (!ObjectiveOf(options).direct()) dropout = 0;
         return LoadAdapter(model, options.adapter_path, context, dropout);
     }
+    const LoraConfig config = WithHead(model.files(), options.lora);
     // What does not fit the model here is what the flags asked for.
     HONE_RETURN_IF_ERROR(
-        WithKind(ApplyLora(model, options.lora, options.seed, context), ErrorKind::kUsage));
-    return options.lora;
+        WithKind(ApplyLora(model, config, options.seed, context), ErrorKind::kUsage));
+    return config;
 }
 
 }  // namespace

@@ -30,6 +30,16 @@ struct FreezeOptions {
     std::vector<std::string> extra_modules;      // outside of the layers
 };
 
+// With --task text-classification or token-classification.
+struct ClassificationOptions {
+    // single_label_classification | multi_label_classification; transformers' words. The second
+    // with text-classification alone.
+    std::string problem_type = "single_label_classification";
+    std::string label_separator;         // LabelOptions::separator
+    std::string class_weights = "none";  // LabelOptions::class_weights
+    double focal_gamma = 0;              // 0: cross-entropy
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -39,6 +49,10 @@ struct FinetuneOptions {
                                // and layers
     std::string torch_dtype =
         "bfloat16";  // bfloat16 | float16 (means bfloat16 on a CPU, with a message) | float32
+
+    // text-generation | text-classification | token-classification; transformers' words.
+    std::string task = "text-generation";
+    ClassificationOptions classification;
 
     // Output.
     std::string output_path = "finetuned-adapter";  // Olive

@@ -71,6 +71,7 @@ enum class Effect {
     kResult,       // the result depends on it
     kEvaluations,  // likewise, where evaluations decide which weights are the result
     kObjective,    // likewise, where the objective is one that it belongs to
+    kTask,         // likewise, where the task is one that it belongs to
     kContents,     // it names what the result depends on: the model, the rows, the adapter's start.
                    // A checkpoint is compared by the contents of those
 };
@@ -92,8 +93,9 @@ struct OptionRow {
     std::string_view short_name;   // "m" for -m
     // The methods that it belongs to; empty: all of them.
     std::vector<std::string_view> methods;
-    // Likewise the objectives.
+    // Likewise the objectives, and the tasks.
     std::vector<std::string_view> objectives;
+    std::vector<std::string_view> tasks;
     // Options that mean the same, or that say it already: not both may be given.
     std::vector<std::string_view> excludes;
     // Says what the command does, not what the run is: in no configuration.
@@ -108,8 +110,8 @@ const OptionRow* FindOption(std::string_view name);
 // The names of all options that a configuration may hold, for the nearest one to a wrong name.
 std::vector<std::string> OptionNamesForConfigurations();
 
-// Whether the option belongs to options.method and options.objective, and nothing else says what it
-// would say.
+// Whether the option belongs to options.method, options.objective and options.task, and nothing
+// else says what it would say.
 bool Applies(const OptionRow& row, const FinetuneOptions& options);
 
 // Sets the option. A JSON string is read as the flag's text is; other values must be of the

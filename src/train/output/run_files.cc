@@ -88,26 +88,32 @@ std::string Code(const std::string& text) {
     return fence + space + OneLine(text) + space + fence;
 }
 
+// What loads such a model in transformers.
+std::string_view AutoClass(std::string_view task) {
+    if (task == "text-classification") return "AutoModelForSequenceClassification";
+    return task == "token-classification" ? "AutoModelForTokenClassification"
+                                          : "AutoModelForCausalLM";
+}
+
 // Front matter, title, and how the result is used.
 std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     const bool full = result.artifact == "model";
     const std::string name = full ? "Fine-tuned model" : "LoRA adapter";
     std::string text = fmt::format(
-        "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: text-generation\ntags:\n- {}\n- "
+        "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: {}\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
-        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft",
+        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft", o.task,
         full ? o.method + "-fine-tuning" : "lora",
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
-        return text +
-               fmt::format(
-                   "{} with {} trained further, by hone {}.\n\n## Use\n\n"
-                   "```\n{}\n```\n\n"
-                   "In Python: `transformers.AutoModelForCausalLM.from_pretrained(\"model\")`.\n\n",
-                   Code(PublicName(o.model_name_or_path)),
-                   o.method == "full" ? "every weight" : "some of its weights", kVersion,
-                   OneLine(use));
+        return text + fmt::format(
+                          "{} with {} trained further, by hone {}.\n\n## Use\n\n"
+                          "```\n{}\n```\n\n"
+                          "In Python: `transformers.{}.from_pretrained(\"model\")`.\n\n",
+                          Code(PublicName(o.model_name_or_path)),
+                          o.method == "full" ? "every weight" : "some of its weights", kVersion,
+                          OneLine(use), AutoClass(o.task));
     return text + fmt::format(
                       "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"
@@ -220,8 +226,8 @@ std::string ModelCard(const RunFacts& facts, const RunResult& result) {
         Code(o.data.data_name), plan.method, plan.trainable_parameters, plan.base_parameters,
         result.steps, plan.epochs,
         plan.objective.empty() ? "" : fmt::format("| objective | {} |\n", plan.objective),
-        plan.step_batch, o.learning_rate, o.lr_scheduler_type,
-        plan.compute, o.seed, result.stop_reason, result.seconds, result.tokens_per_second,
+        plan.step_batch, o.learning_rate, o.lr_scheduler_type, plan.compute, o.seed,
+        result.stop_reason, result.seconds, result.tokens_per_second,
         FormatBytes(result.peak_memory_bytes));
     return text;
 }

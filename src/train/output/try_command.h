@@ -8,7 +8,8 @@
 namespace hone {
 
 // "hone chat --model_name_or_path X --adapter_path Y", or for texts outside the chat template
-// "hone generate ... --raw --prompt 'Q: ...\nA:'". The model is what the run was given.
+// "hone generate ... --raw --prompt 'Q: ...\nA:'", or for a classifier
+// "hone classify". The model is what the run was given.
 std::string TryCommand(const RunResult& result, const std::string& model_name_or_path);
 
 }  // namespace hone

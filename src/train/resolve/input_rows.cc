@@ -37,12 +37,50 @@ std::vector<OptionRow> ModelRows() {
          .instead = "hone does not go by the type of the model's file: bfloat16, which is the "
                     "default, is fast, float32 exact"},
         {.name = "task",
-         .field = NoMember{},
-         .help = "text-generation is what hone fine-tunes for",
-         .choices = {"text-generation"},
-         .spellings = {{"text-generation-with-past", "text-generation"}},
-         .instead = "hone fine-tunes for text-generation",
+         .field = HONE_FIELD(task),
+         .help = "what the model is for: to write, to say what a text is (rows: text, label), or "
+                 "what each word is (rows: tokens, tags; text, spans; CoNLL files)",
+         .effect = Effect::kContents,
+         .choices = {"text-generation", "text-classification", "token-classification"},
+         .spellings = {{"text-generation-with-past", "text-generation"},
+                       {"causal_lm", "text-generation"},
+                       {"sequence-classification", "text-classification"},
+                       {"sentiment-analysis", "text-classification"},
+                       {"classification", "text-classification"},
+                       {"seq_cls", "text-classification"},
+                       {"ner", "token-classification"},
+                       {"extraction", "token-classification"},
+                       {"token_cls", "token-classification"}},
          .short_name = "t"},
+        {.name = "problem_type",
+         .field = HONE_FIELD(classification.problem_type),
+         .help = "whether a text has one label or any number of them",
+         .effect = Effect::kTask,
+         .choices = {"single_label_classification", "multi_label_classification"},
+         .spellings = {{"single_label", "single_label_classification"},
+                       {"multi_label", "multi_label_classification"}},
+         .tasks = {"text-classification"}},
+        {.name = "label_separator",
+         .field = HONE_FIELD(classification.label_separator),
+         .help = "what stands between the labels of a row that has several in one text, such as "
+                 "\",\"",
+         .effect = Effect::kContents,
+         .tasks = {"text-classification"}},
+        {.name = "class_weights",
+         .field = HONE_FIELD(classification.class_weights),
+         .help = "what the rows of a label weigh: none: all the same; balanced: each label as much "
+                 "as any other in all; or LABEL=WEIGHT,LABEL=WEIGHT, the others 1",
+         .effect = Effect::kTask,
+         .choices = {"none", "balanced"},
+         .other_texts = true,
+         .tasks = {"text-classification", "token-classification"}},
+        {.name = "focal_gamma",
+         .field = HONE_FIELD(classification.focal_gamma),
+         .help = "focal loss: what the model knows already counts less, by (1 - p)^gamma; 0: "
+                 "cross-entropy",
+         .effect = Effect::kTask,
+         .range = Range{0, 10},
+         .tasks = {"text-classification", "token-classification"}},
     };
 }
 
@@ -71,8 +109,9 @@ std::vector<OptionRow> DataRows() {
     return {
         {.name = "data_name",
          .field = HONE_FIELD(data.data_name),
-         .help = "a file (.jsonl, .json, .csv, .tsv, .parquet, .txt, each also .gz), a folder, a "
-                 "data set of the Hub, or json, csv, parquet or text with --data_files",
+         .help = "a file (.jsonl, .json, .csv, .tsv, .parquet, .txt, .conll, each also .gz), a "
+                 "folder, a "
+                 "data set of the Hub, or json, csv, parquet, text or conll with --data_files",
          .effect = Effect::kContents,
          .short_name = "d"},
         {.name = "data_files",
@@ -107,7 +146,8 @@ std::vector<OptionRow> DataRows() {
         {.name = "columns",
          .field = HONE_FIELD(data.columns),
          .help = "which columns hold what: prompt=Question,completion=Answer; fields are prompt, "
-                 "completion, instruction, input, output, system, text, label, messages, ...",
+                 "completion, instruction, input, output, system, text, label, tokens, tags, "
+                 "spans, messages, ...",
          .effect = Effect::kContents,
          .value_name = "FIELD=COLUMN,..."},
         {.name = "csv_separator",

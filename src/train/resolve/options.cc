@@ -4,6 +4,7 @@
 #include "train/objective/objective.h"
 #include "train/options/given.h"
 #include "train/options/table.h"
+#include "train/resolve/task.h"
 
 namespace hone {
 namespace {
@@ -19,6 +20,7 @@ absl::Status CheckOfOthers(const FinetuneOptions& options, const OptionNames& na
         if (!HasMember(row) || OptionJson(row, options) == OptionJson(row, untouched)) continue;
         HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, names));
         HONE_RETURN_IF_ERROR(ObjectiveOf(options).CheckTakes(row, names));
+        HONE_RETURN_IF_ERROR(CheckTaskTakes(row, options, names));
     }
     return absl::OkStatus();
 }
@@ -67,7 +69,8 @@ Json ComparedOptions(const FinetuneOptions& options, bool evaluations_decide) {
     Json json = Json::object();
     for (const OptionRow& row : OptionTable())
         if (row.effect == Effect::kResult ||
-            (row.effect == Effect::kObjective && Applies(row, options)) ||
+            ((row.effect == Effect::kObjective || row.effect == Effect::kTask) &&
+             Applies(row, options)) ||
             (evaluations_decide && row.effect == Effect::kEvaluations))
             json[std::string(row.name)] = OptionJson(row, options);
     return json;
@@ -88,6 +91,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(CheckEpochs(o, names));
     HONE_RETURN_IF_ERROR(ParseCsvSeparator(o.data.csv_separator).status());
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
+    HONE_RETURN_IF_ERROR(CheckTask(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
     if (o.lora.use_dora && o.lora.init_lora_weights == "pissa")
         return UsageError("{} and {} pissa exclude each other: give one", names("use_dora"),

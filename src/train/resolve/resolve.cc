@@ -9,6 +9,7 @@
 #include "train/objective/objective.h"
 #include "train/options/table.h"
 #include "train/resolve/model_choice.h"
+#include "train/resolve/task.h"
 
 namespace hone {
 namespace {
@@ -61,14 +62,14 @@ absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
                           const std::string& value) -> absl::Status {
         HONE_RETURN_IF_ERROR(read(std::string(entry.option), entry.value));
         if (!entry.note.empty())
-            notes.push_back(fmt::format("{} {}: {} where none is given", names.Plain(of), value,
-                                        entry.note));
+            notes.push_back(
+                fmt::format("{} {}: {} where none is given", names.Plain(of), value, entry.note));
         return absl::OkStatus();
     };
     for (const OptionDefault& entry : method.defaults()) {
-        const bool overridden = std::any_of(
-            of_objective.begin(), of_objective.end(),
-            [&](const OptionDefault& other) { return other.option == entry.option; });
+        const bool overridden =
+            std::any_of(of_objective.begin(), of_objective.end(),
+                        [&](const OptionDefault& other) { return other.option == entry.option; });
         if (given.Has(entry.option) || overridden) continue;
         HONE_RETURN_IF_ERROR(take(entry, "method", options.method));
     }
@@ -85,6 +86,7 @@ absl::Status CheckMethod(const GivenOptions& given, const FinetuneOptions& optio
         const OptionRow& row = *FindOption(option);
         HONE_RETURN_IF_ERROR(MethodOf(options).CheckTakes(row, given.names()));
         HONE_RETURN_IF_ERROR(ObjectiveOf(options).CheckTakes(row, given.names()));
+        HONE_RETURN_IF_ERROR(CheckTaskTakes(row, options, given.names()));
     }
     return absl::OkStatus();
 }

@@ -56,7 +56,8 @@ std::vector<std::string> OptionNamesForConfigurations() {
 bool Applies(const OptionRow& row, const FinetuneOptions& options) {
     const bool of_method = row.methods.empty() || Holds(row.methods, options.method);
     const bool of_objective = row.objectives.empty() || Holds(row.objectives, options.objective);
-    return of_method && of_objective &&
+    const bool of_task = row.tasks.empty() || Holds(row.tasks, options.task);
+    return of_method && of_objective && of_task &&
            (options.adapter_path.empty() || !Holds(row.excludes, "adapter_path"));
 }
 

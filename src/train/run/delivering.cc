@@ -44,6 +44,7 @@ RunResult FinetuneRun::Result() const {
     result.artifact_path = output_->artifact(result.artifact);
     result.prompt_template = data_.report.prompt_template;
     result.system_prompt = data_.report.system_prompt;
+    result.classifies = !data_.labels.empty();
     return result;
 }
 

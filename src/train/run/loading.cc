@@ -9,6 +9,7 @@
 #include "train/run/finetune_run.h"
 #include "train/run/fit_check.h"
 #include "train/run/odd_settings.h"
+#include "train/run/task_head.h"
 #include "train/run/update.h"
 
 namespace hone {
@@ -46,6 +47,7 @@ absl::Status FinetuneRun::LoadModel() {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     }
+    GiveTaskHead(options_, data_.labels, *files_);
     {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
         HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
@@ -70,6 +72,10 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
                  {"train_data", data_.train->fingerprint()}};
     if (shows_date_) json["template_date"] = options_.data.template_date;
     if (!objective_->direct()) json["objective"] = objective_->name();
+    if (!data_.labels.empty()) {
+        json["task"] = options_.task;
+        json["labels"] = data_.labels;
+    }
     // Those that change nothing are left out: checkpoints from before there was the option have
     // none of it.
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;

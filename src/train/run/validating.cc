@@ -10,6 +10,7 @@
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
+#include "train/run/task_head.h"
 
 namespace hone {
 
@@ -47,9 +48,8 @@ absl::Status FinetuneRun::OpenInputs() {
 absl::Status FinetuneRun::OpenModelFiles() {
     HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptions::FromEnvironment());
     const ScopedWatcher watcher([this](double, int64_t) { return poll_.GoOn(); });
-    HONE_ASSIGN_OR_RETURN(
-        const std::string path,
-        LocateOrPullModel(options_.model_name_or_path, hub, ShowsFetching()));
+    HONE_ASSIGN_OR_RETURN(const std::string path,
+                          LocateOrPullModel(options_.model_name_or_path, hub, ShowsFetching()));
     HONE_ASSIGN_OR_RETURN(files_, OpenModel(path));
     return absl::OkStatus();
 }
@@ -91,6 +91,7 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     DataOptions data = options_.data;
     data.row_kind = objective_->rows();
     data.row_kind_flag = fmt::format("--objective {}", objective_->name());
+    HONE_ASSIGN_OR_RETURN(data.labels, OpenTaskHead(options_, *files_));
     if (data.cache_folder.empty()) data.cache_folder = output_->path();
     data.fetch_hub = [this](const std::string& repo, const std::string& subset) {
         return FetchDataset(repo, subset);
@@ -112,6 +113,7 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     facts_.data = data_.report.ToJson();
     facts_.data["train_sha256"] = data_.train->fingerprint();
     if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
+    if (!data_.labels.empty()) facts_.data["labels"] = data_.labels;
     if (options_.data.max_seq_len > files_->config.max_position_embeddings &&
         data_.train->longest_document() > files_->config.max_position_embeddings)
         Warn(

@@ -1,0 +1,67 @@
+#include "train/resolve/task.h"
+
+#include <algorithm>
+
+#include "train/objective/objective.h"
+
+namespace hone {
+
+absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& options,
+                            const OptionNames& names) {
+    if (option.tasks.empty() ||
+        std::find(option.tasks.begin(), option.tasks.end(), options.task) != option.tasks.end())
+        return absl::OkStatus();
+    return UsageError("{} belongs to {} {}: {} {} has no use for it", names(option.name),
+                      names.Plain("task"), option.tasks.front(), names.Plain("task"), options.task);
+}
+
+absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names) {
+    const LabelOptions labels = LabelsOf(options);
+    if (labels.kind == LabelKind::kNextToken) return absl::OkStatus();
+    const std::string task = fmt::format("{} {}", names.Plain("task"), options.task);
+    if (!ObjectiveOf(options).direct())
+        return UsageError("{} {} compares answers, and {} gives none: leave it out",
+                          names("objective"), options.objective, task);
+    const DataOptions& data = options.data;
+    for (const auto& [option, given] :
+         {std::pair("text_template", !data.text_template.empty()),
+          std::pair("text_field", !data.text_field.empty()),
+          std::pair("use_chat_template", data.use_chat_template.value_or(false)),
+          std::pair("train_on_prompt", data.train_on_prompt)})
+        if (given)
+            return UsageError(
+                "{} is for answers, and {} classifies the text as it stands: leave it out, and "
+                "name "
+                "the columns with {}",
+                names(option), task, names.Plain("columns"));
+    if (!labels.multi && !labels.separator.empty())
+        return UsageError("{} needs {} multi_label_classification", names("label_separator"),
+                          names.Plain("problem_type"));
+    const bool focal = options.classification.focal_gamma > 0;
+    if (options.label_smoothing_factor != 0 && (labels.multi || focal))
+        return UsageError("{} is for cross-entropy, and {} is given: leave one out",
+                          names("label_smoothing_factor"),
+                          names.Plain(focal ? "focal_gamma" : "problem_type"));
+    if (!labels.multi) return absl::OkStatus();
+    if (labels.class_weights != "none")
+        return UsageError("{} is for texts with one label each, and {} is {}",
+                          names("class_weights"), names.Plain("problem_type"),
+                          options.classification.problem_type);
+    if (focal)
+        return UsageError("{} is for texts with one label each, and {} is {}", names("focal_gamma"),
+                          names.Plain("problem_type"), options.classification.problem_type);
+    return absl::OkStatus();
+}
+
+LabelOptions LabelsOf(const FinetuneOptions& options) {
+    LabelOptions labels;
+    if (options.task == "text-classification") labels.kind = LabelKind::kSequence;
+    if (options.task == "token-classification") labels.kind = LabelKind::kToken;
+    labels.flag = "--task " + options.task;
+    labels.multi = options.classification.problem_type == "multi_label_classification";
+    labels.separator = options.classification.label_separator;
+    labels.class_weights = options.classification.class_weights;
+    return labels;
+}
+
+}  // namespace hone
