@@ -8,10 +8,10 @@ const messagesShown = (page) =>
   page.evaluate(() => Number(/[\d,]+(?= messages)/.exec(document.body.innerText)?.[0].replace(',', '')));
 
 async function aRunIsFollowedThroughARestart({ browser, server }) {
-  const file = await server.upload('long.jsonl', rows(60).join('\n'));
+  const file = await server.upload('long.jsonl', rows(100).join('\n'));
   const job = await server.createJob({
     training_file: file.id,
-    method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 20, batch_size: 1 } } },
+    method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 50, batch_size: 1 } } },
   });
   const page = await open(browser, server, `/fine-tuning/${job.id}`);
   await page.getByRole('tab', { name: 'Messages' }).click();

@@ -18,6 +18,12 @@ void CheckRow(const DataRow& row) {
         for (const TextPart& part : row.parts) trained += part.trained ? part.text.size() : 0;
         HONE_CHECK(trained > 0);
     }
+    if (row.kind == DataRow::Kind::kLabelled) {
+        HONE_CHECK(row.parts.size() == 1 && (row.labels.empty() || row.words.empty()));
+        for (const LabelledWord& word : row.words)
+            HONE_CHECK(word.begin <= word.end && word.end <= row.parts[0].text.size() &&
+                       !word.tag.empty());
+    }
     if (row.kind != DataRow::Kind::kConversation) return;
     const Conversation& conversation = row.conversation;
     HONE_CHECK(conversation.messages.size() == conversation.weights.size());
@@ -69,5 +75,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     RowFormatOptions named;
     named.columns = {{"prompt", "text"}, {"completion", "output"}};
     hone::Convert(data, size, named);
+    for (const hone::LabelKind kind : {hone::LabelKind::kSequence, hone::LabelKind::kToken}) {
+        RowFormatOptions labelled;
+        labelled.labels = {.kind = kind, .multi = true, .separator = ";"};
+        hone::Convert(data, size, labelled);
+    }
     return 0;
 }

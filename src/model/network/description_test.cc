@@ -11,6 +11,7 @@
 #include "base/testing.h"
 #include "model/config/decoder_graph.h"
 #include "model/config/tensor_table.h"
+#include "model/files/give_label_head.h"
 #include "model/model.h"
 
 namespace hone {
@@ -53,6 +54,7 @@ struct Description {
             if (drawn) text += fmt::format(" {}", what);
             return drawn;
         };
+        arch.architectures = {"TestForCausalLM"};
         DrawSizes(random);
         const bool parallel = flip("parallel"), plus_one = flip("plus_one");
         DrawTable(flip, parallel);
@@ -198,7 +200,8 @@ class DescriptionTest : public ::testing::TestWithParam<uint64_t> {
         batch_ = RandomBatch(description_.config.vocab_size, random_);
     }
     std::unique_ptr<Model> Load(bool train, bool checkpointing = false) {
-        auto model = Model::Load(*files_, {.compute = ComputeType::kF32}, context_);
+        auto model = Model::Load(
+            *files_, {.compute = ComputeType::kF32, .focal_gamma = focal_gamma_}, context_);
         HONE_CHECK(model.ok(), "{}", model.status().ToString());
         if (!train) return *std::move(model);
         (*model)->MakeAllTrainable();
@@ -219,17 +222,18 @@ class DescriptionTest : public ::testing::TestWithParam<uint64_t> {
         return sums.ok() ? sums->loss : NAN;
     }
 
+    // Along each tensor's gradient, the loss rises as fast as the gradient is long.
+    void ExpectGradientsAreSlopes(const std::unique_ptr<Model>& model);
+
     Context context_{2};
     TestRandom random_;
     Description description_;
     std::unique_ptr<ModelFiles> files_;
     Batch batch_;
+    float focal_gamma_ = 0;
 };
 
-// Along each tensor's gradient, the loss rises as fast as the gradient is long.
-TEST_P(DescriptionTest, GradientsAreSlopes) {
-    SCOPED_TRACE(description_.text);
-    const std::unique_ptr<Model> model = Load(true);
+void DescriptionTest::ExpectGradientsAreSlopes(const std::unique_ptr<Model>& model) {
     const double loss = Backward(*model), start_loss = Loss(*model);
     EXPECT_NEAR(loss, start_loss, 1e-5 * loss);
     const std::vector<float> gradients(model->parameters().gradients().begin(),
@@ -265,6 +269,47 @@ TEST_P(DescriptionTest, GradientsAreSlopes) {
         std::copy(start.begin(), start.end(), values.begin());
         EXPECT_NEAR(slope, norm, 0.02 * norm + 0.02) << slice.name;
     }
+}
+
+TEST_P(DescriptionTest, GradientsAreSlopes) {
+    SCOPED_TRACE(description_.text);
+    ExpectGradientsAreSlopes(Load(true));
+}
+
+// Behind any network, of each kind and with each loss.
+TEST_P(DescriptionTest, HeadsOfLabelsHaveGradientsThatAreSlopes) {
+    const uint64_t seed = GetParam();
+    const HeadKind kind = seed % 2 == 0 ? HeadKind::kSequence : HeadKind::kToken;
+    const bool multi = seed % 4 == 0;
+    if (seed % 3 == 0 && !multi) focal_gamma_ = 2;
+    SCOPED_TRACE(fmt::format("{} head {} multi {} focal {}", description_.text,
+                             static_cast<int>(kind), multi, focal_gamma_));
+    GiveLabelHead(*files_, kind, {"a", "b", "c"}, multi, seed);
+    Batch labelled;
+    for (int64_t d = 0; d < batch_.num_documents(); ++d) {
+        Example example;
+        example.kind = kind == HeadKind::kSequence ? LabelKind::kSequence : LabelKind::kToken;
+        example.tokens.assign(batch_.tokens.begin() + batch_.document_starts[d],
+                              batch_.tokens.begin() + batch_.document_starts[d + 1]);
+        example.weights.assign(example.tokens.size(), 0.0f);
+        const auto last = static_cast<int32_t>(example.tokens.size()) - 1;
+        for (int32_t token = kind == HeadKind::kSequence ? last : 0; token <= last; ++token) {
+            example.labels.push_back({token, static_cast<int32_t>(random_.Between(0, 1))});
+            if (multi && random_.Between(0, 1) == 1) example.labels.push_back({token, 2});
+            example.weights[static_cast<size_t>(token)] = 1 + static_cast<float>(d);
+        }
+        labelled.Append(example);
+    }
+    batch_ = labelled;
+    const std::unique_ptr<Model> model = Load(true);
+    // As it starts, a head is small, and so is every gradient below it.
+    const ParameterSlice* head = model->parameters().Find("score.weight");
+    ASSERT_NE(head, nullptr);
+    for (float& value : model->parameters().values().subspan(static_cast<size_t>(head->offset),
+                                                             static_cast<size_t>(head->count)))
+        value *= 30;
+    model->ParametersChanged(context_);
+    ExpectGradientsAreSlopes(model);
 }
 
 TEST_P(DescriptionTest, CheckpointingDoesNotChangeABit) {

@@ -66,7 +66,10 @@ function Curves(props: { jobs: readonly Job[]; runs: readonly Columns[]; version
   const charts = useCharts(props.jobs, props.runs, props.version, weight);
   if (charts.length === 0) return <p className={styles.none}>{t('metrics.none')}</p>;
   return (
-    <section aria-label={t('metrics.title')}>
+    <section aria-labelledby="compare-curves">
+      <h2 id="compare-curves" className="visually-hidden">
+        {t('metrics.title')}
+      </h2>
       <div className={styles.tools}>
         <label>
           {t('metrics.smoothing')}

@@ -33,7 +33,7 @@ export function DifferenceTable(props: { jobs: readonly Job[]; rows: readonly Ro
   return (
     <section aria-labelledby="compare-table">
       <header className={styles.header}>
-        <h3 id="compare-table">{t('compare.table')}</h3>
+        <h2 id="compare-table">{t('compare.table')}</h2>
         <label>
           <input
             type="checkbox"

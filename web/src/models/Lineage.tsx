@@ -84,9 +84,9 @@ export function Lineage({ id }: { id: string }) {
   const { data: later = [] } = useJobsFrom(id);
   return (
     <section aria-labelledby="model-lineage">
-      <h3 id="model-lineage" className={styles.title}>
+      <h2 id="model-lineage" className={styles.title}>
         {t('models.lineage')}
-      </h3>
+      </h2>
       {lineage.isError && <Failure error={lineage.error} />}
       <div className={styles.tree}>
         {lineage.data?.map(({ model, job }) => (
