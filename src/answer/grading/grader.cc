@@ -140,8 +140,8 @@ absl::Status ReadModelFields(BodyReader& reader, SingleGrader& grader) {
 absl::Status ReadLabelFields(BodyReader& reader, SingleGrader& grader) {
     const Json* labels = nullptr;
     const Json* passing = nullptr;
-    reader.Required("labels").Array("labels", 1, kMaxLabels, labels);
-    reader.Required("passing_labels").Array("passing_labels", 1, kMaxLabels, passing);
+    reader.Required("labels").Array("labels", 1, kMaxGraderLabels, labels);
+    reader.Required("passing_labels").Array("passing_labels", 1, kMaxGraderLabels, passing);
     HONE_RETURN_IF_ERROR(reader.status());
     HONE_ASSIGN_OR_RETURN(grader.labels, ReadLabels(*labels, reader.Path("labels")));
     const std::string param = reader.Path("passing_labels");

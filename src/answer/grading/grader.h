@@ -24,7 +24,7 @@ namespace hone {
 inline constexpr size_t kMaxGraders = 32;                    // of a multi grader
 inline constexpr size_t kMaxGradedBytes = size_t{64} << 10;  // of a text once its places are filled
 inline constexpr size_t kMaxGraderMessages = 64;
-inline constexpr size_t kMaxLabels = 256;
+inline constexpr size_t kMaxGraderLabels = 256;
 
 // One request for the models' side.
 struct ModelQuestion {
