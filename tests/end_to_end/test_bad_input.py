@@ -335,7 +335,7 @@ class UsageTest(ErrorTest):
                 (["--lr_scheduler_type", "zigzag"], ["zigzag", "cosine"]),
                 (["--torch_dtype", "int3"], ["int3", "bfloat16"]),
                 (["--method", "magic"], ["magic", "lora"]),
-                (["--optim", "sgd"], ["sgd"]),
+                (["--optim", "galore_adamw"], ["galore_adamw"]),
                 (["--report_to", "carrier_pigeon"], ["carrier_pigeon"]),
                 (["--target_modules", "no_such_proj"], ["no_such_proj", "q_proj"]),
                 (["--modules_to_save", "no_such_module"], ["no_such_module"]),

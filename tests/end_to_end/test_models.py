@@ -181,7 +181,6 @@ class UnsupportedAdapterTest(ModelTest):
                 ({"target_modules": ["q_proj", "embed_tokens"]}, f"{embedding}.lora_embedding_A",
                  ["embed_tokens", "not supported"]),
                 ({}, f"{embedding}.lora_embedding_A", ["LoRA on the embedding", "not supported"]),
-                ({"use_dora": True}, None, ["lora_magnitude_vector", "is missing"]),
                 ({}, f"{part}.lora_magnitude_vector", ["DoRA", "adapter_config.json"]),
                 ({"trainable_token_indices": {"embed_tokens": [1]}}, None, ["trainable_token_indices"]),
                 ({}, f"{embedding}.token_adapter.trainable_tokens_delta", ["trainable_token_indices"]),
