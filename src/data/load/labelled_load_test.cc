@@ -108,8 +108,9 @@ TEST_F(LabelledLoadTest, ConllFilesAreRowsOfWords) {
     ASSERT_EQ(data.train->size(), 2);
     EXPECT_EQ(data.train->Get(0).labels.size(), 2U);
     EXPECT_EQ(data.train->Place(1).line, 7);
-    EXPECT_THAT(ErrorOf(Options(folder_.Write("b.conll", "In\tO\nRome\n"), LabelKind::kToken)),
-                testing::AllOf(HasSubstr("line 2"), HasSubstr("without a tag")));
+    EXPECT_THAT(ErrorOf(Options(folder_.Write("b.conll", "In\tO\nRome\tB-LOC\n\nOslo\n"),
+                                LabelKind::kToken)),
+                testing::AllOf(HasSubstr("line 4"), HasSubstr("without a tag")));
 }
 
 }  // namespace
