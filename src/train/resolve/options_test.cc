@@ -65,11 +65,17 @@ Json Another(const OptionRow& row, const Json& value) {
 TEST(Options, EveryFieldSurvivesOnItsOwn) {
     // Changes one option at a time and expects it back: none is written and not read, or read into
     // another.
-    for (const auto& [method, objective] :
-         {std::pair{"lora", "sft"}, {"qlora", "dpo"}, {"full", "simpo"}, {"freeze", "kto"}}) {
+    struct Kind {
+        const char *task, *method, *objective;
+    };
+    for (const Kind& kind :
+         {Kind{"text-generation", "lora", "sft"}, Kind{"text-generation", "qlora", "dpo"},
+          Kind{"text-generation", "full", "simpo"}, Kind{"text-generation", "freeze", "kto"},
+          Kind{"text-classification", "lora", "sft"}}) {
         FinetuneOptions options = Valid();
-        options.method = method;
-        options.objective = objective;
+        options.task = kind.task;
+        options.method = kind.method;
+        options.objective = kind.objective;
         const Json defaults = OptionsToJson(options);
         for (const auto& [key, value] : defaults.items()) {
             if (key == "method" || key == "objective" || key == "adapter_path" || key == "task")
