@@ -1,6 +1,7 @@
 // Tokens in the form that goes through the model: documents one after another, never padded.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
