@@ -80,6 +80,12 @@ HttpResponse JsonResponse(const nlohmann::ordered_json& json, int status) {
     return response;
 }
 
+HttpResponse DeletedResponse(const absl::Status& done, const std::string& id,
+                             std::string_view object) {
+    if (!done.ok()) return ErrorResponse(done);
+    return JsonResponse({{"id", id}, {"object", object}, {"deleted", true}});
+}
+
 std::string CompactJson(const nlohmann::ordered_json& json) {
     return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

@@ -28,6 +28,9 @@ HttpResponse ErrorResponse(const absl::Status& status);
 nlohmann::ordered_json ErrorEnvelope(const ApiError& error);
 
 HttpResponse JsonResponse(const nlohmann::ordered_json& json, int status = 200);
+// How a deletion went: {"id", "object", "deleted": true}, or the refusal.
+HttpResponse DeletedResponse(const absl::Status& done, const std::string& id,
+                             std::string_view object);
 // One line without a line break at its end; bytes that are not UTF-8 become U+FFFD.
 std::string CompactJson(const nlohmann::ordered_json& json);
 

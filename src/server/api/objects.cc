@@ -159,8 +159,4 @@ Json ToJson(const platform::Model& model) {
             {"owned_by", model.owned_by}};
 }
 
-Json DeletedJson(const std::string& id, const std::string& object) {
-    return {{"id", id}, {"object", object}, {"deleted", true}};
-}
-
 }  // namespace hone::server

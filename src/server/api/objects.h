@@ -22,7 +22,4 @@ nlohmann::ordered_json ToJson(const platform::JobCheckpoint& checkpoint);
 nlohmann::ordered_json ToJson(const platform::CheckpointPermission& permission);
 nlohmann::ordered_json ToJson(const platform::Model& model);
 
-// {"id", "object", "deleted": true}.
-nlohmann::ordered_json DeletedJson(const std::string& id, const std::string& object);
-
 }  // namespace hone::server

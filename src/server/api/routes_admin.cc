@@ -213,9 +213,8 @@ void AddWebhookRoutes(Router& router, Platform& platform) {
                 .access = Access::kAdmin,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done = platform.webhooks().Delete(call.caller, call.path[0]);
-                    return done.ok() ? JsonResponse(DeletedJson(call.path[0], "webhook"))
-                                     : ErrorResponse(done);
+                    return DeletedResponse(platform.webhooks().Delete(call.caller, call.path[0]),
+                                           call.path[0], "webhook");
                 }});
 }
 

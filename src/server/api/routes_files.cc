@@ -229,9 +229,8 @@ void AddFileRoutes(Api& api, Platform& platform) {
                 .access = Access::kMember,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done = platform.files().Delete(call.caller, call.path[0]);
-                    return done.ok() ? JsonResponse(DeletedJson(call.path[0], "file"))
-                                     : ErrorResponse(done);
+                    return DeletedResponse(platform.files().Delete(call.caller, call.path[0]),
+                                           call.path[0], "file");
                 }});
     router.Add({.method = "GET",
                 .pattern = "/v1/files/{file_id}/content",

@@ -130,9 +130,8 @@ void AddModelRoutes(Api& api, Platform& platform) {
                 .access = Access::kMember,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done = platform.models().Delete(call.caller, call.path[0]);
-                    return done.ok() ? JsonResponse(DeletedJson(call.path[0], "model"))
-                                     : ErrorResponse(done);
+                    return DeletedResponse(platform.models().Delete(call.caller, call.path[0]),
+                                           call.path[0], "model");
                 }});
     router.Add({.method = "GET",
                 .pattern = "/api/models/{model}",

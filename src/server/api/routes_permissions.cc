@@ -108,11 +108,9 @@ void AddPermissionRoutes(Api& api, Platform& platform) {
                 .access = Access::kAdmin,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done =
-                        platform.jobs().Forbid(call.caller, call.path[0], call.path[1]);
-                    return done.ok()
-                               ? JsonResponse(DeletedJson(call.path[1], "checkpoint.permission"))
-                               : ErrorResponse(done);
+                    return DeletedResponse(
+                        platform.jobs().Forbid(call.caller, call.path[0], call.path[1]),
+                        call.path[1], "checkpoint.permission");
                 }});
 }
 

@@ -141,10 +141,9 @@ void AddResponseRoutes(Api& api, Platform& platform, InferencePool& pool) {
                 .access = Access::kMember,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done =
-                        platform.answers().Delete(call.caller, kKind, call.path[0], kParam);
-                    return done.ok() ? JsonResponse(DeletedJson(call.path[0], "response"))
-                                     : ErrorResponse(done);
+                    return DeletedResponse(
+                        platform.answers().Delete(call.caller, kKind, call.path[0], kParam),
+                        call.path[0], "response");
                 }});
     router.Add({.method = "GET",
                 .pattern = std::string(kPattern) + "/input_items",

@@ -161,11 +161,9 @@ void AddStoredCompletionRoutes(Api& api, Platform& platform) {
                 .access = Access::kMember,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    const absl::Status done =
-                        platform.answers().Delete(call.caller, kKind, call.path[0], kParam);
-                    return done.ok()
-                               ? JsonResponse(DeletedJson(call.path[0], "chat.completion.deleted"))
-                               : ErrorResponse(done);
+                    return DeletedResponse(
+                        platform.answers().Delete(call.caller, kKind, call.path[0], kParam),
+                        call.path[0], "chat.completion.deleted");
                 }});
     router.Add({.method = "GET",
                 .pattern = std::string(kPattern) + "/messages",
