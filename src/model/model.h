@@ -145,6 +145,11 @@ class Model {
     // logits [T, config().outputs()] of every token, f32. adapters: as in Evaluate.
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                                 const std::vector<const Adapter*>& adapters = {}) = 0;
+    // hidden f32 [T, C] (=): the final hidden state of every token of the batch, after the last
+    // norm. adapters: as in Evaluate. A document's rows are the same bits whatever others are in
+    // the batch.
+    virtual absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
+                                const std::vector<const Adapter*>& adapters = {}) = 0;
 
     virtual std::unique_ptr<KvCache> NewCache(int64_t capacity) const = 0;
     // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one)

@@ -7,7 +7,6 @@
 #include "answer/openai/api_error.h"
 #include "infer/grammar/json_schema.h"
 #include "infer/logprob.h"
-#include "model/network/hidden_states.h"
 
 namespace hone {
 namespace {
@@ -179,8 +178,8 @@ absl::StatusOr<std::vector<std::vector<float>>> ServedModel::Embed(
         batch.Append({.tokens = text, .weights = std::vector<float>(text.size())});
     const int64_t C = hidden_size();
     std::vector<float> hidden(static_cast<size_t>(batch.size() * C));
-    HONE_RETURN_IF_ERROR(HiddenStates(*loaded_.model, context_, batch, hidden.data(),
-                                      std::vector<const Adapter*>(texts.size(), adapter)));
+    HONE_RETURN_IF_ERROR(loaded_.model->Hidden(context_, batch, hidden.data(),
+                                               std::vector<const Adapter*>(texts.size(), adapter)));
     std::vector<std::vector<float>> embeddings;
     for (size_t i = 0; i < texts.size(); ++i)
         embeddings.push_back(Pool(*pooling_, hidden.data() + batch.document_starts[i] * C,

@@ -1,10 +1,9 @@
-#include "model/network/hidden_states.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "base/testing.h"
+#include "model/model.h"
 
 namespace hone {
 namespace {
@@ -28,7 +27,7 @@ class HiddenStatesTest : public ::testing::Test {
         for (const auto& text : texts)
             batch.Append({.tokens = text, .weights = std::vector<float>(text.size())});
         std::vector<float> hidden(static_cast<size_t>(batch.size() * files_->config.hidden_size));
-        EXPECT_TRUE(HiddenStates(*model_, context_, batch, hidden.data()).ok());
+        EXPECT_TRUE(model_->Hidden(context_, batch, hidden.data()).ok());
         return hidden;
     }
 

@@ -42,9 +42,8 @@ class TypedNetwork : public Model {
                                       const std::vector<const Adapter*>& adapters) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
-    // As HiddenStates of hidden_states.h.
     absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
-                        const std::vector<const Adapter*>& adapters);
+                        const std::vector<const Adapter*>& adapters) override;
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,
@@ -101,8 +100,11 @@ class TypedNetwork : public Model {
     Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory,
                      const std::vector<const Adapter*>& adapters);
     void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
-    // The residual stream after all layers, in memory.x; nothing is kept for a backward pass.
-    absl::Status ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory);
+    // Calls head(pass, x) with the residual stream x [M, C] after all layers; nothing is kept for a
+    // backward pass.
+    template <typename Head>
+    absl::Status ForwardOnly(const Context& context, const Batch& batch,
+                             const std::vector<const Adapter*>& adapters, const Head& head);
     // Appends to the caches; logits of each sequence's last token unless null. totals: of each
     // sequence, once all that Decode was given is appended.
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,

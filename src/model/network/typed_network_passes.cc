@@ -184,13 +184,20 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
 }
 
 template <typename T>
-absl::Status TypedNetwork<T>::ForwardOnly(const Pass<T>& pass, const Batch& batch, Memory& memory) {
+template <typename Head>
+absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& batch,
+                                          const std::vector<const Adapter*>& adapters,
+                                          const Head& head) {
+    HONE_RETURN_IF_ERROR(Admit(batch));
+    Memory& memory = ForwardMemory(batch.size());
+    const Pass<T> pass = MakePass(context, batch, memory, adapters);
     HONE_RETURN_IF_ERROR(Embed(pass.context, batch, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) {
         layers_[l].Forward(pass, memory.x, SavedOf(memory, l));
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(l + 1) / static_cast<double>(layers_.size() + 1)));
     }
+    head(pass, memory.x);
     return absl::OkStatus();
 }
 
@@ -204,13 +211,12 @@ absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const
                                                    std::vector<LossSums>* per_document,
                                                    const std::vector<const Adapter*>& adapters) {
     if (batch.size() == 0) return LossSums{};
-    HONE_RETURN_IF_ERROR(Admit(batch));
-    Memory& memory = ForwardMemory(batch.size());
-    const Pass<T> pass = MakePass(context, batch, memory, adapters);
-    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
     std::vector<double> losses(batch.size());
     std::vector<uint8_t> correct(batch.size());
-    head_.Loss(pass, batch, memory.x, losses.data(), correct.data());
+    HONE_RETURN_IF_ERROR(
+        ForwardOnly(context, batch, adapters, [&](const Pass<T>& pass, const float* x) {
+            head_.Loss(pass, batch, x, losses.data(), correct.data());
+        }));
     if (per_document != nullptr) {
         per_document->clear();
         for (int64_t d = 0; d < batch.num_documents(); ++d)
@@ -224,26 +230,20 @@ template <typename T>
 absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch, float* logits,
                                      const std::vector<const Adapter*>& adapters) {
     if (batch.size() == 0) return absl::OkStatus();
-    HONE_RETURN_IF_ERROR(Admit(batch));
-    Memory& memory = ForwardMemory(batch.size());
-    const Pass<T> pass = MakePass(context, batch, memory, adapters);
-    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
     std::vector<int64_t> rows(batch.size());
     for (int64_t row = 0; row < batch.size(); ++row) rows[row] = row;
-    head_.Logits(pass, memory.x, rows, logits);
-    return absl::OkStatus();
+    return ForwardOnly(context, batch, adapters, [&](const Pass<T>& pass, const float* x) {
+        head_.Logits(pass, x, rows, logits);
+    });
 }
 
 template <typename T>
 absl::Status TypedNetwork<T>::Hidden(const Context& context, const Batch& batch, float* hidden,
                                      const std::vector<const Adapter*>& adapters) {
     if (batch.size() == 0) return absl::OkStatus();
-    HONE_RETURN_IF_ERROR(Admit(batch));
-    Memory& memory = ForwardMemory(batch.size());
-    const Pass<T> pass = MakePass(context, batch, memory, adapters);
-    HONE_RETURN_IF_ERROR(ForwardOnly(pass, batch, memory));
-    head_.Hidden(context, memory.x, batch.size(), hidden);
-    return absl::OkStatus();
+    return ForwardOnly(context, batch, adapters, [&](const Pass<T>&, const float* x) {
+        head_.Hidden(context, x, batch.size(), hidden);
+    });
 }
 
 template class TypedNetwork<float>;
