@@ -84,15 +84,6 @@ std::optional<std::string> FindEntry(const CatalogueEntry& entry, const HubOptio
     return std::nullopt;
 }
 
-int64_t BytesIn(const std::string& path) {
-    std::error_code error;
-    if (fs::is_regular_file(path, error)) return static_cast<int64_t>(fs::file_size(path, error));
-    int64_t bytes = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(path, error))
-        if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
-    return bytes;
-}
-
 // The repository whose folder in the cache is called so, or the catalogue name.
 std::string RepoOf(std::string folder_name) {
     if (size_t at = folder_name.find("--"); at != folder_name.npos) folder_name.replace(at, 2, "/");
@@ -139,6 +130,15 @@ ProgressCallback LogEveryTenth() {
 }
 
 }  // namespace
+
+int64_t BytesIn(const std::string& path) {
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) return static_cast<int64_t>(fs::file_size(path, error));
+    int64_t bytes = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(path, error))
+        if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
+    return bytes;
+}
 
 std::string DescriptionOf(const CatalogueEntry& entry) {
     return fmt::format("{} parameters, {}, {} context, {}{}", entry.parameters, entry.kind,

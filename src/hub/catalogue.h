@@ -55,6 +55,9 @@ absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument,
 // With the environment's options; progress goes to the log.
 absl::StatusOr<std::string> LocateOrPullModel(const std::string& argument);
 
+// Of a model's file, or of all files of its folder.
+int64_t BytesIn(const std::string& path);
+
 struct ModelListing {
     std::string name;  // catalogue name, or org/repo
     std::string repo;

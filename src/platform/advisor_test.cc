@@ -119,8 +119,8 @@ TEST_F(AdvisorTest, EstimatesAJob) {
     EXPECT_DOUBLE_EQ(estimate->learning_rate, 4e-4);
     const TokenCounts& tokens = estimate->tokens;
     EXPECT_EQ(tokens.examples, 20);
-    EXPECT_LE(tokens.p50, tokens.p90);
-    EXPECT_LE(tokens.p90, tokens.longest);
+    EXPECT_LE(tokens.lengths.p50, tokens.lengths.p90);
+    EXPECT_LE(tokens.lengths.p90, tokens.lengths.max);
     EXPECT_GT(tokens.mean, tokens.mean_trained);
     EXPECT_GT(tokens.mean_trained, 0);
 }

@@ -46,8 +46,7 @@ class Checker {
         check_.label_tokens += LabelTokens(example);
         check_.answers += outcome.encoded.answers;
         check_.ended_answers += outcome.encoded.ended_answers;
-        if (const std::string problem =
-                CutDocuments(outcome.encoded.example, check_.max_seq_len);
+        if (const std::string problem = CutDocuments(outcome.encoded.example, check_.max_seq_len);
             !problem.empty())
             Add(&check_.masked_rows, &check_.masked_row_count, RowProblem{outcome.place, problem});
         return absl::OkStatus();
@@ -65,14 +64,7 @@ class Checker {
             check_.notes.insert(check_.notes.end(), more->begin(), more->end());
         check_.split_note = plan.eval_source;
         if (result.shows_today) check_.notes.emplace_back(kShowsToday);
-        if (!lengths_.empty()) {
-            std::sort(lengths_.begin(), lengths_.end());
-            auto rank = [this](double share) -> int64_t {
-                const double at = std::max(1.0, share * static_cast<double>(lengths_.size()));
-                return lengths_[static_cast<size_t>(at + 0.999999) - 1];
-            };
-            check_.lengths = {rank(0.5), rank(0.9), rank(0.99), lengths_.back()};
-        }
+        check_.lengths = PercentilesOf(std::move(lengths_));
         return std::move(check_);
     }
 
@@ -169,6 +161,15 @@ double Share(int64_t part, int64_t whole) {
 }
 
 }  // namespace
+
+LengthPercentiles PercentilesOf(std::vector<uint32_t> lengths) {
+    if (lengths.empty()) return {};
+    std::sort(lengths.begin(), lengths.end());
+    const auto rank = [&](size_t percent) -> int64_t {
+        return lengths[(lengths.size() * percent + 99) / 100 - 1];
+    };
+    return {rank(50), rank(90), rank(99), lengths.back()};
+}
 
 absl::StatusOr<DataCheck> CheckData(const DataOptions& options,
                                     std::shared_ptr<const ConversationEncoder> encoder,

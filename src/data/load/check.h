@@ -20,6 +20,8 @@ namespace hone {
 struct LengthPercentiles {
     int64_t p50 = 0, p90 = 0, p99 = 0, max = 0;
 };
+// Zeros where there are no lengths.
+LengthPercentiles PercentilesOf(std::vector<uint32_t> lengths);
 
 struct DuplicateRow {
     RowPlace place;  // the later copy

@@ -1,7 +1,6 @@
 #include "platform/advise/advisor.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <numeric>
 
 #include "chat/chat_files.h"
@@ -15,16 +14,6 @@ namespace hone::platform {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-int64_t BytesOf(const std::string& path) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(path, error))
-        return static_cast<int64_t>(std::filesystem::file_size(path, error));
-    int64_t bytes = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path, error))
-        if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
-    return bytes;
-}
 
 // The row as tokens; an error where the model cannot read it.
 absl::StatusOr<EncodedRow> Encode(const Json& row, const ConversationEncoder& encoder) {
@@ -72,7 +61,7 @@ FileLine Describe(const RowReader& reader, const RawRow& raw, const Conversation
 absl::StatusOr<TokenCounts> CountTokens(const std::string& path, const ConversationEncoder& encoder,
                                         int64_t longest) {
     HONE_ASSIGN_OR_RETURN(const auto reader, RowReader::Open(path, FileFormat::kJsonLines, {}));
-    std::vector<int64_t> lengths;
+    std::vector<uint32_t> lengths;
     TokenCounts counts;
     RawRow raw;
     while (static_cast<int64_t>(lengths.size()) < kCountedExamples) {
@@ -83,23 +72,18 @@ absl::StatusOr<TokenCounts> CountTokens(const std::string& path, const Conversat
         if (!raw.error.empty() || !reader->ParseRow(raw, &row, &problem)) continue;
         const auto encoded = Encode(row, encoder);
         if (!encoded.ok()) continue;
-        lengths.push_back(static_cast<int64_t>(encoded->example.tokens.size()));
+        lengths.push_back(static_cast<uint32_t>(encoded->example.tokens.size()));
         counts.too_long += lengths.back() > longest;
         counts.mean_trained += static_cast<double>(
             std::count_if(encoded->example.weights.begin(), encoded->example.weights.end(),
                           [](float weight) { return weight > 0; }));
     }
     if (lengths.empty()) return counts;
-    std::sort(lengths.begin(), lengths.end());
-    const size_t n = lengths.size();
-    const auto rank = [&](size_t percent) { return lengths[(n * percent + 99) / 100 - 1]; };
-    counts.examples = static_cast<int64_t>(n);
-    counts.mean = std::accumulate(lengths.begin(), lengths.end(), 0.0) / static_cast<double>(n);
-    counts.mean_trained /= static_cast<double>(n);
-    counts.p50 = rank(50);
-    counts.p90 = rank(90);
-    counts.p99 = rank(99);
-    counts.longest = lengths.back();
+    counts.examples = std::ssize(lengths);
+    const auto n = static_cast<double>(lengths.size());
+    counts.mean = std::accumulate(lengths.begin(), lengths.end(), 0.0) / n;
+    counts.mean_trained /= n;
+    counts.lengths = PercentilesOf(std::move(lengths));
     return counts;
 }
 
@@ -116,7 +100,7 @@ absl::StatusOr<std::vector<BaseDescription>> Advisor::Bases() const {
             base.licence = entry->licence;
         for (const ModelTensor& tensor : files->tensors) base.parameters += tensor.elements();
         base.context = files->config.max_position_embeddings;
-        base.bytes = BytesOf(model.path);
+        base.bytes = BytesIn(model.path);
         bases.push_back(std::move(base));
     }
     return bases;

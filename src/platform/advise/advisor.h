@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/format/tokenize.h"
+#include "data/load/check.h"
 #include "platform/files/files.h"
 #include "platform/jobs/job_request.h"
 #include "platform/models/models.h"
@@ -59,7 +60,7 @@ struct FileLines {
 struct TokenCounts {
     int64_t examples = 0;  // that were counted: the first ones, up to kCountedExamples
     double mean = 0, mean_trained = 0;
-    int64_t p50 = 0, p90 = 0, p99 = 0, longest = 0;
+    LengthPercentiles lengths;
     int64_t too_long = 0;  // examples that will be cut
 };
 inline constexpr int64_t kCountedExamples = 500;

@@ -183,10 +183,10 @@ HttpResponse EstimateJob(Platform& platform, const Call& call) {
                           {{"examples", tokens.examples},
                            {"mean", tokens.mean},
                            {"mean_trained", tokens.mean_trained},
-                           {"p50", tokens.p50},
-                           {"p90", tokens.p90},
-                           {"p99", tokens.p99},
-                           {"longest", tokens.longest},
+                           {"p50", tokens.lengths.p50},
+                           {"p90", tokens.lengths.p90},
+                           {"p99", tokens.lengths.p99},
+                           {"longest", tokens.lengths.max},
                            {"too_long", tokens.too_long}}}});
 }
 
