@@ -55,6 +55,12 @@ bool IsSpace(char32_t character) {
            std::find(std::begin(kOthers), std::end(kOthers), character) != std::end(kOthers);
 }
 
+size_t CountCharacters(std::string_view text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
+
 std::u32string Characters(std::string_view text) {
     std::u32string characters;
     characters.reserve(text.size());

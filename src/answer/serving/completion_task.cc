@@ -3,18 +3,12 @@
 #include <algorithm>
 
 #include "answer/openai/api_error.h"
+#include "text/unicode.h"
 
 namespace hone {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Of UTF-8, or of a part of it: the bytes that begin one.
-size_t Characters(std::string_view text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-    }));
-}
 
 }  // namespace
 
@@ -103,7 +97,7 @@ Json CompletionTask::LogprobsJson(const std::vector<TokenLogprob>& logprobs, siz
             likeliest[served_.token_bytes().name(token)] = value;
         top.push_back(std::move(likeliest));
         offsets.push_back(offset);
-        offset += Characters(served_.token_bytes().text(logprobs[i].token));
+        offset += CountCharacters(served_.token_bytes().text(logprobs[i].token));
     }
     return {{"tokens", std::move(tokens)},
             {"token_logprobs", std::move(numbers)},
@@ -124,7 +118,7 @@ void CompletionTask::ChoiceChunk(size_t index, const std::string& text, Json log
 
 void CompletionTask::OnChoiceToken(size_t choice, const TokenUpdate& update) {
     Choice& part = parts_[choice];
-    const size_t offset = Characters(part.text);
+    const size_t offset = CountCharacters(part.text);
     part.text += update.text;
     const bool has_logprob = update.logprob != nullptr && !IsEnd(update.token);
     if (has_logprob) part.logprobs.push_back(*update.logprob);

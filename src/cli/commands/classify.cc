@@ -19,6 +19,7 @@
 #include "data/read/row_reader.h"
 #include "eval/metrics/entities.h"
 #include "hub/hub.h"
+#include "text/unicode.h"
 
 namespace hone {
 namespace {
@@ -134,11 +135,6 @@ absl::StatusOr<std::vector<Found>> Entities(const std::string& text, const Class
     return found;
 }
 
-int64_t CharactersIn(std::string_view text) {
-    return std::count_if(text.begin(), text.end(),
-                         [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
-
 absl::StatusOr<Json> ResultJson(const std::string& text, const Classified& result,
                                 const ModelConfig& config) {
     Json json = {{"text", text}};
@@ -147,8 +143,8 @@ absl::StatusOr<Json> ResultJson(const std::string& text, const Classified& resul
         Json& list = json["entities"] = Json::array();
         // In characters, as spans of training rows are.
         for (const Found& one : entities)
-            list.push_back({{"start", CharactersIn(std::string_view(text).substr(0, one.begin))},
-                            {"end", CharactersIn(std::string_view(text).substr(0, one.end))},
+            list.push_back({{"start", CountCharacters(std::string_view(text).substr(0, one.begin))},
+                            {"end", CountCharacters(std::string_view(text).substr(0, one.end))},
                             {"label", one.type},
                             {"text", one.text},
                             {"probability", one.probability}});

@@ -6,19 +6,19 @@
 #include "absl/strings/str_join.h"
 #include "platform/api/refusal.h"
 #include "simdjson.h"
+#include "text/unicode.h"
 
 namespace hone::platform {
 
 absl::Status CheckText(std::string_view param, std::string_view text, size_t least, size_t most) {
     if (!simdjson::validate_utf8(text.data(), text.size()))
         return InvalidField(param, "'{}' is not valid UTF-8.", param);
-    size_t characters = 0;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte == 0x7f)
             return InvalidField(param, "'{}' holds a control character.", param);
-        if ((byte & 0xc0) != 0x80) ++characters;
     }
+    const size_t characters = CountCharacters(text);
     if (characters >= least && characters <= most) return absl::OkStatus();
     return InvalidField(param, "'{}' has {} characters, but must have between {} and {}.", param,
                         characters, least, most);

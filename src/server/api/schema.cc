@@ -8,6 +8,8 @@
 #include <iterator>
 #include <vector>
 
+#include "text/unicode.h"
+
 namespace hone::server {
 namespace {
 
@@ -90,12 +92,6 @@ std::string WithArticle(std::string_view type) {
     if (type == "null") return "null";
     const bool vowel = type.find_first_of("aeiou") == 0;
     return fmt::format("{} {}", vowel ? "an" : "a", type);
-}
-
-size_t CodePoints(const std::string& text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-    }));
 }
 
 std::string Quoted(const std::string& path) {
@@ -248,7 +244,7 @@ class Checker {
                                                const std::string& path) {
         if (!schema.contains("minLength") && !schema.contains("maxLength")) return std::nullopt;
         return CheckSize(schema, "minLength", "maxLength",
-                         CodePoints(value.get_ref<const std::string&>()), "characters", path);
+                         CountCharacters(value.get_ref<const std::string&>()), "characters", path);
     }
 
     std::optional<ApiError> CheckArray(const Json& schema, const Json& value,
