@@ -12,7 +12,17 @@ const { values, positionals } = parseArgs({
 });
 process.env.HONE = resolve(values.hone);
 process.env.CHROMIUM ??= '/usr/bin/chromium';
+const TEST_TIMEOUT_S = 300;
 const pattern = new RegExp(positionals[0] ?? '');
+
+// The promise, or an error if it takes too long.
+function inTime(promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${TEST_TIMEOUT_S} s`)), TEST_TIMEOUT_S * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
 
 let passed = 0;
 let failed = 0;
@@ -21,11 +31,11 @@ for (const file of files.sort()) {
   const { default: suite } = await import(new URL(file, import.meta.url));
   const chosen = Object.entries(suite.tests).filter(([name]) => pattern.test(`${file} ${name}`));
   if (chosen.length === 0) continue;
-  const ground = await suite.setUp();
+  const ground = await inTime(suite.setUp());
   for (const [name, test] of chosen) {
     const start = performance.now();
     try {
-      await test(ground);
+      await inTime(test(ground));
       passed += 1;
       console.log(`ok ${name} (${Math.round(performance.now() - start)} ms)`);
     } catch (error) {
@@ -34,7 +44,7 @@ for (const file of files.sort()) {
       console.log(`again: node tests/browser/run.mjs --hone ${values.hone} '${name}'`);
     }
   }
-  await suite.tearDown(ground);
+  await inTime(suite.tearDown(ground));
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

@@ -7,6 +7,7 @@ own library.
 
 import argparse
 import concurrent.futures
+import faulthandler
 import os
 import pathlib
 import re
@@ -16,6 +17,12 @@ import time
 import unittest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+TEST_TIMEOUT_S = 7200 if "HONE_TEST_TRIES" in os.environ else 600
+
+
+def end_later():
+    """Ends the run, and says where it waited, if this is not called again in time."""
+    faulthandler.dump_traceback_later(TEST_TIMEOUT_S, exit=True, file=sys.__stderr__)
 
 
 class Result(unittest.TextTestResult):
@@ -28,10 +35,12 @@ class Result(unittest.TextTestResult):
 
     def startTest(self, test):
         self.began = time.monotonic()
+        end_later()
         super().startTest(test)
 
     def stopTest(self, test):
         super().stopTest(test)
+        end_later()
         self.stream.writeln(f"    {time.monotonic() - self.began:.1f} s")
 
     def addFailure(self, test, err):
@@ -54,6 +63,7 @@ class Result(unittest.TextTestResult):
 
 def run_suite(suite):
     """Runs it, prints the numbers, and gives the exit status."""
+    end_later()
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     skipped, failed = len(result.skipped), len(result.broken)
     passed = result.testsRun - skipped - failed

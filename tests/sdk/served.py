@@ -108,6 +108,15 @@ def upload(client, content=None, name="training-data.jsonl"):
     return client.files.create(file=(name, content or training_rows()), purpose="fine-tune")
 
 
+def wait_until(what, check, seconds=60):
+    """Asks until check() is true."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not so: {what}")
+        time.sleep(0.02)
+
+
 def wait_for(job, client, seconds=120, until=ENDED):
     """The job once its status is one of `until`."""
     deadline = time.monotonic() + seconds

@@ -13,7 +13,7 @@ import unittest
 
 import openai
 
-from served import MODEL, POSTGRESQL, Server, training_rows, upload, wait_for
+from served import MODEL, POSTGRESQL, Server, training_rows, upload, wait_for, wait_until
 
 DISK_MB = 24
 LONG = "HONE_TEST_TRIES" in os.environ
@@ -128,17 +128,15 @@ class Faults(unittest.TestCase):
     def test_a_damaged_checkpoint(self):
         server = self.start()
         client = server.client()
-        jobs, file = client.fine_tuning.jobs, upload(client, training_rows(20))
+        jobs, file = client.fine_tuning.jobs, upload(client, training_rows(40))
         options = {"model": MODEL, "training_file": file.id, "seed": 7,
-                   "hyperparameters": {"n_epochs": 15, "batch_size": 1}}
+                   "hyperparameters": {"n_epochs": 50, "batch_size": 1}}
         whole = wait_for(jobs.create(**options), client)
         broken = jobs.create(**options)
-        while len(jobs.list_events(broken.id, limit=100).data) < 60:
-            time.sleep(0.02)
-        jobs.pause(broken.id)
+        wait_until("60 events", lambda: len(jobs.list_events(broken.id, limit=100).data) >= 60)
+        self.assertTrue(jobs.pause(broken.id).paused)
         run = server.data / "jobs" / broken.id / "run"
-        while '"status": "interrupted"' not in (run / "run.json").read_text():
-            time.sleep(0.05)
+        wait_until("the run is interrupted", lambda: '"status": "interrupted"' in (run / "run.json").read_text())
         newest = max(run.glob("checkpoints/step-*"), key=lambda path: int(path.name.split("-")[1]))
         weights = max(newest.glob("*.safetensors"), key=lambda path: path.stat().st_size)
         content = bytearray(weights.read_bytes())

@@ -17,7 +17,7 @@ import unittest
 import httpx2 as httpx  # what the SDK stands on
 import openai
 
-from served import ENDED, MODEL, Server, training_rows, upload, wait_for
+from served import ENDED, MODEL, Server, training_rows, upload, wait_for, wait_until
 
 TRIES = int(os.environ.get("HONE_TEST_TRIES", "3"))
 SEED = int(os.environ.get("HONE_TEST_SEED", "1"))
@@ -197,13 +197,12 @@ class Kills(unittest.TestCase):
     def test_paused_killed_and_resumed_gives_the_bytes_of_an_uninterrupted_job(self):
         server = self.start()
         client = server.client()
-        jobs, file = client.fine_tuning.jobs, upload(client, training_rows(20))
+        jobs, file = client.fine_tuning.jobs, upload(client, training_rows(40))
         options = {"model": MODEL, "training_file": file.id, "seed": 7,
-                   "hyperparameters": {"n_epochs": 20, "batch_size": 1}}
+                   "hyperparameters": {"n_epochs": 40, "batch_size": 1}}
         whole = wait_for(jobs.create(**options), client)
         broken = jobs.create(**options)
-        while not any(event.type == "metrics" for event in jobs.list_events(broken.id).data):
-            time.sleep(0.02)
+        wait_until("a step", lambda: any(event.type == "metrics" for event in jobs.list_events(broken.id).data))
         self.assertTrue(jobs.pause(broken.id).paused)
         server.stop(signal.SIGKILL)
         server.start()
