@@ -18,7 +18,7 @@ struct Path {
 };
 
 // One linear layer of the network, alone in an adapter.
-class AdapterPaths : public ::testing::TestWithParam<std::tuple<Path, std::string>> {
+class AdapterPaths : public testing::TestWithParam<std::tuple<Path, std::string>> {
   protected:
     void SetUp() override {
         files_ = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();
@@ -162,18 +162,18 @@ const Path kInference[] = {
     {"int8", {.storage = WeightStorage::kInt8}},
     {"int4", {.storage = WeightStorage::kInt4}},
     {"int4_in_f32", {.compute = ComputeType::kF32, .storage = WeightStorage::kInt4}}};
-const auto kLayers = ::testing::Values("q_proj", "o_proj", "up_proj", "down_proj", "lm_head");
+const auto kLayers = testing::Values("q_proj", "o_proj", "up_proj", "down_proj", "lm_head");
 
-std::string NameOf(const ::testing::TestParamInfo<std::tuple<Path, std::string>>& info) {
+std::string NameOf(const testing::TestParamInfo<std::tuple<Path, std::string>>& info) {
     return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Trained, AdapterPaths,
-                         ::testing::Combine(::testing::ValuesIn(kTrained), kLayers), NameOf);
+                         testing::Combine(testing::ValuesIn(kTrained), kLayers), NameOf);
 INSTANTIATE_TEST_SUITE_P(Inference, AdapterPaths,
-                         ::testing::Combine(::testing::ValuesIn(kInference), kLayers), NameOf);
+                         testing::Combine(testing::ValuesIn(kInference), kLayers), NameOf);
 INSTANTIATE_TEST_SUITE_P(Trained, AdapterGradients,
-                         ::testing::Combine(::testing::ValuesIn(kTrained), kLayers), NameOf);
+                         testing::Combine(testing::ValuesIn(kTrained), kLayers), NameOf);
 
 }  // namespace
 }  // namespace hone

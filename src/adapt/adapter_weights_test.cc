@@ -17,7 +17,7 @@ namespace {
 constexpr char kA[] = "model.layers.0.self_attn.q_proj.lora_A.weight";
 constexpr char kB[] = "model.layers.0.self_attn.q_proj.lora_B.weight";
 
-class AdapterWeights : public ::testing::Test {
+class AdapterWeights : public testing::Test {
   protected:
     void SetUp() override {
         path_ = folder_ / "adapter_model.safetensors";
@@ -119,7 +119,7 @@ TEST_F(AdapterWeights, AnOlderFolderHasThemInPytorchsFormat) {
     InitializeLowRank(parameters_, 5);
     ASSERT_TRUE(WriteAdapterWeights(parameters_, path_).ok());
     EXPECT_EQ(*AdapterWeightsPath(folder_.path()), path_) << "the first choice";
-    testing::Put(folder_ / "adapter_model.bin", testing::PytorchOf(**OpenWeights(path_), true));
+    testkit::Put(folder_ / "adapter_model.bin", testkit::PytorchOf(**OpenWeights(path_), true));
     std::filesystem::remove(path_);
     const std::string pickled = AdapterWeightsPath(folder_.path()).value();
     EXPECT_EQ(pickled, folder_ / "adapter_model.bin");

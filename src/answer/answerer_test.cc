@@ -6,16 +6,16 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
-constexpr char kModel[] = HONE_SOURCE_DIR "/tests/golden/models/tied";
-constexpr char kAdapter[] = HONE_SOURCE_DIR "/tests/golden/adapters/tied-lora";
+constexpr char kTiedModel[] = HONE_SOURCE_DIR "/tests/golden/models/tied";
+constexpr char kTiedAdapter[] = HONE_SOURCE_DIR "/tests/golden/adapters/tied-lora";
 
 // A tiny Llama with random weights: what it says means nothing, but it is always the same.
-class AnswererTest : public ::testing::Test {
+class AnswererTest : public testing::Test {
   protected:
     std::unique_ptr<Answerer> Open(const std::string& adapter = "") {
-        return OpenAnswerer(kModel, adapter, {.compute = ComputeType::kF32}, context_).value();
+        return OpenAnswerer(kTiedModel, adapter, {.compute = ComputeType::kF32}, context_).value();
     }
     static SamplingChoice Short(float temperature = 0, uint64_t seed = 42) {
         SamplingChoice sampling;
@@ -51,9 +51,9 @@ TEST_F(AnswererTest, EachPromptHasASeedOfItsOwn) {
 }
 
 TEST_F(AnswererTest, AnAdapterBesideTheBaseAnswersAsOneThatIsPartOfIt) {
-    const auto base = Open(), whole = Open(kAdapter);
-    EXPECT_EQ(whole->loaded().chosen.adapter, kAdapter);
-    ASSERT_TRUE(base->AddAdapter("tuned", kAdapter, Asking()).ok());
+    const auto base = Open(), whole = Open(kTiedAdapter);
+    EXPECT_EQ(whole->loaded().chosen.adapter, kTiedAdapter);
+    ASSERT_TRUE(base->AddAdapter("tuned", kTiedAdapter, Asking()).ok());
     Prompt prompt = MakePrompt("hello").value();
     const auto without = base->Answer({prompt}, Short()).value()[0].tokens;
     prompt.adapter = "tuned";

@@ -8,7 +8,7 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 TEST(ChosenModel, TakesTheAdaptersBaseOrTheDefault) {
     const ChosenModel named = ChosenModel::Choose("org/model", "").value();
@@ -21,14 +21,14 @@ TEST(ChosenModel, TakesTheAdaptersBaseOrTheDefault) {
 
     const std::string golden = HONE_SOURCE_DIR "/tests/golden/adapters/tied-lora";
     const TestFolder folder;
-    const std::string config = testing::Get(golden + "/adapter_config.json");
-    testing::Put(folder / "adapter_config.json", config);
+    const std::string config = testkit::Get(golden + "/adapter_config.json");
+    testkit::Put(folder / "adapter_config.json", config);
     EXPECT_EQ(ChosenModel::Choose("other", folder.path()).value().name, "other");
     const ChosenModel base = ChosenModel::Choose("", folder.path()).value();
     EXPECT_EQ(base.adapter, folder.path());
     EXPECT_THAT(config, HasSubstr("\"" + base.name + "\""));
     EXPECT_THAT(base.notes.at(0), HasSubstr("the adapter was made for"));
-    testing::Put(folder / "adapter_config.json", R"({"peft_type": "LORA", "r": 4})");
+    testkit::Put(folder / "adapter_config.json", R"({"peft_type": "LORA", "r": 4})");
     EXPECT_EQ(KindOf(ChosenModel::Choose("", folder.path()).status()), ErrorKind::kUsage);
 }
 

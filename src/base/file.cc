@@ -45,6 +45,21 @@ absl::Status WriteAll(int fd, const std::string& path, std::span<const uint8_t> 
 
 }  // namespace
 
+bool Exists(const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::exists(path, error);
+}
+
+bool IsFile(const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(path, error);
+}
+
+bool IsFolder(const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::is_directory(path, error);
+}
+
 void SetFileFault(FileFault fault) { Fault() = std::move(fault); }
 
 absl::StatusOr<int> OpenRegularFile(const std::string& path) {

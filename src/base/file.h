@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -14,6 +15,12 @@
 struct stat;
 
 namespace hone {
+
+// Whether there is something, a regular file or a folder at the path; false where that cannot be
+// looked up.
+bool Exists(const std::filesystem::path& path);
+bool IsFile(const std::filesystem::path& path);
+bool IsFolder(const std::filesystem::path& path);
 
 // Opens a regular file for reading and returns its descriptor, which the caller closes. A folder, a
 // named pipe or a device is an error; none is waited for.

@@ -14,10 +14,10 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-class FileTest : public ::testing::Test {
+class FileTest : public testing::Test {
   protected:
     void TearDown() override { SetFileFault(nullptr); }
     std::string Path(const std::string& name) const { return folder_ / name; }

@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 std::string Error(std::string_view text) {
     auto parsed = ParseJson<ordered_json>(text, "x.json");
@@ -58,10 +58,10 @@ TEST(JsonFile, OrderedKeysAtTheLimitAndPastIt) {
 
 TEST(JsonFile, FileMustHoldAnObjectWithinTheLimit) {
     TestFolder folder;
-    testing::Put(folder / "a.json", "[1]");
+    testkit::Put(folder / "a.json", "[1]");
     auto list = ReadJsonObject(folder / "a.json");
     EXPECT_THAT(std::string(list.status().message()), HasSubstr("not an object"));
-    testing::Put(folder / "b.json", "{\"a\": 1}");
+    testkit::Put(folder / "b.json", "{\"a\": 1}");
     EXPECT_TRUE(ReadJsonObject(folder / "b.json", 8).ok());
     EXPECT_FALSE(ReadJsonObject(folder / "b.json", 7).ok());
     auto missing = ReadJsonObject(folder / "none.json");

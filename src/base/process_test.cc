@@ -6,7 +6,7 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 TEST(Process, OutputAndExitCode) {
     auto result = RunProcess({"sh", "-c", "echo out; echo error >&2; exit 3"});

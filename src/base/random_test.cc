@@ -8,7 +8,7 @@
 namespace hone {
 namespace {
 
-using ::testing::ElementsAre;
+using testing::ElementsAre;
 
 // The first numbers of the authors' program, with seed 1234567.
 TEST(RandomTest, IsSplitMix64) {

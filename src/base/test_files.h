@@ -10,7 +10,7 @@
 
 #include "base/testing.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 inline void Put(const std::string& path, std::string_view bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
@@ -30,4 +30,4 @@ std::string Raw(T value) {
     return std::string(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

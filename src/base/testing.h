@@ -25,7 +25,7 @@ namespace hone {
 // An empty folder of this test's own, deleted with the object.
 class TestFolder {
   public:
-    TestFolder() : path_(::testing::TempDir() + "hone-test-XXXXXX") {
+    TestFolder() : path_(testing::TempDir() + "hone-test-XXXXXX") {
         HONE_CHECK(mkdtemp(path_.data()) != nullptr, "{}: errno {}", path_, errno);
     }
     ~TestFolder() {
@@ -96,14 +96,14 @@ class TestRandom {
 
   private:
     std::string Repeat() const {
-        const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
         return fmt::format("repeat with HONE_TEST_SEED={} {} --gtest_filter={}.{}", seed_,
                            program_invocation_name, test ? test->test_suite_name() : "*",
                            test ? test->name() : "*");
     }
 
     uint64_t seed_;
-    ::testing::ScopedTrace trace_;
+    testing::ScopedTrace trace_;
     std::mt19937_64 engine_;
     std::normal_distribution<float> normal_;
 };

@@ -6,8 +6,8 @@
 namespace hone {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 // Sets HONE_TEST_SEED, or removes it, and puts back what it was.
 class SeedVariable {
@@ -60,9 +60,9 @@ TEST(TestRandom, TheGivenSeedTakesThePlaceOfTheTestsOwn) {
 }
 
 TEST(TestRandom, AFailurePrintsTheCommandThatRepeatsIt) {
-    ::testing::TestPartResultArray failures;
+    testing::TestPartResultArray failures;
     {
-        ::testing::ScopedFakeTestPartResultReporter reporter(&failures);
+        testing::ScopedFakeTestPartResultReporter reporter(&failures);
         const TestRandom random(17);
         ADD_FAILURE() << "wrong";
     }

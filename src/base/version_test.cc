@@ -11,7 +11,7 @@ namespace {
 TEST(Version, IsTheProjects) {
     const auto text = ReadFile(HONE_SOURCE_DIR "/CMakeLists.txt");
     ASSERT_TRUE(text.ok()) << text.status();
-    EXPECT_THAT(*text, ::testing::HasSubstr(fmt::format("project(hone VERSION {} ", kVersion)));
+    EXPECT_THAT(*text, testing::HasSubstr(fmt::format("project(hone VERSION {} ", kVersion)));
 }
 
 }  // namespace

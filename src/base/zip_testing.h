@@ -9,7 +9,7 @@
 
 #include "base/test_files.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 inline std::string Deflated(std::string_view text) {
     z_stream stream{};
@@ -88,4 +88,4 @@ inline std::string ZipOf(const std::vector<ZipMember>& members, bool zip64_end =
     return file;
 }
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/file.h"
 #include "base/git_lfs.h"
 #include "base/json_file.h"
 #include "base/limits.h"
@@ -17,11 +18,6 @@ namespace hone {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-bool Exists(const std::string& path) {
-    std::error_code error;
-    return std::filesystem::exists(path, error);
-}
 
 absl::StatusOr<Json> ReadOptionalObject(const std::string& path) {
     if (!Exists(path)) return Json::object();

@@ -10,11 +10,11 @@ namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-class ChatFilesTest : public ::testing::Test {
+class ChatFilesTest : public testing::Test {
   protected:
     absl::StatusOr<std::unique_ptr<ChatFiles>> Open() {
         HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(folder_.path()));
@@ -31,7 +31,7 @@ class ChatFilesTest : public ::testing::Test {
         return std::string(status.message());
     }
 
-    testing::GoldenFolder folder_;
+    testkit::GoldenFolder folder_;
 };
 
 TEST_F(ChatFilesTest, ReadsTokensTemplateAndDefaults) {
@@ -57,7 +57,7 @@ TEST_F(ChatFilesTest, ReadsTokensTemplateAndDefaults) {
     EXPECT_EQ(chat->bos_id, chat->tokenizer->TokenToId("<|endoftext|>"));
     // The tokenizer's own first, whatever order the other files have.
     EXPECT_EQ(chat->eos_ids.front(), *chat->tokenizer->TokenToId("<|im_end|>"));
-    EXPECT_THAT(chat->eos_ids, ::testing::UnorderedElementsAre(0, 2));
+    EXPECT_THAT(chat->eos_ids, testing::UnorderedElementsAre(0, 2));
     EXPECT_TRUE(chat->has_chat_template);
     EXPECT_FALSE(chat->adds_bos);
     folder_.Edit("tokenizer_config.json", [](Json& json) { json["add_bos_token"] = true; });
@@ -66,7 +66,7 @@ TEST_F(ChatFilesTest, ReadsTokensTemplateAndDefaults) {
 
 TEST_F(ChatFilesTest, TheChatTemplateFromEveryPlace) {
     auto source = [&] { return Opened()->chat_template->sources().at("default"); };
-    EXPECT_EQ(source(), testing::Get(folder_ / "chat_template.jinja"));
+    EXPECT_EQ(source(), testkit::Get(folder_ / "chat_template.jinja"));
     folder_.Edit("tokenizer_config.json",
                  [](Json& json) { json["chat_template"] = "from config"; });
     EXPECT_NE(source(), "from config");  // the file of its own wins
@@ -92,9 +92,9 @@ TEST_F(ChatFilesTest, NamedChatTemplates) {
         return text.ok() ? *text : std::string(text.status().message());
     };
     // As transformers 5 saves them.
-    testing::Put(folder_ / "chat_template.jinja", "plain {{ pad_token }}");
+    testkit::Put(folder_ / "chat_template.jinja", "plain {{ pad_token }}");
     fs::create_directory(folder_ / "additional_chat_templates");
-    testing::Put(folder_ / "additional_chat_templates/tool_use.jinja", "tools {{ unk_token }}");
+    testkit::Put(folder_ / "additional_chat_templates/tool_use.jinja", "tools {{ unk_token }}");
     folder_.Edit("tokenizer_config.json", [](Json& json) {
         json["pad_token"] = "<pad>";
         json["unk_token"] = {{"content", "<unk>"}};
@@ -113,20 +113,20 @@ TEST_F(ChatFilesTest, NamedChatTemplates) {
 }
 
 TEST_F(ChatFilesTest, BrokenTextFiles) {
-    testing::Put(folder_ / "chat_template.jinja", "{% for x in %}");
+    testkit::Put(folder_ / "chat_template.jinja", "{% for x in %}");
     EXPECT_THAT(Error(), HasSubstr("does not parse"));
     fs::remove(folder_ / "chat_template.jinja");
-    std::string tokenizer = testing::Get(folder_ / "tokenizer.json");
-    testing::Put(folder_ / "tokenizer.json", tokenizer.substr(0, tokenizer.size() / 2));
+    std::string tokenizer = testkit::Get(folder_ / "tokenizer.json");
+    testkit::Put(folder_ / "tokenizer.json", tokenizer.substr(0, tokenizer.size() / 2));
     EXPECT_THAT(Error(), HasSubstr("tokenizer.json"));
     fs::remove(folder_ / "tokenizer.json");
     EXPECT_THAT(Error(), HasSubstr("has no tokenizer.json"));
-    testing::Put(folder_ / "tokenizer.json", tokenizer);
+    testkit::Put(folder_ / "tokenizer.json", tokenizer);
     folder_.Edit("tokenizer_config.json", [](Json& json) { json["eos_token"] = "<nowhere>"; });
     EXPECT_THAT(Error(), HasSubstr("\"<nowhere>\" is not in the tokenizer"));
     folder_.Edit("tokenizer_config.json", [](Json& json) { json["eos_token"] = 5; });
     EXPECT_THAT(Error(), HasSubstr("eos_token"));
-    testing::Put(folder_ / "tokenizer_config.json", "{");
+    testkit::Put(folder_ / "tokenizer_config.json", "{");
     EXPECT_THAT(Error(), HasSubstr("tokenizer_config.json"));
 }
 
@@ -174,7 +174,7 @@ TEST_F(ChatFilesTest, SummaryCountsParametersOnce) {
 }
 
 TEST(ChatFilesOfGguf, TokensTemplateAndTheEndOfATurn) {
-    testing::GoldenGguf gguf;
+    testkit::GoldenGguf gguf;
     gguf.AddTokenizer();
     const auto files = gguf.Open().value();
     const auto chat = OpenChat(*files).value();
@@ -185,7 +185,7 @@ TEST(ChatFilesOfGguf, TokensTemplateAndTheEndOfATurn) {
 }
 
 TEST(ChatFilesOfGguf, WithoutATokenizer) {
-    testing::GoldenGguf gguf;
+    testkit::GoldenGguf gguf;
     gguf.builder.U32("llama.vocab_size", static_cast<uint32_t>(gguf.original().config.vocab_size));
     const absl::Status status = OpenChat(*gguf.Open().value()).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);

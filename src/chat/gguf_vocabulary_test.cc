@@ -12,21 +12,21 @@
 namespace hone {
 namespace {
 
-using testing::Floats;
-using testing::GgufBuilder;
-using ::testing::HasSubstr;
-using testing::Raw;
+using testing::HasSubstr;
+using testkit::Floats;
+using testkit::GgufBuilder;
+using testkit::Raw;
 
 absl::StatusOr<GgufVocabulary> Read(const GgufBuilder& builder) {
     const std::string file = builder.Build();
-    HONE_ASSIGN_OR_RETURN(const GgufContents contents, ParseGguf(testing::Bytes(file), "m.gguf"));
+    HONE_ASSIGN_OR_RETURN(const GgufContents contents, ParseGguf(testkit::Bytes(file), "m.gguf"));
     return ReadGgufVocabulary(contents.metadata, contents.token_lists, "m.gguf");
 }
 
 std::string ErrorOf(const GgufBuilder& builder) {
     const absl::Status status = Read(builder).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
-    EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("m.gguf: "));
+    EXPECT_THAT(std::string(status.message()), testing::StartsWith("m.gguf: "));
     return std::string(status.message());
 }
 
@@ -76,7 +76,7 @@ TEST(GgufVocabularyTest, AVocabularyThatContradictsItself) {
 }
 
 // Real files, where a variable names one; each with the expectations that tools/golden wrote of it.
-class RealVocabulary : public ::testing::Test {
+class RealVocabulary : public testing::Test {
   protected:
     void Open(const char* variable, const char* expected) {
         const char* path = std::getenv(variable);
@@ -110,7 +110,7 @@ TEST_F(RealVocabulary, SmolLm2HasTheIdsOfPython) {
     if (tokenizer_ == nullptr) return;
     EXPECT_EQ(tokenizer_->vocabulary_size(), 49152);
     for (size_t i = 0; i < corpus_.size(); ++i)
-        EXPECT_EQ(testing::IdDigest(Ids(corpus_[i], false)), expected_["all"][i]) << corpus_[i];
+        EXPECT_EQ(testkit::IdDigest(Ids(corpus_[i], false)), expected_["all"][i]) << corpus_[i];
 }
 
 TEST_F(RealVocabulary, Gemma3HasTheIdsOfPython) {
@@ -120,12 +120,12 @@ TEST_F(RealVocabulary, Gemma3HasTheIdsOfPython) {
     const nlohmann::json lines = TestData("families.json")["lines"];
     std::vector<int32_t> all;
     for (size_t i = 0; i < lines.size(); ++i)
-        EXPECT_EQ(testing::IdDigest(Ids(lines[i], true)), expected_["lines"][i]) << lines[i];
+        EXPECT_EQ(testkit::IdDigest(Ids(lines[i], true)), expected_["lines"][i]) << lines[i];
     for (const auto& line : corpus_) {
         const std::vector<int32_t> ids = Ids(line, true);
         all.insert(all.end(), ids.begin(), ids.end());
     }
-    EXPECT_EQ(testing::IdDigest(all), expected_["corpus"]);
+    EXPECT_EQ(testkit::IdDigest(all), expected_["corpus"]);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ Json GenerationConfig(const ModelFiles& files, const ChatFiles& chat) {
 }
 
 // One template as a string, several as a list, as transformers reads them.
-Json Templates(const ChatTemplate& chat_template) {
+Json TemplatesJson(const ChatTemplate& chat_template) {
     const auto& sources = chat_template.sources();
     if (sources.size() == 1 && sources.begin()->first == "default") return sources.begin()->second;
     Json list = Json::array();
@@ -49,7 +49,7 @@ absl::Status WriteTokenizer(const ModelFiles& files, const ChatFiles& chat,
     if (files.config.pad_token_id)
         if (auto pad = chat.tokenizer->IdToToken(*files.config.pad_token_id))
             config["pad_token"] = *pad;
-    if (chat.has_chat_template) config["chat_template"] = Templates(*chat.chat_template);
+    if (chat.has_chat_template) config["chat_template"] = TemplatesJson(*chat.chat_template);
     return WriteFileAtomic(Join(folder, "tokenizer_config.json"), JsonText(config));
 }
 

@@ -32,10 +32,10 @@ void ExpectSameText(const ChatFiles& a, const ChatFiles& b) {
     EXPECT_EQ(a.chat_template->sources(), b.chat_template->sources());
 }
 
-class ModelFolder : public ::testing::TestWithParam<std::string> {};
+class ModelFolder : public testing::TestWithParam<std::string> {};
 
 TEST_P(ModelFolder, IsReadAgain) {
-    const auto base = OpenModel(testing::GoldenModel(GetParam())).value();
+    const auto base = OpenModel(testkit::GoldenModel(GetParam())).value();
     OwnNumbers own(*base);
     TestFolder folder;
     ASSERT_TRUE(WriteModelFolder(*base, DType::kF32, own.values(), folder / "out").ok());
@@ -45,11 +45,11 @@ TEST_P(ModelFolder, IsReadAgain) {
     EXPECT_EQ(after->tokenizer->ToJson(), before->tokenizer->ToJson());
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ModelFolder, ::testing::Values("tied", "llama3", "bias", "odd"));
+INSTANTIATE_TEST_SUITE_P(Models, ModelFolder, testing::Values("tied", "llama3", "bias", "odd"));
 
 // As a folder it is the same model, under Hugging Face's names and in its rows' order.
 TEST(WriteModelFolder, OfGgufIsTheSameModel) {
-    testing::GoldenGguf source;
+    testkit::GoldenGguf source;
     source.AddTokenizer();
     const auto gguf = source.Open().value();
     TestFolder folder;
@@ -78,7 +78,7 @@ TEST(WriteModelFolder, OfGgufIsTheSameModel) {
 }
 
 TEST(WriteModelFolder, AFullDiskIsSaid) {
-    const auto base = OpenModel(testing::GoldenModel("tied")).value();
+    const auto base = OpenModel(testkit::GoldenModel("tied")).value();
     OwnNumbers own(*base);
     TestFolder folder;
     for (int failing = 0;; ++failing) {

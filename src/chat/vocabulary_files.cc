@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/json_file.h"
 #include "base/limits.h"
 
@@ -9,11 +10,6 @@ namespace hone {
 namespace {
 
 constexpr int32_t kNormal = 1, kUserDefined = 4;  // as GGUF files number them
-
-bool Exists(const std::string& path) {
-    std::error_code error;
-    return std::filesystem::exists(path, error);
-}
 
 // The tokens of {"text": id, ...}, each at the place of its id, with `type`.
 absl::Status ReadTokens(const std::string& path, int32_t type, GgufVocabulary& vocabulary) {

@@ -10,11 +10,10 @@
 namespace hone {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using Json = nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
 
-class VocabularyFiles : public ::testing::Test {
+class VocabularyFiles : public testing::Test {
   protected:
     void SetUp() override {
         config_.model_type = "gpt2";
@@ -22,7 +21,7 @@ class VocabularyFiles : public ::testing::Test {
         Put("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<e>": 3})");
         Put("merges.txt", "#version: 0.2\na b\n");
     }
-    void Put(const std::string& file, std::string_view text) { testing::Put(folder_ / file, text); }
+    void Put(const std::string& file, std::string_view text) { testkit::Put(folder_ / file, text); }
     std::vector<int32_t> Ids(std::string_view text) {
         auto tokenizer = OpenVocabularyFiles(folder_.path(), config_);
         EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
@@ -51,17 +50,17 @@ TEST_F(VocabularyFiles, TokensMergesAndAddedTokens) {
 TEST_F(VocabularyFiles, TheIdsAreThoseOfPython) {
     const auto text = ReadFile(HONE_SOURCE_DIR "/src/text/testdata/families.json");
     ASSERT_TRUE(text.ok()) << text.status();
-    const Json golden = Json::parse(*text);
+    const nlohmann::json golden = nlohmann::json::parse(*text);
     for (const char* name : {"gpt2", "qwen2"}) {
-        const Json& family = golden["families"][name];
-        Json vocabulary = Json::object(), added = Json::object();
+        const nlohmann::json& family = golden["families"][name];
+        nlohmann::json vocabulary = nlohmann::json::object(), added = nlohmann::json::object();
         const size_t count = family["gguf"]["tokens"].size();
         for (size_t id = 0; id < count; ++id) {
             const bool control = family["gguf"]["token_types"][id] == 3;
             (control ? added : vocabulary)[family["gguf"]["tokens"][id].get<std::string>()] = id;
         }
         std::string merges;
-        for (const Json& merge : family["gguf"]["merges"])
+        for (const nlohmann::json& merge : family["gguf"]["merges"])
             merges += merge.get<std::string>() + "\n";
         Put("vocab.json", vocabulary.dump());
         Put("added_tokens.json", added.dump());
@@ -72,7 +71,7 @@ TEST_F(VocabularyFiles, TheIdsAreThoseOfPython) {
         ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
         for (size_t i = 0; i < golden["lines"].size(); ++i) {
             const std::string line = golden["lines"][i];
-            EXPECT_EQ(testing::IdDigest((*tokenizer)->Encode(line, true).value()),
+            EXPECT_EQ(testkit::IdDigest((*tokenizer)->Encode(line, true).value()),
                       family["lines"][i])
                 << name << ": " << line;
         }

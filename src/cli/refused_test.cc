@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string ErrorOf(const std::vector<std::string>& arguments) {
+std::string Refusal(const std::vector<std::string>& arguments) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     const int code = RunHone(arguments);
@@ -97,25 +97,25 @@ TEST(RefusedFlags, OfOtherTrainersSayWhatToDo) {
         {"--wandb_project", "TensorBoard"},
     };
     for (const auto& [flag, words] : cases)
-        EXPECT_THAT(ErrorOf({"finetune", flag, "x"}), HasSubstr(words)) << flag;
+        EXPECT_THAT(Refusal({"finetune", flag, "x"}), HasSubstr(words)) << flag;
 }
 
 TEST(RefusedFlags, OfOtherAnsweringToolsSayWhatToDo) {
-    EXPECT_THAT(ErrorOf({"generate", "--max_tokens", "5"}), HasSubstr("--max_new_tokens"));
-    EXPECT_THAT(ErrorOf({"chat", "--load_in_4bit"}), HasSubstr("--weights nf4"));
-    EXPECT_THAT(ErrorOf({"generate", "--do_sample"}), HasSubstr("--temperature"));
-    EXPECT_THAT(ErrorOf({"evaluate", "--dataset_name", "x"}), HasSubstr("--data_name"));
-    EXPECT_THAT(ErrorOf({"chat", "--device", "cuda"}), HasSubstr("computes on the CPU"));
-    EXPECT_THAT(ErrorOf({"generate", "--bf16"}), HasSubstr("--weights bf16"));
-    EXPECT_THAT(ErrorOf({"evaluate", "--learning_rate", "1"}), HasSubstr("`hone finetune`"));
+    EXPECT_THAT(Refusal({"generate", "--max_tokens", "5"}), HasSubstr("--max_new_tokens"));
+    EXPECT_THAT(Refusal({"chat", "--load_in_4bit"}), HasSubstr("--weights nf4"));
+    EXPECT_THAT(Refusal({"generate", "--do_sample"}), HasSubstr("--temperature"));
+    EXPECT_THAT(Refusal({"evaluate", "--dataset_name", "x"}), HasSubstr("--data_name"));
+    EXPECT_THAT(Refusal({"chat", "--device", "cuda"}), HasSubstr("computes on the CPU"));
+    EXPECT_THAT(Refusal({"generate", "--bf16"}), HasSubstr("--weights bf16"));
+    EXPECT_THAT(Refusal({"evaluate", "--learning_rate", "1"}), HasSubstr("`hone finetune`"));
 }
 
 // What is not there never suggests its opposite, nor a flag that means something else.
 TEST(RefusedFlags, AreNeverAnsweredWithAnotherFlagByGuess) {
     for (const char* flag : {"--device", "--recipe", "--load_in_4bit", "--max_length", "--lr"})
-        EXPECT_EQ(ErrorOf({"finetune", flag}).find("did you mean"), std::string::npos) << flag;
-    EXPECT_THAT(ErrorOf({"finetune", "--no_use_rslora"}), HasSubstr("no data"));
-    EXPECT_THAT(ErrorOf({"finetune", "--target_modules", "q_proj", "v_proj"}),
+        EXPECT_EQ(Refusal({"finetune", flag}).find("did you mean"), std::string::npos) << flag;
+    EXPECT_THAT(Refusal({"finetune", "--no_use_rslora"}), HasSubstr("no data"));
+    EXPECT_THAT(Refusal({"finetune", "--target_modules", "q_proj", "v_proj"}),
                 HasSubstr("--target_modules q_proj,v_proj"));
 }
 
@@ -138,7 +138,7 @@ TEST(RefusedCommands, SayWhatToUseInstead) {
         {{"evalute"}, "did you mean evaluate?"},
         {{"zebra"}, "it has finetune"},
     };
-    for (const auto& [arguments, words] : cases) EXPECT_THAT(ErrorOf(arguments), HasSubstr(words));
+    for (const auto& [arguments, words] : cases) EXPECT_THAT(Refusal(arguments), HasSubstr(words));
 }
 
 // No command that hone has is refused, and every command that a reason names is there.
@@ -148,7 +148,7 @@ TEST(RefusedCommands, AreNoneOfHonesAndNameWhatIsThere) {
             std::vector<std::string> words = Words(command.parent);
             words.erase(words.begin());
             words.push_back(name);
-            EXPECT_THAT(ErrorOf(words), HasSubstr(std::string(command.reason))) << name;
+            EXPECT_THAT(Refusal(words), HasSubstr(std::string(command.reason))) << name;
         }
         std::string_view rest = command.reason;
         for (size_t at = 0; (at = rest.find("`hone ")) != std::string_view::npos;) {

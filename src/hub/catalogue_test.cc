@@ -11,10 +11,10 @@ namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
+using testing::AllOf;
+using testing::HasSubstr;
 
-class CatalogueTest : public ::testing::Test {
+class CatalogueTest : public testing::Test {
   protected:
     void SetUp() override {
         options_.cache = folder_ / "cache";
@@ -25,7 +25,7 @@ class CatalogueTest : public ::testing::Test {
     std::string Fill(const std::string& name, const std::string& source, const std::string& file) {
         std::string path = CacheFolder(name, options_);
         fs::create_directories(path);
-        testing::Put(path + "/" + file, "12345");
+        testkit::Put(path + "/" + file, "12345");
         EXPECT_TRUE(WriteManifest(path, source, "", {{file, 5, "", ""}}).ok());
         return path;
     }
@@ -67,12 +67,12 @@ TEST_F(CatalogueTest, AnArgumentIsAFolderAFileANameOrARepository) {
     EXPECT_EQ(*LocateModel("org/name", options_), "");
     std::string repo = Fill("org/name", "org/name", "x");
     EXPECT_EQ(*LocateModel("org/name", options_), repo);
-    testing::Put(folder_ / "m.gguf", "");
+    testkit::Put(folder_ / "m.gguf", "");
     EXPECT_EQ(*LocateModel(folder_ / "m.gguf", options_), folder_ / "m.gguf");
     EXPECT_EQ(*LocateModel(folder_.path(), options_), folder_ / "m.gguf");
-    testing::Put(folder_ / "n.gguf", "");
+    testkit::Put(folder_ / "n.gguf", "");
     EXPECT_THAT(Error(folder_.path()), HasSubstr("2 .gguf files"));
-    testing::Put(folder_ / "config.json", "");
+    testkit::Put(folder_ / "config.json", "");
     EXPECT_EQ(*LocateModel(folder_.path(), options_), folder_.path());
 }
 
@@ -82,10 +82,10 @@ TEST_F(CatalogueTest, WhatIsNoModelSaysWhy) {
                 AllOf(HasSubstr("\"smollm\""), HasSubstr("smollm2-135m-instruct")));
     EXPECT_THAT(Error("a/b/c"), HasSubstr("there is no model"));
     EXPECT_THAT(Error(folder_ / "none.gguf"), HasSubstr("there is no file"));
-    testing::Put(folder_ / "m.safetensors", "");
+    testkit::Put(folder_ / "m.safetensors", "");
     EXPECT_THAT(Error(folder_ / "m.safetensors"), HasSubstr("name the folder"));
     EXPECT_THAT(Error(folder_.path()), HasSubstr("holds no model"));
-    testing::Put(folder_ / "adapter_config.json", "");
+    testkit::Put(folder_ / "adapter_config.json", "");
     EXPECT_THAT(Error(folder_.path()), HasSubstr("--adapter_path"));
 }
 

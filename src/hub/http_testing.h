@@ -17,7 +17,7 @@
 
 #include "base/status.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 struct Request {
     std::string path;                            // with the query
@@ -126,4 +126,4 @@ class HttpServer {
     std::thread thread_;
 };
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

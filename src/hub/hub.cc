@@ -14,8 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMaxFileBytes = int64_t{1} << 40;
-
 // pip by the first of its names that works.
 absl::Status RunPip(const HubOptions& options, const std::vector<std::string>& arguments) {
     std::string problems;

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxManifestBytes = size_t{16} << 20;
-constexpr int64_t kMaxFileBytes = int64_t{1} << 40;
 
 std::string Environment(const char* name) {
     const char* value = std::getenv(name);
@@ -123,11 +122,6 @@ absl::StatusOr<HubFile> ReadSibling(const nlohmann::json& sibling, const std::st
         if (file.git_blob.size() != 40 || !IsHex(file.git_blob)) return damaged();
     }
     return file;
-}
-
-bool Exists(const fs::path& path) {
-    std::error_code error;
-    return fs::exists(path, error);
 }
 
 // Whether all shards that the index names are there.

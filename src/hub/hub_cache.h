@@ -14,6 +14,9 @@
 
 namespace hone {
 
+// No file of a repository is larger.
+inline constexpr int64_t kMaxFileBytes = int64_t{1} << 40;
+
 struct HubFile {
     std::string name;      // a model's has no folders
     int64_t size = 0;      // -1: the Hub does not say

@@ -14,8 +14,6 @@
 namespace hone {
 namespace {
 
-using Json = nlohmann::json;
-
 // With ".<hash>.part" it must still be a file name.
 constexpr size_t kMaxPathPart = 230;
 
@@ -70,33 +68,34 @@ struct Config {
 };
 
 // "data_files" is a pattern, a list of them, or a list of {"split", "path"} with either as path.
-void AddPatterns(const Json& value, const std::string& folder, std::vector<std::string>& patterns) {
+void AddPatterns(const nlohmann::json& value, const std::string& folder,
+                 std::vector<std::string>& patterns) {
     if (value.is_string()) {
         std::string pattern = value.get<std::string>();
         if (pattern.starts_with("./")) pattern.erase(0, 2);
         patterns.push_back(folder + pattern);
     } else if (value.is_array()) {
-        for (const Json& entry : value) {
+        for (const nlohmann::json& entry : value) {
             const bool named = entry.is_object() && entry.contains("path");
             AddPatterns(named ? entry["path"] : entry, folder, patterns);
         }
     }
 }
 
-std::vector<Config> ReadConfigs(const Json& description) {
+std::vector<Config> ReadConfigs(const nlohmann::json& description) {
     std::vector<Config> configs;
     auto card = description.find("cardData");
     if (card == description.end() || !card->is_object() || !card->contains("configs") ||
         !(*card)["configs"].is_array())
         return configs;
-    for (const Json& entry : (*card)["configs"]) {
+    for (const nlohmann::json& entry : (*card)["configs"]) {
         if (!entry.is_object() || !entry.contains("config_name") ||
             !entry["config_name"].is_string())
             continue;
         Config config;
         config.name = entry["config_name"].get<std::string>();
         config.is_default = config.name == "default" ||
-                            (entry.contains("default") && entry["default"] == Json(true));
+                            (entry.contains("default") && entry["default"] == nlohmann::json(true));
         std::string folder;
         if (entry.contains("data_dir") && entry["data_dir"].is_string())
             folder = entry["data_dir"].get<std::string>() + "/";

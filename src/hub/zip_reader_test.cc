@@ -9,14 +9,14 @@
 namespace hone {
 namespace {
 
-using testing::Bytes;
-using ::testing::HasSubstr;
-using testing::ZipMember;
-using testing::ZipOf;
+using testing::HasSubstr;
+using testkit::Bytes;
+using testkit::ZipMember;
+using testkit::ZipOf;
 
 constexpr uint64_t kLimit = 10'000'000;
 
-class Zip : public ::testing::Test {
+class Zip : public testing::Test {
   protected:
     absl::Status Extract(const std::string& archive, std::string_view member,
                          uint64_t limit = kLimit) {
@@ -41,9 +41,9 @@ TEST_F(Zip, StoredDeflatedAndZip64) {
             std::string archive = ZipOf(
                 {{"other", "x"}, {"dir/big", text, deflate, zip64}, {"empty", ""}}, zip64, "hello");
             ASSERT_TRUE(Extract(archive, "dir/big").ok()) << Extract(archive, "dir/big");
-            EXPECT_EQ(testing::Get(folder_ / "out"), text);
+            EXPECT_EQ(testkit::Get(folder_ / "out"), text);
             ASSERT_TRUE(Extract(archive, "empty").ok());
-            EXPECT_EQ(testing::Get(folder_ / "out"), "");
+            EXPECT_EQ(testkit::Get(folder_ / "out"), "");
         }
     }
 }
@@ -62,7 +62,7 @@ TEST_F(Zip, EntriesAtTheLimitAndPastIt) {
         for (size_t i = 0; i < count; ++i) archive += one.substr(entry, end - entry);
         const auto size = static_cast<uint32_t>(archive.size() - entry);
         std::string last = one.substr(end);
-        last.replace(12, 4, testing::Raw(size));
+        last.replace(12, 4, testkit::Raw(size));
         return archive + last;
     };
     EXPECT_THAT(Error(with_entries(kMaxZipEntries + 1), "a"),
@@ -108,7 +108,7 @@ TEST_F(Zip, NoDamagedByteCrashes) {
         std::string damaged = archive;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x81);
         if (!Extract(damaged, "a").ok()) continue;
-        EXPECT_EQ(testing::Get(folder_ / "out"), "some text, some text") << at;
+        EXPECT_EQ(testkit::Get(folder_ / "out"), "some text, some text") << at;
     }
 }
 

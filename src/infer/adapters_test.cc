@@ -13,12 +13,12 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 constexpr char kBase[] = HONE_SOURCE_DIR "/tests/golden/models/tied";
 constexpr char kGolden[] = HONE_SOURCE_DIR "/tests/golden/adapters/";
 
-class AdaptersTest : public ::testing::Test {
+class AdaptersTest : public testing::Test {
   protected:
     void SetUp() override {
         files_ = OpenModel(kBase).value();
@@ -91,8 +91,8 @@ TEST_F(AdaptersTest, EachSequenceHasItsOwn) {
          {LoadOptions{.compute = ComputeType::kF32}, LoadOptions{.compute = ComputeType::kBF16},
           LoadOptions{.storage = WeightStorage::kInt8},
           LoadOptions{.compute = ComputeType::kF32, .storage = WeightStorage::kInt4}}) {
-        SCOPED_TRACE(::testing::Message() << "compute " << static_cast<int>(options.compute)
-                                          << ", storage " << static_cast<int>(options.storage));
+        SCOPED_TRACE(testing::Message() << "compute " << static_cast<int>(options.compute)
+                                        << ", storage " << static_cast<int>(options.storage));
         auto model = LoadBase(options);
         std::map<std::string, std::shared_ptr<const Adapter>> opened;
         std::vector<const Adapter*> adapters;

@@ -22,7 +22,7 @@ std::vector<int32_t> Joined(std::vector<int32_t> a, const std::vector<int32_t>& 
     return a;
 }
 
-class PrefixCacheTest : public ::testing::Test {
+class PrefixCacheTest : public testing::Test {
   protected:
     void SetUp() override {
         files_ = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();

@@ -7,8 +7,8 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 // The only file below a folder.
 std::string OnlyFile(const std::string& folder) {

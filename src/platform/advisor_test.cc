@@ -10,7 +10,7 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 std::string Row(const std::string& question, const std::string& answer) {
     return nlohmann::json{{"messages",
@@ -20,7 +20,7 @@ std::string Row(const std::string& question, const std::string& answer) {
            "\n";
 }
 
-class AdvisorTest : public ::testing::Test {
+class AdvisorTest : public testing::Test {
   protected:
     void SetUp() override {
         PlatformOptions options{.data_dir = folder / "data"};

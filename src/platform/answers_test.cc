@@ -8,9 +8,9 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::ElementsAre;
+using testing::ElementsAre;
 
-class AnswersTest : public ::testing::Test {
+class AnswersTest : public testing::Test {
   protected:
     AnswersTest() {
         test_.options.clock = [this] { return now_; };

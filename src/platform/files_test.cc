@@ -10,9 +10,9 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
-class FilesTest : public ::testing::Test {
+class FilesTest : public testing::Test {
   protected:
     FilesTest() {
         test_.options.clock = [this] { return now_.load(); };

@@ -11,9 +11,9 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
-class JobsTest : public ::testing::Test {
+class JobsTest : public testing::Test {
   protected:
     Jobs& jobs() { return test_.platform->jobs(); }
     JobRequest Request() {
@@ -78,7 +78,7 @@ TEST_F(JobsTest, ListsAreFilteredByMetadata) {
     const std::string none = Create(), empty = Create(Metadata{}),
                       a = Create(Metadata{{"team", "a"}, {"run", ""}}),
                       b = Create(Metadata{{"team", "b"}});
-    using ::testing::ElementsAre;
+    using testing::ElementsAre;
     EXPECT_THAT(Listed({}), ElementsAre(b, a, empty, none));
     EXPECT_THAT(Listed({{{"team", "a"}}, false}), ElementsAre(a));
     EXPECT_THAT(Listed({{{"run", ""}}, false}), ElementsAre(a));
@@ -174,8 +174,8 @@ TEST_F(JobsTest, AWorkerThatCrashesGetsOneMoreTry) {
     const std::string id = Create();
     EXPECT_EQ(test_.AwaitEnd(id).status, JobStatus::kSucceeded);
     EXPECT_THAT(test_.Events(id)[4].message,
-                ::testing::StrEq("The worker failed: signal 9 ended it. The job goes on from its "
-                                 "last checkpoint."));
+                testing::StrEq("The worker failed: signal 9 ended it. The job goes on from its "
+                               "last checkpoint."));
 }
 
 TEST_F(JobsTest, AWorkerThatCrashesAgainFailsItsJobWithTheReason) {
@@ -204,7 +204,7 @@ TEST_F(JobsTest, AWorkerHasNoNetworkAndNoSecretOfTheServers) {
     EXPECT_THAT(ReadFile(seen + ".socket").value(), HasSubstr("Permission denied"));
     const std::string environment = ReadFile(seen + ".env").value();
     EXPECT_THAT(environment, HasSubstr("HF_HUB_OFFLINE=1"));
-    EXPECT_THAT(environment, ::testing::Not(HasSubstr("hunter2")));
+    EXPECT_THAT(environment, testing::Not(HasSubstr("hunter2")));
     unsetenv("SERVER_SECRET");
 }
 

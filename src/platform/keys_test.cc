@@ -10,10 +10,10 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
+using testing::HasSubstr;
+using testing::Not;
 
-class KeysTest : public ::testing::Test {
+class KeysTest : public testing::Test {
   protected:
     KeysTest() {
         test_.options.clock = [this] { return now_; };

@@ -65,7 +65,7 @@ struct Said {
     std::map<std::string, std::string> jobs;   // and the last verb
 };
 
-class KilledPlatform : public ::testing::Test {
+class KilledPlatform : public testing::Test {
   protected:
     void SetUp() override {
         if (const std::string url = TestPostgresql(); !url.empty()) EmptyPostgresql(url);
@@ -138,7 +138,7 @@ TEST_F(KilledPlatform, LosesNothingThatItSaidAndEndsEveryJobOnce) {
     for (const auto& [id, verb] : said_.jobs) {
         // The victim died before it could say that it paused, or that it resumed.
         if (test.platform->jobs().Get(test.caller, id)->status == JobStatus::kPaused) {
-            EXPECT_THAT(verb, ::testing::AnyOf("job", "paused"));
+            EXPECT_THAT(verb, testing::AnyOf("job", "paused"));
             ASSERT_TRUE(test.platform->jobs().Resume(test.caller, id).ok());
         }
         const Job job = test.AwaitEnd(id);

@@ -9,11 +9,11 @@
 namespace hone::platform {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::MatchesRegex;
 
-class PlatformTest : public ::testing::Test {
+class PlatformTest : public testing::Test {
   protected:
     JobRequest Request(int examples = 12) {
         JobRequest request;
@@ -94,10 +94,10 @@ TEST_F(PlatformTest, AJobRunsToAModelAndTellsEveryStep) {
     ASSERT_EQ(job.result_files.size(), 1u);
     const std::string csv = test_.Content(job.result_files[0]);
     EXPECT_THAT(csv,
-                ::testing::StartsWith(
+                testing::StartsWith(
                     "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n1,"));
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 25);
-    EXPECT_THAT(csv, ::testing::Not(HasSubstr(",,")));  // each step has a validation loss
+    EXPECT_THAT(csv, testing::Not(HasSubstr(",,")));  // each step has a validation loss
 }
 
 TEST_F(PlatformTest, AJobThatWasPausedKilledAndGoneOnWithHasTheSameBytes) {

@@ -8,7 +8,7 @@
 namespace hone::platform {
 namespace {
 
-class WebhooksTest : public ::testing::Test {
+class WebhooksTest : public testing::Test {
   protected:
     WebhooksTest() {
         test_.options.clock = [this] { return now_; };
@@ -38,8 +38,8 @@ TEST(WebhookSignature, IsThatOfTheStandard) {
 
 TEST_F(WebhooksTest, TheEndOfAJobIsToldAndRetriedUntilItIsHeard) {
     std::atomic<int> answers{0};
-    testing::HttpServer server([&](const testing::Request&) {
-        return testing::Reply{.code = answers++ == 0 ? 500 : 200};
+    testkit::HttpServer server([&](const testkit::Request&) {
+        return testkit::Reply{.code = answers++ == 0 ? 500 : 200};
     });
     const auto created = webhooks().Create(test_.caller, server.url() + "/hook", {}).value();
     EXPECT_EQ(created.webhook.events.size(), 3u);
@@ -61,7 +61,7 @@ TEST_F(WebhooksTest, TheEndOfAJobIsToldAndRetriedUntilItIsHeard) {
 }
 
 TEST_F(WebhooksTest, OnlyTheEventsThatWereAskedForAreTold) {
-    testing::HttpServer server([](const testing::Request&) { return testing::Reply{}; });
+    testkit::HttpServer server([](const testkit::Request&) { return testkit::Reply{}; });
     ASSERT_TRUE(webhooks().Create(test_.caller, server.url(), {"fine_tuning.job.succeeded"}).ok());
     EndJob();
     ASSERT_TRUE(webhooks().Deliver().ok());
@@ -69,7 +69,7 @@ TEST_F(WebhooksTest, OnlyTheEventsThatWereAskedForAreTold) {
 }
 
 TEST_F(WebhooksTest, OneThatIsNeverHeardIsGivenUpAndOneThatIsDeletedTellsNothing) {
-    testing::HttpServer server([](const testing::Request&) { return testing::Reply{.code = 404}; });
+    testkit::HttpServer server([](const testkit::Request&) { return testkit::Reply{.code = 404}; });
     ASSERT_TRUE(webhooks().Create(test_.caller, server.url(), {}).ok());
     EndJob();
     for (int i = 0; i < 10; ++i) {

@@ -12,8 +12,8 @@
 namespace hone::server {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
 using Json = nlohmann::ordered_json;
 
 // An exchange whose answer is looked at afterwards.
@@ -32,7 +32,7 @@ class TestExchange : public Exchange {
     HttpRequest request_;
 };
 
-class ApiTest : public ::testing::Test {
+class ApiTest : public testing::Test {
   protected:
     void SetUp() override {
         platform::PlatformOptions options{.data_dir = folder / "data"};

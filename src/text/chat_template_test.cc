@@ -14,14 +14,14 @@ using Json = nlohmann::ordered_json;
 
 const Json kTokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
 
-std::string TestFile(const std::string& name) {
+std::string TemplateTestFile(const std::string& name) {
     auto text = ReadFile(std::string(HONE_SOURCE_DIR) + "/src/text/testdata/" + name);
     EXPECT_TRUE(text.ok()) << text.status();
     return text.ok() ? *text : std::string();
 }
 
 const Json& Golden() {
-    static const Json golden = Json::parse(TestFile("chat_templates.json"));
+    static const Json golden = Json::parse(TemplateTestFile("chat_templates.json"));
     return golden;
 }
 
@@ -42,7 +42,7 @@ std::string Shown(std::string_view source, const Json& messages = Json::array(),
 TEST(ChatTemplateTest, ChatsRenderAsInPython) {
     int compared = 0;
     for (const Json& chat : Golden()["chats"]) {
-        const std::string source = TestFile("templates/" + chat["file"].get<std::string>());
+        const std::string source = TemplateTestFile("templates/" + chat["file"].get<std::string>());
         auto text =
             Rendered(source, chat["messages"], chat["tools"], chat["add_generation_prompt"]);
         if (chat.contains("expected")) {
@@ -99,9 +99,8 @@ TEST(ChatTemplateTest, ChatMl) {
 }
 
 TEST(ChatTemplateTest, AnEmptyTokenIsUndefined) {
-    auto chat_template =
-        ChatTemplate::Parse("{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}",
-                            {{"eos_token", "E"}});
+    auto chat_template = ChatTemplate::Parse(
+        "{{ bos_token is defined }} {{ bos_token }}{{ eos_token }}", {{"eos_token", "E"}});
     ASSERT_TRUE(chat_template.ok());
     EXPECT_EQ(*(*chat_template)->Render(Json::array(), nullptr, false), "False E");
 }
@@ -237,12 +236,12 @@ TEST(ChatTemplateTest, ALongChatHasFuelEnough) {
     Json messages = Json::array();
     for (int i = 0; i < 4000; ++i)
         messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", "text"}});
-    auto text = Rendered(TestFile("templates/qwen3.jinja"), messages);
+    auto text = Rendered(TemplateTestFile("templates/qwen3.jinja"), messages);
     EXPECT_TRUE(text.ok()) << text.status();
 }
 
 TEST(ChatTemplateTest, ManyThreadsRenderTheSame) {
-    auto chat_template = ChatTemplate::Parse(TestFile("templates/llama3.jinja"), kTokens);
+    auto chat_template = ChatTemplate::Parse(TemplateTestFile("templates/llama3.jinja"), kTokens);
     ASSERT_TRUE(chat_template.ok());
     const Json& chat = Golden()["chats"][0];
     const std::string expected = *(*chat_template)->Render(chat["messages"], nullptr, true);

@@ -7,7 +7,7 @@
 
 #include "fmt/format.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 // What tools/golden/tokenizer.py writes for a list of ids: their number and a 64-bit FNV-1a over
 // their bytes.
@@ -21,4 +21,4 @@ inline std::string IdDigest(const std::vector<int32_t>& ids) {
     return fmt::format("{}:{:016x}", ids.size(), hash);
 }
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

@@ -63,7 +63,7 @@ struct Source {
     const char* from;
 };
 
-class GoldenTokenizer : public ::testing::TestWithParam<Source> {
+class GoldenTokenizer : public testing::TestWithParam<Source> {
   protected:
     void SetUp() override {
         const std::string file = GetParam().file;
@@ -96,13 +96,13 @@ TEST_P(GoldenTokenizer, CuratedLinesHaveTheIdsOfPython) {
 TEST_P(GoldenTokenizer, EveryScriptHasTheIdsOfPython) {
     std::vector<int32_t> plain;
     for (size_t i = 0; i < lines_.size(); ++i) {
-        EXPECT_EQ(testing::IdDigest(Ids(*tokenizer_, lines_[i])),
+        EXPECT_EQ(testkit::IdDigest(Ids(*tokenizer_, lines_[i])),
                   expected_["all"][i].get<std::string>())
             << "line " << i << ": " << lines_[i];
         const auto ids = Ids(*tokenizer_, lines_[i], false);
         plain.insert(plain.end(), ids.begin(), ids.end());
     }
-    EXPECT_EQ(testing::IdDigest(plain), expected_["plain"].get<std::string>());
+    EXPECT_EQ(testkit::IdDigest(plain), expected_["plain"].get<std::string>());
 }
 
 TEST_P(GoldenTokenizer, DecodesAsPython) {
@@ -120,7 +120,7 @@ TEST_P(GoldenTokenizer, LongTextsHaveTheIdsOfPython) {
     for (const json& repeated : expected_["repeated"]) {
         std::string text;
         for (int i = 0; i < repeated["count"]; ++i) text += repeated["text"];
-        EXPECT_EQ(testing::IdDigest(Ids(*tokenizer_, text)), repeated["ids"].get<std::string>())
+        EXPECT_EQ(testkit::IdDigest(Ids(*tokenizer_, text)), repeated["ids"].get<std::string>())
             << repeated["text"];
     }
 }
@@ -226,7 +226,7 @@ TEST_P(GoldenTokenizer, ManyThreadsGetTheSameIds) {
     for (size_t t = 0; t < wrong.size(); ++t) {
         threads.emplace_back([&, t] {
             for (size_t i = t; i < lines_.size(); i += 2)
-                wrong[t] += testing::IdDigest(Ids(*tokenizer_, lines_[i])) !=
+                wrong[t] += testkit::IdDigest(Ids(*tokenizer_, lines_[i])) !=
                             expected_["all"][i].get<std::string>();
         });
     }
@@ -236,9 +236,9 @@ TEST_P(GoldenTokenizer, ManyThreadsGetTheSameIds) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sources, GoldenTokenizer,
-    ::testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
-                      Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
-                      Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
+    testing::Values(Source{"byte_level", "json"}, Source{"byte_level", "gguf"},
+                    Source{"byte_level", "written"}, Source{"sentence_piece", "json"},
+                    Source{"sentence_piece", "gguf"}, Source{"sentence_piece", "written"}),
     [](const auto& info) { return std::string(info.param.file) + "_" + info.param.from; });
 
 TEST(TokenizerTest, TenMegabytesWithoutABreak) {
@@ -338,16 +338,16 @@ TEST(TokenizerTest, FamiliesHaveTheIdsOfPython) {
         for (size_t i = 0; i < golden["lines"].size(); ++i) {
             const std::string line = golden["lines"][i];
             const auto ids = Ids(**tokenizer, line);
-            EXPECT_EQ(testing::IdDigest(ids), family["lines"][i].get<std::string>()) << line;
+            EXPECT_EQ(testkit::IdDigest(ids), family["lines"][i].get<std::string>()) << line;
             for (char byte : Text(**tokenizer, ids, true))
                 decoded.push_back(static_cast<uint8_t>(byte));
         }
-        EXPECT_EQ(testing::IdDigest(decoded), family["decoded"].get<std::string>());
+        EXPECT_EQ(testkit::IdDigest(decoded), family["decoded"].get<std::string>());
         for (const json& line : corpus["lines"]) {
             const auto ids = Ids(**tokenizer, line.get<std::string>());
             all.insert(all.end(), ids.begin(), ids.end());
         }
-        EXPECT_EQ(testing::IdDigest(all), family["corpus"].get<std::string>());
+        EXPECT_EQ(testkit::IdDigest(all), family["corpus"].get<std::string>());
     }
 }
 

@@ -8,7 +8,7 @@
 namespace hone {
 namespace {
 
-constexpr char32_t kReplacement = 0xfffd;
+constexpr char32_t kReplacementCharacter = 0xfffd;
 
 // The bytes of the sequence that this byte begins; 0: it begins none.
 size_t SequenceLength(unsigned char first) {
@@ -27,13 +27,13 @@ char32_t ReadCharacter(std::string_view text, size_t& at) {
     const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
     const size_t length = SequenceLength(byte(at)), begin = at++;
     if (length == 1) return byte(begin);
-    if (length == 0 || begin + length > text.size()) return kReplacement;
+    if (length == 0 || begin + length > text.size()) return kReplacementCharacter;
     char32_t value = byte(begin) & (0x7f >> length);
     for (size_t i = begin + 1; i < begin + length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return kReplacement;
+        if ((byte(i) & 0xc0) != 0x80) return kReplacementCharacter;
         value = value << 6 | (byte(i) & 0x3f);
     }
-    if (value < kLowest[length] || !IsCharacter(value)) return kReplacement;
+    if (value < kLowest[length] || !IsCharacter(value)) return kReplacementCharacter;
     at = begin + length;
     return value;
 }
@@ -73,7 +73,7 @@ std::string Utf8(std::u32string_view characters) {
     text.reserve(characters.size());
     const auto add = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
     for (char32_t value : characters) {
-        if (!IsCharacter(value)) value = kReplacement;
+        if (!IsCharacter(value)) value = kReplacementCharacter;
         if (value < 0x80) {
             add(value);
             continue;

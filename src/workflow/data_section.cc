@@ -9,7 +9,6 @@ namespace {
 using Kind = KeyRule::Kind;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kNoCode = "hone runs no code that comes with a model or a configuration";
 constexpr std::string_view kNoPadding = "the rows of a batch are laid end to end, without padding";
 constexpr std::string_view kNoJoining =
     "each row is trained for itself; packing: true in training_args fills sequences with several "

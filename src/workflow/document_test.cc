@@ -17,7 +17,7 @@ Document Parse(std::string_view text, const std::string& path = "run.yaml") {
     return document.ok() ? *std::move(document) : Document();
 }
 
-std::string ErrorOf(std::string_view text, const std::string& path = "run.yaml") {
+std::string DocumentError(std::string_view text, const std::string& path = "run.yaml") {
     const absl::Status status = ParseDocument(text, path).status();
     EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << text;
     return std::string(status.message());
@@ -71,21 +71,23 @@ TEST(Document, AliasesAndMergesAreWhatTheyStandFor) {
         Parse("base: &base {r: 8, alpha: 16}\none:\n  <<: *base\n  r: 4\ntwo: *base\n");
     EXPECT_EQ(document.root.Find("one")->value.Value().dump(), R"({"r":4,"alpha":16})");
     EXPECT_EQ(document.root.Find("two")->value.Value().dump(), R"({"r":8,"alpha":16})");
-    EXPECT_THAT(ErrorOf("a: {<<: 5}"), HasSubstr("<< takes a map"));
+    EXPECT_THAT(DocumentError("a: {<<: 5}"), HasSubstr("<< takes a map"));
 }
 
 TEST(Document, WhatIsWrongIsNamedWithItsPlace) {
-    EXPECT_THAT(ErrorOf("a: 1\nb: [1\n"), StartsWith("run.yaml:"));
-    EXPECT_EQ(ErrorOf("a: 1\nb: 2\na: 3\n"), "run.yaml:3:1: the key a stands twice");
-    EXPECT_EQ(ErrorOf("a: !!python/object:os.system x\n"),
+    EXPECT_THAT(DocumentError("a: 1\nb: [1\n"), StartsWith("run.yaml:"));
+    EXPECT_EQ(DocumentError("a: 1\nb: 2\na: 3\n"), "run.yaml:3:1: the key a stands twice");
+    EXPECT_EQ(DocumentError("a: !!python/object:os.system x\n"),
               "run.yaml:1:4: the tag tag:yaml.org,2002:python/object:os.system is not read");
-    EXPECT_THAT(ErrorOf("a: 1\n---\nb: 2\n"), HasSubstr("a second document"));
-    EXPECT_THAT(ErrorOf("? [a]\n: 1\n"), HasSubstr("a key must be a text"));
-    EXPECT_THAT(ErrorOf("- a\n"), HasSubstr("a map of keys and values"));
-    EXPECT_THAT(ErrorOf(""), HasSubstr("a map of keys and values"));
-    EXPECT_THAT(ErrorOf("a: &x [*x]"), HasSubstr("own anchor"));
-    EXPECT_THAT(ErrorOf("{\n  \"a\": 1,\n  \"b\": nul\n}", "run.json"), StartsWith("run.json:3:"));
-    EXPECT_EQ(ErrorOf("{\"a\": 1,\n\"a\": 2}", "run.json"), "run.json:2:1: the key a stands twice");
+    EXPECT_THAT(DocumentError("a: 1\n---\nb: 2\n"), HasSubstr("a second document"));
+    EXPECT_THAT(DocumentError("? [a]\n: 1\n"), HasSubstr("a key must be a text"));
+    EXPECT_THAT(DocumentError("- a\n"), HasSubstr("a map of keys and values"));
+    EXPECT_THAT(DocumentError(""), HasSubstr("a map of keys and values"));
+    EXPECT_THAT(DocumentError("a: &x [*x]"), HasSubstr("own anchor"));
+    EXPECT_THAT(DocumentError("{\n  \"a\": 1,\n  \"b\": nul\n}", "run.json"),
+                StartsWith("run.json:3:"));
+    EXPECT_EQ(DocumentError("{\"a\": 1,\n\"a\": 2}", "run.json"),
+              "run.json:2:1: the key a stands twice");
     EXPECT_EQ(KindOf(ReadDocument("/there/is/none.yaml").status()), ErrorKind::kUsage);
 }
 
@@ -95,10 +97,10 @@ std::string Nested(size_t depth) {
 
 TEST(Document, NestingIsLimited) {
     EXPECT_TRUE(ParseDocument(Nested(kMaxJsonDepth), "x.yaml").ok());
-    EXPECT_THAT(ErrorOf(Nested(kMaxJsonDepth + 1)), HasSubstr("nested deeper"));
+    EXPECT_THAT(DocumentError(Nested(kMaxJsonDepth + 1)), HasSubstr("nested deeper"));
     const std::string deep = "{\"a\":" + std::string(100'000, '[');
-    EXPECT_THAT(ErrorOf(deep, "x.json"), HasSubstr("nested deeper"));
-    EXPECT_THAT(ErrorOf("a: " + std::string(100'000, '[')), StartsWith("run.yaml:1:"));
+    EXPECT_THAT(DocumentError(deep, "x.json"), HasSubstr("nested deeper"));
+    EXPECT_THAT(DocumentError("a: " + std::string(100'000, '[')), StartsWith("run.yaml:1:"));
 }
 
 // The map itself, the list and its entries.
@@ -110,7 +112,7 @@ std::string Many(size_t nodes) {
 
 TEST(Document, ValuesAreCounted) {
     EXPECT_TRUE(ParseDocument(Many(kMaxConfigNodes), "x.yaml").ok());
-    EXPECT_THAT(ErrorOf(Many(kMaxConfigNodes + 1)), HasSubstr("more than 100000 values"));
+    EXPECT_THAT(DocumentError(Many(kMaxConfigNodes + 1)), HasSubstr("more than 100000 values"));
     // Ten lines that stand for 10^10 values.
     std::string bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
     for (int i = 1; i < 10; ++i) {
@@ -118,19 +120,20 @@ TEST(Document, ValuesAreCounted) {
         for (int k = 0; k < 10; ++k) bomb += fmt::format("{}*a{}", k > 0 ? ", " : "", i - 1);
         bomb += "]\n";
     }
-    EXPECT_THAT(ErrorOf(bomb), HasSubstr("that aliases repeat"));
+    EXPECT_THAT(DocumentError(bomb), HasSubstr("that aliases repeat"));
     // Anchors within anchors, each of which would keep all that is within it.
     std::string nested = "a: ", ones = "1";
     for (int i = 0; i < 50; ++i) nested += fmt::format("&n{} [", i);
     for (int i = 0; i < 10'000; ++i) ones += ",1";
-    EXPECT_THAT(ErrorOf(nested + ones + std::string(50, ']')), HasSubstr("that aliases repeat"));
+    EXPECT_THAT(DocumentError(nested + ones + std::string(50, ']')),
+                HasSubstr("that aliases repeat"));
 }
 
 TEST(Document, SizeIsLimited) {
     const std::string head = "a: 1\n#";
     EXPECT_TRUE(
         ParseDocument(head + std::string(kMaxConfigBytes - head.size(), 'x'), "x.yaml").ok());
-    EXPECT_THAT(ErrorOf(head + std::string(kMaxConfigBytes - head.size() + 1, 'x')),
+    EXPECT_THAT(DocumentError(head + std::string(kMaxConfigBytes - head.size() + 1, 'x')),
                 HasSubstr("more than 1048576 bytes"));
 }
 

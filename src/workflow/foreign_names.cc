@@ -20,7 +20,7 @@ constexpr std::string_view kNever = "is not available: hone never does that";
 constexpr std::string_view kUseDtype = "is said with --torch_dtype bfloat16, float16 or float32";
 constexpr std::string_view kUseOutput =
     "is said with --output_path: checkpoints go to OUTPUT/checkpoints";
-constexpr std::string_view kNoPadding =
+constexpr std::string_view kPaddingIsNotNeeded =
     "is not needed: the rows of a batch are laid end to end, without padding";
 constexpr std::string_view kOwnTokenizer =
     "is not available: hone takes the tokenizer of the model's own files, with its special tokens";
@@ -136,7 +136,7 @@ constexpr ForeignName kForeign[] = {
      "is said with --on_overflow truncate, drop or error"},
     {"group_by_length length_column_name pad_to_max_length pad_to_multiple_of "
      "pad_to_sequence_len padding padding_free padding_side",
-     kNoPadding},
+     kPaddingIsNotNeeded},
     {"multipack packing_mode sample_packing", "is said with --packing"},
     {"neat_packing", "is not needed: rows that --packing puts together never see each other"},
     {"packing_strategy",

@@ -17,7 +17,7 @@ namespace {
 using Kind = KeyRule::Kind;
 using Json = nlohmann::ordered_json;
 
-constexpr KeyRule kRules[] = {
+constexpr KeyRule kLoraRules[] = {
     {"r", Kind::kOption, "lora_r"},
     {"alpha", Kind::kOption, "lora_alpha"},
     {"compute_dtype", Kind::kOption, "torch_dtype"},
@@ -118,7 +118,7 @@ absl::StatusOr<std::unique_ptr<Pass>> LoraPassKind::Read(const PassSource& sourc
                                                          SectionReader& reader) const {
     HONE_RETURN_IF_ERROR(reader.SetValue("method", std::string(method_), "type"));
     HONE_RETURN_IF_ERROR(ReadAllData(source, reader));
-    SectionReader::Section section{.rules = kRules, .takes_options = true};
+    SectionReader::Section section{.rules = kLoraRules, .takes_options = true};
     const auto read_already = [](const NodeEntry&, const std::string&) { return absl::OkStatus(); };
     section.handlers["train_data_config"] = read_already;
     section.handlers["eval_data_config"] = read_already;

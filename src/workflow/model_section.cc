@@ -6,7 +6,6 @@ namespace {
 
 using Kind = KeyRule::Kind;
 
-constexpr std::string_view kNoCode = "hone runs no code that comes with a model or a configuration";
 constexpr std::string_view kForExport = "it is for exporting a model, not for training it";
 
 constexpr KeyRule kModelRules[] = {

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "workflow/section_reader.h"
 
 namespace hone {
+
+// Why no section takes a script.
+inline constexpr std::string_view kNoCode =
+    "hone runs no code that comes with a model or a configuration";
 
 // `model` or `input_model`: Olive's HfModel (or PyTorchModel) with its config, or without one.
 absl::Status ReadModelSection(const NodeEntry& entry, const std::string& path,

@@ -6,7 +6,7 @@ namespace {
 
 using Kind = KeyRule::Kind;
 
-constexpr KeyRule kRules[] = {
+constexpr KeyRule kArgumentRules[] = {
     {"evaluation_strategy", Kind::kOption, "eval_strategy"},
     {"run_name", Kind::kOption, "task_name"},
     {"output_dir", Kind::kIgnored,
@@ -21,10 +21,11 @@ absl::Status ReadTrainingArguments(const NodeEntry& entry, const std::string& pa
                                    SectionReader& reader) {
     if (entry.value.is_null()) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
-    SectionReader::Section section{.rules = kRules, .takes_options = true};
+    SectionReader::Section section{.rules = kArgumentRules, .takes_options = true};
     // Mixed precision is the type of the products here.
     for (const auto& [key, dtype] : {std::pair{"fp16", "float16"}, {"bf16", "bfloat16"}})
-        section.handlers[key] = [&reader, type = dtype](const NodeEntry& use, const std::string& at) {
+        section.handlers[key] = [&reader, type = dtype](const NodeEntry& use,
+                                                        const std::string& at) {
             const std::optional<bool> on = ReadBool(use.value.text);
             if (use.value.is_null()) return absl::OkStatus();
             if (!on) return UsageError("{}: it is true or false", reader.Name(use, at));

@@ -18,7 +18,7 @@ constexpr std::string_view kNoCache =
 constexpr std::string_view kOwnMeasures =
     "a run measures loss, perplexity and token accuracy on the evaluation rows itself";
 
-constexpr KeyRule kRules[] = {
+constexpr KeyRule kWorkflowRules[] = {
     {"output_dir output_path", Kind::kOption, "output_path"},
     {"output_name no_artifacts plot_pareto_frontier", Kind::kIgnored,
      "output_dir holds the adapter and the reports of the run"},
@@ -48,7 +48,7 @@ struct Parts {
 };
 
 absl::Status ReadTop(const Document& document, SectionReader& reader, Parts& parts) {
-    SectionReader::Section section{.rules = kRules};
+    SectionReader::Section section{.rules = kWorkflowRules};
     for (const char* key : {"input_model", "model"})
         section.handlers[key] = [&](const NodeEntry& entry, const std::string& path) {
             if (!parts.models.empty())
@@ -73,7 +73,7 @@ absl::Status ReadTop(const Document& document, SectionReader& reader, Parts& par
     // Olive takes the keys of its engine here or at the top.
     section.handlers["engine"] = [&](const NodeEntry& entry, const std::string& path) {
         HONE_RETURN_IF_ERROR(reader.RequireMap(entry, path));
-        return reader.Read(entry.value, JoinPath(path, entry.key), {.rules = kRules});
+        return reader.Read(entry.value, JoinPath(path, entry.key), {.rules = kWorkflowRules});
     };
     return reader.Read(document.root, "", section);
 }

@@ -20,7 +20,7 @@ TEST(TrainAndAnswer, PrintsWhatTheTrainedModelSays) {
     for (int i = 0; i < 16; ++i)
         rows +=
             fmt::format("{{\"prompt\": \"word {}\", \"completion\": \"answer {}\"}}\n", i, i % 3);
-    testing::Put(folder / "rows.jsonl", rows);
+    testkit::Put(folder / "rows.jsonl", rows);
     const auto ran = RunProcess(
         {HONE_TRAIN_AND_ANSWER, kModel, folder / "rows.jsonl", folder / "out", "word 1"});
     ASSERT_TRUE(ran.ok()) << ran.status();
@@ -41,7 +41,7 @@ TEST(TrainAndAnswer, SaysWhatIsWrong) {
         {HONE_TRAIN_AND_ANSWER, kModel, folder / "none.jsonl", folder / "out", "word 1"});
     ASSERT_TRUE(ran.ok()) << ran.status();
     EXPECT_NE(ran->exit_code, 0);
-    EXPECT_THAT(ran->output, ::testing::HasSubstr("none.jsonl"));
+    EXPECT_THAT(ran->output, testing::HasSubstr("none.jsonl"));
     EXPECT_EQ(RunProcess({HONE_TRAIN_AND_ANSWER}).value().exit_code, 2);
 }
 
@@ -49,7 +49,7 @@ TEST(TrainAndAnswer, SaysWhatIsWrong) {
 TEST(TrainAndAnswer, IsShortAndNeedsNoCommandLine) {
     const std::string source = ReadFile(HONE_SOURCE_DIR "/tests/api/train_and_answer.cc").value();
     EXPECT_LT(std::count(source.begin(), source.end(), '\n'), 45);
-    EXPECT_THAT(source, ::testing::Not(::testing::HasSubstr("\"cli/")));
+    EXPECT_THAT(source, testing::Not(testing::HasSubstr("\"cli/")));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ constexpr char kScore[] = R"({"type": "score_model", "name": "judge", "model": "
     "input": [{"role": "user", "content": "Rate {{sample.output_text}} for {{item.q}}"}],
     "range": [0, 10], "sampling_params": {"temperature": 0.5, "seed": 3}})";
 
-Json Completion(const std::string& content, const std::string& model = "tiny") {
+Json Answered(const std::string& content, const std::string& model = "tiny") {
     return {{"model", model},
             {"choices", Json::array({{{"message", {{"content", content}}}}})},
             {"usage", {{"total_tokens", 12}}}};
@@ -144,7 +144,7 @@ TEST(Grader, AsksAModelForAScore) {
     EXPECT_EQ(body["temperature"], 0.5);
     EXPECT_EQ(body["seed"], 3);
     const auto reward = [&](const std::string& content) {
-        return Grade(kScore, sample, {Completion(content)});
+        return Grade(kScore, sample, {Answered(content)});
     };
     EXPECT_EQ(reward(R"({"result": 7.5})")["reward"], 7.5);
     EXPECT_EQ(reward(R"({"result": 70})")["reward"], 10);
@@ -164,11 +164,11 @@ TEST(Grader, AFormulaOverOthers) {
                               R"(, "label": {"type": "label_model", "name": "l", "model": "tiny",
         "input": [{"role": "developer", "content": [{"type": "input_text", "text": "Judge {{sample.output_text}}"}]}],
         "labels": ["good", "bad"], "passing_labels": ["good"]}}})";
-    Json result = Grade(multi, {"yes", Json()}, {Completion(R"({"label": "bad"})")});
+    Json result = Grade(multi, {"yes", Json()}, {Answered(R"({"label": "bad"})")});
     EXPECT_EQ(result["reward"], 0.5);
     EXPECT_EQ(result["sub_rewards"], (Json{{"same", 1}, {"label", 0}}));
     EXPECT_EQ(result["metadata"]["type"], "multi");
-    result = Grade(multi, {"yes", Json()}, {Completion(R"({"label": "good"})")});
+    result = Grade(multi, {"yes", Json()}, {Answered(R"({"label": "good"})")});
     EXPECT_EQ(result["reward"], 1);
     // What went wrong in one is not hidden by the formula.
     result = Grade(multi, {"yes", Json()}, {absl::UnavailableError("gone")});

@@ -3,11 +3,11 @@
 #include <memory>
 
 #include "adapt/base_adapter.h"
+#include "base/json_text.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "infer/generator.h"
@@ -87,8 +87,8 @@ struct InferResult {
     double prefill_ratio() const { return rates.prefill / forward_limit; }
 };
 
-absl::StatusOr<GenerateStats> Answer(Generator& generator, const InferFlags& flags,
-                                     const std::vector<GenerateRequest>& requests) {
+absl::StatusOr<GenerateStats> AnswerOnce(Generator& generator, const InferFlags& flags,
+                                         const std::vector<GenerateRequest>& requests) {
     GenerateStats stats;
     HONE_ASSIGN_OR_RETURN(std::vector<GenerateResult> results,
                           generator.Generate(requests, flags.streams, nullptr, &stats));
@@ -118,8 +118,8 @@ absl::StatusOr<StreamRates> TimeStreams(const InferFlags& flags, const LoadedMod
     };
     // The first pass pays for pages and code that later ones find warm.
     HONE_RETURN_IF_ERROR(
-        Answer(generator, flags,
-               requests(std::min<int64_t>(flags.prompt_tokens, 64), 2, flags.adapters))
+        AnswerOnce(generator, flags,
+                   requests(std::min<int64_t>(flags.prompt_tokens, 64), 2, flags.adapters))
             .status());
     const auto with_adapters = requests(flags.prompt_tokens, flags.new_tokens, flags.adapters);
     const auto base_alone = requests(flags.prompt_tokens, flags.new_tokens, 0);
@@ -129,12 +129,12 @@ absl::StatusOr<StreamRates> TimeStreams(const InferFlags& flags, const LoadedMod
     StreamRates rates;
     // In turn, so that what else the machine does falls on both alike.
     for (int64_t i = 0; i < flags.repeats; ++i) {
-        HONE_ASSIGN_OR_RETURN(GenerateStats stats, Answer(generator, flags, with_adapters));
+        HONE_ASSIGN_OR_RETURN(GenerateStats stats, AnswerOnce(generator, flags, with_adapters));
         rates.prefill = std::max(rates.prefill,
                                  static_cast<double>(stats.prompt_tokens) / stats.prefill_seconds);
         rates.decode = std::max(rates.decode, decode_rate(stats));
         if (flags.adapters == 0) continue;
-        HONE_ASSIGN_OR_RETURN(stats, Answer(generator, flags, base_alone));
+        HONE_ASSIGN_OR_RETURN(stats, AnswerOnce(generator, flags, base_alone));
         rates.base_decode = std::max(rates.base_decode, decode_rate(stats));
     }
     return rates;

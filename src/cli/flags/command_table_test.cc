@@ -20,12 +20,12 @@ const OptionRow kFrom = {.name = "from",
                          .may_stand_alone = true,
                          .group = "Look"};
 
-struct Sample {
+struct TableSample {
     CLI::App root{"does things", "hone"};
     std::string name = "x.y", colour = "red", file, folder;
     bool quick = false;
 
-    Sample() {
+    TableSample() {
         CLI::App* models = AddCommand(root, "models", "looks after models");
         Flags(*AddCommand(*models, "pull", "fetches one"))
             .Positional("NAME", file, "which")
@@ -42,7 +42,7 @@ struct Sample {
 };
 
 TEST(DescribeCommands, TellsEveryCommandWithItsFlags) {
-    Sample sample;
+    TableSample sample;
     const std::vector<CommandInfo> commands = DescribeCommands(sample.root);
     ASSERT_EQ(commands.size(), 3u);
     EXPECT_EQ(commands[0].path, "");
@@ -66,7 +66,7 @@ TEST(DescribeCommands, TellsEveryCommandWithItsFlags) {
 }
 
 TEST(ManPage, HasEveryCommandAndFlag) {
-    Sample sample;
+    TableSample sample;
     const std::string page = ManPage(DescribeCommands(sample.root));
     EXPECT_THAT(page, HasSubstr(".SS hone models pull NAME\nfetches one.\n"));
     EXPECT_THAT(page, HasSubstr("\\fB\\-n, \\-\\-name TEXT\\fR\na name's"));
@@ -76,13 +76,13 @@ TEST(ManPage, HasEveryCommandAndFlag) {
 
 // A line that begins with a dot would be a command of troff's.
 TEST(ManPage, KeepsTextsThatLookLikeCommands) {
-    Sample sample;
+    TableSample sample;
     sample.root.description(".starts so");
     EXPECT_THAT(ManPage(DescribeCommands(sample.root)), HasSubstr("\\&.starts so"));
 }
 
 TEST(CompletionScript, NamesEveryFlagForEachShell) {
-    Sample sample;
+    TableSample sample;
     const std::vector<CommandInfo> commands = DescribeCommands(sample.root);
     for (const char* shell : {"bash", "zsh"}) {
         const std::string script = CompletionScript(commands, shell);

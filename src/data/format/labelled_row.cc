@@ -50,7 +50,7 @@ DataRow Labelled(std::string text) {
     return row;
 }
 
-absl::StatusOr<ordered_json> ListField(const ordered_json& row, std::string_view name) {
+absl::StatusOr<ordered_json> RequiredList(const ordered_json& row, std::string_view name) {
     const auto found = row.find(std::string(name));
     if (found == row.end() || found->is_null()) return DataError("\"{}\" is missing", name);
     ordered_json list = *found;
@@ -232,8 +232,8 @@ absl::StatusOr<DataRow> ConvertLabelledText(const ordered_json& row, const Label
 
 absl::StatusOr<DataRow> ConvertLabelledWords(const ordered_json& row,
                                              const std::vector<std::string>& names) {
-    HONE_ASSIGN_OR_RETURN(const ordered_json tokens, ListField(row, "tokens"));
-    HONE_ASSIGN_OR_RETURN(const ordered_json tags, ListField(row, "tags"));
+    HONE_ASSIGN_OR_RETURN(const ordered_json tokens, RequiredList(row, "tokens"));
+    HONE_ASSIGN_OR_RETURN(const ordered_json tags, RequiredList(row, "tags"));
     if (tokens.size() != tags.size())
         return DataError("{} tags for {} tokens", tags.size(), tokens.size());
     if (tokens.empty()) return DataError("\"tokens\" is empty");
@@ -259,7 +259,7 @@ absl::StatusOr<DataRow> ConvertLabelledWords(const ordered_json& row,
 
 absl::StatusOr<DataRow> ConvertLabelledSpans(const ordered_json& row) {
     HONE_ASSIGN_OR_RETURN(std::string text, TextField(row));
-    HONE_ASSIGN_OR_RETURN(const ordered_json list, ListField(row, "spans"));
+    HONE_ASSIGN_OR_RETURN(const ordered_json list, RequiredList(row, "spans"));
     const std::vector<size_t> starts = CharacterStarts(text);
     HONE_ASSIGN_OR_RETURN(const std::vector<Span> spans,
                           ReadSpans(list, static_cast<int64_t>(starts.size()) - 1));

@@ -13,8 +13,6 @@ using nlohmann::ordered_json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-ordered_json Json(std::string_view text) { return ordered_json::parse(text); }
-
 RowFormatOptions Options(LabelKind kind, bool multi = false, std::string separator = "") {
     RowFormatOptions options;
     options.labels = {
@@ -22,25 +20,26 @@ RowFormatOptions Options(LabelKind kind, bool multi = false, std::string separat
     return options;
 }
 
-absl::StatusOr<DataRow> Convert(std::string_view row, const RowFormatOptions& options) {
-    HONE_ASSIGN_OR_RETURN(const RowConverter converter, RowConverter::Detect(Json(row), options));
-    return converter.Convert(Json(row));
+absl::StatusOr<DataRow> ConvertLabelled(std::string_view row, const RowFormatOptions& options) {
+    HONE_ASSIGN_OR_RETURN(const RowConverter converter,
+                          RowConverter::Detect(ordered_json::parse(row), options));
+    return converter.Convert(ordered_json::parse(row));
 }
 
-std::string ErrorOf(std::string_view row, const RowFormatOptions& options) {
-    return std::string(Convert(row, options).status().message());
+std::string LabelledError(std::string_view row, const RowFormatOptions& options) {
+    return std::string(ConvertLabelled(row, options).status().message());
 }
 
 // "text: label, label"
 std::string Labels(std::string_view row, const RowFormatOptions& options) {
-    const auto converted = Convert(row, options);
+    const auto converted = ConvertLabelled(row, options);
     if (!converted.ok()) return std::string(converted.status().message());
     return fmt::format("{}: {}", converted->parts[0].text, fmt::join(converted->labels, ", "));
 }
 
 // "word/tag word/tag"
 std::string Tags(std::string_view row, RowFormatOptions options = Options(LabelKind::kToken)) {
-    const auto converted = Convert(row, options);
+    const auto converted = ConvertLabelled(row, options);
     if (!converted.ok()) return std::string(converted.status().message());
     std::string text;
     for (const LabelledWord& word : converted->words)
@@ -59,18 +58,18 @@ TEST(LabelledRow, TextsHaveOneLabelOrSeveral) {
     EXPECT_EQ(Labels(R"({"text":"t","labels":[]})", several), "t: ");
     EXPECT_EQ(Labels(R"({"text":"t","label":"a; b;"})", Options(LabelKind::kSequence, true, ";")),
               "t: a, b");
-    EXPECT_THAT(ErrorOf(R"({"text":"t","label":["a"]})", one), HasSubstr("--problem_type"));
-    EXPECT_THAT(ErrorOf(R"({"text":"  ","label":"a"})", one), HasSubstr("\"text\" is empty"));
-    EXPECT_THAT(ErrorOf(R"({"text":"t","label":""})", one), HasSubstr("\"label\" is empty"));
-    EXPECT_THAT(ErrorOf(R"({"text":"t","label":1.5})", one), HasSubstr("whole number"));
-    EXPECT_THAT(ErrorOf(R"({"x":"t"})", one), HasSubstr("--columns text=NAME,label=NAME"));
+    EXPECT_THAT(LabelledError(R"({"text":"t","label":["a"]})", one), HasSubstr("--problem_type"));
+    EXPECT_THAT(LabelledError(R"({"text":"  ","label":"a"})", one), HasSubstr("\"text\" is empty"));
+    EXPECT_THAT(LabelledError(R"({"text":"t","label":""})", one), HasSubstr("\"label\" is empty"));
+    EXPECT_THAT(LabelledError(R"({"text":"t","label":1.5})", one), HasSubstr("whole number"));
+    EXPECT_THAT(LabelledError(R"({"x":"t"})", one), HasSubstr("--columns text=NAME,label=NAME"));
     RowFormatOptions columns = one;
     columns.columns = {{"label", "what"}};
     EXPECT_EQ(Labels(R"({"text":"t","what":"a","label":"b"})", columns), "t: a");
     RowFormatOptions named = one;
     named.label_names = {"no", "yes"};
     EXPECT_EQ(Labels(R"({"text":"t","label":1})", named), "t: yes");
-    EXPECT_THAT(ErrorOf(R"({"text":"t","label":2})", named), HasSubstr("names 0 to 1"));
+    EXPECT_THAT(LabelledError(R"({"text":"t","label":2})", named), HasSubstr("names 0 to 1"));
 }
 
 TEST(LabelledRow, WordsHaveTags) {
@@ -119,9 +118,10 @@ std::string Encoded(const DataRow& row, const std::string& tokenizer, const Labe
 
 TEST(LabelledRow, EachWordIsLabelledAtItsFirstToken) {
     const LabelTable labels({"O", "B-X"}, {1, 3});
-    const DataRow row = Convert(R"({"tokens":["Helium","xyzzyq","of"],"tags":["B-X","O","B-X"]})",
-                                Options(LabelKind::kToken))
-                            .value();
+    const DataRow row =
+        ConvertLabelled(R"({"tokens":["Helium","xyzzyq","of"],"tags":["B-X","O","B-X"]})",
+                        Options(LabelKind::kToken))
+            .value();
     for (const char* tokenizer : {"byte_level", "sentence_piece"}) {
         const auto encoder = TestEncoder("", tokenizer);
         const Example example = encoder->EncodeRow(row, {.labels = &labels})->example;

@@ -15,7 +15,7 @@ constexpr std::string_view kNotPreferred[] = {"non_preferred_output", "non_prefe
 constexpr std::string_view kLabels[] = {"label", "kto_tag"};
 
 // The field, or nullptr where it is missing or null.
-const ordered_json* Find(const ordered_json& row, std::string_view name) {
+const ordered_json* FindMember(const ordered_json& row, std::string_view name) {
     const auto found = row.find(std::string(name));
     return found == row.end() || found->is_null() ? nullptr : &*found;
 }
@@ -24,7 +24,7 @@ const ordered_json* Find(const ordered_json& row, std::string_view name) {
 template <size_t N>
 std::string_view NameOf(const ordered_json& row, const std::string_view (&names)[N]) {
     for (std::string_view name : names)
-        if (Find(row, name) != nullptr) return name;
+        if (FindMember(row, name) != nullptr) return name;
     return "";
 }
 
@@ -42,8 +42,9 @@ std::optional<bool> Judgement(const ordered_json& value, bool numbers) {
 }
 
 bool HasAnswer(const ordered_json& row) {
-    return Find(row, "completion") || Find(row, "messages") || Find(row, "conversations") ||
-           Find(row, "response") || Find(row, "output");
+    return FindMember(row, "completion") || FindMember(row, "messages") ||
+           FindMember(row, "conversations") || FindMember(row, "response") ||
+           FindMember(row, "output");
 }
 
 std::string_view Role(const ordered_json& messages) {
@@ -77,7 +78,7 @@ ordered_json Part(const ordered_json& list, size_t begin, size_t end) {
 ordered_json Beside(const ordered_json& row) {
     ordered_json beside = ordered_json::object();
     for (const char* name : {"tools", "functions", "system"})
-        if (const ordered_json* value = Find(row, name)) beside[name] = *value;
+        if (const ordered_json* value = FindMember(row, name)) beside[name] = *value;
     return beside;
 }
 
@@ -98,16 +99,17 @@ absl::StatusOr<PairRows> SplitOpenAi(const ordered_json& row) {
     const std::string_view preferred = NameOf(row, kPreferred), other = NameOf(row, kNotPreferred);
     if (preferred.empty()) return DataError("\"preferred_output\" is missing");
     if (other.empty()) return DataError("\"non_preferred_output\" is missing");
-    const ordered_json* input = Find(row, "input");
+    const ordered_json* input = FindMember(row, "input");
     if (input == nullptr || !input->is_object())
         return DataError("\"input\" must be an object with \"messages\"");
-    const ordered_json* messages = Find(*input, "messages");
+    const ordered_json* messages = FindMember(*input, "messages");
     if (messages == nullptr || !messages->is_array() || messages->empty())
         return DataError("\"input\" has no list of \"messages\"");
     for (std::string_view name : {preferred, other})
-        if (!Find(row, name)->is_array() || Find(row, name)->empty())
+        if (!FindMember(row, name)->is_array() || FindMember(row, name)->empty())
             return DataError("\"{}\" must be a list with a message of the assistant", name);
-    PairRows pair = MakePair(Beside(*input), *messages, *Find(row, preferred), *Find(row, other));
+    PairRows pair =
+        MakePair(Beside(*input), *messages, *FindMember(row, preferred), *FindMember(row, other));
     pair.preferred_name = preferred;
     pair.other_name = other;
     return pair;
@@ -120,12 +122,12 @@ bool IsOpenAiPair(const ordered_json& row) {
 }
 
 RowKind KindOfRow(const ordered_json& row, bool any_label) {
-    if (IsOpenAiPair(row) || (Find(row, "chosen") && Find(row, "rejected")) ||
-        Find(row, "rejected_response"))
+    if (IsOpenAiPair(row) || (FindMember(row, "chosen") && FindMember(row, "rejected")) ||
+        FindMember(row, "rejected_response"))
         return RowKind::kPairs;
     if (!HasAnswer(row)) return RowKind::kPlain;
-    if (Find(row, "kto_tag")) return RowKind::kJudged;
-    const ordered_json* label = Find(row, "label");
+    if (FindMember(row, "kto_tag")) return RowKind::kJudged;
+    const ordered_json* label = FindMember(row, "label");
     return label && Judgement(*label, any_label) ? RowKind::kJudged : RowKind::kPlain;
 }
 
@@ -138,9 +140,9 @@ absl::Status CheckRowKind(const ordered_json& row, RowKind wanted, std::string_v
             "the rows are preferences ({}): `hone finetune --objective dpo` learns from them, and "
             "so do ipo, orpo and simpo. To learn the preferred answers alone say which column they "
             "are: --columns prompt=NAME,completion=NAME",
-            IsOpenAiPair(row)                ? "preferred_output and non_preferred_output"
-            : Find(row, "chosen") != nullptr ? "chosen and rejected"
-                                             : "rejected_response");
+            IsOpenAiPair(row)                      ? "preferred_output and non_preferred_output"
+            : FindMember(row, "chosen") != nullptr ? "chosen and rejected"
+                                                   : "rejected_response");
     if (wanted == RowKind::kPlain)
         return DataError(
             "the rows are judged answers (\"{}\": true or false): `hone finetune --objective kto` "
@@ -162,22 +164,22 @@ absl::Status CheckRowKind(const ordered_json& row, RowKind wanted, std::string_v
 }
 
 ColumnMap GuessPairColumns(const ordered_json& row) {
-    if (IsOpenAiPair(row) || Find(row, "prompt")) return {};
+    if (IsOpenAiPair(row) || FindMember(row, "prompt")) return {};
     ColumnMap columns;
     for (const char* name : {"question", "instruction", "query", "input"})
-        if (Find(row, name) && columns.empty()) columns.emplace_back("prompt", name);
+        if (FindMember(row, name) && columns.empty()) columns.emplace_back("prompt", name);
     if (columns.empty()) return {};
     columns.emplace_back("chosen", "chosen");
     columns.emplace_back("rejected", "rejected");
     for (const char* name : {"system", "system_prompt"})
-        if (Find(row, name) && columns.size() == 3) columns.emplace_back("system", name);
+        if (FindMember(row, name) && columns.size() == 3) columns.emplace_back("system", name);
     return columns;
 }
 
 absl::StatusOr<PairRows> SplitPair(const ordered_json& row) {
     if (IsOpenAiPair(row)) return SplitOpenAi(row);
-    const ordered_json* prompt = Find(row, "prompt");
-    const ordered_json *chosen = Find(row, "chosen"), *rejected = Find(row, "rejected");
+    const ordered_json* prompt = FindMember(row, "prompt");
+    const ordered_json *chosen = FindMember(row, "chosen"), *rejected = FindMember(row, "rejected");
     if (chosen == nullptr || rejected == nullptr)
         return DataError("\"{}\" is missing", chosen == nullptr ? "chosen" : "rejected");
     const ordered_json beside = Beside(row);
@@ -215,10 +217,10 @@ absl::StatusOr<PairRows> SplitPair(const ordered_json& row) {
 absl::StatusOr<bool> ReadLabel(const ordered_json& row) {
     const std::string_view name = NameOf(row, kLabels);
     if (name.empty()) return DataError("\"label\" is missing");
-    const auto label = Judgement(*Find(row, name), true);
+    const auto label = Judgement(*FindMember(row, name), true);
     if (!label)
         return DataError("\"{}\" must be true or false, not {}", name,
-                         Find(row, name)
+                         FindMember(row, name)
                              ->dump(-1, ' ', false, ordered_json::error_handler_t::replace)
                              .substr(0, 40));
     return *label;

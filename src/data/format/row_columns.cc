@@ -9,11 +9,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-bool Has(const ordered_json& row, std::string_view name) {
-    const auto found = row.find(std::string(name));
-    return found != row.end() && !found->is_null();
-}
-
 // Without the spaces around it, in lower case.
 std::string Plain(std::string_view name) {
     const size_t begin = name.find_first_not_of(" \t_");
@@ -91,16 +86,21 @@ bool IsWholeTable(const ordered_json& row) {
 
 }  // namespace
 
+bool HasField(const ordered_json& row, std::string_view name) {
+    const auto found = row.find(std::string(name));
+    return found != row.end() && !found->is_null();
+}
+
 std::optional<RowFormat> FormatByFields(const ordered_json& row) {
-    if (Has(row, "messages")) return RowFormat::kMessages;
-    if (Has(row, "conversations")) return RowFormat::kShareGpt;
-    if (Has(row, "prompt") && Has(row, "completion")) return RowFormat::kPromptCompletion;
-    if (Has(row, "instruction") && Has(row, "output")) return RowFormat::kInstruction;
-    if (Has(row, "input") && Has(row, "output")) return RowFormat::kInputOutput;
-    if (Has(row, "input_ids")) return RowFormat::kInputIds;
-    if (Has(row, "text") && Has(row, "label") && IsLabel(row["label"]))
+    if (HasField(row, "messages")) return RowFormat::kMessages;
+    if (HasField(row, "conversations")) return RowFormat::kShareGpt;
+    if (HasField(row, "prompt") && HasField(row, "completion")) return RowFormat::kPromptCompletion;
+    if (HasField(row, "instruction") && HasField(row, "output")) return RowFormat::kInstruction;
+    if (HasField(row, "input") && HasField(row, "output")) return RowFormat::kInputOutput;
+    if (HasField(row, "input_ids")) return RowFormat::kInputIds;
+    if (HasField(row, "text") && HasField(row, "label") && IsLabel(row["label"]))
         return RowFormat::kTextLabel;
-    if (Has(row, "text")) return RowFormat::kText;
+    if (HasField(row, "text")) return RowFormat::kText;
     return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,9 @@ using ColumnMap = std::vector<std::pair<std::string, std::string>>;
 
 // The format of a row by the names of its fields; nothing where they are none that hone knows.
 std::optional<RowFormat> FormatByFields(const nlohmann::ordered_json& row);
+
+// Whether the row has the field, and something in it.
+bool HasField(const nlohmann::ordered_json& row, std::string_view name);
 
 // The fields that a format reads.
 std::vector<std::string> FieldsOf(RowFormat format);

@@ -32,11 +32,6 @@ const ordered_json* Find(const ordered_json& row, std::string_view name) {
     return found == row.end() ? nullptr : &*found;
 }
 
-bool Has(const ordered_json& row, std::string_view name) {
-    const ordered_json* value = Find(row, name);
-    return value != nullptr && !value->is_null();
-}
-
 absl::StatusOr<std::string> StringField(const ordered_json& row, std::string_view name) {
     const ordered_json* value = Find(row, name);
     if (value == nullptr)
@@ -48,7 +43,7 @@ absl::StatusOr<std::string> StringField(const ordered_json& row, std::string_vie
 
 // The field, or "" where it is missing or null.
 absl::StatusOr<std::string> OptionalField(const ordered_json& row, std::string_view name) {
-    return Has(row, name) ? StringField(row, name) : std::string();
+    return HasField(row, name) ? StringField(row, name) : std::string();
 }
 
 ordered_json Message(std::string_view role, std::string content) {
@@ -171,7 +166,7 @@ std::string AlpacaPrompt(const std::string& instruction, const std::string& inpu
 // [[question, answer], ...], as Alpaca's kin and ms-swift have it; also as a text of JSON.
 absl::StatusOr<History> ReadHistory(const ordered_json& row) {
     History history;
-    if (!Has(row, "history") || row["history"] == "") return history;
+    if (!HasField(row, "history") || row["history"] == "") return history;
     ordered_json list = row["history"];
     if (list.is_string() && !ParseInnerJson(row["history"].get_ref<const std::string&>(), &list))
         return DataError("\"history\" is a string that is not JSON");
@@ -240,12 +235,12 @@ absl::StatusOr<std::vector<int64_t>> Integers(const ordered_json& row, std::stri
 absl::StatusOr<DataRow> ConvertInputIds(const ordered_json& row) {
     HONE_ASSIGN_OR_RETURN(std::vector<int64_t> ids, Integers(row, "input_ids"));
     std::vector<int64_t> labels, mask;
-    if (Has(row, "labels")) {
+    if (HasField(row, "labels")) {
         HONE_ASSIGN_OR_RETURN(labels, Integers(row, "labels"));
         if (labels.size() != ids.size())
             return DataError("{} labels for {} input_ids", labels.size(), ids.size());
     }
-    if (Has(row, "attention_mask")) {
+    if (HasField(row, "attention_mask")) {
         HONE_ASSIGN_OR_RETURN(mask, Integers(row, "attention_mask"));
         if (mask.size() != ids.size())
             return DataError("{} values of attention_mask for {} input_ids", mask.size(),

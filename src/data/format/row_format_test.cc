@@ -9,8 +9,6 @@ namespace {
 using nlohmann::ordered_json;
 using testing::HasSubstr;
 
-ordered_json Json(std::string_view text) { return ordered_json::parse(text); }
-
 // The parts one behind the other, the trained ones in [[ ]].
 std::string PartsText(const std::vector<TextPart>& parts) {
     std::string text;
@@ -21,19 +19,19 @@ std::string PartsText(const std::vector<TextPart>& parts) {
 
 std::string Parts(const DataRow& row) { return PartsText(row.parts); }
 
-absl::StatusOr<DataRow> Convert(std::string_view text, const RowFormatOptions& options = {}) {
-    auto converter = RowConverter::Detect(Json(text), options);
+absl::StatusOr<DataRow> ConvertRow(std::string_view text, const RowFormatOptions& options = {}) {
+    auto converter = RowConverter::Detect(ordered_json::parse(text), options);
     if (!converter.ok()) return converter.status();
-    return converter->Convert(Json(text));
+    return converter->Convert(ordered_json::parse(text));
 }
 
 std::string Reason(std::string_view text, const RowFormatOptions& options = {}) {
-    auto row = Convert(text, options);
+    auto row = ConvertRow(text, options);
     return row.ok() ? "good" : std::string(row.status().message());
 }
 
 TEST(RowFormat, Messages) {
-    auto row = Convert(R"({"messages":[
+    auto row = ConvertRow(R"({"messages":[
         {"role":"developer","content":"Be brief."},
         {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"Ann"},
         {"role":"assistant","content":"one","weight":0},
@@ -102,20 +100,20 @@ TEST(RowFormat, MessageCountHasALimit) {
 }
 
 TEST(RowFormat, PromptCompletion) {
-    auto row = Convert(R"({"prompt":"a","completion":" b"})");
+    auto row = ConvertRow(R"({"prompt":"a","completion":" b"})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(Parts(*row), "a[[ b]]");
-    row = Convert(R"({"prompt":"a","completion":"b"})", {.use_chat_template = true});
+    row = ConvertRow(R"({"prompt":"a","completion":"b"})", {.use_chat_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(),
               R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"}])");
     // As lists of messages: only the completion's answers are trained.
-    row = Convert(
+    row = ConvertRow(
         R"({"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],
                       "completion":[{"role":"assistant","content":"d"}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 0, 1}));
-    row = Convert(R"({"prompt":[{"role":"user","content":"a"}],"completion":"d"})");
+    row = ConvertRow(R"({"prompt":[{"role":"user","content":"a"}],"completion":"d"})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages[1]["role"], "assistant");
     EXPECT_THAT(Reason(R"({"prompt":"a","completion":""})"), HasSubstr("\"completion\" is empty"));
@@ -129,24 +127,23 @@ TEST(RowFormat, PromptCompletion) {
 
 TEST(RowFormat, Pairs) {
     // With a template of the model's own they are chats, without one Alpaca's text.
-    auto row = Convert(R"({"instruction":"Add.","input":"1 2","output":"3"})",
-                       {.model_has_template = true});
+    auto row = ConvertRow(R"({"instruction":"Add.","input":"1 2","output":"3"})",
+                          {.model_has_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(),
               R"([{"role":"user","content":"Add.\n\n1 2"},{"role":"assistant","content":"3"}])");
-    row = Convert(R"({"instruction":"Add.","input":"1 2","output":"3"})");
+    row = ConvertRow(R"({"instruction":"Add.","input":"1 2","output":"3"})");
     ASSERT_TRUE(row.ok()) << row.status();
-    EXPECT_EQ(Parts(*row),
-              "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n[[3]]");
-    row = Convert(R"({"instruction":"Add.","input":null,"output":"3"})",
-                  {.use_chat_template = false, .model_has_template = true});
+    EXPECT_EQ(Parts(*row), "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n[[3]]");
+    row = ConvertRow(R"({"instruction":"Add.","input":null,"output":"3"})",
+                     {.use_chat_template = false, .model_has_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(Parts(*row), "### Instruction:\nAdd.\n\n### Response:\n[[3]]");
-    row = Convert(R"({"system":"S","input":"q","output":"a"})", {.use_chat_template = true});
+    row = ConvertRow(R"({"system":"S","input":"q","output":"a"})", {.use_chat_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages[0].dump(), R"({"role":"system","content":"S"})");
     EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1}));
-    row = Convert(R"({"input":"q","output":"a"})");
+    row = ConvertRow(R"({"input":"q","output":"a"})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(Parts(*row), "q\n[[a]]");
     EXPECT_THAT(Reason(R"({"input":"q","output":""})"), HasSubstr("\"output\" is empty"));
@@ -155,7 +152,7 @@ TEST(RowFormat, Pairs) {
 }
 
 TEST(RowFormat, ShareGpt) {
-    auto row = Convert(
+    auto row = ConvertRow(
         R"({"system":"S","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"},
                           {"from":"human","value":"c"},{"from":"gpt","value":"d","weight":0}]})");
     ASSERT_TRUE(row.ok()) << row.status();
@@ -169,12 +166,12 @@ TEST(RowFormat, ShareGpt) {
 }
 
 TEST(RowFormat, InputIds) {
-    auto row =
-        Convert(R"({"input_ids":[5,6,7,0],"labels":[-100,6,7,-100],"attention_mask":[1,1,1,0]})");
+    auto row = ConvertRow(
+        R"({"input_ids":[5,6,7,0],"labels":[-100,6,7,-100],"attention_mask":[1,1,1,0]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->input_ids, (std::vector<int32_t>{5, 6, 7}));
     EXPECT_EQ(row->weights, (std::vector<float>{0, 1, 1}));
-    EXPECT_EQ(Convert(R"({"input_ids":[5,6]})")->weights, (std::vector<float>{1, 1}));
+    EXPECT_EQ(ConvertRow(R"({"input_ids":[5,6]})")->weights, (std::vector<float>{1, 1}));
     EXPECT_THAT(Reason(R"({"input_ids":[5,6],"labels":[5]})"),
                 HasSubstr("1 labels for 2 input_ids"));
     EXPECT_THAT(Reason(R"({"input_ids":[5,6],"labels":[5,9]})"),
@@ -193,7 +190,7 @@ TEST(RowFormat, TextTemplates) {
     auto fill = [](std::string_view source, std::string_view row) -> std::string {
         auto parsed = TextTemplate::Parse(source);
         if (!parsed.ok()) return std::string(parsed.status().message());
-        auto text = parsed->Fill(Json(row));
+        auto text = parsed->Fill(ordered_json::parse(row));
         return text.ok() ? PartsText(*text) : std::string(text.status().message());
     };
     auto whole = [](std::string_view text) { return fmt::format("[[{}]]", text); };
@@ -214,7 +211,7 @@ TEST(RowFormat, TextTemplates) {
 
 TEST(RowFormat, Detection) {
     auto format = [](std::string_view row, const RowFormatOptions& options = {}) {
-        auto converter = RowConverter::Detect(Json(row), options);
+        auto converter = RowConverter::Detect(ordered_json::parse(row), options);
         return converter.ok() ? std::string(RowFormatName(converter->format()))
                               : std::string(converter.status().message());
     };
@@ -241,7 +238,7 @@ TEST(RowFormat, TemplatesTrainWhatIsMarked) {
     auto fill = [](std::string_view source, std::string_view row) -> std::string {
         auto parsed = TextTemplate::Parse(source);
         if (!parsed.ok()) return std::string(parsed.status().message());
-        auto parts = parsed->Fill(Json(row));
+        auto parts = parsed->Fill(ordered_json::parse(row));
         return parts.ok() ? PartsText(*parts) : std::string(parts.status().message());
     };
     const std::string row = R"({"text":"lost card","category":"card_lost","none":" ","x":null})";
@@ -261,46 +258,49 @@ TEST(RowFormat, TemplatesTrainWhatIsMarked) {
 
 TEST(RowFormat, ColumnsUnderOtherNames) {
     // Known by their names, in any case; a pair goes through the model's template.
-    auto row = Convert(R"({"Question":"q","Answer":"a","id":7})", {.model_has_template = true});
+    auto row = ConvertRow(R"({"Question":"q","Answer":"a","id":7})", {.model_has_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(),
               R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])");
     for (const char* pair : {R"({"query":"q","response":"a"})", R"({"prompt":"q","response":"a"})",
                              R"({"INPUT":"q","OUTPUT":"a"})", R"({"prompt":"q","answer":"a"})"}) {
-        row = Convert(pair);
+        row = ConvertRow(pair);
         ASSERT_TRUE(row.ok()) << pair << row.status();
         EXPECT_EQ(Parts(*row), "q\n[[a]]") << pair;
     }
-    EXPECT_EQ(Parts(*Convert(R"({"Prompt":"q","Completion":"a"})")), "q[[a]]");
-    EXPECT_EQ(Parts(*Convert(R"({"TEXT":"t"})")), "[[t]]");
-    EXPECT_EQ(Parts(*Convert(R"({"instruction":"do","context":"c","response":"a"})")),
+    EXPECT_EQ(Parts(*ConvertRow(R"({"Prompt":"q","Completion":"a"})")), "q[[a]]");
+    EXPECT_EQ(Parts(*ConvertRow(R"({"TEXT":"t"})")), "[[t]]");
+    EXPECT_EQ(Parts(*ConvertRow(R"({"instruction":"do","context":"c","response":"a"})")),
               "### Instruction:\ndo\n\n### Input:\nc\n\n### Response:\n[[a]]");
-    row = Convert(R"({"conversation":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
+    row = ConvertRow(
+        R"({"conversation":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.size(), 2u);
     // The first row need not have the optional ones, or have them null.
     for (const char* first : {R"({"Instruction":"a","context":null,"response":"b"})",
                               R"({"Instruction":"a","input":null,"response":"b"})",
                               R"({"Instruction":"a","response":"b"})"}) {
-        auto converter = RowConverter::Detect(Json(first), {});
+        auto converter = RowConverter::Detect(ordered_json::parse(first), {});
         ASSERT_TRUE(converter.ok()) << converter.status();
-        const ordered_json later = Json(
+        const ordered_json later = ordered_json::parse(
             R"({"Instruction":"do","context":"c","response":"a","system_prompt":"S","x":1})");
         auto converted = converter->Convert(later);
         ASSERT_TRUE(converted.ok()) << converted.status();
         EXPECT_EQ(Parts(*converted),
                   "S\n\n### Instruction:\ndo\n\n### Input:\nc\n\n### Response:\n[[a]]");
         EXPECT_EQ(converter->UnusedColumns(later), std::vector<std::string>{"x"});
-        EXPECT_EQ(Parts(*converter->Convert(Json(first))),
+        EXPECT_EQ(Parts(*converter->Convert(ordered_json::parse(first))),
                   "### Instruction:\na\n\n### Response:\n[[b]]");
     }
     // Said with --columns.
     const RowFormatOptions said = {.columns = {{"prompt", "Front"}, {"completion", "Back"}}};
-    EXPECT_EQ(Parts(*Convert(R"({"Front":"q","Back":"a"})", said)), "q[[a]]");
-    EXPECT_THAT(Reason(R"({"Front":"q","Rear":"a"})", said),
-                HasSubstr("--columns completion=Back: there is no such column; the row has Front, Rear"));
-    EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","Back":"a"})", {.columns = {{"completion", "Back"}}})),
-              "q[[a]]");
+    EXPECT_EQ(Parts(*ConvertRow(R"({"Front":"q","Back":"a"})", said)), "q[[a]]");
+    EXPECT_THAT(
+        Reason(R"({"Front":"q","Rear":"a"})", said),
+        HasSubstr("--columns completion=Back: there is no such column; the row has Front, Rear"));
+    EXPECT_EQ(
+        Parts(*ConvertRow(R"({"prompt":"q","Back":"a"})", {.columns = {{"completion", "Back"}}})),
+        "q[[a]]");
     EXPECT_THAT(Reason(R"({"a":"q","b":""})", {.columns = {{"prompt", "a"}, {"completion", "b"}}}),
                 HasSubstr("\"completion\" is empty"));
     EXPECT_THAT(Reason(R"({"a":"q"})", {.columns = {{"text", "a"}}, .text_template = "{a}"}),
@@ -309,24 +309,25 @@ TEST(RowFormat, ColumnsUnderOtherNames) {
 
 TEST(RowFormat, UnusedColumns) {
     auto unused = [](std::string_view row, const RowFormatOptions& options = {}) {
-        auto converter = RowConverter::Detect(Json(row), options);
+        auto converter = RowConverter::Detect(ordered_json::parse(row), options);
         EXPECT_TRUE(converter.ok()) << converter.status();
-        return fmt::format("{}", fmt::join(converter->UnusedColumns(Json(row)), ","));
+        return fmt::format("{}",
+                           fmt::join(converter->UnusedColumns(ordered_json::parse(row)), ","));
     };
     EXPECT_EQ(unused(R"({"text":"a","topic":"b","empty":null})"), "topic");
     EXPECT_EQ(unused(R"({"text":"a","category":"b"})", {.text_template = "{text} {category}"}), "");
     EXPECT_EQ(unused(R"({"Question":"a","Answer":"b","question_id":1})"), "question_id");
-    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","x":"c"})",
-                     {.columns = {{"prompt", "x"}}}), "prompt");
+    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","x":"c"})", {.columns = {{"prompt", "x"}}}),
+              "prompt");
     // Joined as they stand, prompt and completion have no place for a system text.
     EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","system":"c"})"), "system");
-    EXPECT_EQ(unused(R"({"prompt":"a","completion":"b","system":"c"})", {.use_chat_template = true}),
-              "");
+    EXPECT_EQ(
+        unused(R"({"prompt":"a","completion":"b","system":"c"})", {.use_chat_template = true}), "");
 }
 
 TEST(RowFormat, TurnsThatAreNotTrained) {
     auto weights = [](std::string_view turns) {
-        auto row = Convert(fmt::format("{{\"conversations\":[{}]}}", turns));
+        auto row = ConvertRow(fmt::format("{{\"conversations\":[{}]}}", turns));
         EXPECT_TRUE(row.ok()) << row.status();
         return row.ok() ? row->conversation.weights : std::vector<float>();
     };
@@ -338,7 +339,8 @@ TEST(RowFormat, TurnsThatAreNotTrained) {
                   (std::vector<float>{0, 0, 1}))
             << mark;
     auto reason = [&](std::string_view last) {
-        return Reason(fmt::format("{{\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}},{}]}}", last));
+        return Reason(
+            fmt::format("{{\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}},{}]}}", last));
     };
     EXPECT_THAT(reason(R"({"role":"assistant","content":"a","weight":1,"train":false})"),
                 HasSubstr("message 2: \"weight\" 1 and \"train\" false contradict each other"));
@@ -352,8 +354,9 @@ TEST(RowFormat, TurnsThatAreNotTrained) {
 }
 
 TEST(RowFormat, OtherToolsFunctionCalls) {
-    const std::string call = R"("tool_calls":[{"type":"function","function":{"name":"f","arguments":)";
-    auto row = Convert(R"({"functions":[{"name":"f","parameters":{}}],"messages":[
+    const std::string call =
+        R"("tool_calls":[{"type":"function","function":{"name":"f","arguments":)";
+    auto row = ConvertRow(R"({"functions":[{"name":"f","parameters":{}}],"messages":[
         {"role":"user","content":"q"},
         {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
         {"role":"function","name":"f","content":"7"},
@@ -363,7 +366,7 @@ TEST(RowFormat, OtherToolsFunctionCalls) {
               R"([{"type":"function","function":{"name":"f","parameters":{}}}])");
     EXPECT_THAT(row->conversation.messages[1].dump(), HasSubstr(call));
     EXPECT_EQ(row->conversation.messages[2]["role"], "tool");
-    row = Convert(R"({"conversations":[{"from":"human","value":"q"},
+    row = ConvertRow(R"({"conversations":[{"from":"human","value":"q"},
         {"from":"function_call","value":"{\"name\":\"f\",\"arguments\":{\"x\":1}}"},
         {"from":"observation","value":"7"},{"from":"gpt","value":"a"}],"tools":"[{\"name\":\"f\"}]"})");
     ASSERT_TRUE(row.ok()) << row.status();
@@ -378,40 +381,41 @@ TEST(RowFormat, OtherToolsFunctionCalls) {
 }
 
 TEST(RowFormat, SystemHistoryAndMessagesAsText) {
-    auto row = Convert(R"({"system":"S","messages":"[{\"role\":\"user\",\"content\":\"q\"},)"
-                       R"({\"role\":\"assistant\",\"content\":\"a\"}]"})");
+    auto row = ConvertRow(R"({"system":"S","messages":"[{\"role\":\"user\",\"content\":\"q\"},)"
+                          R"({\"role\":\"assistant\",\"content\":\"a\"}]"})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.size(), 3u);
     EXPECT_EQ(row->conversation.messages[0]["content"], "S");
     EXPECT_THAT(Reason(R"({"system":"S","messages":[{"role":"system","content":"T"},
                            {"role":"assistant","content":"a"}]})"),
                 HasSubstr("says something else"));
-    row = Convert(R"({"instruction":"q2","input":"","output":"a2","history":[["q1","a1"]]})",
-                  {.model_has_template = true});
+    row = ConvertRow(R"({"instruction":"q2","input":"","output":"a2","history":[["q1","a1"]]})",
+                     {.model_has_template = true});
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 1, 0, 1}));
     EXPECT_EQ(row->conversation.messages[1]["content"], "a1");
     EXPECT_THAT(Reason(R"({"instruction":"q2","output":"a2","history":[["q1","a1"]]})"),
                 HasSubstr("needs a chat template"));
     EXPECT_THAT(Reason(R"({"instruction":"q2","output":"a2","history":["q1"]})",
-                       {.model_has_template = true}), HasSubstr("[question, answer]"));
-    EXPECT_EQ(Parts(*Convert(R"({"system":"S","input":"q","output":"a"})")), "S\n\nq\n[[a]]");
+                       {.model_has_template = true}),
+                HasSubstr("[question, answer]"));
+    EXPECT_EQ(Parts(*ConvertRow(R"({"system":"S","input":"q","output":"a"})")), "S\n\nq\n[[a]]");
 }
 
 TEST(RowFormat, WhatIsEmptyOrNullIsAbsent) {
-    auto row = Convert(R"({"system":"S","messages":[{"role":"system","content":" "},
+    auto row = ConvertRow(R"({"system":"S","messages":[{"role":"system","content":" "},
                            {"role":"user","content":"q"},{"role":"assistant","content":"a"}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.size(), 3u);
     EXPECT_EQ(row->conversation.messages[0]["content"], "S");
     EXPECT_EQ(row->conversation.weights, (std::vector<float>{0, 0, 1}));
-    row = Convert(R"({"messages":[{"role":"assistant","content":"a","tool_calls":[]}]})");
+    row = ConvertRow(R"({"messages":[{"role":"assistant","content":"a","tool_calls":[]}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(), R"([{"role":"assistant","content":"a"}])");
     EXPECT_THAT(Reason(R"({"messages":[{"role":"user","content":"a","tool_calls":[]}]})"),
                 HasSubstr("for messages of the assistant only"));
     // One table for both forms of a turn.
-    row = Convert(R"({"conversations":[{"from":"human","value":"q","role":null,"content":null},
+    row = ConvertRow(R"({"conversations":[{"from":"human","value":"q","role":null,"content":null},
                       {"role":null,"from":"gpt","value":"a"}]})");
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages.dump(),
@@ -423,7 +427,7 @@ TEST(RowFormat, PromptsAndCompletionsThatAreMessages) {
     const char* kMessages = R"("system":"S",)"
                             R"("p":"q","c":[{"role":"assistant","content":"a"}]})";
     const RowFormatOptions said = {.columns = {{"prompt", "p"}, {"completion", "c"}}};
-    const ordered_json json = Json("{" + std::string(kMessages));
+    const ordered_json json = ordered_json::parse("{" + std::string(kMessages));
     auto converter = RowConverter::Detect(json, said);
     ASSERT_TRUE(converter.ok()) << converter.status();
     EXPECT_TRUE(converter->uses_chat_template());
@@ -433,24 +437,29 @@ TEST(RowFormat, PromptsAndCompletionsThatAreMessages) {
     ASSERT_TRUE(row.ok()) << row.status();
     EXPECT_EQ(row->conversation.messages[0]["content"], "S");
     EXPECT_EQ(row->conversation.messages.size(), 3u);
-    auto texts = RowConverter::Detect(Json(R"({"prompt":"q","completion":"a"})"), {});
+    auto texts =
+        RowConverter::Detect(ordered_json::parse(R"({"prompt":"q","completion":"a"})"), {});
     EXPECT_FALSE(texts->uses_chat_template());
     EXPECT_EQ(texts->PromptTemplate(), "{prompt}");
 }
 
 TEST(RowFormat, OtherKindsOfRowsAreRefusedByName) {
-    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"), HasSubstr("--objective dpo"));
-    EXPECT_EQ(Parts(*Convert(R"({"prompt":"q","chosen":"a","rejected":"b"})",
-                             {.columns = {{"completion", "chosen"}}})), "q[[a]]");
-    EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"), HasSubstr("--objective kto"));
+    EXPECT_THAT(Reason(R"({"prompt":"q","chosen":"a","rejected":"b"})"),
+                HasSubstr("--objective dpo"));
+    EXPECT_EQ(Parts(*ConvertRow(R"({"prompt":"q","chosen":"a","rejected":"b"})",
+                                {.columns = {{"completion", "chosen"}}})),
+              "q[[a]]");
+    EXPECT_THAT(Reason(R"({"prompt":"q","completion":"a","label":true})"),
+                HasSubstr("--objective kto"));
     EXPECT_EQ(Reason(R"({"prompt":"q","completion":"a","label":"spam"})"), "good");
-    EXPECT_THAT(Reason(R"({"instruction":{"0":"q"},"output":{"0":"a"}})"), HasSubstr("whole table"));
+    EXPECT_THAT(Reason(R"({"instruction":{"0":"q"},"output":{"0":"a"}})"),
+                HasSubstr("whole table"));
     EXPECT_THAT(Reason(R"({"text":["a","b"],"label":["x","y"]})"), HasSubstr("whole table"));
 }
 
 // As datasets' to_json writes them: each tool with the parameters of all.
 TEST(RowFormat, ArrowsNullsAreLeftOut) {
-    auto row = Convert(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
+    auto row = ConvertRow(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
             {"function":{"name":"a","arguments":{"x":"q","y":null}}}]}],
         "tools":[{"function":{"name":"a","parameters":{"properties":{"x":{"type":"string"},"y":null}}}}]})");
     ASSERT_TRUE(row.ok()) << row.status();
@@ -459,7 +468,7 @@ TEST(RowFormat, ArrowsNullsAreLeftOut) {
     EXPECT_EQ(row->conversation.tools[0]["function"]["parameters"].dump(),
               R"({"properties":{"x":{"type":"string"}}})");
     // A null that the row means stays.
-    row = Convert(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
+    row = ConvertRow(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[
             {"function":{"name":"a","arguments":{"x":null}}}]}],
         "tools":[{"function":{"name":"a","parameters":{"properties":{"x":{"default":null}}}}}]})");
     ASSERT_TRUE(row.ok()) << row.status();
@@ -468,11 +477,16 @@ TEST(RowFormat, ArrowsNullsAreLeftOut) {
 }
 
 TEST(RowFormat, HashIsOfTheContent) {
-    EXPECT_EQ(RowHash(Json(R"({"a":1,"b":"x"})")), RowHash(Json(R"({ "b" : "\u0078", "a": 1 })")));
-    EXPECT_NE(RowHash(Json(R"({"a":1,"b":"x"})")), RowHash(Json(R"({"a":"x","b":1})")));
-    EXPECT_NE(RowHash(Json(R"(["a","b"])")), RowHash(Json(R"(["b","a"])")));
-    EXPECT_NE(RowHash(Json(R"({"a":"1"})")), RowHash(Json(R"({"a":1})")));
-    EXPECT_NE(RowHash(Json(R"({"a":{}})")), RowHash(Json(R"({"a":[]})")));
+    EXPECT_EQ(RowHash(ordered_json::parse(R"({"a":1,"b":"x"})")),
+              RowHash(ordered_json::parse(R"({ "b" : "\u0078", "a": 1 })")));
+    EXPECT_NE(RowHash(ordered_json::parse(R"({"a":1,"b":"x"})")),
+              RowHash(ordered_json::parse(R"({"a":"x","b":1})")));
+    EXPECT_NE(RowHash(ordered_json::parse(R"(["a","b"])")),
+              RowHash(ordered_json::parse(R"(["b","a"])")));
+    EXPECT_NE(RowHash(ordered_json::parse(R"({"a":"1"})")),
+              RowHash(ordered_json::parse(R"({"a":1})")));
+    EXPECT_NE(RowHash(ordered_json::parse(R"({"a":{}})")),
+              RowHash(ordered_json::parse(R"({"a":[]})")));
 }
 
 TEST(Unescape, ReadsWhatShellsPassOnAsTwoCharacters) {

@@ -10,14 +10,12 @@ namespace {
 using nlohmann::ordered_json;
 using testing::HasSubstr;
 
-ordered_json Json(std::string_view text) { return ordered_json::parse(text); }
-
 // "question -> answer" of a row that became a chat, or what is wrong.
 std::string Asked(std::string_view row, RowFormatOptions options = {}) {
     options.model_has_template = true;
-    auto converter = RowConverter::Detect(Json(row), options);
+    auto converter = RowConverter::Detect(ordered_json::parse(row), options);
     if (!converter.ok()) return std::string(converter.status().message());
-    auto converted = converter->Convert(Json(row));
+    auto converted = converter->Convert(ordered_json::parse(row));
     if (!converted.ok()) return std::string(converted.status().message());
     if (converted->kind != DataRow::Kind::kConversation) return "no chat";
     const ordered_json& messages = converted->conversation.messages;
@@ -59,18 +57,22 @@ TEST(TextLabel, LongTextsAreNoLabelsAndBadRowsSayWhy) {
     EXPECT_EQ(Asked(R"({"text":"t","topic":"a"})"), "no chat");
     EXPECT_EQ(Asked(R"({"text":" ","label":"a"})"), "\"text\" is empty");
     EXPECT_THAT(Asked(R"({"text":"t","label":""})"), HasSubstr("\"label\" is empty"));
-    auto converter = RowConverter::Detect(Json(R"({"text":"t","label":"a"})"), {}).value();
-    EXPECT_EQ(converter.Convert(Json(R"({"text":"t"})")).status().message(),
+    auto converter =
+        RowConverter::Detect(ordered_json::parse(R"({"text":"t","label":"a"})"), {}).value();
+    EXPECT_EQ(converter.Convert(ordered_json::parse(R"({"text":"t"})")).status().message(),
               "\"label\" is missing (the row has text)");
-    EXPECT_EQ(converter.Convert(Json(R"({"text":"t","label":[1]})")).status().message(),
-              "\"label\" must be a string or a whole number, not array");
+    EXPECT_EQ(
+        converter.Convert(ordered_json::parse(R"({"text":"t","label":[1]})")).status().message(),
+        "\"label\" must be a string or a whole number, not array");
 }
 
 TEST(TextLabel, WithoutAChatTemplateALineOfItsOwn) {
-    auto converter = RowConverter::Detect(Json(R"({"text":"t","label":"a"})"), {}).value();
+    auto converter =
+        RowConverter::Detect(ordered_json::parse(R"({"text":"t","label":"a"})"), {}).value();
     EXPECT_EQ(RowFormatName(converter.format()), "text and label");
     EXPECT_EQ(converter.PromptTemplate(), R"({prompt}\n)");
-    const DataRow row = converter.Convert(Json(R"({"text":"t","label":"a"})")).value();
+    const DataRow row =
+        converter.Convert(ordered_json::parse(R"({"text":"t","label":"a"})")).value();
     ASSERT_EQ(row.parts.size(), 2u);
     EXPECT_EQ(row.parts[0].text, "t\n");
     EXPECT_FALSE(row.parts[0].trained);
@@ -84,7 +86,9 @@ TEST(Summary, TheSummaryIsTheAnswerToTheDocument) {
     EXPECT_EQ(Asked(R"({"text":"long","summary":"short"})"), "long -> short");
     EXPECT_THAT(Asked(R"({"document":"long"})"), HasSubstr("document and summary"));
     const auto columns =
-        RowConverter::Detect(Json(R"({"article":"a","highlights":"b"})"), {}).value().columns();
+        RowConverter::Detect(ordered_json::parse(R"({"article":"a","highlights":"b"})"), {})
+            .value()
+            .columns();
     EXPECT_EQ(columns, (std::vector<std::pair<std::string, std::string>>{
                            {"input", "article"}, {"output", "highlights"}}));
 }
@@ -92,7 +96,9 @@ TEST(Summary, TheSummaryIsTheAnswerToTheDocument) {
 TEST(Summary, ATextAloneOrSaidStaysAText) {
     EXPECT_EQ(Asked(R"({"text":"a"})"), "no chat");
     EXPECT_EQ(Asked(R"({"text":"a","label":"b"})", {.text_field = "text"}), "no chat");
-    EXPECT_EQ(RowConverter::Detect(Json(R"({"text":"a"})"), {}).value().columns().size(), 0u);
+    EXPECT_EQ(
+        RowConverter::Detect(ordered_json::parse(R"({"text":"a"})"), {}).value().columns().size(),
+        0u);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/file.h"
+
 namespace hone {
 namespace {
 
@@ -18,16 +20,6 @@ constexpr int kMaxFolderDepth = 8;
 bool IsFormatName(std::string_view name) {
     return name == "json" || name == "csv" || name == "parquet" || name == "text" ||
            name == "conll";
-}
-
-bool Exists(const std::string& path) {
-    std::error_code error;
-    return fs::exists(path, error);
-}
-
-bool IsFolder(const std::string& path) {
-    std::error_code error;
-    return fs::is_directory(path, error);
 }
 
 // What datasets.save_to_disk writes: Arrow files, which hone does not read.

@@ -6,12 +6,12 @@
 namespace hone {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kJsonSpace = " \t\r\n";
 
 std::string_view Trimmed(std::string_view text) {
-    const size_t begin = text.find_first_not_of(kSpace);
+    const size_t begin = text.find_first_not_of(kJsonSpace);
     if (begin == std::string_view::npos) return "";
-    return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+    return text.substr(begin, text.find_last_not_of(kJsonSpace) - begin + 1);
 }
 
 // Whether a member of the outermost object holds a list of rows; the text may end before it does.
@@ -81,8 +81,7 @@ JsonLayout GuessJsonLayout(std::string_view start) {
     // A string cannot go over lines, but the text may end within one.
     if (end != std::string_view::npos && outline.in_string()) return JsonLayout::kLines;
     // The whole file is one line, or the beginning of one.
-    if (rest.empty())
-        return HasListOfRows(start) ? JsonLayout::kObjects : JsonLayout::kLines;
+    if (rest.empty()) return HasListOfRows(start) ? JsonLayout::kObjects : JsonLayout::kLines;
     if (outline.depth() == 0) return JsonLayout::kLines;
     for (char c : start.substr(end)) {
         outline.Take(c);

@@ -37,31 +37,31 @@ std::vector<std::string> ReadAll(const std::string& path, std::string_view force
     }
 }
 
-using Rows = std::vector<std::string>;
+using RowTexts = std::vector<std::string>;
 
 TEST(RowReader, JsonLines) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(folder.Write("a.jsonl",
                                    "{\"b\":1,\"a\":[null,true,-2.5]}\n\n  \r\n{\"x\":\"é\"}\r\n")),
-              (Rows{R"({"b":1,"a":[null,true,-2.5]})", R"({"x":"é"})"}));
+              (RowTexts{R"({"b":1,"a":[null,true,-2.5]})", R"({"x":"é"})"}));
     // No line end at the end, a byte order mark at the start, numbers beyond 64 bits, equal keys.
     EXPECT_EQ(ReadAll(folder.Write(
                   "b.jsonl", "\xEF\xBB\xBF{\"n\":123456789012345678901234567890,\"a\":1,\"a\":2}")),
-              (Rows{R"({"n":1.2345678901234568e+29,"a":2})"}));
-    EXPECT_EQ(ReadAll(folder.Write("empty.jsonl", "")), Rows());
+              (RowTexts{R"({"n":1.2345678901234568e+29,"a":2})"}));
+    EXPECT_EQ(ReadAll(folder.Write("empty.jsonl", "")), RowTexts());
 }
 
 TEST(RowReader, JsonLinesSayWhereTheyAreBroken) {
     TestFolder folder;
-    const Rows rows = ReadAll(folder.Write("a.jsonl",
-                                           "{\"a\":1}\n"
-                                           "{\"a\":nul}\n"
-                                           "[1]\n"
-                                           "{\"a\":1} x\n"
-                                           "\"text\"\n"
-                                           "{\"a\":\"\xFF\"}\n"
-                                           "{\"a\":\n"
-                                           "{\"a\":2}\n"));
+    const RowTexts rows = ReadAll(folder.Write("a.jsonl",
+                                               "{\"a\":1}\n"
+                                               "{\"a\":nul}\n"
+                                               "[1]\n"
+                                               "{\"a\":1} x\n"
+                                               "\"text\"\n"
+                                               "{\"a\":\"\xFF\"}\n"
+                                               "{\"a\":\n"
+                                               "{\"a\":2}\n"));
     ASSERT_EQ(rows.size(), 8u);
     EXPECT_EQ(rows[0], R"({"a":1})");
     EXPECT_EQ(rows[1].substr(0, 35), "2:9 malformed JSON: invalid literal");
@@ -115,14 +115,14 @@ TEST(RowReader, LongestLine) {
     };
     const std::string path = folder.Write(
         "a.jsonl", row(kMaxLineBytes) + "\n" + row(kMaxLineBytes + 1) + "\n{\"a\":1}\n");
-    const Rows rows = ReadAll(path);
+    const RowTexts rows = ReadAll(path);
     ASSERT_EQ(rows.size(), 3u);
     EXPECT_EQ(rows[0].size(), kMaxLineBytes);
     EXPECT_EQ(rows[1], "2:1 longer than the limit of 64 MiB for one row");
     EXPECT_EQ(rows[2], R"({"a":1})");
     const std::string array = folder.Write(
         "a.json", "[" + row(kMaxLineBytes) + "," + row(kMaxLineBytes + 1) + "\n,{\"a\":1}]");
-    const Rows elements = ReadAll(array);
+    const RowTexts elements = ReadAll(array);
     ASSERT_EQ(elements.size(), 3u);
     EXPECT_EQ(elements[0].size(), kMaxLineBytes);
     EXPECT_EQ(elements[1],
@@ -133,36 +133,38 @@ TEST(RowReader, LongestLine) {
 TEST(RowReader, JsonArrays) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(folder.Write("a.json", " [ {\"a\": \"],[\\\"\"} ,\n{\"b\":[{},[]]}\n]\n")),
-              (Rows{R"({"a":"],[\""})", R"({"b":[{},[]]})"}));
-    EXPECT_EQ(ReadAll(folder.Write("b.json", "[]")), Rows());
-    EXPECT_EQ(ReadAll(folder.Write("c.json", "")), Rows());
-    EXPECT_EQ(ReadAll(folder.Write("d.json", "  \n")), Rows());
+              (RowTexts{R"({"a":"],[\""})", R"({"b":[{},[]]})"}));
+    EXPECT_EQ(ReadAll(folder.Write("b.json", "[]")), RowTexts());
+    EXPECT_EQ(ReadAll(folder.Write("c.json", "")), RowTexts());
+    EXPECT_EQ(ReadAll(folder.Write("d.json", "  \n")), RowTexts());
     // JSON lines under the name of .json, as the Python library writes them.
     EXPECT_EQ(ReadAll(folder.Write("e.json", "{\"a\":1}\n{\"a\":2}\n")),
-              (Rows{R"({"a":1})", R"({"a":2})"}));
+              (RowTexts{R"({"a":1})", R"({"a":2})"}));
 }
 
 TEST(RowReader, BrokenJsonArrays) {
     TestFolder folder;
-    Rows rows = ReadAll(folder.Write("a.json", "[\n {\"a\":1},\n {\"a\":x},\n {\"a\":3}\n]"));
+    RowTexts rows = ReadAll(folder.Write("a.json", "[\n {\"a\":1},\n {\"a\":x},\n {\"a\":3}\n]"));
     ASSERT_EQ(rows.size(), 3u);
     EXPECT_EQ(rows[1].substr(0, 20), "3:7 malformed JSON: ") << rows[1];
     EXPECT_EQ(rows[2], R"({"a":3})");
     const std::string stop = "; nothing after it was read";
-    EXPECT_EQ(ReadAll(folder.Write("b.json", "[{\"a\":1}, {\"a\":")),
-              (Rows{R"({"a":1})",
-                    "1:16 malformed JSON: the file ends inside the array: it is cut off" + stop}));
     EXPECT_EQ(
-        ReadAll(folder.Write("c.json", "[{\"a\":1},]")),
-        (Rows{R"({"a":1})", "1:10 malformed JSON: a row is missing before this character" + stop}));
+        ReadAll(folder.Write("b.json", "[{\"a\":1}, {\"a\":")),
+        (RowTexts{R"({"a":1})",
+                  "1:16 malformed JSON: the file ends inside the array: it is cut off" + stop}));
+    EXPECT_EQ(ReadAll(folder.Write("c.json", "[{\"a\":1},]")),
+              (RowTexts{R"({"a":1})",
+                        "1:10 malformed JSON: a row is missing before this character" + stop}));
+    EXPECT_EQ(ReadAll(folder.Write("d.json", "[{\"a\":1}]\n5")),
+              (RowTexts{R"({"a":1})",
+                        "2:1 malformed JSON: something follows the end of the array" + stop}));
     EXPECT_EQ(
-        ReadAll(folder.Write("d.json", "[{\"a\":1}]\n5")),
-        (Rows{R"({"a":1})", "2:1 malformed JSON: something follows the end of the array" + stop}));
-    EXPECT_EQ(ReadAll(folder.Write("e.json", "[")),
-              (Rows{"1:2 malformed JSON: the file ends inside the array: it is cut off" + stop}));
+        ReadAll(folder.Write("e.json", "[")),
+        (RowTexts{"1:2 malformed JSON: the file ends inside the array: it is cut off" + stop}));
     EXPECT_EQ(ReadAll(folder.Write("f.json", "[1, \"a]\"]")),
-              (Rows{"1:2 a row must be a JSON object, this is a number",
-                    "1:5 a row must be a JSON object, this is a string"}));
+              (RowTexts{"1:2 a row must be a JSON object, this is a number",
+                        "1:5 a row must be a JSON object, this is a string"}));
     // Two lines in one row: the column counts from the line's own start.
     rows = ReadAll(folder.Write("g.json", "[{\"a\":1,\n\"b\" 2}]"));
     ASSERT_EQ(rows.size(), 1u);
@@ -178,37 +180,38 @@ TEST(RowReader, CsvQuoting) {
                                    "\n"
                                    "a 5\" pipe,\"\"\n"
                                    ",x")),
-              (Rows{R"({"text":"plain","label":"1"})", R"({"text":"a, \"b\"\nc","label":"2"})",
-                    R"({"text":"a 5\" pipe","label":""})", R"({"text":"","label":"x"})"}));
+              (RowTexts{R"({"text":"plain","label":"1"})", R"({"text":"a, \"b\"\nc","label":"2"})",
+                        R"({"text":"a 5\" pipe","label":""})", R"({"text":"","label":"x"})"}));
     EXPECT_EQ(ReadAll(folder.Write("b.tsv", "a\tb\n1,2\t\"x\ty\"\n")),
-              (Rows{R"({"a":"1,2","b":"x\ty"})"}));
+              (RowTexts{R"({"a":"1,2","b":"x\ty"})"}));
     EXPECT_EQ(ReadAll(folder.Write("c.csv", "\xEF\xBB\xBF\"text\",\n1,2\n")),
-              (Rows{R"({"text":"1","column 2":"2"})"}));
-    EXPECT_EQ(ReadAll(folder.Write("empty.csv", "")), Rows());
-    EXPECT_EQ(ReadAll(folder.Write("header.csv", "a,b\n")), Rows());
+              (RowTexts{R"({"text":"1","column 2":"2"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("empty.csv", "")), RowTexts());
+    EXPECT_EQ(ReadAll(folder.Write("header.csv", "a,b\n")), RowTexts());
 }
 
 TEST(RowReader, BrokenCsv) {
     TestFolder folder;
     EXPECT_EQ(
         ReadAll(folder.Write("a.csv", "a,b\n1\n1,2,3\n\"x\"y,2\n\"p\nq\"z,2\n3,\xFFz\n4,5\n")),
-        (Rows{"2:0 1 fields where the header has 2", "3:0 3 fields where the header has 2",
-              "4:4 a quoted field goes on after its closing quote (a quote inside a quoted field "
-              "is written twice)",
-              "6:3 a quoted field goes on after its closing quote (a quote inside a quoted field "
-              "is written twice)",
-              "7:3 this byte is not UTF-8 (0xFF): save the file as UTF-8", R"({"a":"4","b":"5"})"}));
+        (RowTexts{
+            "2:0 1 fields where the header has 2", "3:0 3 fields where the header has 2",
+            "4:4 a quoted field goes on after its closing quote (a quote inside a quoted field "
+            "is written twice)",
+            "6:3 a quoted field goes on after its closing quote (a quote inside a quoted field "
+            "is written twice)",
+            "7:3 this byte is not UTF-8 (0xFF): save the file as UTF-8", R"({"a":"4","b":"5"})"}));
     EXPECT_EQ(ReadAll(folder.Write("b.csv", "a,b\n1,2\n3,\"never\nclosed\n")),
-              (Rows{R"({"a":"1","b":"2"})",
-                    "3:3 this quote is never closed; nothing after it was read"}));
-    const Rows twice = ReadAll(folder.Write("c.csv", "a,a\n1,2\n"));
+              (RowTexts{R"({"a":"1","b":"2"})",
+                        "3:3 this quote is never closed; nothing after it was read"}));
+    const RowTexts twice = ReadAll(folder.Write("c.csv", "a,a\n1,2\n"));
     ASSERT_EQ(twice.size(), 1u);
     EXPECT_NE(twice[0].find("two columns are called \"a\""), std::string::npos);
 }
 
 // Every row, and what the reader notes about the file behind them.
-Rows ReadWithNotes(const std::string& path, char separator = 0) {
-    Rows rows;
+RowTexts ReadWithNotes(const std::string& path, char separator = 0) {
+    RowTexts rows;
     auto reader = RowReader::Open(path, *DetectFileFormat(path, ""), {.csv_separator = separator});
     if (!reader.ok()) return {std::string(reader.status().message())};
     RawRow raw;
@@ -232,14 +235,15 @@ TEST(RowReader, CarriageReturnsAloneEndLines) {
     TestFolder folder;
     const std::string note = "The lines of FILE end in CR alone (0x0D).";
     EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q,a\rfirst,one\rsecond,\"t\rw\no\"\r")),
-              (Rows{R"({"q":"first","a":"one"})", R"({"q":"second","a":"t\nw\no"})", note}));
-    EXPECT_EQ(ReadWithNotes(folder.Write("b.txt", "first\rsecond\r\rthird")),
-              (Rows{R"({"text":"first"})", R"({"text":"second"})", R"({"text":"third"})", note}));
+              (RowTexts{R"({"q":"first","a":"one"})", R"({"q":"second","a":"t\nw\no"})", note}));
+    EXPECT_EQ(
+        ReadWithNotes(folder.Write("b.txt", "first\rsecond\r\rthird")),
+        (RowTexts{R"({"text":"first"})", R"({"text":"second"})", R"({"text":"third"})", note}));
     EXPECT_EQ(ReadWithNotes(folder.Write("c.jsonl", "{\"a\":1}\r{\"a\":2}\r")),
-              (Rows{R"({"a":1})", R"({"a":2})", note}));
+              (RowTexts{R"({"a":1})", R"({"a":2})", note}));
     // Where LF ends lines, CR is content.
     EXPECT_EQ(ReadWithNotes(folder.Write("d.txt", "10 %\r20 %\nnext\r\n")),
-              (Rows{R"({"text":"10 %\r20 %"})", R"({"text":"next"})"}));
+              (RowTexts{R"({"text":"10 %\r20 %"})", R"({"text":"next"})"}));
 }
 
 TEST(RowReader, SeparatorsAreFound) {
@@ -248,21 +252,21 @@ TEST(RowReader, SeparatorsAreFound) {
         return fmt::format("The columns of FILE are separated by {}.", name);
     };
     EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q;a\n1,5?;yes, \"it\" is\n\"x;y\";z\n")),
-              (Rows{R"({"q":"1,5?","a":"yes, \"it\" is"})", R"({"q":"x;y","a":"z"})",
-                    note("semicolons")}));
+              (RowTexts{R"({"q":"1,5?","a":"yes, \"it\" is"})", R"({"q":"x;y","a":"z"})",
+                        note("semicolons")}));
     EXPECT_EQ(ReadWithNotes(folder.Write("b.csv", "q\ta\r\n1,5\t2\r\n")),
-              (Rows{R"({"q":"1,5","a":"2"})", note("tabs")}));
+              (RowTexts{R"({"q":"1,5","a":"2"})", note("tabs")}));
     EXPECT_EQ(ReadWithNotes(folder.Write("c.csv", "sep=;\nq;a\n1;2\n")),
-              (Rows{R"({"q":"1","a":"2"})", note("semicolons")}));
+              (RowTexts{R"({"q":"1","a":"2"})", note("semicolons")}));
     EXPECT_EQ(ReadWithNotes(folder.Write("d.tsv", "q,a\n1,2\n")),
-              (Rows{R"({"q":"1","a":"2"})", note("commas")}));
+              (RowTexts{R"({"q":"1","a":"2"})", note("commas")}));
     // Semicolons in the texts of a comma's file, one column of texts, a broken row.
     EXPECT_EQ(ReadWithNotes(folder.Write("e.csv", "q,a\n1;2;3,4\n5;6;7,8\n")),
-              (Rows{R"({"q":"1;2;3","a":"4"})", R"({"q":"5;6;7","a":"8"})"}));
+              (RowTexts{R"({"q":"1;2;3","a":"4"})", R"({"q":"5;6;7","a":"8"})"}));
     EXPECT_EQ(ReadWithNotes(folder.Write("f.csv", "text\na;b\nc\n")),
-              (Rows{R"({"text":"a;b"})", R"({"text":"c"})"}));
+              (RowTexts{R"({"text":"a;b"})", R"({"text":"c"})"}));
     EXPECT_EQ(ReadWithNotes(folder.Write("g.csv", "q,a\n1;2,3\n4\n")),
-              (Rows{R"({"q":"1;2","a":"3"})", "3 1 fields where the header has 2"}));
+              (RowTexts{R"({"q":"1;2","a":"3"})", "3 1 fields where the header has 2"}));
     // A large file is seen up to a record that is cut off.
     std::string large = "q;a\n";
     while (large.size() < (size_t{1} << 18) - 20'000) large += std::string(50'000, 'x') + ";y\n";
@@ -271,27 +275,31 @@ TEST(RowReader, SeparatorsAreFound) {
     large = "q,a\n";
     while (large.size() < (size_t{1} << 18) - 20'000) large += std::string(50'000, ';') + ",y\n";
     large += std::string(50'000, ';') + ",y\n";
-    EXPECT_THAT(ReadWithNotes(folder.Write("j.csv", large)).back(), testing::EndsWith(R"("a":"y"})"));
+    EXPECT_THAT(ReadWithNotes(folder.Write("j.csv", large)).back(),
+                testing::EndsWith(R"("a":"y"})"));
     // Or said.
     EXPECT_EQ(ReadWithNotes(folder.Write("h.csv", "q,x#a\n1#2\n"), '#'),
-              (Rows{R"({"q,x":"1","a":"2"})", note("\"#\"")}));
+              (RowTexts{R"({"q,x":"1","a":"2"})", note("\"#\"")}));
 }
 
 TEST(RowReader, OtherEncodings) {
     TestFolder folder;
-    EXPECT_EQ(ReadWithNotes(folder.Write("a.csv", "q,a\nCaf\xE9 \x80 5,na\xEFve \x93x\x94\n")),
-              (Rows{R"({"q":"Café € 5","a":"naïve “x”"})",
-                    "FILE was read as Windows-1252 (\"Café\"); if that is wrong, save it as UTF-8."}));
+    EXPECT_EQ(
+        ReadWithNotes(folder.Write("a.csv", "q,a\nCaf\xE9 \x80 5,na\xEFve \x93x\x94\n")),
+        (RowTexts{
+            R"({"q":"Café € 5","a":"naïve “x”"})",
+            "FILE was read as Windows-1252 (\"Café\"); if that is wrong, save it as UTF-8."}));
     std::string utf16 = "\xFF\xFE";
     for (char c : std::string("{\"a\":\"x\"}\n")) utf16 += {c, '\0'};
     utf16.insert(utf16.size() - 6, {'\x3D', '\xD8', '\x00', '\xDE'});  // U+1F600 behind the x
     EXPECT_EQ(ReadWithNotes(folder.Write("b.jsonl", utf16)),
-              (Rows{"{\"a\":\"x\xF0\x9F\x98\x80\"}", "FILE was read as UTF-16."}));
+              (RowTexts{"{\"a\":\"x\xF0\x9F\x98\x80\"}", "FILE was read as UTF-16."}));
     std::string big = "\xFE\xFF";
     for (char c : std::string("a,b\r\n1,2\r\n")) big += {'\0', c};
     EXPECT_EQ(ReadWithNotes(folder.Write("c.csv", big)),
-              (Rows{R"({"a":"1","b":"2"})", "FILE was read as UTF-16."}));
-    // JSON is UTF-8 or broken; a file of both is neither; Cyrillic and Polish pages are not Western.
+              (RowTexts{R"({"a":"1","b":"2"})", "FILE was read as UTF-16."}));
+    // JSON is UTF-8 or broken; a file of both is neither; Cyrillic and Polish pages are not
+    // Western.
     EXPECT_THAT(ReadWithNotes(folder.Write("d.jsonl", "{\"a\":\"caf\xE9\"}\n")),
                 testing::ElementsAre(testing::HasSubstr("UTF-8")));
     EXPECT_THAT(ReadWithNotes(folder.Write("e.txt", "caf\xC3\xA9\ncaf\xE9 x\n")),
@@ -305,56 +313,62 @@ TEST(RowReader, OtherEncodings) {
 
 TEST(RowReader, IndentedAndWrappedJson) {
     TestFolder folder;
-    const Rows both = {R"({"a":{"b":1}})", R"({"a":2})"};
-    EXPECT_EQ(ReadWithNotes(folder.Write("a.jsonl", "{\n \"a\": {\n  \"b\": 1\n }\n}{\n\"a\":2\n}\n")),
-              both);
+    const RowTexts both = {R"({"a":{"b":1}})", R"({"a":2})"};
+    EXPECT_EQ(
+        ReadWithNotes(folder.Write("a.jsonl", "{\n \"a\": {\n  \"b\": 1\n }\n}{\n\"a\":2\n}\n")),
+        both);
     EXPECT_EQ(ReadWithNotes(folder.Write("b.json", "{\n\"a\":{\"b\":1}\n},\n{\n\"a\":2\n}")), both);
     EXPECT_EQ(ReadWithNotes(folder.Write("c.jsonl", "[{\"a\":{\"b\":1}},\n{\"a\":2}]")), both);
     const std::string note = "The rows of FILE were taken from its member \"data\"";
     EXPECT_EQ(ReadWithNotes(folder.Write("d.json", "{\"data\": [{\"a\":{\"b\":1}},{\"a\":2}]}")),
-              (Rows{both[0], both[1], note + "."}));
+              (RowTexts{both[0], both[1], note + "."}));
     EXPECT_EQ(ReadWithNotes(folder.Write("e.json",
                                          "{\n\"version\": [1],\n\"data\": [\n{\"a\":{\"b\":1}},\n"
                                          "{\"a\":2}\n],\n\"test\": [{\"a\":3}]\n}\n")),
-              (Rows{both[0], both[1], note + "; not read: \"version\", \"test\"."}));
+              (RowTexts{both[0], both[1], note + "; not read: \"version\", \"test\"."}));
     // So in a large one whose first piece ends inside a text.
     const std::string text(size_t{1} << 19, 'x');
     EXPECT_EQ(ReadWithNotes(folder.Write(
                   "j.json", "{\"data\":[{\"a\":\"" + text + "\"},{\"a\":2}],\"n\":1}")),
-              (Rows{"{\"a\":\"" + text + "\"}", both[1], note + "; not read: \"n\"."}));
+              (RowTexts{"{\"a\":\"" + text + "\"}", both[1], note + "; not read: \"n\"."}));
     EXPECT_EQ(ReadWithNotes(folder.Write("k.json", "{\"a\":\"" + text + "\"}\n{\"a\":2}\n")),
-              (Rows{"{\"a\":\"" + text + "\"}", both[1]}));
+              (RowTexts{"{\"a\":\"" + text + "\"}", both[1]}));
     // A member of that name that holds no rows is a member.
     EXPECT_EQ(ReadWithNotes(folder.Write("f.json", "{\n\"data\": [1],\n\"a\": 2\n}")),
-              (Rows{R"({"data":[1],"a":2})"}));
+              (RowTexts{R"({"data":[1],"a":2})"}));
     const std::string stop = "; nothing after it was read";
-    EXPECT_EQ(ReadWithNotes(folder.Write("g.json", "{\n\"a\": 1\n}\n{\n\"a\":")),
-              (Rows{R"({"a":1})",
-                    "5 malformed JSON: the file ends inside the object of line 4: it is cut off" + stop}));
+    EXPECT_EQ(
+        ReadWithNotes(folder.Write("g.json", "{\n\"a\": 1\n}\n{\n\"a\":")),
+        (RowTexts{
+            R"({"a":1})",
+            "5 malformed JSON: the file ends inside the object of line 4: it is cut off" + stop}));
     EXPECT_EQ(ReadWithNotes(folder.Write("h.json", "{\"data\":\n[{\"a\":1}]} 5")),
-              (Rows{R"({"a":1})",
-                    "2 malformed JSON: something follows the object that holds the rows" + stop, note + "."}));
+              (RowTexts{R"({"a":1})",
+                        "2 malformed JSON: something follows the object that holds the rows" + stop,
+                        note + "."}));
     // A first line that is cut off does not take the others with it.
-    EXPECT_THAT(ReadWithNotes(folder.Write("i.jsonl", "{\"a\":[{\n{\"a\":2}\n{\"a\":3}\n")),
-                testing::ElementsAre(testing::HasSubstr("1 malformed"), R"({"a":2})", R"({"a":3})"));
+    EXPECT_THAT(
+        ReadWithNotes(folder.Write("i.jsonl", "{\"a\":[{\n{\"a\":2}\n{\"a\":3}\n")),
+        testing::ElementsAre(testing::HasSubstr("1 malformed"), R"({"a":2})", R"({"a":3})"));
 }
 
 TEST(RowReader, WhatOtherToolsWriteHasASentence) {
     TestFolder folder;
     EXPECT_THAT(
-        ReadAll(folder.Write("a.jsonl", "{'a': 'b'}\n{\"a\": NaN}\n{\"a\": -Infinity}\n{\"a\": None}\n"
-                                        "{\"a\": 1},\n")),
+        ReadAll(folder.Write("a.jsonl",
+                             "{'a': 'b'}\n{\"a\": NaN}\n{\"a\": -Infinity}\n{\"a\": None}\n"
+                             "{\"a\": 1},\n")),
         testing::ElementsAre(
-            testing::HasSubstr("this is Python's repr, with single quotes; write rows with json.dumps"),
+            testing::HasSubstr(
+                "this is Python's repr, with single quotes; write rows with json.dumps"),
             testing::HasSubstr("NaN is no JSON, though Python's json.dumps writes it"),
-            testing::HasSubstr("Infinity is no JSON"),
-            testing::HasSubstr("None is Python's word"),
+            testing::HasSubstr("Infinity is no JSON"), testing::HasSubstr("None is Python's word"),
             testing::HasSubstr("a comma follows the row")));
 }
 
 TEST(RowReader, GitLfsPointersAreNamed) {
     TestFolder folder;
-    const Rows rows = ReadAll(folder.Write(
+    const RowTexts rows = ReadAll(folder.Write(
         "a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"));
     ASSERT_EQ(rows.size(), 1u);
     EXPECT_THAT(rows[0], testing::HasSubstr("a.csv is a Git LFS pointer, not the file"));
@@ -368,11 +382,11 @@ TEST(RowReader, CsvLimits) {
         text.pop_back();
         return text + "\n";
     };
-    EXPECT_EQ(ReadAll(folder.Write("a.csv", header(kMaxRowFields))), Rows());
-    const Rows wide = ReadAll(folder.Write("b.csv", header(kMaxRowFields + 1)));
+    EXPECT_EQ(ReadAll(folder.Write("a.csv", header(kMaxRowFields))), RowTexts());
+    const RowTexts wide = ReadAll(folder.Write("b.csv", header(kMaxRowFields + 1)));
     ASSERT_EQ(wide.size(), 1u);
     EXPECT_NE(wide[0].find("more than 4096 columns"), std::string::npos) << wide[0];
-    const Rows longest =
+    const RowTexts longest =
         ReadAll(folder.Write("c.csv", "a\n" + std::string(kMaxLineBytes, 'x') + "\n" +
                                           std::string(kMaxLineBytes + 1, 'y') + "\nz\n"));
     ASSERT_EQ(longest.size(), 3u);
@@ -384,14 +398,14 @@ TEST(RowReader, CsvLimits) {
 TEST(RowReader, Text) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(folder.Write("a.txt", "one\n\n two \r\nth\xC3ree\nfour")),
-              (Rows{R"({"text":"one"})", R"({"text":" two "})",
-                    "4:3 this byte is not UTF-8 (0xC3): save the file as UTF-8",
-                    R"({"text":"four"})"}));
+              (RowTexts{R"({"text":"one"})", R"({"text":" two "})",
+                        "4:3 this byte is not UTF-8 (0xC3): save the file as UTF-8",
+                        R"({"text":"four"})"}));
 }
 
 TEST(RowReader, Parquet) {
     const std::string path = std::string(HONE_SOURCE_DIR) + "/src/data/testdata/rows.parquet";
-    const Rows rows = ReadAll(path);
+    const RowTexts rows = ReadAll(path);
     ASSERT_EQ(rows.size(), 3u);
     EXPECT_EQ(rows[1],
               R"({"messages":[{"role":"user","content":"What is 1 + 1?"},{"role":"assistant",)"
@@ -403,7 +417,7 @@ TEST(RowReader, Parquet) {
     EXPECT_EQ(ReadAll(packed, "", folder / "cache"), rows);
     EXPECT_TRUE(std::filesystem::is_empty(folder / "cache"));
     EXPECT_NE(ReadAll(packed)[0].find("no cache folder"), std::string::npos);
-    const Rows cut = ReadAll(folder.Write("cut.parquet", bytes->substr(0, bytes->size() / 2)));
+    const RowTexts cut = ReadAll(folder.Write("cut.parquet", bytes->substr(0, bytes->size() / 2)));
     ASSERT_EQ(cut.size(), 1u);
     EXPECT_NE(cut[0].find("cut.parquet"), std::string::npos) << cut[0];
 }
@@ -423,13 +437,13 @@ TEST(RowReader, ParquetOfDatasetsNamesItsClasses) {
 TEST(RowReader, Gzip) {
     TestFolder folder;
     EXPECT_EQ(ReadAll(WriteGzip(folder, "a.jsonl.gz", "{\"a\":1}\n{\"a\":2}\n")),
-              (Rows{R"({"a":1})", R"({"a":2})"}));
-    EXPECT_EQ(ReadAll(WriteGzip(folder, "b.CSV.GZ", "a\n1\n")), (Rows{R"({"a":"1"})"}));
-    EXPECT_EQ(ReadAll(WriteGzip(folder, "c.json.gz", "[{\"a\":1}]")), (Rows{R"({"a":1})"}));
-    EXPECT_EQ(ReadAll(WriteGzip(folder, "empty.jsonl.gz", "")), Rows());
+              (RowTexts{R"({"a":1})", R"({"a":2})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "b.CSV.GZ", "a\n1\n")), (RowTexts{R"({"a":"1"})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "c.json.gz", "[{\"a\":1}]")), (RowTexts{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "empty.jsonl.gz", "")), RowTexts());
     // Recognised by its bytes, not by its name; not unpacked because of its name.
-    EXPECT_EQ(ReadAll(WriteGzip(folder, "d.jsonl", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
-    EXPECT_EQ(ReadAll(folder.Write("e.jsonl.gz", "{\"a\":1}\n")), (Rows{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(WriteGzip(folder, "d.jsonl", "{\"a\":1}\n")), (RowTexts{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(folder.Write("e.jsonl.gz", "{\"a\":1}\n")), (RowTexts{R"({"a":1})"}));
     // Two members, one after the other.
     auto first = ReadFile(folder / "a.jsonl.gz"), second = ReadFile(folder / "d.jsonl");
     EXPECT_EQ(ReadAll(folder.Write("f.jsonl.gz", *first + *second)).size(), 3u);
@@ -439,7 +453,7 @@ TEST(RowReader, Gzip) {
     WriteGzip(folder, "g.jsonl.gz", text);
     EXPECT_EQ(ReadAll(folder / "g.jsonl.gz").size(), 50'000u);
     auto whole = ReadFile(folder / "g.jsonl.gz");
-    Rows rows = ReadAll(folder.Write("h.jsonl.gz", whole->substr(0, whole->size() / 2)));
+    RowTexts rows = ReadAll(folder.Write("h.jsonl.gz", whole->substr(0, whole->size() / 2)));
     EXPECT_NE(rows.back().find("cut off"), std::string::npos) << rows.back();
     std::string damaged = *whole;
     damaged[damaged.size() / 2] ^= 0x55;
@@ -451,12 +465,13 @@ TEST(RowReader, FilesThatAreNotData) {
     TestFolder folder;
     EXPECT_NE(ReadAll(folder.Write("a.docx", "x"))[0].find(".jsonl, .json, .csv"),
               std::string::npos);
-    EXPECT_EQ(ReadAll(folder.Write("rows", "{\"a\":1}"), "json"), (Rows{R"({"a":1})"}));
-    EXPECT_EQ(ReadAll(folder.Write("table", "a\n1\n"), "csv"), (Rows{R"({"a":"1"})"}));
-    EXPECT_EQ(ReadAll(folder.Write("words", "a b\n"), "text"), (Rows{R"({"text":"a b"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("rows", "{\"a\":1}"), "json"), (RowTexts{R"({"a":1})"}));
+    EXPECT_EQ(ReadAll(folder.Write("table", "a\n1\n"), "csv"), (RowTexts{R"({"a":"1"})"}));
+    EXPECT_EQ(ReadAll(folder.Write("words", "a b\n"), "text"), (RowTexts{R"({"text":"a b"})"}));
     EXPECT_NE(ReadAll(folder / "missing.jsonl")[0].find("No such file"), std::string::npos);
-    EXPECT_NE(ReadAll(folder.Write("b.txt", std::string_view("\xFF\xFEx\0y", 5))).back().find("UTF-16"),
-              std::string::npos);
+    EXPECT_NE(
+        ReadAll(folder.Write("b.txt", std::string_view("\xFF\xFEx\0y", 5))).back().find("UTF-16"),
+        std::string::npos);
     std::filesystem::create_directories(folder / "c.jsonl");
     EXPECT_NE(ReadAll(folder / "c.jsonl")[0].find("is a folder"), std::string::npos);
 }
@@ -473,7 +488,7 @@ TEST(RowReader, RowsAcrossPieces) {
     }
     for (const std::string& path : {folder.Write("a.jsonl", lines), folder.Write("a.csv", csv),
                                     folder.Write("a.json", array + "]")}) {
-        const Rows rows = ReadAll(path);
+        const RowTexts rows = ReadAll(path);
         ASSERT_EQ(rows.size(), 40'000u) << path;
         for (size_t i = 0; i < rows.size(); ++i) {
             const auto row = ordered_json::parse(rows[i], nullptr, false);

@@ -17,7 +17,7 @@ bool IsDigit(char32_t c) { return c >= U'0' && c <= U'9'; }
 bool IsStop(char32_t c) { return c == U'.' || c == U','; }
 
 // ASCII's punctuation but the apostrophe, the comma, the dash and the full stop.
-bool IsPunctuation(char32_t c) {
+bool SplitsWords(char32_t c) {
     return c == U' ' || (c > U' ' && c < U'\'') || (c >= U'(' && c <= U'+') || c == U'/' ||
            (c >= U':' && c <= U'@') || (c >= U'[' && c <= U'`') || (c >= U'{' && c <= U'~');
 }
@@ -58,7 +58,7 @@ std::vector<std::string> Tokenize13a(std::string_view text) {
     ReplaceAll(line, "&gt;", ">");
     std::u32string spaced;
     for (const char32_t c : Characters(" " + line + " ")) {
-        if (IsPunctuation(c)) {
+        if (SplitsWords(c)) {
             spaced += {U' ', c, U' '};
         } else {
             spaced.push_back(c);

@@ -8,11 +8,11 @@
 namespace hone {
 namespace {
 
-using Words = std::vector<std::u32string>;
+using WideWords = std::vector<std::u32string>;
 
 constexpr double kBeta = 2;
 
-bool IsPunctuation(char32_t c) {  // ASCII's
+bool IsAsciiPunctuation(char32_t c) {  // ASCII's
     return (c > U' ' && c < U'0') || (c > U'9' && c < U'A') || (c > U'Z' && c < U'a') ||
            (c > U'z' && c < 0x7f);
 }
@@ -24,9 +24,9 @@ struct Pieces {
              SplitWords(Characters(options.lowercase ? LowerCase(text) : std::string(text)))) {
             characters += word;
             size_t cut = 0;  // the first character alone, or the last, or none
-            if (word.size() > 1 && IsPunctuation(word.back())) {
+            if (word.size() > 1 && IsAsciiPunctuation(word.back())) {
                 cut = word.size() - 1;
-            } else if (word.size() > 1 && IsPunctuation(word.front())) {
+            } else if (word.size() > 1 && IsAsciiPunctuation(word.front())) {
                 cut = 1;
             }
             if (cut > 0) words.push_back(word.substr(0, cut));
@@ -34,7 +34,7 @@ struct Pieces {
         }
     }
     std::u32string characters;
-    Words words;
+    WideWords words;
 };
 
 template <typename Tokens>

@@ -5,10 +5,10 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 std::vector<ActivationOptions> EveryOptions() {
     std::vector<ActivationOptions> all;
@@ -19,15 +19,15 @@ std::vector<ActivationOptions> EveryOptions() {
 }
 
 template <typename T>
-class ActivationTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class ActivationTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(ActivationTest, Types);
 
 // The kernels that can do gated silu; the other options leave some of them out.
 template <typename T>
 auto Kernels(const ActivationOptions& options) {
     std::vector<Kernel<ActivationOptions, ActivationFunctions<T>>> able;
-    for (const auto& kernel : testing::Runnable(ActivationKernels<T>()))
+    for (const auto& kernel : testkit::Runnable(ActivationKernels<T>()))
         if (kernel.declines(options).empty()) able.push_back(kernel);
     return able;
 }
@@ -60,7 +60,7 @@ TYPED_TEST(ActivationTest, EveryKernelEqualsTheReference) {
                 // The tanh of an argument that is rounded differently, far in its tail, where the
                 // value is as good as an exponential: the error there is that of the argument.
                 const bool tail = options.kind == ActivationKind::kGeluTanh;
-                const float tolerance = 2 * testing::kRounding<T> + (tail ? 2e-5f : 3e-6f);
+                const float tolerance = 2 * testkit::kRounding<T> + (tail ? 2e-5f : 3e-6f);
                 ExpectClose(got_act, act, tolerance, floor, "act");
                 ExpectSameBits(got_again, got_act, "act recomputed");
                 ExpectClose(in_place, din, tolerance, slope_floor, "din");
@@ -90,7 +90,7 @@ TEST(Activation, BackwardIsTheSlopeOfForward) {
         ActivationBackward<float>(context, options, M, F, in.data(), dact.data(), din.data(),
                                   nullptr);
         for (int64_t i = 0; i < M * columns; ++i)
-            EXPECT_NEAR(testing::FiniteDifference(&in[i], 1e-2f, loss), din[i], 1e-3) << i;
+            EXPECT_NEAR(testkit::FiniteDifference(&in[i], 1e-2f, loss), din[i], 1e-3) << i;
     }
 }
 

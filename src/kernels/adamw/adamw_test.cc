@@ -5,14 +5,14 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 TEST(AdamW, EveryKernelEqualsTheReference) {
     const AdamWFactors factors{0.5f, 0.999f, 0.99f, 1e-8f, 0.1f, 0.01f, 1e-3f, 1.5f};
-    for (const auto& kernel : testing::Runnable(AdamWKernels())) {
+    for (const auto& kernel : testkit::Runnable(AdamWKernels())) {
         for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t n = random.Size(200);

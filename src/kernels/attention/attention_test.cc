@@ -6,10 +6,10 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 // A batch of random documents in one fused buffer of q, k, v rows with a gap at the end of each.
 template <typename T>
@@ -117,14 +117,14 @@ void RunKernel(const AttentionFunctions<T>& functions, const Batch<T>& batch, T*
 }
 
 template <typename T>
-class AttentionTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class AttentionTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(AttentionTest, Types);
 
 TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto kernels =
-        testing::Runnable(AttentionKernels<T>(), {.H = 1, .KV = 1, .D = 64, .scale = 1});
+        testkit::Runnable(AttentionKernels<T>(), {.H = 1, .KV = 1, .D = 64, .scale = 1});
     for (const uint64_t seed : TestSeeds(30)) {
         Random random(seed);
         AttentionOptions options;
@@ -150,7 +150,7 @@ TYPED_TEST(AttentionTest, EveryKernelEqualsTheReference) {
             RunKernel(kernel.functions, batch, got_out.data(), got_lse.data(), got_dqkv.data(),
                       out.data(), lse.data());
             const bool rounds = kernel.name == "avx512_bf16";  // probabilities, to bf16
-            const float relative = rounds ? 0.01f : 2 * testing::kRounding<T> + 1e-5f;
+            const float relative = rounds ? 0.01f : 2 * testkit::kRounding<T> + 1e-5f;
             ExpectClose(got_lse, lse, 1e-5f, 1e-5f, "lse");
             ExpectClose(got_out, out, relative, rounds ? 0.012f : 1e-5f, "out");
             ExpectClose(got_dqkv, dqkv, relative, rounds ? 0.04f : 5e-5f, "dqkv");
@@ -201,7 +201,7 @@ TEST(Attention, BackwardIsTheSlopeOfForward) {
         for (int64_t r = 0; r < batch.M; ++r)
             for (int64_t c = 0; c < 64; ++c)
                 EXPECT_NEAR(
-                    testing::FiniteDifference(&batch.qkv[r * batch.stride + c], 1e-2f, loss),
+                    testkit::FiniteDifference(&batch.qkv[r * batch.stride + c], 1e-2f, loss),
                     dqkv[r * batch.stride + c], 3e-3)
                     << "row " << r << " column " << c;
     }

@@ -5,21 +5,21 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::kRounding;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::kRounding;
+using testkit::Random;
 
 template <typename T>
-class ColumnScaleTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class ColumnScaleTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(ColumnScaleTest, Types);
 
 TYPED_TEST(ColumnScaleTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = ColumnScaleKernels<T>().reference();
-    for (const auto& kernel : testing::Runnable(ColumnScaleKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(ColumnScaleKernels<T>())) {
         for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t n = random.Size(200), m = random.Between(1, 20), stride = n + 3;
@@ -61,7 +61,7 @@ TEST(ColumnScale, ProductsAreTheGradientOfTheFactors) {
     std::vector<float> gradient(n, 0.5f), y(m * n);
     AddColumnProducts(context, m, n, dy.data(), n, u.data(), n, ones.data(), gradient.data());
     for (int64_t i = 0; i < n; ++i) {
-        const double slope = testing::FiniteDifference(&factors[i], 0.25f, [&] {
+        const double slope = testkit::FiniteDifference(&factors[i], 0.25f, [&] {
             ScaleColumns<float>(context, {.m = m,
                                           .n = n,
                                           .u = u.data(),

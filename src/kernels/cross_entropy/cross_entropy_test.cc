@@ -5,13 +5,13 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::Guarded;
+using testkit::Random;
 
 TEST(CrossEntropy, EveryKernelEqualsTheReference) {
     const auto& reference = CrossEntropyKernels().reference();
-    for (const auto& kernel : testing::Runnable(CrossEntropyKernels())) {
+    for (const auto& kernel : testkit::Runnable(CrossEntropyKernels())) {
         for (const uint64_t seed : TestSeeds(60)) {
             Random random(seed);
             const int64_t V = random.Size(seed % 3 == 0 ? 9000 : 100);
@@ -110,7 +110,7 @@ TEST(CrossEntropy, RowsWithoutALossAreZeroAndOthersAreTheSlope) {
                 if (loss[r] == 0) {
                     EXPECT_EQ(slope, 0) << r << " " << i;
                 }
-                EXPECT_NEAR(testing::FiniteDifference(&logits[r * stride + i], 1e-2f, total), slope,
+                EXPECT_NEAR(testkit::FiniteDifference(&logits[r * stride + i], 1e-2f, total), slope,
                             1e-3);
             }
         }
@@ -132,7 +132,7 @@ TEST(CrossEntropy, SmoothedLabelsEqualTransformers) {
     CrossEntropyBackward<float>(context, 1, 5, gradient.data(), 5, &target, &weight,
                                 {.label_smoothing = 0.1f}, &loss, nullptr);
     EXPECT_NEAR(loss, 0.592519641, 1e-6);
-    testing::ExpectClose(
+    testkit::ExpectClose(
         gradient,
         std::vector<float>{0.12770775f, 0.01295805f, -0.25801978f, 0.09503490f, 0.02231898f}, 1e-5f,
         1e-7f, "gradient");

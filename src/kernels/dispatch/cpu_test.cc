@@ -8,8 +8,8 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
+using testing::HasSubstr;
+using testing::Not;
 
 TEST(Cpu, HasANameThatCanBePrinted) {
     const std::string name = CpuName();
@@ -22,7 +22,7 @@ TEST(Cpu, HasANameThatCanBePrinted) {
 #if defined(__x86_64__)
 TEST(Cpu, InstructionSetsAreThoseOfTheCpu) {
     const std::string sets = " " + CpuInstructionSets() + " ";
-    const auto listed = [](bool has, const char* name) -> ::testing::Matcher<std::string> {
+    const auto listed = [](bool has, const char* name) -> testing::Matcher<std::string> {
         if (has) return HasSubstr(name);
         return Not(HasSubstr(name));
     };

@@ -9,7 +9,7 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 struct Problem {
     int size;
@@ -48,11 +48,11 @@ TEST(DispatchDeathTest, OneCanBeForced) {
         std::exit(100 + List("op").Choose({size}).run());
     };
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_EXIT(run("other:x,op:reference", 4), ::testing::ExitedWithCode(100), "");
-    EXPECT_EXIT(run("op:even", 4), ::testing::ExitedWithCode(102), "");
-    EXPECT_EXIT(run("op:even", 5), ::testing::ExitedWithCode(2),
+    EXPECT_EXIT(run("other:x,op:reference", 4), testing::ExitedWithCode(100), "");
+    EXPECT_EXIT(run("op:even", 4), testing::ExitedWithCode(102), "");
+    EXPECT_EXIT(run("op:even", 5), testing::ExitedWithCode(2),
                 "op:even, which cannot be used: 5 is odd");
-    EXPECT_EXIT(run("op:none", 4), ::testing::ExitedWithCode(2), "there is no such implementation");
+    EXPECT_EXIT(run("op:none", 4), testing::ExitedWithCode(2), "there is no such implementation");
 }
 
 TEST(Dispatch, OverridesAreParsed) {

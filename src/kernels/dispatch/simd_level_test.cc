@@ -16,7 +16,7 @@ TEST(SimdLevel, IsParsed) {
     for (const char* bad : {"AVX2", "avx512", "avx2 ", "none"}) {
         const absl::Status status = ParseSimdLevel(bad).status();
         EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << bad;
-        EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("is not avx2")) << bad;
+        EXPECT_THAT(std::string(status.message()), testing::HasSubstr("is not avx2")) << bad;
     }
 }
 
@@ -37,7 +37,7 @@ TEST(SimdLevelDeathTest, LimitsWhatIsUsed) {
                                  SimdName() == "AVX2";
             std::exit(limited ? 0 : 1);
         },
-        ::testing::ExitedWithCode(0), "");
+        testing::ExitedWithCode(0), "");
     setenv("HONE_SIMD", restored.c_str(), 1);
 }
 

@@ -16,7 +16,7 @@
 #include "tensor/context.h"
 #include "tensor/dtype.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 // The implementations of an op that can do `problem` on this machine. Where some cannot, the test
 // goes on with the others, but is reported as skipped, with their names: it has not shown all that
@@ -146,4 +146,4 @@ double FiniteDifference(float* value, float step, const F& f) {
     return (above - below) / (static_cast<double>(high) - static_cast<double>(low));
 }
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

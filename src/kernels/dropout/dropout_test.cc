@@ -5,18 +5,18 @@
 namespace hone {
 namespace {
 
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class DropoutTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class DropoutTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(DropoutTest, Types);
 
 TYPED_TEST(DropoutTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
-    for (const auto& kernel : testing::Runnable(DropoutKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(DropoutKernels<T>())) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Size(200);

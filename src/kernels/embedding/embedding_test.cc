@@ -5,19 +5,19 @@
 namespace hone {
 namespace {
 
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class EmbeddingTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class EmbeddingTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(EmbeddingTest, Types);
 
 TYPED_TEST(EmbeddingTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = EmbeddingKernels<T>().reference();
-    for (const auto& kernel : testing::Runnable(EmbeddingKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(EmbeddingKernels<T>())) {
         for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t M = random.Between(1, 20), C = random.Size(150),

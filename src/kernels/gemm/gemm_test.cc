@@ -22,15 +22,15 @@ std::vector<float> Floats(const std::vector<T>& values) {
 }
 
 template <typename T>
-class GemmTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class GemmTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(GemmTest, Types);
 
 // Every path over random tiles against the reference, with canaries around C.
 TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
     using T = TypeParam;
-    testing::Random random(1);
-    for (const auto& kernel : testing::Runnable(GemmKernels<T>())) {
+    testkit::Random random(1);
+    for (const auto& kernel : testkit::Runnable(GemmKernels<T>())) {
         SCOPED_TRACE(kernel.name);
         const TileFunctions<T>* path = &kernel.functions;
         for (int trial = 0; trial < 200; ++trial) {
@@ -85,7 +85,7 @@ TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
 
 TYPED_TEST(GemmTest, GroupedProductWithExtension) {
     using T = TypeParam;
-    testing::Random random(7);
+    testkit::Random random(7);
     const Context context(2);
     const int64_t m = 401, k = 72, h_k = 6;
     const std::vector<int64_t> groups = {100, 48, 70};
@@ -129,7 +129,7 @@ TYPED_TEST(GemmTest, GroupedProductWithExtension) {
 // gets when all rows have its extension.
 TYPED_TEST(GemmTest, RowsWithExtensionsOfTheirOwn) {
     using T = TypeParam;
-    testing::Random random(9);
+    testkit::Random random(9);
     const Context context(2);
     const int64_t m = 230, k = 64, n = 90, h_k = 4, h_stride = 6;
     const auto weight = random.Values<float>(n * k);
@@ -178,7 +178,7 @@ TYPED_TEST(GemmTest, RowsWithExtensionsOfTheirOwn) {
 
 TYPED_TEST(GemmTest, ProductsSideBySideAreThoseAlone) {
     using T = TypeParam;
-    testing::Random random(10);
+    testkit::Random random(10);
     const Context context(2);
     const int64_t k = 32, n = 150;
     const auto a = random.Values<T>(400 * k);
@@ -206,7 +206,7 @@ TYPED_TEST(GemmTest, ProductsSideBySideAreThoseAlone) {
 
 TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
     using T = TypeParam;
-    testing::Random random(3);
+    testkit::Random random(3);
     const int64_t out = 70, in = 130;
     auto weight = random.Values<float>(out * in);
     PackedMatrix<T> forward(in, {64, 6}), backward(out, {in});
@@ -225,7 +225,7 @@ TYPED_TEST(GemmTest, SetRowsIsTheTransposeOfSetColumns) {
 // columns or of some panels, where layers end within a pair of rows too.
 TYPED_TEST(GemmTest, TransposedPanelsAreThePackedOnes) {
     using T = TypeParam;
-    testing::Random random(1);
+    testkit::Random random(1);
     const Context context(2);
     for (const std::vector<int64_t>& outs :
          {std::vector<int64_t>{200}, {64, 6}, {65, 30}, {7}, {63, 64, 1}, {128}}) {
@@ -235,14 +235,13 @@ TYPED_TEST(GemmTest, TransposedPanelsAreThePackedOnes) {
         b.SetColumns(0, b.n(), weight.data());
         for (size_t first = 0; first < b.panels().size(); ++first) {
             for (size_t last = first + 1; last <= b.panels().size(); ++last) {
-                SCOPED_TRACE(::testing::Message()
-                             << "outs " << ::testing::PrintToString(outs) << " in " << in
-                             << " panels " << first << " to " << last);
+                SCOPED_TRACE(testing::Message() << "outs " << testing::PrintToString(outs) << " in "
+                                                << in << " panels " << first << " to " << last);
                 const int64_t row = b.panels()[first].column,
                               rows = b.panels()[last - 1].column + b.panels()[last - 1].width - row;
                 PackedMatrix<T> expected(rows, {in});
                 expected.SetRows(0, rows, weight.data() + row * in, in);
-                testing::Guarded<T> actual(expected.elements(), FromFloat<T>(7));
+                testkit::Guarded<T> actual(expected.elements(), FromFloat<T>(7));
                 TransposePanels(context, b, first, last, expected, actual.data());
                 ASSERT_EQ(std::memcmp(actual.data(), expected.panel_data(expected.panels()[0]),
                                       static_cast<size_t>(expected.elements()) * sizeof(T)),

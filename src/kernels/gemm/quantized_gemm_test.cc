@@ -17,8 +17,8 @@ namespace {
 
 constexpr WeightStorage kStorages[] = {WeightStorage::kInt8, WeightStorage::kInt4};
 
-std::vector<uint8_t> Panel(WeightStorage storage, int64_t k, int64_t stored,
-                           const std::vector<float>& values) {
+std::vector<uint8_t> PanelBytes(WeightStorage storage, int64_t k, int64_t stored,
+                                const std::vector<float>& values) {
     std::vector<uint8_t> panel(static_cast<size_t>(QuantPanelBytes(storage, k, stored)));
     QuantizePanel(storage, k, stored, values.data(), panel.data());
     return panel;
@@ -46,12 +46,12 @@ struct Codes {
 };
 
 TEST(QuantizedPanel, ValuesComeBackWithinHalfAStep) {
-    testing::Random random(5);
+    testkit::Random random(5);
     for (int64_t k : {1, 2, 31, 32, 33, 70}) {
         for (int64_t stored : {16, 48, 64}) {
             const auto values = random.Values<float>(k * stored);
             for (WeightStorage storage : kStorages) {
-                const auto panel = Panel(storage, k, stored, values);
+                const auto panel = PanelBytes(storage, k, stored, values);
                 std::vector<float> back(values.size());
                 DequantizePanel(storage, k, stored, panel.data(), back.data());
                 for (int64_t column = 0; column < stored; ++column) {
@@ -83,7 +83,7 @@ TEST(QuantizedPanel, WhatIsNotFiniteStaysSo) {
         for (float value : {INFINITY, -INFINITY, std::nanf("")}) {
             std::vector<float> values(k * stored, 1.0f);
             values[3 * stored + 5] = value;
-            const auto panel = Panel(storage, k, stored, values);
+            const auto panel = PanelBytes(storage, k, stored, values);
             std::vector<float> back(values.size());
             DequantizePanel(storage, k, stored, panel.data(), back.data());
             for (int64_t i = 0; i < k * stored; ++i) {
@@ -95,15 +95,15 @@ TEST(QuantizedPanel, WhatIsNotFiniteStaysSo) {
 }
 
 template <typename T>
-class QuantizedGemmTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class QuantizedGemmTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(QuantizedGemmTest, Types);
 
 TYPED_TEST(QuantizedGemmTest, EveryRowPathEqualsTheReference) {
     using T = TypeParam;
-    testing::Random random(6);
+    testkit::Random random(6);
     const auto& reference = QuantizeRowKernels<T>().reference();
-    const auto kernels = testing::Runnable(QuantizeRowKernels<T>());
+    const auto kernels = testkit::Runnable(QuantizeRowKernels<T>());
     for (int64_t k : {1, 31, 32, 33, 64, 90, 576}) {
         auto x = random.Values<T>(k);
         x[k / 2] = FromFloat<T>(40.0f);
@@ -129,7 +129,7 @@ TYPED_TEST(QuantizedGemmTest, EveryRowPathEqualsTheReference) {
 TYPED_TEST(QuantizedGemmTest, RowsAtTheLimits) {
     using T = TypeParam;
     const float kInfinity = std::numeric_limits<float>::infinity();
-    for (const auto& kernel : testing::Runnable(QuantizeRowKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(QuantizeRowKernels<T>())) {
         SCOPED_TRACE(kernel.name);
         for (float value : {0.0f, 1e-38f, 3e38f, kInfinity, -kInfinity, std::nanf("")}) {
             std::vector<T> x(33, FromFloat<T>(0.0f));
@@ -145,8 +145,8 @@ TYPED_TEST(QuantizedGemmTest, RowsAtTheLimits) {
 }
 
 TEST(QuantizedTile, EveryPathEqualsTheReference) {
-    testing::Random random(1);
-    const auto kernels = testing::Runnable(QuantizedGemmKernels());
+    testkit::Random random(1);
+    const auto kernels = testkit::Runnable(QuantizedGemmKernels());
     for (int trial = 0; trial < 200; ++trial) {
         QuantizedTileArgs t;
         t.storage = kStorages[trial % 2];
@@ -158,7 +158,7 @@ TEST(QuantizedTile, EveryPathEqualsTheReference) {
         // Every code at its limit: sums of 16 bits would overflow.
         if (trial % 10 < 2)
             for (float& value : values) value = trial % 20 < 10 ? 1.0f : value > 0 ? 1.0f : -1.0f;
-        const auto panel = Panel(t.storage, k, t.stored, values);
+        const auto panel = PanelBytes(t.storage, k, t.stored, values);
         // A's rows may have more groups than are multiplied.
         Codes a(t.rows, k + random.Between(0, 40));
         t.groups = a.groups;
@@ -200,7 +200,7 @@ struct Delta {
     PackedMatrix<T> a;
     std::vector<PackedMatrix<T>> b;
     std::vector<LayerExtension> layers;
-    Delta(testing::Random& random, int64_t k, const std::vector<int64_t>& columns,
+    Delta(testkit::Random& random, int64_t k, const std::vector<int64_t>& columns,
           const Context& context)
         : a(k, {kRanks[0] + kRanks[1]}) {
         a.SetColumns(0, a.n(), random.Values<float>(a.n() * k).data());
@@ -244,7 +244,7 @@ struct Delta {
 // B's stand for, and that close to the product of A itself.
 TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
     using T = TypeParam;
-    testing::Random random(7);
+    testkit::Random random(7);
     const Context context(2);
     const int64_t m = 37, k = 90, n = 150, c_stride = n + 3, first = 5, count = 21;
     const std::vector<int64_t> columns = {100, 50};
@@ -311,7 +311,7 @@ TYPED_TEST(QuantizedGemmTest, ProductWithExtension) {
 // none: each row's bits are those that it gets when all rows have its extension.
 TYPED_TEST(QuantizedGemmTest, RowsWithExtensionsOfTheirOwn) {
     using T = TypeParam;
-    testing::Random random(9);
+    testkit::Random random(9);
     const Context context(2);
     const int64_t m = 230, k = 64, n = 90;
     const std::vector<int64_t> columns = {60, 30};
@@ -363,7 +363,7 @@ TYPED_TEST(QuantizedGemmTest, RowsWithExtensionsOfTheirOwn) {
 // Alone, among others, on one thread or two: a row's bits are its own.
 TYPED_TEST(QuantizedGemmTest, RowsDoNotDependOnTheirNeighbours) {
     using T = TypeParam;
-    testing::Random random(8);
+    testkit::Random random(8);
     const int64_t m = 211, k = 96, n = 200;
     const auto weight = random.Values<float>(n * k);
     const auto a = random.Values<T>(m * k);

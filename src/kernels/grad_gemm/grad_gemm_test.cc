@@ -8,8 +8,8 @@ namespace hone {
 namespace {
 
 template <typename T>
-class GradGemmTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class GradGemmTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(GradGemmTest, Types);
 
 // Gradients side by side that share what the flags say, as layers and adapters do: each equals the
@@ -23,8 +23,8 @@ struct GradientCase {
     };
     std::vector<Product> products;
 
-    void Check(testing::Random& random) const {
-        SCOPED_TRACE(::testing::Message()
+    void Check(testkit::Random& random) const {
+        SCOPED_TRACE(testing::Message()
                      << tokens << " tokens, " << a_columns << " x " << b_columns);
         auto a = random.Values<T>(tokens * a_columns), b = random.Values<T>(tokens * b_columns);
         std::vector<std::vector<float>> results[2];
@@ -67,7 +67,7 @@ struct GradientCase {
 };
 
 TYPED_TEST(GradGemmTest, GradientsOfWeights) {
-    testing::Random random(11);
+    testkit::Random random(11);
     constexpr GemmOutput kAdd = GemmOutput::kAddF32, kStore = GemmOutput::kStoreF32;
     for (int64_t tokens : {1, 2, 255, 600}) {
         // Three layers of one input, one of them with other columns of it.
@@ -99,13 +99,13 @@ TYPED_TEST(GradGemmTest, GradientsOfWeights) {
 
 TYPED_TEST(GradGemmTest, EveryThinKernelEqualsTheReference) {
     using T = TypeParam;
-    for (const auto& kernel : testing::Runnable(ThinGradKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(ThinGradKernels<T>())) {
         for (const uint64_t seed : TestSeeds(40)) {
-            testing::Random random(seed);
+            testkit::Random random(seed);
             const int64_t tokens = random.Size(300), thin = random.Size(kMostThin),
                           stored = (thin + 15) / 16 * 16, columns = random.Size(kThinColumns),
                           stride = columns + random.Between(0, 9);
-            SCOPED_TRACE(::testing::Message()
+            SCOPED_TRACE(testing::Message()
                          << kernel.name << " seed " << seed << " tokens " << tokens << " thin "
                          << thin << " columns " << columns << " stride " << stride);
             const auto x = random.Values<T>(tokens * stride);
@@ -114,7 +114,7 @@ TYPED_TEST(GradGemmTest, EveryThinKernelEqualsTheReference) {
             PackKernels<T>().reference().rows(rows.data(), thin, tokens, static_cast<int>(thin),
                                               static_cast<int>(stored), left.data());
             const std::vector<float> before(thin * kThinColumns, 3.0f);
-            testing::Guarded<float> got(before), want(before);
+            testkit::Guarded<float> got(before), want(before);
             ThinGradArgs<T> args{.tokens = tokens,
                                  .left = left.data(),
                                  .thin = thin,
@@ -126,7 +126,7 @@ TYPED_TEST(GradGemmTest, EveryThinKernelEqualsTheReference) {
             kernel.functions.run(args);
             args.sums = want.data();
             ThinGradKernels<T>().reference().run(args);
-            testing::ExpectClose(got, want, 1e-5f, 2e-5f, "sums");
+            testkit::ExpectClose(got, want, 1e-5f, 2e-5f, "sums");
         }
     }
 }

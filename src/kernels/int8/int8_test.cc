@@ -25,7 +25,7 @@ struct Weight {
     int64_t in, out = 0;
     std::vector<float> values;
     Int8Matrix matrix;
-    Weight(testing::Random& random, const Context& context, std::vector<int64_t> members,
+    Weight(testkit::Random& random, const Context& context, std::vector<int64_t> members,
            int64_t columns)
         : outs(std::move(members)), in(columns) {
         for (int64_t count : outs) out += count;
@@ -45,16 +45,16 @@ struct Weight {
 };
 
 template <typename T>
-class Int8Test : public ::testing::Test {
+class Int8Test : public testing::Test {
   protected:
     // What Int8Forward or Int8Backward gives for rows x, in f32.
     std::vector<float> Multiply(const Context& context, const Weight& weight, bool backward,
                                 const std::vector<T>& x, GemmArgs<T> args = {}) {
         const int64_t k = backward ? weight.out : weight.in, n = backward ? weight.in : weight.out;
         const int64_t m = static_cast<int64_t>(x.size()) / k;
-        testing::Guarded<uint8_t> codes(m * weight.matrix.row_bytes());
-        testing::Guarded<float> scales(m), c(m * n, 1.5f);
-        testing::Guarded<int8_t> panels(weight.matrix.panel_bytes(), 99);
+        testkit::Guarded<uint8_t> codes(m * weight.matrix.row_bytes());
+        testkit::Guarded<float> scales(m), c(m * n, 1.5f);
+        testkit::Guarded<int8_t> panels(weight.matrix.panel_bytes(), 99);
         const Int8Scratch scratch{codes.data(), scales.data(), panels.data()};
         args.m = m;
         args.a = x.data();
@@ -91,14 +91,14 @@ class Int8Test : public ::testing::Test {
         return c;
     }
 };
-using Types = ::testing::Types<float, bf16>;
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(Int8Test, Types);
 
 // Sizes that are no multiple of 4, 16 or 64, one and several layers.
 TYPED_TEST(Int8Test, ProductsAreThoseOfTheCodes) {
     using T = TypeParam;
     for (const uint64_t seed : TestSeeds(40)) {
-        testing::Random random(seed);
+        testkit::Random random(seed);
         const Context context(static_cast<int>(random.Between(1, 3)));
         std::vector<int64_t> outs;
         for (int64_t i = random.Between(1, 3); i > 0; --i) outs.push_back(random.Size(150, 64));
@@ -119,7 +119,7 @@ TYPED_TEST(Int8Test, ProductsAreThoseOfTheCodes) {
 // largest, whose parts mostly cancel.
 TYPED_TEST(Int8Test, ProductsAreNearThoseOfTheNumbers) {
     using T = TypeParam;
-    testing::Random random(1);
+    testkit::Random random(1);
     const Context context(2);
     const Weight weight(random, context, {192, 64}, 576);
     for (bool backward : {false, true}) {
@@ -143,7 +143,7 @@ TYPED_TEST(Int8Test, ProductsAreNearThoseOfTheNumbers) {
 }
 
 TYPED_TEST(Int8Test, CodesAreTheNearestOfTheirRow) {
-    testing::Random random(3);
+    testkit::Random random(3);
     const Context context(2);
     const Weight weight(random, context, {30, 5}, 70);
     for (int64_t row = 0; row < weight.out; ++row) {
@@ -163,7 +163,7 @@ TYPED_TEST(Int8Test, CodesAreTheNearestOfTheirRow) {
 
 TYPED_TEST(Int8Test, ExtensionBiasAndOutputsAreThoseOfGemm) {
     using T = TypeParam;
-    testing::Random random(7);
+    testkit::Random random(7);
     const Context context(2);
     const int64_t m = 401, h_k = 6, h_stride = 8;
     const Weight weight(random, context, {100, 48, 70}, 72);
@@ -223,7 +223,7 @@ TYPED_TEST(Int8Test, ExtensionBiasAndOutputsAreThoseOfGemm) {
 
 TYPED_TEST(Int8Test, RowsOfZerosAreZerosAndWhatIsNotFiniteStaysSo) {
     using T = TypeParam;
-    testing::Random random(11);
+    testkit::Random random(11);
     const Context context(2);
     Weight weight(random, context, {33, 7}, 50);
     for (bool backward : {false, true}) {
@@ -260,7 +260,7 @@ TYPED_TEST(Int8Test, RowsOfZerosAreZerosAndWhatIsNotFiniteStaysSo) {
 TYPED_TEST(Int8Test, TheLongestRowDoesNotOverflow) {
     using T = TypeParam;
     const Context context(2);
-    testing::Random random(13);
+    testkit::Random random(13);
     Weight weight(random, context, {3}, kInt8MaxK);
     for (int64_t i = 0; i < weight.in; ++i) {
         weight.values[i] = 1;
@@ -280,7 +280,7 @@ TYPED_TEST(Int8Test, TheLongestRowDoesNotOverflow) {
 
 TYPED_TEST(Int8Test, AnyNumberOfThreadsGivesTheSameBits) {
     using T = TypeParam;
-    testing::Random random(17);
+    testkit::Random random(17);
     const Context one(1);
     const Weight weight(random, one, {150, 61}, 203);
     for (bool backward : {false, true}) {
@@ -288,7 +288,7 @@ TYPED_TEST(Int8Test, AnyNumberOfThreadsGivesTheSameBits) {
         const auto expected = this->Multiply(one, weight, backward, x);
         for (int threads : {2, 3}) {
             const Context context(threads);
-            testing::Random again(17);
+            testkit::Random again(17);
             const Weight same(again, context, {150, 61}, 203);
             EXPECT_EQ(this->Multiply(context, same, backward, x), expected) << threads;
         }
@@ -298,8 +298,8 @@ TYPED_TEST(Int8Test, AnyNumberOfThreadsGivesTheSameBits) {
 // Every path over random tiles: without an extension the reference's bits.
 TYPED_TEST(Int8Test, EveryTilePathEqualsTheReference) {
     using T = TypeParam;
-    testing::Random random(19);
-    for (const auto& kernel : testing::Runnable(Int8TileKernels<T>())) {
+    testkit::Random random(19);
+    for (const auto& kernel : testkit::Runnable(Int8TileKernels<T>())) {
         SCOPED_TRACE(kernel.name);
         for (int trial = 0; trial < 200; ++trial) {
             SCOPED_TRACE(trial);
@@ -334,17 +334,17 @@ TYPED_TEST(Int8Test, EveryTilePathEqualsTheReference) {
                  {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
                 tile.output = output;
                 const auto before = random.Values<float>(tile.rows * tile.c_stride);
-                testing::Guarded<float> expected(before), actual(before);
+                testkit::Guarded<float> expected(before), actual(before);
                 tile.c = expected.data();
                 Int8TileKernels<T>().reference().run(t);
                 tile.c = actual.data();
                 kernel.functions.run(t);
                 if (tile.h_k == 0) {
-                    testing::ExpectSameBits(actual, expected, "tile");
+                    testkit::ExpectSameBits(actual, expected, "tile");
                     continue;
                 }
                 const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
-                const auto at = [&](const testing::Guarded<float>& c, int64_t i) {
+                const auto at = [&](const testkit::Guarded<float>& c, int64_t i) {
                     return rounded ? ToFloat(reinterpret_cast<const bf16*>(c.data())[i]) : c[i];
                 };
                 for (int row = 0; row < tile.rows; ++row)
@@ -361,9 +361,9 @@ TYPED_TEST(Int8Test, EveryTilePathEqualsTheReference) {
 
 TYPED_TEST(Int8Test, EveryRowPathGivesTheReferencesBits) {
     using T = TypeParam;
-    testing::Random random(23);
+    testkit::Random random(23);
     const auto& reference = Int8RowKernels<T>().reference();
-    for (const auto& kernel : testing::Runnable(Int8RowKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(Int8RowKernels<T>())) {
         SCOPED_TRACE(kernel.name);
         for (int trial = 0; trial < 100; ++trial) {
             const int64_t n = random.Size(150);
@@ -377,30 +377,30 @@ TYPED_TEST(Int8Test, EveryRowPathGivesTheReferencesBits) {
             EXPECT_EQ(bits >= 0x7f800000u, trial % 5 == 4);
             if (trial % 5 == 4) continue;
             const float inverse = 127 / std::bit_cast<float>(bits);
-            testing::Guarded<uint8_t> actual(n), expected(n);
+            testkit::Guarded<uint8_t> actual(n), expected(n);
             kernel.functions.codes(n, x.data(), factor, inverse, actual.data());
             reference.codes(n, x.data(), factor, inverse, expected.data());
-            testing::ExpectSameBits(actual, expected, "codes");
+            testkit::ExpectSameBits(actual, expected, "codes");
         }
     }
 }
 
 TEST(Int8Transpose, EveryPathGivesTheReferencesBytes) {
-    testing::Random random(29);
-    for (const auto& kernel : testing::Runnable(Int8TransposeKernels())) {
+    testkit::Random random(29);
+    for (const auto& kernel : testkit::Runnable(Int8TransposeKernels())) {
         for (int trial = 0; trial < 20; ++trial) {
             const int64_t rows = random.Between(1, 17), columns = random.Between(1, 17);
             const int64_t from_stride = columns * 16 + 4 * random.Between(0, 3),
                           to_stride = rows * 16 + 4 * random.Between(0, 3);
             std::vector<int8_t> from(rows * from_stride);
             for (int8_t& byte : from) byte = static_cast<int8_t>(random.Between(-128, 127));
-            testing::Guarded<int8_t> actual(columns * to_stride, 1),
+            testkit::Guarded<int8_t> actual(columns * to_stride, 1),
                 expected(columns * to_stride, 1);
             kernel.functions.blocks(rows, columns, from.data(), from_stride, actual.data(),
                                     to_stride);
             Int8TransposeKernels().reference().blocks(rows, columns, from.data(), from_stride,
                                                       expected.data(), to_stride);
-            testing::ExpectSameBits(actual, expected, std::string(kernel.name).c_str());
+            testkit::ExpectSameBits(actual, expected, std::string(kernel.name).c_str());
             // Byte (4 r + i, 4 c + j) of the one is (4 c + j, 4 r + i) of the other.
             EXPECT_EQ(expected[(columns - 1) * to_stride + (rows - 1) * 16 + 3 * 4 + 2],
                       from[(rows - 1) * from_stride + (columns - 1) * 16 + 2 * 4 + 3]);
@@ -411,12 +411,12 @@ TEST(Int8Transpose, EveryPathGivesTheReferencesBytes) {
 // The backward product's panels hold the forward ones' codes, whatever the padding.
 TEST(Int8MatrixTest, BackwardPanelsAreTheTransposed) {
     for (const uint64_t seed : TestSeeds(20)) {
-        testing::Random random(seed);
+        testkit::Random random(seed);
         const Context context(2);
         std::vector<int64_t> outs;
         for (int64_t i = random.Between(1, 3); i > 0; --i) outs.push_back(random.Size(150, 64));
         const Weight weight(random, context, outs, random.Size(200, 64));
-        testing::Guarded<int8_t> panels(weight.matrix.panel_bytes(), 99);
+        testkit::Guarded<int8_t> panels(weight.matrix.panel_bytes(), 99);
         weight.matrix.FillBackwardPanels(context, panels.data());
         const Int8Operand b = weight.matrix.backward(panels.data());
         int64_t k = 0, row = 0;

@@ -5,20 +5,20 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class LayerNormTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class LayerNormTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(LayerNormTest, Types);
 
 TYPED_TEST(LayerNormTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = LayerNormKernels<T>().reference();
-    for (const auto& kernel : testing::Runnable(LayerNormKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(LayerNormKernels<T>())) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t M = random.Between(1, 9), C = 2 + random.Size(300);
@@ -45,10 +45,10 @@ TYPED_TEST(LayerNormTest, EveryKernelEqualsTheReference) {
                                       got_dx.data(), got_dx_t.data());
             kernel.functions.backward_weight(M, C, C, dy.data(), xhat.data(), got_dweight.data(),
                                              got_dbias.data());
-            const float tolerance = 2 * testing::kRounding<T> + 2e-6f;
+            const float tolerance = 2 * testkit::kRounding<T> + 2e-6f;
             ExpectClose(got_rstd, rstd, 2e-5f, 0, "rstd");
             ExpectClose(got_xhat, xhat, tolerance, 1e-5f, "xhat");
-            ExpectClose(got_y, y, tolerance, 4 * testing::kRounding<T> + 1e-5f, "y");
+            ExpectClose(got_y, y, tolerance, 4 * testkit::kRounding<T> + 1e-5f, "y");
             ExpectSameBits(scaled, got_y, "scale gives the bits of forward");
             ExpectClose(got_dx, dx, 1e-5f, 1e-5f, "dx");
             ExpectClose(got_dx_t, dx_t, tolerance, 1e-5f, "dx_t");
@@ -79,11 +79,11 @@ TEST(LayerNorm, BackwardIsTheSlopeOfForward) {
         LayerNormBackward<float>(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
                                  dx.data(), nullptr, dweight.data(), dbias.data());
         for (int64_t i = 0; i < M * C; ++i)
-            EXPECT_NEAR(testing::FiniteDifference(&x[i], 1e-2f, loss), dx[i], 2e-2) << "x " << i;
+            EXPECT_NEAR(testkit::FiniteDifference(&x[i], 1e-2f, loss), dx[i], 2e-2) << "x " << i;
         for (int64_t i = 0; i < C; ++i) {
-            EXPECT_NEAR(testing::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3)
+            EXPECT_NEAR(testkit::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3)
                 << "weight " << i;
-            EXPECT_NEAR(testing::FiniteDifference(&bias[i], 1e-2f, loss), dbias[i], 2e-3)
+            EXPECT_NEAR(testkit::FiniteDifference(&bias[i], 1e-2f, loss), dbias[i], 2e-3)
                 << "bias " << i;
         }
     }

@@ -5,13 +5,13 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::Guarded;
+using testkit::Random;
 
 TEST(Lion, EveryKernelEqualsTheReference) {
     const LionFactors factors{0.5f, 0.999f, 0.1f, 0.01f, 1e-3f};
-    for (const auto& kernel : testing::Runnable(LionKernels())) {
+    for (const auto& kernel : testkit::Runnable(LionKernels())) {
         for (const uint64_t seed : TestSeeds(30)) {
             Random random(seed);
             const int64_t n = random.Size(200);

@@ -36,7 +36,7 @@ std::vector<T> ValuesOf(const Nf4Matrix& weight) {
 }
 
 TEST(Nf4, EachNumberBecomesTheNearestValue) {
-    testing::Random random(3);
+    testkit::Random random(3);
     const int64_t rows = 7, columns = 100;  // blocks across rows, the last of 60
     const auto numbers = random.Values<float>(rows * columns, 0.02f);
     const Nf4Matrix weight = Quantized(rows, columns, numbers, false);
@@ -53,7 +53,7 @@ TEST(Nf4, EachNumberBecomesTheNearestValue) {
 }
 
 TEST(Nf4, DoubleQuantisationTakesHalfAByteAndALittle) {
-    testing::Random random(4);
+    testkit::Random random(4);
     const int64_t rows = 320, columns = 192;
     const auto numbers = random.Values<float>(rows * columns);
     const Nf4Matrix one = Quantized(rows, columns, numbers, false),
@@ -85,19 +85,19 @@ TEST(Nf4, ZerosStayZerosAndWhatIsNotFiniteStaysSo) {
 }
 
 template <typename T>
-class Nf4Values : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class Nf4Values : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(Nf4Values, Types);
 
 TYPED_TEST(Nf4Values, EveryImplementationGivesTheReferencesBits) {
-    testing::Random random(5);
-    for (const auto& kernel : testing::Runnable(Nf4Kernels<TypeParam>())) {
+    testkit::Random random(5);
+    for (const auto& kernel : testkit::Runnable(Nf4Kernels<TypeParam>())) {
         for (int64_t blocks : {1, 2, 7}) {
             std::vector<uint8_t> codes(static_cast<size_t>(blocks * kNf4BlockBytes));
             for (uint8_t& code : codes) code = static_cast<uint8_t>(random.Between(0, 255));
             auto absmax = random.Values<float>(blocks);
             absmax[0] = std::numeric_limits<float>::quiet_NaN();
-            testing::Guarded<TypeParam> actual(blocks * kNf4Block), expected(blocks * kNf4Block);
+            testkit::Guarded<TypeParam> actual(blocks * kNf4Block), expected(blocks * kNf4Block);
             kernel.functions.values(blocks, codes.data(), absmax.data(), actual.data());
             Nf4Kernels<TypeParam>().reference().values(blocks, codes.data(), absmax.data(),
                                                        expected.data());
@@ -112,7 +112,7 @@ TYPED_TEST(Nf4Values, EveryImplementationGivesTheReferencesBits) {
 TYPED_TEST(Nf4Values, PanelsAreThoseOfTheValues) {
     using T = TypeParam;
     for (const uint64_t seed : TestSeeds(30)) {
-        testing::Random random(seed);
+        testkit::Random random(seed);
         const Context context(static_cast<int>(random.Between(1, 3)));
         const int64_t columns = random.Size(200, 64);
         std::vector<int64_t> groups;
@@ -135,7 +135,7 @@ TYPED_TEST(Nf4Values, PanelsAreThoseOfTheValues) {
             row += weight.rows();
         }
         const T rubbish = FromFloat<T>(99.0f);
-        testing::Guarded<T> panels(forward.elements(), rubbish),
+        testkit::Guarded<T> panels(forward.elements(), rubbish),
             back_panels(backward.elements(), rubbish);
         Nf4ToForwardPanels<T>(context, weights, PackedMatrix<T>::Layout(columns, groups),
                               panels.data());

@@ -5,13 +5,13 @@
 namespace hone {
 namespace {
 
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class PackingTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class PackingTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(PackingTest, Types);
 
 template <typename T>
@@ -25,8 +25,8 @@ void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& wan
     const int64_t count = random.Size(70), tokens = random.Size(90);
     const int width = static_cast<int>(random.Size(64)), stored = (width + 15) / 16 * 16;
     const int64_t stride = std::max<int64_t>(width, count) + random.Between(0, 5);
-    SCOPED_TRACE(::testing::Message() << "count " << count << " tokens " << tokens << " width "
-                                      << width << " stride " << stride);
+    SCOPED_TRACE(testing::Message() << "count " << count << " tokens " << tokens << " width "
+                                    << width << " stride " << stride);
     const auto source = random.Values<T>(std::max(tokens, count) * stride);
     const auto floats = random.Values<float>(std::max(tokens, count) * stride);
     {
@@ -67,9 +67,9 @@ void CompareToReference(const PackFunctions<T>& got, const PackFunctions<T>& wan
 
 TYPED_TEST(PackingTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
-    for (const auto& kernel : testing::Runnable(PackKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(PackKernels<T>())) {
         for (const uint64_t seed : TestSeeds(60)) {
-            SCOPED_TRACE(::testing::Message() << kernel.name << " seed " << seed);
+            SCOPED_TRACE(testing::Message() << kernel.name << " seed " << seed);
             Random random(seed);
             CompareToReference<T>(kernel.functions, PackKernels<T>().reference(), random);
         }
@@ -79,14 +79,14 @@ TYPED_TEST(PackingTest, EveryKernelEqualsTheReference) {
 // The layouts by hand: pairs along K for bf16, plain rows for float.
 TEST(Packing, LayoutsOfAMatrix) {
     const float source[2][3] = {{1, 2, 3}, {4, 5, 6}};
-    for (const auto& kernel : testing::Runnable(PackKernels<float>())) {
+    for (const auto& kernel : testkit::Runnable(PackKernels<float>())) {
         float rows[2 * 16];
         kernel.functions.rows(source[0], 3, 2, 3, 16, rows);
         EXPECT_EQ(rows[2], 3);
         EXPECT_EQ(rows[3], 0);
         EXPECT_EQ(rows[16], 4);
     }
-    for (const auto& kernel : testing::Runnable(PackKernels<bf16>())) {
+    for (const auto& kernel : testkit::Runnable(PackKernels<bf16>())) {
         bf16 rows[2 * 16], columns[4 * 16] = {};
         kernel.functions.rows_f32(source[0], 3, 2, 3, 16, rows);
         EXPECT_EQ(ToFloat(rows[0]), 1);

@@ -7,14 +7,14 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 TEST(Reduce, EveryKernelEqualsTheReference) {
     const ReduceFunctions& reference = ReduceKernels().reference();
-    for (const auto& kernel : testing::Runnable(ReduceKernels())) {
+    for (const auto& kernel : testkit::Runnable(ReduceKernels())) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Size(200);
@@ -96,7 +96,7 @@ TEST(Reduce, ThreadsChangeNothing) {
         for (int64_t i = 0; i < n; ++i) ASSERT_EQ(y[i], 1 + x[i]) << i;
         Cast(context, n, x.data(), rounded.data());
         Cast(context, n, rounded.data(), copy.data());
-        ExpectClose(copy, x, testing::kRounding<bf16>, 0, "through bf16");
+        ExpectClose(copy, x, testkit::kRounding<bf16>, 0, "through bf16");
         y[n - 1] = NAN;
         EXPECT_FALSE(AllFinite(context, n, y.data()));
         EXPECT_TRUE(std::isnan(SumOfSquares(context, n, y.data())));

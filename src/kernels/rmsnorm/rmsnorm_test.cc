@@ -5,20 +5,20 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::ExpectSameBits;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::ExpectSameBits;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class RmsNormTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class RmsNormTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(RmsNormTest, Types);
 
 TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
     using T = TypeParam;
     const auto& reference = RmsNormKernels<T>().reference();
-    for (const auto& kernel : testing::Runnable(RmsNormKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(RmsNormKernels<T>())) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t M = random.Between(1, 9), C = random.Size(300);
@@ -41,7 +41,7 @@ TYPED_TEST(RmsNormTest, EveryKernelEqualsTheReference) {
             kernel.functions.backward(M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
                                       got_dx.data(), got_dx_t.data());
             kernel.functions.backward_weight(M, C, C, dy.data(), xhat.data(), got_dweight.data());
-            const float tolerance = 2 * testing::kRounding<T> + 2e-6f;
+            const float tolerance = 2 * testkit::kRounding<T> + 2e-6f;
             ExpectClose(got_rstd, rstd, 2e-6f, 0, "rstd");
             ExpectClose(got_xhat, xhat, tolerance, 0, "xhat");
             ExpectClose(got_y, y, tolerance, 0, "y");
@@ -73,9 +73,9 @@ TEST(RmsNorm, BackwardIsTheSlopeOfForward) {
         RmsNormBackward<float>(context, M, C, dy.data(), xhat.data(), weight.data(), rstd.data(),
                                dx.data(), nullptr, dweight.data());
         for (int64_t i = 0; i < M * C; ++i)
-            EXPECT_NEAR(testing::FiniteDifference(&x[i], 1e-2f, loss), dx[i], 2e-2) << "x " << i;
+            EXPECT_NEAR(testkit::FiniteDifference(&x[i], 1e-2f, loss), dx[i], 2e-2) << "x " << i;
         for (int64_t i = 0; i < C; ++i)
-            EXPECT_NEAR(testing::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3)
+            EXPECT_NEAR(testkit::FiniteDifference(&weight[i], 1e-2f, loss), dweight[i], 2e-3)
                 << "weight " << i;
     }
 }

@@ -5,18 +5,18 @@
 namespace hone {
 namespace {
 
-using testing::ExpectClose;
-using testing::Guarded;
-using testing::Random;
+using testkit::ExpectClose;
+using testkit::Guarded;
+using testkit::Random;
 
 template <typename T>
-class RopeTest : public ::testing::Test {};
-using Types = ::testing::Types<float, bf16>;
+class RopeTest : public testing::Test {};
+using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(RopeTest, Types);
 
 TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
     using T = TypeParam;
-    for (const auto& kernel : testing::Runnable(RopeKernels<T>())) {
+    for (const auto& kernel : testkit::Runnable(RopeKernels<T>())) {
         for (const uint64_t seed : TestSeeds(40)) {
             Random random(seed);
             const int64_t n = random.Between(1, 5), D = 2 * random.Size(70);
@@ -32,7 +32,7 @@ TYPED_TEST(RopeTest, EveryKernelEqualsTheReferenceAndLeavesTheGapsAlone) {
             RopeKernels<T>().reference().row(heads, expected.data(), cosine.data(), sine.data(),
                                              direction);
             kernel.functions.row(heads, x.data(), cosine.data(), sine.data(), direction);
-            ExpectClose(x, expected, 2 * testing::kRounding<T>, 1e-6f, "x");
+            ExpectClose(x, expected, 2 * testkit::kRounding<T>, 1e-6f, "x");
         }
     }
 }
@@ -66,7 +66,7 @@ TYPED_TEST(RopeTest, InverseTurnsBackWithinRowsOfAFusedBuffer) {
     EXPECT_GT(moved, 0.5f);
     RopeInverse(context, M, {n, D, D}, x.data() + D, stride, positions.data(), cosine.data(),
                 sine.data());
-    ExpectClose(x, original, 4 * testing::kRounding<T>, 4 * testing::kRounding<T>, "turned back");
+    ExpectClose(x, original, 4 * testkit::kRounding<T>, 4 * testkit::kRounding<T>, "turned back");
 }
 
 // Values of transformers' LlamaRotaryEmbedding (theta 10000, D 8, position 5; llama3: theta 500000,

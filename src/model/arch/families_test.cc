@@ -14,11 +14,11 @@
 namespace hone {
 namespace {
 
-using testing::Floats;
-using testing::GgufBuilder;
-using testing::GoldenModel;
-using ::testing::HasSubstr;
-using testing::Put;
+using testing::HasSubstr;
+using testkit::Floats;
+using testkit::GgufBuilder;
+using testkit::GoldenModel;
+using testkit::Put;
 using Json = nlohmann::ordered_json;
 
 std::string Text(const std::optional<NormSpec>& norm) {
@@ -203,7 +203,7 @@ TEST(Families, AreFoundByTheirNames) {
         }
     }
     EXPECT_THAT(std::string(FindArch("Qwen3ForCasualLM").status().message()),
-                ::testing::AllOf(HasSubstr("did you mean Qwen3ForCausalLM?"), HasSubstr("GPT2LM")));
+                testing::AllOf(HasSubstr("did you mean Qwen3ForCausalLM?"), HasSubstr("GPT2LM")));
     const absl::Status gguf = FindGgufArch("gema3").status();
     EXPECT_THAT(std::string(gguf.message()), HasSubstr("did you mean gemma3?"));
     EXPECT_EQ(KindOf(gguf), ErrorKind::kModel);

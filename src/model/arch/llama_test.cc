@@ -10,8 +10,8 @@
 namespace hone {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
 const ArchSpec& Llama() { return **FindArch("llama"); }
@@ -47,7 +47,7 @@ TEST(Llama, AnswersToItsNames) {
     auto unknown = FindArch("MambaForCausalLM");
     EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kModel);
     EXPECT_THAT(std::string(unknown.status().message()),
-                ::testing::AllOf(HasSubstr("MambaForCausalLM"), HasSubstr("LlamaForCausalLM")));
+                testing::AllOf(HasSubstr("MambaForCausalLM"), HasSubstr("LlamaForCausalLM")));
     EXPECT_FALSE(AllArchs().empty());
 }
 

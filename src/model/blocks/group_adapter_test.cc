@@ -12,7 +12,7 @@ namespace {
 // In codes a delta stays near itself, also one that is hardly trained: its values are below what
 // the scales of codes resolve.
 TEST(GroupAdapter, InCodesADeltaStaysNearItself) {
-    testing::Random random(1);
+    testkit::Random random(1);
     const Context context(2);
     const int64_t m = 3, in = 96, rank = 6;
     const std::vector<int64_t> outs = {80, 40, 70};

@@ -9,8 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kMostPositions = 1 << 24;
-
 }  // namespace
 
 void DecoderConfig::CheckHeads() {

@@ -11,6 +11,9 @@
 
 namespace hone {
 
+// No context is longer.
+inline constexpr int64_t kMostPositions = 1 << 24;
+
 // What config.json calls the sizes.
 struct SizeNames {
     std::string_view hidden = "hidden_size", intermediate = "intermediate_size",

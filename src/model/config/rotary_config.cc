@@ -12,7 +12,6 @@ using Json = nlohmann::ordered_json;
 using Kind = RopeScaling::Kind;
 
 constexpr double kLowTheta = 1, kHighTheta = 1e12, kMostFactor = 1e6;
-constexpr int64_t kMostPositions = 1 << 24;
 
 // One divisor for each pair of a head.
 std::vector<double> Divisors(ConfigReader& reader, const char* key, int64_t pairs) {

@@ -14,7 +14,7 @@
 #include "model/files/tensor_layout.h"
 #include "model/weights/testing.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 // "tied", "llama3", "bias" or "odd".
 inline std::string GoldenModel(std::string_view name) {
@@ -119,4 +119,4 @@ class GoldenGguf {
     TestFolder folder_;
 };
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

@@ -13,12 +13,12 @@ namespace hone {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-class Folder : public ::testing::Test {
+class Folder : public testing::Test {
   protected:
     absl::StatusOr<std::unique_ptr<ModelFiles>> Open() { return OpenModel(folder_.path()); }
     std::unique_ptr<ModelFiles> Opened() {
@@ -37,8 +37,8 @@ class Folder : public ::testing::Test {
     // out.
     void EditWeights(const std::function<void(TensorToWrite&)>& edit,
                      std::vector<TensorToWrite> more = {}) {
-        std::string bytes = testing::Get(folder_ / "model.safetensors");
-        auto contents = ParseSafetensors(testing::Bytes(bytes), "");
+        std::string bytes = testkit::Get(folder_ / "model.safetensors");
+        auto contents = ParseSafetensors(testkit::Bytes(bytes), "");
         ASSERT_TRUE(contents.ok());
         std::vector<TensorToWrite> tensors;
         for (const auto& stored : contents->tensors) {
@@ -51,12 +51,12 @@ class Folder : public ::testing::Test {
         ASSERT_TRUE(WriteSafetensors(folder_ / "model.safetensors", tensors, {}).ok());
     }
 
-    testing::GoldenFolder folder_;
+    testkit::GoldenFolder folder_;
 };
 
 TEST(ModelFiles, EveryGoldenModelOpens) {
     for (const char* name : {"tied", "bias", "llama3", "odd"}) {
-        auto files = OpenModel(testing::GoldenModel(name));
+        auto files = OpenModel(testkit::GoldenModel(name));
         ASSERT_TRUE(files.ok()) << name << ": " << files.status();
         EXPECT_EQ((*files)->config.architecture, "LlamaForCausalLM");
         EXPECT_FALSE((*files)->tensors.empty());
@@ -70,12 +70,12 @@ TEST(ModelFiles, EveryGoldenModelOpens) {
 TEST_F(Folder, PytorchWeightsAreTheSameModel) {
     auto safetensors = Opened();
     const std::string fingerprint = ModelFingerprint(*safetensors).value();
-    const std::string plain = testing::PytorchOf(*safetensors->weights, false),
-                      turned = testing::PytorchOf(*safetensors->weights, true);
+    const std::string plain = testkit::PytorchOf(*safetensors->weights, false),
+                      turned = testkit::PytorchOf(*safetensors->weights, true);
     fs::remove(folder_ / "model.safetensors");
-    testing::Put(folder_ / "pytorch_model.bin", plain);
+    testkit::Put(folder_ / "pytorch_model.bin", plain);
     EXPECT_EQ(ModelFingerprint(*Opened()).value(), fingerprint);
-    testing::Put(folder_ / "pytorch_model.bin", turned);
+    testkit::Put(folder_ / "pytorch_model.bin", turned);
     auto pytorch = Opened();
     EXPECT_NE(ModelFingerprint(*pytorch).value(), fingerprint) << "other bytes in the file";
     for (const ModelTensor& tensor : pytorch->tensors) {
@@ -95,7 +95,7 @@ TEST_F(Folder, BrokenConfigs) {
         json.erase("model_type");
     });
     EXPECT_THAT(Error(), HasSubstr("names no architecture"));
-    testing::Put(folder_ / "config.json", "{\"a\": ");
+    testkit::Put(folder_ / "config.json", "{\"a\": ");
     EXPECT_THAT(Error(), AllOf(HasSubstr("config.json"), HasSubstr("not valid JSON")));
     fs::remove(folder_ / "config.json");
     EXPECT_THAT(Error(), HasSubstr("config.json"));
@@ -190,20 +190,20 @@ TEST_F(Folder, TheFingerprintIsOfTheBytes) {
     EXPECT_EQ(before.size(), 64u);
     EXPECT_EQ(*ModelFingerprint(*Opened()), before);
     // The same tensors in another order are the same model.
-    testing::Put(folder_ / "generation_config.json", "{}");
+    testkit::Put(folder_ / "generation_config.json", "{}");
     EXPECT_EQ(*ModelFingerprint(*Opened()), before);
-    std::string bytes = testing::Get(folder_ / "model.safetensors");
+    std::string bytes = testkit::Get(folder_ / "model.safetensors");
     bytes.back() ^= 1;
-    testing::Put(folder_ / "model.safetensors", bytes);
+    testkit::Put(folder_ / "model.safetensors", bytes);
     EXPECT_NE(*ModelFingerprint(*Opened()), before);
     bytes.back() ^= 1;
-    testing::Put(folder_ / "model.safetensors", bytes);
+    testkit::Put(folder_ / "model.safetensors", bytes);
     folder_.Edit("config.json", [](Json& json) { json["rms_norm_eps"] = 0.125; });
     EXPECT_NE(*ModelFingerprint(*Opened()), before);
 }
 
 TEST(GoldenGguf, ReadsTheSameRowsAsTheOriginal) {
-    testing::GoldenGguf gguf;
+    testkit::GoldenGguf gguf;
     gguf.AddTokenizer();
     auto files = gguf.Open();
     ASSERT_TRUE(files.ok()) << files.status();
@@ -230,14 +230,14 @@ TEST(GoldenGguf, ReadsTheSameRowsAsTheOriginal) {
 }
 
 TEST(GoldenGguf, ATensorTooMany) {
-    testing::GoldenGguf gguf;
+    testkit::GoldenGguf gguf;
     gguf.AddTokenizer();
-    gguf.builder.Tensor("blk.7.attn_q.weight", {1}, 0, testing::Floats({1}));
+    gguf.builder.Tensor("blk.7.attn_q.weight", {1}, 0, testkit::Floats({1}));
     EXPECT_THAT(gguf.Error(), HasSubstr("\"blk.7.attn_q.weight\" has no place"));
 }
 
 TEST(GoldenGguf, OnePartOfSeveral) {
-    testing::GoldenGguf gguf;
+    testkit::GoldenGguf gguf;
     gguf.AddTokenizer();
     gguf.builder.U32("split.count", 3);
     EXPECT_THAT(gguf.Error(), HasSubstr("one of 3 parts"));
@@ -245,11 +245,11 @@ TEST(GoldenGguf, OnePartOfSeveral) {
 
 TEST(Gguf, UnknownArchitecture) {
     TestFolder folder;
-    testing::Put(folder / "m.gguf",
-                 testing::GgufBuilder().String("general.architecture", "mamba").Build());
+    testkit::Put(folder / "m.gguf",
+                 testkit::GgufBuilder().String("general.architecture", "mamba").Build());
     auto files = OpenModel(folder / "m.gguf");
     EXPECT_THAT(std::string(files.status().message()), HasSubstr("\"mamba\""));
-    testing::Put(folder / "m.gguf", testing::GgufBuilder().Build());
+    testkit::Put(folder / "m.gguf", testkit::GgufBuilder().Build());
     files = OpenModel(folder / "m.gguf");
     EXPECT_THAT(std::string(files.status().message()),
                 HasSubstr("\"general.architecture\" is missing"));

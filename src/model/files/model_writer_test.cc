@@ -11,7 +11,7 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 std::unique_ptr<ModelFiles> Open(const std::string& path) {
     auto files = OpenModel(path);
@@ -39,7 +39,7 @@ struct Scaled {
     std::map<std::string, std::vector<float>> numbers;
 };
 
-class ModelWriter : public ::testing::TestWithParam<std::string> {};
+class ModelWriter : public testing::TestWithParam<std::string> {};
 
 TEST_P(ModelWriter, TheFolderIsReadAgain) {
     const auto base = Golden(GetParam());
@@ -72,7 +72,7 @@ TEST_P(ModelWriter, TheFolderIsReadAgain) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ModelWriter, ::testing::Values("tied", "llama3", "bias", "odd"));
+INSTANTIATE_TEST_SUITE_P(Models, ModelWriter, testing::Values("tied", "llama3", "bias", "odd"));
 
 TEST(ModelWriter, WhatFloat16CannotHoldIsRefused) {
     const auto base = Golden("odd");

@@ -8,7 +8,7 @@
 namespace hone {
 namespace {
 
-using ::testing::ElementsAre;
+using testing::ElementsAre;
 
 constexpr TensorLayout kLayouts[] = {TensorLayout::kPlain, TensorLayout::kTransposed,
                                      TensorLayout::kRotaryPairs, TensorLayout::kPlusOne};
@@ -77,7 +77,7 @@ TEST(TensorLayout, BlocksAreNotTransposed) {
     float out[32];
     const absl::Status status = ReadPlainRows(tensor, TensorLayout::kTransposed, 2, 0, 1, out);
     EXPECT_EQ(KindOf(status), ErrorKind::kModel);
-    EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("Q8_0"));
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("Q8_0"));
 }
 
 }  // namespace

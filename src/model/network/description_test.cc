@@ -193,7 +193,7 @@ Batch RandomBatch(int64_t vocabulary, TestRandom& random) {
     return batch;
 }
 
-class DescriptionTest : public ::testing::TestWithParam<uint64_t> {
+class DescriptionTest : public testing::TestWithParam<uint64_t> {
   protected:
     DescriptionTest() : random_(GetParam()), description_(random_) {
         files_ = RandomFiles(description_, random_);
@@ -349,7 +349,7 @@ TEST_P(DescriptionTest, DecodeEqualsForward) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Random, DescriptionTest, ::testing::Range<uint64_t>(1, 33));
+INSTANTIATE_TEST_SUITE_P(Random, DescriptionTest, testing::Range<uint64_t>(1, 33));
 
 }  // namespace
 }  // namespace hone

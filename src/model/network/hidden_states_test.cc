@@ -8,7 +8,7 @@
 namespace hone {
 namespace {
 
-class HiddenStatesTest : public ::testing::Test {
+class HiddenStatesTest : public testing::Test {
   protected:
     void SetUp() override {
         files_ = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();

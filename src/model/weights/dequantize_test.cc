@@ -10,7 +10,7 @@ namespace hone {
 namespace {
 
 // Made by tools/golden/quants.py with the Python package gguf.
-class Quants : public ::testing::TestWithParam<StorageType> {};
+class Quants : public testing::TestWithParam<StorageType> {};
 
 TEST_P(Quants, SameBitsAsTheReference) {
     auto file = GgufFile::Open(HONE_SOURCE_DIR "/src/model/testdata/quants.gguf");
@@ -35,13 +35,12 @@ TEST_P(Quants, SameBitsAsTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTypes, Quants,
-                         ::testing::Values(StorageType::kF32, StorageType::kF16, StorageType::kBF16,
-                                           StorageType::kQ8_0, StorageType::kQ4_0,
-                                           StorageType::kQ4_1, StorageType::kQ5_0,
-                                           StorageType::kQ5_1, StorageType::kQ2_K,
-                                           StorageType::kQ3_K, StorageType::kQ4_K,
-                                           StorageType::kQ5_K, StorageType::kQ6_K,
-                                           StorageType::kIQ4_NL, StorageType::kIQ4_XS),
+                         testing::Values(StorageType::kF32, StorageType::kF16, StorageType::kBF16,
+                                         StorageType::kQ8_0, StorageType::kQ4_0, StorageType::kQ4_1,
+                                         StorageType::kQ5_0, StorageType::kQ5_1, StorageType::kQ2_K,
+                                         StorageType::kQ3_K, StorageType::kQ4_K, StorageType::kQ5_K,
+                                         StorageType::kQ6_K, StorageType::kIQ4_NL,
+                                         StorageType::kIQ4_XS),
                          [](const auto& info) { return std::string(StorageTypeName(info.param)); });
 
 }  // namespace

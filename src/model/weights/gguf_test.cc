@@ -9,24 +9,24 @@
 namespace hone {
 namespace {
 
-using testing::Bytes;
-using testing::Floats;
-using testing::GgufBuilder;
-using ::testing::HasSubstr;
-using testing::Raw;
+using testing::HasSubstr;
+using testkit::Bytes;
+using testkit::Floats;
+using testkit::GgufBuilder;
+using testkit::Raw;
 
 constexpr uint32_t kF32Type = 0, kQ4_1Type = 3;
 
-std::string ErrorOf(const std::string& file) {
+std::string GgufError(const std::string& file) {
     auto parsed = ParseGguf(Bytes(file), "m.gguf");
     EXPECT_FALSE(parsed.ok());
     EXPECT_EQ(KindOf(parsed.status()), ErrorKind::kModel);
     EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("m.gguf"));
     return std::string(parsed.status().message());
 }
-std::string ErrorOf(const GgufBuilder& builder) { return ErrorOf(builder.Build()); }
+std::string GgufError(const GgufBuilder& builder) { return GgufError(builder.Build()); }
 
-GgufBuilder Small() {
+GgufBuilder SmallGguf() {
     GgufBuilder builder;
     builder.String("general.architecture", "llama").U32("llama.block_count", 2);
     builder.Tensor("a", {3, 2}, kF32Type, Floats({1, 2, 3, 4, 5, 6}))
@@ -36,7 +36,7 @@ GgufBuilder Small() {
 
 TEST(Gguf, ReadsTensorsOutermostFirst) {
     for (uint32_t version : {2, 3}) {
-        std::string file = Small().Build(version);
+        std::string file = SmallGguf().Build(version);
         auto parsed = ParseGguf(Bytes(file), "m.gguf");
         ASSERT_TRUE(parsed.ok()) << parsed.status();
         ASSERT_EQ(parsed->tensors.size(), 2u);
@@ -91,22 +91,22 @@ TEST(Gguf, TheLongListsOfTheTokenizerLieApart) {
     EXPECT_EQ(lists.token_types, (std::vector<int32_t>{2, 3, 3}));
     EXPECT_EQ(lists.merges, std::vector<std::string>{"a b"});
     EXPECT_EQ(parsed->metadata.dump(), "{\"tokenizer.ggml.bos_token_id\":1}");
-    EXPECT_THAT(ErrorOf(GgufBuilder().List("tokenizer.ggml.tokens", 4, 1, Raw<uint32_t>(1))),
+    EXPECT_THAT(GgufError(GgufBuilder().List("tokenizer.ggml.tokens", 4, 1, Raw<uint32_t>(1))),
                 HasSubstr("not a list of strings"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().List("tokenizer.ggml.scores", 5, 1, Raw<int32_t>(1))),
+    EXPECT_THAT(GgufError(GgufBuilder().List("tokenizer.ggml.scores", 5, 1, Raw<int32_t>(1))),
                 HasSubstr("value type 5"));
 }
 
 TEST(Gguf, NoGgufAndUnknownVersions) {
-    EXPECT_THAT(ErrorOf(std::string()), HasSubstr("no GGUF file"));
-    EXPECT_THAT(ErrorOf(std::string("GGML\3\0\0\0", 8)), HasSubstr("no GGUF file"));
-    EXPECT_THAT(ErrorOf(Small().Build(1)), HasSubstr("GGUF version 1"));
-    EXPECT_THAT(ErrorOf(Small().Build(4)), HasSubstr("GGUF version 4"));
-    EXPECT_THAT(ErrorOf(Small().Build(0x03000000)), HasSubstr("big-endian"));
+    EXPECT_THAT(GgufError(std::string()), HasSubstr("no GGUF file"));
+    EXPECT_THAT(GgufError(std::string("GGML\3\0\0\0", 8)), HasSubstr("no GGUF file"));
+    EXPECT_THAT(GgufError(SmallGguf().Build(1)), HasSubstr("GGUF version 1"));
+    EXPECT_THAT(GgufError(SmallGguf().Build(4)), HasSubstr("GGUF version 4"));
+    EXPECT_THAT(GgufError(SmallGguf().Build(0x03000000)), HasSubstr("big-endian"));
 }
 
 TEST(Gguf, EveryPrefixOfAFileIsRefused) {
-    std::string file = Small().Build();
+    std::string file = SmallGguf().Build();
     for (size_t size = 0; size < file.size(); ++size)
         EXPECT_FALSE(ParseGguf(Bytes(file).first(size), "m").ok()) << size;
     EXPECT_TRUE(ParseGguf(Bytes(file), "m").ok());
@@ -114,44 +114,45 @@ TEST(Gguf, EveryPrefixOfAFileIsRefused) {
 
 TEST(Gguf, TensorsThatLie) {
     std::string four = Floats({1});
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {1}, kF32Type, four, 8)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {1}, kF32Type, four, 8)),
                 HasSubstr("multiple of the alignment"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {1}, kF32Type, four, 32)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {1}, kF32Type, four, 32)),
                 HasSubstr("cut short"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {2}, kF32Type, four)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {2}, kF32Type, four)),
                 HasSubstr("takes 8 bytes"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {1}, kF32Type, four, uint64_t{1} << 63)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {1}, kF32Type, four, uint64_t{1} << 63)),
                 HasSubstr("cut short"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {0}, kF32Type, four)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {0}, kF32Type, four)),
                 HasSubstr("none may be 0"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {33}, kQ4_1Type, std::string(40, '\0'))),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {33}, kQ4_1Type, std::string(40, '\0'))),
                 HasSubstr("blocks of 32"));
     EXPECT_THAT(
-        ErrorOf(GgufBuilder().Tensor("a", {1}, kF32Type, four).Tensor("a", {1}, kF32Type, four)),
+        GgufError(GgufBuilder().Tensor("a", {1}, kF32Type, four).Tensor("a", {1}, kF32Type, four)),
         HasSubstr("comes twice"));
-    EXPECT_THAT(ErrorOf(GgufBuilder()
-                            .Tensor("a", {9}, kF32Type, std::string(36, 0))
-                            .Tensor("b", {1}, kF32Type, four, 32)),
+    EXPECT_THAT(GgufError(GgufBuilder()
+                              .Tensor("a", {9}, kF32Type, std::string(36, 0))
+                              .Tensor("b", {1}, kF32Type, four, 32)),
                 HasSubstr("\"a\" and \"b\" overlap"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("", {1}, kF32Type, four)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("", {1}, kF32Type, four)),
                 HasSubstr("name has 0 bytes"));
 }
 
 TEST(Gguf, MetadataThatLies) {
-    EXPECT_THAT(ErrorOf(GgufBuilder().U32("a", 1).U32("a", 1)), HasSubstr("comes twice"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Key("a", 13, "")), HasSubstr("unknown value type 13"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Key("a", 7, Raw<uint8_t>(2))), HasSubstr("bool of value 2"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().String("a", "\xff")), HasSubstr("not UTF-8"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().String("a", "\xed\xa0\x80")), HasSubstr("not UTF-8"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Key("a", 8, Raw<uint64_t>(UINT64_MAX))),
+    EXPECT_THAT(GgufError(GgufBuilder().U32("a", 1).U32("a", 1)), HasSubstr("comes twice"));
+    EXPECT_THAT(GgufError(GgufBuilder().Key("a", 13, "")), HasSubstr("unknown value type 13"));
+    EXPECT_THAT(GgufError(GgufBuilder().Key("a", 7, Raw<uint8_t>(2))),
+                HasSubstr("bool of value 2"));
+    EXPECT_THAT(GgufError(GgufBuilder().String("a", "\xff")), HasSubstr("not UTF-8"));
+    EXPECT_THAT(GgufError(GgufBuilder().String("a", "\xed\xa0\x80")), HasSubstr("not UTF-8"));
+    EXPECT_THAT(GgufError(GgufBuilder().Key("a", 8, Raw<uint64_t>(UINT64_MAX))),
                 HasSubstr("in the middle of a"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().List("a", 8, UINT64_MAX / 8, "")),
+    EXPECT_THAT(GgufError(GgufBuilder().List("a", 8, UINT64_MAX / 8, "")),
                 HasSubstr("the file ends in the middle of a"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().List("a", 13, 1, "")), HasSubstr("unknown value type 13"));
+    EXPECT_THAT(GgufError(GgufBuilder().List("a", 13, 1, "")), HasSubstr("unknown value type 13"));
     for (uint32_t alignment : {0u, 4u, 33u, 131072u})
-        EXPECT_THAT(ErrorOf(GgufBuilder().U32("general.alignment", alignment)),
+        EXPECT_THAT(GgufError(GgufBuilder().U32("general.alignment", alignment)),
                     HasSubstr("power of two"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().String("general.alignment", "32")),
+    EXPECT_THAT(GgufError(GgufBuilder().String("general.alignment", "32")),
                 HasSubstr("power of two"));
 }
 
@@ -162,19 +163,20 @@ TEST(Gguf, LimitsAtAndPast) {
     std::string file = GgufBuilder().Tensor("a", ones, kF32Type, four).Build();
     EXPECT_TRUE(ParseGguf(Bytes(file), "m").ok());
     ones.push_back(1);
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", ones, kF32Type, four)), HasSubstr("dimensions"));
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", ones, kF32Type, four)),
+                HasSubstr("dimensions"));
     // Elements: at the limit the file is what is too small.
     uint64_t most = static_cast<uint64_t>(kMaxTensorElements);
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {most}, kF32Type, four)), HasSubstr("takes"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {most + 1}, kF32Type, four)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {most}, kF32Type, four)), HasSubstr("takes"));
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {most + 1}, kF32Type, four)),
                 HasSubstr("the product at most"));
-    EXPECT_THAT(ErrorOf(GgufBuilder().Tensor("a", {most, 2}, kF32Type, four)),
+    EXPECT_THAT(GgufError(GgufBuilder().Tensor("a", {most, 2}, kF32Type, four)),
                 HasSubstr("the product at most"));
     // Names.
     file = GgufBuilder().Tensor(std::string(kMaxNameBytes, 'n'), {1}, kF32Type, four).Build();
     EXPECT_TRUE(ParseGguf(Bytes(file), "m").ok());
     EXPECT_THAT(
-        ErrorOf(GgufBuilder().Tensor(std::string(kMaxNameBytes + 1, 'n'), {1}, kF32Type, four)),
+        GgufError(GgufBuilder().Tensor(std::string(kMaxNameBytes + 1, 'n'), {1}, kF32Type, four)),
         HasSubstr("1025 bytes"));
     // Lists inside lists.
     auto nested = [](int depth) {
@@ -184,12 +186,12 @@ TEST(Gguf, LimitsAtAndPast) {
     };
     file = nested(4).Build();
     EXPECT_TRUE(ParseGguf(Bytes(file), "m").ok());
-    EXPECT_THAT(ErrorOf(nested(5)), HasSubstr("nests lists"));
+    EXPECT_THAT(GgufError(nested(5)), HasSubstr("nests lists"));
     // Elements of all lists.
     std::string million(size_t{1} << 20, '\1');
     file = GgufBuilder().List("a", 0, million.size(), million).Build();
     EXPECT_TRUE(ParseGguf(Bytes(file), "m").ok());
-    EXPECT_THAT(ErrorOf(GgufBuilder().List("a", 0, million.size(), million).List("b", 0, 1, "1")),
+    EXPECT_THAT(GgufError(GgufBuilder().List("a", 0, million.size(), million).List("b", 0, 1, "1")),
                 HasSubstr("\"b\", have more than the limit"));
 }
 
@@ -197,11 +199,11 @@ TEST(Gguf, CountsAtTheLimitAndPastIt) {
     auto counts = [](uint64_t tensors, uint64_t keys) {
         return "GGUF" + Raw<uint32_t>(3) + Raw(tensors) + Raw(keys);
     };
-    EXPECT_THAT(ErrorOf(counts(kMaxTensors, 0)), HasSubstr("file ends"));
-    EXPECT_THAT(ErrorOf(counts(kMaxTensors + 1, 0)),
+    EXPECT_THAT(GgufError(counts(kMaxTensors, 0)), HasSubstr("file ends"));
+    EXPECT_THAT(GgufError(counts(kMaxTensors + 1, 0)),
                 HasSubstr("100001 tensors, more than the limit"));
-    EXPECT_THAT(ErrorOf(counts(0, 4096)), HasSubstr("file ends"));
-    EXPECT_THAT(ErrorOf(counts(0, 4097)), HasSubstr("4097 metadata keys, more than the limit"));
+    EXPECT_THAT(GgufError(counts(0, 4096)), HasSubstr("file ends"));
+    EXPECT_THAT(GgufError(counts(0, 4097)), HasSubstr("4097 metadata keys, more than the limit"));
 }
 
 TEST(Gguf, TypesThatAreNotReadAreListed) {

@@ -11,20 +11,20 @@
 namespace hone {
 namespace {
 
-namespace p = testing::pickle;
-using ::testing::AllOf;
-using testing::Bytes;
-using testing::Floats;
-using ::testing::HasSubstr;
-using testing::PytorchOf;
-using testing::ZipOf;
+namespace p = testkit::pickle;
+using testing::AllOf;
+using testing::HasSubstr;
+using testkit::Bytes;
+using testkit::Floats;
+using testkit::PytorchOf;
+using testkit::ZipOf;
 
 // Made by tools/golden/pytorch.py with torch.
 std::string TestFile(std::string_view name) {
     return fmt::format("{}/src/model/testdata/pytorch/{}", HONE_SOURCE_DIR, name);
 }
 
-std::string Error(const std::string& file) {
+std::string PytorchError(const std::string& file) {
     auto tensors = ParsePytorch(Bytes(file), "weights.bin");
     EXPECT_FALSE(tensors.ok());
     EXPECT_EQ(KindOf(tensors.status()), ErrorKind::kModel);
@@ -123,7 +123,7 @@ TEST(Pytorch, TheOlderFormatIsNamed) {
 }
 
 TEST(Pytorch, AGitLfsPointerIsNamed) {
-    EXPECT_THAT(Error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
+    EXPECT_THAT(PytorchError("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
                 HasSubstr("git lfs"));
 }
 
@@ -134,26 +134,26 @@ std::string OneTensor() {
 TEST(Pytorch, ArchivesThatLie) {
     const std::string pickle = OneTensor(), numbers = Floats({1, 2});
     EXPECT_TRUE(ParsePytorch(Bytes(PytorchOf(pickle, {numbers})), "weights.bin").ok());
-    EXPECT_THAT(Error("x"), HasSubstr("no PyTorch file"));
-    EXPECT_THAT(Error(ZipOf({{"a/other", "x", false}})), HasSubstr("no data.pkl"));
-    EXPECT_THAT(Error(ZipOf({{"a/b/data.pkl", "x", false}})), HasSubstr("no data.pkl"));
-    EXPECT_THAT(Error(ZipOf({{"a/data.pkl", pickle, false}, {"b/data.pkl", pickle, false}})),
+    EXPECT_THAT(PytorchError("x"), HasSubstr("no PyTorch file"));
+    EXPECT_THAT(PytorchError(ZipOf({{"a/other", "x", false}})), HasSubstr("no data.pkl"));
+    EXPECT_THAT(PytorchError(ZipOf({{"a/b/data.pkl", "x", false}})), HasSubstr("no data.pkl"));
+    EXPECT_THAT(PytorchError(ZipOf({{"a/data.pkl", pickle, false}, {"b/data.pkl", pickle, false}})),
                 HasSubstr("two pickles"));
-    EXPECT_THAT(Error(ZipOf({{"a/data.pkl", pickle, false}, {"a/data.pkl", pickle, false}})),
+    EXPECT_THAT(PytorchError(ZipOf({{"a/data.pkl", pickle, false}, {"a/data.pkl", pickle, false}})),
                 HasSubstr("two entries"));
-    EXPECT_THAT(Error(PytorchOf(pickle, {})), HasSubstr("does not hold archive/data/0"));
-    EXPECT_THAT(Error(PytorchOf(pickle, {numbers.substr(1)})),
+    EXPECT_THAT(PytorchError(PytorchOf(pickle, {})), HasSubstr("does not hold archive/data/0"));
+    EXPECT_THAT(PytorchError(PytorchOf(pickle, {numbers.substr(1)})),
                 AllOf(HasSubstr("\"a\""), HasSubstr("8 bytes"), HasSubstr("7")));
-    EXPECT_THAT(Error(ZipOf({{"a/data.pkl", pickle, false}, {"a/data/0", numbers, true}})),
+    EXPECT_THAT(PytorchError(ZipOf({{"a/data.pkl", pickle, false}, {"a/data/0", numbers, true}})),
                 HasSubstr("compressed"));
-    EXPECT_THAT(Error(ZipOf({{"a/data.pkl", pickle, true}})), HasSubstr("compressed"));
-    EXPECT_THAT(
-        Error(ZipOf({{.name = "a/data.pkl", .content = pickle, .deflate = false, .crc_error = 1}})),
-        HasSubstr("checksum"));
-    EXPECT_THAT(
-        Error(ZipOf({{.name = "a/data.pkl", .content = pickle, .deflate = false, .flags = 1}})),
-        HasSubstr("encrypted"));
-    EXPECT_THAT(Error(ZipOf({{"a/data.pkl", pickle, false}, {"a/byteorder", "big", false}})),
+    EXPECT_THAT(PytorchError(ZipOf({{"a/data.pkl", pickle, true}})), HasSubstr("compressed"));
+    EXPECT_THAT(PytorchError(ZipOf(
+                    {{.name = "a/data.pkl", .content = pickle, .deflate = false, .crc_error = 1}})),
+                HasSubstr("checksum"));
+    EXPECT_THAT(PytorchError(ZipOf(
+                    {{.name = "a/data.pkl", .content = pickle, .deflate = false, .flags = 1}})),
+                HasSubstr("encrypted"));
+    EXPECT_THAT(PytorchError(ZipOf({{"a/data.pkl", pickle, false}, {"a/byteorder", "big", false}})),
                 HasSubstr("big-endian"));
 }
 
@@ -164,8 +164,8 @@ TEST(Pytorch, APickleAtTheLimitAndPastIt) {
         const size_t text = size - head.size() - 5 - use.size() - 1;
         return head + p::Text(std::string(text, 'x')) + use + ".";
     };
-    EXPECT_THAT(Error(PytorchOf(padded(kMaxHeaderBytes), {})), HasSubstr("holds a tuple"));
-    EXPECT_THAT(Error(PytorchOf(padded(kMaxHeaderBytes + 1), {})),
+    EXPECT_THAT(PytorchError(PytorchOf(padded(kMaxHeaderBytes), {})), HasSubstr("holds a tuple"));
+    EXPECT_THAT(PytorchError(PytorchOf(padded(kMaxHeaderBytes + 1), {})),
                 HasSubstr("more than the limit"));
 }
 
@@ -241,7 +241,7 @@ TEST(Pickle, ProgramsThatAreWrong) {
              {"}(" + p::Int(1) + "u", "a key without a value"},
              {"h\x01", "value 1, which it never stored"},
              {"}q\x05h\x04", "value 4"},
-             {"}r" + testing::Raw<uint32_t>(kMaxPickleValues), "the limit is"},
+             {"}r" + testkit::Raw<uint32_t>(kMaxPickleValues), "the limit is"},
              {p::Int(1) + "}b", "attributes of an integer"},
              {"X\xff\xff\xff\xff", "middle of a value"},
              {"\x8a\x09" + std::string(9, '\1'), "an integer of 9 bytes"},

@@ -10,7 +10,7 @@
 #include "base/zip_testing.h"
 #include "model/weights/weights.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 // Pieces of a pickle of protocol 2, by the opcodes that make them.
 namespace pickle {
@@ -89,4 +89,4 @@ inline std::string PytorchOf(const WeightFile& weights, bool transposed) {
     return PytorchOf(pickle::Dict(items), storages);
 }
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

@@ -9,9 +9,9 @@
 namespace hone {
 namespace {
 
-using testing::Bytes;
-using ::testing::HasSubstr;
-using testing::SafetensorsOf;
+using testing::HasSubstr;
+using testkit::Bytes;
+using testkit::SafetensorsOf;
 
 std::string Error(std::string_view header, std::string_view data) {
     std::string file = SafetensorsOf(header, data);
@@ -45,7 +45,7 @@ TEST(Safetensors, ReadsWhatItWrites) {
                                   {"scalar", {}, DType::kF16, bytes(half)}},
                                  {{"format", "pt"}})
                     .ok());
-    std::string file = testing::Get(path);
+    std::string file = testkit::Get(path);
     uint64_t header_bytes;
     std::memcpy(&header_bytes, file.data(), 8);
     EXPECT_EQ(header_bytes % 8, 0u);
@@ -74,7 +74,7 @@ TEST(Safetensors, ReadsWhatItWrites) {
 TEST(Safetensors, HeaderPaddedWithSpacesAndTensorsInAnyOrder) {
     std::string header =
         "{" + Entry("b", "F32", "[1]", 4, 8) + "," + Entry("a", "F32", "[1]", 0, 4) + "}   ";
-    std::string file = SafetensorsOf(header, testing::Floats({1, 2}));
+    std::string file = SafetensorsOf(header, testkit::Floats({1, 2}));
     auto parsed = ParseSafetensors(Bytes(file), "m");
     ASSERT_TRUE(parsed.ok()) << parsed.status();
     EXPECT_EQ(parsed->tensors[0].name, "a");
@@ -87,10 +87,10 @@ TEST(Safetensors, TheFrameMustHold) {
         EXPECT_FALSE(ParseSafetensors(Bytes(file), "m").ok());
     }
     // A header larger than the file, at the limit on headers and one past it.
-    std::string at = testing::Raw<uint64_t>(kMaxHeaderBytes) + "{}";
+    std::string at = testkit::Raw<uint64_t>(kMaxHeaderBytes) + "{}";
     EXPECT_THAT(std::string(ParseSafetensors(Bytes(at), "m").status().message()),
                 HasSubstr("cut short"));
-    std::string past = testing::Raw<uint64_t>(kMaxHeaderBytes + 1) + "{}";
+    std::string past = testkit::Raw<uint64_t>(kMaxHeaderBytes + 1) + "{}";
     EXPECT_THAT(std::string(ParseSafetensors(Bytes(past), "m").status().message()),
                 HasSubstr("the limit is"));
     EXPECT_THAT(Error("", ""), HasSubstr("does not start with"));
@@ -103,7 +103,7 @@ TEST(Safetensors, TheFrameMustHold) {
 
 TEST(Safetensors, EveryPrefixOfAFileIsRefused) {
     std::string file =
-        SafetensorsOf("{" + Entry("a", "F32", "[2]", 0, 8) + "}", testing::Floats({1, 2}));
+        SafetensorsOf("{" + Entry("a", "F32", "[2]", 0, 8) + "}", testkit::Floats({1, 2}));
     for (size_t size = 0; size < file.size(); ++size)
         EXPECT_FALSE(ParseSafetensors(Bytes(file).first(size), "m").ok()) << size;
     EXPECT_TRUE(ParseSafetensors(Bytes(file), "m").ok());

@@ -9,7 +9,7 @@
 
 #include "base/test_files.h"
 
-namespace hone::testing {
+namespace hone::testkit {
 
 inline std::string Floats(const std::vector<float>& values) {
     return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
@@ -74,4 +74,4 @@ class GgufBuilder {
     uint64_t key_count_ = 0, tensor_count_ = 0;
 };
 
-}  // namespace hone::testing
+}  // namespace hone::testkit

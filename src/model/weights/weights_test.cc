@@ -8,10 +8,10 @@
 namespace hone {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 // A folder with tensors "a" in one.safetensors and "b" in two.safetensors, and an index.
-class Shards : public ::testing::Test {
+class Shards : public testing::Test {
   protected:
     void SetUp() override {
         Write("one.safetensors", "a", 1);
@@ -26,7 +26,7 @@ class Shards : public ::testing::Test {
                         .ok());
     }
     void Index(std::string_view text) {
-        testing::Put(folder_ / "model.safetensors.index.json", text);
+        testkit::Put(folder_ / "model.safetensors.index.json", text);
     }
     std::string Error() {
         auto weights = OpenWeights(folder_.path());
@@ -84,7 +84,7 @@ TEST_F(Shards, AnIndexThatIsNone) {
 TEST(Weights, AFolderWithoutWeightsSaysWhatItLacks) {
     TestFolder folder;
     EXPECT_THAT(std::string(OpenWeights(folder.path()).status().message()),
-                ::testing::AllOf(HasSubstr("model.safetensors"), HasSubstr("pytorch_model.bin")));
+                testing::AllOf(HasSubstr("model.safetensors"), HasSubstr("pytorch_model.bin")));
 }
 
 TEST(Weights, EveryTypeSaysItsBlock) {

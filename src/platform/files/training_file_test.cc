@@ -7,7 +7,7 @@
 namespace hone::platform {
 namespace {
 
-class TrainingFileTest : public ::testing::Test {
+class TrainingFileTest : public testing::Test {
   protected:
     TrainingFileReport Read(const std::string& text) {
         return ReadTrainingFile(folder_.Write("rows.jsonl", text)).value();
@@ -91,7 +91,7 @@ TEST_F(TrainingFileTest, BadExamplesSayWhatIsWrong) {
                      kUser, kUser, kAssistant),
          "not one message from the assistant"},
     };
-    for (const auto& [row, reason] : cases) EXPECT_THAT(Reason(row), ::testing::HasSubstr(reason));
+    for (const auto& [row, reason] : cases) EXPECT_THAT(Reason(row), testing::HasSubstr(reason));
 }
 
 TEST_F(TrainingFileTest, EveryBadLineIsNamed) {
@@ -104,11 +104,10 @@ TEST_F(TrainingFileTest, EveryBadLineIsNamed) {
               "Example 2 (line 3) is missing key 'messages'.\nExamp");
     EXPECT_EQ(report.bad[1].line, 5);
     EXPECT_EQ(report.bad[1].example, 4);
-    EXPECT_THAT(report.bad[2].reason,
-                ::testing::HasSubstr("is in the fine-tune-completion format"));
+    EXPECT_THAT(report.bad[2].reason, testing::HasSubstr("is in the fine-tune-completion format"));
     std::string many;
     for (int i = 0; i < 150; ++i) many += "{}\n";
-    EXPECT_THAT(Read(many).ToText(), ::testing::EndsWith("And 50 more lines cannot be used."));
+    EXPECT_THAT(Read(many).ToText(), testing::EndsWith("And 50 more lines cannot be used."));
 }
 
 }  // namespace

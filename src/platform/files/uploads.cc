@@ -15,7 +15,7 @@
 namespace hone::platform {
 namespace {
 
-constexpr int64_t kSweepAtOnce = 100;
+constexpr int64_t kUploadsAtOnce = 100;
 constexpr size_t kPiece = size_t{1} << 20;  // bytes that are copied at a time
 
 struct UploadRow {
@@ -29,7 +29,7 @@ auto ColumnsOf(UploadRow& row) {
                     upload.purpose, upload.mime_type, upload.bytes, upload.status,
                     row.file_expires_after, row.file_id);
 }
-constexpr char kColumns[] =
+constexpr char kUploadColumns[] =
     "id, created_at, expires_at, filename, purpose, mime_type, bytes, status, file_expires_after, "
     "file_id";
 
@@ -43,9 +43,9 @@ auto ColumnsOf(PartRow& row) { return std::tie(row.id, row.bytes, row.sha256); }
 absl::StatusOr<UploadRow> FindUpload(Sql& sql, const std::string& project, const std::string& id,
                                      int64_t now) {
     UploadRow row;
-    if (!sql.First(
-            fmt::format("select {} from uploads where id = :id and project = :project", kColumns),
-            ColumnsOf(row), id, project))
+    if (!sql.First(fmt::format("select {} from uploads where id = :id and project = :project",
+                               kUploadColumns),
+                   ColumnsOf(row), id, project))
         return Refuse({RefusalKind::kNotFound, "upload_id", ""},
                       fmt::format("No such Upload object: {}", ShownId(id)));
     if (row.upload.status == "pending" && row.upload.expires_at <= now)
@@ -172,7 +172,7 @@ absl::StatusOr<Upload> Uploads::Create(const Caller& caller, const NewUpload& as
         sql.Run(fmt::format("insert into uploads ({}, project) values (:id, :created_at, "
                             ":expires_at, :filename, :purpose, :mime_type, :bytes, :status, "
                             ":after, '', :project)",
-                            kColumns),
+                            kUploadColumns),
                 upload.id, upload.created_at, upload.expires_at, upload.filename, upload.purpose,
                 upload.mime_type, upload.bytes, upload.status, asked.file.expires_after_seconds,
                 caller.project);
@@ -307,7 +307,7 @@ absl::Status Uploads::Sweep() {
         for (const TextRow& row :
              sql.All<TextRow>("select id from uploads where status = 'pending' and "
                               "expires_at <= :now limit :most",
-                              services_.Now(), kSweepAtOnce)) {
+                              services_.Now(), kUploadsAtOnce)) {
             std::string project;
             sql.First("select project from uploads where id = :id", std::tie(project), row.value);
             End(sql, project, row.value, "expired", released);

@@ -9,7 +9,7 @@
 namespace hone::platform {
 namespace {
 
-constexpr int64_t kMaxPage = 100;
+constexpr int64_t kMaxPermissionsAtOnce = 100;
 constexpr size_t kMaxProjects = 100;  // of one request
 
 }  // namespace
@@ -39,7 +39,7 @@ absl::StatusOr<Page<CheckpointPermission>> Jobs::Permissions(const Caller& calle
                                                              const std::string& project_id,
                                                              const PageRequest& page) {
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
-    HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));
+    HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPermissionsAtOnce));
     using Result = absl::StatusOr<Page<CheckpointPermission>>;
     return services_.database.Read([&](Sql& sql) -> Result {
         HONE_RETURN_IF_ERROR(CheckOwn(sql, caller, checkpoint_model));

@@ -18,7 +18,7 @@ struct ItemRow {
 auto ColumnsOf(ItemRow& row) { return std::tie(row.id, row.number); }
 
 // On SQLite, and on the PostgreSQL that HONE_TEST_POSTGRESQL names.
-class StoreTest : public ::testing::TestWithParam<std::string> {
+class StoreTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override {
         url_ = GetParam() == "sqlite" ? "sqlite://" + folder_ / "a b.db" : GetParam();
@@ -73,7 +73,7 @@ TEST_P(StoreTest, AFailingStatementIsARefusalAndTheNextChangeWorks) {
         return absl::OkStatus();
     });
     EXPECT_EQ(RefusalOf(status).kind, RefusalKind::kInternal);
-    EXPECT_THAT(std::string(status.message()), ::testing::Not(::testing::HasSubstr("no_such")));
+    EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("no_such")));
     EXPECT_EQ(Count(), 0);
     Fill(1);
     EXPECT_EQ(Count(), 1);
@@ -163,7 +163,7 @@ TEST_P(StoreTest, ANewerVersionIsRefused) {
                     })
                     .ok());
     const auto status = Database::Open(url_).status();
-    EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("newer hone"));
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("newer hone"));
     ASSERT_TRUE(database_
                     ->Write([](Sql& sql) {
                         sql.Run("update schema_version set version = version - 1");
@@ -172,16 +172,16 @@ TEST_P(StoreTest, ANewerVersionIsRefused) {
                     .ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, StoreTest, ::testing::ValuesIn(TestDatabases()));
+INSTANTIATE_TEST_SUITE_P(Each, StoreTest, testing::ValuesIn(TestDatabases()));
 
 TEST(Database, WhatIsNoDatabaseIsRefused) {
     EXPECT_THAT(std::string(Database::Open("mysql://secret@host/x").status().message()),
-                ::testing::AllOf(::testing::HasSubstr("postgresql://"),
-                                 ::testing::Not(::testing::HasSubstr("secret"))));
+                testing::AllOf(testing::HasSubstr("postgresql://"),
+                               testing::Not(testing::HasSubstr("secret"))));
     for (const char* url : {"postgresql://secret@[", "postgresql://u:a%20secret@h/x"})
         EXPECT_THAT(std::string(Database::Open(url).status().message()),
-                    ::testing::AllOf(::testing::HasSubstr("PostgreSQL"),
-                                     ::testing::Not(::testing::HasSubstr("secret"))));
+                    testing::AllOf(testing::HasSubstr("PostgreSQL"),
+                                   testing::Not(testing::HasSubstr("secret"))));
     EXPECT_FALSE(Database::Open("sqlite:///no/such/folder/x.db").ok());
 }
 
@@ -209,7 +209,7 @@ TEST(Database, ACopyHoldsEverything) {
 }
 
 TEST(Ids, AreRandomLettersAndDigits) {
-    EXPECT_THAT(NewId("ftjob-"), ::testing::MatchesRegex("ftjob-[A-Za-z0-9]{24}"));
+    EXPECT_THAT(NewId("ftjob-"), testing::MatchesRegex("ftjob-[A-Za-z0-9]{24}"));
     EXPECT_NE(NewId("file-"), NewId("file-"));
     EXPECT_GE(RandomSeed(), 0);
     EXPECT_LE(RandomSeed(), 2147483647);

@@ -14,10 +14,6 @@ std::string_view TypeOf(int status) {
     return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-nlohmann::ordered_json TextOrNull(const std::string& text) {
-    return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
-}
-
 int StatusOf(RefusalKind kind) {
     switch (kind) {
         case RefusalKind::kInvalid:
@@ -40,6 +36,10 @@ int StatusOf(RefusalKind kind) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json TextOrNull(const std::string& text) {
+    return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
 
 nlohmann::ordered_json ErrorEnvelope(const ApiError& error) {
     return {{"error",

@@ -19,6 +19,9 @@ struct ApiError {
     int retry_after = 0;  // seconds; 0: the answer does not say
 };
 
+// A text of the API's, null where it is empty.
+nlohmann::ordered_json TextOrNull(const std::string& text);
+
 HttpResponse ErrorResponse(const ApiError& error);
 // A refusal of the platform, with the status that its kind means. A state that does not allow what
 // was asked is 400 and not 409, which the SDKs would try again. An error that is no refusal is 500:

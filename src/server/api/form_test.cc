@@ -8,7 +8,7 @@
 namespace hone::server {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 class TestForm : public Form {
   public:

@@ -6,8 +6,8 @@
 namespace hone::server {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
+using testing::HasSubstr;
+using testing::Not;
 
 TEST(Metrics, CountsByRouteAndStatus) {
     Metrics metrics;

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "server/api/answer.h"
+
 namespace hone::server {
 namespace {
 
@@ -9,8 +11,6 @@ using Json = nlohmann::ordered_json;
 
 // Times and counts whose 0 means that there is none.
 Json ZeroAsNull(int64_t value) { return value == 0 ? Json(nullptr) : Json(value); }
-
-Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 template <typename T>
 Json NumberOr(const std::optional<T>& value, const Json& otherwise) {

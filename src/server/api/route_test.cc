@@ -8,7 +8,7 @@
 namespace hone::server {
 namespace {
 
-using ::testing::ElementsAre;
+using testing::ElementsAre;
 
 Route Simple(std::string method, std::string pattern) {
     return {.method = std::move(method), .pattern = std::move(pattern), .handle = [](const Call&) {
@@ -16,7 +16,7 @@ Route Simple(std::string method, std::string pattern) {
             }};
 }
 
-class RouterTest : public ::testing::Test {
+class RouterTest : public testing::Test {
   protected:
     RouterTest() {
         for (const auto& [method, pattern] :

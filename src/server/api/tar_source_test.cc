@@ -32,9 +32,9 @@ TEST(Tar, IsWhatTarReads) {
     ASSERT_TRUE(listed.ok());
     EXPECT_EQ(listed->output, "model/512\nmodel/a.bin\nmodel/b.json\nmodel/empty\n");
     ASSERT_EQ(RunProcess({"tar", "-C", folder.path(), "-xf", path})->exit_code, 0);
-    EXPECT_EQ(testing::Get(folder / "model/a.bin"), large);
-    EXPECT_EQ(testing::Get(folder / "model/b.json"), "{}");
-    EXPECT_EQ(testing::Get(folder / "model/512"), std::string(512, 'y'));
+    EXPECT_EQ(testkit::Get(folder / "model/a.bin"), large);
+    EXPECT_EQ(testkit::Get(folder / "model/b.json"), "{}");
+    EXPECT_EQ(testkit::Get(folder / "model/512"), std::string(512, 'y'));
 }
 
 TEST(Tar, ANameThatIsTooLongIsAnError) {

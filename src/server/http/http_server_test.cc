@@ -16,10 +16,10 @@
 namespace hone::server {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
-using testing::TestClient;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using testkit::TestClient;
 
 constexpr size_t kBodyLimit = 1000;
 
@@ -117,7 +117,7 @@ class TestService : public HttpService {
     }
 };
 
-class HttpServerTest : public ::testing::Test {
+class HttpServerTest : public testing::Test {
   protected:
     void Start(HttpLimits limits = {}) {
         auto started = HttpServer::Start({.limits = limits}, service);

@@ -9,10 +9,10 @@
 namespace hone::server {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::Pair;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::Pair;
 
 TEST(Message, DecodesWhatIsEncoded) {
     std::string text;

@@ -6,12 +6,12 @@
 namespace hone::server {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Pair;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
 
 // The status and message for a head that begins so, or "".
-std::string ErrorOf(const std::string& head) {
+std::string HeadError(const std::string& head) {
     RequestReader reader(HttpLimits{});
     size_t used = 0;
     bool complete = false;
@@ -92,29 +92,29 @@ TEST(RequestReader, BadChunksAreAnError) {
 }
 
 TEST(RequestReader, RefusesHeadsThatCouldBeReadInTwoWays) {
-    EXPECT_EQ(ErrorOf(Get("Host: x\r\n")), "");
-    EXPECT_THAT(ErrorOf(Get("")), HasSubstr("400 the Host field is missing"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nHost: y\r\n")), HasSubstr("two Host"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n")),
+    EXPECT_EQ(HeadError(Get("Host: x\r\n")), "");
+    EXPECT_THAT(HeadError(Get("")), HasSubstr("400 the Host field is missing"));
+    EXPECT_THAT(HeadError(Get("Host: x\r\nHost: y\r\n")), HasSubstr("two Host"));
+    EXPECT_THAT(HeadError(Get("Host: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n")),
                 HasSubstr("400 both"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n")),
+    EXPECT_THAT(HeadError(Get("Host: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n")),
                 HasSubstr("two Content-Length"));
     for (const char* length : {"", "-1", "+1", "1, 1", "0x1", "1a", "1 1", "9999999999999999999"})
-        EXPECT_THAT(ErrorOf(Get(fmt::format("Host: x\r\nContent-Length: {}\r\n", length))),
+        EXPECT_THAT(HeadError(Get(fmt::format("Host: x\r\nContent-Length: {}\r\n", length))),
                     HasSubstr("not a number"))
             << length;
     for (const char* encoding : {"gzip", "chunked, gzip", "gzip, chunked", "xchunked", "identity"})
-        EXPECT_THAT(ErrorOf(Get(fmt::format("Host: x\r\nTransfer-Encoding: {}\r\n", encoding))),
+        EXPECT_THAT(HeadError(Get(fmt::format("Host: x\r\nTransfer-Encoding: {}\r\n", encoding))),
                     HasSubstr("501"))
             << encoding;
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nA: b\r\n c\r\n")), HasSubstr("no proper name"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nContent-Length : 1\r\n")), HasSubstr("no proper name"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\r\nA\r\n")), HasSubstr("no proper name"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\nA: b\r\n")), HasSubstr("control character"));
-    EXPECT_THAT(ErrorOf(Get("Host: x\rA: b\r\n")), HasSubstr("control character"));
-    EXPECT_THAT(ErrorOf(Get(std::string("Host: x\r\nA: \0\r\n", 15))),
+    EXPECT_THAT(HeadError(Get("Host: x\r\nA: b\r\n c\r\n")), HasSubstr("no proper name"));
+    EXPECT_THAT(HeadError(Get("Host: x\r\nContent-Length : 1\r\n")), HasSubstr("no proper name"));
+    EXPECT_THAT(HeadError(Get("Host: x\r\nA\r\n")), HasSubstr("no proper name"));
+    EXPECT_THAT(HeadError(Get("Host: x\nA: b\r\n")), HasSubstr("control character"));
+    EXPECT_THAT(HeadError(Get("Host: x\rA: b\r\n")), HasSubstr("control character"));
+    EXPECT_THAT(HeadError(Get(std::string("Host: x\r\nA: \0\r\n", 15))),
                 HasSubstr("control character"));
-    EXPECT_THAT(ErrorOf("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    EXPECT_THAT(HeadError("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
                 HasSubstr("HTTP/1.0"));
 }
 
@@ -122,9 +122,10 @@ TEST(RequestReader, RefusesRequestLinesThatAreNone) {
     for (const char* line :
          {"GET /", "GET  / HTTP/1.1", "GET / x HTTP/1.1", "/ HTTP/1.1", "GET http://x/ HTTP/1.1",
           "GET /#a HTTP/1.1", "G\"T / HTTP/1.1", "GET / HTTQ/1.1", "", "GET /%zz?a=%z HTTP/1.1"})
-        EXPECT_THAT(ErrorOf(fmt::format("{}\r\nHost: x\r\n\r\n", line)), HasSubstr("400")) << line;
-    EXPECT_THAT(ErrorOf("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), HasSubstr("505"));
-    EXPECT_THAT(ErrorOf("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("501"));
+        EXPECT_THAT(HeadError(fmt::format("{}\r\nHost: x\r\n\r\n", line)), HasSubstr("400"))
+            << line;
+    EXPECT_THAT(HeadError("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), HasSubstr("505"));
+    EXPECT_THAT(HeadError("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("501"));
 }
 
 TEST(RequestReader, LimitsHoldAndOneMoreIsAnError) {

@@ -15,7 +15,7 @@
 
 #include "base/status.h"
 
-namespace hone::server::testing {
+namespace hone::server::testkit {
 
 class TestClient {
   public:
@@ -90,4 +90,4 @@ class TestClient {
     std::string received_;
 };
 
-}  // namespace hone::server::testing
+}  // namespace hone::server::testkit

@@ -9,12 +9,12 @@ namespace hone::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using ::testing::ElementsAre;
+using testing::ElementsAre;
 
 constexpr char kUsage[] = R"("usage": {"prompt_tokens": 3, "completion_tokens": 2,
     "total_tokens": 5, "prompt_tokens_details": {"cached_tokens": 1}})";
 
-class ResponseFormTest : public ::testing::Test {
+class ResponseFormTest : public testing::Test {
   protected:
     ResponseForm Form(const std::string& members = "") {
         auto request =

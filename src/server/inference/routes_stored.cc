@@ -13,9 +13,9 @@ using Json = nlohmann::ordered_json;
 using platform::Platform;
 using platform::StoredAnswer;
 
-constexpr char kKind[] = "chat.completion", kParam[] = "completion_id";
-constexpr char kPattern[] = "/v1/chat/completions/{completion_id}";
-constexpr PageRules kPages{.limit = 20, .ordered = true, .newest = false};
+constexpr char kStoredKind[] = "chat.completion", kStoredParam[] = "completion_id";
+constexpr char kStoredPattern[] = "/v1/chat/completions/{completion_id}";
+constexpr PageRules kStoredPages{.limit = 20, .ordered = true, .newest = false};
 
 constexpr char kStoredSchemas[] = R"json({
   "ChatCompletionList": {
@@ -67,7 +67,7 @@ Json CompletionJson(const StoredAnswer& stored) {
 HttpResponse List(Platform& platform, const Call& call) {
     platform::PageRequest page;
     platform::AnswerFilter filter;
-    if (auto wrong = ReadPage(call.request, kPages, page)) return *std::move(wrong);
+    if (auto wrong = ReadPage(call.request, kStoredPages, page)) return *std::move(wrong);
     filter.metadata = ReadMetadataFilter(call.request);
     if (const std::string* model = call.request.Query("model")) {
         // Answers say the base's name, where the client asked by an alias.
@@ -75,7 +75,7 @@ HttpResponse List(Platform& platform, const Call& call) {
         filter.model = base == nullptr ? *model : base->name;
     }
     HONE_ASSIGN_OR_ANSWER(const auto answers,
-                          platform.answers().List(call.caller, kKind, filter, page));
+                          platform.answers().List(call.caller, kStoredKind, filter, page));
     return JsonResponse(ListJson(answers.data, answers.has_more, CompletionJson));
 }
 
@@ -83,9 +83,9 @@ HttpResponse Update(Platform& platform, const Call& call) {
     platform::Metadata metadata;
     if (call.body["metadata"].is_object())
         metadata = call.body["metadata"].get<platform::Metadata>();
-    HONE_ASSIGN_OR_ANSWER(
-        const StoredAnswer stored,
-        platform.answers().SetMetadata(call.caller, kKind, call.path[0], kParam, metadata));
+    HONE_ASSIGN_OR_ANSWER(const StoredAnswer stored,
+                          platform.answers().SetMetadata(call.caller, kStoredKind, call.path[0],
+                                                         kStoredParam, metadata));
     return JsonResponse(CompletionJson(stored));
 }
 
@@ -109,9 +109,10 @@ Json MessageJson(const std::string& completion, size_t index, Json message) {
 
 HttpResponse Messages(Platform& platform, const Call& call) {
     platform::PageRequest page;
-    if (auto wrong = ReadPage(call.request, kPages, page)) return *std::move(wrong);
-    HONE_ASSIGN_OR_ANSWER(const StoredAnswer stored,
-                          platform.answers().Get(call.caller, kKind, call.path[0], kParam));
+    if (auto wrong = ReadPage(call.request, kStoredPages, page)) return *std::move(wrong);
+    HONE_ASSIGN_OR_ANSWER(
+        const StoredAnswer stored,
+        platform.answers().Get(call.caller, kStoredKind, call.path[0], kStoredParam));
     const Json messages = Json::parse(stored.input);
     std::vector<Json> all;
     for (size_t i = 0; i < messages.size(); ++i)
@@ -124,7 +125,7 @@ HttpResponse Messages(Platform& platform, const Call& call) {
 void AddStoredCompletionRoutes(Api& api, Platform& platform) {
     api.schemas().Add(kStoredSchemas);
     Router& router = api.router();
-    std::vector<QueryParameter> listing = PageParameters(kPages);
+    std::vector<QueryParameter> listing = PageParameters(kStoredPages);
     listing.push_back(MetadataFilterParameter("metadata[key]=value: only those with this pair"));
     listing.push_back({"model", R"({"type": "string", "maxLength": 256})", "only this model's"});
     router.Add({.method = "GET",
@@ -135,18 +136,18 @@ void AddStoredCompletionRoutes(Api& api, Platform& platform) {
                 .response_schema = "ChatCompletionList",
                 .handle = [&](const Call& call) { return List(platform, call); }});
     router.Add({.method = "GET",
-                .pattern = kPattern,
+                .pattern = kStoredPattern,
                 .operation = "getChatCompletion",
                 .summary = "one of them",
                 .response_schema = "CreateChatCompletionResponse",
                 .handle = [&](const Call& call) {
-                    HONE_ASSIGN_OR_ANSWER(
-                        const StoredAnswer stored,
-                        platform.answers().Get(call.caller, kKind, call.path[0], kParam));
+                    HONE_ASSIGN_OR_ANSWER(const StoredAnswer stored,
+                                          platform.answers().Get(call.caller, kStoredKind,
+                                                                 call.path[0], kStoredParam));
                     return JsonResponse(CompletionJson(stored));
                 }});
     router.Add({.method = "POST",
-                .pattern = kPattern,
+                .pattern = kStoredPattern,
                 .operation = "updateChatCompletion",
                 .summary = "sets its metadata",
                 .access = Access::kMember,
@@ -155,21 +156,21 @@ void AddStoredCompletionRoutes(Api& api, Platform& platform) {
                 .response_schema = "CreateChatCompletionResponse",
                 .handle = [&](const Call& call) { return Update(platform, call); }});
     router.Add({.method = "DELETE",
-                .pattern = kPattern,
+                .pattern = kStoredPattern,
                 .operation = "deleteChatCompletion",
                 .summary = "forgets it",
                 .access = Access::kMember,
                 .response_schema = "DeletedObject",
                 .handle = [&](const Call& call) {
-                    return DeletedResponse(
-                        platform.answers().Delete(call.caller, kKind, call.path[0], kParam),
-                        call.path[0], "chat.completion.deleted");
+                    return DeletedResponse(platform.answers().Delete(call.caller, kStoredKind,
+                                                                     call.path[0], kStoredParam),
+                                           call.path[0], "chat.completion.deleted");
                 }});
     router.Add({.method = "GET",
-                .pattern = std::string(kPattern) + "/messages",
+                .pattern = std::string(kStoredPattern) + "/messages",
                 .operation = "getChatCompletionMessages",
                 .summary = "the messages that it answers",
-                .query = PageParameters(kPages),
+                .query = PageParameters(kStoredPages),
                 .response_schema = "ChatCompletionMessageList",
                 .handle = [&](const Call& call) { return Messages(platform, call); }});
 }

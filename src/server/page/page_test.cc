@@ -6,7 +6,7 @@
 namespace hone::server {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
 // "hello\n", packed by gzip.
 constexpr std::string_view kPacked(
@@ -18,16 +18,16 @@ constexpr PageFile kFiles[] = {
     {"/assets/app-1.js", "text/javascript", "def", true, kPacked},
 };
 
-std::optional<HttpResponse> Get(std::string path,
-                                std::vector<std::pair<std::string, std::string>> fields = {},
-                                std::string method = "GET") {
+std::optional<HttpResponse> GetPage(std::string path,
+                                    std::vector<std::pair<std::string, std::string>> fields = {},
+                                    std::string method = "GET") {
     HttpRequest request{.method = std::move(method), .path = std::move(path)};
     for (auto& [name, value] : fields) request.headers.Add(name, value);
     return PageResponse(request, kFiles);
 }
 
 TEST(Page, AFileGoesAsItWasCompressed) {
-    const auto sent = Get("/assets/app-1.js", {{"Accept-Encoding", "br, gzip;q=0.8"}});
+    const auto sent = GetPage("/assets/app-1.js", {{"Accept-Encoding", "br, gzip;q=0.8"}});
     ASSERT_TRUE(sent);
     EXPECT_EQ(sent->status, 200);
     EXPECT_EQ(sent->body, kPacked);
@@ -38,7 +38,7 @@ TEST(Page, AFileGoesAsItWasCompressed) {
 
 TEST(Page, WhoTakesNoGzipGetsItUnpacked) {
     for (const char* accepted : {"", "identity", "gzip;q=0", "gzip; q=0.0, br"}) {
-        const auto sent = Get("/assets/app-1.js", {{"Accept-Encoding", accepted}});
+        const auto sent = GetPage("/assets/app-1.js", {{"Accept-Encoding", accepted}});
         ASSERT_TRUE(sent) << accepted;
         EXPECT_EQ(sent->body, "hello\n") << accepted;
         EXPECT_FALSE(sent->headers.Has("Content-Encoding")) << accepted;
@@ -47,7 +47,7 @@ TEST(Page, WhoTakesNoGzipGetsItUnpacked) {
 
 TEST(Page, ItsOwnAddressesShowThePage) {
     for (const char* path : {"/", "/index.html", "/fine-tuning/ftjob-1", "/no/such/page"}) {
-        const auto sent = Get(path, {{"Accept", "text/html,application/xhtml+xml"}});
+        const auto sent = GetPage(path, {{"Accept", "text/html,application/xhtml+xml"}});
         ASSERT_TRUE(sent) << path;
         EXPECT_EQ(sent->body, "<html>") << path;
         EXPECT_EQ(sent->headers.Get("Cache-Control"), "no-cache") << path;
@@ -57,23 +57,23 @@ TEST(Page, ItsOwnAddressesShowThePage) {
 TEST(Page, TheApiAndWhatIsNotThereStayTheApis) {
     const std::vector<std::pair<std::string, std::string>> browser = {{"Accept", "text/html"}};
     for (const char* path : {"/v1", "/v1/none", "/api/none", "/assets/old.js"})
-        EXPECT_FALSE(Get(path, browser)) << path;
-    EXPECT_FALSE(Get("/none"));
-    EXPECT_FALSE(Get("/none", {{"Accept", "application/json"}}));
-    EXPECT_FALSE(Get("/", browser, "POST"));
+        EXPECT_FALSE(GetPage(path, browser)) << path;
+    EXPECT_FALSE(GetPage("/none"));
+    EXPECT_FALSE(GetPage("/none", {{"Accept", "application/json"}}));
+    EXPECT_FALSE(GetPage("/", browser, "POST"));
 }
 
 TEST(Page, WhatABrowserHasIsNotSentAgain) {
-    const auto sent = Get("/", {{"If-None-Match", "\"abc\""}});
+    const auto sent = GetPage("/", {{"If-None-Match", "\"abc\""}});
     ASSERT_TRUE(sent);
     EXPECT_EQ(sent->status, 304);
     EXPECT_EQ(sent->body, "");
-    EXPECT_EQ(Get("/", {{"If-None-Match", "\"other\""}})->status, 200);
+    EXPECT_EQ(GetPage("/", {{"If-None-Match", "\"other\""}})->status, 200);
 }
 
 TEST(Page, NothingFromElsewhereAndNothingInline) {
     for (const char* path : {"/", "/assets/app-1.js"}) {
-        const auto sent = Get(path);
+        const auto sent = GetPage(path);
         const std::string_view policy = sent->headers.Get("Content-Security-Policy");
         EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
         EXPECT_THAT(policy, HasSubstr("frame-ancestors 'none'"));

@@ -146,10 +146,10 @@ TEST(Event, ReadsBackAsItWasWritten) {
     }
 }
 
-Event Example() { return {7, 1'925'972'100'250, RunStage::kTraining, RunResumed{2.5}}; }
+Event SampleEvent() { return {7, 1'925'972'100'250, RunStage::kTraining, RunResumed{2.5}}; }
 
 TEST(Event, HasThisForm) {
-    EXPECT_EQ(EventLine(Example()),
+    EXPECT_EQ(EventLine(SampleEvent()),
               R"({"sequence":7,"time":"2031-01-12T08:15:00.250Z","stage":"training",)"
               R"("type":"resumed","data":{"paused_seconds":2.5}})"
               "\n");
@@ -158,7 +158,7 @@ TEST(Event, HasThisForm) {
 }
 
 TEST(Event, OtherVersionsAreUnderstood) {
-    Json json = ToJson(Example());
+    Json json = ToJson(SampleEvent());
     json["new"] = 1;
     json["data"]["new"] = {1, 2};
     auto read = EventFromJson(json);
@@ -172,7 +172,7 @@ TEST(Event, OtherVersionsAreUnderstood) {
 
 TEST(Event, WhatIsNoneIsRefused) {
     const auto refused = [](const char* member, const Json& value) {
-        Json json = ToJson(Example());
+        Json json = ToJson(SampleEvent());
         json[member] = value;
         const absl::Status status = EventFromJson(json).status();
         EXPECT_EQ(KindOf(status), ErrorKind::kData) << json;

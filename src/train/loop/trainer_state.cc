@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kStateFormat = 1;
 
 Json EvalToJson(const std::optional<EvalReport>& report) {
     return report ? ToJson(*report) : Json();
@@ -67,7 +67,7 @@ absl::Status Trainer::WriteState(const std::string& path) const {
     Json processes = state_.processes;
     processes.push_back(ThisProcess());
     Json json = {
-        {"format", kFormat},
+        {"format", kStateFormat},
         {"step", state_.step},
         {"next", state_.next.ToJson()},
         {"tokens", state_.tokens},
@@ -90,7 +90,7 @@ absl::Status Trainer::WriteState(const std::string& path) const {
 absl::Status Trainer::ReadState(const Json& json) {
     State state;
     try {
-        if (json.at("format").get<int>() != kFormat)
+        if (json.at("format").get<int>() != kStateFormat)
             return TrainingError("it was written by another version of hone (format {})",
                                  json.at("format").get<int>());
         state.step = json.at("step").get<int64_t>();

@@ -10,7 +10,7 @@ namespace hone {
 namespace {
 
 // torch's defaults.
-constexpr double kMomentum = 0.95, kEps = 1e-7;
+constexpr double kMomentum = 0.95, kSmallestNorm = 1e-7;
 constexpr int kIterations = 5;
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 
@@ -72,7 +72,7 @@ void Muon::Take(Arena& arena) {
 // Newton and Schulz's iteration: X <- a X + (b G + c G^2) X with G = X X^T.
 void Muon::Orthogonalize(const Context& context, int64_t rows, int64_t columns) {
     const int64_t count = rows * columns;
-    const double norm = std::max(std::sqrt(SumOfSquares(context, count, x_)), kEps);
+    const double norm = std::max(std::sqrt(SumOfSquares(context, count, x_)), kSmallestNorm);
     const float inverse = static_cast<float>(1 / norm);
     for (int64_t i = 0; i < count; ++i) x_[i] *= inverse;
     for (int iteration = 0; iteration < kIterations; ++iteration) {

@@ -65,7 +65,7 @@ struct Trial {
     std::unique_ptr<Optimizer> optimizer;
 };
 
-class OptimizerTest : public ::testing::TestWithParam<std::string_view> {
+class OptimizerTest : public testing::TestWithParam<std::string_view> {
   protected:
     OptimizerOptions Options() const {
         return {.name = std::string(GetParam()), .weight_decay = 0.1};
@@ -121,7 +121,7 @@ TEST_P(OptimizerTest, GoesOnFromItsStates) {
         std::copy(from[i].bytes.begin(), from[i].bytes.end(), to[i].bytes.begin());
     }
     for (int64_t number = 4; number <= 6; ++number) second.Step(number);
-    testing::ExpectSameBits(second.parameters.values(), whole.parameters.values(), "values");
+    testkit::ExpectSameBits(second.parameters.values(), whole.parameters.values(), "values");
 }
 
 TEST_P(OptimizerTest, HoldsWhatItPlans) {
@@ -136,7 +136,7 @@ TEST_P(OptimizerTest, HoldsWhatItPlans) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, OptimizerTest,
-                         ::testing::ValuesIn(OptimizerNames().begin(), OptimizerNames().end()),
+                         testing::ValuesIn(OptimizerNames().begin(), OptimizerNames().end()),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(OptimizerMemory, EightBitsTakeAQuarter) {

@@ -98,7 +98,7 @@ std::string Grid(const Axes& axes) {
     return text;
 }
 
-std::string Escaped(const std::string& text) {
+std::string EscapedXml(const std::string& text) {
     std::string escaped;
     for (char c : text) {
         if (c == '&')
@@ -127,7 +127,7 @@ std::string LossCurve(const std::vector<nlohmann::ordered_json>& history,
         "font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n<rect width=\"{0}\" "
         "height=\"{1}\" fill=\"#fff\"/>\n"
         "<text x=\"{2}\" y=\"22\" font-size=\"15\">{3}</text>\n",
-        kWidth, kHeight, kLeft, Escaped(title));
+        kWidth, kHeight, kLeft, EscapedXml(title));
     svg += fmt::format(
         "<text x=\"{0}\" y=\"22\" text-anchor=\"end\"><tspan fill=\"{1}\">training loss</tspan>  "
         "<tspan fill=\"{2}\">evaluation loss</tspan></text>\n",

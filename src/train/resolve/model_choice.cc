@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
+#include "base/file.h"
 #include "hub/catalogue.h"
 #include "train/loop/checkpoint.h"
 
@@ -10,11 +11,6 @@ namespace hone {
 namespace {
 
 constexpr char kDefaultModel[] = "smollm2-135m-instruct";
-
-bool IsFile(const std::filesystem::path& path) {
-    std::error_code error;
-    return std::filesystem::is_regular_file(path, error);
-}
 
 }  // namespace
 

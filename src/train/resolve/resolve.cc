@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "absl/strings/ascii.h"
+#include "base/file.h"
 #include "base/text_value.h"
 #include "train/method/method.h"
 #include "train/objective/objective.h"
@@ -15,11 +16,6 @@ namespace hone {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-bool IsFile(const std::filesystem::path& path) {
-    std::error_code error;
-    return std::filesystem::is_regular_file(path, error);
-}
 
 std::filesystem::path TrainFile(const std::string& folder) {
     return std::filesystem::path(folder) / "train.jsonl";
