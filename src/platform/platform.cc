@@ -140,7 +140,7 @@ Advisor& Platform::advisor() { return parts_->advisor; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {
-    return parts_->database->ReadOne([](Sql& sql) -> absl::Status {
+    return parts_->database->ReadEach([](Sql& sql) -> absl::Status {
         int64_t version = 0;
         sql.First("select version from schema_version", std::tie(version));
         return absl::OkStatus();

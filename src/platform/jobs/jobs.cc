@@ -29,15 +29,20 @@ absl::StatusOr<JobRecord> GetJob(Sql& sql, const std::string& project, const std
 }
 
 // The job as its clients see it.
+// As clients see a job that does not wait.
+Job Shown(JobRecord record) {
+    if (record.job.status != JobStatus::kRunning) record.job.estimated_finish = 0;
+    if (record.job.status != JobStatus::kSucceeded) record.job.trained_tokens.reset();
+    return std::move(record.job);
+}
+
 Job Shown(Sql& sql, JobRecord record) {
     if (record.job.status == JobStatus::kQueued)
         sql.First(
             "select count(*) from (select 1 as one from jobs where status = 'queued' and seq <= "
             ":seq limit :most) as before",
             std::tie(record.job.queue_position), record.seq, kMaxPosition);
-    if (record.job.status != JobStatus::kRunning) record.job.estimated_finish = 0;
-    if (record.job.status != JobStatus::kSucceeded) record.job.trained_tokens.reset();
-    return std::move(record.job);
+    return Shown(std::move(record));
 }
 
 absl::Status CheckFile(Files& files, const Caller& caller, const char* param,
@@ -162,10 +167,15 @@ absl::StatusOr<Job> Jobs::Create(const Caller& caller, const JobRequest& request
 }
 
 absl::StatusOr<Job> Jobs::Get(const Caller& caller, const std::string& id) {
-    return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Job> {
-        HONE_ASSIGN_OR_RETURN(JobRecord record, GetJob(sql, caller.project, id));
-        return Shown(sql, std::move(record));
-    });
+    const auto get = [&](Sql& sql) { return GetJob(sql, caller.project, id); };
+    HONE_ASSIGN_OR_RETURN(JobRecord record, services_.database.ReadEach(get));
+    // Its place among those that wait is another statement, of the same moment.
+    if (record.job.status == JobStatus::kQueued)
+        return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Job> {
+            HONE_ASSIGN_OR_RETURN(JobRecord current, get(sql));
+            return Shown(sql, std::move(current));
+        });
+    return Shown(std::move(record));
 }
 
 absl::StatusOr<Page<Job>> Jobs::List(const Caller& caller, const JobFilter& filter,
@@ -232,7 +242,7 @@ absl::StatusOr<Job> Jobs::Resume(const Caller& caller, const std::string& id) {
 absl::StatusOr<Page<JobEvent>> Jobs::Events(const Caller& caller, const std::string& id,
                                             const PageRequest& page) {
     HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));
-    return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<JobEvent>> {
+    return services_.database.ReadEach([&](Sql& sql) -> absl::StatusOr<Page<JobEvent>> {
         HONE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(sql, caller.project, id));
         auto rows =
             ListRows<EventRow>(sql, {"id, created_at, level, message, type, data", "job_events"},

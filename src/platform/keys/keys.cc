@@ -184,7 +184,7 @@ absl::StatusOr<Caller> Keys::Authenticate(std::string_view secret) {
         return BadKey();
     const std::string lookup(secret.substr(0, kLookupLength));
     const std::string hash = HashSecret(secret.substr(kLookupLength + 1));
-    return services_.database.ReadOne([&](Sql& sql) -> absl::StatusOr<Caller> {
+    return services_.database.ReadEach([&](Sql& sql) -> absl::StatusOr<Caller> {
         std::string stored, role;
         int64_t expires_at = 0, revoked_at = 0;
         Caller caller;

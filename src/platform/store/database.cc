@@ -163,7 +163,7 @@ absl::Status Database::RunRead(const Work& work) {
     return RunIn(sqlite_ ? "begin" : "begin isolation level repeatable read read only", work);
 }
 
-absl::Status Database::RunReadOne(const Work& work) { return RunIn("", work); }
+absl::Status Database::RunReadEach(const Work& work) { return RunIn("", work); }
 
 absl::Status Database::Migrate() {
     return Write([&](Sql& sql) -> absl::Status {

@@ -33,10 +33,11 @@ class Database {
     std::invoke_result_t<F, Sql&> Read(F&& f) {
         return In(&Database::RunRead, f);
     }
-    // The same for one statement alone, which is a transaction by itself: for what is asked often.
+    // The same without a common view: each statement sees what is stored when it runs. For what is
+    // asked often, and is one statement, or several of which each is right by itself.
     template <typename F>
-    std::invoke_result_t<F, Sql&> ReadOne(F&& f) {
-        return In(&Database::RunReadOne, f);
+    std::invoke_result_t<F, Sql&> ReadEach(F&& f) {
+        return In(&Database::RunReadEach, f);
     }
 
     bool is_sqlite() const { return sqlite_; }
@@ -65,7 +66,7 @@ class Database {
 
     absl::Status RunWrite(const Work& work);
     absl::Status RunRead(const Work& work);
-    absl::Status RunReadOne(const Work& work);
+    absl::Status RunReadEach(const Work& work);
     // `begin`: the statement before the work; "": none, and none behind it.
     absl::Status RunIn(std::string_view begin, const Work& work);
     absl::Status Migrate();
