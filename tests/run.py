@@ -103,7 +103,7 @@ def print_results(results):
             why = next((line.strip() for line in result.output.splitlines()
                         if line.strip() and not re.search(r": Skipped$", line)), "no reason given")
             print(f"skipped {result.program.name} {result.test}: {why}")
-    slowest = sorted(results, key=lambda result: -result.time_s)[:3]
+    slowest = sorted(results, key=lambda result: -result.time_s)[:10]
     print("slowest:", ", ".join(f"{result.test} {result.time_s:.1f} s" for result in slowest))
 
 
