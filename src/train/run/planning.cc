@@ -32,7 +32,9 @@ absl::Status FinetuneRun::MakePlan() {
     plan.base_parameters = model_->num_base_parameters();
     plan.trainable_parameters = model_->parameters().count();
     plan.method = learner_->Summary();
-    plan.objective = objective_->Summary(options_.preference);
+    plan.objective = pair_loss_ ? fmt::format("{}, {} pooling", pair_loss_->Summary(),
+                                              options_.embedding.pooling)
+                                : objective_->Summary(options_.preference);
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_->num_threads();
     plan.train_rows = data_.train->size();
@@ -67,6 +69,13 @@ int64_t FinetuneRun::MostTokensAtOnce() const {
     return tokens;
 }
 
+// Of a step's pairs, beside what the model needs.
+size_t FinetuneRun::PairBytes() const {
+    const int64_t rows = std::min(data_.train->size(), options_.per_device_train_batch_size *
+                                                           options_.gradient_accumulation_steps);
+    return Embedder::Bytes(files_->config.hidden_size, facts_.plan.micro_batch_tokens, rows);
+}
+
 // What the steps will hold, checked against what is free; then it is taken.
 absl::Status FinetuneRun::PlanMemory() {
     RunPlan& plan = facts_.plan;
@@ -85,6 +94,7 @@ absl::Status FinetuneRun::PlanMemory() {
                                   MemoryPlan memory =
                                       model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
                                   memory.parameters += optimizer_bytes;
+                                  if (pair_loss_) memory.workspace += PairBytes();
                                   return memory;
                               },
                               options_.gradient_checkpointing,
