@@ -80,12 +80,16 @@ ColumnMap GuessTextPairColumns(const ordered_json& row) {
         const std::string a = ColumnOf(row, first), b = ColumnOf(row, second);
         if (a.empty() || b.empty() || !row[a].is_string() || !row[b].is_string()) continue;
         ColumnMap columns = {{"text_a", a}, {"text_b", b}};
+        // A number goes before what is none, which is then an error of its row.
+        std::string score;
         for (const std::string_view name : kScoreNames) {
             const std::string label = ColumnOf(row, name);
-            if (label.empty() || !Number(row[label])) continue;
-            columns.emplace_back("label", label);
-            break;
+            if (label.empty()) continue;
+            const bool number = Number(row[label]).has_value();
+            if (score.empty() || number) score = label;
+            if (number) break;
         }
+        if (!score.empty()) columns.emplace_back("label", score);
         return columns;
     }
     return {};
