@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import unittest
 
-from support import ROOT, TRAINING_FAILED, USAGE, HoneTest
+from support import ROOT, TRAINING_FAILED, USAGE, HoneTest, many_chats
 from test_embeddings import pairs
 
 STAND_IN = str(ROOT / "tests" / "end_to_end" / "torch_stand_in")
@@ -56,6 +56,11 @@ def infinite(*inputs):
 
 def text(*inputs):
     return "0.5"
+
+# What hone minimises itself, where a batch is a step.
+def likelihood(logps, mask):
+    tokens = sum(mask.values)
+    return torch.Loss(-sum(logps.values) / tokens, [(logps, [-one / tokens for one in mask.values])])
 """
 
 PLUGIN = """
@@ -84,8 +89,8 @@ def has_torch():
 
 
 class CustomLossTest(HoneTest):
-    def train(self, out, loss, *arguments, stand_in=True, **options):
-        data = self.write("pairs.jsonl", pairs(32))
+    def train(self, out, loss, *arguments, stand_in=True, rows=None, **options):
+        data = self.write("pairs.jsonl", rows or pairs(32))
         environment = {"PYTHONPATH": STAND_IN} if stand_in else {}
         return self.finetune(out, data, "--task", "feature-extraction", "--learning_rate", "5e-3", "--max_steps", 30,
                              "--per_device_train_batch_size", 8, "--torch_dtype", "float32", "--loss", loss, *arguments,
@@ -104,6 +109,25 @@ class CustomLossTest(HoneTest):
         self.train("again", "losses.py:Distance", "--resume_from_checkpoint", self.path("out/checkpoints/step-20"))
         name = "adapter/adapter_model.safetensors"
         self.assertEqual(self.sha256("out/" + name), self.sha256("again/" + name))
+
+    def test_a_loss_of_tokens_trains_as_the_built_in_one(self):
+        self.write("losses.py", LOSSES)
+        data = self.write("chats.jsonl", many_chats(24))
+        common = ["--learning_rate", "2e-3", "--max_steps", 12, "--per_device_train_batch_size", 8, "--lora_dropout", 0,
+                  "--torch_dtype", "float32", "--eval_split", "train[:6]", "--per_device_eval_batch_size", 8]
+        self.finetune("plain", data, *common)
+        own = ["--loss", "losses.py:likelihood"]
+        self.finetune("own", data, *common, *own, environment={"PYTHONPATH": STAND_IN})
+        for name in ("loss", "eval_loss", "token_accuracy", "eval_token_accuracy"):
+            pairs_of = [[line[name] for line in self.metrics(out) if name in line] for out in ("plain", "own")]
+            self.assertTrue(pairs_of[0], name)
+            self.assertEqual(len(pairs_of[0]), len(pairs_of[1]), name)
+            for plain, other in zip(*pairs_of):
+                self.assertAlmostEqual(plain, other, delta=1e-3 * max(1, abs(plain)), msg=name)
+        for flags, why in ((["--objective", "orpo", *own], "--objective"),
+                           (["--loss", "infonce"], "feature-extraction"), (["--lora_dropout", 0.1, *own], "lora_dropout"),
+                           (["--task", "text-classification", *own], "--loss")):
+            self.assertIn(why, self.finetune("bad", data, *flags, code=USAGE).stderr)
 
     def test_what_is_wrong_with_a_loss_is_named(self):
         self.write("losses.py", LOSSES)
@@ -149,9 +173,10 @@ class CustomLossTest(HoneTest):
     @unittest.skipUnless(has_torch(), "the python3 of PATH has no torch")
     def test_the_example_trains(self):
         example = ROOT / "examples" / "losses" / "contrastive.py"
-        self.train("out", f"{example}:EuclideanContrastiveLoss", stand_in=False)
+        rows = [{**row, "label": 1 - row["label"]} for row in pairs(32)]
+        self.train("out", f"{example}:EuclideanContrastiveLoss", stand_in=False, rows=rows)
         losses = self.losses("out")
-        self.assertLess(losses[-1], losses[0])
+        self.assertLess(sum(losses[-4:]), 0.7 * sum(losses[:4]))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
-#include "base/status.h"
 #include "model/files/pooling.h"
-#include "tensor/batch.h"
 #include "train/embedding/pair_loss.h"
 #include "train/loop/learner.h"
-#include "train/loop/scorer.h"
-#include "train/objective/objective.h"
+#include "train/loop/step_loss.h"
 
 namespace hone {
 
@@ -27,7 +23,7 @@ struct EmbeddingTraining {
     int64_t C = 0;  // of the model
 };
 
-class Embedder {
+class Embedder : public StepLoss {
   public:
     // `learner` outlives this. batch_rows: pairs of a batch, which a loss sees together.
     Embedder(EmbeddingTraining training, Learner& learner, int64_t batch_rows)
@@ -36,19 +32,13 @@ class Embedder {
     // Bytes beside the model's, with passes of so many tokens and steps of so many rows.
     static size_t Bytes(int64_t C, int64_t tokens, int64_t rows);
 
-    // Gradients (+=) of the mean loss of the step's rows, and what is reported of them. seed(i) is
-    // that of micro-batch i. Where an embedding, the loss or a derivative is not finite, the loss
-    // that is returned is not, and *bad (=) is the first such micro-batch. kInterrupted where
-    // `begins` or the watcher wants the end.
     absl::StatusOr<ObjectiveSums> Gradients(const std::vector<int64_t>& rows,
                                             const std::vector<Batch>& batches,
                                             const std::function<uint64_t(size_t)>& seed,
-                                            const Scorer::PassBegins& begins, size_t* bad);
-    // The mean loss of rows that come in batches, in their order.
+                                            const Scorer::PassBegins& begins, size_t* bad) override;
     absl::StatusOr<ObjectiveSums> Evaluate(const std::function<bool(Batch*)>& next,
-                                           const Scorer::PassBegins& begins);
-    // One pass of the batch, with gradients or without, whose results do not matter.
-    absl::Status Try(const Batch& batch, bool backward);
+                                           const Scorer::PassBegins& begins) override;
+    absl::Status Try(const Batch& batch, bool backward) override;
 
   private:
     // The pairs of some rows in their order, and how long each text was before it was brought to

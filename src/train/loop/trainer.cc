@@ -39,7 +39,10 @@ Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPl
       optimizer_(MakeOptimizer(options_.optimizer, learner.parameters())) {
     optimizer_->Allocate();
     if (options_.embedding)
-        embedder_ = std::make_unique<Embedder>(*options_.embedding, learner_, options_.batch_rows);
+        step_loss_ = std::make_unique<Embedder>(*options_.embedding, learner_, options_.batch_rows);
+    if (options_.token_loss)
+        step_loss_ =
+            std::make_unique<TokenScorer>(options_.token_loss, learner_, options_.batch_rows);
     if (options_.objective->direct()) return;
     const ScorerOptions scoring = {options_.batch_rows, options_.max_seq_len,
                                    options_.micro_batch_tokens};
@@ -109,7 +112,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
                                static_cast<double>(plan_.steps_per_epoch());
     double seconds = static_cast<double>(steps) * (step_tokens * pass_s / size + TimeUpdate());
     const int64_t evaluations = EvaluationsToCome();
-    if (evaluations > 0 || scorer_ || embedder_) {
+    if (evaluations > 0 || scorer_ || step_loss_) {
         const double begin = WorkSeconds();
         HONE_RETURN_IF_ERROR(TryPass(batch, false));
         double tokens = static_cast<double>(steps) * step_tokens * ScoringPasses();

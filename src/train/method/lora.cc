@@ -21,7 +21,8 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& mod
     if (!options.adapter_path.empty()) {
         // Answers are compared without dropout.
         std::optional<double> dropout;
-        if (!ObjectiveOf(options).direct() || TrainsEmbeddings(options)) dropout = 0;
+        if (!ObjectiveOf(options).direct() || TrainsEmbeddings(options) || !options.loss.empty())
+            dropout = 0;
         HONE_ASSIGN_OR_RETURN(LoraConfig config,
                               LoadAdapter(model, options.adapter_path, context, dropout));
         if (TrainsEmbeddings(options)) config.task_type = kFeatureExtraction;

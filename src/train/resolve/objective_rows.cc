@@ -17,8 +17,9 @@ std::vector<OptionRow> LossRows() {
          .field = HONE_FIELD(loss),
          .help = "contrastive: the cosine distance of texts that are alike becomes 0, that of "
                  "others at least --margin; infonce: each text_a finds its own text_b among those "
-                 "of its batch; cosine_similarity: the cosine becomes the label; or a loss "
-                 "of your own, FILE.py:NAME or plugin:FILE.so. Default: contrastive",
+                 "of its batch; cosine_similarity: the cosine becomes the label; or a loss of your "
+                 "own, FILE.py:NAME or plugin:FILE.so, which written answers can have too. "
+                 "Default: contrastive",
          .effect = Effect::kContents,
          .choices = {losses.begin(), losses.end()},
          .spellings = {{"info_nce", "infonce"},
@@ -26,7 +27,8 @@ std::vector<OptionRow> LossRows() {
                        {"mnrl", "infonce"},
                        {"cosine", "cosine_similarity"}},
          .other_texts = true,
-         .tasks = {"feature-extraction"}},
+         .value_name = "contrastive|infonce|cosine_similarity|FILE.py:NAME|plugin:FILE.so",
+         .tasks = {"feature-extraction", "text-generation"}},
         {.name = "margin",
          .field = HONE_FIELD(embedding.margin),
          .help = "contrastive: the cosine distance, 0 to 2, that texts are to have that are not "

@@ -35,6 +35,29 @@ absl::Status CheckPairTask(const FinetuneOptions& options, const OptionNames& na
                       nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest));
 }
 
+// --loss of a task that writes.
+absl::Status CheckOwnLoss(const FinetuneOptions& options, const OptionNames& names) {
+    if (options.loss.empty()) return absl::OkStatus();
+    if (!IsLossProgram(options.loss))
+        return UsageError(
+            "{} {} is of embeddings: say {} feature-extraction, or name a loss of "
+            "your own, FILE.py:NAME or plugin:FILE.so",
+            names("loss"), options.loss, names.Plain("task"));
+    if (!ObjectiveOf(options).direct())
+        return UsageError("{} and {} {} are two losses: leave one out", names("loss"),
+                          names("objective"), options.objective);
+    for (const auto& [option, given] :
+         {std::pair("lora_dropout", options.lora.lora_dropout != 0),
+          std::pair("neftune_noise_alpha", options.neftune_noise_alpha != 0),
+          std::pair("label_smoothing_factor", options.label_smoothing_factor != 0)})
+        if (given)
+            return UsageError(
+                "{} has no place beside {}, which scores tokens as they are: leave it "
+                "out",
+                names(option), names("loss"));
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& options,
@@ -48,7 +71,7 @@ absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& opti
 
 absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names) {
     const LabelOptions labels = LabelsOf(options);
-    if (labels.kind == LabelKind::kNextToken) return absl::OkStatus();
+    if (labels.kind == LabelKind::kNextToken) return CheckOwnLoss(options, names);
     const std::string task = fmt::format("{} {}", names.Plain("task"), options.task);
     if (!ObjectiveOf(options).direct())
         return UsageError("{} {} compares answers, and {} gives none: leave it out",

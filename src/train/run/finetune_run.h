@@ -95,9 +95,10 @@ class FinetuneRun {
     RunResult Result() const;
 
     FinetuneOptions options_;
-    const Method* method_ = nullptr;        // once the options are known to be valid
-    const Objective* objective_ = nullptr;  // likewise
-    std::shared_ptr<PairLoss> pair_loss_;   // where embeddings are trained
+    const Method* method_ = nullptr;                // once the options are known to be valid
+    const Objective* objective_ = nullptr;          // likewise
+    std::shared_ptr<PairLoss> pair_loss_;           // where embeddings are trained
+    std::shared_ptr<ProgramTokenLoss> token_loss_;  // the user\'s own, of labelled tokens
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

@@ -81,6 +81,7 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
         json["task"] = options_.task;
         json["loss"] = pair_loss_->Summary();
     }
+    if (token_loss_) json["loss"] = token_loss_->Summary();
     // Those that change nothing are left out: checkpoints from before there was the option have
     // none of it.
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
@@ -112,6 +113,7 @@ absl::Status FinetuneRun::MakeTrainer() {
     if (pair_loss_)
         trainer.embedding = EmbeddingTraining{PoolingOf(options_.embedding), pair_loss_,
                                               files_->config.hidden_size};
+    trainer.token_loss = token_loss_;
     trainer.batch_rows = options_.per_device_train_batch_size;
     trainer.max_seq_len = options_.data.max_seq_len;
     trainer.micro_batch_tokens = options_.micro_batch_tokens;

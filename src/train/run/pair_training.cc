@@ -22,6 +22,14 @@ absl::StatusOr<std::shared_ptr<PairLoss>> OpenPairLoss(const FinetuneOptions& op
                         options.embedding);
 }
 
+absl::StatusOr<std::shared_ptr<ProgramTokenLoss>> OpenTokenLoss(const FinetuneOptions& options) {
+    if (TrainsEmbeddings(options) || options.loss.empty()) return nullptr;
+    HONE_ASSIGN_OR_RETURN(auto program, OpenLossProgram(options.loss));
+    auto loss = std::make_shared<ProgramTokenLoss>(std::move(program));
+    HONE_RETURN_IF_ERROR(loss->Check());
+    return loss;
+}
+
 absl::Status CheckPairs(const FinetuneOptions& options, const PairLoss& loss,
                         const Dataset& dataset) {
     int64_t alike = 0;

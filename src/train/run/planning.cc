@@ -32,9 +32,11 @@ absl::Status FinetuneRun::MakePlan() {
     plan.base_parameters = model_->num_base_parameters();
     plan.trainable_parameters = model_->parameters().count();
     plan.method = learner_->Summary();
-    plan.objective = pair_loss_ ? fmt::format("{}, {} pooling", pair_loss_->Summary(),
-                                              options_.embedding.pooling)
-                                : objective_->Summary(options_.preference);
+    plan.objective = objective_->Summary(options_.preference);
+    if (pair_loss_)
+        plan.objective =
+            fmt::format("{}, {} pooling", pair_loss_->Summary(), options_.embedding.pooling);
+    if (token_loss_) plan.objective = token_loss_->Summary();
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_->num_threads();
     plan.train_rows = data_.train->size();

@@ -39,6 +39,7 @@ absl::Status FinetuneRun::OpenInputs() {
     if (TrainsEmbeddings(options_)) {
         HONE_ASSIGN_OR_RETURN(pair_loss_, OpenPairLoss(options_, files_->config.hidden_size));
     }
+    HONE_ASSIGN_OR_RETURN(token_loss_, OpenTokenLoss(options_));
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
     HONE_ASSIGN_OR_RETURN(auto encoder, chat->MakeEncoder());
     if (encoder->ReadsClock() && options_.data.template_date.empty())
