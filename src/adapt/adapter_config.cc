@@ -158,11 +158,13 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
     if (text("peft_type") != "LORA")
         return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what,
                           text("peft_type"));
-    if (const std::string task = text("task_type");
-        !task.empty() && task != "CAUSAL_LM" && task != "SEQ_CLS" && task != "TOKEN_CLS")
+    if (const std::string task = text("task_type"); !task.empty() && task != "CAUSAL_LM" &&
+                                                    task != "SEQ_CLS" && task != "TOKEN_CLS" &&
+                                                    task != kFeatureExtraction)
         return ModelError(
-            "{}: task_type is '{}'; hone reads CAUSAL_LM, SEQ_CLS and TOKEN_CLS adapters", what,
-            task);
+            "{}: task_type is '{}'; hone reads CAUSAL_LM, SEQ_CLS, TOKEN_CLS and "
+            "FEATURE_EXTRACTION adapters",
+            what, task);
     if (!text("bias").empty() && text("bias") != "none")
         return ModelError(
             "{}: bias is '{}': adapters that train biases are not supported, only bias=none", what,

@@ -61,9 +61,17 @@ std::string_view TaskTypeOf(HeadKind head) {
     return "CAUSAL_LM";
 }
 
+bool MakesEmbeddings(const LoraConfig& config) {
+    return config.task_type.compare(kFeatureExtraction) == 0;
+}
+
 LoraConfig WithHead(const ModelFiles& files, LoraConfig config) {
+    const bool embeds = MakesEmbeddings(config);
     config.task_type = TaskTypeOf(files.config.head);
-    if (files.config.head == HeadKind::kLanguageModel) return config;
+    if (files.config.head == HeadKind::kLanguageModel) {
+        if (embeds) config.task_type = kFeatureExtraction;
+        return config;
+    }
     const std::string module = LabelHeadModule(files);
     auto& saved = config.modules_to_save;
     if (std::find(saved.begin(), saved.end(), module) == saved.end()) saved.push_back(module);

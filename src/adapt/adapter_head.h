@@ -16,6 +16,9 @@ namespace hone {
 // PEFT's word: "SEQ_CLS".
 std::string_view TaskTypeOf(HeadKind head);
 
+// Whether the adapter was made for embeddings: task type kFeatureExtraction.
+bool MakesEmbeddings(const LoraConfig& config);
+
 // The configuration of a new adapter for those files: its task type, and a head of labels among
 // modules_to_save.
 LoraConfig WithHead(const ModelFiles& files, LoraConfig config);

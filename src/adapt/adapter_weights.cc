@@ -63,6 +63,15 @@ TensorLayout LayoutOf(const ModelFiles* base, const ParameterSlice& slice) {
     return TensorLayout::kPlain;
 }
 
+// What stands before the names of a model's layers where it has a head, and not where it has none:
+// "model." or "transformer.".
+std::string BackbonePrefix(const ModelFiles& base) {
+    for (const ModelTensor& tensor : base.tensors)
+        if (tensor.row->role == TensorRole::kEmbedding)
+            return tensor.hf_name.substr(0, tensor.hf_name.find('.') + 1);
+    return "";
+}
+
 // The file's tensor for each slice, in the slices' order.
 absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file,
                                                              const std::string& path,
@@ -75,6 +84,9 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
     std::map<std::string, const StoredTensor*> stored;
     for (const StoredTensor& tensor : file.tensors()) {
         std::string name = PlainTensorName(tensor.name);
+        if (base != nullptr && !parameters.Find(name))
+            if (std::string whole = BackbonePrefix(*base) + name; parameters.Find(whole))
+                name = std::move(whole);
         if (!parameters.Find(name)) {
             bool copy = false;
             if (base != nullptr) {
@@ -165,7 +177,8 @@ void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
 }
 
 absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
-                                 const ModelFiles* base) {
+                                 const ModelFiles* base, bool of_backbone) {
+    const std::string left_out = of_backbone ? BackbonePrefix(*base) : "";
     std::vector<TensorToWrite> tensors;
     std::deque<std::vector<float>> turned;  // those that a file holds in another layout
     for (const ParameterSlice& slice : parameters.slices()) {
@@ -176,8 +189,10 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
             values = turned.back();
         }
         const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes());
-        tensors.push_back({fmt::format("{}{}", kPrefix, slice.name),
-                           StoredShape(layout, slice.shape), DType::kF32, bytes});
+        std::string_view name = slice.name;
+        if (name.starts_with(left_out)) name.remove_prefix(left_out.size());
+        tensors.push_back({fmt::format("{}{}", kPrefix, name), StoredShape(layout, slice.shape),
+                           DType::kF32, bytes});
     }
     if (base != nullptr)
         for (const auto& brought : base->brought)

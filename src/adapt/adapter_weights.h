@@ -17,15 +17,16 @@ namespace hone {
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed);
 
 // Writes all slices as f32 under "base_model.model." + name, sorted by name, atomically. Weights of
-// the base that came from an adapter (brought_weights.h) are written as they were.
+// the base that came from an adapter (brought_weights.h) are written as they were. of_backbone: the
+// names are those of the model without its head (AutoModel), which have no "model." in front.
 absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
-                                 const ModelFiles* base = nullptr);
+                                 const ModelFiles* base = nullptr, bool of_backbone = false);
 
 // Reads the file's numbers (f32, f16 or bf16) into the values. Every slice must be there with its
 // shape. Beside them the file may hold copies of the base's own tensors (IsCopyOfBase); without
 // `base`, nothing else. Names with ".default" or ".modules_to_save" in them, as older PEFT writes
-// them, are understood. An error (kind kModel) changes nothing. It names what belongs to another
-// base, or which feature of PEFT is not supported.
+// them, are understood; so are those of the model without its head. An error (kind kModel) changes
+// nothing. It names what belongs to another base, or which feature of PEFT is not supported.
 absl::Status ReadAdapterWeights(const std::string& path, ParameterSet& parameters,
                                 const ModelFiles* base = nullptr);
 

@@ -146,12 +146,14 @@ absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::stri
     }
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
     const std::string weights = Join(folder, kWeightsName);
+    const bool of_backbone = MakesEmbeddings(config);
     if (HasPrincipalStart(config)) {
         saved = PlainConfig(saved);
         ParameterSet plain = PlainParameters(model);
-        HONE_RETURN_IF_ERROR(WriteAdapterWeights(plain, weights, &model.files()));
+        HONE_RETURN_IF_ERROR(WriteAdapterWeights(plain, weights, &model.files(), of_backbone));
     } else {
-        HONE_RETURN_IF_ERROR(WriteAdapterWeights(model.parameters(), weights, &model.files()));
+        HONE_RETURN_IF_ERROR(
+            WriteAdapterWeights(model.parameters(), weights, &model.files(), of_backbone));
     }
     HONE_RETURN_IF_ERROR(WriteAdapterLabels(model.config(), folder));
     return WriteFileAtomic(Join(folder, kConfigName), AdapterConfigText(saved));

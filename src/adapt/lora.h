@@ -41,8 +41,10 @@ struct LoraConfig {
     // plain adapter of twice the rank with the same effect (principal_start.h).
     std::string init_lora_weights = "true";
     std::string base_model_name_or_path;
-    std::string task_type = "CAUSAL_LM";  // SEQ_CLS, TOKEN_CLS: with a head of labels
+    // SEQ_CLS, TOKEN_CLS: with a head of labels; FEATURE_EXTRACTION: of embeddings, without one.
+    std::string task_type = "CAUSAL_LM";
 };
+inline constexpr char kFeatureExtraction[] = "FEATURE_EXTRACTION";
 
 // Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
 // finishes the parameters, and initialises: A as torch's kaiming_uniform(a = sqrt 5) from `seed`

@@ -32,11 +32,20 @@ absl::StatusOr<LoadedModel> LoadOpened(OpenedModel opened, const LoadOptions& op
 }
 
 absl::Status CheckGenerates(const OpenedModel& opened) {
+    const std::string& adapter = opened.chosen.adapter;
+    if (!adapter.empty()) {
+        HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(adapter));
+        if (MakesEmbeddings(config))
+            return UsageError(
+                "{} makes embeddings and writes no answers: use `hone embed`, or `hone evaluate` "
+                "for rows of two texts and a label",
+                adapter);
+    }
     if (opened.files->config.head == HeadKind::kLanguageModel) return absl::OkStatus();
     return UsageError(
         "{} classifies {} ({}) and writes no answers: use `hone classify`, or `hone evaluate` for "
         "rows with labels",
-        opened.chosen.adapter.empty() ? opened.chosen.name : opened.chosen.adapter,
+        adapter.empty() ? opened.chosen.name : adapter,
         opened.files->config.head == HeadKind::kSequence ? "texts" : "the words of texts",
         opened.files->config.architecture);
 }

@@ -26,7 +26,8 @@ absl::StatusOr<OpenedModel> OpenChosen(ChosenModel chosen);
 // Loads what was opened. A watcher (base/watch.h) of the calling thread sees how far it is.
 absl::StatusOr<LoadedModel> LoadOpened(OpenedModel opened, const LoadOptions& options,
                                        const Context& context);
-// An error of kind kUsage where the model has a head of labels, and so cannot answer.
+// An error of kind kUsage where the model has a head of labels, or the adapter is for embeddings,
+// and so cannot answer.
 absl::Status CheckGenerates(const OpenedModel& opened);
 // All three, one after the other.
 absl::StatusOr<LoadedModel> LoadChosen(ChosenModel chosen, const LoadOptions& options,

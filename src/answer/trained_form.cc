@@ -21,6 +21,8 @@ void Take(const Json& json, const char* key, T& target) {
         if (found->is_string()) target = found->get<std::string>();
     } else if constexpr (std::is_same_v<T, int64_t>) {
         if (found->is_number_integer()) target = found->get<int64_t>();
+    } else if constexpr (std::is_same_v<T, double>) {
+        if (found->is_number()) target = found->get<double>();
     } else if constexpr (std::is_same_v<T, std::optional<bool>>) {
         if (found->is_boolean()) target = found->get<bool>();
     } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
@@ -62,6 +64,7 @@ std::optional<TrainedForm> ReadRunJson(const fs::path& path, bool of_model,
     Take(options, "template_date", form.data.template_date);
     Take(options, "max_seq_len", form.data.max_seq_len);
     Take(options, "label_separator", form.data.labels.separator);
+    Take(options, "max_score", form.data.labels.max_score);
     const Json model = json->value("model", Json());
     if (model.is_object()) Take(model, "name", form.base);
     Take(data, "prompt_template", form.prompt_template);

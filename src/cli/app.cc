@@ -65,6 +65,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddEstimate(root, commands);
     AddEvaluate(root, commands);
     AddClassify(root, commands);
+    AddEmbed(root, commands);
     AddGenerate(root, commands);
     AddChat(root, commands);
     AddCompare(root, commands);

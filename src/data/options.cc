@@ -7,10 +7,11 @@ namespace hone {
 namespace {
 
 // The fields of rows that --columns can name.
-constexpr std::array<std::string_view, 21> kFields = {
-    "messages",  "conversations", "tools",          "system",      "prompt", "completion", "chosen",
-    "rejected",  "label",         "output",         "instruction", "input",  "history",    "text",
-    "input_ids", "labels",        "attention_mask", "functions",   "tokens", "tags",       "spans"};
+constexpr std::array<std::string_view, 23> kFields = {
+    "messages", "conversations", "tools",     "system", "prompt",         "completion",
+    "chosen",   "rejected",      "label",     "output", "instruction",    "input",
+    "history",  "text",          "input_ids", "labels", "attention_mask", "functions",
+    "tokens",   "tags",          "spans",     "text_a", "text_b"};
 
 std::string_view WithoutSpace(std::string_view text) {
     const size_t begin = text.find_first_not_of(" \t");

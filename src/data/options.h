@@ -24,7 +24,7 @@ enum class RowKind {
     kJudged,  // each was judged good or bad
 };
 
-// Rows that say of a text, or of each of its words, what it is.
+// Rows that say of a text, or of each of its words, what it is; or how alike two texts are.
 struct LabelOptions {
     LabelKind kind = LabelKind::kNextToken;  // kNextToken: rows have no such labels
     std::string flag;                        // what asks for them, for errors: "--task ..."
@@ -35,6 +35,7 @@ struct LabelOptions {
     std::vector<std::string> names;
     // none, balanced (each class weighs as much as any other in all) or "A=2,B=0.5".
     std::string class_weights = "none";
+    double max_score = 1;  // kPair: the label of two texts that mean the same
 };
 
 // "truncate", "drop" or "error".

@@ -20,6 +20,7 @@
 #include "chat/chat_files.h"
 #include "chat/model_folder.h"
 #include "model/config/arch.h"
+#include "model/files/pooling.h"
 #include "model/model.h"
 
 namespace hone {
@@ -268,6 +269,11 @@ absl::StatusOr<MergeReport> MergeAdapter(ModelFiles& base, const MergeOptions& o
     HONE_RETURN_IF_ERROR(WriteModelFolder(
         files, report.dtype, [&](const ModelTensor& tensor) { return merged.Of(tensor); },
         fresh.path(), options.shard_bytes));
+
+    if (HasPooling(options.adapter)) {
+        HONE_ASSIGN_OR_RETURN(const Pooling pooling, ReadPooling(base, options.adapter));
+        HONE_RETURN_IF_ERROR(WritePooling(pooling, base.config.hidden_size, fresh.path()));
+    }
 
     HONE_ASSIGN_OR_RETURN(const auto written, OpenModel(fresh.path()));
     HONE_RETURN_IF_ERROR(OpenChat(*written).status());

@@ -133,6 +133,11 @@ class Model {
     // noise. Weights may be negative: their tokens become less likely.
     virtual absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                                      float loss_scale, uint64_t dropout_seed) = 0;
+    // The same for a loss of the final hidden states, which the caller computed from Hidden:
+    // gradients += d(sum of hidden * slopes)/d(parameters), slopes being f32 [T, C]. The head has
+    // no part in it.
+    virtual absl::Status HiddenBackward(const Context& context, const Batch& batch,
+                                        const float* slopes, uint64_t dropout_seed) = 0;
 
     // Whether Evaluate goes through the low-rank deltas, as it does unless this says otherwise.
     // Without them the model is its base, but for base modules that are trained.
@@ -142,6 +147,9 @@ class Model {
     virtual absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                               std::vector<LossSums>* per_document = nullptr,
                                               const std::vector<const Adapter*>& adapters = {}) = 0;
+    // losses [T] (=): what each token adds to the loss of Evaluate; 0 where it has no label.
+    virtual absl::Status TokenLosses(const Context& context, const Batch& batch,
+                                     double* losses) = 0;
     // logits [T, config().outputs()] of every token, f32. adapters: as in Evaluate.
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                                 const std::vector<const Adapter*>& adapters = {}) = 0;

@@ -32,6 +32,7 @@ void Batch::Append(const Example& example) {
         document_starts.push_back(static_cast<int32_t>(tokens.size()));
         rows.push_back(example.row);
         undesired.push_back(begin > 0 || example.undesired ? 1 : 0);
+        if (kind == LabelKind::kPair) scores.push_back(example.score);
     }
     for (const TokenLabel& label : example.labels) {
         targets[static_cast<size_t>(first + label.token)] = label.label;

@@ -16,7 +16,8 @@ inline constexpr int64_t kMicroBatchTokens = 1024;
 enum class LabelKind : uint8_t {
     kNextToken,  // to predict its tokens
     kSequence,   // to classify it: its labels stand at its last token
-    kToken       // to classify its tokens
+    kToken,      // to classify its tokens
+    kPair        // how alike its two documents are: each has a weight at its last token
 };
 
 // A token is of a class.
@@ -42,6 +43,7 @@ struct Example {
     // preferred. 0: the row is one document.
     int64_t second = 0;
     bool undesired = false;  // its one answer was judged bad
+    float score = 0;         // of kPair: how alike, 0 to 1
 
     // [begin, end) of the tokens of each document.
     std::vector<std::pair<int64_t, int64_t>> Documents() const;
@@ -67,6 +69,7 @@ struct Batch {
     std::vector<uint8_t> undesired;  // [D] 1: an answer that is not preferred, or was judged bad
     LabelKind kind = LabelKind::kNextToken;  // of all documents
     std::vector<TokenLabel> labels;          // of all documents, in ascending order
+    std::vector<float> scores;               // [D] of kPair: Example::score of the document's row
 
     int64_t size() const { return static_cast<int64_t>(tokens.size()); }
     int64_t num_documents() const { return static_cast<int64_t>(rows.size()); }

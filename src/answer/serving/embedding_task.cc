@@ -5,7 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "answer/openai/api_error.h"
-#include "answer/serving/pooling.h"
+#include "model/files/pooling.h"
 
 namespace hone {
 namespace {
@@ -51,7 +51,7 @@ bool EmbeddingTask::Step() {
         if (tokens > kPrefillTokens && !next.empty()) break;
         next.push_back(inputs_[i]);
     }
-    auto embeddings = served_.Embed(next, adapter_.get());
+    auto embeddings = served_.Embed(next, frame_.adapter, adapter_.get());
     if (!embeddings.ok()) {
         const ApiFailure failure = DescribeFailure(embeddings.status());
         out_.Write({{"id", frame_.id},

@@ -25,7 +25,6 @@ ServedModel::ServedModel(LoadedModel loaded, const Context& context,
       bytes_(*loaded_.chat->tokenizer, loaded_.model->config().vocab_size),
       trie_(bytes_, loaded_.encoder->end_ids()),
       tool_form_(FindToolForm(*loaded_.encoder)),
-      pooling_(ReadPooling(*loaded_.files)),
       engine_(*loaded_.model, loaded_.chat->tokenizer, loaded_.encoder->end_ids(), context,
               options.engine) {}
 
@@ -168,10 +167,12 @@ absl::StatusOr<std::vector<TokenLogprob>> ServedModel::Score(const std::vector<i
 }
 
 absl::StatusOr<std::vector<std::vector<float>>> ServedModel::Embed(
-    const std::vector<std::vector<int32_t>>& texts, const Adapter* adapter) {
-    if (!pooling_.ok())
+    const std::vector<std::vector<int32_t>>& texts, const std::string& adapter_folder,
+    const Adapter* adapter) {
+    const absl::StatusOr<Pooling> pooling = ReadPooling(*loaded_.files, adapter_folder);
+    if (!pooling.ok())
         return RequestError(
-            "The model makes no embeddings: " + std::string(pooling_.status().message()), "model",
+            "The model makes no embeddings: " + std::string(pooling.status().message()), "model",
             "model_not_supported");
     Batch batch;
     for (const std::vector<int32_t>& text : texts)
@@ -182,7 +183,7 @@ absl::StatusOr<std::vector<std::vector<float>>> ServedModel::Embed(
                                                std::vector<const Adapter*>(texts.size(), adapter)));
     std::vector<std::vector<float>> embeddings;
     for (size_t i = 0; i < texts.size(); ++i)
-        embeddings.push_back(Pool(*pooling_, hidden.data() + batch.document_starts[i] * C,
+        embeddings.push_back(Pool(*pooling, hidden.data() + batch.document_starts[i] * C,
                                   static_cast<int64_t>(texts[i].size()), C));
     return embeddings;
 }

@@ -10,9 +10,9 @@
 
 #include "answer/loaded_model.h"
 #include "answer/openai/tool_calls.h"
-#include "answer/serving/pooling.h"
 #include "infer/engine.h"
 #include "infer/grammar/constraint.h"
+#include "model/files/pooling.h"
 
 namespace hone {
 
@@ -60,9 +60,11 @@ class ServedModel {
     absl::StatusOr<std::vector<TokenLogprob>> Score(const std::vector<int32_t>& tokens,
                                                     const std::string& adapter, int64_t top);
 
-    // The embedding of each text, f32 [hidden_size()] of length 1: the same bits in any company.
+    // The embedding of each text, f32 [hidden_size()] of length 1: the same bits in any company. It
+    // is pooled as the adapter's folder says, else as the model does.
     absl::StatusOr<std::vector<std::vector<float>>> Embed(
-        const std::vector<std::vector<int32_t>>& texts, const Adapter* adapter);
+        const std::vector<std::vector<int32_t>>& texts, const std::string& adapter_folder,
+        const Adapter* adapter);
 
   private:
     struct HeldAdapter {
@@ -81,7 +83,6 @@ class ServedModel {
     TokenBytes bytes_;
     TokenTrie trie_;
     ToolForm tool_form_;
-    absl::StatusOr<Pooling> pooling_;
     Engine engine_;
     std::map<std::string, HeldAdapter> adapters_;
     uint64_t uses_ = 0;

@@ -1,24 +1,18 @@
 #include "answer/classify.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <numeric>
 
 #include "base/file.h"
 #include "base/json_text.h"
-#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
+#include "cli/flags/text_flags.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "data/read/row_reader.h"
 #include "eval/metrics/entities.h"
-#include "hub/hub.h"
 #include "text/unicode.h"
 
 namespace hone {
@@ -30,23 +24,17 @@ struct ClassifyFlags {
     ModelFlags model;
     WeightFlags weights;
     MachineFlags machine;
-    std::vector<std::string> texts;
-    std::string text_file, output_file;
-    int64_t batch_size = 8, max_seq_len = 1024, top_k = 1;
+    TextFlags texts;
+    std::string output_file;
+    int64_t top_k = 1;
     bool json = false;
 
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
         weights.Add(flags);
-        flags.Group("Texts")
-            .Repeated("--text", texts, "what to classify; " + std::string(kEscapes))
-            .Text("--text_file", text_file,
-                  "a text file, a text on each line, or a .jsonl, .json, .csv, .tsv or .parquet "
-                  "file with a column text; without any text standard input is one")
-            .Integer("--batch_size", batch_size, "texts that go through the model at a time")
-            .Integer("--max_seq_len", max_seq_len, "the most tokens of a text; the rest is cut off")
-            .Integer("--top_k", top_k, "how many labels of a text are shown, the likeliest first");
+        texts.Add(flags, "what to classify");
+        flags.Integer("--top_k", top_k, "how many labels of a text are shown, the likeliest first");
         flags.Group("Output")
             .Bool("--json", json, "prints one JSON object per text, with all probabilities")
             .Text("-o,--output_file", output_file, "writes them to a file instead");
@@ -54,52 +42,11 @@ struct ClassifyFlags {
     }
 
     absl::Status Check() const {
-        if (batch_size < 1 || batch_size > 1024)
-            return UsageError("--batch_size {} is outside 1 to 1024", batch_size);
-        if (max_seq_len < 1) return UsageError("--max_seq_len {} is below 1", max_seq_len);
+        HONE_RETURN_IF_ERROR(texts.Check());
         if (top_k < 1) return UsageError("--top_k {} is below 1", top_k);
         return absl::OkStatus();
     }
 };
-
-// The texts of a file's rows.
-absl::StatusOr<std::vector<std::string>> ReadTexts(const std::string& path) {
-    const auto found = DetectFileFormat(path, "");
-    const FileFormat format = found.ok() ? *found : FileFormat::kText;
-    HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
-    HONE_ASSIGN_OR_RETURN(auto reader,
-                          RowReader::Open(path, format, {.cache_folder = hub.TemporaryFolder()}));
-    std::vector<std::string> texts;
-    for (RawRow raw;;) {
-        HONE_ASSIGN_OR_RETURN(const bool any, reader->Next(&raw));
-        if (!any) break;
-        Json row;
-        ParseProblem problem{raw.line, raw.column, raw.error};
-        if (!raw.error.empty() || !reader->ParseRow(raw, &row, &problem))
-            return DataError("{}, line {}: {}", path, problem.line, problem.reason);
-        const auto text = row.find("text");
-        if (text == row.end() || !text->is_string() || IsBlank(text->get<std::string>()))
-            return DataError("{}, line {}: no \"text\", or an empty one", path, raw.line);
-        texts.push_back(text->get<std::string>());
-    }
-    if (texts.empty()) return DataError("{} holds no text", path);
-    return texts;
-}
-
-absl::StatusOr<std::vector<std::string>> CollectTexts(const ClassifyFlags& flags) {
-    std::vector<std::string> texts;
-    for (const std::string& text : flags.texts) texts.push_back(Unescape(text));
-    if (!flags.text_file.empty()) {
-        HONE_ASSIGN_OR_RETURN(const std::vector<std::string> more, ReadTexts(flags.text_file));
-        texts.insert(texts.end(), more.begin(), more.end());
-    }
-    if (!texts.empty()) return texts;
-    if (isatty(STDIN_FILENO) == 1)
-        return UsageError("no text: say one with --text, or --text_file FILE");
-    std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
-    if (IsBlank(text)) return DataError("standard input holds no text");
-    return std::vector{std::move(text)};
-}
 
 // Labels by their probability, the likeliest first.
 std::vector<size_t> Ranked(const Classified& result) {
@@ -188,9 +135,10 @@ absl::StatusOr<std::string> ResultText(const std::string& text, const Classified
 absl::Status RunClassify(const ClassifyFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     HONE_RETURN_IF_ERROR(flags.Check());
-    HONE_ASSIGN_OR_RETURN(const std::vector<std::string> texts, CollectTexts(flags));
+    HONE_ASSIGN_OR_RETURN(const std::vector<std::string> texts, flags.texts.Collect());
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
-    ClassifyOptions options{.max_rows = flags.batch_size, .max_seq_len = flags.max_seq_len};
+    ClassifyOptions options{.max_rows = flags.texts.batch_size,
+                            .max_seq_len = flags.texts.max_seq_len};
     if (chosen.form) options.add_special_tokens = chosen.form->data.add_special_tokens;
     const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);

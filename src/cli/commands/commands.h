@@ -23,6 +23,7 @@ void AddRun(CLI::App& root, std::vector<Command>& commands);
 void AddEstimate(CLI::App& root, std::vector<Command>& commands);
 void AddEvaluate(CLI::App& root, std::vector<Command>& commands);
 void AddClassify(CLI::App& root, std::vector<Command>& commands);
+void AddEmbed(CLI::App& root, std::vector<Command>& commands);
 void AddGenerate(CLI::App& root, std::vector<Command>& commands);
 void AddChat(CLI::App& root, std::vector<Command>& commands);
 void AddCompare(CLI::App& root, std::vector<Command>& commands);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "answer/classify.h"
+#include "answer/embed.h"
 #include "answer/row_answers.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -49,7 +50,8 @@ struct EvaluateFlags {
     const CLI::App* command = nullptr;
     HeadKind head = HeadKind::kLanguageModel;  // the model's
     bool classifies() const { return head != HeadKind::kLanguageModel; }
-    bool draws() const { return !constrain_labels && !classifies(); }
+    bool embeds = false;  // the model makes embeddings: rows are pairs of texts
+    bool draws() const { return !constrain_labels && !classifies() && !embeds; }
 
     void Add(CLI::App& app) {
         command = &app;
@@ -115,6 +117,7 @@ struct EvaluateFlags {
     void ReadAsTrained(const TrainedForm& form) {
         const std::string taken = ReadRowsAsTrained(form, *command, data);
         if (data.labels.separator.empty()) data.labels.separator = form.data.labels.separator;
+        data.labels.max_score = form.data.labels.max_score;
         if (!taken.empty())
             fmt::print(stderr, "note: rows are read as {} says: {}\n", form.run_json, taken);
     }
@@ -178,6 +181,28 @@ struct EvaluateFlags {
         scoring.labels.clear();
         if (texts) scoring.labels = config.labels;
         scoring.label_separator = config.multi_label ? kBetweenLabels : "";
+        return CheckMeaning();
+    }
+
+    // What is measured of embeddings.
+    absl::Status SetPairs() {
+        embeds = true;
+        data.labels.kind = LabelKind::kPair;
+        data.labels.flag = "a model of embeddings";
+        for (const char* name :
+             {"--labels", "--label_separator", "--constrain_labels", "--answer_after",
+              "--max_new_tokens", "--temperature", "--top_k", "--top_p", "--min_p",
+              "--repetition_penalty", "--stop", "--seed", "--per_row"})
+            if (WasGiven(*command, name))
+                return UsageError(
+                    "{} changes nothing: the model makes embeddings, and writes no answers", name);
+        if (metrics.empty()) scoring.metrics = {Metric::kSpearman, Metric::kThresholdAccuracy};
+        for (const MetricInfo& info : KnownMetrics())
+            if (scoring.metrics.contains(info.metric) && info.kind != MetricKind::kNumbers)
+                return UsageError(
+                    "--metrics {} is of tokens or written answers: embeddings have spearman and "
+                    "threshold_accuracy",
+                    info.name);
         return CheckMeaning();
     }
 
@@ -283,7 +308,17 @@ struct Plan {
 absl::StatusOr<Plan> PlanAnswers(const EvaluateFlags& flags, const LoadedData& data,
                                  const OpenedModel& opened, const Context& context) {
     Plan plan;
-    if (flags.classifies()) {
+    ScoreOptions scoring = flags.scoring;
+    if (flags.embeds) {
+        for (const DataRow& row : data.eval_rows) {
+            Question& question = plan.questions.emplace_back();
+            question.text = fmt::format("{}\n{}", row.parts[0].text, row.parts[1].text);
+            question.answer = fmt::format("{}", row.score);
+            // More than yes or no has no threshold, unless it was asked for: then its row is named.
+            if (flags.metrics.empty() && row.score != 0 && row.score != 1)
+                scoring.metrics.erase(Metric::kThresholdAccuracy);
+        }
+    } else if (flags.classifies()) {
         for (const DataRow& row : data.eval_rows) {
             Question& question = plan.questions.emplace_back();
             question.text = row.parts.front().text;
@@ -295,7 +330,7 @@ absl::StatusOr<Plan> PlanAnswers(const EvaluateFlags& flags, const LoadedData& d
     std::vector<std::string> references;
     for (const Question& question : plan.questions)
         references.push_back(Compared(question.answer, flags.answer_after));
-    HONE_ASSIGN_OR_RETURN(plan.scorer, AnswerScorer::Create(flags.scoring, std::move(references)));
+    HONE_ASSIGN_OR_RETURN(plan.scorer, AnswerScorer::Create(scoring, std::move(references)));
     if (flags.constrain_labels && !plan.scorer->labels())
         return UsageError(
             "--constrain_labels: the answers of the rows are no labels; name them with --labels "
@@ -326,11 +361,31 @@ absl::StatusOr<std::vector<RowAnswer>> ClassifyRows(const EvaluateFlags& flags,
     return answers;
 }
 
+// The cosines of the rows' pairs, as answers.
+absl::StatusOr<std::vector<RowAnswer>> CompareRows(const EvaluateFlags& flags,
+                                                   const LoadedData& data,
+                                                   const LoadedModel& loaded,
+                                                   const Context& context,
+                                                   const AnswerProgress& progress) {
+    EmbedOptions options;
+    options.max_rows = flags.per_device_eval_batch_size;
+    options.max_seq_len = flags.data.max_seq_len;
+    options.add_special_tokens = flags.data.add_special_tokens;
+    options.progress = [&](int64_t rows) { return progress(rows, 0); };
+    HONE_ASSIGN_OR_RETURN(const std::vector<PairCosine> cosines,
+                          CompareTexts(loaded, data.eval_rows, options, context));
+    std::vector<RowAnswer> answers;
+    for (const PairCosine& cosine : cosines)
+        answers.push_back({.text = fmt::format("{}", cosine.cosine), .cut = cosine.cut});
+    return answers;
+}
+
 absl::StatusOr<std::vector<RowAnswer>> AnswersOf(const EvaluateFlags& flags, const Plan& plan,
                                                  const LoadedData& data, LoadedModel loaded,
                                                  const Context& context,
                                                  const AnswerProgress& progress,
                                                  int64_t* max_new_tokens) {
+    if (flags.embeds) return CompareRows(flags, data, loaded, context, progress);
     if (flags.classifies()) return ClassifyRows(flags, data, loaded, context, progress);
     if (flags.constrain_labels)
         return ChooseLabels(loaded, data.eval_rows, plan.scorer->labels()->labels(), flags.data,
@@ -388,7 +443,7 @@ std::string PredictionLines(const EvaluateFlags& flags, const Answered& answered
                                 {"prediction", Compared(answer.text, after)}};
         if (answer.probability) {
             line["probability"] = *answer.probability;
-        } else {
+        } else if (flags.draws()) {
             line["finish_reason"] =
                 FinishReasonName(answer.cut ? FinishReason::kLength : FinishReason::kStop);
             line["new_tokens"] = answer.tokens;
@@ -482,7 +537,8 @@ absl::Status RunEvaluate(EvaluateFlags& flags) {
     StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(OpenedModel opened, FetchAndOpen(std::move(chosen)));
-    HONE_RETURN_IF_ERROR(flags.SetHead(opened.files->config));
+    HONE_ASSIGN_OR_RETURN(const bool embeds, MakesEmbeddings(opened));
+    HONE_RETURN_IF_ERROR(embeds ? flags.SetPairs() : flags.SetHead(opened.files->config));
     HONE_ASSIGN_OR_RETURN(HubOptions hub, HubOptions::FromEnvironment());
     flags.data.cache_folder = hub.TemporaryFolder();
     const bool answers = NeedsAnswers(flags.scoring.metrics);

@@ -217,6 +217,8 @@ Batch BatchPrefix(const Batch& batch, int64_t count) {
             example.weights.insert(example.weights.end(), weights, weights + (end - begin - 1));
         } else {
             example.kind = batch.kind;
+            if (batch.kind == LabelKind::kPair)
+                example.score = batch.scores[static_cast<size_t>(document)];
             example.weights.assign(weights, weights + (end - begin));
             for (const TokenLabel& label : batch.labels)
                 if (label.token >= begin && label.token < end)

@@ -75,7 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     RowFormatOptions named;
     named.columns = {{"prompt", "text"}, {"completion", "output"}};
     hone::Convert(data, size, named);
-    for (const hone::LabelKind kind : {hone::LabelKind::kSequence, hone::LabelKind::kToken}) {
+    for (const hone::LabelKind kind :
+         {hone::LabelKind::kSequence, hone::LabelKind::kToken, hone::LabelKind::kPair}) {
         RowFormatOptions labelled;
         labelled.labels = {.kind = kind, .multi = true, .separator = ";"};
         hone::Convert(data, size, labelled);

@@ -132,6 +132,10 @@ std::string_view RowFormatName(RowFormat format) {
             return "words and their tags";
         case RowFormat::kLabelledSpans:
             return "text and spans";
+        case RowFormat::kScoredPair:
+            return "two texts and how alike they are";
+        case RowFormat::kAlikePair:
+            return "two texts that are alike";
         case RowFormat::kTextField:
             return "text field";
         case RowFormat::kTextTemplate:
@@ -161,6 +165,10 @@ std::vector<std::string> FieldsOf(RowFormat format) {
             return {"tokens", "tags"};
         case RowFormat::kLabelledSpans:
             return {"text", "spans"};
+        case RowFormat::kScoredPair:
+            return {"text_a", "text_b", "label"};
+        case RowFormat::kAlikePair:
+            return {"text_a", "text_b"};
         case RowFormat::kText:
             return {"text"};
         case RowFormat::kPreference:

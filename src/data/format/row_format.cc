@@ -10,6 +10,7 @@
 #include "data/format/messages.h"
 #include "data/format/preference.h"
 #include "data/format/row_columns.h"
+#include "data/format/text_pair.h"
 
 namespace hone {
 namespace {
@@ -338,19 +339,25 @@ absl::Status RowConverter::FindFormat(const ordered_json& first_row,
 absl::Status RowConverter::FindLabelled(const ordered_json& row, const RowFormatOptions& options) {
     labels_ = options.labels;
     const bool guesses = columns_.empty();
-    if (guesses) columns_ = GuessLabelledColumns(row, labels_.kind);
+    const bool pairs = labels_.kind == LabelKind::kPair;
+    if (guesses)
+        columns_ = pairs ? GuessTextPairColumns(row) : GuessLabelledColumns(row, labels_.kind);
     const ordered_json named =
         guesses && !columns_.empty() ? RenameColumns(row, columns_, {}) : row;
-    const auto format = LabelledFormat(named, labels_.kind);
+    const auto format = pairs ? TextPairFormat(named) : LabelledFormat(named, labels_.kind);
+    const char* rows = "tokens and tags, or text and spans";
+    const char* columns = "tokens=NAME,tags=NAME or text=NAME,spans=NAME";
+    if (labels_.kind == LabelKind::kSequence) {
+        rows = "text and label";
+        columns = "text=NAME,label=NAME";
+    } else if (pairs) {
+        rows = "text_a, text_b and label, or of two texts alone";
+        columns = "text_a=NAME,text_b=NAME,label=NAME";
+    }
     if (!format)
         return DataError(
             "{} needs rows of {}; the first one has {}. Name the columns with --columns {}",
-            labels_.flag,
-            labels_.kind == LabelKind::kSequence ? "text and label"
-                                                 : "tokens and tags, or text and spans",
-            FieldList(row),
-            labels_.kind == LabelKind::kSequence ? "text=NAME,label=NAME"
-                                                 : "tokens=NAME,tags=NAME or text=NAME,spans=NAME");
+            labels_.flag, rows, FieldList(row), columns);
     format_ = *format;
     fields_ = FieldsOf(format_);
     return absl::OkStatus();
@@ -363,7 +370,7 @@ absl::StatusOr<RowConverter> RowConverter::Detect(const ordered_json& first_row,
     if (labelled && !(options.text_template.empty() && options.text_field.empty() &&
                       !options.use_chat_template.value_or(false)))
         return UsageError(
-            "{} classifies the text as it stands: it excludes --text_template, --text_field and "
+            "{} takes the text as it stands: it excludes --text_template, --text_field and "
             "--use_chat_template; name the columns with --columns",
             options.labels.flag);
     if (!options.text_template.empty() || !options.text_field.empty()) {
@@ -528,6 +535,9 @@ absl::StatusOr<DataRow> RowConverter::ConvertFields(const ordered_json& row) con
             return ConvertLabelledWords(row, label_names_);
         case RowFormat::kLabelledSpans:
             return ConvertLabelledSpans(row);
+        case RowFormat::kScoredPair:
+        case RowFormat::kAlikePair:
+            return ConvertTextPair(row, format_, labels_.max_score);
         case RowFormat::kInputIds:
             return ConvertInputIds(row);
         case RowFormat::kText:

@@ -46,10 +46,11 @@ struct LabelledWord {
 
 // One row, converted.
 struct DataRow {
-    enum class Kind { kConversation, kText, kTokens, kLabelled };
+    enum class Kind { kConversation, kText, kTokens, kLabelled, kTextPair };
     Kind kind = Kind::kText;
-    Conversation conversation;       // kConversation
-    std::vector<TextPart> parts;     // kText: they stand one behind the other; kLabelled: one
+    Conversation conversation;  // kConversation
+    // kText: they stand one behind the other; kLabelled: one; kTextPair: two.
+    std::vector<TextPart> parts;
     std::vector<int32_t> input_ids;  // kTokens
     std::vector<float> weights;      // kTokens: [input_ids.size()]
     // Of a pair: the one row with the answer that is not preferred.
@@ -58,6 +59,7 @@ struct DataRow {
     // kLabelled: what the text is, or what its words are.
     std::vector<std::string> labels;
     std::vector<LabelledWord> words;
+    float score = 0;  // kTextPair: how alike they are, 0 to 1
 };
 
 // \n, \t, \r and \\ as what they are in C, for shells pass them on as two characters; other
@@ -108,6 +110,8 @@ enum class RowFormat {
     kLabelledText,      // text, label; labelled_row.h
     kLabelledWords,     // tokens, tags
     kLabelledSpans,     // text, spans
+    kScoredPair,        // text_a, text_b, label; text_pair.h
+    kAlikePair,         // text_a, text_b
     kTextField,         // --text_field
     kTextTemplate       // --text_template
 };

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/format/left_out.h"
 #include "data/format/messages.h"
+#include "data/format/text_pair.h"
 
 namespace hone {
 namespace {
@@ -493,6 +494,8 @@ absl::StatusOr<EncodedRow> ConversationEncoder::EncodeAnswer(const DataRow& row,
             return EncodeParts(row.parts, options);
         case DataRow::Kind::kLabelled:
             return EncodeLabelled(row, options);
+        case DataRow::Kind::kTextPair:
+            return EncodeTextPair(*this, row, options);
         case DataRow::Kind::kTokens:
             break;
     }

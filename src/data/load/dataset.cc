@@ -39,6 +39,7 @@ Dataset::Dataset(std::shared_ptr<const TokenStore> store, std::vector<int64_t> r
         hash.Update(fmt::format("labels {}", static_cast<int>(example.kind)));
         for (const TokenLabel& label : example.labels)
             hash.Update(fmt::format(" {}:{}", label.token, label.label));
+        if (example.kind == LabelKind::kPair) hash.Update(fmt::format(" {}", example.score));
     }
     fingerprint_ = hash.Finish();
 }

@@ -23,6 +23,9 @@ void CutLabels(const Example& whole, Example& cut) {
         if (label.token <= last) cut.labels.push_back(label);
     }
     if (whole.kind == LabelKind::kSequence) cut.weights.back() = whole.weights.back();
+    cut.score = whole.score;
+    if (whole.kind != LabelKind::kPair) return;
+    for (const auto& [begin, end] : cut.Documents()) cut.weights[static_cast<size_t>(end - 1)] = 1;
 }
 
 }  // namespace
@@ -43,6 +46,7 @@ std::string CutDocuments(Example& example, int64_t max_tokens) {
     std::string problem;
     for (const auto& [begin, end] : example.Documents()) {
         if (!problem.empty() || example.kind == LabelKind::kSequence ||
+            example.kind == LabelKind::kPair ||
             Labels(example, begin, std::min(end, begin + max_tokens)) > 0)
             continue;
         problem =
@@ -62,7 +66,7 @@ std::string CutDocuments(Example& example, int64_t max_tokens) {
     }
     CutLabels(example, cut);
     example = std::move(cut);
-    if (problem.empty() && example.second > 0 &&
+    if (problem.empty() && example.second > 0 && example.kind == LabelKind::kNextToken &&
         std::equal(example.tokens.begin(), example.tokens.begin() + example.second,
                    example.tokens.begin() + example.second, example.tokens.end()))
         problem = fmt::format("up to the {} tokens of --max_seq_len both answers are the same",

@@ -254,7 +254,9 @@ absl::StatusOr<LoadedData> Load(const DataOptions& options, const ReadPlan& plan
                                 const Context& context, bool keep_rows = false) {
     FoundLabels labels{.names = options.labels.names};
     DataOptions reading = options;
-    const bool labelled = options.labels.kind != LabelKind::kNextToken;
+    // Of rows that say what a text or a word is. How alike two are has no names.
+    const bool labelled =
+        options.labels.kind == LabelKind::kSequence || options.labels.kind == LabelKind::kToken;
     HONE_CHECK(!labelled || want_train || !labels.names.empty(),
                "evaluation takes the labels of the model");
     if (labelled && want_train &&

@@ -50,6 +50,7 @@ absl::StatusOr<int64_t> TokenStore::Append(const Example& example, uint32_t file
                      .second = static_cast<uint32_t>(example.second),
                      .undesired = example.undesired ? 1U : 0U,
                      .kind = static_cast<uint32_t>(example.kind),
+                     .score = example.score,
                      .line = line});
     chunk.insert(chunk.end(), example.tokens.begin(), example.tokens.end());
     chunk.insert(chunk.end(), runs.begin(), runs.end());
@@ -106,6 +107,7 @@ Example TokenStore::Read(int64_t index) const {
     example.second = row.second;
     example.undesired = row.undesired != 0;
     example.kind = static_cast<LabelKind>(row.kind);
+    example.score = row.score;
     example.tokens.assign(words, words + row.tokens);
     example.weights.reserve(row.tokens);
     for (uint32_t run = 0; run < row.runs; ++run) {

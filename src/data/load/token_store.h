@@ -49,6 +49,7 @@ class TokenStore {
         uint32_t second : 29;    // Example::second
         uint32_t undesired : 1;  // Example::undesired
         uint32_t kind : 2;       // Example::kind
+        float score;             // Example::score
         int64_t line;
     };
     // A piece of memory; rows do not cross its end.

@@ -266,12 +266,32 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
         GradientOfRows(context, batch, rows, training, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
-    if (dx == nullptr) return;
+    if (dx != nullptr) Convert(context, batch.size(), dx, dx_t);
+}
+
+template <typename T>
+void HeadBlock<T>::Convert(const Context& context, int64_t count, const float* from, T* to) const {
     if constexpr (sizeof(T) == 2) {
-        Cast<bf16, float>(context, batch.size() * C_, dx, dx_t);
+        Cast<bf16, float>(context, count * C_, from, to);
     } else {
-        std::copy_n(dx, batch.size() * C_, dx_t);
+        std::copy_n(from, count * C_, to);
     }
+}
+
+template <typename T>
+void HeadBlock<T>::HiddenGradient(const Context& context, const float* x, int64_t count,
+                                  const float* slopes, ParameterSet& parameters, float* dx,
+                                  T* dx_t) {
+    if (dx == nullptr && !norm_.trainable()) return;
+    for (int64_t begin = 0; begin < count; begin += most_rows()) {
+        const int64_t rows = std::min(most_rows(), count - begin);
+        norm_.Forward(context, rows, C_, x + begin * C_, pieces_.norm, pieces_.y);
+        std::fill_n(pieces_.dx, rows * C_, 0.0f);
+        norm_.Backward(context, rows, C_, slopes + begin * C_, pieces_.norm, pieces_.dx,
+                       static_cast<T*>(nullptr), parameters);
+        if (dx != nullptr) std::copy_n(pieces_.dx, rows * C_, dx + begin * C_);
+    }
+    if (dx != nullptr) Convert(context, count, dx, dx_t);
 }
 
 template <typename T>

@@ -48,6 +48,10 @@ class HeadBlock {
     // hidden f32 [count, C] (=): norm(x), what the head's linear layer takes, of the first rows of
     // x.
     void Hidden(const Context& context, const float* x, int64_t count, float* hidden);
+    // The gradient of the sum of Hidden's numbers times slopes f32 [count, C]: of the norm (+=),
+    // and as LossAndGradient has it of x.
+    void HiddenGradient(const Context& context, const float* x, int64_t count, const float* slopes,
+                        ParameterSet& parameters, float* dx, T* dx_t);
     // logits f32 [rows.size(), V] (=) of those rows of x, which ascend.
     void Logits(const Pass<T>& pass, const float* x, const std::vector<int64_t>& rows,
                 float* logits);
@@ -82,6 +86,8 @@ class HeadBlock {
     void GradientOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
                         const Training& training, double* row_losses, uint8_t* row_correct);
     void CheckLabels(const Batch& batch) const;
+    // to T [count, C] (=) = from.
+    void Convert(const Context& context, int64_t count, const float* from, T* to) const;
     // Forward of a pass that does not train, with its adapters.
     void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
                      float* logits, int64_t logits_stride);

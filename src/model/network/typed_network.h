@@ -35,11 +35,14 @@ class TypedNetwork : public Model {
     absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,
                                              float loss_scale, uint64_t seed) override;
+    absl::Status HiddenBackward(const Context& context, const Batch& batch, const float* slopes,
+                                uint64_t seed) override;
     void Regularize(const Regularization& regularization) override;
     void UseLowRank(bool use) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document,
                                       const std::vector<const Adapter*>& adapters) override;
+    absl::Status TokenLosses(const Context& context, const Batch& batch, double* losses) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
     absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
@@ -100,6 +103,10 @@ class TypedNetwork : public Model {
     Pass<T> MakePass(const Context& context, const Batch& batch, Memory& memory,
                      const std::vector<const Adapter*>& adapters);
     void UseAdapters(Pass<T>& pass, const std::vector<const Adapter*>& adapters);
+    // Forward and backward. head(x, dx, dx_t) gets the residual stream x [M, C] after all layers
+    // and gives its gradient: both (=), or null where nothing below the head is trained.
+    template <typename Head>
+    absl::Status Train(const Context& context, const Batch& batch, uint64_t seed, const Head& head);
     // Calls head(pass, x) with the residual stream x [M, C] after all layers; nothing is kept for a
     // backward pass.
     template <typename Head>

@@ -141,18 +141,17 @@ Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Me
 }
 
 template <typename T>
-absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context,
-                                                          const Batch& batch, float loss_scale,
-                                                          uint64_t seed) {
+template <typename Head>
+absl::Status TypedNetwork<T>::Train(const Context& context, const Batch& batch, uint64_t seed,
+                                    const Head& head) {
     HONE_CHECK(!parameters_.slices().empty(), "nothing to train");
-    if (batch.size() == 0) return LossSums{};
     HONE_RETURN_IF_ERROR(Admit(batch));
     if (batch.size() > training_.M) Reserve(batch.size(), training_.checkpointing);
     Memory& memory = training_;
     Pass<T> pass = MakePass(context, batch, memory, {});
     pass.training = true;
     pass.seed = seed;
-    const int64_t M = batch.size(), layers = static_cast<int64_t>(layers_.size());
+    const int64_t layers = static_cast<int64_t>(layers_.size());
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
     HONE_RETURN_IF_ERROR(Embed(context, batch, memory.x));
@@ -164,12 +163,8 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
         HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l + 1) / parts));
     }
 
-    std::vector<double> losses(M);
-    std::vector<uint8_t> correct(M);
     const bool below_head = lowest_ < layers;
-    head_.LossAndGradient(
-        context, batch, memory.x, {loss_scale, regularization_.label_smoothing, seed}, parameters_,
-        losses.data(), correct.data(), below_head ? memory.dx : nullptr, memory.dx_t);
+    head(memory.x, below_head ? memory.dx : nullptr, memory.dx_t);
 
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
         const LayerSaved& saved = SavedOf(memory, l);
@@ -180,7 +175,31 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     }
     if (embedding_.trainable())
         embedding_.Backward(context, batch.tokens, batch.positions, memory.dx, parameters_);
-    return Sum(batch, 0, M, losses, correct);
+    return absl::OkStatus();
+}
+
+template <typename T>
+absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context,
+                                                          const Batch& batch, float loss_scale,
+                                                          uint64_t seed) {
+    if (batch.size() == 0) return LossSums{};
+    std::vector<double> losses(batch.size());
+    std::vector<uint8_t> correct(batch.size());
+    HONE_RETURN_IF_ERROR(Train(context, batch, seed, [&](const float* x, float* dx, T* dx_t) {
+        head_.LossAndGradient(context, batch, x,
+                              {loss_scale, regularization_.label_smoothing, seed}, parameters_,
+                              losses.data(), correct.data(), dx, dx_t);
+    }));
+    return Sum(batch, 0, batch.size(), losses, correct);
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::HiddenBackward(const Context& context, const Batch& batch,
+                                             const float* slopes, uint64_t seed) {
+    if (batch.size() == 0) return absl::OkStatus();
+    return Train(context, batch, seed, [&](const float* x, float* dx, T* dx_t) {
+        head_.HiddenGradient(context, x, batch.size(), slopes, parameters_, dx, dx_t);
+    });
 }
 
 template <typename T>
@@ -224,6 +243,16 @@ absl::StatusOr<LossSums> TypedNetwork<T>::Evaluate(const Context& context, const
                                         batch.document_starts[d + 1], losses, correct));
     }
     return Sum(batch, 0, batch.size(), losses, correct);
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::TokenLosses(const Context& context, const Batch& batch,
+                                          double* losses) {
+    if (batch.size() == 0) return absl::OkStatus();
+    std::vector<uint8_t> correct(batch.size());
+    return ForwardOnly(context, batch, {}, [&](const Pass<T>& pass, const float* x) {
+        head_.Loss(pass, batch, x, losses, correct.data());
+    });
 }
 
 template <typename T>

@@ -156,6 +156,7 @@ struct RunResult {
     // How what was made is asked, as in DataReport.
     std::string prompt_template, system_prompt;
     bool classifies = false;  // texts, or their words: it is asked by `hone classify`
+    bool embeds = false;      // it makes embeddings of texts, by `hone embed`
     int64_t steps = 0;
     double train_loss = 0;  // mean over the last logged steps
     std::optional<EvalReport> first_eval, last_eval, best_eval;

@@ -155,6 +155,7 @@ void VisitFields(Is<RunResult> auto& e, auto visit) {
     visit("prompt_template", e.prompt_template);
     visit("system_prompt", e.system_prompt);
     visit("classifies", e.classifies);
+    visit("embeds", e.embeds);
     visit("steps", e.steps);
     visit("train_loss", e.train_loss);
     visit("first_eval", e.first_eval);

@@ -21,6 +21,16 @@ class EngineLearner : public Learner {
                                       std::vector<LossSums>* per_document) override {
         return model_.Evaluate(context_, batch, per_document);
     }
+    absl::Status Hidden(const Batch& batch, float* hidden) override {
+        return model_.Hidden(context_, batch, hidden);
+    }
+    absl::Status HiddenBackward(const Batch& batch, const float* slopes,
+                                uint64_t dropout_seed) override {
+        return model_.HiddenBackward(context_, batch, slopes, dropout_seed);
+    }
+    absl::Status TokenLosses(const Batch& batch, double* losses) override {
+        return model_.TokenLosses(context_, batch, losses);
+    }
     void UseTrained(bool use) override { model_.UseLowRank(use); }
     void ParametersChanged() override { model_.ParametersChanged(context_); }
     absl::Status CheckBaseIsFinite() override { return CheckFinite(model_.files(), context_); }

@@ -24,6 +24,15 @@ class Learner {
     // The sums alone, without dropout; of each document too, where `per_document` is given.
     virtual absl::StatusOr<LossSums> Evaluate(const Batch& batch,
                                               std::vector<LossSums>* per_document = nullptr) = 0;
+    // What a loss of embeddings needs, and one of single tokens: Model's passes of these names.
+    virtual absl::Status Hidden(const Batch& batch, float* hidden) { return HasNone("states"); }
+    virtual absl::Status HiddenBackward(const Batch& batch, const float* slopes,
+                                        uint64_t dropout_seed) {
+        return HasNone("states");
+    }
+    virtual absl::Status TokenLosses(const Batch& batch, double* losses) {
+        return HasNone("losses of tokens");
+    }
     // Whether what is trained can be left out, and what is left is the model that training started
     // from: until UseTrained(true), Evaluate then goes without it.
     virtual bool CanLeaveOutTrained() const { return false; }
@@ -40,6 +49,11 @@ class Learner {
     // Cheap, before each step: an error where the base's files were cut, written to or replaced
     // since they were read, so that what is trained is for a base that is gone.
     virtual absl::Status CheckBaseIsThere() { return absl::OkStatus(); }
+
+  private:
+    static absl::Status HasNone(std::string_view what) {
+        return OtherError("what is trained shows no {}", what);
+    }
 };
 
 }  // namespace hone

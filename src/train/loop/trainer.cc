@@ -38,6 +38,11 @@ Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPl
       best_(std::move(metric), options_.early_stopping_patience, options_.early_stopping_threshold),
       optimizer_(MakeOptimizer(options_.optimizer, learner.parameters())) {
     optimizer_->Allocate();
+    if (options_.embedding)
+        step_loss_ = std::make_unique<Embedder>(*options_.embedding, learner_, options_.batch_rows);
+    if (options_.token_loss)
+        step_loss_ =
+            std::make_unique<TokenScorer>(options_.token_loss, learner_, options_.batch_rows);
     if (options_.objective->direct()) return;
     const ScorerOptions scoring = {options_.batch_rows, options_.max_seq_len,
                                    options_.micro_batch_tokens};
@@ -99,8 +104,7 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
         const double begin = WorkSeconds();
         done = 0.5 * pass;
         learner_.parameters().ClearGradients();
-        HONE_ASSIGN_OR_RETURN(LossSums sums, learner_.ForwardBackward(batch, 1.0f, options_.seed));
-        if (!std::isfinite(sums.loss)) HONE_RETURN_IF_ERROR(learner_.CheckBaseIsFinite());
+        HONE_RETURN_IF_ERROR(TryPass(batch, true));
         pass_s = std::min(pass_s, WorkSeconds() - begin);
     }
     const double size = static_cast<double>(batch.size());
@@ -108,9 +112,9 @@ absl::StatusOr<double> Trainer::EstimateSeconds(int64_t tokens) {
                                static_cast<double>(plan_.steps_per_epoch());
     double seconds = static_cast<double>(steps) * (step_tokens * pass_s / size + TimeUpdate());
     const int64_t evaluations = EvaluationsToCome();
-    if (evaluations > 0 || scorer_) {
+    if (evaluations > 0 || scorer_ || step_loss_) {
         const double begin = WorkSeconds();
-        HONE_RETURN_IF_ERROR(learner_.Evaluate(batch).status());
+        HONE_RETURN_IF_ERROR(TryPass(batch, false));
         double tokens = static_cast<double>(steps) * step_tokens * ScoringPasses();
         if (evaluations > 0)
             tokens += static_cast<double>(evaluations * eval_->total_tokens()) *

@@ -22,9 +22,11 @@
 #include "data/batch/batcher.h"
 #include "train/control/poll.h"
 #include "train/events/event_stream.h"
+#include "train/loop/embedder.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
 #include "train/loop/scorer.h"
+#include "train/loop/token_scorer.h"
 #include "train/objective/objective.h"
 #include "train/optim/optimizer.h"
 #include "train/schedule/schedule.h"
@@ -39,6 +41,9 @@ struct TrainerOptions {
     uint64_t seed = 42;
     const Objective* objective = Objectives().front();
     ObjectiveOptions preference;
+    // Rows are pairs of texts: their embeddings are trained, and `objective` has no part in it.
+    std::optional<EmbeddingTraining> embedding;
+    std::shared_ptr<ProgramTokenLoss> token_loss;  // the user's own, of labelled tokens
     int64_t batch_rows = 8;      // rows of a batch, for objectives that estimate something over one
     int64_t max_seq_len = 1024;  // the most tokens of a document
     int64_t micro_batch_tokens = kMicroBatchTokens;
@@ -136,6 +141,10 @@ class Trainer {
                                                  const Scorer::PassBegins& begins);
     absl::StatusOr<ObjectiveSums> AnswerGradients(const TrainingStep& step,
                                                   const Scorer::PassBegins& begins);
+    absl::StatusOr<ObjectiveSums> StepGradients(const TrainingStep& step,
+                                                const Scorer::PassBegins& begins);
+    // One pass of a step or an evaluation, whose results do not matter.
+    absl::Status TryPass(const Batch& batch, bool backward);
     absl::Status PrepareReference();
     absl::Status RestoreReference(const std::string& checkpoint);
     absl::StatusOr<double> CheckedNorm() const;
@@ -159,7 +168,9 @@ class Trainer {
     absl::Status SaveAndFail(const absl::Status& cause);
     absl::Status Finish();
     // Passes for each token of a step, and of an evaluation, without gradients.
-    double ScoringPasses() const { return scorer_ ? scorer_->passes_per_token() : 0; }
+    double ScoringPasses() const {
+        return scorer_ ? scorer_->passes_per_token() : step_loss_ ? 1 : 0;
+    }
     // Seconds of a step's own work beside its passes: measuring the gradients, the optimiser,
     // packing the parameters. Leaves everything as it was.
     double TimeUpdate();
@@ -183,7 +194,8 @@ class Trainer {
     BestTracker best_;
     OverfitDetector overfit_;
     std::unique_ptr<Optimizer> optimizer_;
-    std::unique_ptr<Scorer> scorer_;  // where the objective needs scores
+    std::unique_ptr<Scorer> scorer_;       // where the objective needs scores
+    std::unique_ptr<StepLoss> step_loss_;  // where the loss is no objective
     std::unique_ptr<StepPrefetcher> prefetcher_;
     std::optional<TrainingStep> pending_;
     int64_t saved_step_ = -1;

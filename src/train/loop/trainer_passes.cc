@@ -34,7 +34,7 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, ObjectiveSums*
     learner_.parameters().ClearGradients();
     double done = 0, part_tokens = 0;
     const double tokens = static_cast<double>(std::max<int64_t>(1, step.tokens)) *
-                          (scorer_ ? ScoringPasses() + kPassesOfGradients : 1);
+                          (scorer_ || step_loss_ ? ScoringPasses() + kPassesOfGradients : 1);
     const ScopedWatcher watcher([&](double share, int64_t) {
         events_.Emit(StepProgress{number, options_.total_steps,
                                   std::min(1.0, (done + share * part_tokens) / tokens)});
@@ -44,7 +44,9 @@ absl::StatusOr<bool> Trainer::Gradients(const TrainingStep& step, ObjectiveSums*
         done += std::exchange(part_tokens, static_cast<double>(pass_tokens));
         return poll_.GoOn();
     };
-    auto result = scorer_ ? AnswerGradients(step, begins) : LabelGradients(step, begins);
+    auto result = step_loss_ ? StepGradients(step, begins)
+                  : scorer_  ? AnswerGradients(step, begins)
+                             : LabelGradients(step, begins);
     if (KindOf(result.status()) == ErrorKind::kInterrupted) return false;
     HONE_ASSIGN_OR_RETURN(*sums, std::move(result));
     return true;
@@ -100,8 +102,28 @@ absl::StatusOr<ObjectiveSums> Trainer::AnswerGradients(const TrainingStep& step,
     return sums;
 }
 
+absl::StatusOr<ObjectiveSums> Trainer::StepGradients(const TrainingStep& step,
+                                                     const Scorer::PassBegins& begins) {
+    size_t bad = 0;
+    const auto seed = [&](size_t i) { return DropoutSeed(options_.seed, state_.step + 1, i); };
+    HONE_ASSIGN_OR_RETURN(ObjectiveSums sums,
+                          step_loss_->Gradients(step.rows, step.micro_batches, seed, begins, &bad));
+    if (!std::isfinite(sums.loss)) return BadLoss(step.micro_batches[bad], sums.loss);
+    return sums;
+}
+
+absl::Status Trainer::TryPass(const Batch& batch, bool backward) {
+    if (step_loss_) return step_loss_->Try(batch, backward);
+    if (!backward) return learner_.Evaluate(batch).status();
+    HONE_ASSIGN_OR_RETURN(const LossSums sums,
+                          learner_.ForwardBackward(batch, 1.0f, options_.seed));
+    return std::isfinite(sums.loss) ? absl::OkStatus() : learner_.CheckBaseIsFinite();
+}
+
 absl::StatusOr<ObjectiveSums> Trainer::EvaluationSums(EvaluationBatches batches,
                                                       const Scorer::PassBegins& begins) {
+    if (step_loss_)
+        return step_loss_->Evaluate([&](Batch* batch) { return batches.Next(batch); }, begins);
     LossSums labels;
     ScoredRows all;
     for (Batch batch; batches.Next(&batch);) {

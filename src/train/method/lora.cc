@@ -21,10 +21,16 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& mod
     if (!options.adapter_path.empty()) {
         // Answers are compared without dropout.
         std::optional<double> dropout;
-        if (!ObjectiveOf(options).direct()) dropout = 0;
-        return LoadAdapter(model, options.adapter_path, context, dropout);
+        if (!ObjectiveOf(options).direct() || TrainsEmbeddings(options) || !options.loss.empty())
+            dropout = 0;
+        HONE_ASSIGN_OR_RETURN(LoraConfig config,
+                              LoadAdapter(model, options.adapter_path, context, dropout));
+        if (TrainsEmbeddings(options)) config.task_type = kFeatureExtraction;
+        return config;
     }
-    const LoraConfig config = WithHead(model.files(), options.lora);
+    LoraConfig wanted = options.lora;
+    if (TrainsEmbeddings(options)) wanted.task_type = kFeatureExtraction;
+    const LoraConfig config = WithHead(model.files(), std::move(wanted));
     // What does not fit the model here is what the flags asked for.
     HONE_RETURN_IF_ERROR(
         WithKind(ApplyLora(model, config, options.seed, context), ErrorKind::kUsage));

@@ -40,6 +40,14 @@ struct ClassificationOptions {
     double focal_gamma = 0;              // 0: cross-entropy
 };
 
+// With --task feature-extraction: how texts become embeddings, and the numbers of their losses.
+struct EmbeddingOptions {
+    std::string pooling = "mean";  // mean | lasttoken; sentence-transformers' words
+    double max_score = 1;          // LabelOptions::max_score
+    double margin = 0.5;           // contrastive: the cosine distance that other texts are to have
+    double temperature = 0.05;     // infonce: what cosines are divided by
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -50,9 +58,15 @@ struct FinetuneOptions {
     std::string torch_dtype =
         "bfloat16";  // bfloat16 | float16 (means bfloat16 on a CPU, with a message) | float32
 
-    // text-generation | text-classification | token-classification; transformers' words.
+    // text-generation | text-classification | token-classification | feature-extraction;
+    // transformers' words.
     std::string task = "text-generation";
     ClassificationOptions classification;
+    EmbeddingOptions embedding;
+    // What is minimised instead of the objective's own loss: contrastive | infonce |
+    // cosine_similarity, of embeddings; FILE.py:NAME or plugin:FILE.so, one of the user's own
+    // (train/custom/). Empty: of embeddings contrastive.
+    std::string loss;
 
     // Output.
     std::string output_path = "finetuned-adapter";  // Olive
@@ -110,7 +124,7 @@ struct FinetuneOptions {
     double adam_beta2 = 0.999;
     double adam_epsilon = 1e-8;
     double weight_decay = 0;
-    double max_grad_norm = 1;  // 0: no clipping
+    double max_grad_norm = 1;           // 0: no clipping
     double label_smoothing_factor = 0;  // the share of a label that goes to all tokens evenly
     double neftune_noise_alpha = 0;     // noise on embedded tokens in training; 0: none
     std::string gradient_checkpointing =
@@ -143,6 +157,9 @@ struct FinetuneOptions {
     int dataloader_num_workers =
         0;  // threads that read ahead; 0: hone chooses; never changes a result
 };
+
+// Whether the task is feature-extraction.
+bool TrainsEmbeddings(const FinetuneOptions& options);
 
 class OptionNames;
 

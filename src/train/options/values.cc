@@ -9,6 +9,10 @@
 #include "train/options/table.h"
 
 namespace hone {
+
+bool TrainsEmbeddings(const FinetuneOptions& options) {
+    return options.task == "feature-extraction";
+}
 namespace {
 
 using Json = nlohmann::ordered_json;

@@ -91,6 +91,7 @@ std::string Code(const std::string& text) {
 // What loads such a model in transformers.
 std::string_view AutoClass(std::string_view task) {
     if (task == "text-classification") return "AutoModelForSequenceClassification";
+    if (task == "feature-extraction") return "AutoModel";
     return task == "token-classification" ? "AutoModelForTokenClassification"
                                           : "AutoModelForCausalLM";
 }

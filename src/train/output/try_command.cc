@@ -59,6 +59,7 @@ std::string TryCommand(const RunResult& result, const std::string& model_name_or
             ? "--model_name_or_path " + ShellWord(result.artifact_path)
             : fmt::format("--model_name_or_path {} --adapter_path {}",
                           ShellWord(model_name_or_path), ShellWord(result.artifact_path));
+    if (result.embeds) return fmt::format("hone embed {} --text '...'", which);
     if (result.classifies) return fmt::format("hone classify {} --text '...'", which);
     if (!result.prompt_template.empty())
         return fmt::format("hone generate {} --raw --prompt {}", which,

@@ -38,10 +38,14 @@ std::vector<OptionRow> ModelRows() {
                     "default, is fast, float32 exact"},
         {.name = "task",
          .field = HONE_FIELD(task),
-         .help = "what the model is for: to write, to say what a text is (rows: text, label), or "
-                 "what each word is (rows: tokens, tags; text, spans; CoNLL files)",
+         .help =
+             "what the model is for: to write, to say what a text is (rows: text, label) or what "
+             "each word is (rows: tokens, tags; text, spans; CoNLL files), or to make "
+             "embeddings, which lie near each other where texts are alike (rows: text_a, "
+             "text_b, label)",
          .effect = Effect::kContents,
-         .choices = {"text-generation", "text-classification", "token-classification"},
+         .choices = {"text-generation", "text-classification", "token-classification",
+                     "feature-extraction"},
          .spellings = {{"text-generation-with-past", "text-generation"},
                        {"causal_lm", "text-generation"},
                        {"sequence-classification", "text-classification"},
@@ -50,7 +54,11 @@ std::vector<OptionRow> ModelRows() {
                        {"seq_cls", "text-classification"},
                        {"ner", "token-classification"},
                        {"extraction", "token-classification"},
-                       {"token_cls", "token-classification"}},
+                       {"token_cls", "token-classification"},
+                       {"embedding", "feature-extraction"},
+                       {"embeddings", "feature-extraction"},
+                       {"feature_extraction", "feature-extraction"},
+                       {"sentence-similarity", "feature-extraction"}},
          .short_name = "t"},
         {.name = "problem_type",
          .field = HONE_FIELD(classification.problem_type),
@@ -81,6 +89,21 @@ std::vector<OptionRow> ModelRows() {
          .effect = Effect::kTask,
          .range = Range{0, 10},
          .tasks = {"text-classification", "token-classification"}},
+        {.name = "pooling",
+         .field = HONE_FIELD(embedding.pooling),
+         .help =
+             "what a text's embedding is made of: the mean of its tokens' hidden states, or the "
+             "last token's",
+         .effect = Effect::kTask,
+         .choices = {"mean", "lasttoken"},
+         .spellings = {{"mean_tokens", "mean"}, {"last", "lasttoken"}, {"last_token", "lasttoken"}},
+         .tasks = {"feature-extraction"}},
+        {.name = "max_score",
+         .field = HONE_FIELD(embedding.max_score),
+         .help = "the label of two texts that mean the same, such as 5 of rows scored from 0 to 5",
+         .effect = Effect::kContents,
+         .range = Range{0, 1e9, true},
+         .tasks = {"feature-extraction"}},
     };
 }
 
@@ -147,7 +170,7 @@ std::vector<OptionRow> DataRows() {
          .field = HONE_FIELD(data.columns),
          .help = "which columns hold what: prompt=Question,completion=Answer; fields are prompt, "
                  "completion, instruction, input, output, system, text, label, tokens, tags, "
-                 "spans, messages, ...",
+                 "spans, text_a, text_b, messages, ...",
          .effect = Effect::kContents,
          .value_name = "FIELD=COLUMN,..."},
         {.name = "csv_separator",

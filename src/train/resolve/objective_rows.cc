@@ -1,10 +1,51 @@
 // What is minimised: the objective and its numbers.
 #include <cmath>
 
+#include "train/embedding/pair_loss.h"
 #include "train/objective/objective.h"
 #include "train/resolve/rows.h"
 
 namespace hone {
+
+namespace {
+
+// Of embeddings.
+std::vector<OptionRow> LossRows() {
+    const auto losses = PairLossNames();
+    return {
+        {.name = "loss",
+         .field = HONE_FIELD(loss),
+         .help = "contrastive: the cosine distance of texts that are alike becomes 0, that of "
+                 "others at least --margin; infonce: each text_a finds its own text_b among those "
+                 "of its batch; cosine_similarity: the cosine becomes the label; or a loss of your "
+                 "own, FILE.py:NAME or plugin:FILE.so, which written answers can have too. "
+                 "Default: contrastive",
+         .effect = Effect::kContents,
+         .choices = {losses.begin(), losses.end()},
+         .spellings = {{"info_nce", "infonce"},
+                       {"multiple_negatives_ranking", "infonce"},
+                       {"mnrl", "infonce"},
+                       {"cosine", "cosine_similarity"}},
+         .other_texts = true,
+         .value_name = "contrastive|infonce|cosine_similarity|FILE.py:NAME|plugin:FILE.so",
+         .tasks = {"feature-extraction", "text-generation"}},
+        {.name = "margin",
+         .field = HONE_FIELD(embedding.margin),
+         .help = "contrastive: the cosine distance, 0 to 2, that texts are to have that are not "
+                 "alike",
+         .effect = Effect::kTask,
+         .range = Range{0, 2},
+         .tasks = {"feature-extraction"}},
+        {.name = "loss_temperature",
+         .field = HONE_FIELD(embedding.temperature),
+         .help = "infonce: what cosines are divided by before the softmax",
+         .effect = Effect::kTask,
+         .range = Range{0, 1e6, true},
+         .tasks = {"feature-extraction"}},
+    };
+}
+
+}  // namespace
 
 std::vector<OptionRow> ObjectiveRows() {
     std::vector<std::string_view> names;
@@ -48,6 +89,7 @@ std::vector<OptionRow> ObjectiveRows() {
                          "answers become likelier, bad ones less (rows: prompt, completion, label)",
                  .effect = Effect::kContents,
                  .choices = names});
+    for (OptionRow& row : LossRows()) rows.push_back(std::move(row));
     return rows;
 }
 

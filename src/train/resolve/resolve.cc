@@ -50,10 +50,13 @@ absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
         const std::string problem = ReadOption(*FindOption(option), value, options);
         return problem.empty() ? absl::OkStatus() : UsageError("{}: {}", names(option), problem);
     };
-    for (const char* option : {"method", "objective"})
+    for (const char* option : {"method", "objective", "task"})
         if (const Json* value = given.Find(option)) HONE_RETURN_IF_ERROR(read(option, *value));
     const Method& method = MethodOf(options);
-    const auto of_objective = ObjectiveOf(options).defaults(method.Rank(options) == 0);
+    auto of_objective = ObjectiveOf(options).defaults(method.Rank(options) == 0);
+    // Embeddings are compared without dropout, as answers are, and tokens scored without.
+    if (TrainsEmbeddings(options) || given.Has("loss"))
+        of_objective.push_back({.option = "lora_dropout", .value = 0.0});
     const auto take = [&](const OptionDefault& entry, std::string_view of,
                           const std::string& value) -> absl::Status {
         HONE_RETURN_IF_ERROR(read(std::string(entry.option), entry.value));

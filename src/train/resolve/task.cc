@@ -2,9 +2,63 @@
 
 #include <algorithm>
 
+#include "base/nearest_word.h"
+#include "fmt/ranges.h"
+#include "train/custom/loss_program.h"
+#include "train/embedding/pair_loss.h"
 #include "train/objective/objective.h"
 
 namespace hone {
+
+namespace {
+
+// What embeddings have no use for. They are compared without dropout and noise, so that the slopes
+// fit the pass that takes them.
+absl::Status CheckPairTask(const FinetuneOptions& options, const OptionNames& names) {
+    for (const auto& [option, given] :
+         {std::pair("lora_dropout", options.lora.lora_dropout != 0),
+          std::pair("neftune_noise_alpha", options.neftune_noise_alpha != 0),
+          std::pair("label_smoothing_factor", options.label_smoothing_factor != 0),
+          std::pair("packing", options.data.packing),
+          std::pair("label_names", !options.data.label_names.empty())})
+        if (given)
+            return UsageError(
+                "{} has no place in {} {}, which compares pairs of texts: leave it out",
+                names(option), names.Plain("task"), options.task);
+    const auto losses = PairLossNames();
+    if (options.loss.empty() || IsLossProgram(options.loss) ||
+        std::find(losses.begin(), losses.end(), options.loss) != losses.end())
+        return absl::OkStatus();
+    const std::string nearest = NearestWord(options.loss, {losses.begin(), losses.end()});
+    return UsageError("{} \"{}\" is none of {}, FILE.py:NAME and plugin:FILE.so{}", names("loss"),
+                      options.loss, fmt::join(losses, ", "),
+                      nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest));
+}
+
+// --loss of a task that writes.
+absl::Status CheckOwnLoss(const FinetuneOptions& options, const OptionNames& names) {
+    if (options.loss.empty()) return absl::OkStatus();
+    if (!IsLossProgram(options.loss))
+        return UsageError(
+            "{} {} is of embeddings: say {} feature-extraction, or name a loss of "
+            "your own, FILE.py:NAME or plugin:FILE.so",
+            names("loss"), options.loss, names.Plain("task"));
+    if (!ObjectiveOf(options).direct())
+        return UsageError("{} and {} {} are two losses: leave one out", names("loss"),
+                          names("objective"), options.objective);
+    for (const auto& [option, given] :
+         {std::pair("lora_dropout", options.lora.lora_dropout != 0),
+          std::pair("neftune_noise_alpha", options.neftune_noise_alpha != 0),
+          std::pair("label_smoothing_factor", options.label_smoothing_factor != 0)})
+        if (given)
+            return UsageError(
+                "{} has no place beside {}, which scores tokens as they are: leave it "
+                "out",
+                names(option), names("loss"));
+    return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& options,
                             const OptionNames& names) {
@@ -17,7 +71,7 @@ absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& opti
 
 absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names) {
     const LabelOptions labels = LabelsOf(options);
-    if (labels.kind == LabelKind::kNextToken) return absl::OkStatus();
+    if (labels.kind == LabelKind::kNextToken) return CheckOwnLoss(options, names);
     const std::string task = fmt::format("{} {}", names.Plain("task"), options.task);
     if (!ObjectiveOf(options).direct())
         return UsageError("{} {} compares answers, and {} gives none: leave it out",
@@ -30,10 +84,11 @@ absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names)
           std::pair("train_on_prompt", data.train_on_prompt)})
         if (given)
             return UsageError(
-                "{} is for answers, and {} classifies the text as it stands: leave it out, and "
+                "{} is for answers, and {} takes the text as it stands: leave it out, and "
                 "name "
                 "the columns with {}",
                 names(option), task, names.Plain("columns"));
+    if (TrainsEmbeddings(options)) return CheckPairTask(options, names);
     if (!labels.multi && !labels.separator.empty())
         return UsageError("{} needs {} multi_label_classification", names("label_separator"),
                           names.Plain("problem_type"));
@@ -57,6 +112,8 @@ LabelOptions LabelsOf(const FinetuneOptions& options) {
     LabelOptions labels;
     if (options.task == "text-classification") labels.kind = LabelKind::kSequence;
     if (options.task == "token-classification") labels.kind = LabelKind::kToken;
+    if (TrainsEmbeddings(options)) labels.kind = LabelKind::kPair;
+    labels.max_score = options.embedding.max_score;
     labels.flag = "--task " + options.task;
     labels.multi = options.classification.problem_type == "multi_label_classification";
     labels.separator = options.classification.label_separator;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "train/run/finetune_run.h"
+#include "train/run/pair_training.h"
 
 namespace hone {
 
@@ -20,6 +21,9 @@ absl::Status FinetuneRun::WriteArtifact(RunResult& result) {
     HONE_RETURN_IF_ERROR(
         output_->Replace(result.artifact, [&](const std::string& fresh) -> absl::Status {
             HONE_RETURN_IF_ERROR(learner_->Deliver(fresh));
+            if (pair_loss_)
+                HONE_RETURN_IF_ERROR(
+                    WritePooling(PoolingOf(options_.embedding), files_->config.hidden_size, fresh));
             return poll_.Check();
         }));
     HONE_RETURN_IF_ERROR(learner_->CheckDelivered(result.artifact_path));
@@ -45,6 +49,7 @@ RunResult FinetuneRun::Result() const {
     result.prompt_template = data_.report.prompt_template;
     result.system_prompt = data_.report.system_prompt;
     result.classifies = !data_.labels.empty();
+    result.embeds = pair_loss_ != nullptr;
     return result;
 }
 

@@ -13,6 +13,7 @@
 #include "model/files/model_files.h"
 #include "tensor/context.h"
 #include "train/control/poll.h"
+#include "train/embedding/pair_loss.h"
 #include "train/events/event_stream.h"
 #include "train/loop/engine_learner.h"
 #include "train/loop/trainer.h"
@@ -68,6 +69,7 @@ class FinetuneRun {
     absl::Status MakePlan();
     absl::Status PlanMemory();
     int64_t MostTokensAtOnce() const;
+    size_t PairBytes() const;
     absl::Status PlanDiskUse();
     // Adds the time that one pass over `probe_tokens` tokens promises, and emits the plan.
     absl::Status Announce(int64_t probe_tokens);
@@ -93,8 +95,10 @@ class FinetuneRun {
     RunResult Result() const;
 
     FinetuneOptions options_;
-    const Method* method_ = nullptr;  // once the options are known to be valid
-    const Objective* objective_ = nullptr;  // likewise
+    const Method* method_ = nullptr;                // once the options are known to be valid
+    const Objective* objective_ = nullptr;          // likewise
+    std::shared_ptr<PairLoss> pair_loss_;           // where embeddings are trained
+    std::shared_ptr<ProgramTokenLoss> token_loss_;  // the user\'s own, of labelled tokens
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

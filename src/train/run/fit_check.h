@@ -46,7 +46,6 @@ DiskNeed PlanDisk(const FinetuneOptions& options, int64_t trainable_parameters,
 
 // A warning where the disk of the folder fills up in the end, else ""; an error of kind kTraining
 // where not even one checkpoint and the result fit.
-absl::StatusOr<std::string> CheckDisk(const std::string& folder, const DiskNeed& need,
-                                      size_t free);
+absl::StatusOr<std::string> CheckDisk(const std::string& folder, const DiskNeed& need, size_t free);
 
 }  // namespace hone

@@ -9,6 +9,7 @@
 #include "train/run/finetune_run.h"
 #include "train/run/fit_check.h"
 #include "train/run/odd_settings.h"
+#include "train/run/pair_training.h"
 #include "train/run/task_head.h"
 #include "train/run/update.h"
 
@@ -76,6 +77,11 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
         json["task"] = options_.task;
         json["labels"] = data_.labels;
     }
+    if (pair_loss_) {
+        json["task"] = options_.task;
+        json["loss"] = pair_loss_->Summary();
+    }
+    if (token_loss_) json["loss"] = token_loss_->Summary();
     // Those that change nothing are left out: checkpoints from before there was the option have
     // none of it.
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
@@ -104,6 +110,10 @@ absl::Status FinetuneRun::MakeTrainer() {
     trainer.seed = options_.seed;
     trainer.objective = objective_;
     trainer.preference = options_.preference;
+    if (pair_loss_)
+        trainer.embedding = EmbeddingTraining{PoolingOf(options_.embedding), pair_loss_,
+                                              files_->config.hidden_size};
+    trainer.token_loss = token_loss_;
     trainer.batch_rows = options_.per_device_train_batch_size;
     trainer.max_seq_len = options_.data.max_seq_len;
     trainer.micro_batch_tokens = options_.micro_batch_tokens;

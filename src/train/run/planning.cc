@@ -33,6 +33,10 @@ absl::Status FinetuneRun::MakePlan() {
     plan.trainable_parameters = model_->parameters().count();
     plan.method = learner_->Summary();
     plan.objective = objective_->Summary(options_.preference);
+    if (pair_loss_)
+        plan.objective =
+            fmt::format("{}, {} pooling", pair_loss_->Summary(), options_.embedding.pooling);
+    if (token_loss_) plan.objective = token_loss_->Summary();
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_->num_threads();
     plan.train_rows = data_.train->size();
@@ -67,6 +71,13 @@ int64_t FinetuneRun::MostTokensAtOnce() const {
     return tokens;
 }
 
+// Of a step's pairs, beside what the model needs.
+size_t FinetuneRun::PairBytes() const {
+    const int64_t rows = std::min(data_.train->size(), options_.per_device_train_batch_size *
+                                                           options_.gradient_accumulation_steps);
+    return Embedder::Bytes(files_->config.hidden_size, facts_.plan.micro_batch_tokens, rows);
+}
+
 // What the steps will hold, checked against what is free; then it is taken.
 absl::Status FinetuneRun::PlanMemory() {
     RunPlan& plan = facts_.plan;
@@ -85,6 +96,7 @@ absl::Status FinetuneRun::PlanMemory() {
                                   MemoryPlan memory =
                                       model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
                                   memory.parameters += optimizer_bytes;
+                                  if (pair_loss_) memory.workspace += PairBytes();
                                   return memory;
                               },
                               options_.gradient_checkpointing,

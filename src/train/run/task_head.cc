@@ -14,6 +14,7 @@ HeadKind HeadOf(LabelKind kind) {
         case LabelKind::kToken:
             return HeadKind::kToken;
         case LabelKind::kNextToken:
+        case LabelKind::kPair:
             break;
     }
     return HeadKind::kLanguageModel;
@@ -30,7 +31,12 @@ absl::StatusOr<LabelOptions> OpenTaskHead(const FinetuneOptions& options, ModelF
     LabelOptions labels = LabelsOf(options);
     const HeadKind wanted = HeadOf(labels.kind);
     const std::string& adapter = options.adapter_path;
-    if (!adapter.empty()) HONE_RETURN_IF_ERROR(UseAdapterHead(adapter, files));
+    if (!adapter.empty()) {
+        HONE_RETURN_IF_ERROR(UseAdapterHead(adapter, files));
+        HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(adapter));
+        if (MakesEmbeddings(config) && !TrainsEmbeddings(options))
+            return UsageError("--task {}: {} is for feature-extraction", options.task, adapter);
+    }
     const HeadKind head = files.config.head;
     const bool starts_anew = adapter.empty() && head == HeadKind::kLanguageModel;
     if (!starts_anew && head != wanted)
@@ -49,7 +55,7 @@ absl::StatusOr<LabelOptions> OpenTaskHead(const FinetuneOptions& options, ModelF
 void GiveTaskHead(const FinetuneOptions& options, const std::vector<std::string>& labels,
                   ModelFiles& files) {
     const LabelOptions wanted = LabelsOf(options);
-    if (wanted.kind == LabelKind::kNextToken) return;
+    if (HeadOf(wanted.kind) == HeadKind::kLanguageModel) return;
     GiveLabelHead(files, HeadOf(wanted.kind), labels, wanted.multi, options.seed);
 }
 

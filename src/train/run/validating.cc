@@ -10,6 +10,7 @@
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"
+#include "train/run/pair_training.h"
 #include "train/run/task_head.h"
 
 namespace hone {
@@ -35,6 +36,10 @@ absl::Status FinetuneRun::OpenInputs() {
     objective_ = &ObjectiveOf(options_);
     context_.emplace(options_.threads);
     HONE_RETURN_IF_ERROR(OpenModelFiles());
+    if (TrainsEmbeddings(options_)) {
+        HONE_ASSIGN_OR_RETURN(pair_loss_, OpenPairLoss(options_, files_->config.hidden_size));
+    }
+    HONE_ASSIGN_OR_RETURN(token_loss_, OpenTokenLoss(options_));
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
     HONE_ASSIGN_OR_RETURN(auto encoder, chat->MakeEncoder());
     if (encoder->ReadsClock() && options_.data.template_date.empty())
@@ -110,6 +115,7 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, *context_));
     for (const std::string& warning : data_.report.warnings) Warn(warning);
     if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
+    if (pair_loss_) HONE_RETURN_IF_ERROR(CheckPairs(options_, *pair_loss_, *data_.train));
     facts_.data = data_.report.ToJson();
     facts_.data["train_sha256"] = data_.train->fingerprint();
     if (data_.eval) facts_.data["eval_sha256"] = data_.eval->fingerprint();
