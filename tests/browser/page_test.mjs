@@ -1,25 +1,30 @@
 // What holds for every page: accessibility, speed, safety against what others wrote.
 import assert from 'node:assert/strict';
 
-import { launch, open, violations } from './browser.mjs';
+import { choose, launch, LOOKS, open, violations } from './browser.mjs';
 import { rows, Server } from './server.mjs';
 
 const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 
-// Each theme and each language once; all of their pairs in the long form.
-const LOOKS = [
-  { theme: 'light', language: 'en' },
-  { theme: 'dark', language: 'ar' },
-];
-if (process.env.HONE_TEST_TRIES)
-  LOOKS.push({ theme: 'light', language: 'ar' }, { theme: 'dark', language: 'en' });
+const NOWHERE = '/no/such/page';
+const NOWHERE_SIGN = 'h1 + a[href="/fine-tuning"]';
+
+// As by a link, which loads nothing anew; over a page that has none of what others have.
+async function go(page, path, sign) {
+  for (const [to, there] of [
+    [NOWHERE, NOWHERE_SIGN],
+    [path, sign],
+  ]) {
+    await page.evaluate((address) => history.pushState(null, '', address), to);
+    await page.locator(there).first().waitFor();
+  }
+}
 
 // Shows each of the paths in one window, the sign-in page last, and calls `look` on it.
 async function onEveryPage({ browser, server, paths }, options, look) {
   const page = await open(browser, server, '/files', options);
   for (const [path, sign] of Object.entries(paths)) {
-    await page.goto(server.url + path);
-    await page.locator(sign).first().waitFor();
+    await go(page, path, sign);
     await look(page, path);
   }
   await page.evaluate(() => sessionStorage.setItem('hone.key', 'sk-hone-none'));
@@ -32,17 +37,19 @@ async function onEveryPage({ browser, server, paths }, options, look) {
 
 async function noViolations(ground) {
   const found = [];
-  for (const options of LOOKS)
-    await onEveryPage(ground, options, async (page, path) => {
-      const name = `${path} ${options.theme} ${options.language}`;
+  await onEveryPage(ground, {}, async (page, path) => {
+    for (const look of LOOKS) {
+      const name = `${path} ${look.theme} ${look.language}`;
+      await choose(page, look);
       for (const line of await violations(page)) found.push(`${name}: ${line}`);
-      const { dir, scrollWidth, clientWidth } = await page.evaluate(() => {
-        const { dir, scrollWidth, clientWidth } = document.documentElement;
-        return { dir, scrollWidth, clientWidth };
+      const shown = await page.evaluate(() => {
+        const { dir, dataset, scrollWidth, clientWidth } = document.documentElement;
+        return { dir, theme: dataset.theme, fits: scrollWidth <= clientWidth };
       });
-      assert.equal(dir, options.language === 'ar' ? 'rtl' : 'ltr');
-      assert.ok(scrollWidth <= clientWidth, `${path} is wider than the window`);
-    });
+      const dir = look.language === 'ar' ? 'rtl' : 'ltr';
+      assert.deepEqual(shown, { dir, theme: look.theme, fits: true }, name);
+    }
+  });
   assert.deepEqual(found, []);
 }
 
@@ -137,7 +144,7 @@ export default {
       [`/compare?job=${done.id}&job=${job.id}`]: 'table',
       [`/playground?model=tiny&model=${ended.fine_tuned_model}`]: 'form textarea',
       '/system': 'meter',
-      '/no/such/page': 'h1',
+      [NOWHERE]: NOWHERE_SIGN,
     };
     return { server, browser: await launch(), paths, hostile: { file, job } };
   },
