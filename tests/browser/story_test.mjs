@@ -66,6 +66,26 @@ async function theStory({ browser, server }) {
   await page.context().close();
 }
 
+// What it took is told, and what another one will take.
+async function aPartIsKeptForValidation({ browser, server }) {
+  const { id } = await server.upload('split.jsonl', good);
+  const page = await open(browser, server, `/fine-tuning/new?file=${id}`);
+  await page.getByRole('button', { name: 'Split 10 % off the training file' }).click();
+  await page.getByText('1 example is kept for validation').waitFor();
+  const chosen = (label) => page.getByLabel(label).locator('option:checked');
+  assert.match(await chosen('Training file').textContent(), /^split-training\.jsonl/);
+  assert.match(await chosen('Validation file').textContent(), /^split-validation\.jsonl/);
+  await page.getByRole('button', { name: 'Create job' }).click();
+  await page.locator('h2', { hasText: /^ft:/ }).waitFor();
+  await page.getByRole('img', { name: /^Loss: .* Validation [\d.]+\.$/ }).waitFor();
+  const size = /^\d[\d.,]* [kMG]B$/;
+  assert.match(await page.locator('dt:text-is("Memory at most") + dd').textContent(), size);
+  await page.goto(`${server.url}/fine-tuning/new?file=${id}`);
+  await page.getByText(/^about .*B, by the last job on this base; .*B are free$/).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
 async function filesAreLookedAtAndDeleted({ browser, server }) {
   const page = await open(browser, server, '/files');
   await page.locator('input[type=file]').setInputFiles(asFile('look.jsonl', good));
@@ -161,8 +181,9 @@ async function aJobIsCancelledByKeyboard({ browser, server }) {
   const dialog = page.getByRole('dialog');
   const ask = async () => {
     await press(page, page.getByRole('button', { name: 'More actions' }));
-    await page.getByRole('menuitem', { name: 'Cancel job' }).waitFor();
+    await page.locator('[role=menuitem]:focus').waitFor();
     await page.keyboard.press('End');
+    await page.locator('[role=menuitem]:focus', { hasText: 'Cancel job' }).waitFor();
     await page.keyboard.press('Enter');
     await dialog.waitFor();
   };
@@ -189,6 +210,7 @@ export default {
   },
   tests: {
     'the story of the guide': theStory,
+    'a part of a file is kept for validation': aPartIsKeptForValidation,
     'files are looked at, downloaded and deleted': filesAreLookedAtAndDeleted,
     'the story of the guide, by the keyboard alone': theStoryByKeyboard,
     'a job is cancelled by the keyboard alone': aJobIsCancelledByKeyboard,
