@@ -69,7 +69,7 @@ await shoot('job-messages', `/fine-tuning/${job.id}`, '.uplot', {
 const done = await server.ended(job.id);
 await server.ended(other.id);
 await shoot('create', `/fine-tuning/new?file=${training_file}`, 'text=What it will be', {
-  viewport: { width: 1280, height: 1180 },
+  viewport: { width: 1280, height: 1240 },
 });
 await shoot('job', `/fine-tuning/${job.id}`, '.uplot');
 await shoot('job-metrics', `/fine-tuning/${job.id}`, '.uplot', { theme: 'dark', act: down });
