@@ -99,6 +99,7 @@ TEST_F(JobsTest, AnotherProjectsJobsAreNotFound) {
         jobs().Cancel(stranger, id).status(),
         jobs().Pause(stranger, id).status(),
         jobs().Resume(stranger, id).status(),
+        jobs().Delete(stranger, id),
         jobs().Events(stranger, id, {}).status(),
         jobs().Checkpoints(stranger, id, {}).status(),
         jobs().Permissions(stranger, "ft:tiny:local::x", "", {}).status(),
@@ -113,6 +114,37 @@ TEST_F(JobsTest, AnotherProjectsJobsAreNotFound) {
     EXPECT_EQ(RefusalOf(jobs().Create(viewer, Request()).status()).kind, RefusalKind::kForbidden);
     EXPECT_EQ(RefusalOf(jobs().Cancel(viewer, id).status()).kind, RefusalKind::kForbidden);
     EXPECT_TRUE(jobs().Get(viewer, id).ok());
+}
+
+TEST_F(JobsTest, AJobThatIsOverIsDeletedAndNothingBesideIt) {
+    const std::string kept = Create(Metadata{{"team", "a"}}), id = Create(Metadata{{"team", "a"}});
+    EXPECT_EQ(RefusalOf(jobs().Delete(test_.caller, id)).kind, RefusalKind::kConflict);
+    ASSERT_TRUE(jobs().Cancel(test_.caller, id).ok());
+    EXPECT_EQ(RefusalOf(jobs().Delete({test_.caller.project, Role::kViewer, "key"}, id)).kind,
+              RefusalKind::kForbidden);
+    ASSERT_TRUE(jobs().Delete(test_.caller, id).ok());
+    EXPECT_EQ(RefusalOf(jobs().Get(test_.caller, id).status()).kind, RefusalKind::kNotFound);
+    EXPECT_EQ(RefusalOf(jobs().Delete(test_.caller, id)).kind, RefusalKind::kNotFound);
+    EXPECT_THAT(Listed({}), ::testing::ElementsAre(kept));
+    EXPECT_THAT(Listed({{{"team", "a"}}, false}), ::testing::ElementsAre(kept));
+    EXPECT_FALSE(test_.Events(kept).empty());
+}
+
+TEST_F(JobsTest, TheModelsOfADeletedJobStay) {
+    ASSERT_TRUE(test_.platform->Start().ok());
+    JobRequest request = Request();
+    request.hyperparameters.n_epochs = 2;
+    const Job job = test_.AwaitEnd(jobs().Create(test_.caller, request)->id);
+    ASSERT_EQ(job.status, JobStatus::kSucceeded);
+    EXPECT_GT(job.peak_memory_bytes, 1 << 20);
+    const size_t models = test_.platform->models().List(test_.caller)->size();
+    ASSERT_TRUE(jobs().Delete(test_.caller, job.id).ok());
+    EXPECT_EQ(test_.platform->models().List(test_.caller)->size(), models);
+    EXPECT_TRUE(test_.platform->models().Resolve(test_.caller, job.fine_tuned_model).ok());
+    EXPECT_FALSE(test_.Content(job.result_files.at(0)).empty());
+    // Nor does the next start take them for leftovers.
+    test_.Open();
+    EXPECT_TRUE(test_.platform->models().Resolve(test_.caller, job.fine_tuned_model).ok());
 }
 
 TEST_F(JobsTest, AListenerHearsOfEachChange) {

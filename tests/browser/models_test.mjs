@@ -141,6 +141,22 @@ async function lookedAtAndDeleted({ browser, server, other }) {
   await page.context().close();
 }
 
+async function aJobIsDeletedAndItsModelStays({ browser, server, job }) {
+  const page = await open(browser, server, `/fine-tuning/${job.id}`);
+  await page.getByRole('button', { name: 'More actions' }).click();
+  await page.getByRole('menuitem', { name: 'Delete job' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete job' }).click();
+  await page.getByText(`The job ${job.id} is deleted.`).waitFor();
+  await page.locator(`a[href="/fine-tuning/${job.id}"]`).waitFor({ state: 'detached' });
+  await page.goto(`${server.url}/models/${job.fine_tuned_model}`);
+  const lineage = page.getByRole('region', { name: 'Lineage' });
+  await lineage.getByRole('link', { name: 'tiny', exact: true }).waitFor();
+  await lineage.getByRole('link', { name: job.fine_tuned_model }).waitFor();
+  assert.equal(await lineage.getByRole('link').count(), 2);
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
 async function keysAreGivenAndTakenBack({ browser, server }) {
   const page = await open(browser, server, '/system');
   await page.getByText('Processor').waitFor();
@@ -187,5 +203,6 @@ export default {
     'runs are compared': compared,
     'keys are given and taken back': keysAreGivenAndTakenBack,
     'a model is looked at, downloaded and deleted': lookedAtAndDeleted,
+    'a job is deleted and its model stays': aJobIsDeletedAndItsModelStays,
   },
 };

@@ -1,25 +1,31 @@
 // What holds for every page: accessibility, speed, safety against what others wrote.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
-import { launch, open, violations } from './browser.mjs';
+import { choose, launch, LOOKS, open, violations } from './browser.mjs';
 import { rows, Server } from './server.mjs';
 
 const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 
-// Each theme and each language once; all of their pairs in the long form.
-const LOOKS = [
-  { theme: 'light', language: 'en' },
-  { theme: 'dark', language: 'ar' },
-];
-if (process.env.HONE_TEST_TRIES)
-  LOOKS.push({ theme: 'light', language: 'ar' }, { theme: 'dark', language: 'en' });
+const NOWHERE = '/no/such/page';
+const NOWHERE_SIGN = 'h1 + a[href="/fine-tuning"]';
+
+// As by a link, which loads nothing anew; over a page that has none of what others have.
+async function go(page, path, sign) {
+  for (const [to, there] of [
+    [NOWHERE, NOWHERE_SIGN],
+    [path, sign],
+  ]) {
+    await page.evaluate((address) => history.pushState(null, '', address), to);
+    await page.locator(there).first().waitFor();
+  }
+}
 
 // Shows each of the paths in one window, the sign-in page last, and calls `look` on it.
 async function onEveryPage({ browser, server, paths }, options, look) {
   const page = await open(browser, server, '/files', options);
   for (const [path, sign] of Object.entries(paths)) {
-    await page.goto(server.url + path);
-    await page.locator(sign).first().waitFor();
+    await go(page, path, sign);
     await look(page, path);
   }
   await page.evaluate(() => sessionStorage.setItem('hone.key', 'sk-hone-none'));
@@ -32,17 +38,19 @@ async function onEveryPage({ browser, server, paths }, options, look) {
 
 async function noViolations(ground) {
   const found = [];
-  for (const options of LOOKS)
-    await onEveryPage(ground, options, async (page, path) => {
-      const name = `${path} ${options.theme} ${options.language}`;
+  await onEveryPage(ground, {}, async (page, path) => {
+    for (const look of LOOKS) {
+      const name = `${path} ${look.theme} ${look.language}`;
+      await choose(page, look);
       for (const line of await violations(page)) found.push(`${name}: ${line}`);
-      const { dir, scrollWidth, clientWidth } = await page.evaluate(() => {
-        const { dir, scrollWidth, clientWidth } = document.documentElement;
-        return { dir, scrollWidth, clientWidth };
+      const shown = await page.evaluate(() => {
+        const { dir, dataset, scrollWidth, clientWidth } = document.documentElement;
+        return { dir, theme: dataset.theme, fits: scrollWidth <= clientWidth };
       });
-      assert.equal(dir, options.language === 'ar' ? 'rtl' : 'ltr');
-      assert.ok(scrollWidth <= clientWidth, `${path} is wider than the window`);
-    });
+      const dir = look.language === 'ar' ? 'rtl' : 'ltr';
+      assert.deepEqual(shown, { dir, theme: look.theme, fits: true }, name);
+    }
+  });
   assert.deepEqual(found, []);
 }
 
@@ -71,6 +79,77 @@ async function hostileTextStaysText({ browser, server, hostile }) {
     assert.deepEqual(page.wrong, []);
     await page.context().close();
   }
+}
+
+// An answer of a model, as the server streams it, token by token.
+function streamOf(tokens) {
+  const chunks = tokens.map((token) => ({
+    choices: [
+      {
+        delta: { content: token },
+        logprobs: { content: [{ token, logprob: -0.5, top_logprobs: [{ token, logprob: -0.5 }] }] },
+        finish_reason: null,
+      },
+    ],
+  }));
+  chunks.push({ choices: [], usage: { prompt_tokens: 3, completion_tokens: tokens.length } });
+  return [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]']
+    .map((data) => `data: ${data}\n\n`)
+    .join('');
+}
+
+// What a model writes is text, as a whole and token by token.
+async function hostileAnswersStayText({ browser, server }) {
+  const page = await open(browser, server, '/playground?model=tiny');
+  page.on('dialog', (dialog) => {
+    page.wrong.push(`a dialog says ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  const [first, ...rest] = HOSTILE.split(/(?=<)/);
+  const body = streamOf([first, ...rest, '[a](javascript:alert(3))', '<b>bold</b>']);
+  await page.route('**/v1/chat/completions', (route) => {
+    // The page reads probabilities where it asked for them.
+    const { logprobs } = route.request().postDataJSON();
+    const sent = logprobs ? body : body.replaceAll(/"logprobs":\{.*?\}\]\}\]\},/g, '');
+    return route.fulfill({ contentType: 'text/event-stream', body: sent });
+  });
+  for (const probabilities of [false, true]) {
+    await page.getByLabel('Show probabilities of tokens').setChecked(probabilities);
+    await page.getByLabel('Message', { exact: true }).fill(HOSTILE);
+    await page.getByLabel('Message', { exact: true }).press('Enter');
+    await page.getByText('Answer tokens', { exact: true }).nth(probabilities ? 1 : 0).waitFor();
+    await page.getByText('<b>bold</b>', { exact: false }).nth(probabilities ? 1 : 0).waitFor();
+    assert.equal(await page.getByRole('listbox', { name: 'Tokens' }).count(), probabilities ? 1 : 0);
+    const markup = '#content :is(img, b, script, a[href^="javascript"]), script:not([src])';
+    assert.equal(await page.locator(markup).count(), 0);
+  }
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function validationIsDrawn({ browser, server, paths }) {
+  const path = Object.keys(paths).find((one) => paths[one] === '.uplot');
+  const page = await open(browser, server, path);
+  for (const chart of ['Loss', 'Token accuracy']) {
+    const figure = String.raw`[\d.]+`;
+    const values = `Training ${figure}, Validation, a sample ${figure}, Validation ${figure}`;
+    await page.getByRole('img', { name: new RegExp(`^${chart}: .* ${values}\\.$`) }).waitFor();
+  }
+  for (const chart of ['Learning rate', 'Gradient norm', 'Tokens per second'])
+    await page.getByRole('img', { name: new RegExp(`^${chart}: .* ${chart} [\\d.]+`) }).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+async function theDescriptionIsTheServers({ server }) {
+  const described = await (await fetch(`${server.url}/openapi.json`)).json();
+  const copy = JSON.parse(readFileSync(new URL('../../web/openapi.json', import.meta.url), 'utf8'));
+  assert.deepEqual(
+    copy,
+    described,
+    'web/openapi.json is not what the server describes. Renew it: ' +
+      'curl $HONE_URL/openapi.json | python3 -m json.tool --indent 1 >web/openapi.json',
+  );
 }
 
 async function isFastAndSmall({ browser, server }) {
@@ -120,7 +199,12 @@ export default {
     const metadata = { '<b>key</b>': HOSTILE };
     const job = await server.createJob({ training_file: file.id, suffix: '"><img src=x onerror=alert(1)>', metadata });
     const good = await server.upload('good.jsonl', rows(12).join('\n'));
-    const done = await server.createJob({ training_file: good.id, suffix: 'good' });
+    const validation = await server.upload('validation.jsonl', rows(11).join('\n'));
+    const done = await server.createJob({
+      training_file: good.id,
+      validation_file: validation.id,
+      suffix: 'good',
+    });
     await server.ended(job.id);
     const ended = await server.ended(done.id);
     const paths = {
@@ -137,7 +221,7 @@ export default {
       [`/compare?job=${done.id}&job=${job.id}`]: 'table',
       [`/playground?model=tiny&model=${ended.fine_tuned_model}`]: 'form textarea',
       '/system': 'meter',
-      '/no/such/page': 'h1',
+      [NOWHERE]: NOWHERE_SIGN,
     };
     return { server, browser: await launch(), paths, hostile: { file, job } };
   },
@@ -149,6 +233,9 @@ export default {
     'axe finds nothing, and the page fits, light and dark, English and Arabic': noViolations,
     'every page fits on a phone': fitsOnAPhone,
     'hostile names and texts stay text': hostileTextStaysText,
+    'what a model answers stays text': hostileAnswersStayText,
+    'loss and accuracy are drawn in training and validation': validationIsDrawn,
+    'the types of the page are of what the server describes': theDescriptionIsTheServers,
     'a first visit is fast and small': isFastAndSmall,
     'nothing from elsewhere, and nothing for elsewhere': policiesHold,
   },

@@ -66,6 +66,26 @@ async function theStory({ browser, server }) {
   await page.context().close();
 }
 
+// What it took is told, and what another one will take.
+async function aPartIsKeptForValidation({ browser, server }) {
+  const { id } = await server.upload('split.jsonl', good);
+  const page = await open(browser, server, `/fine-tuning/new?file=${id}`);
+  await page.getByRole('button', { name: 'Split 10 % off the training file' }).click();
+  await page.getByText('1 example is kept for validation').waitFor();
+  const chosen = (label) => page.getByLabel(label).locator('option:checked');
+  assert.match(await chosen('Training file').textContent(), /^split-training\.jsonl/);
+  assert.match(await chosen('Validation file').textContent(), /^split-validation\.jsonl/);
+  await page.getByRole('button', { name: 'Create job' }).click();
+  await page.locator('h2', { hasText: /^ft:/ }).waitFor();
+  await page.getByRole('img', { name: /^Loss: .* Validation [\d.]+\.$/ }).waitFor();
+  const size = /^\d[\d.,]* [kMG]B$/;
+  assert.match(await page.locator('dt:text-is("Memory at most") + dd').textContent(), size);
+  await page.goto(`${server.url}/fine-tuning/new?file=${id}`);
+  await page.getByText(/^about .*B, by the last job on this base; .*B are free$/).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
 async function filesAreLookedAtAndDeleted({ browser, server }) {
   const page = await open(browser, server, '/files');
   await page.locator('input[type=file]').setInputFiles(asFile('look.jsonl', good));
@@ -86,34 +106,94 @@ async function filesAreLookedAtAndDeleted({ browser, server }) {
   await page.context().close();
 }
 
-// Nothing but the keyboard, from the key to the running job.
-async function theStoryByKeyboard({ browser, server }) {
-  const file = await server.upload('keys.jsonl', good);
-  const page = await open(browser, server, `/fine-tuning/new?file=${file.id}`);
-  const press = async (role, name) => {
-    for (let i = 0; i < 60; i += 1) {
-      await page.keyboard.press('Tab');
-      const found = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
-      const label = await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
-      if (found === name || label === name) return;
-    }
-    assert.fail(`Tab does not reach the ${role} ${name}`);
-  };
-  await page.getByText('What it will be').waitFor();
-  await press('button', 'Create job');
-  await page.keyboard.press('Enter');
-  await page.waitForURL(/\/fine-tuning\/ftjob-/);
-  await press('button', 'More actions');
-  await page.keyboard.press('Enter');
-  await page.getByRole('menuitem', { name: 'Copy job ID' }).waitFor();
-  await page.keyboard.press('End');
-  const cancels = await page.evaluate(() => document.activeElement?.textContent);
-  if (cancels === 'Cancel job') {
-    await page.keyboard.press('Enter');
-    await page.getByRole('dialog').waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+// Presses Tab until it is there.
+async function reach(page, target) {
+  for (let i = 0; i < 90; i += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
   }
+  assert.fail(`Tab does not reach ${target}`);
+}
+
+async function press(page, target) {
+  await target.waitFor();
+  await reach(page, target);
+  await page.keyboard.press('Enter');
+}
+
+// As uploadAndCreate, and the job is made.
+async function createByKeyboard(page, name, text, epochs) {
+  await press(page, page.getByRole('button', { name: 'Create', exact: true }));
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    press(page, page.getByRole('button', { name: /^Drop a \.jsonl file/ })),
+  ]);
+  await chooser.setFiles(asFile(name, text));
+  const chosen = page.getByLabel('Training file').locator('option:checked', { hasText: name });
+  await chosen.waitFor({ state: 'attached' });
+  await reach(page, page.getByLabel('Epochs'));
+  await page.keyboard.type(epochs);
+  await press(page, page.getByRole('button', { name: 'Create job' }));
+}
+
+// Nothing but the keyboard, from the key to two answers side by side.
+async function theStoryByKeyboard({ browser, server }) {
+  const page = await open(browser, server, '/', { signedIn: false });
+  await reach(page, page.getByLabel('API key'));
+  await page.keyboard.type(server.key);
+  await page.keyboard.press('Enter');
+  await createByKeyboard(page, 'bad-keys.jsonl', bad, '2');
+  const failure = page.getByRole('region', { name: 'This job failed' });
+  for (const line of ['Line 11', 'Line 12'])
+    await failure.getByText(line, { exact: true }).waitFor();
+
+  await createByKeyboard(page, 'good-keys.jsonl', good, '2');
+  await reach(page, page.getByRole('tab', { name: 'Metrics' }));
+  await page.getByRole('img', { name: /^Loss: the latest values are Training/ }).waitFor();
+  await page.keyboard.press('ArrowRight');
+  await page.getByRole('log').getByText('The job has successfully completed').waitFor();
+
+  await press(page, page.getByRole('button', { name: 'More actions' }));
+  await page.getByRole('menuitem', { name: 'Copy job ID' }).waitFor();
+  await page.keyboard.press('Escape');
+  await press(page, page.getByRole('button', { name: 'Compare in the playground', exact: true }));
+  await page.getByLabel('Model 2', { exact: true }).waitFor();
+  await reach(page, page.getByLabel('Tokens at most'));
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('8');
+  await reach(page, page.getByLabel('Message', { exact: true }));
+  await page.keyboard.type('Tell me about element 3');
+  await page.keyboard.press('Enter');
+  for (const figure of ['Prompt tokens', 'Answer tokens', 'First token', 'Total'])
+    await page.getByText(figure, { exact: true }).nth(1).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+// A run can be given up by the keyboard, and asks once.
+async function aJobIsCancelledByKeyboard({ browser, server }) {
+  const file = await server.upload('long.jsonl', rows(100).join('\n'));
+  const job = await server.createJob({
+    training_file: file.id,
+    hyperparameters: { n_epochs: 50, batch_size: 1 },
+  });
+  const page = await open(browser, server, `/fine-tuning/${job.id}`);
+  const dialog = page.getByRole('dialog');
+  const ask = async () => {
+    await press(page, page.getByRole('button', { name: 'More actions' }));
+    await page.locator('[role=menuitem]:focus').waitFor();
+    await page.keyboard.press('End');
+    await page.locator('[role=menuitem]:focus', { hasText: 'Cancel job' }).waitFor();
+    await page.keyboard.press('Enter');
+    await dialog.waitFor();
+  };
+  await ask();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await ask();
+  await press(page, dialog.getByRole('button', { name: 'Cancel job' }));
+  await page.getByText('Cancelled', { exact: true }).first().waitFor();
+  assert.equal((await server.ended(job.id)).status, 'cancelled');
   assert.deepEqual(page.wrong, []);
   await page.context().close();
 }
@@ -130,7 +210,9 @@ export default {
   },
   tests: {
     'the story of the guide': theStory,
+    'a part of a file is kept for validation': aPartIsKeptForValidation,
     'files are looked at, downloaded and deleted': filesAreLookedAtAndDeleted,
-    'a job is created and looked at by the keyboard alone': theStoryByKeyboard,
+    'the story of the guide, by the keyboard alone': theStoryByKeyboard,
+    'a job is cancelled by the keyboard alone': aJobIsCancelledByKeyboard,
   },
 };

@@ -117,10 +117,11 @@ struct Job {
     std::string suffix;
     std::vector<Integration> integrations;
     std::optional<Metadata> metadata;  // unset: null, which a filter can tell from {}
-    int64_t estimated_finish = 0;  // while it runs; 0: not known
-    int64_t queue_position = 0;    // 1: the next; 0: not queued
-    int64_t step = 0;              // done, as of the last event
-    int64_t total_steps = 0;       // 0: not known yet
+    int64_t estimated_finish = 0;      // while it runs; 0: not known
+    int64_t queue_position = 0;        // 1: the next; 0: not queued
+    int64_t step = 0;                  // done, as of the last event
+    int64_t total_steps = 0;           // 0: not known yet
+    int64_t peak_memory_bytes = 0;     // the most that its worker held; 0: not known
 };
 
 struct JobEvent {

@@ -112,6 +112,8 @@ void JobLog::CloseStep() {
 void JobLog::TakeStep(const StepReport& report) {
     CloseStep();
     remaining_seconds_ = report.remaining_s;
+    peak_memory_bytes_ =
+        std::max(peak_memory_bytes_, static_cast<int64_t>(report.peak_memory_bytes));
     CatchUp(report.step - 1);
     if (report.step <= noted_step_) return;  // done before a crash, and done again to the same bits
     StepMetrics metrics;
@@ -168,16 +170,16 @@ absl::Status JobLog::Flush() {
     bool wrote = false;
     HONE_RETURN_IF_ERROR(services_.database.Write([&](Sql& sql) -> absl::Status {
         const auto current = FindJob(sql, record_.job.id);
-        if (!current) return OtherError("the job {} is gone", record_.job.id);
-        JobRecord record = *current;
         removed.clear();
-        if (IsTerminal(record.job.status)) {
+        // Over, or even deleted, while its worker was still at work: nothing more is kept of it.
+        if (!current || IsTerminal(current->job.status)) {
             for (const auto& one : noted_)
                 if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
                     removed.push_back(checkpoint->folder);
-            record_ = record;
+            if (current) record_ = *current;
             return absl::OkStatus();
         }
+        JobRecord record = *current;
         const int64_t now = services_.Now();
         const int64_t finish =
             remaining_seconds_ < 0 ? 0 : now + std::llround(std::ceil(remaining_seconds_));
@@ -193,6 +195,7 @@ absl::Status JobLog::Flush() {
             else
                 WriteStep(sql, std::get<StepMetrics>(one), now);
         record.job.step = std::max(record.job.step, noted_step_);
+        record.job.peak_memory_bytes = std::max(record.job.peak_memory_bytes, peak_memory_bytes_);
         UpdateJob(sql, record);
         record_ = record;
         return absl::OkStatus();

@@ -81,6 +81,7 @@ class JobLog {
     int64_t total_steps_ = 0;          // of the plan; 0: there was none
     int64_t trained_tokens_ = 0;
     double remaining_seconds_ = -1;  // negative: not known
+    int64_t peak_memory_bytes_ = 0;  // of this worker
     bool keep_next_ = false;
 };
 

@@ -35,16 +35,17 @@ inline constexpr char kJobColumns[] =
     "seq, id, project, created_at, started_at, finished_at, model, base, fine_tuned_model, status, "
     "method, hyperparameters, training_file, validation_file, result_file, trained_tokens, "
     "error_code, error_message, error_param, seed, suffix, integrations, metadata, "
-    "estimated_finish, step, total_steps, epoch_steps, crashes";
+    "estimated_finish, step, total_steps, epoch_steps, crashes, peak_memory_bytes";
 inline auto ColumnsOf(JobRow& row) {
     JobRecord& record = row.record;
     Job& job = record.job;
-    return std::tie(
-        record.seq, job.id, job.project, job.created_at, job.started_at, job.finished_at, job.model,
-        record.base, job.fine_tuned_model, row.status, job.method, row.hyperparameters,
-        job.training_file, job.validation_file, row.result_file, row.trained_tokens, row.error_code,
-        row.error_message, row.error_param, job.seed, job.suffix, row.integrations, row.metadata,
-        job.estimated_finish, job.step, job.total_steps, record.epoch_steps, record.crashes);
+    return std::tie(record.seq, job.id, job.project, job.created_at, job.started_at,
+                    job.finished_at, job.model, record.base, job.fine_tuned_model, row.status,
+                    job.method, row.hyperparameters, job.training_file, job.validation_file,
+                    row.result_file, row.trained_tokens, row.error_code, row.error_message,
+                    row.error_param, job.seed, job.suffix, row.integrations, row.metadata,
+                    job.estimated_finish, job.step, job.total_steps, record.epoch_steps,
+                    record.crashes, job.peak_memory_bytes);
 }
 JobRecord Unpack(JobRow row);
 
@@ -72,6 +73,8 @@ Page<JobRecord> ListJobs(Sql& sql, const ListSource& source, std::string_view wh
 void InsertJob(Sql& sql, JobRecord& record);
 // Writes what may change in a job: all but what it was created with.
 void UpdateJob(Sql& sql, const JobRecord& record);
+// With all that hangs on it.
+void RemoveJob(Sql& sql, int64_t job);
 
 struct NewEvent {
     std::string level = "info";

@@ -239,6 +239,22 @@ absl::StatusOr<Job> Jobs::Resume(const Caller& caller, const std::string& id) {
                    "Fine-tuning job resumed, moving job to queued state"});
 }
 
+absl::Status Jobs::Delete(const Caller& caller, const std::string& id) {
+    HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kMember));
+    return services_.database.Write([&](Sql& sql) -> absl::Status {
+        HONE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(sql, caller.project, id));
+        if (!IsTerminal(record.job.status))
+            return Refuse(
+                {RefusalKind::kConflict, "fine_tune_id", "invalid_job_status"},
+                fmt::format("The job {} has the status '{}' and cannot be deleted: cancel "
+                            "it first.",
+                            id, JobStatusName(record.job.status)));
+        RemoveJob(sql, record.seq);
+        NoteAudit(sql, services_.Now(), caller, "job.delete", id);
+        return absl::OkStatus();
+    });
+}
+
 absl::StatusOr<Page<JobEvent>> Jobs::Events(const Caller& caller, const std::string& id,
                                             const PageRequest& page) {
     HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));

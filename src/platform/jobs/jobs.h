@@ -49,6 +49,9 @@ class Jobs {
     absl::StatusOr<Job> Cancel(const Caller& caller, const std::string& id);
     absl::StatusOr<Job> Pause(const Caller& caller, const std::string& id);   // queued or running
     absl::StatusOr<Job> Resume(const Caller& caller, const std::string& id);  // paused
+    // A job that is over, with its events, its metrics and its list of checkpoints. The models that
+    // it made and its files stay. Needs the role member; kConflict while it is not over.
+    absl::Status Delete(const Caller& caller, const std::string& id);
 
     // Limits 0 to 100.
     absl::StatusOr<Page<JobEvent>> Events(const Caller& caller, const std::string& id,

@@ -217,7 +217,11 @@ create table answer_metadata (
 );
 )";
 
-constexpr std::string_view kMigrations[] = {kFirst, kAnswers};
+constexpr std::string_view kMemoryOfJobs = R"(
+alter table jobs add column peak_memory_bytes bigint not null default 0;
+)";
+
+constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs};
 
 }  // namespace
 

@@ -114,6 +114,7 @@ Json ToJson(const platform::Job& job) {
     json["queue_position"] = ZeroAsNull(job.queue_position);
     json["step"] = job.step;
     json["total_steps"] = ZeroAsNull(job.total_steps);
+    json["peak_memory_bytes"] = ZeroAsNull(job.peak_memory_bytes);
     return json;
 }
 

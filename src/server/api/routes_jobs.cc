@@ -150,6 +150,16 @@ void AddJobRoutes(Api& api, Platform& platform) {
     Router& router = api.router();
     AddCreateAndRead(router, platform);
     AddListsOfAJob(router, platform);
+    router.Add({.method = "DELETE",
+                .pattern = "/api/fine_tuning/jobs/{fine_tuning_job_id}",
+                .operation = "deleteFineTuningJob",
+                .summary = "deletes a job that is over; the models that it made and its files stay",
+                .access = Access::kMember,
+                .response_schema = "DeletedObject",
+                .handle = [&](const Call& call) {
+                    return DeletedResponse(platform.jobs().Delete(call.caller, call.path[0]),
+                                           call.path[0], "fine_tuning.job");
+                }});
     AddVerb(router, platform, "cancel", "cancelFineTuningJob", "ends a job for good",
             &platform::Jobs::Cancel);
     AddVerb(router, platform, "pause", "pauseFineTuningJob",

@@ -135,6 +135,7 @@ inline constexpr char kJobSchemas[] = R"json({
       "queue_position": {"description": "1: the next one to run", "type": ["integer", "null"]},
       "step": {"type": "integer"},
       "total_steps": {"type": ["integer", "null"]},
+      "peak_memory_bytes": {"description": "the most that the job's process held", "type": ["integer", "null"]},
       "integrations": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Integration"}},
       "metadata": {"$ref": "#/components/schemas/Metadata"},
       "method": {"type": "object"},

@@ -23,7 +23,7 @@ extern char** environ;
 namespace hone {
 namespace {
 
-constexpr char kPython[] = "python3";  // of PATH
+constexpr char kInterpreter[] = "python3";  // of PATH
 constexpr int kChildsSocket = 3;
 constexpr int64_t kMostShown = 2000;        // bytes of what it wrote
 constexpr int64_t kMostMessage = 64 << 10;  // bytes of a message
@@ -90,9 +90,9 @@ absl::Status PythonLoss::Start(const std::string& file, const std::string& name)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     const std::string number = std::to_string(kChildsSocket);
     // -u: what it writes before it fails is there.
-    const char* arguments[] = {kPython,      "-u",         "-c",           kLossHost,
+    const char* arguments[] = {kInterpreter, "-u",         "-c",           kLossHost,
                                file.c_str(), name.c_str(), number.c_str(), nullptr};
-    const int failed = posix_spawnp(&child_, kPython, &actions, &attributes,
+    const int failed = posix_spawnp(&child_, kInterpreter, &actions, &attributes,
                                     const_cast<char**>(arguments), environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
@@ -103,7 +103,7 @@ absl::Status PythonLoss::Start(const std::string& file, const std::string& name)
         return UsageError(
             "--loss {}: {} cannot be started: {}; activate the environment that has "
             "torch, or put its python3 into PATH",
-            shown_, kPython, std::strerror(failed));
+            shown_, kInterpreter, std::strerror(failed));
     }
     double nothing = 0;
     absl::Status ready = ReadStatus();

@@ -8,6 +8,7 @@ import {
   Pause,
   Play,
   StepForward,
+  Trash2,
 } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
@@ -22,7 +23,7 @@ import menu from '@/ui/Menu.module.css';
 import { say } from '@/ui/notices';
 
 import styles from './JobActions.module.css';
-import { isOver, useChangeJob, type JobVerb } from './jobs';
+import { isOver, useChangeJob, useDeleteJob, type JobVerb } from './jobs';
 
 function useActions(job: Job) {
   const { t } = useLanguage();
@@ -58,11 +59,44 @@ function CancelDialog(props: { onClose: () => void; onCancel: () => void }) {
   );
 }
 
+function DeleteDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const { t } = useLanguage();
+  const [, navigate] = useLocation();
+  const remove = useDeleteJob(id);
+  const submit = () =>
+    remove.mutate(undefined, {
+      onSuccess: () => {
+        say('good', t('job.deleted', { id }));
+        navigate('/fine-tuning');
+      },
+      onError: (error) => {
+        say('bad', describeError(error, t));
+        onClose();
+      },
+    });
+  return (
+    <Dialog
+      title={t('job.delete.ask')}
+      onClose={onClose}
+      actions={
+        <>
+          <Button onClick={onClose}>{t('job.delete.keep')}</Button>
+          <Button look="danger" disabled={remove.isPending} onClick={submit}>
+            {t('job.action.delete')}
+          </Button>
+        </>
+      }
+    >
+      {t('job.delete.text')}
+    </Dialog>
+  );
+}
+
 export function JobActions({ job }: { job: Job }) {
   const { t } = useLanguage();
   const [, navigate] = useLocation();
   const { busy, change } = useActions(job);
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<'cancel' | 'delete' | null>(null);
   const canPause = !job.paused && (job.status === 'queued' || job.status === 'running');
   const { model: base, fine_tuned_model: tuned } = job;
   return (
@@ -116,24 +150,26 @@ export function JobActions({ job }: { job: Job }) {
               <Copy aria-hidden />
               {t('job.action.copyId')}
             </Menu.Item>
-            {!isOver(job) && (
-              <Menu.Item className={`${menu.item} ${menu.bad}`} onSelect={() => setAsking(true)}>
-                <CircleStop aria-hidden />
-                {t('job.action.cancel')}
-              </Menu.Item>
-            )}
+            <Menu.Item
+              className={`${menu.item} ${menu.bad}`}
+              onSelect={() => setAsking(isOver(job) ? 'delete' : 'cancel')}
+            >
+              {isOver(job) ? <Trash2 aria-hidden /> : <CircleStop aria-hidden />}
+              {t(isOver(job) ? 'job.action.delete' : 'job.action.cancel')}
+            </Menu.Item>
           </Menu.Content>
         </Menu.Portal>
       </Menu.Root>
-      {asking && (
+      {asking === 'cancel' && (
         <CancelDialog
-          onClose={() => setAsking(false)}
+          onClose={() => setAsking(null)}
           onCancel={() => {
-            setAsking(false);
+            setAsking(null);
             change('cancel');
           }}
         />
       )}
+      {asking === 'delete' && <DeleteDialog id={job.id} onClose={() => setAsking(null)} />}
     </div>
   );
 }

@@ -2,6 +2,11 @@ import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
 import { Code, Fact, Facts } from '@/ui/Facts';
 
+import { isOver } from './jobs';
+
+// What stands where nothing is: of a job that is over, nothing will come any more.
+const none = (job: Job) => (isOver(job) ? 'job.none' : 'job.noneYet');
+
 function Times({ job }: { job: Job }) {
   const { t, format } = useLanguage();
   return (
@@ -25,8 +30,11 @@ function Training({ job }: { job: Job }) {
   return (
     <>
       <Fact label={t('job.trainedTokens')}>
-        {job.trained_tokens ? format.number(job.trained_tokens) : t('job.none')}
+        {job.trained_tokens ? format.number(job.trained_tokens) : t(none(job))}
       </Fact>
+      {job.peak_memory_bytes && (
+        <Fact label={t('job.memory')}>{format.bytes(job.peak_memory_bytes)}</Fact>
+      )}
       <Fact label={t('job.epochs')}>{amount(given.n_epochs)}</Fact>
       <Fact label={t('job.batchSize')}>{amount(given.batch_size)}</Fact>
       <Fact label={t('job.multiplier')}>{amount(given.learning_rate_multiplier)}</Fact>
@@ -43,7 +51,7 @@ export function JobFacts({ job }: { job: Job }) {
   return (
     <Facts>
       <Fact label={t('job.output')} copy={job.fine_tuned_model}>
-        {job.fine_tuned_model ? <Code>{job.fine_tuned_model}</Code> : t('job.none')}
+        {job.fine_tuned_model ? <Code>{job.fine_tuned_model}</Code> : t(none(job))}
       </Fact>
       <Fact label={t('job.base')} copy={job.model}>
         <Code>{job.model}</Code>

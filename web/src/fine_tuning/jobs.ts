@@ -157,6 +157,18 @@ export function useChangeJob(id: string) {
   });
 }
 
+// A job that is over; the models that it made and its files stay.
+export function useDeleteJob(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => result(api.DELETE('/api/fine_tuning/jobs/{fine_tuning_job_id}', path(id))),
+    onSuccess: () => {
+      feeds.delete(id);
+      return client.invalidateQueries({ queryKey: ['jobs'] });
+    },
+  });
+}
+
 export function useCreateJob() {
   const store = useStoreJob();
   return useMutation({

@@ -59,4 +59,12 @@ describe('chartsOf', () => {
     expect(chartsOf(['train_loss', 'unknown']).map(({ title }) => title)).toEqual(['metrics.loss']);
     expect(chartsOf([])).toEqual([]);
   });
+
+  it('draws validation beside training', () => {
+    const names = ['train_loss', 'valid_loss', 'full_valid_loss', 'valid_mean_token_accuracy'];
+    expect(chartsOf(names).map(({ title, series }) => [title, series.length])).toEqual([
+      ['metrics.loss', 3],
+      ['metrics.accuracy', 1],
+    ]);
+  });
 });

@@ -46,6 +46,14 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
       },
     };
   }, [id]);
+  // What another tab chooses holds here, too.
+  useEffect(() => {
+    const follow = ({ key, newValue }: StorageEvent) => {
+      if (key === STORED && isLanguage(newValue)) setId(newValue);
+    };
+    window.addEventListener('storage', follow);
+    return () => window.removeEventListener('storage', follow);
+  }, []);
   useEffect(() => {
     document.documentElement.lang = id;
     document.documentElement.dir = value.direction;

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { api, fetchRaw, result } from '@/api/client';
+import { ApiError } from '@/api/error';
 import type { Job, ModelDescription } from '@/api/types';
 import { saveBlob } from '@/files/save';
 
@@ -21,7 +22,7 @@ export function useModelDescription(id: string) {
 // A model, and the job that made it of the one before.
 export interface Step {
   model: string;
-  job: Job | null; // null: a base
+  job: Job | null; // null: a base, or the job was deleted
 }
 
 // From the base to the model itself.
@@ -38,7 +39,8 @@ export function useLineage(id: string) {
         const { job_id: jobId } = found;
         const job = jobId === null ? null : await findJob(jobId, signal);
         steps.unshift({ model, job });
-        model = job?.model ?? null;
+        // Without the job, what was between the model and its base is not known any more.
+        model = job?.model ?? (jobId === null ? null : found.base);
       }
       return steps;
     },
@@ -46,11 +48,17 @@ export function useLineage(id: string) {
   });
 }
 
-async function findJob(id: string, signal: AbortSignal): Promise<Job> {
+// null: it was deleted.
+async function findJob(id: string, signal: AbortSignal): Promise<Job | null> {
   const params = { path: { fine_tuning_job_id: id } };
-  return (await result(
-    api.GET('/v1/fine_tuning/jobs/{fine_tuning_job_id}', { params, signal }),
-  )) as Job;
+  try {
+    return (await result(
+      api.GET('/v1/fine_tuning/jobs/{fine_tuning_job_id}', { params, signal }),
+    )) as Job;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 // The jobs that began with a model.

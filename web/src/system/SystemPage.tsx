@@ -28,7 +28,7 @@ function Machine({ system }: { system: SystemStatus }) {
         <Code>{machine.simd}</Code>
       </Fact>
       <Fact label={t('system.os')}>
-        <bdi>{machine.system}</bdi>
+        <Code>{machine.system}</Code>
       </Fact>
       <Fact label={t('system.version')}>
         <Code>{system.version}</Code>

@@ -21,9 +21,14 @@ function apply() {
   for (const listener of listeners) listener();
 }
 
-// Called once, before anything is drawn.
+// Called once, before anything is drawn. What another tab chooses holds here, too.
 export function startTheme() {
   dark.addEventListener('change', apply);
+  window.addEventListener('storage', ({ key }) => {
+    if (key !== STORED) return;
+    theme = stored();
+    apply();
+  });
   apply();
 }
 

@@ -22,6 +22,7 @@ import { HyperparameterFields } from './HyperparameterFields';
 import { draftOf, emptyDraft, fieldOf, problemsOf, requestOf, type JobDraft } from './job_draft';
 import { MetadataField } from './MetadataField';
 import { ModelField } from './ModelField';
+import { SplitButton } from './SplitButton';
 
 const METHODS: MethodName[] = ['supervised', 'dpo'];
 
@@ -108,14 +109,22 @@ function Form({ start }: { start: JobDraft }) {
         error={errorOf('trainingFile')}
         onChange={(trainingFile) => put({ trainingFile })}
       />
-      <FileField
-        label={t('create.validation')}
-        hint={t('create.validation.hint')}
-        optional
-        value={draft.validationFile}
-        error={errorOf('validationFile')}
-        onChange={(validationFile) => put({ validationFile })}
-      />
+      <div className={styles.file}>
+        <FileField
+          label={t('create.validation')}
+          hint={t('create.validation.hint')}
+          optional
+          value={draft.validationFile}
+          error={errorOf('validationFile')}
+          onChange={(validationFile) => put({ validationFile })}
+        />
+        {draft.trainingFile !== '' && draft.validationFile === '' && (
+          <SplitButton
+            file={draft.trainingFile}
+            onSplit={({ trainingFile, validationFile }) => put({ trainingFile, validationFile })}
+          />
+        )}
+      </div>
       <HyperparameterFields
         draft={draft}
         chosen={estimate.data?.hyperparameters}

@@ -3,14 +3,19 @@ import { TriangleAlert } from 'lucide-react';
 import { describeError } from '@/api/error';
 import type { JobEstimate } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
+import { useSystem } from '@/system/system';
 import { Fact, Facts } from '@/ui/Facts';
 
 import styles from './CreateJob.module.css';
-import { tokensOf, useExpectedSeconds } from './estimate';
+import { tokensOf, useExperience, type Experience } from './estimate';
 
-function EstimateFacts({ model, estimate }: { model: string; estimate: JobEstimate }) {
+function EstimateFacts(props: {
+  estimate: JobEstimate;
+  experience: Experience | null;
+  freeBytes: number | undefined;
+}) {
   const { t, format } = useLanguage();
-  const seconds = useExpectedSeconds(model, estimate);
+  const { estimate, experience, freeBytes } = props;
   const { tokens } = estimate;
   return (
     <Facts>
@@ -31,10 +36,20 @@ function EstimateFacts({ model, estimate }: { model: string; estimate: JobEstima
       </Fact>
       <Fact label={t('estimate.rate')}>{format.measure(estimate.learning_rate)}</Fact>
       <Fact label={t('estimate.time')}>
-        {seconds === null
-          ? t('estimate.time.none')
-          : t('estimate.time.value', { time: format.duration(seconds) })}
+        {experience
+          ? t('estimate.time.value', {
+              time: format.duration(experience.secondsPerToken * tokensOf(estimate)),
+            })
+          : t('estimate.time.none')}
       </Fact>
+      {experience?.memoryBytes && freeBytes !== undefined && (
+        <Fact label={t('estimate.memory')}>
+          {t('estimate.memory.value', {
+            need: format.bytes(experience.memoryBytes),
+            free: format.bytes(freeBytes),
+          })}
+        </Fact>
+      )}
     </Facts>
   );
 }
@@ -53,8 +68,11 @@ export function EstimatePanel(props: {
   estimate: JobEstimate | undefined;
   error: unknown;
 }) {
-  const { t } = useLanguage();
+  const { t, format } = useLanguage();
   const { estimate } = props;
+  const experience = useExperience(props.model);
+  const freeBytes = useSystem().data?.memory.available_bytes;
+  const need = experience?.memoryBytes ?? 0;
   return (
     <section className={styles.card} aria-labelledby="estimate" aria-live="polite">
       <h3 id="estimate">{t('estimate.title')}</h3>
@@ -73,7 +91,15 @@ export function EstimatePanel(props: {
               })}
             </Warning>
           )}
-          <EstimateFacts model={props.model} estimate={estimate} />
+          {freeBytes !== undefined && need > freeBytes && (
+            <Warning>
+              {t('estimate.memory.short', {
+                need: format.bytes(need),
+                free: format.bytes(freeBytes),
+              })}
+            </Warning>
+          )}
+          <EstimateFacts estimate={estimate} experience={experience} freeBytes={freeBytes} />
         </>
       )}
     </section>

@@ -27,17 +27,24 @@ export function tokensOf({ tokens, examples, hyperparameters }: JobEstimate): nu
   return Math.round(tokens.mean * examples * epochs);
 }
 
-// Seconds that a token took in the last job on that base; null where there was none.
-export function pace(jobs: readonly Job[], model: string): number | null {
+export interface Experience {
+  secondsPerToken: number;
+  memoryBytes: number | null; // null: not known
+}
+
+// What the last job on that base took; null where there was none. Jobs come newest first.
+export function experienceWith(jobs: readonly Job[], model: string): Experience | null {
   const last = jobs.find(
     (job) => job.model === model && job.status === 'succeeded' && Boolean(job.trained_tokens),
   );
   if (!last?.finished_at || !last.trained_tokens) return null;
-  return (last.finished_at - last.created_at) / last.trained_tokens;
+  return {
+    secondsPerToken: (last.finished_at - last.created_at) / last.trained_tokens,
+    memoryBytes: last.peak_memory_bytes ?? null,
+  };
 }
 
-export function useExpectedSeconds(model: string, estimate: JobEstimate | undefined) {
+export function useExperience(model: string): Experience | null {
   const { data: jobs } = useJobs();
-  const each = pace(jobs ?? [], model);
-  return each === null || !estimate ? null : each * tokensOf(estimate);
+  return experienceWith(jobs ?? [], model);
 }

@@ -14,6 +14,16 @@ export const createJob: Record<keyof typeof english, Message> = {
   'create.training': 'ملف التدريب',
   'create.validation': 'ملف التحقق',
   'create.validation.hint': 'اختياري. تُظهر الخسارة عليه متى يبدأ النموذج بالحفظ عن ظهر قلب.',
+  'create.split': 'اقتطاع 10% من ملف التدريب',
+  'create.split.busy': 'جارٍ الاقتطاع…',
+  'create.split.done': {
+    one: 'حُفظ مثال واحد للتحقق في ملف خاص به.',
+    two: 'حُفظ مثالان للتحقق في ملف خاص بهما.',
+    few: 'حُفظت {count} أمثلة للتحقق في ملف خاص بها.',
+    many: 'حُفظ {count} مثالًا للتحقق في ملف خاص بها.',
+    other: 'حُفظ {count} مثال للتحقق في ملف خاص بها.',
+  },
+  'create.split.few': 'في الملف أسطر قليلة: يحتاج التدريب إلى {least} على الأقل.',
   'create.file.choose': 'اختر ملفًا…',
   'create.file.none': 'لا شيء',
   'create.suffix': 'اللاحقة',
@@ -54,6 +64,10 @@ export const createJob: Record<keyof typeof english, Message> = {
   'estimate.time': 'الوقت',
   'estimate.time.value': 'نحو {time}، حسب آخر مهمة على هذا النموذج',
   'estimate.time.none': 'غير معروف قبل أول مهمة على هذا النموذج',
+  'estimate.memory': 'الذاكرة',
+  'estimate.memory.value': 'نحو {need}، حسب آخر مهمة على هذا النموذج؛ المتاح {free}',
+  'estimate.memory.short':
+    'احتاجت آخر مهمة على هذا النموذج إلى {need} من الذاكرة، والمتاح {free} فقط. أغلق برامج أخرى، أو انتظر حتى تنتهي المهام الأخرى.',
   'estimate.tooLong': {
     zero: 'لا مثال أطول من {longest} رمز.',
     one: 'مثال واحد أطول من {longest} رمز وسيُقطع.',

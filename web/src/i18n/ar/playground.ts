@@ -59,7 +59,7 @@ export const playground: Record<keyof typeof english, Message> = {
   'playground.seedRandom': 'مختلفة كل مرة',
   'playground.wholeNumber': 'عدد صحيح لا يقل عن {min}.',
   'playground.stopTexts': 'التوقف عند',
-  'playground.stopHint': 'نص واحد في كل سطر، حتى 4. ‎\\n‎ سطر جديد.',
+  'playground.stopHint': 'نص واحد في كل سطر، حتى 4. ⁦\\n⁩ تعني سطرًا جديدًا.',
   'playground.output': 'الإخراج',
   'playground.logprobs': 'إظهار احتمالات الرموز',
   'playground.tokens': 'الرموز',

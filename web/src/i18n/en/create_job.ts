@@ -12,6 +12,13 @@ export const createJob = {
   'create.validation': 'Validation file',
   'create.validation.hint':
     'Optional. The loss on it shows when the model begins to learn by heart.',
+  'create.split': 'Split 10 % off the training file',
+  'create.split.busy': 'Splitting…',
+  'create.split.done': {
+    one: '{count} example is kept for validation, in a file of its own.',
+    other: '{count} examples are kept for validation, in a file of their own.',
+  },
+  'create.split.few': 'The file has too few lines: training needs at least {least}.',
   'create.file.choose': 'Choose a file…',
   'create.file.none': 'None',
   'create.suffix': 'Suffix',
@@ -47,11 +54,15 @@ export const createJob = {
   'estimate.tokens.value': 'about {tokens}',
   'estimate.lengths': 'Tokens of an example',
   'estimate.lengths.value': 'half up to {p50}, 90 % up to {p90}, longest {longest}',
-  'estimate.trained': 'Of them learned',
+  'estimate.trained': 'Share that is learned',
   'estimate.rate': 'Learning rate',
   'estimate.time': 'Time',
   'estimate.time.value': 'about {time}, by the last job on this base',
   'estimate.time.none': 'not known before the first job on this base',
+  'estimate.memory': 'Memory',
+  'estimate.memory.value': 'about {need}, by the last job on this base; {free} are free',
+  'estimate.memory.short':
+    'The last job on this base took {need} of memory, and only {free} are free. End other programs, or wait until other jobs are done.',
   'estimate.tooLong': {
     one: '{count} example is longer than {longest} tokens and will be cut.',
     other: '{count} examples are longer than {longest} tokens and will be cut.',
