@@ -24,7 +24,8 @@ absl::Status ReadTrainingArguments(const NodeEntry& entry, const std::string& pa
     SectionReader::Section section{.rules = kRules, .takes_options = true};
     // Mixed precision is the type of the products here.
     for (const auto& [key, dtype] : {std::pair{"fp16", "float16"}, {"bf16", "bfloat16"}})
-        section.handlers[key] = [&reader, type = dtype](const NodeEntry& use, const std::string& at) {
+        section.handlers[key] = [&reader, type = dtype](const NodeEntry& use,
+                                                        const std::string& at) {
             const std::optional<bool> on = ReadBool(use.value.text);
             if (use.value.is_null()) return absl::OkStatus();
             if (!on) return UsageError("{}: it is true or false", reader.Name(use, at));

@@ -57,7 +57,7 @@ absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
     for (const char* option : {"method", "objective"})
         if (const Json* value = given.Find(option)) HONE_RETURN_IF_ERROR(read(option, *value));
     const Method& method = MethodOf(options);
-    const auto of_objective = ObjectiveOf(options).defaults(method.Rank(options) == 0);
+    const auto of_objective = ObjectiveOf(options).defaults(method.peft_type().empty());
     const auto take = [&](const OptionDefault& entry, std::string_view of,
                           const std::string& value) -> absl::Status {
         HONE_RETURN_IF_ERROR(read(std::string(entry.option), entry.value));

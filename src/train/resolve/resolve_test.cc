@@ -63,8 +63,9 @@ TEST(ResolveOptions, AnObjectiveHasDefaultsOfItsOwn) {
             EXPECT_THAT(note, testing::Not(HasSubstr("hyperparameters.method")));
     }
     EXPECT_EQ(Resolve({{"objective", "ipo"}, {"learning_rate", 1e-4}}).options.learning_rate, 1e-4);
-    EXPECT_THAT(ErrorOf({{"objective", "dpo"}, {"simpo_gamma", 1}}),
-                HasSubstr("hyperparameters.simpo_gamma belongs to hyperparameters.objective simpo"));
+    EXPECT_THAT(
+        ErrorOf({{"objective", "dpo"}, {"simpo_gamma", 1}}),
+        HasSubstr("hyperparameters.simpo_gamma belongs to hyperparameters.objective simpo"));
     EXPECT_THAT(ErrorOf({{"beta", 0.2}}), HasSubstr("hyperparameters.objective sft has no use"));
     EXPECT_THAT(ErrorOf({{"objective", "orpo"}, {"lora_dropout", 0.1}}),
                 HasSubstr("without dropout"));
