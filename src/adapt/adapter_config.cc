@@ -17,14 +17,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Keys that say nothing about the result.
-constexpr std::array<std::string_view, 12> kDescriptive = {
+constexpr std::array<std::string_view, 11> kDescriptive = {
     "auto_mapping",
     "inference_mode",
     "megatron_config",
     "megatron_core",
     "peft_version",
     "revision",
-    "loftq_config",
     "eva_config",
     "corda_config",
     "qalora_group_size",
@@ -33,7 +32,7 @@ constexpr std::array<std::string_view, 12> kDescriptive = {
     "fan_in_fan_out",
 };
 // Keys that LoraConfig holds, and those that Check* look at.
-constexpr std::array<std::string_view, 17> kUnderstood = {
+constexpr std::array<std::string_view, 18> kUnderstood = {
     "peft_type",
     "task_type",
     "bias",
@@ -49,8 +48,14 @@ constexpr std::array<std::string_view, 17> kUnderstood = {
     "alpha_pattern",
     "use_rslora",
     "use_dora",
+    "loftq_config",
     "layers_to_transform",
     "layers_pattern",
+};
+// Of IA3's config in place of those.
+constexpr std::array<std::string_view, 8> kUnderstoodOfIa3 = {
+    "peft_type",       "task_type",           "base_model_name_or_path", "target_modules",
+    "exclude_modules", "feedforward_modules", "modules_to_save",         "init_ia3_weights",
 };
 // Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...)
 // change its weights.
@@ -73,6 +78,8 @@ constexpr Feature kUnsupported[] = {
     {"velora_config", "VeLoRA"},
     {"ensure_weight_tying", "keeping a trained embedding and head one"},
 };
+// In loftq_config, of hone alone: the form that the base is held in.
+constexpr char kLoftqBase[] = "base_weights";
 constexpr size_t kMaxNames = 100'000;
 constexpr double kMaxAlpha = std::numeric_limits<double>::max();
 
@@ -155,8 +162,9 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
         return found != json.end() && found->is_string() ? found->get<std::string>()
                                                          : std::string();
     };
-    if (text("peft_type") != "LORA")
-        return ModelError("{}: peft_type is '{}'; hone reads LORA adapters", what,
+    const bool ia3 = text("peft_type") == "IA3";
+    if (text("peft_type") != "LORA" && !ia3)
+        return ModelError("{}: peft_type is '{}'; hone reads LORA and IA3 adapters", what,
                           text("peft_type"));
     if (const std::string task = text("task_type"); !task.empty() && task != "CAUSAL_LM" &&
                                                     task != "SEQ_CLS" && task != "TOKEN_CLS" &&
@@ -184,7 +192,8 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
                 what, feature.key, feature.what);
     }
     for (const auto& [key, value] : json.items())
-        if (!Has(kDescriptive, key) && !Has(kUnderstood, key) && !IsOff(value))
+        if (!Has(kDescriptive, key) &&
+            !(ia3 ? Has(kUnderstoodOfIa3, key) : Has(kUnderstood, key)) && !IsOff(value))
             return ModelError(
                 "{}: the key '{}' is not known here and may change what the adapter computes; it "
                 "must be off (null, false or empty)",
@@ -204,6 +213,25 @@ Json NamesToJson(const std::vector<std::string>& names, bool is_regex) {
     return names;
 }
 
+std::string Ia3ConfigText(const LoraConfig& config) {
+    const auto& feedforward = config.feedforward_modules;
+    return JsonText(Json{
+        {"auto_mapping", nullptr},
+        {"base_model_name_or_path", config.base_model_name_or_path},
+        {"exclude_modules", NamesToJson(config.exclude_modules, config.exclude_is_regex)},
+        {"fan_in_fan_out", false},
+        {"feedforward_modules",
+         config.feedforward_is_regex ? Json(feedforward.at(0)) : Json(feedforward)},
+        {"inference_mode", true},
+        {"init_ia3_weights", true},
+        {"modules_to_save", NamesToJson(config.modules_to_save, false)},
+        {"peft_type", "IA3"},
+        {"revision", nullptr},
+        {"target_modules", NamesToJson(config.target_modules, config.target_is_regex)},
+        {"task_type", config.task_type},
+    });
+}
+
 }  // namespace
 
 absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string_view what) {
@@ -211,6 +239,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     if (!json.is_object()) return ModelError("{}: a JSON object is expected", what);
     HONE_RETURN_IF_ERROR(CheckFeatures(json, what));
     LoraConfig config;
+    config.peft_type = json["peft_type"].get<std::string>();
     AdapterReader reader(json, std::string(what));
     // Of keys that the file leaves out, PEFT's defaults.
     config.r = reader.Int("r", 1, kMaxLoraRank, 8);
@@ -219,6 +248,9 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     if (config.lora_dropout == 1) reader.Fail("\"lora_dropout\" is 1; it must be below 1");
     reader.Names("target_modules", config.target_modules, &config.target_is_regex);
     reader.Names("exclude_modules", config.exclude_modules, &config.exclude_is_regex);
+    reader.Names("feedforward_modules", config.feedforward_modules, &config.feedforward_is_regex);
+    const auto feedforward = json.find("feedforward_modules");
+    config.feedforward_by_family = feedforward == json.end() || feedforward->is_null();
     reader.Names("modules_to_save", config.modules_to_save);
     reader.Names("layers_pattern", config.layers_pattern);
     reader.Layers("layers_to_transform", config.layers_to_transform);
@@ -226,6 +258,10 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     reader.Alphas("alpha_pattern", config.alpha_pattern);
     config.use_rslora = reader.Bool("use_rslora", false);
     config.use_dora = reader.Bool("use_dora", false);
+    // Without this key, PEFT's own: it counts with another init_lora_weights alone.
+    if (const auto loftq = json.find("loftq_config");
+        loftq != json.end() && loftq->is_object() && loftq->value(kLoftqBase, Json()) == "nf4")
+        config.init_lora_weights = "loftq";
     config.base_model_name_or_path = reader.Text("base_model_name_or_path", "");
     config.task_type = reader.Text("task_type", "CAUSAL_LM");
     HONE_RETURN_IF_ERROR(reader.status());
@@ -233,6 +269,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
 }
 
 std::string AdapterConfigText(const LoraConfig& config) {
+    if (config.peft_type == "IA3") return Ia3ConfigText(config);
     Json alpha_pattern = Json::object(), rank_pattern = Json::object();
     for (const auto& [name, alpha] : config.alpha_pattern)
         alpha_pattern[name] = NumberToJson(alpha);
@@ -252,7 +289,10 @@ std::string AdapterConfigText(const LoraConfig& config) {
         {"layers_pattern", NamesToJson(config.layers_pattern, false)},
         {"layers_to_transform",
          config.layers_to_transform.empty() ? Json() : Json(config.layers_to_transform)},
-        {"loftq_config", Json::object()},
+        // Which PEFT ignores where the adapter does not start that way.
+        {"loftq_config", config.init_lora_weights == "loftq"
+                             ? Json{{"loftq_bits", 4}, {"loftq_iter", 1}, {kLoftqBase, "nf4"}}
+                             : Json::object()},
         {"lora_alpha", NumberToJson(config.lora_alpha)},
         {"lora_bias", false},
         {"lora_dropout", config.lora_dropout},

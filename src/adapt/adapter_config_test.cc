@@ -87,9 +87,45 @@ TEST(AdapterConfig, WrittenFilesReadBack) {
     EXPECT_TRUE(json["fan_in_fan_out"].is_boolean());
 }
 
+TEST(AdapterConfig, LoftqIsReadAsHoneWroteIt) {
+    LoraConfig config;
+    config.init_lora_weights = "loftq";
+    const std::string text = AdapterConfigText(config);
+    EXPECT_EQ(ParseAdapterConfig(text, "F")->init_lora_weights, "loftq");
+    EXPECT_EQ(Json::parse(text)["init_lora_weights"], true);
+    // What PEFT leaves there has no effect.
+    Json json = Json::parse(text);
+    json["loftq_config"].erase("base_weights");
+    EXPECT_EQ(ParseAdapterConfig(json.dump(), "F")->init_lora_weights, "true");
+}
+
+TEST(AdapterConfig, OfIa3) {
+    const auto parse = [](Json json) {
+        json["peft_type"] = "IA3";
+        return ParseAdapterConfig(json.dump(), "F");
+    };
+    auto open = parse({{"target_modules", nullptr}, {"feedforward_modules", nullptr}});
+    ASSERT_TRUE(open.ok()) << open.status();
+    EXPECT_EQ(open->peft_type, "IA3");
+    EXPECT_TRUE(open->feedforward_by_family);
+    // None is not the same as nothing said.
+    auto none = parse({{"target_modules", {"k_proj"}}, {"feedforward_modules", Json::array()}});
+    ASSERT_TRUE(none.ok()) << none.status();
+    EXPECT_FALSE(none->feedforward_by_family);
+    auto pattern = parse({{"target_modules", {"fc2"}}, {"feedforward_modules", ".*fc2"}});
+    ASSERT_TRUE(pattern.ok()) << pattern.status();
+    EXPECT_TRUE(pattern->feedforward_is_regex);
+    for (const LoraConfig& config : {*none, *pattern})
+        EXPECT_EQ(AdapterConfigText(*ParseAdapterConfig(AdapterConfigText(config), "F")),
+                  AdapterConfigText(config));
+    // What belongs to LoRA has no place in it.
+    const auto mixed = parse({{"use_dora", true}});
+    EXPECT_NE(mixed.status().message().find("use_dora"), std::string::npos) << mixed.status();
+}
+
 TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
     const std::pair<const char*, Json> refused[] = {
-        {"peft_type", "IA3"},
+        {"peft_type", "VERA"},
         {"task_type", "SEQ_2_SEQ_LM"},
         {"bias", "lora_only"},
         {"use_dora", "yes"},

@@ -20,7 +20,13 @@ namespace hone {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
-constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
+
+// A tensor of one kind of adapter, and the key of adapter_config.json that says so.
+struct KindOfTensor {
+    std::string_view ending, what, key;
+};
+constexpr KindOfTensor kKinds[] = {{".lora_magnitude_vector", "DoRA", "use_dora"},
+                                   {".ia3_l", "IA3", "peft_type"}};
 
 // What tensors of PEFT's other features are called, and what to say of them.
 struct OtherFeature {
@@ -35,7 +41,6 @@ constexpr OtherFeature kOtherFeatures[] = {
     {".lora_B.bias", "a bias in the adapter's layers (lora_bias)"},
     {".lora_E", "AdaLoRA"},
     {".ranknum", "AdaLoRA"},
-    {".ia3_", "IA3"},
     {".vera_", "VeRA"},
     {".hada_", "LoHa"},
     {".lokr_", "LoKr"},
@@ -72,6 +77,12 @@ std::string BackbonePrefix(const ModelFiles& base) {
     return "";
 }
 
+bool HasKind(const ParameterSet& parameters, const KindOfTensor& kind) {
+    return std::any_of(
+        parameters.slices().begin(), parameters.slices().end(),
+        [&](const ParameterSlice& slice) { return slice.name.ends_with(kind.ending); });
+}
+
 // The file's tensor for each slice, in the slices' order.
 absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& file,
                                                              const std::string& path,
@@ -93,11 +104,12 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
                 HONE_ASSIGN_OR_RETURN(copy, IsCopyOfBase(*base, tensor, path));
             }
             if (copy) continue;
-            if (name.ends_with(kMagnitude))
-                return ModelError(
-                    "{}: {} is a part of DoRA, which adapter_config.json does not mention "
-                    "(use_dora): the two files are not of one adapter",
-                    path, tensor.name);
+            for (const KindOfTensor& kind : kKinds)
+                if (name.ends_with(kind.ending) && !HasKind(parameters, kind))
+                    return ModelError(
+                        "{}: {} is a part of {}, which adapter_config.json does not mention ({}): "
+                        "the two files are not of one adapter",
+                        path, tensor.name, kind.what, kind.key);
             if (std::string_view feature = OtherFeatureOf(name); !feature.empty())
                 return ModelError("{}: {}: {} is not supported", path, tensor.name, feature);
             return ModelError("{}: {} has no place in this model; {}", path, tensor.name, kCure);

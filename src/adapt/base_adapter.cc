@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "adapt/adapter_weights.h"
+#include "adapt/ia3.h"
 #include "adapt/targets.h"
 #include "base/random.h"
 
@@ -42,17 +43,18 @@ absl::StatusOr<std::shared_ptr<const Adapter>> MakeAdapter(
 absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
                                                            const std::string& folder) {
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(folder));
+    HONE_RETURN_IF_ERROR(CheckStorage(model, config, folder));
     if (!config.modules_to_save.empty())
         return UsageError(
             "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "
             "with --adapter_path",
             folder, config.modules_to_save.front());
-    if (config.use_dora)
+    if (config.use_dora || IsIa3(config))
         return UsageError(
-            "{}: an adapter of DoRA (use_dora) scales the base's own outputs, so it cannot stand "
+            "{}: an adapter of {} scales what the base's own layers compute, so it cannot stand "
             "beside the base: use it alone with --adapter_path, or put it into its base with `hone "
             "merge`",
-            folder);
+            folder, IsIa3(config) ? "IA3" : "DoRA (use_dora)");
     return MakeAdapter(model, config, [&](ParameterSet& parameters) {
         HONE_ASSIGN_OR_RETURN(const std::string path, AdapterWeightsPath(folder));
         return ReadAdapterWeights(path, parameters, &model.files());

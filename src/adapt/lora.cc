@@ -6,6 +6,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
+#include "adapt/ia3.h"
 #include "adapt/principal_start.h"
 #include "adapt/targets.h"
 #include "base/file.h"
@@ -63,11 +64,16 @@ absl::Status CheckEmbeddingIsNoTarget(const Model& model, const LoraConfig& conf
 // still the base's or zero.
 absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTargets unmatched,
                            const Context& context) {
-    HONE_ASSIGN_OR_RETURN(const LoraConfig config, FittingHead(model.files(), given));
+    HONE_ASSIGN_OR_RETURN(const LoraConfig fitting, FittingHead(model.files(), given));
+    const LoraConfig config = WithFamilyTargets(model.files(), fitting);
     HONE_RETURN_IF_ERROR(CheckEmbeddingIsNoTarget(model, config));
     HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
     HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
     HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
+    if (IsIa3(config)) {
+        HONE_RETURN_IF_ERROR(AddLearnedVectors(model, config, targets, unmatched));
+        targets.clear();
+    }
     for (const LinearInfo& target : targets) {
         HONE_ASSIGN_OR_RETURN(LowRankOptions options, LowRankFor(config, target.name));
         HONE_RETURN_IF_ERROR(model.AddLowRank(target.name, options));
@@ -97,9 +103,19 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
     return ParseAdapterConfig(text, path);
 }
 
+absl::Status CheckStorage(const Model& model, const LoraConfig& config, const std::string& folder) {
+    if (config.init_lora_weights != "loftq" || model.storage() == WeightStorage::kNf4)
+        return absl::OkStatus();
+    return UsageError(
+        "{}: the adapter makes up for what NF4 takes from the base (LoftQ), so it goes with a base "
+        "in NF4 alone: use --weights nf4, or in training --method qlora; it cannot be merged",
+        folder);
+}
+
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
                                        const Context& context, std::optional<double> dropout) {
     HONE_ASSIGN_OR_RETURN(LoraConfig config, ReadAdapterConfig(folder));
+    HONE_RETURN_IF_ERROR(CheckStorage(model, config, folder));
     if (dropout) config.lora_dropout = *dropout;
     absl::Status added = AddParameters(model, config, UnmatchedTargets::kAllow, context);
     HONE_RETURN_IF_ERROR(Annotate(added, Join(folder, kConfigName)));
@@ -138,10 +154,12 @@ absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
 }
 
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
-    LoraConfig saved = config;
-    if (!config.target_is_regex) {
-        HONE_ASSIGN_OR_RETURN(auto targets,
-                              SelectTargets(model.linears(), config, UnmatchedTargets::kAllow));
+    LoraConfig saved = WithFamilyTargets(model.files(), config);
+    HONE_ASSIGN_OR_RETURN(auto targets,
+                          SelectTargets(model.linears(), saved, UnmatchedTargets::kAllow));
+    if (IsIa3(config)) {
+        HONE_ASSIGN_OR_RETURN(saved, WithSavedVectorNames(model.linears(), targets, saved));
+    } else if (!config.target_is_regex) {
         saved.target_modules = SavedTargetNames(model.linears(), targets, config);
     }
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));

@@ -1,4 +1,5 @@
-// LoRA (Hu et al. 2021, arXiv:2106.09685) on a loaded model, and PEFT's adapter folder.
+// LoRA (Hu et al. 2021, arXiv:2106.09685) and IA3 (ia3.h) on a loaded model, and PEFT's adapter
+// folder.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,9 @@ namespace hone {
 
 // adapter_config.json, with PEFT's names and meanings.
 struct LoraConfig {
+    // "LORA", or "IA3": of that count target_modules, exclude_modules, feedforward_modules and
+    // modules_to_save, and what does not depend on the kind.
+    std::string peft_type = "LORA";
     int64_t r = 64;
     double lora_alpha = 16;
     double lora_dropout = 0;
@@ -25,6 +29,11 @@ struct LoraConfig {
     // Never adapted, whatever target_modules says; read in the same way.
     std::vector<std::string> exclude_modules;
     bool exclude_is_regex = false;
+    // IA3: those of the targets whose input is scaled, the others' output is. Endings of names, or
+    // one regular expression. None of them, and feedforward_by_family: the family's.
+    std::vector<std::string> feedforward_modules;
+    bool feedforward_is_regex = false;
+    bool feedforward_by_family = true;
     // With a list of target_modules: only these layers; empty: all. layers_pattern names the list
     // of layers ("layers").
     std::vector<int64_t> layers_to_transform;
@@ -38,7 +47,8 @@ struct LoraConfig {
     bool use_dora = false;    // trained lengths of the weights' rows (arXiv:2402.09353)
     // "true": A at random and B zero. "pissa" (arXiv:2404.02948): from the largest singular values
     // of the weight, which PEFT takes out of the base; here they stay in it, and what is saved is a
-    // plain adapter of twice the rank with the same effect (principal_start.h).
+    // plain adapter of twice the rank with the same effect (principal_start.h). "loftq": from what
+    // NF4 takes from the weight, over a base in NF4 alone.
     std::string init_lora_weights = "true";
     std::string base_model_name_or_path;
     // SEQ_CLS, TOKEN_CLS: with a head of labels; FEATURE_EXTRACTION: of embeddings, without one.
@@ -46,15 +56,19 @@ struct LoraConfig {
 };
 inline constexpr char kFeatureExtraction[] = "FEATURE_EXTRACTION";
 
-// Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
-// finishes the parameters, and initialises: A as torch's kaiming_uniform(a = sqrt 5) from `seed`
-// and the layer's name, B zero.
+// Chooses the target layers (an error names what there is when nothing matches), adds the deltas or
+// learned vectors, finishes the parameters, and initialises: A as torch's kaiming_uniform(a = sqrt
+// 5) from `seed` and the layer's name, B zero, learned vectors one.
 absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context);
 
 // Reads adapter_config.json; unknown features that change the result (bias training, use_qalora
 // ...) are errors.
 absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder);
+
+// An error (kind kUsage) where an adapter that was read from `folder` goes with a base that is held
+// in another form than the model's.
+absl::Status CheckStorage(const Model& model, const LoraConfig& config, const std::string& folder);
 
 // ReadAdapterConfig, ApplyLora with it, and the weights of AdapterWeightsPath: names, shapes and
 // completeness are checked, so an adapter of another base is refused. Returns the config.

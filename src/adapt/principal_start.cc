@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <mutex>
 #include <numeric>
 
 #include "adapt/targets.h"
 #include "base/random.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/nf4/nf4.h"
 #include "model/config/arch.h"
 #include "model/files/model_tensors.h"
 
@@ -163,11 +165,16 @@ void PrincipalPair(int64_t out, int64_t in, int64_t rank, double scale, const fl
     }
 }
 
-absl::Status StartFromPrincipal(Model& model, const LoraConfig& config, const Context& context) {
+namespace {
+
+// The principal pair of the numbers that `change` makes of each layer's weight [out, in] -> A and B
+// of the layer; then done(layer, A, B). Layers go side by side.
+absl::Status StartLayers(Model& model, const LoraConfig& config,
+                         const std::vector<std::string>& layers, const Context& context,
+                         const std::function<void(const ModelTensor&, float* w)>& change,
+                         const std::function<void(const std::string&, std::span<const float>,
+                                                  std::span<const float>)>& done) {
     ParameterSet& parameters = model.parameters();
-    std::vector<std::string> layers;
-    for (const ParameterSlice& slice : parameters.slices())
-        if (const std::string layer = LayerOf(slice, kA); !layer.empty()) layers.push_back(layer);
     std::mutex mutex;
     absl::Status failed;
     context.ParallelFor(static_cast<int64_t>(layers.size()), [&](int64_t i, int) {
@@ -180,18 +187,67 @@ absl::Status StartFromPrincipal(Model& model, const LoraConfig& config, const Co
         const absl::StatusOr<LowRankOptions> options = LowRankFor(config, layer);
         status.Update(options.status());
         if (status.ok() && !(options->scale > 0))
-            status = UsageError("{}: PiSSA needs a lora_alpha above 0", layer);
+            status = UsageError("{}: --init_lora_weights {} needs a lora_alpha above 0", layer,
+                                config.init_lora_weights);
         if (!status.ok()) {
             std::lock_guard lock(mutex);
             failed.Update(status);
             return;
         }
+        change(weight, w.data());
         const std::span<float> values = parameters.values();
         PrincipalPair(weight.rows(), weight.columns(), a->shape[0], options->scale, w.data(),
                       values.data() + a->offset, values.data() + b->offset);
-        model.SetFixedPair(layer, {Part(values, *a), Part(values, *b)});
+        done(layer, Part(values, *a), Part(values, *b));
     });
     return failed;
+}
+
+// Those with a delta.
+std::vector<std::string> AdaptedLayers(Model& model, bool with_head) {
+    std::vector<std::string> layers;
+    for (const LinearInfo& linear : model.linears())
+        if ((with_head || !linear.is_head) &&
+            model.parameters().Find(linear.name + std::string(kA)) != nullptr)
+            layers.push_back(linear.name);
+    return layers;
+}
+
+// w [out, in] -= what NF4 makes of it.
+void LeaveQuantizationError(const ModelTensor& weight, bool double_quant, float* w) {
+    const int64_t rows = weight.rows(), columns = weight.columns(), count = rows * columns;
+    Nf4Matrix quantized(rows, columns, double_quant);
+    quantized.SetRows(0, rows, w);
+    quantized.Finish();
+    const int64_t blocks = (count + kNf4Block - 1) / kNf4Block;
+    std::vector<float> absmax(static_cast<size_t>(blocks)),
+        values(static_cast<size_t>(blocks * kNf4Block));
+    quantized.Absmax(0, blocks, absmax.data());
+    Nf4Kernels<float>().Choose({}).values(blocks, quantized.codes(0), absmax.data(), values.data());
+    for (int64_t i = 0; i < count; ++i) w[i] -= values[i];
+}
+
+}  // namespace
+
+absl::Status StartFromPrincipal(Model& model, const LoraConfig& config, const Context& context) {
+    return StartLayers(
+        model, config, AdaptedLayers(model, true), context, [](const ModelTensor&, float*) {},
+        [&](const std::string& layer, std::span<const float> a, std::span<const float> b) {
+            model.SetFixedPair(layer, {a, b});
+        });
+}
+
+absl::Status StartFromQuantizationError(Model& model, const LoraConfig& config, bool double_quant,
+                                        const Context& context) {
+    // The head is not quantized.
+    HONE_RETURN_IF_ERROR(StartLayers(
+        model, config, AdaptedLayers(model, false), context,
+        [&](const ModelTensor& weight, float* w) {
+            LeaveQuantizationError(weight, double_quant, w);
+        },
+        [](const std::string&, std::span<const float>, std::span<const float>) {}));
+    model.ParametersChanged(context);
+    return absl::OkStatus();
 }
 
 LoraConfig PlainConfig(const LoraConfig& config) {

@@ -18,6 +18,12 @@ bool HasPrincipalStart(const LoraConfig& config);
 // A, B = and the fixed pairs =, of every layer that has one.
 absl::Status StartFromPrincipal(Model& model, const LoraConfig& config, const Context& context);
 
+// LoftQ (Li et al. 2023, arXiv:2310.08659) with one iteration, over a base whose layers are held in
+// NF4: scale * B A starts as the principal part of what quantisation takes from each weight. A, B
+// =, of a model whose adapter was just applied; the base is as NF4 has it anyway.
+absl::Status StartFromQuantizationError(Model& model, const LoraConfig& config, bool double_quant,
+                                        const Context& context);
+
 // The plain LoRA of twice the rank: its configuration, and its parameters from the model's. Other
 // parameters are copied.
 LoraConfig PlainConfig(const LoraConfig& config);

@@ -29,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kWeight = ".weight";
+constexpr std::string_view kVector = ".ia3_l";
 constexpr char kHeadModule[] = "lm_head";
 
 // Logits of a model whose weights are rounded to the type move by about a rounding error of it, or
@@ -74,6 +75,7 @@ class Merged {
     // Whether the adapter changes the module: by a delta, or as a whole.
     bool Changes(std::string_view module) const {
         return parameters_.Find(fmt::format("{}.lora_A.weight", module)) ||
+               parameters_.Find(fmt::format("{}{}", module, kVector)) ||
                parameters_.Find(fmt::format("{}{}", module, kWeight));
     }
 
@@ -87,6 +89,7 @@ class Merged {
         numbers_.resize(static_cast<size_t>(tensor.elements()));
         HONE_RETURN_IF_ERROR(ReadModelRows(base_, *stored, 0, stored->rows(), numbers_.data()));
         HONE_RETURN_IF_ERROR(AddDelta(tensor));
+        ApplyVector(tensor);
         return std::span<const float>(numbers_);
     }
 
@@ -127,6 +130,20 @@ class Merged {
             if (magnitude != nullptr) SetLength(Values(*magnitude)[row], {out, out + columns});
         });
         return absl::OkStatus();
+    }
+
+    // numbers_ times IA3's learned vector: each row of a weight and its bias, or each column.
+    void ApplyVector(const ModelTensor& tensor) {
+        const std::string_view name = tensor.hf_name, module = name.substr(0, name.rfind('.'));
+        const ParameterSlice* vector = parameters_.Find(fmt::format("{}{}", module, kVector));
+        if (vector == nullptr) return;
+        const std::span<const float> factors = Values(*vector);
+        const bool of_outputs = vector->shape.back() == 1, bias = !name.ends_with(kWeight);
+        if (bias && !of_outputs) return;
+        const int64_t columns = bias ? 1 : tensor.columns();
+        for (size_t i = 0; i < numbers_.size(); ++i)
+            numbers_[i] *= factors[of_outputs ? i / static_cast<size_t>(columns)
+                                              : i % static_cast<size_t>(columns)];
     }
 
     const ModelFiles& base_;
@@ -258,8 +275,9 @@ absl::StatusOr<MergeReport> MergeAdapter(ModelFiles& base, const MergeOptions& o
     HONE_ASSIGN_OR_RETURN(auto adapted, Model::Load(base, kExact, context));
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, LoadAdapter(*adapted, options.adapter, context));
     for (const ParameterSlice& slice : adapted->parameters().slices()) {
-        report.layers += slice.name.ends_with(".lora_A.weight");
-        report.modules += slice.name.find(".lora_") == std::string::npos;
+        const bool vector = slice.name.ends_with(kVector);
+        report.layers += vector || slice.name.ends_with(".lora_A.weight");
+        report.modules += !vector && slice.name.find(".lora_") == std::string::npos;
     }
     HONE_ASSIGN_OR_RETURN(const std::vector<float> expected, LogitsOf(*adapted, context));
 

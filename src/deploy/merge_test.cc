@@ -12,9 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string Golden(const std::string& name) {
-    return HONE_SOURCE_DIR "/tests/golden/" + name;
-}
+std::string Golden(const std::string& name) { return HONE_SOURCE_DIR "/tests/golden/" + name; }
 
 absl::StatusOr<MergeReport> Merge(const std::string& model, const std::string& adapter,
                                   const std::string& output, int64_t shard_bytes = 1 << 30) {
@@ -27,13 +25,12 @@ std::string ModelOf(const std::string& adapter) {
     return Golden("models/" + adapter.substr(0, adapter.find('-')));
 }
 
-// Deltas of every kind: with rsLoRA, patterns, DoRA, a delta or a whole module on the head, tied or
-// not.
+// Deltas of every kind: with rsLoRA, patterns, DoRA, vectors of IA3 at either side, a delta or a
+// whole module on the head, tied or not.
 TEST(Merge, EveryAdapterGivesTheLogitsOfBaseAndAdapter) {
     TestFolder folder;
-    for (const char* adapter :
-         {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head", "tied-dora",
-          "bias-dora"}) {
+    for (const char* adapter : {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head",
+                                "tied-dora", "bias-dora", "tied-ia3", "bias-ia3"}) {
         SCOPED_TRACE(adapter);
         const std::string output = folder / adapter;
         const auto report = Merge(ModelOf(adapter), adapter, output);
@@ -49,7 +46,8 @@ TEST(Merge, EveryAdapterGivesTheLogitsOfBaseAndAdapter) {
         batch.Append(example);
         const LoadOptions exact{.compute = ComputeType::kF32};
         auto adapted = Model::Load(*base, exact, context).value();
-        ASSERT_TRUE(LoadAdapter(*adapted, Golden(std::string("adapters/") + adapter), context).ok());
+        ASSERT_TRUE(
+            LoadAdapter(*adapted, Golden(std::string("adapters/") + adapter), context).ok());
         auto whole = Model::Load(*merged, exact, context).value();
         auto plain = Model::Load(*base, exact, context).value();
         const double expected = adapted->Evaluate(context, batch)->loss,

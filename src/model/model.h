@@ -105,6 +105,10 @@ class Model {
     virtual WeightStorage storage() const = 0;
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
+    // A learned vector, of ones at first: the parameter NAME.ia3_l, [out, 1] or [1, in] as PEFT has
+    // it. An error (kind kModel) where the layer's input has none of its own: only the last layers
+    // of attention and of an MLP do.
+    virtual absl::Status AddScale(const std::string& linear, ScaledSide side) = 0;
     // The pair of a linear layer that was added with LowRankOptions::fixed_pair: once it is set,
     // call ParametersChanged. Before that it is zero.
     virtual void SetFixedPair(const std::string& linear, const FixedPair& pair) = 0;
@@ -117,7 +121,7 @@ class Model {
     // one.
     virtual void MakeAllTrainable() = 0;
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
-    // from zero.
+    // from zero, learned vectors from one.
     virtual absl::Status FinishParameters(const Context& context) = 0;
     ParameterSet& parameters() { return parameters_; }
     // After parameters().values() changed by whatever means: packs them for the next pass.
@@ -139,8 +143,8 @@ class Model {
     virtual absl::Status HiddenBackward(const Context& context, const Batch& batch,
                                         const float* slopes, uint64_t dropout_seed) = 0;
 
-    // Whether Evaluate goes through the low-rank deltas, as it does unless this says otherwise.
-    // Without them the model is its base, but for base modules that are trained.
+    // Whether Evaluate goes through the low-rank deltas and learned vectors, as it does unless this
+    // says otherwise. Without them the model is its base, but for base modules that are trained.
     virtual void UseLowRank(bool use) = 0;
     // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
     // d goes through, nullptr the base alone; empty: all the base alone.

@@ -127,7 +127,10 @@ absl::StatusOr<std::unique_ptr<Pass>> LoraPassKind::Read(const PassSource& sourc
     };
     section.handlers["task_type"] =
         Only("causal_lm", "hone trains for text generation, task_type CAUSAL_LM", reader);
-    section.handlers["peft_type"] = Only("lora", "hone has adapters of peft_type LORA", reader);
+    section.handlers["peft_type"] =
+        method_ == "ia3"
+            ? Only("ia3", "a pass of type IA3 has adapters of peft_type IA3", reader)
+            : Only("lora", "a pass of this type has adapters of peft_type LORA", reader);
     HONE_RETURN_IF_ERROR(reader.Read(source.config, source.path, section));
     GivenOptions given = reader.given();
     given.Override(source.stronger);

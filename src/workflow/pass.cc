@@ -11,7 +11,9 @@ std::span<const PassKind* const> PassKinds() {
                                    "trains an adapter beside the frozen model (arXiv:2106.09685)");
     static const LoraPassKind qlora("QLoRA", "qlora",
                                     "the same over a base in 4 bits (arXiv:2305.14314)");
-    static const std::array<const PassKind*, 2> kinds = {&lora, &qlora};
+    static const LoraPassKind ia3("IA3", "ia3",
+                                  "trains a vector a layer of the frozen model (arXiv:2205.05638)");
+    static const std::array<const PassKind*, 3> kinds = {&lora, &qlora, &ia3};
     return kinds;
 }
 

@@ -220,7 +220,8 @@ TEST(Workflow, AWrongValueIsNamedAsTheFileCallsIt) {
         AllOf(HasSubstr("config.r at run.yaml:9:7 and"), HasSubstr("say the same otherwise")));
     EXPECT_THAT(ErrorOf(Lora("      text_field: a\n      text_template: b\n")),
                 HasSubstr("exclude each other"));
-    EXPECT_THAT(ErrorOf(Lora("      training_args: {optim: galore_adamw}\n")), HasSubstr("is none of"));
+    EXPECT_THAT(ErrorOf(Lora("      training_args: {optim: galore_adamw}\n")),
+                HasSubstr("is none of"));
 }
 
 // Keys of other tools: said otherwise, impossible, needless.
@@ -289,7 +290,8 @@ TEST(Workflow, DataThatNoPassNamesAreSaid) {
 
 TEST(PassKinds, AreDescribedWithTheOptionsThatTheyTake) {
     const std::string text = DescribePassKinds();
-    for (const char* words : {"LoRA: ", "QLoRA: ", "lora_r INT [64]", "quant_type nf4 [nf4]"})
+    for (const char* words : {"LoRA: ", "QLoRA: ", "IA3: ", "feedforward_modules",
+                              "lora_r INT [64]", "quant_type nf4 [nf4]"})
         EXPECT_THAT(text, HasSubstr(words));
     // Of QLoRA alone.
     EXPECT_LT(text.find("QLoRA: "), text.find("quant_type"));

@@ -308,7 +308,7 @@ class BadAdapterTest(ErrorTest):
         self.refuse_adapter(GOLDEN / "adapters" / "odd-head", [])
         self.refuse_adapter(GOLDEN / "adapters" / "llama3-rslora", [])
         self.refuse_adapter(self.path("nowhere"), ["nowhere"])
-        for values, words in [({"use_dora": True}, ["lora_magnitude_vector"]), ({"peft_type": "IA3"}, ["IA3"]),
+        for values, words in [({"use_dora": True}, ["lora_magnitude_vector"]), ({"peft_type": "VERA"}, ["VERA"]),
                               ({"r": 0}, ["r"]), ({"r": 3}, []), ({"r": 5000}, []), ({"bias": "all"}, ["bias"]),
                               ({"target_modules": ["no_such_proj"]}, ["no_such_proj"]),
                               ({"target_modules": "(unclosed"}, [])]:

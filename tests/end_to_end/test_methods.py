@@ -1,7 +1,7 @@
 """DoRA, the optimisers, and what regularises: each learns, goes on from a checkpoint, and says what it cannot do."""
 import unittest
 
-from support import CHATS, TINY, USAGE, HoneTest, many_chats
+from support import CHATS, OK, TINY, USAGE, HoneTest, many_chats
 
 ADAPTER = "adapter/adapter_model.safetensors"
 # Learning rates of the size that each wants.
@@ -74,6 +74,76 @@ class DoraTest(HoneTest):
         self.assertLess(losses[-1], losses[0] - 0.1)
 
 
+class Ia3Test(HoneTest):
+    def train(self, out, *arguments, code=OK):
+        return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", "ia3", "--eval_split", "none",
+                         "--max_seq_len", 256, "--logging_steps", 1, *arguments, code=code)
+
+    def losses(self, *arguments, model=TINY):
+        return self.evaluate(self.data, "--torch_dtype", "float32", *arguments, model=model)["loss"]
+
+    def test_trains_goes_on_merges_and_answers(self):
+        self.data = self.write("chats.jsonl", many_chats(30))
+        rate = ["--max_steps", 10, "--learning_rate", "5e-2"]
+        self.train("out", *rate, "--save_steps", 4, "--save_total_limit", 0)
+        config = self.read_json("out/adapter/adapter_config.json")
+        self.assertEqual((config["peft_type"], config["target_modules"], config["feedforward_modules"]),
+                         ("IA3", ["k_proj", "v_proj", "down_proj"], ["down_proj"]))
+        before, after = self.losses(), self.losses("-a", "out")
+        self.assertLess(after, before - 0.2)
+        self.train("again", *rate, "--resume_from_checkpoint", "out/checkpoints/step-4")
+        self.assertEqual(self.sha256(f"out/{ADAPTER}"), self.sha256(f"again/{ADAPTER}"))
+        self.write("run.yaml", f'''
+            input_model: {{type: HfModel, model_path: "{TINY}"}}
+            data_configs: [{{name: chats, load_dataset_config: {{data_files: "{self.data}"}}}}]
+            passes: {{a: {{type: IA3, peft_type: IA3, eval_split: none, max_seq_len: 256, max_steps: 10,
+                           learning_rate: 5e-2}}}}
+            output_dir: by-file''')
+        self.hone("run", "--config", "run.yaml")
+        self.assertEqual(self.sha256(f"out/{ADAPTER}"), self.sha256(f"by-file/{ADAPTER}"))
+        self.assertIn("An IA3 adapter", (self.work / "out/README.md").read_text())
+        self.train("more", "-a", "out", "--max_steps", 1)
+        self.assertAlmostEqual(self.metrics("more")[0]["loss"], after, delta=0.5)
+        done = self.train("ready", "--max_steps", 1)
+        self.assertIn("ia3 on 6 layers", done.stdout + done.stderr)
+
+        self.hone("merge", "-a", "out", "-o", "merged")
+        self.assertAlmostEqual(self.losses(model=self.path("merged")), after, delta=0.02 * after)
+        self.assertAlmostEqual(self.evaluate(self.data, "-a", "out", "--weights", "int8")["loss"], after,
+                               delta=0.02 * after)
+        ask = ["--prompt", "Hydrogen", "--temperature", 0, "--max_new_tokens", 8]
+        alone, base = (self.hone("generate", "-m", TINY, *which, *ask).stdout for which in (["-a", "out"], []))
+        self.assertNotEqual(alone, base)
+        done = self.hone("generate", "-m", TINY, "--adapter", "x=out", "--prompt", "x", code=USAGE)
+        self.assertIn("IA3", done.stderr)
+        self.assertIn("hone merge", done.stderr)
+
+    def test_preferences_have_the_base_for_reference(self):
+        self.data = self.write("pairs.jsonl", [{"prompt": "Name a metal.", "chosen": "Iron.", "rejected": "Neon."},
+                                               {"prompt": "Name a gas.", "chosen": "Neon.", "rejected": "Iron."}] * 4)
+        self.train("out", "--objective", "dpo", "--max_steps", 6, "--learning_rate", "2e-2")
+        losses = [line["loss"] for line in self.metrics("out")]
+        self.assertAlmostEqual(losses[0], 0.6931, delta=1e-3)
+        self.assertLess(losses[-1], losses[0] - 0.01)
+
+    def test_says_what_it_cannot_do(self):
+        self.data = self.write("chats.jsonl", CHATS)
+        self.train("out", "--max_steps", 1)
+        for words, arguments in ((["--lora_r"], ["--lora_r", 4]), (["--use_dora"], ["--use_dora"]),
+                                 (["q_proj", "input"],
+                                  ["--target_modules", "q_proj", "--feedforward_modules", "q_proj"]),
+                                 (["feedforward_modules", "k_proj"],
+                                  ["--target_modules", "v_proj", "--feedforward_modules", "k_proj"]),
+                                 (["no_such"], ["--target_modules", "no_such"])):
+            with self.subTest(arguments):
+                said = self.train("wrong", *arguments, code=USAGE).stderr
+                for word in words:
+                    self.assertIn(word, said)
+        said = self.finetune("wrong", self.data, "--feedforward_modules", "down_proj", code=USAGE).stderr
+        self.assertIn("--method ia3", said)
+        self.assertIn("--method ia3", self.finetune("wrong", self.data, "-a", "out", code=USAGE).stderr)
+
+
 class PissaTest(HoneTest):
     def test_delivers_a_plain_adapter_of_twice_the_rank(self):
         data = self.write("chats.jsonl", CHATS)
@@ -93,6 +163,35 @@ class PissaTest(HoneTest):
         self.assertLess(self.metrics("more")[0]["loss"], losses[0] - 0.1)
         done = self.finetune("both", data, "--init_lora_weights", "pissa", "--use_dora", code=USAGE)
         self.assertIn("--use_dora", done.stderr)
+
+
+class LoftqTest(HoneTest):
+    def test_starts_from_what_four_bits_take_and_stays_with_them(self):
+        data = self.write("chats.jsonl", CHATS)
+        arguments = [data, "--torch_dtype", "float32", "--max_steps", 5, "--learning_rate", "2e-3", "--lora_r", 16,
+                     "--lora_dropout", 0]
+        loftq = [*arguments, "--method", "qlora", "--init_lora_weights", "loftq"]
+        self.finetune("qlora", *arguments, "--method", "qlora")
+        self.finetune("out", *loftq, "--save_steps", 2, "--save_total_limit", 0)
+        losses = [line["loss"] for line in self.metrics("out")]
+        # The same rows, before anything is learned.
+        self.assertAlmostEqual(losses[0], self.metrics("qlora")[0]["loss"], delta=0.1)
+        self.assertNotEqual(losses[0], self.metrics("qlora")[0]["loss"])
+        self.assertLess(losses[-1], losses[0] - 0.1)
+        self.finetune("again", *loftq, "--resume_from_checkpoint", "out/checkpoints/step-2")
+        self.assertEqual(self.sha256(f"out/{ADAPTER}"), self.sha256(f"again/{ADAPTER}"))
+
+        config = self.read_json("out/adapter/adapter_config.json")
+        self.assertEqual((config["r"], config["init_lora_weights"]), (16, True))
+        loss = self.evaluate(data, "-a", "out", "--weights", "nf4", "--torch_dtype", "float32")["loss"]
+        self.assertLess(loss, losses[0] - 0.1)
+        self.finetune("more", data, "-a", "out", "--method", "qlora", "--max_steps", 1)
+        for arguments in (["generate", "-m", TINY, "-a", "out", "--prompt", "x"],
+                          ["merge", "-a", "out", "-o", "merged"],
+                          ["generate", "-m", TINY, "--adapter", "x=out", "--prompt", "x"]):
+            self.assertIn("--weights nf4", self.hone(*arguments, code=USAGE).stderr)
+        done = self.finetune("wrong", data, "--init_lora_weights", "loftq", code=USAGE)
+        self.assertIn("--method qlora", done.stderr)
 
 
 if __name__ == "__main__":

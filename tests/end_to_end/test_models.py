@@ -189,7 +189,8 @@ class UnsupportedAdapterTest(ModelTest):
                 ({}, f"{part}.lora_B.bias", ["lora_bias"]),
                 ({}, f"{part}.bias", ["bias"]),
                 ({"modules_to_save": ["score"]}, None, ["score"]),
-                ({"peft_type": "IA3"}, None, ["IA3"])]:
+                ({}, f"{part}.ia3_l", ["IA3", "peft_type"]),
+                ({"peft_type": "VERA"}, None, ["VERA"])]:
             with self.subTest(config=config, tensor=tensor):
                 folder = self.copy("adapter", GOLDEN / "adapters" / "tied-lora")
                 edit_json(folder / "adapter_config.json", **config)

@@ -80,9 +80,10 @@ std::vector<std::string> FamilyNames() {
             "olmo2", "gemma",   "gemma2", "gemma3", "phi3",    "gpt2",    "phi"};
 }
 std::vector<std::string> CaseNames() {
-    std::vector<std::string> names = {"tied-lora", "llama3-rslora", "bias-regex", "odd-head",
-                                      "tied-head", "tied-qlora",    "tied-dora",  "bias-dora",
-                                      "gpt2-dora", "tied-qdora"};
+    std::vector<std::string> names = {
+        "tied-lora", "llama3-rslora", "bias-regex", "odd-head",   "tied-head", "tied-qlora",
+        "tied-dora", "bias-dora",     "gpt2-dora",  "tied-qdora", "tied-ia3",  "bias-ia3",
+        "odd-ia3",   "llama3-ia3",    "gpt2-ia3",   "phi-ia3",    "gemma3-ia3"};
     for (const std::string& family : FamilyNames()) names.push_back(family + "-lora");
     return names;
 }

@@ -1,8 +1,11 @@
 // NF4 against bitsandbytes: the same numbers, from the dynamic map to the weights that come back.
 #include "kernels/nf4/nf4.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "adapt/lora.h"
+#include "adapt/principal_start.h"
 #include "golden.h"
 #include "model/weights/safetensors.h"
 
@@ -56,6 +59,37 @@ TEST_F(Nf4Test, WeightsComeBackAsBitsandbytesGivesThem) {
         values.resize(numbers.size());
         EXPECT_LT(WorstElement(values, Tensor(name + ".values")), 2e-7);
     }
+}
+
+// LoftQ's start makes up for all that NF4 takes where the rank is that of the weights, and for a
+// part where it is lower.
+TEST(LoftqStart, MakesUpForWhatNf4Takes) {
+    const Context context(2);
+    const Case golden("tied-lora");
+    const Batch batch = Pack(golden.documents());
+    const std::vector<float> whole = golden.Tensor("base.logits");
+    // Of the logits over NF4, from those of the base in full. Rank 0: without an adapter.
+    const auto error_of = [&](int64_t rank, const std::string& start) {
+        Loaded base =
+            LoadBase(golden.model_folder(), ComputeType::kF32, context, WeightStorage::kNf4);
+        const LoraConfig config{.r = std::max<int64_t>(rank, 1),
+                                .lora_alpha = 5,
+                                .target_modules = {"all-linear"},
+                                .init_lora_weights = start};
+        if (rank > 0) {
+            ExpectOk(ApplyLora(*base.model, config, 3, context));
+            if (start == "loftq")
+                ExpectOk(StartFromQuantizationError(*base.model, config, true, context));
+        }
+        std::vector<float> logits(whole.size());
+        ExpectOk(base.model->Logits(context, batch, logits.data()));
+        return RelativeError(logits, whole);
+    };
+    const double without = error_of(0, "true");
+    EXPECT_GT(without, 0.01);
+    EXPECT_NEAR(error_of(16, "true"), without, 1e-6);
+    EXPECT_LT(error_of(64, "loftq"), 1e-4);
+    EXPECT_LT(error_of(32, "loftq"), 0.7 * without);
 }
 
 }  // namespace

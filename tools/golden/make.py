@@ -26,7 +26,7 @@ import peft
 import tokenizers
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, get_scheduler
@@ -319,13 +319,16 @@ def trajectory(model, batches, settings, total_steps):
 
 
 def make_adapter(base, settings, folder):
-    model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, bias="none", **settings))
+    model = get_peft_model(base, IA3Config(task_type="CAUSAL_LM", **settings["ia3"]) if "ia3" in settings else
+                           LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, bias="none", **settings))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_A" in name:
                 parameter.normal_(0.0, parameter.shape[1] ** -0.5)
             elif "lora_B" in name:
                 parameter.normal_(0.0, 0.1)
+            elif "ia3_l" in name:
+                parameter.normal_(1.0, 0.2)
             elif parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.02)
     model.save_pretrained(folder)
@@ -336,8 +339,9 @@ def make_adapter(base, settings, folder):
     path = os.path.join(folder, "adapter_config.json")
     config = json.load(open(path))
     config["base_model_name_or_path"] = "models/" + settings_model_name(folder)
-    config["target_modules"] = sorted(config["target_modules"]) if isinstance(config["target_modules"], list) \
-        else config["target_modules"]
+    for key in ("target_modules", "feedforward_modules"):
+        if isinstance(config.get(key), list):
+            config[key] = sorted(config[key])
     json.dump(config, open(path, "w"), indent=2, sort_keys=True)
 
 

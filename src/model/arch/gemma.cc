@@ -49,6 +49,7 @@ const ArchSpec kArchGemma = {
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
     .wire = WirePlusOneNorms,
+    .ia3_targets = {"q_proj", "v_proj", "down_proj"},
 };
 
 }  // namespace hone

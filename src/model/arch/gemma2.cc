@@ -61,6 +61,7 @@ const ArchSpec kArchGemma2 = {
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
     .wire = WirePlusOneNorms,
+    .ia3_targets = {"q_proj", "v_proj", "down_proj"},
 };
 
 }  // namespace hone

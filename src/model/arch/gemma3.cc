@@ -81,6 +81,7 @@ const ArchSpec kArchGemma3 = {
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
     .wire = WirePlusOneNorms,
+    .ia3_targets = {"q_proj", "v_proj", "down_proj"},
     .label_class = "Gemma3Text",
     .other_prefixes = {{"model.", "language_model.model."},
                        {"model.", "model.language_model."},

@@ -69,6 +69,8 @@ const ArchSpec kArchPhi = {
     .config_from_gguf = ConfigFromGguf,
     .wire = Wire,
     .lora_targets = {"q_proj", "v_proj", "fc1", "fc2"},
+    .ia3_targets = {"q_proj", "v_proj", "fc2"},
+    .ia3_feedforward = {"fc2"},
 };
 
 }  // namespace hone

@@ -53,6 +53,7 @@ const ArchSpec kArchPhi3 = {
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
     .lora_targets = {"qkv_proj"},
+    .ia3_targets = {"qkv_proj", "down_proj"},
 };
 
 }  // namespace hone

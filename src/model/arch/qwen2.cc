@@ -40,6 +40,7 @@ const ArchSpec kArchQwen2 = {
     .tensors = DecoderTable({}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
+    .ia3_targets = {"q_proj", "v_proj", "down_proj"},
 };
 
 }  // namespace hone

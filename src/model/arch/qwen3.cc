@@ -42,6 +42,7 @@ const ArchSpec kArchQwen3 = {
     .tensors = DecoderTable({.head_norms = DecoderRows::HeadNorms::kEachHead}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
+    .ia3_targets = {"q_proj", "v_proj", "down_proj"},
 };
 
 }  // namespace hone

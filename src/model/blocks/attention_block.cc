@@ -11,6 +11,7 @@ AttentionBlock<T>::AttentionBlock(const ModelFiles& files, const AttentionSpec& 
       qkv_(C, MakeMembers(files, spec.in)),
       o_(spec.H * spec.D, {MakeMember(files, spec.out)}) {
     HONE_CHECK(qkv_.out() == qkv_columns(), "{} of {}", qkv_.out(), qkv_columns());
+    o_.may_scale_input = true;
     if (spec.q_norm) q_norm_.emplace(files, *spec.q_norm);
     if (spec.k_norm) k_norm_.emplace(files, *spec.k_norm);
     options_ = {.H = spec.H,
@@ -167,8 +168,12 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved
     o_.HiddenGradient(context, M, dout, C_, ws.linear);
     o_.ParameterGradients(context, M, saved.attention, saved.h_o, dout, C_, o_seed, parameters,
                           ws.linear);
-    if (!input_gradient && !inner_trainable()) return;
+    const bool below = input_gradient || inner_trainable();
+    if (!below && !o_.scales_input()) return;
     o_.InputGradient(context, M, dout, C_, ws.dattention, GemmOutput::kStore, o_seed, ws.linear);
+    if (o_.scales_input())
+        o_.ScaleInputGradient(context, M, saved.attention, ws.dattention, parameters);
+    if (!below) return;
 
     const T* fused = saved.qkv;
     const T* attention = saved.attention;

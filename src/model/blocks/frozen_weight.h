@@ -19,6 +19,7 @@ struct LinearScratch {
     T* dh = nullptr;              // [M, rank columns]
     float* dx = nullptr;          // [M, in], only with dropout
     T* scaled = nullptr;          // [M, padded out] gradients times the factors of the outputs
+    T* scaled_in = nullptr;       // [M, in] inputs times their factors
     T* panels = nullptr;          // a group's weight, unpacked or transposed (panel_elements)
     uint8_t* codes = nullptr;     // [M, row_codes], where products are in 8-bit integers
     float* row_scales = nullptr;  // [M], likewise

@@ -129,7 +129,8 @@ absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& op
 template <typename T>
 bool LinearGroup<T>::trainable() const {
     return std::any_of(members_.begin(), members_.end(), [](const LinearMember& member) {
-        return member.low_rank.rank > 0 || member.own_weight >= 0;
+        return member.low_rank.rank > 0 || member.own_weight >= 0 ||
+               member.scaled_side != ScaledSide::kNone;
     });
 }
 
@@ -143,6 +144,13 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
                                                                          {member.out, in_}, true);
             if (!member.bias.empty())
                 member.own_bias = parameters.Add(member.name + ".bias", {member.out}, false);
+        }
+        if (member.scaled_side == ScaledSide::kOutput) {
+            member.scale = parameters.Add(member.name + ".ia3_l", {member.out, 1}, true);
+            if (!output_scale_) output_scale_.emplace(out_);
+        } else if (member.scaled_side == ScaledSide::kInput) {
+            member.scale = parameters.Add(member.name + ".ia3_l", {1, in_}, true);
+            input_scale_.emplace(in_);
         }
         const int64_t rank = member.low_rank.rank;
         if (rank == 0) continue;
@@ -184,6 +192,9 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
 template <typename T>
 absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const ModelFiles& files) {
     for (const LinearMember& member : members_) {
+        if (member.scale >= 0)
+            std::fill_n(parameters.value(member.scale),
+                        member.scaled_side == ScaledSide::kOutput ? member.out : in_, 1.0f);
         if (member.own_weight < 0 || member.tied_weight >= 0) continue;
         HONE_RETURN_IF_ERROR(ReadModelRows(files, *FindModelTensor(files, member.weight), 0,
                                            member.out, parameters.value(member.own_weight)));
@@ -196,6 +207,7 @@ absl::Status LinearGroup<T>::FillParameters(ParameterSet& parameters, const Mode
 
 template <typename T>
 void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
+    PackScales(parameters);
     if (codes()) return PackLowRankCodes(parameters);
     for (size_t index = 0; index < members_.size(); ++index) {
         const LinearMember& member = members_[index];
@@ -235,6 +247,17 @@ void LinearGroup<T>::PackLowRankCodes(ParameterSet& parameters) {
 }
 
 template <typename T>
+void LinearGroup<T>::PackScales(ParameterSet& parameters) {
+    for (const LinearMember& member : members_) {
+        if (member.scaled_side == ScaledSide::kOutput)
+            std::copy_n(parameters.value(member.scale), member.out,
+                        output_scale_->factors.data() + member.column);
+        else if (member.scaled_side == ScaledSide::kInput)
+            std::copy_n(parameters.value(member.scale), in_, input_scale_->factors.data());
+    }
+}
+
+template <typename T>
 void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
     for (size_t index = 0; index < members_.size(); ++index) {
         const LinearMember& member = members_[index];
@@ -269,7 +292,7 @@ void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h,
 template <typename T>
 void LinearGroup<T>::StartMagnitudes(ParameterSet& parameters, const Context& context,
                                      MagnitudeMemory<T>& memory) {
-    if (!scaled()) return;
+    if (!magnitude_) return;
     magnitude_->MeasureBase(context, *frozen_, memory);
     for (const LinearMember& member : members_)
         if (member.magnitude >= 0)
@@ -279,7 +302,7 @@ void LinearGroup<T>::StartMagnitudes(ParameterSet& parameters, const Context& co
 template <typename T>
 void LinearGroup<T>::UpdateMagnitudes(ParameterSet& parameters, const Context& context,
                                       MagnitudeMemory<T>& memory) {
-    if (!scaled()) return;
+    if (!magnitude_) return;
     std::vector<typename WeightMagnitude<T>::Delta> deltas;
     for (const LinearMember& member : members_)
         if (member.magnitude >= 0)
@@ -295,8 +318,9 @@ const T* LinearGroup<T>::ProductToScale(const Context& context, int64_t m, const
                                         bool training, uint64_t seed,
                                         const LinearScratch<T>& scratch) const {
     T* u = h + m * rank_columns_;
-    Product(context, {.m = m, .a = x, .a_stride = in_, .c = u, .c_stride = out_}, h, training, seed,
-            scratch, {});
+    const float* bias = output_scale_ && !bias_.empty() ? bias_.data() : nullptr;
+    Product(context, {.m = m, .a = x, .a_stride = in_, .bias = bias, .c = u, .c_stride = out_}, h,
+            training, seed, scratch, {});
     return u;
 }
 
@@ -318,15 +342,20 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     if (scaled() && uses_low_rank_) {
         HONE_CHECK(adapters.empty(), "adapters beside a delta");
         const T* u = ProductToScale(context, m, x, h, training, seed, scratch);
+        if (output_scale_) bias = nullptr;  // in u
         return ScaleColumns<T>(context, {.m = m,
                                          .n = out_,
                                          .u = u,
                                          .u_stride = out_,
-                                         .factors = magnitude_->factors(),
-                                         .bias = bias != nullptr ? bias : magnitude_->zeros(),
+                                         .factors = factors(),
+                                         .bias = bias != nullptr ? bias : no_bias(),
                                          .y = y,
                                          .y_stride = y_stride,
                                          .output = output});
+    }
+    if (scales_input() && uses_low_rank_) {
+        ScaleInput(context, m, x, scratch.scaled_in);
+        x = scratch.scaled_in;
     }
     Product(context,
             {.m = m,
@@ -373,8 +402,8 @@ void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* 
                                   .n = out_,
                                   .u = dy,
                                   .u_stride = dy_stride,
-                                  .factors = magnitude_->factors(),
-                                  .bias = magnitude_->zeros(),
+                                  .factors = factors(),
+                                  .bias = no_bias(),
                                   .y = scratch.scaled,
                                   .y_stride = padded_out()});
         for (int64_t row = 0; out_ < padded_out() && row < m; ++row)
@@ -430,6 +459,26 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
 }
 
 template <typename T>
+void LinearGroup<T>::ScaleInput(const Context& context, int64_t m, const T* x, T* y) const {
+    ScaleColumns<T>(context, {.m = m,
+                              .n = in_,
+                              .u = x,
+                              .u_stride = in_,
+                              .factors = input_scale_->factors.data(),
+                              .bias = input_scale_->zeros.data(),
+                              .y = y,
+                              .y_stride = in_});
+}
+
+template <typename T>
+void LinearGroup<T>::ScaleInputGradient(const Context& context, int64_t m, const T* x, T* dx,
+                                        ParameterSet& parameters) const {
+    AddColumnProducts<T>(context, m, in_, dx, in_, x, in_, input_scale_->ones.data(),
+                         parameters.gradient(members_[0].scale));
+    ScaleInput(context, m, dx, dx);
+}
+
+template <typename T>
 void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const T* x, const T* h,
                                         const T* dy, int64_t dy_stride, uint64_t seed,
                                         ParameterSet& parameters,
@@ -447,12 +496,14 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
         args.output = target.add ? GemmOutput::kAddF32 : GemmOutput::kStoreF32;
         gradients.push_back(args);
     };
-    for (const LinearMember& member : members_)
-        if (member.magnitude >= 0)
+    for (const LinearMember& member : members_) {
+        const int of_outputs =
+            member.scaled_side == ScaledSide::kOutput ? member.scale : member.magnitude;
+        if (of_outputs >= 0)
             AddColumnProducts<T>(context, m, member.out, dy + member.column, dy_stride,
                                  h + m * rank_columns_ + member.column, out_,
-                                 magnitude_->inverse_norms() + member.column,
-                                 parameters.gradient(member.magnitude));
+                                 factor_slopes() + member.column, parameters.gradient(of_outputs));
+    }
     std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     for (const LinearMember& member : members_) {
         const T* member_dy = dy + member.column;

@@ -4,7 +4,9 @@
 // T is the type of the products, float or bf16. Forward per member: y = W x + bias + B' (A x'),
 // where x' is x after dropout and B' = scale * B. A of all members is one thin product h = x' A^T;
 // B' extends the K of the large one. Where a member is of DoRA, y = u * factors + bias, with u the
-// product without the bias (weight_magnitude.h).
+// product without the bias (weight_magnitude.h). Where a member has a learned vector of IA3
+// (arXiv:2205.05638) at its output, u has the bias in it and y = u * factors. Where it has one at
+// its input, x is x times the vector in all of this.
 //
 // How the frozen weight is held, and how products go through it, is frozen_weight.h's.
 #pragma once
@@ -34,12 +36,14 @@ struct LinearMember {
     std::string name;          // what users and PEFT call it: "model.layers.0.self_attn.q_proj"
     std::string weight, bias;  // in the family's table; bias may be empty
     int64_t out = 0;
-    int64_t column = 0;       // first column in the group's output
-    LowRankOptions low_rank;  // rank 0: none
-    int64_t rank_column = 0;  // first column in h
-    int a = -1, b = -1;       // lora_A [rank, in], lora_B [out, rank]
-    int magnitude = -1;       // lora_magnitude_vector [out], of DoRA
+    int64_t column = 0;                   // first column in the group's output
+    LowRankOptions low_rank;              // rank 0: none
+    int64_t rank_column = 0;              // first column in h
+    int a = -1, b = -1;                   // lora_A [rank, in], lora_B [out, rank]
+    int magnitude = -1;                   // lora_magnitude_vector [out], of DoRA
     std::vector<float> fixed_a, fixed_b;  // of LowRankOptions::fixed_pair: behind A and B in h
+    ScaledSide scaled_side = ScaledSide::kNone;
+    int scale = -1;  // ia3_l [out, 1] or [1, in]
     int own_weight = -1, own_bias = -1;
     int tied_weight = -1;  // the parameter that own_weight becomes, where another module has it
 };
@@ -49,6 +53,13 @@ struct LinearMember {
 LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::string name = "");
 std::vector<LinearMember> MakeMembers(const ModelFiles& files,
                                       const std::vector<LinearSpec>& specs);
+
+// The learned vectors of a group's outputs, or of its input, as the products take them.
+struct LearnedScale {
+    explicit LearnedScale(int64_t count)
+        : factors(static_cast<size_t>(count), 1.0f), ones(factors), zeros(factors.size()) {}
+    std::vector<float> factors, ones, zeros;  // [out], [in]
+};
 
 template <typename T>
 class LinearGroup {
@@ -62,6 +73,8 @@ class LinearGroup {
 
     // Among the model's groups: of its dropout's random numbers, and of its place in an adapter.
     uint64_t number = 0;
+    // Whether its block takes ScaleInputGradient into account; of a group of one member.
+    bool may_scale_input = false;
 
     std::vector<LinearMember>& members() { return members_; }
     const std::vector<LinearMember>& members() const { return members_; }
@@ -71,8 +84,10 @@ class LinearGroup {
     int64_t rank_columns() const { return rank_columns_; }
     // Of a token, what Forward leaves for the backward pass: h, and u where outputs are scaled.
     int64_t saved_columns() const { return rank_columns_ + (scaled() ? out_ : 0); }
-    // Whether outputs have factors: a member is of DoRA.
-    bool scaled() const { return magnitude_.has_value(); }
+    // Whether outputs have factors: a member is of DoRA, or has a learned vector at its output.
+    bool scaled() const { return magnitude_.has_value() || output_scale_.has_value(); }
+    // Whether the input has: a learned vector.
+    bool scales_input() const { return input_scale_.has_value(); }
     float dropout() const { return dropout_; }
     bool trainable() const;
     // The frozen weights, once they are loaded.
@@ -85,8 +100,8 @@ class LinearGroup {
     // base's own values.
     void AddParameters(ParameterSet& parameters);
     absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
-    // Packs the parameters' values for the products: the low-rank ones, by one thread (another may
-    // pack another group), and the base's own.
+    // Packs the parameters' values for the products: the low-rank ones and learned vectors, by one
+    // thread (another may pack another group), and the base's own.
     void PackLowRank(ParameterSet& parameters);
     void PackOwn(ParameterSet& parameters, const Context& context);
     // Of DoRA: the magnitudes as the base has them, once; the factors, whenever parameters changed.
@@ -95,7 +110,7 @@ class LinearGroup {
     void UpdateMagnitudes(ParameterSet& parameters, const Context& context,
                           MagnitudeMemory<T>& memory);
 
-    // Whether Forward adds the low-rank deltas.
+    // Whether Forward adds the low-rank deltas and multiplies by learned vectors.
     void UseLowRank(bool use) { uses_low_rank_ = use; }
 
     // y [m, out] (= or +=, as output says) from x [m, in]. h (=), saved_columns for each row, is
@@ -117,6 +132,10 @@ class LinearGroup {
     // dx [m, in] = : float* for kStoreF32, T* for kStore.
     void InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
                        GemmOutput output, uint64_t seed, const LinearScratch<T>& scratch) const;
+    // After InputGradient, where scales_input(): the gradient of the scaled input in dx [m, in]
+    // becomes that of x, the input of the forward pass, and the vector gets its gradient (+=).
+    void ScaleInputGradient(const Context& context, int64_t m, const T* x, T* dx,
+                            ParameterSet& parameters) const;
     // The parameters' gradients (+=), from x and h of the forward pass. With dropout, the dropped x
     // is recomputed from `seed`.
     void ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
@@ -130,6 +149,20 @@ class LinearGroup {
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
     void PackLowRankCodes(ParameterSet& parameters);
+    void PackScales(ParameterSet& parameters);
+    // y [m, in] (=) = x [m, in] times the input's factors. y may be x.
+    void ScaleInput(const Context& context, int64_t m, const T* x, T* y) const;
+    // [out], of outputs that are scaled: y = u * factors + bias, and what a parameter's gradient
+    // has beside that of its factor.
+    const float* factors() const {
+        return magnitude_ ? magnitude_->factors() : output_scale_->factors.data();
+    }
+    const float* factor_slopes() const {
+        return magnitude_ ? magnitude_->inverse_norms() : output_scale_->ones.data();
+    }
+    const float* no_bias() const {
+        return magnitude_ ? magnitude_->zeros() : output_scale_->zeros.data();
+    }
     // h [m, rank_columns] (=).
     void Hidden(const Context& context, int64_t m, const T* x, T* h, bool training, uint64_t seed,
                 const LinearScratch<T>& scratch) const;
@@ -158,6 +191,7 @@ class LinearGroup {
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
     std::optional<WeightMagnitude<T>> magnitude_;
+    std::optional<LearnedScale> output_scale_, input_scale_;
     PackedMatrix<T> a_;                        // [in, rank_columns]
     PackedMatrix<T> a_backward_;               // [rank_columns, in]
     std::vector<PackedMatrix<T>> b_;           // per member [rank, out], with the scale in it

@@ -11,6 +11,7 @@ MlpBlock<T>::MlpBlock(const ModelFiles& files, const MlpSpec& spec, int64_t C)
       F_(spec.F),
       in_(C, MakeMembers(files, spec.in)),
       out_(spec.F, {MakeMember(files, spec.out)}) {
+    out_.may_scale_input = true;
     HONE_CHECK(in_.out() == activation_.columns(F_), "{} for an MLP of {}", in_.out(), F_);
 }
 
@@ -88,13 +89,15 @@ void MlpBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved& save
         forward = ws.mlp_in;
     }
     out_.HiddenGradient(context, M, dout, C_, ws.linear);
-    if (below) {
+    // The activation's output comes with its gradient, unless that needs it first.
+    const bool act_first = !below || out_.scales_input();
+    if (act_first) ActivationForward<T>(context, activation_, M, F_, forward, ws.act);
+    if (below || out_.scales_input())
         out_.InputGradient(context, M, dout, C_, ws.dact, GemmOutput::kStore, out_seed, ws.linear);
+    if (out_.scales_input()) out_.ScaleInputGradient(context, M, ws.act, ws.dact, parameters);
+    if (below)
         ActivationBackward<T>(context, activation_, M, F_, forward, ws.dact, ws.dmlp_in,
-                              out_.trainable() ? ws.act : nullptr);
-    } else {
-        ActivationForward<T>(context, activation_, M, F_, forward, ws.act);
-    }
+                              out_.trainable() && !act_first ? ws.act : nullptr);
     out_.ParameterGradients(context, M, ws.act, saved.h_out, dout, C_, out_seed, parameters,
                             ws.linear);
     if (!below) return;

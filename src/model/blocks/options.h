@@ -34,6 +34,10 @@ struct LowRankOptions {
     bool fixed_pair = false;
 };
 
+// Where IA3 (arXiv:2205.05638) has a learned vector l in a layer: y = l * (W x + bias), or
+// y = W (l * x) + bias.
+enum class ScaledSide { kNone, kInput, kOutput };
+
 // A0 [rank, in] and B0 [out, rank].
 struct FixedPair {
     std::span<const float> a, b;

@@ -26,6 +26,7 @@ struct BlockSizes {
     int64_t rank_columns = 0;   // widest h
     int64_t saved_columns = 0;  // most that a group saves of a token
     int64_t scaled_out = 0;     // widest output that is scaled (LinearGroup::scaled)
+    int64_t scaled_in = 0;      // widest input that is scaled (LinearGroup::scales_input)
     int64_t panels = 0;         // of the largest group (LinearGroup::panel_elements)
     int64_t row_codes = 0;      // widest row of activations in 8 bits
     bool dropout = false;
@@ -40,6 +41,7 @@ struct BlockSizes {
         rank_columns = std::max(rank_columns, group.rank_columns());
         saved_columns = std::max(saved_columns, group.saved_columns());
         if (group.scaled()) scaled_out = std::max(scaled_out, group.padded_out());
+        if (group.scales_input()) scaled_in = std::max(scaled_in, group.in());
         panels = std::max(panels, group.frozen().panel_elements(backward));
         row_codes = std::max(row_codes, group.frozen().row_codes());
         dropout |= group.dropout() > 0;
@@ -68,6 +70,7 @@ struct Workspace {
         y = arena.Take<T>(M * sizes.C);
         act = arena.Take<T>(M * sizes.F);
         if (sizes.dropout) linear.dropped = arena.Take<T>(M * sizes.in);
+        if (sizes.scaled_in > 0) linear.scaled_in = arena.Take<T>(M * sizes.scaled_in);
         if (sizes.mlp_in_shared) mlp_in = arena.Take<T>(M * sizes.mlp_in);
         if (sizes.residual) out = arena.Take<float>(M * sizes.C);
         if (sizes.panels > 0) linear.panels = arena.Take<T>(sizes.panels);

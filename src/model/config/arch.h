@@ -68,6 +68,10 @@ struct ArchSpec {
     void (*wire)(const ModelConfig& config, ModelGraph& graph) = nullptr;
     // The linear layers that get an adapter where nobody says which: PEFT's.
     std::vector<std::string> lora_targets = {"q_proj", "v_proj"};
+    // The same of IA3's learned vectors, and which of these scale their layer's input: PEFT's, and
+    // of families that it does not know, those of Llama.
+    std::vector<std::string> ia3_targets = {"k_proj", "v_proj", "down_proj"};
+    std::vector<std::string> ia3_feedforward = {"down_proj"};
     // What transformers calls the family with a head of labels: "Llama" of
     // LlamaForSequenceClassification; empty: as the first of its architectures begins.
     std::string_view label_class = "";

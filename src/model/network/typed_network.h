@@ -23,6 +23,7 @@ class TypedNetwork : public Model {
                                                        const Context& context);
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
+    absl::Status AddScale(const std::string& linear, ScaledSide side) override;
     void SetFixedPair(const std::string& linear, const FixedPair& pair) override;
     FixedPair GetFixedPair(const std::string& linear) const override;
     absl::Status MakeTrainable(const std::string& module, bool keep_tied) override;

@@ -113,6 +113,23 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
 }
 
 template <typename T>
+absl::Status TypedNetwork<T>::AddScale(const std::string& linear, ScaledSide side) {
+    for (LinearGroup<T>* group : Groups()) {
+        for (LinearMember& member : group->members()) {
+            if (member.name != linear) continue;
+            if (side == ScaledSide::kInput && !group->may_scale_input)
+                return ModelError(
+                    "feedforward_modules: {} cannot have its input scaled; the last layers of "
+                    "attention and of an MLP can",
+                    linear);
+            member.scaled_side = side;
+            return absl::OkStatus();
+        }
+    }
+    return ModelError("the model has no linear layer {}", linear);
+}
+
+template <typename T>
 void TypedNetwork<T>::Regularize(const Regularization& regularization) {
     regularization_ = regularization;
 }

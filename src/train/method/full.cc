@@ -69,9 +69,8 @@ Json FullLearner::Configuration() const {
 absl::StatusOr<std::span<const float>> FullLearner::Values(const ModelTensor& tensor) {
     ParameterSet& parameters = model_.parameters();
     if (const ParameterSlice* slice = parameters.Find(tensor.hf_name))
-        return std::span<const float>(
-            parameters.values().subspan(static_cast<size_t>(slice->offset),
-                                        static_cast<size_t>(slice->count)));
+        return std::span<const float>(parameters.values().subspan(
+            static_cast<size_t>(slice->offset), static_cast<size_t>(slice->count)));
     frozen_.resize(static_cast<size_t>(tensor.elements()));
     const ModelTensor* own = FindModelTensor(files_, tensor.name);
     HONE_RETURN_IF_ERROR(ReadModelRows(files_, *own, 0, own->rows(), frozen_.data()));

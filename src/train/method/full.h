@@ -21,7 +21,6 @@ class FullMethod : public Method {
         return WeightStorage::kNative;
     }
     bool TrainsBase() const override { return true; }
-    int64_t Rank(const FinetuneOptions& options) const override { return 0; }
     std::string_view smaller_base() const override { return "--method lora"; }
     std::string_view fewer_parameters() const override { return "--method lora"; }
     DType ResultType(const FinetuneOptions& options) const override;

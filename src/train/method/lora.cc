@@ -5,6 +5,8 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
+#include "adapt/ia3.h"
+#include "adapt/principal_start.h"
 #include "base/hash.h"
 #include "hub/catalogue.h"
 #include "train/objective/objective.h"
@@ -16,8 +18,8 @@ using Json = nlohmann::ordered_json;
 
 bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Channels; }
 
-absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& model,
-                                      const Context& context) {
+absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, std::string_view peft_type,
+                                      Model& model, const Context& context) {
     if (!options.adapter_path.empty()) {
         // Answers are compared without dropout.
         std::optional<double> dropout;
@@ -29,11 +31,15 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, Model& mod
         return config;
     }
     LoraConfig wanted = options.lora;
+    wanted.peft_type = peft_type;
     if (TrainsEmbeddings(options)) wanted.task_type = kFeatureExtraction;
     const LoraConfig config = WithHead(model.files(), std::move(wanted));
     // What does not fit the model here is what the flags asked for.
     HONE_RETURN_IF_ERROR(
         WithKind(ApplyLora(model, config, options.seed, context), ErrorKind::kUsage));
+    if (config.init_lora_weights == "loftq")
+        HONE_RETURN_IF_ERROR(
+            StartFromQuantizationError(model, config, options.double_quant, context));
     return config;
 }
 
@@ -56,7 +62,7 @@ std::string LoraMethod::Headline(const FinetuneOptions& options) const {
 absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
     const FinetuneOptions& options, const ModelFiles& files, Model& model,
     const Context& context) const {
-    HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, model, context));
+    HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, peft_type(), model, context));
     config.base_model_name_or_path = PublicName(options.model_name_or_path);
     return std::make_unique<LoraLearner>(model, std::move(config), options.adapter_path.empty(),
                                          context);
@@ -72,13 +78,18 @@ absl::Status LoraLearner::Restore(const std::string& folder) {
 
 std::string LoraLearner::Summary() const {
     const auto& slices = model_.parameters().slices();
-    const auto layers = std::count_if(
-        slices.begin(), slices.end(),
-        [](const ParameterSlice& slice) { return slice.name.ends_with(".lora_A.weight"); });
+    const bool ia3 = IsIa3(config_);
+    const auto layers =
+        std::count_if(slices.begin(), slices.end(), [&](const ParameterSlice& slice) {
+            return slice.name.ends_with(ia3 ? ".ia3_l" : ".lora_A.weight");
+        });
+    if (ia3) return fmt::format("ia3 on {} layers", layers);
     const double bits = model_.nf4_bits_per_weight();
     return fmt::format("{}{} r={} alpha={} on {} layers{}{}", bits > 0 ? "q" : "",
                        config_.use_dora ? "dora" : "lora", config_.r, config_.lora_alpha, layers,
-                       config_.init_lora_weights == "pissa" ? ", started from singular values" : "",
+                       config_.init_lora_weights == "pissa"   ? ", started from singular values"
+                       : config_.init_lora_weights == "loftq" ? ", started from NF4's error"
+                                                              : "",
                        bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
                        : Int8(model_) ? ", products with the base in 8-bit integers"
                                       : "");
@@ -86,10 +97,11 @@ std::string LoraLearner::Summary() const {
 
 Json LoraLearner::Configuration() const {
     std::span<const float> values = model_.parameters().values();
+    Json adapter = Json::parse(AdapterConfigText(config_));
+    adapter.erase("base_model_name_or_path");
     Json json = {{"adapter_at_the_start",
                   Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
-                 {"lora", Json::parse(AdapterConfigText(config_))}};
-    json["lora"].erase("base_model_name_or_path");
+                 {IsIa3(config_) ? "ia3" : "lora", std::move(adapter)}};
     const double bits = model_.nf4_bits_per_weight();
     if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
     if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";

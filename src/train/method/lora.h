@@ -15,6 +15,8 @@ class LoraMethod : public Method {
     std::string_view name() const override { return "lora"; }
     std::span<const OptionDefault> defaults() const override;
     std::string_view why_not_others() const override { return "quantises nothing"; }
+    std::string_view peft_type() const override { return "LORA"; }
+    int64_t Rank(const FinetuneOptions& options) const override { return options.lora.r; }
     WeightStorage Storage(const FinetuneOptions& options) const override;
     std::string_view smaller_base() const override { return "--method qlora"; }
     std::string_view fewer_parameters() const override {
@@ -26,7 +28,7 @@ class LoraMethod : public Method {
         const Context& context) const override;
 };
 
-// An adapter; checkpoints hold what is delivered, PEFT's folder.
+// An adapter of either kind; checkpoints hold what is delivered, PEFT's folder.
 class LoraLearner : public EngineLearner {
   public:
     // `config` is what was applied to the model; `fresh`: it starts as the base is.

@@ -5,6 +5,7 @@
 
 #include "train/method/freeze.h"
 #include "train/method/full.h"
+#include "train/method/ia3.h"
 #include "train/method/lora.h"
 #include "train/method/qlora.h"
 
@@ -32,7 +33,8 @@ std::span<const Method* const> Methods() {
     static const QloraMethod qlora;
     static const FullMethod full;
     static const FreezeMethod freeze;
-    static const std::array<const Method*, 4> methods = {&lora, &qlora, &full, &freeze};
+    static const Ia3Method ia3;
+    static const std::array<const Method*, 5> methods = {&lora, &qlora, &full, &freeze, &ia3};
     return methods;
 }
 

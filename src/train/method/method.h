@@ -36,8 +36,10 @@ class Method {
     LoadOptions Loading(const FinetuneOptions& options) const;
     // Whether every weight of the base is trained.
     virtual bool TrainsBase() const { return false; }
+    // PEFT's kind of the adapters that it trains, also further ("LORA"); empty: it trains none.
+    virtual std::string_view peft_type() const { return ""; }
     // The rank of what is added to the base's layers; 0: nothing is.
-    virtual int64_t Rank(const FinetuneOptions& options) const { return options.lora.r; }
+    virtual int64_t Rank(const FinetuneOptions& options) const { return 0; }
     // Flags that would make the base's weights smaller ("--method qlora"), and those that would
     // make the trained numbers fewer; empty: there are none.
     virtual std::string_view smaller_base() const = 0;

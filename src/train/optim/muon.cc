@@ -15,7 +15,8 @@ constexpr int kIterations = 5;
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 
 bool IsLayersMatrix(const ParameterSlice& slice) {
-    if (slice.shape.size() != 2) return false;
+    // A learned vector of IA3 has two dimensions in PEFT's form.
+    if (slice.shape.size() != 2 || slice.name.ends_with(".ia3_l")) return false;
     if (slice.name.find(".lora_") != std::string::npos) return true;
     // The others lie in a numbered layer: "model.layers.3.", "transformer.h.3.".
     for (size_t dot = slice.name.find('.'); dot != slice.name.npos;

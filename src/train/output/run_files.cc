@@ -99,12 +99,16 @@ std::string_view AutoClass(std::string_view task) {
 // Front matter, title, and how the result is used.
 std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     const bool full = result.artifact == "model";
-    const std::string name = full ? "Fine-tuned model" : "LoRA adapter";
+    const bool ia3 = o.method == "ia3";
+    const std::string kind = ia3 ? "IA3 adapter" : "LoRA adapter",
+                      name = full ? "Fine-tuned model" : kind;
     std::string text = fmt::format(
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: {}\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft", o.task,
-        full ? o.method + "-fine-tuning" : "lora",
+        full  ? o.method + "-fine-tuning"
+        : ia3 ? "ia3"
+              : "lora",
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
@@ -116,9 +120,10 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
                           o.method == "full" ? "every weight" : "some of its weights", kVersion,
                           OneLine(use), AutoClass(o.task));
     return text + fmt::format(
-                      "A LoRA adapter for {}, trained with hone {}.\n\n## Use\n\n"
+                      "{} for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"
                       "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
+                      ia3 ? "An IA3 adapter" : "A LoRA adapter",
                       Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
 }
 

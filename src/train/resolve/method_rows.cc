@@ -28,7 +28,8 @@ std::vector<OptionRow> MethodRows() {
              },
          .help = "which linear layers get an adapter: names or suffixes (q_proj,v_proj), "
                  "all-linear, or a regular expression for the whole name; default: PEFT's "
-                 "choice for the family, mostly q_proj,v_proj"},
+                 "choice for the family and the method, mostly q_proj,v_proj, and for ia3 "
+                 "k_proj,v_proj,down_proj"},
         {.name = "exclude_modules",
          .field =
              +[](FinetuneOptions& o) {
@@ -61,19 +62,33 @@ std::vector<OptionRow> MethodRows() {
          .field = HONE_FIELD(lora.init_lora_weights),
          .help = "where the adapter starts: true: lora_A at random, lora_B zero; pissa "
                  "(arXiv:2404.02948): from the weights' largest singular values. What is delivered "
-                 "then has twice the rank",
-         .choices = {"true", "pissa"},
+                 "then has twice the rank; loftq (arXiv:2310.08659): of what NF4 takes from the "
+                 "weights, with --method qlora; it then goes with --weights nf4",
+         .choices = {"true", "pissa", "loftq"},
          .may_stand_alone = true},
         {.name = "use_dora",
          .field = HONE_FIELD(lora.use_dora),
          .help = "DoRA (arXiv:2402.09353): the lengths of the weights' rows are trained apart from "
                  "where they point; slower, and often better at low ranks"},
     };
+    rows.push_back(
+        {.name = "feedforward_modules",
+         .field =
+             +[](FinetuneOptions& o) {
+                 return ModuleNames{o.lora.feedforward_modules, o.lora.feedforward_is_regex};
+             },
+         .help = "which of --target_modules have a vector at their input, where the "
+                 "others have it at their output: names, or a regular expression; "
+                 "default: PEFT's choice for the family, mostly down_proj"});
     // An adapter to start from says all of these itself.
     for (OptionRow& row : rows) {
         row.effect = Effect::kContents;
-        row.methods = {"lora", "qlora"};
         row.excludes = {"adapter_path"};
+        const bool any_adapter = row.name == "target_modules" || row.name == "exclude_modules" ||
+                                 row.name == "modules_to_save";
+        row.methods = {"lora", "qlora"};
+        if (any_adapter) row.methods.push_back("ia3");
+        if (row.name == "feedforward_modules") row.methods = {"ia3"};
     }
     rows.push_back({.name = "loraplus_lr_ratio",
                     .field = HONE_FIELD(loraplus_lr_ratio),
@@ -88,11 +103,12 @@ std::vector<OptionRow> MethodRows() {
                 {.name = "method",
                  .field = HONE_FIELD(method),
                  .help = "lora; qlora: the same over a base in 4 bits, for a fraction of the "
-                         "memory; full: every weight of the model; or freeze: its last layers and "
-                         "what else is named",
+                         "memory; full: every weight of the model; freeze: its last layers and "
+                         "what else is named; or ia3 (arXiv:2205.05638): an adapter of one vector "
+                         "a layer",
                  .effect = Effect::kContents,
                  .choices = names,
-                 .instead = "this version trains with lora, qlora, full or freeze"});
+                 .instead = "this version trains with lora, qlora, full, freeze or ia3"});
     const std::vector<OptionRow> of_freeze = {
         {.name = "freeze_trainable_layers",
          .field = HONE_FIELD(freeze.trainable_layers),

@@ -93,9 +93,12 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
     HONE_RETURN_IF_ERROR(CheckTask(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
-    if (o.lora.use_dora && o.lora.init_lora_weights == "pissa")
-        return UsageError("{} and {} pissa exclude each other: give one", names("use_dora"),
-                          names("init_lora_weights"));
+    if (o.lora.use_dora && o.lora.init_lora_weights != "true")
+        return UsageError("{} and {} {} exclude each other: give one", names("use_dora"),
+                          names("init_lora_weights"), o.lora.init_lora_weights);
+    if (o.lora.init_lora_weights == "loftq" && o.method != "qlora")
+        return UsageError("{} loftq starts from what NF4 takes from the base: it needs {} qlora",
+                          names("init_lora_weights"), names.Plain("method"));
     if (o.lora.use_dora && o.base_compute == "int8")
         return UsageError("{} needs products that are exact, and {} int8 has none: use native",
                           names("use_dora"), names("base_compute"));

@@ -215,6 +215,7 @@ TEST(Options, ValidationNamesTheFlag) {
     int8.base_compute = "int8";
     EXPECT_TRUE(ValidateOptions(int8).ok());
     expect([](auto& o) { o.method = "loftq"; }, "--method");
+    expect([](auto& o) { o.lora.init_lora_weights = "loftq"; }, "--method qlora");
     expect([](auto& o) { o.method = "qlora", o.quant_type = "fp4"; }, "--quant_type");
     expect([](auto& o) { o.double_quant = false; }, "--double_quant");
     expect([](auto& o) { o.method = "full", o.lora.r = 8; }, "--lora_r");

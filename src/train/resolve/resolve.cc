@@ -53,7 +53,7 @@ absl::Status Fill(const GivenOptions& given, FinetuneOptions& options,
     for (const char* option : {"method", "objective", "task"})
         if (const Json* value = given.Find(option)) HONE_RETURN_IF_ERROR(read(option, *value));
     const Method& method = MethodOf(options);
-    auto of_objective = ObjectiveOf(options).defaults(method.Rank(options) == 0);
+    auto of_objective = ObjectiveOf(options).defaults(method.peft_type().empty());
     // Embeddings are compared without dropout, as answers are, and tokens scored without.
     if (TrainsEmbeddings(options) || given.Has("loss"))
         of_objective.push_back({.option = "lora_dropout", .value = 0.0});

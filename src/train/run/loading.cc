@@ -18,6 +18,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// An adapter is trained further by a method of its own kind.
+absl::Status CheckKind(const LoraConfig& adapter, const FinetuneOptions& options) {
+    if (adapter.peft_type == MethodOf(options).peft_type()) return absl::OkStatus();
+    for (const Method* method : Methods())
+        if (method->peft_type() == adapter.peft_type)
+            return UsageError("--adapter_path {} is of peft_type {}: train it with --method {}",
+                              options.adapter_path, adapter.peft_type, method->name());
+    return UsageError("--adapter_path {} is of peft_type {}, which no method trains",
+                      options.adapter_path, adapter.peft_type);
+}
+
 }  // namespace
 
 absl::Status FinetuneRun::Load() {
@@ -33,6 +44,7 @@ absl::Status FinetuneRun::LoadModel() {
             "float32");
     if (!options_.adapter_path.empty()) {
         HONE_ASSIGN_OR_RETURN(const LoraConfig adapter, ReadAdapterConfig(options_.adapter_path));
+        HONE_RETURN_IF_ERROR(CheckKind(adapter, options_));
         if (adapter.use_dora && options_.base_compute == "int8")
             return UsageError(
                 "--adapter_path {} is of DoRA (use_dora), which needs products that are exact, and "
