@@ -87,7 +87,7 @@ class Tree:
                 self.quoted.update(re.findall(r"[\",](?:--)?([A-Za-z][\w-]*)(?=[\",])", text))
             self.quoted_files.update(re.findall(r"[\"/]([\w.-]+\.\w+)\"", text))
             self.chat_commands.update(re.findall(r"\"(/[a-z]+)", text))
-            if name == "dev" or name.endswith(".py"):
+            if name == "dev" or name.endswith((".py", ".mjs")):
                 self.scripts[name] = text
         self.parts = {word.strip("_") for word in self.words} | {name.partition(".")[0] for name in self.base_names}
 

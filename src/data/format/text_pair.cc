@@ -30,13 +30,13 @@ constexpr std::array<std::string_view, 7> kScoreNames = {
     "label",        "score", "similarity_score", "similarity", "relatedness_score",
     "is_duplicate", "labels"};
 
-std::string ColumnOf(const ordered_json& row, std::string_view name) {
+std::string ColumnNamed(const ordered_json& row, std::string_view name) {
     for (const auto& [column, value] : row.items())
         if (!value.is_null() && absl::AsciiStrToLower(column) == name) return column;
     return "";
 }
 
-absl::StatusOr<std::string> TextField(const ordered_json& row, const char* name) {
+absl::StatusOr<std::string> PairText(const ordered_json& row, const char* name) {
     const auto text = row.find(name);
     if (text == row.end() || text->is_null()) return DataError("\"{}\" is missing", name);
     if (!text->is_string())
@@ -46,7 +46,7 @@ absl::StatusOr<std::string> TextField(const ordered_json& row, const char* name)
 }
 
 // A number, or a text of one as tables have it; nothing where it is neither.
-std::optional<double> Number(const ordered_json& value) {
+std::optional<double> ScoreNumber(const ordered_json& value) {
     if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
     if (value.is_number()) return value.get<double>();
     double number = 0;
@@ -55,10 +55,10 @@ std::optional<double> Number(const ordered_json& value) {
     return std::nullopt;
 }
 
-absl::StatusOr<float> Score(const ordered_json& row, double max_score) {
+absl::StatusOr<float> PairScore(const ordered_json& row, double max_score) {
     const auto label = row.find("label");
     if (label == row.end() || label->is_null()) return DataError("\"label\" is missing");
-    std::optional<double> score = Number(*label);
+    std::optional<double> score = ScoreNumber(*label);
     // A boolean says it whatever the numbers go to.
     if (label->is_boolean()) *score *= max_score;
     if (!score || !std::isfinite(*score))
@@ -77,15 +77,15 @@ absl::StatusOr<float> Score(const ordered_json& row, double max_score) {
 
 ColumnMap GuessTextPairColumns(const ordered_json& row) {
     for (const auto& [first, second] : kTextNames) {
-        const std::string a = ColumnOf(row, first), b = ColumnOf(row, second);
+        const std::string a = ColumnNamed(row, first), b = ColumnNamed(row, second);
         if (a.empty() || b.empty() || !row[a].is_string() || !row[b].is_string()) continue;
         ColumnMap columns = {{"text_a", a}, {"text_b", b}};
         // A number goes before what is none, which is then an error of its row.
         std::string score;
         for (const std::string_view name : kScoreNames) {
-            const std::string label = ColumnOf(row, name);
+            const std::string label = ColumnNamed(row, name);
             if (label.empty()) continue;
-            const bool number = Number(row[label]).has_value();
+            const bool number = ScoreNumber(row[label]).has_value();
             if (score.empty() || number) score = label;
             if (number) break;
         }
@@ -103,14 +103,14 @@ std::optional<RowFormat> TextPairFormat(const ordered_json& row) {
 
 absl::StatusOr<DataRow> ConvertTextPair(const ordered_json& row, RowFormat format,
                                         double max_score) {
-    HONE_ASSIGN_OR_RETURN(std::string first, TextField(row, "text_a"));
-    HONE_ASSIGN_OR_RETURN(std::string second, TextField(row, "text_b"));
+    HONE_ASSIGN_OR_RETURN(std::string first, PairText(row, "text_a"));
+    HONE_ASSIGN_OR_RETURN(std::string second, PairText(row, "text_b"));
     DataRow pair;
     pair.kind = DataRow::Kind::kTextPair;
     pair.parts = {{std::move(first), false}, {std::move(second), false}};
     pair.score = 1;
     if (format == RowFormat::kScoredPair) {
-        HONE_ASSIGN_OR_RETURN(pair.score, Score(row, max_score));
+        HONE_ASSIGN_OR_RETURN(pair.score, PairScore(row, max_score));
     }
     return pair;
 }

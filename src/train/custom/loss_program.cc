@@ -10,11 +10,11 @@
 namespace hone {
 namespace {
 
-constexpr std::string_view kPlugin = "plugin:", kPython = ".py:";
+constexpr std::string_view kPluginPrefix = "plugin:", kPythonEnding = ".py:";
 
 // Float32 values are right to about 1e-7 of their size: a step of 1e-2 leaves five digits.
-constexpr float kStep = 1e-2f;
-constexpr double kTolerance = 2e-2;
+constexpr float kSlopeStep = 1e-2f;
+constexpr double kSlopeTolerance = 2e-2;
 constexpr int kDirections = 4;
 
 // How far the derivative along a direction is from the difference, as a share of the larger.
@@ -37,23 +37,23 @@ absl::StatusOr<Miss> MissAlong(LossProgram& program, const std::vector<LossInput
     size_t at = 0;
     for (size_t i = 0; i < inputs.size(); ++i) {
         if (!inputs[i].wants_slopes) continue;
-        // Each row moves by about kStep.
+        // Each row moves by about kSlopeStep.
         const double size = std::sqrt(3.0 / static_cast<double>(inputs[i].shape.back()));
         for (size_t j = 0; j < inputs[i].values.size(); ++j) {
             const double random_part = size * (2 * random.NextUnit() - 1);
             const double direction =
                 steepest && squares > 0 ? slopes[at][j] / std::sqrt(squares) : random_part;
-            above[i].values[j] += static_cast<float>(kStep * direction);
-            below[i].values[j] -= static_cast<float>(kStep * direction);
+            above[i].values[j] += static_cast<float>(kSlopeStep * direction);
+            below[i].values[j] -= static_cast<float>(kSlopeStep * direction);
             along += slopes[at][j] * direction;
         }
         ++at;
     }
     HONE_ASSIGN_OR_RETURN(const double high, program.Call(above, nullptr));
     HONE_ASSIGN_OR_RETURN(const double low, program.Call(below, nullptr));
-    Miss miss{.given = along, .measured = (high - low) / (2.0 * kStep)};
+    Miss miss{.given = along, .measured = (high - low) / (2.0 * kSlopeStep)};
     // Below this the difference has no digits left.
-    const double floor = std::max(1e-3 * most, 1e-6 * (1 + std::abs(high)) / kStep);
+    const double floor = std::max(1e-3 * most, 1e-6 * (1 + std::abs(high)) / kSlopeStep);
     miss.share = std::max(0.0, std::abs(miss.given - miss.measured) - floor) /
                  std::max({std::abs(miss.given), std::abs(miss.measured), 1e-30});
     return miss;
@@ -71,7 +71,7 @@ absl::Status DirectionsAgree(LossProgram& program,
                                   MissAlong(program, places[place], slopes, direction == 0,
                                             static_cast<uint64_t>(direction) + 1000 * place));
             ++tried;
-            missed += miss.share > kTolerance;
+            missed += miss.share > kSlopeTolerance;
             if (miss.share > worst.share) worst = miss;
         }
     }
@@ -86,12 +86,12 @@ absl::Status DirectionsAgree(LossProgram& program,
 }  // namespace
 
 bool IsLossProgram(std::string_view loss) {
-    return loss.starts_with(kPlugin) || loss.find(kPython) != std::string_view::npos;
+    return loss.starts_with(kPluginPrefix) || loss.find(kPythonEnding) != std::string_view::npos;
 }
 
 absl::StatusOr<std::unique_ptr<LossProgram>> OpenLossProgram(const std::string& loss) {
-    if (loss.starts_with(kPlugin)) return OpenPluginLoss(loss.substr(kPlugin.size()));
-    const size_t colon = loss.rfind(kPython) + kPython.size();
+    if (loss.starts_with(kPluginPrefix)) return OpenPluginLoss(loss.substr(kPluginPrefix.size()));
+    const size_t colon = loss.rfind(kPythonEnding) + kPythonEnding.size();
     return OpenPythonLoss(loss.substr(0, colon - 1), loss.substr(colon));
 }
 

@@ -9,7 +9,7 @@
 namespace hone {
 namespace {
 
-bool AllFinite(const std::vector<float>& values, size_t begin, size_t end) {
+bool PartIsFinite(const std::vector<float>& values, size_t begin, size_t end) {
     return std::all_of(values.begin() + static_cast<int64_t>(begin),
                        values.begin() + static_cast<int64_t>(end),
                        [](float value) { return std::isfinite(value); });
@@ -42,7 +42,8 @@ struct Cosines {
     }
 };
 
-std::vector<size_t> PlacesOf(const Batch& batch, const std::unordered_map<int64_t, size_t>& rows) {
+std::vector<size_t> PlacesOfPairs(const Batch& batch,
+                                  const std::unordered_map<int64_t, size_t>& rows) {
     std::vector<size_t> places;
     for (const int64_t row : batch.rows) places.push_back(rows.at(row));
     return places;
@@ -140,7 +141,8 @@ absl::StatusOr<ObjectiveSums> Embedder::Gradients(const std::vector<int64_t>& ro
     embedded.Resize(rows.size(), training_.C);
     for (const Batch& batch : batches) {
         if (!begins(batch.size())) return InterruptedError("interrupted");
-        HONE_RETURN_IF_ERROR(Embed(batch, places.emplace_back(PlacesOf(batch, order)), &embedded));
+        HONE_RETURN_IF_ERROR(
+            Embed(batch, places.emplace_back(PlacesOfPairs(batch, order)), &embedded));
     }
     const EmbeddedPairs& pairs = embedded.pairs;
     PairSlopes slopes = {std::vector<float>(pairs.first.size()),
@@ -153,8 +155,8 @@ absl::StatusOr<ObjectiveSums> Embedder::Gradients(const std::vector<int64_t>& ro
         const auto C = static_cast<size_t>(training_.C);
         for (size_t i = 0; i < batches.size(); ++i)
             for (const size_t row : places[i])
-                if (!AllFinite(first, row * C, (row + 1) * C) ||
-                    !AllFinite(second, row * C, (row + 1) * C)) {
+                if (!PartIsFinite(first, row * C, (row + 1) * C) ||
+                    !PartIsFinite(second, row * C, (row + 1) * C)) {
                     *bad = i;
                     sums.loss = std::nan("");
                     return false;
@@ -199,7 +201,7 @@ absl::StatusOr<ObjectiveSums> Embedder::Evaluate(const std::function<bool(Batch*
         for (const int64_t row : batch.rows) order.emplace(row, order.size());
         Embedded embedded;
         embedded.Resize(order.size(), training_.C);
-        HONE_RETURN_IF_ERROR(Embed(batch, PlacesOf(batch, order), &embedded));
+        HONE_RETURN_IF_ERROR(Embed(batch, PlacesOfPairs(batch, order), &embedded));
         const EmbeddedPairs& pairs = embedded.pairs;
         waiting.first.insert(waiting.first.end(), pairs.first.begin(), pairs.first.end());
         waiting.second.insert(waiting.second.end(), pairs.second.begin(), pairs.second.end());

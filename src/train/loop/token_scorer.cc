@@ -7,7 +7,8 @@
 namespace hone {
 namespace {
 
-std::vector<size_t> RowsOf(const Batch& batch, const std::unordered_map<int64_t, size_t>& order) {
+std::vector<size_t> PlacesOfRows(const Batch& batch,
+                                 const std::unordered_map<int64_t, size_t>& order) {
     std::vector<size_t> places;
     for (const int64_t row : batch.rows) places.push_back(order.at(row));
     return places;
@@ -66,7 +67,7 @@ absl::StatusOr<ObjectiveSums> TokenScorer::Gradients(const std::vector<int64_t>&
     ObjectiveSums sums;
     for (size_t i = 0; i < batches.size(); ++i) {
         if (!begins(batches[i].size())) return InterruptedError("interrupted");
-        const std::vector<size_t> places = RowsOf(batches[i], order);
+        const std::vector<size_t> places = PlacesOfRows(batches[i], order);
         HONE_RETURN_IF_ERROR(Score(batches[i], places, &logps));
         for (const size_t row : places)
             for (const float logp : logps[row])
@@ -80,7 +81,7 @@ absl::StatusOr<ObjectiveSums> TokenScorer::Gradients(const std::vector<int64_t>&
     std::vector<size_t> next(rows.size());
     for (size_t i = 0; i < batches.size(); ++i) {
         Batch batch = batches[i];
-        const std::vector<size_t> places = RowsOf(batch, order);
+        const std::vector<size_t> places = PlacesOfRows(batch, order);
         ForLabelled(batches[i], [&](size_t d, int32_t t) {
             const size_t row = places[d], token = next[row]++;
             batch.target_weights[t] = -slopes[row][token];
@@ -111,7 +112,7 @@ absl::StatusOr<ObjectiveSums> TokenScorer::Evaluate(const std::function<bool(Bat
         std::unordered_map<int64_t, size_t> order;
         for (const int64_t row : batch.rows) order.emplace(row, order.size());
         RowValues logps(order.size());
-        HONE_RETURN_IF_ERROR(Score(batch, RowsOf(batch, order), &logps));
+        HONE_RETURN_IF_ERROR(Score(batch, PlacesOfRows(batch, order), &logps));
         HONE_ASSIGN_OR_RETURN(const LossSums labels, learner_.Evaluate(batch));
         sums.answers += labels;
         if (!std::isfinite(labels.loss)) {
