@@ -170,7 +170,8 @@ def check_command(tree, text):
         if script in tree.scripts:
             if f"--{flag}" not in tree.scripts[script]:
                 yield f"{script} has no --{flag}"
-        elif not tree.has_flag(flag) and not any(f'"--{flag}"' in other for other in tree.scripts.values()):
+        elif not tree.has_flag(flag) and not any(
+                f'"--{flag}"' in other or f" {flag}: {{ type:" in other for other in tree.scripts.values()):
             yield f"neither hone nor a script here has --{flag}"
 
 
