@@ -11,6 +11,7 @@ import faulthandler
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +64,8 @@ class Result(unittest.TextTestResult):
 
 def run_suite(suite):
     """Runs it, prints the numbers, and gives the exit status."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):  # by a shell's background jobs and by nohup; children would, too
+        signal.signal(ignored, signal.default_int_handler)
     end_later()
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     skipped, failed = len(result.skipped), len(result.broken)
