@@ -110,8 +110,9 @@ def run_side_by_side(suite, jobs, command):
     return 0 if failed == 0 and passed > 0 else 1
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(folder, description):
+    """Runs every test_*.py of the folder by the arguments of its run.py, which `description` explains."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--hone", type=pathlib.Path, default=FOLDER.parents[1] / "build/release/hone")
     parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
                         help="only tests with this in their name")
@@ -121,16 +122,16 @@ def main():
     if not os.access(hone, os.X_OK):
         sys.exit(f"no program at {hone}: ./dev build")
     os.environ["HONE"] = str(hone)  # tests read it when they are imported
-    sys.path.insert(0, str(FOLDER))
 
     loader = unittest.TestLoader()
     if arguments.patterns:
         loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
-    suite = loader.discover(str(FOLDER), top_level_dir=str(FOLDER))
+    suite = loader.discover(str(folder), top_level_dir=str(folder))
     if arguments.jobs > 1 and not arguments.patterns:
-        return run_side_by_side(suite, arguments.jobs, [__file__, "--hone", hone])
+        return run_side_by_side(suite, arguments.jobs, [folder / "run.py", "--hone", hone])
     return run_suite(suite)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.path.insert(0, str(FOLDER))
+    sys.exit(main(FOLDER, __doc__))
