@@ -46,6 +46,11 @@ std::string LowerCase(std::string_view text) {
 
 bool IsWordCharacter(char32_t character) { return hone_unicode_is_word(character); }
 
+bool IsAsciiPunctuation(char32_t c) {
+    return (c > U' ' && c < U'0') || (c > U'9' && c < U'A') || (c > U'Z' && c < U'a') ||
+           (c > U'z' && c < 0x7f);
+}
+
 bool IsSpace(char32_t character) {
     if (character < 0x80)
         return character == ' ' || (character >= 0x09 && character <= 0x0d) ||

@@ -14,6 +14,9 @@ std::string LowerCase(std::string_view text);
 // Whether \w of Python's re matches the character: a letter, a number or the underscore.
 bool IsWordCharacter(char32_t character);
 
+// Whether Python's string.punctuation has it: ASCII's marks.
+bool IsAsciiPunctuation(char32_t character);
+
 // str.isspace() of one character.
 bool IsSpace(char32_t character);
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "data/format/row_columns.h"
 
 namespace hone {
 namespace {
@@ -14,17 +15,11 @@ constexpr std::string_view kPreferred[] = {"preferred_output", "preferred_comple
 constexpr std::string_view kNotPreferred[] = {"non_preferred_output", "non_preferred_completion"};
 constexpr std::string_view kLabels[] = {"label", "kto_tag"};
 
-// The field, or nullptr where it is missing or null.
-const ordered_json* FindMember(const ordered_json& row, std::string_view name) {
-    const auto found = row.find(std::string(name));
-    return found == row.end() || found->is_null() ? nullptr : &*found;
-}
-
 // The first of the names that the row has; "": none.
 template <size_t N>
 std::string_view NameOf(const ordered_json& row, const std::string_view (&names)[N]) {
     for (std::string_view name : names)
-        if (FindMember(row, name) != nullptr) return name;
+        if (FindField(row, name) != nullptr) return name;
     return "";
 }
 
@@ -42,9 +37,9 @@ std::optional<bool> Judgement(const ordered_json& value, bool numbers) {
 }
 
 bool HasAnswer(const ordered_json& row) {
-    return FindMember(row, "completion") || FindMember(row, "messages") ||
-           FindMember(row, "conversations") || FindMember(row, "response") ||
-           FindMember(row, "output");
+    return FindField(row, "completion") || FindField(row, "messages") ||
+           FindField(row, "conversations") || FindField(row, "response") ||
+           FindField(row, "output");
 }
 
 std::string_view Role(const ordered_json& messages) {
@@ -78,7 +73,7 @@ ordered_json Part(const ordered_json& list, size_t begin, size_t end) {
 ordered_json Beside(const ordered_json& row) {
     ordered_json beside = ordered_json::object();
     for (const char* name : {"tools", "functions", "system"})
-        if (const ordered_json* value = FindMember(row, name)) beside[name] = *value;
+        if (const ordered_json* value = FindField(row, name)) beside[name] = *value;
     return beside;
 }
 
@@ -99,17 +94,17 @@ absl::StatusOr<PairRows> SplitOpenAi(const ordered_json& row) {
     const std::string_view preferred = NameOf(row, kPreferred), other = NameOf(row, kNotPreferred);
     if (preferred.empty()) return DataError("\"preferred_output\" is missing");
     if (other.empty()) return DataError("\"non_preferred_output\" is missing");
-    const ordered_json* input = FindMember(row, "input");
+    const ordered_json* input = FindField(row, "input");
     if (input == nullptr || !input->is_object())
         return DataError("\"input\" must be an object with \"messages\"");
-    const ordered_json* messages = FindMember(*input, "messages");
+    const ordered_json* messages = FindField(*input, "messages");
     if (messages == nullptr || !messages->is_array() || messages->empty())
         return DataError("\"input\" has no list of \"messages\"");
     for (std::string_view name : {preferred, other})
-        if (!FindMember(row, name)->is_array() || FindMember(row, name)->empty())
+        if (!FindField(row, name)->is_array() || FindField(row, name)->empty())
             return DataError("\"{}\" must be a list with a message of the assistant", name);
     PairRows pair =
-        MakePair(Beside(*input), *messages, *FindMember(row, preferred), *FindMember(row, other));
+        MakePair(Beside(*input), *messages, *FindField(row, preferred), *FindField(row, other));
     pair.preferred_name = preferred;
     pair.other_name = other;
     return pair;
@@ -122,12 +117,12 @@ bool IsOpenAiPair(const ordered_json& row) {
 }
 
 RowKind KindOfRow(const ordered_json& row, bool any_label) {
-    if (IsOpenAiPair(row) || (FindMember(row, "chosen") && FindMember(row, "rejected")) ||
-        FindMember(row, "rejected_response"))
+    if (IsOpenAiPair(row) || (FindField(row, "chosen") && FindField(row, "rejected")) ||
+        FindField(row, "rejected_response"))
         return RowKind::kPairs;
     if (!HasAnswer(row)) return RowKind::kPlain;
-    if (FindMember(row, "kto_tag")) return RowKind::kJudged;
-    const ordered_json* label = FindMember(row, "label");
+    if (FindField(row, "kto_tag")) return RowKind::kJudged;
+    const ordered_json* label = FindField(row, "label");
     return label && Judgement(*label, any_label) ? RowKind::kJudged : RowKind::kPlain;
 }
 
@@ -140,9 +135,9 @@ absl::Status CheckRowKind(const ordered_json& row, RowKind wanted, std::string_v
             "the rows are preferences ({}): `hone finetune --objective dpo` learns from them, and "
             "so do ipo, orpo and simpo. To learn the preferred answers alone say which column they "
             "are: --columns prompt=NAME,completion=NAME",
-            IsOpenAiPair(row)                      ? "preferred_output and non_preferred_output"
-            : FindMember(row, "chosen") != nullptr ? "chosen and rejected"
-                                                   : "rejected_response");
+            IsOpenAiPair(row)                     ? "preferred_output and non_preferred_output"
+            : FindField(row, "chosen") != nullptr ? "chosen and rejected"
+                                                  : "rejected_response");
     if (wanted == RowKind::kPlain)
         return DataError(
             "the rows are judged answers (\"{}\": true or false): `hone finetune --objective kto` "
@@ -164,22 +159,22 @@ absl::Status CheckRowKind(const ordered_json& row, RowKind wanted, std::string_v
 }
 
 ColumnMap GuessPairColumns(const ordered_json& row) {
-    if (IsOpenAiPair(row) || FindMember(row, "prompt")) return {};
+    if (IsOpenAiPair(row) || FindField(row, "prompt")) return {};
     ColumnMap columns;
     for (const char* name : {"question", "instruction", "query", "input"})
-        if (FindMember(row, name) && columns.empty()) columns.emplace_back("prompt", name);
+        if (FindField(row, name) && columns.empty()) columns.emplace_back("prompt", name);
     if (columns.empty()) return {};
     columns.emplace_back("chosen", "chosen");
     columns.emplace_back("rejected", "rejected");
     for (const char* name : {"system", "system_prompt"})
-        if (FindMember(row, name) && columns.size() == 3) columns.emplace_back("system", name);
+        if (FindField(row, name) && columns.size() == 3) columns.emplace_back("system", name);
     return columns;
 }
 
 absl::StatusOr<PairRows> SplitPair(const ordered_json& row) {
     if (IsOpenAiPair(row)) return SplitOpenAi(row);
-    const ordered_json* prompt = FindMember(row, "prompt");
-    const ordered_json *chosen = FindMember(row, "chosen"), *rejected = FindMember(row, "rejected");
+    const ordered_json* prompt = FindField(row, "prompt");
+    const ordered_json *chosen = FindField(row, "chosen"), *rejected = FindField(row, "rejected");
     if (chosen == nullptr || rejected == nullptr)
         return DataError("\"{}\" is missing", chosen == nullptr ? "chosen" : "rejected");
     const ordered_json beside = Beside(row);
@@ -217,10 +212,10 @@ absl::StatusOr<PairRows> SplitPair(const ordered_json& row) {
 absl::StatusOr<bool> ReadLabel(const ordered_json& row) {
     const std::string_view name = NameOf(row, kLabels);
     if (name.empty()) return DataError("\"label\" is missing");
-    const auto label = Judgement(*FindMember(row, name), true);
+    const auto label = Judgement(*FindField(row, name), true);
     if (!label)
         return DataError("\"{}\" must be true or false, not {}", name,
-                         FindMember(row, name)
+                         FindField(row, name)
                              ->dump(-1, ' ', false, ordered_json::error_handler_t::replace)
                              .substr(0, 40));
     return *label;

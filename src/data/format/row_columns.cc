@@ -86,9 +86,13 @@ bool IsWholeTable(const ordered_json& row) {
 
 }  // namespace
 
-bool HasField(const ordered_json& row, std::string_view name) {
+const ordered_json* FindField(const ordered_json& row, std::string_view name) {
     const auto found = row.find(std::string(name));
-    return found != row.end() && !found->is_null();
+    return found == row.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool HasField(const ordered_json& row, std::string_view name) {
+    return FindField(row, name) != nullptr;
 }
 
 std::optional<RowFormat> FormatByFields(const ordered_json& row) {

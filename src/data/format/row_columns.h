@@ -19,6 +19,8 @@ using ColumnMap = std::vector<std::pair<std::string, std::string>>;
 // The format of a row by the names of its fields; nothing where they are none that hone knows.
 std::optional<RowFormat> FormatByFields(const nlohmann::ordered_json& row);
 
+// The row's field; nullptr where it has none, or null in it.
+const nlohmann::ordered_json* FindField(const nlohmann::ordered_json& row, std::string_view name);
 // Whether the row has the field, and something in it.
 bool HasField(const nlohmann::ordered_json& row, std::string_view name);
 

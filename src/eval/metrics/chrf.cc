@@ -12,11 +12,6 @@ using WideWords = std::vector<std::u32string>;
 
 constexpr double kBeta = 2;
 
-bool IsAsciiPunctuation(char32_t c) {  // ASCII's
-    return (c > U' ' && c < U'0') || (c > U'9' && c < U'A') || (c > U'Z' && c < U'a') ||
-           (c > U'z' && c < 0x7f);
-}
-
 // A text as its characters without spaces, and its words with the punctuation at their ends parted.
 struct Pieces {
     explicit Pieces(std::string_view text, const ChrfOptions& options) {

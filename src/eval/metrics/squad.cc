@@ -9,11 +9,6 @@
 namespace hone {
 namespace {
 
-bool IsPunctuation(char32_t c) {  // string.punctuation
-    return (c > U' ' && c < U'0') || (c > U'9' && c < U'A') || (c > U'Z' && c < U'a') ||
-           (c > U'z' && c < 0x7f);
-}
-
 // Each of the words a, an, the as a space. Words are what \b of a regular expression parts: the
 // "the" of "the-end" is one.
 std::u32string WithoutArticles(std::u32string_view text) {
@@ -37,7 +32,7 @@ std::u32string WithoutArticles(std::u32string_view text) {
 
 std::string NormalizeAnswer(std::string_view text) {
     std::u32string characters = Characters(LowerCase(text));
-    std::erase_if(characters, IsPunctuation);
+    std::erase_if(characters, IsAsciiPunctuation);
     std::string normalized;
     for (const std::u32string& word : SplitWords(WithoutArticles(characters)))
         normalized += (normalized.empty() ? "" : " ") + Utf8(word);
