@@ -149,13 +149,9 @@ json AddedTokens(const GgufVocabulary& vocabulary) {
     const bool in_normalized = vocabulary.model == "llama" && !AddsSpacePrefix(vocabulary);
     json added = json::array();
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-        const int32_t type = TypeOf(vocabulary, id);
-        const auto is = [id](std::optional<int32_t> other) {
-            return other && static_cast<size_t>(*other) == id;
-        };
-        const bool special =
-            type == kControl || type == kUnknown || is(vocabulary.bos_id) || is(vocabulary.eos_id);
-        if ((!special && type != kUserDefined) || vocabulary.tokens[id].empty()) continue;
+        const bool special = IsSpecialInGguf(vocabulary, id);
+        const bool added_token = special || TypeOf(vocabulary, id) == kUserDefined;
+        if (!added_token || vocabulary.tokens[id].empty()) continue;
         added.push_back({{"id", id},
                          {"content", vocabulary.tokens[id]},
                          {"single_word", false},
@@ -335,6 +331,14 @@ absl::StatusOr<json> SentencePieceBpe(const GgufVocabulary& vocabulary, const js
 }
 
 }  // namespace
+
+bool IsSpecialInGguf(const GgufVocabulary& vocabulary, size_t id) {
+    const int32_t type = TypeOf(vocabulary, id);
+    const auto is = [id](std::optional<int32_t> other) {
+        return other && static_cast<size_t>(*other) == id;
+    };
+    return type == kControl || type == kUnknown || is(vocabulary.bos_id) || is(vocabulary.eos_id);
+}
 
 absl::StatusOr<std::string> TokenizerJsonFromGguf(const GgufVocabulary& vocabulary) {
     HONE_RETURN_IF_ERROR(Check(vocabulary));

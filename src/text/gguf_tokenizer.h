@@ -14,4 +14,7 @@ namespace hone {
 // wrong, or the kind of tokenizer that is not known.
 absl::StatusOr<std::string> TokenizerJsonFromGguf(const GgufVocabulary& vocabulary);
 
+// Whether that tokenizer's token `id`, one of vocabulary.tokens, is special.
+bool IsSpecialInGguf(const GgufVocabulary& vocabulary, size_t id);
+
 }  // namespace hone

@@ -3,8 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 
-#include "chat/chat_files.h"
+#include "chat/special_tokens.h"
 
 namespace hone::platform {
 namespace {
@@ -38,16 +39,13 @@ SpecialTokens SpecialTokensOf(const std::vector<BaseModel>& models) {
     std::vector<std::string> tokens;
     for (const BaseModel& model : models) {
         const auto files = OpenModel(model.path);
-        const auto chat = files.ok() ? OpenChat(**files) : files.status();
-        if (!chat.ok()) {
+        auto own = files.ok() ? ReadSpecialTokens(**files) : files.status();
+        if (!own.ok()) {
             spdlog::warn("the special tokens of {} are not known: {}", model.name,
-                         std::string(chat.status().message()));
+                         std::string(own.status().message()));
             continue;
         }
-        const Tokenizer& tokenizer = *(*chat)->tokenizer;
-        for (int32_t id = 0; id < tokenizer.vocabulary_size(); ++id)
-            if (tokenizer.IsSpecial(id))
-                if (auto token = tokenizer.IdToToken(id)) tokens.push_back(*std::move(token));
+        std::move(own->begin(), own->end(), std::back_inserter(tokens));
     }
     return SpecialTokens(tokens);
 }

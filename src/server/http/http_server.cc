@@ -10,10 +10,9 @@
 #include "server/http/connection_start.h"
 
 namespace hone::server {
-namespace {
 
 // The connections that are open.
-class Registry {
+class HttpServer::Registry {
   public:
     struct Place {
         uint64_t id = 0;
@@ -66,6 +65,8 @@ class Registry {
     std::map<uint64_t, Entry> open_;
     std::map<std::string, int> clients_;
 };
+
+namespace {
 
 absl::StatusOr<std::unique_ptr<asio::ssl::context>> OpenTls(const HttpServerOptions& options) {
     if (options.tls_cert.empty()) return nullptr;

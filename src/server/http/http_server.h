@@ -35,6 +35,7 @@ class HttpServer {
     void Stop();
 
   private:
+    class Registry;
     struct Parts;
     explicit HttpServer(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
