@@ -63,7 +63,8 @@ def train_with_peft(arguments, rows, labels, out):
     torch.manual_seed(42)
     tokens = "tokens" in rows[0]
     auto = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
-    model = auto.from_pretrained(arguments.model_dir, num_labels=len(labels), classifier_dropout=0.0,
+    extra = {"classifier_dropout": 0.0} if tokens else {}  # a head over a sequence has none
+    model = auto.from_pretrained(arguments.model_dir, num_labels=len(labels), **extra,
                                  dtype=torch.bfloat16 if arguments.dtype == "bfloat16" else torch.float32)
     model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules="all-linear",
                                              task_type="TOKEN_CLS" if tokens else "SEQ_CLS"))

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <map>
-#include <set>
 
 #include "base/file.h"
 #include "model/files/tensor_layout.h"
@@ -26,50 +23,6 @@ const ParameterSlice& FindSlice(Model& model, const std::string& name) {
 }
 
 }  // namespace
-
-namespace {
-
-// Prints what was noted, a line for each case.
-class DeviationTable : public testing::Environment {
-  public:
-    void Note(const std::string& name, const std::string& column, double deviation) {
-        double& worst = rows_[name][column];
-        worst = std::max(worst, deviation);
-        columns_.insert(column);
-    }
-    void TearDown() override {
-        if (std::getenv("HONE_TEST_TABLE") == nullptr || rows_.empty()) return;
-        fmt::print("{:<16}", "case");
-        for (const std::string& column : columns_) fmt::print(" {:>12}", column);
-        for (const auto& [name, values] : rows_) {
-            fmt::print("\n{:<16}", name);
-            for (const std::string& column : columns_) {
-                const auto found = values.find(column);
-                fmt::print(" {:>12}",
-                           found == values.end() ? "" : fmt::format("{:.1e}", found->second));
-            }
-        }
-        fmt::print("\n");
-    }
-
-  private:
-    std::map<std::string, std::map<std::string, double>> rows_;
-    std::set<std::string> columns_;
-};
-
-DeviationTable& Table() {
-    static auto* table =
-        static_cast<DeviationTable*>(testing::AddGlobalTestEnvironment(new DeviationTable));
-    return *table;
-}
-// Before main, as gtest wants it.
-[[maybe_unused]] const DeviationTable& kTable = Table();
-
-}  // namespace
-
-void Note(const Case& golden, const std::string& column, double deviation) {
-    Table().Note(golden.name(), column, deviation);
-}
 
 void ExpectOk(const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; }
 

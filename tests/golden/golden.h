@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deviation_table.h"
 #include "adapt/lora.h"
 #include "gtest/gtest.h"
 #include "model/model.h"
@@ -60,16 +61,16 @@ class Case {
     std::vector<std::string> TensorsWith(const std::string& prefix) const;
     std::vector<Example> documents() const { return Examples(values_["documents"]); }
     static std::vector<Example> Examples(const nlohmann::json& documents);
+    // For the table of base/deviation_table.h.
+    void Note(const std::string& column, double deviation) const {
+        testkit::deviation_table.Note(name_, column, deviation);
+    }
 
   private:
     std::string name_;
     nlohmann::json values_;
     std::shared_ptr<WeightFile> tensors_;
 };
-
-// For the table of how near everything is: the largest deviation of a case in a column counts. With
-// HONE_TEST_TABLE set, the program prints the table in the end.
-void Note(const Case& golden, const std::string& column, double deviation);
 
 // A loaded model; its files stay open beside it.
 struct Loaded {

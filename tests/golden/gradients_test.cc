@@ -31,7 +31,7 @@ TEST_P(GradientsTest, F32EqualsTorch) {
     // Every trainable tensor has a golden and the other way round.
     EXPECT_EQ(names.size(), adapted.model->parameters().slices().size());
     for (const std::string& name : names) {
-        Note(golden_, "gradients", ExpectGolden(golden_, *adapted.model, "gradient", name, 2e-4));
+        golden_.Note("gradients", ExpectGolden(golden_, *adapted.model, "gradient", name, 2e-4));
         if (golden_.full()) continue;
         const std::vector<float> want = golden_.Tensor("gradient." + name);
         const std::vector<float> got =

@@ -25,7 +25,7 @@ class LogitsTest : public testing::TestWithParam<std::string> {
         GOLDEN_ASSERT_OK(sums.status());
         const double loss = expected["loss"], weight = expected["weight"];
         EXPECT_NEAR(sums->loss / sums->weight, loss, tolerance * loss);
-        if (exact_ranks) Note(golden_, "loss", std::abs(sums->loss / sums->weight - loss) / loss);
+        if (exact_ranks) golden_.Note("loss", std::abs(sums->loss / sums->weight - loss) / loss);
         EXPECT_NEAR(sums->weight, weight, 1e-6 * weight);
         EXPECT_NEAR(sums->weight, batch_.TotalWeight(), 1e-6 * weight);
         ASSERT_EQ(each.size(), documents_.size());
@@ -72,7 +72,7 @@ TEST_P(LogitsTest, BaseModelInF32) {
     Loaded base = LoadBase(golden_.model_folder(), ComputeType::kF32, context_, golden_.storage());
     const double error = WorstElement(Logits(*base.model, batch_), golden_.Tensor("base.logits"));
     EXPECT_LT(error, 3e-5);
-    Note(golden_, "logits", error);
+    golden_.Note("logits", error);
     CheckLosses(*base.model, "base", 1e-5, /*exact_ranks=*/true);
 }
 
@@ -81,7 +81,7 @@ TEST_P(LogitsTest, AdapterInF32) {
     const std::vector<float> logits = Logits(*adapted.model, batch_);
     const double error = WorstElement(logits, golden_.Tensor("adapted.logits"));
     EXPECT_LT(error, 3e-5);
-    Note(golden_, "logits", error);
+    golden_.Note("logits", error);
     // The adapter does something: else the line above would prove nothing.
     EXPECT_GT(RelativeError(logits, golden_.Tensor("base.logits")), 0.01);
     CheckLosses(*adapted.model, "adapted", 1e-5, /*exact_ranks=*/true);

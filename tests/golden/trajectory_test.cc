@@ -100,14 +100,14 @@ TEST_P(TrajectoryTest, F32FollowsTorch) {
                      rate = steps[i]["learning_rate"];
         EXPECT_NEAR(step.loss, loss, 1e-4 * loss) << "step " << i;
         EXPECT_NEAR(step.grad_norm, norm, 1e-4 * norm) << "step " << i;
-        Note(golden_, "trajectory", std::abs(step.loss - loss) / loss);
+        golden_.Note("trajectory", std::abs(step.loss - loss) / loss);
         EXPECT_NEAR(step.learning_rate, rate, 1e-6 * rate) << "step " << i;
     }
     const std::vector<std::string> names = golden_.TensorsWith("final.");
     EXPECT_EQ(names.size() + golden_.values().value("not_compared", size_t{0}),
               trajectory.model().parameters().slices().size());
     for (const std::string& name : names)
-        Note(golden_, "final", ExpectGolden(golden_, trajectory.model(), "final", name, 1e-4));
+        golden_.Note("final", ExpectGolden(golden_, trajectory.model(), "final", name, 1e-4));
 }
 
 TEST_P(TrajectoryTest, Bf16StaysNear) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/deviation_table.h"
 #include "base/json_file.h"
 #include "base/testing.h"
 #include "kernels/dispatch/testing.h"
@@ -100,6 +101,7 @@ TEST_P(OptimizerTest, TwentyStepsEqualTheReference) {
         EXPECT_NEAR(std::sqrt(squares), norm, (codes ? 1e-5 : 2e-6) * norm);
         EXPECT_LT(worst, codes ? 2e-3 : 5e-6);
         EXPECT_LT(std::sqrt(miss / static_cast<double>(sample)), codes ? 1e-4 : 1e-6);
+        testkit::deviation_table.Note(std::string(GetParam()), "weights", worst);
     }
 }
 
