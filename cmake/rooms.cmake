@@ -27,6 +27,8 @@ set(HONE_FUZZED_ROOMS base model adapt text data hub chat infer eval train answe
 if(HONE_FUZZERS)
   target_link_options(hone_flags INTERFACE -fsanitize=fuzzer-no-link)
   add_custom_target(fuzzers)
+else()
+  add_custom_target(replays)  # of the corpora; not in `all`, since fuzzers begin with these inputs
 endif()
 
 # Rooms whose loops cost time are compiled as the build type says (-O3 in a release). All others decide and report: most
@@ -143,11 +145,12 @@ endfunction()
 
 function(hone_fuzzer source library)
   get_filename_component(name ${source} NAME_WE)
-  if(HONE_TESTS AND NOT HONE_FUZZERS)  # a fuzzer begins with its corpus
-    add_executable(${name}_replay ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+  if(HONE_TESTS AND NOT HONE_FUZZERS)
+    add_executable(${name}_replay EXCLUDE_FROM_ALL ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     target_link_libraries(${name}_replay PRIVATE ${library})
     hone_program(${name}_replay)
     hone_precompile(${name}_replay precompiled.h "${HONE_PLAIN}")
+    add_dependencies(replays ${name}_replay)
   endif()
   if(HONE_FUZZERS)
     add_executable(${name} ${source})
