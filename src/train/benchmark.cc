@@ -9,6 +9,7 @@
 #include "hub/catalogue.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_files.h"
+#include "model/files/roofline_shape.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"
 #include "train/run/update.h"
@@ -91,15 +92,11 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     result.step_time_ms = best_s * 1000;
     result.tokens_per_second = static_cast<double>(tokens) / best_s;
     result.peak_memory_bytes = PeakResidentBytes();
-    const RooflineShape shape{.hidden = config.hidden_size,
-                              .attention = config.num_attention_heads * config.head_dim,
-                              .key_value = config.num_key_value_heads * config.head_dim,
-                              .intermediate = config.intermediate_size,
-                              .layers = config.num_hidden_layers,
-                              .vocabulary = config.vocab_size,
-                              .tokens = tokens,
-                              .row_length = options.seq_len,
-                              .rank = method.Rank(run)};
+    RooflineShape shape = RooflineShapeOf(*files);
+    shape.vocabulary = config.vocab_size;
+    shape.tokens = tokens;
+    shape.row_length = options.seq_len;
+    shape.rank = method.Rank(run);
     HONE_ASSIGN_OR_RETURN(
         result.roofline, MeasureRoofline(shape, method.Loading(run).compute == ComputeType::kBF16));
     if (method.TrainsBase()) {

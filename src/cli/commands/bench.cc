@@ -12,7 +12,7 @@
 #include "cli/terminal/loading.h"
 #include "infer/generator.h"
 #include "kernels/benchmark.h"
-#include "kernels/roofline/roofline.h"
+#include "model/files/roofline_shape.h"
 #include "train/benchmark.h"
 #include "train/method/method.h"
 
@@ -148,19 +148,14 @@ absl::StatusOr<InferResult> MeasureInfer(const InferFlags& flags, const LoadedMo
     result.weight_bytes = static_cast<double>(loaded.model->PlanTraining(1, false).weights) /
                           static_cast<double>(flags.streams);
     result.read_bandwidth = MeasureReadBandwidth(context);
-    const ModelConfig& config = loaded.model->config();
     // The head apart: of a prompt, only the last token's logits are computed.
-    RooflineShape shape{.hidden = config.hidden_size,
-                        .attention = config.num_attention_heads * config.head_dim,
-                        .key_value = config.num_key_value_heads * config.head_dim,
-                        .intermediate = config.intermediate_size,
-                        .layers = config.num_hidden_layers,
-                        .tokens = flags.prompt_tokens};
+    RooflineShape shape = RooflineShapeOf(*loaded.files);
+    shape.tokens = flags.prompt_tokens;
     const bool bf16_products = flags.weights.weights != "f32";
     HONE_ASSIGN_OR_RETURN(const Roofline layers, MeasureRoofline(shape, bf16_products));
     result.forward_limit = layers.forward_tokens_per_second;
     shape.layers = 0;
-    shape.vocabulary = config.vocab_size;
+    shape.vocabulary = loaded.model->config().vocab_size;
     HONE_ASSIGN_OR_RETURN(const Roofline head, MeasureRoofline(shape, bf16_products));
     result.head_limit = head.forward_tokens_per_second;
     return result;
@@ -308,6 +303,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
                       {"gemm_gflops", result.roofline.gemm_gflops},
                       {"roofline_tokens_per_second", result.roofline.roofline_tokens_per_second},
                       {"limit_tokens_per_second", result.roofline.limit_tokens_per_second},
+                      {"forward_tokens_per_second", result.roofline.forward_tokens_per_second},
                       {"limit_ratio", result.limit_ratio()}}));
         return absl::OkStatus();
     }

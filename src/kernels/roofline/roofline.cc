@@ -57,7 +57,7 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
     };
     const std::vector<Product> products = {
         {s.hidden, s.attention, s.layers},     {s.attention, s.hidden, s.layers},
-        {s.hidden, s.key_value, 2 * s.layers}, {s.hidden, s.intermediate, 2 * s.layers},
+        {s.hidden, s.key_value, 2 * s.layers}, {s.hidden, s.intermediate, s.mlp_inputs * s.layers},
         {s.intermediate, s.hidden, s.layers},  {s.hidden, s.vocabulary, 1}};
     const Type type = bf16_products && LacksAvx512Bf16().empty() ? Type::bf16 : Type::f32;
     double forward = 0, backward = 0, flop = 0;
@@ -81,7 +81,7 @@ absl::StatusOr<Roofline> MeasureRoofline(const RooflineShape& s, bool bf16_produ
     const double attention =
         3.5 * 2.0 * layers * tokens * s.row_length * s.attention;  // causal halves two products
     const double widths = 2.0 * (s.hidden + s.attention) + 2.0 * (s.hidden + s.key_value) +
-                          3.0 * (s.hidden + s.intermediate);
+                          (1.0 + s.mlp_inputs) * (s.hidden + s.intermediate);
     const double adapters = 3.0 * 2.0 * layers * tokens * s.rank * widths;
     const double seconds = forward + backward;
     return Roofline{

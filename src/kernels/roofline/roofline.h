@@ -16,6 +16,7 @@ namespace hone {
 
 struct RooflineShape {
     int64_t hidden = 0, attention = 0, key_value = 0, intermediate = 0, layers = 0;
+    int64_t mlp_inputs = 2;  // products of the MLP's input: gate and up, or 1 without a gate
     int64_t vocabulary = 0;  // 0: without the head; layers 0: the head alone
     int64_t tokens = 0;      // of a step
     int64_t row_length = 0;  // of a sequence, for attention
