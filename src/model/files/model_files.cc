@@ -100,8 +100,9 @@ absl::Status OpenGguf(ModelFiles& files) {
     return MatchWeights(files);
 }
 
-// Bytes in pieces, each hashed by any thread: the result does not depend on how many there are.
-absl::StatusOr<std::string> HashBytes(const Context& context,
+// Bytes of `file` in pieces, each hashed by any thread: the result does not depend on how many
+// there are. What was read leaves the resident set.
+absl::StatusOr<std::string> HashBytes(const Context& context, const WeightFile& file,
                                       const std::vector<std::span<const uint8_t>>& tensors) {
     constexpr size_t kPiece = size_t{4} << 20;
     constexpr size_t kPiecesAtATime = 64;  // a moment
@@ -119,6 +120,7 @@ absl::StatusOr<std::string> HashBytes(const Context& context,
             const size_t at = begin + static_cast<size_t>(i);
             hashes[at] = Sha256Hex(pieces[at]);
         });
+        file.DropPages();
     }
     Sha256 all;
     for (const auto& hash : hashes) all.Update(hash);
@@ -151,9 +153,8 @@ absl::StatusOr<std::string> ModelFingerprint(const ModelFiles& files) {
         bytes.push_back(tensor->bytes);
     }
     Context context;
-    HONE_ASSIGN_OR_RETURN(const std::string all, HashBytes(context, bytes));
+    HONE_ASSIGN_OR_RETURN(const std::string all, HashBytes(context, *files.weights, bytes));
     hash.Update(all);
-    files.weights->DropPages();
     HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());
     return hash.Finish();
 }

@@ -84,8 +84,10 @@ absl::StatusOr<std::unique_ptr<Model>> TypedNetwork<T>::Load(const ModelFiles& f
     for (size_t l = 0; l < network->layers_.size(); ++l) {
         HONE_RETURN_IF_ERROR(ReportProgress(static_cast<double>(l) / parts));
         HONE_RETURN_IF_ERROR(network->layers_[l].Load(files, options, context));
+        files.weights->DropPages();  // at most one layer is in memory twice
     }
     HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
+    files.weights->DropPages();
     HONE_RETURN_IF_ERROR(network->embedding_.Load());
     files.weights->DropPages();
     HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());

@@ -64,7 +64,7 @@ class WeightFile {
     virtual ~WeightFile() = default;
     const std::vector<StoredTensor>& tensors() const { return tensors_; }
     const StoredTensor* Find(std::string_view name) const;
-    // After loading: gives the mapped pages back.
+    // Gives the mapped pages back: what is read after this comes from the disk's cache again.
     virtual void DropPages() const = 0;
     // An error of kind kModel where a file was cut, written to or replaced since it was opened:
     // what was read may be a mixture.
