@@ -4,7 +4,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 
+#include "absl/strings/ascii.h"
+#include "adapt/ia3.h"
+#include "adapt/virtual_tokens.h"
 #include "base/json_file.h"
 #include "base/json_text.h"
 #include "base/limits.h"
@@ -57,6 +61,26 @@ constexpr std::array<std::string_view, 8> kUnderstoodOfIa3 = {
     "peft_type",       "task_type",           "base_model_name_or_path", "target_modules",
     "exclude_modules", "feedforward_modules", "modules_to_save",         "init_ia3_weights",
 };
+// Likewise of virtual tokens. How they started, and what a projection in training made them from,
+// is in the numbers that are saved.
+constexpr std::array<std::string_view, 16> kUnderstoodOfVirtualTokens = {
+    "peft_type",
+    "task_type",
+    "base_model_name_or_path",
+    "modules_to_save",
+    "num_virtual_tokens",
+    "num_transformer_submodules",
+    "num_layers",
+    "num_attention_heads",
+    "token_dim",
+    "prompt_tuning_init",
+    "prompt_tuning_init_text",
+    "tokenizer_name_or_path",
+    "tokenizer_kwargs",
+    "encoder_hidden_size",
+    "prefix_projection",
+    "init_weights",
+};
 // Ways to initialise that leave the base as it is; the others (pissa, olora, corda, loftq ...)
 // change its weights.
 constexpr std::array<std::string_view, 3> kPlainInit = {"gaussian", "eva", "orthogonal"};
@@ -83,8 +107,7 @@ constexpr char kLoftqBase[] = "base_weights";
 constexpr size_t kMaxNames = 100'000;
 constexpr double kMaxAlpha = std::numeric_limits<double>::max();
 
-template <size_t N>
-bool Has(const std::array<std::string_view, N>& list, std::string_view key) {
+bool Has(std::span<const std::string_view> list, std::string_view key) {
     return std::find(list.begin(), list.end(), key) != list.end();
 }
 
@@ -156,16 +179,26 @@ class AdapterReader : public ConfigReader {
     }
 };
 
+// The keys that count in an adapter of that kind; empty: hone does not read it.
+std::span<const std::string_view> UnderstoodOf(std::string_view peft_type) {
+    if (peft_type == "LORA") return kUnderstood;
+    if (peft_type == "IA3") return kUnderstoodOfIa3;
+    if (peft_type == "PROMPT_TUNING" || peft_type == "PREFIX_TUNING")
+        return kUnderstoodOfVirtualTokens;
+    return {};
+}
+
 absl::Status CheckFeatures(const Json& json, std::string_view what) {
     auto text = [&](std::string_view key) {
         auto found = json.find(std::string(key));
         return found != json.end() && found->is_string() ? found->get<std::string>()
                                                          : std::string();
     };
-    const bool ia3 = text("peft_type") == "IA3";
-    if (text("peft_type") != "LORA" && !ia3)
-        return ModelError("{}: peft_type is '{}'; hone reads LORA and IA3 adapters", what,
-                          text("peft_type"));
+    const std::span<const std::string_view> understood = UnderstoodOf(text("peft_type"));
+    if (understood.empty())
+        return ModelError(
+            "{}: peft_type is '{}'; hone reads LORA, IA3, PROMPT_TUNING and PREFIX_TUNING adapters",
+            what, text("peft_type"));
     if (const std::string task = text("task_type"); !task.empty() && task != "CAUSAL_LM" &&
                                                     task != "SEQ_CLS" && task != "TOKEN_CLS" &&
                                                     task != kFeatureExtraction)
@@ -192,8 +225,7 @@ absl::Status CheckFeatures(const Json& json, std::string_view what) {
                 what, feature.key, feature.what);
     }
     for (const auto& [key, value] : json.items())
-        if (!Has(kDescriptive, key) &&
-            !(ia3 ? Has(kUnderstoodOfIa3, key) : Has(kUnderstood, key)) && !IsOff(value))
+        if (!Has(kDescriptive, key) && !Has(understood, key) && !IsOff(value))
             return ModelError(
                 "{}: the key '{}' is not known here and may change what the adapter computes; it "
                 "must be off (null, false or empty)",
@@ -232,6 +264,49 @@ std::string Ia3ConfigText(const LoraConfig& config) {
     });
 }
 
+std::string VirtualTokensConfigText(const LoraConfig& config) {
+    const auto number = [](int64_t value) { return value == 0 ? Json() : Json(value); };
+    Json json = {
+        {"auto_mapping", nullptr},
+        {"base_model_name_or_path", config.base_model_name_or_path},
+        {"inference_mode", true},
+        {"modules_to_save", NamesToJson(config.modules_to_save, false)},
+        {"num_attention_heads", number(config.num_attention_heads)},
+        {"num_layers", number(config.num_layers)},
+        {"num_transformer_submodules", 1},
+        {"num_virtual_tokens", config.num_virtual_tokens},
+        {"peft_type", config.peft_type},
+    };
+    if (IsPrefixTuning(config)) {
+        json["prefix_projection"] = false;
+    } else {
+        const std::string& text = config.prompt_tuning_init_text;
+        json["prompt_tuning_init"] = absl::AsciiStrToUpper(config.prompt_tuning_init);
+        json["prompt_tuning_init_text"] = text.empty() ? Json() : Json(text);
+    }
+    json.update({{"revision", nullptr},
+                 {"task_type", config.task_type},
+                 {"token_dim", number(config.token_dim)}});
+    // Which PEFT asks for where the tokens start from a text.
+    if (IsPromptTuning(config)) json["tokenizer_name_or_path"] = config.base_model_name_or_path;
+    return JsonText(json);
+}
+
+// Of an adapter with virtual tokens: how many there are, and for what model.
+void ReadVirtualTokens(AdapterReader& reader, LoraConfig& config) {
+    config.num_virtual_tokens = reader.Int("num_virtual_tokens", 1, kMaxVirtualTokens);
+    if (reader.Int("num_transformer_submodules", 1, 2, 1) != 1)
+        reader.Fail(
+            "\"num_transformer_submodules\" is 2: such an adapter is for a model with an "
+            "encoder, and hone has none");
+    constexpr int64_t kMost = int64_t{1} << 24;
+    config.num_layers = reader.Int("num_layers", 1, kMost, 0);
+    config.num_attention_heads = reader.Int("num_attention_heads", 1, kMost, 0);
+    config.token_dim = reader.Int("token_dim", 1, kMost, 0);
+    config.prompt_tuning_init = absl::AsciiStrToLower(reader.Text("prompt_tuning_init", "random"));
+    config.prompt_tuning_init_text = reader.Text("prompt_tuning_init_text", "");
+}
+
 }  // namespace
 
 absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string_view what) {
@@ -241,6 +316,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
     LoraConfig config;
     config.peft_type = json["peft_type"].get<std::string>();
     AdapterReader reader(json, std::string(what));
+    if (HasVirtualTokens(config)) ReadVirtualTokens(reader, config);
     // Of keys that the file leaves out, PEFT's defaults.
     config.r = reader.Int("r", 1, kMaxLoraRank, 8);
     config.lora_alpha = reader.Number("lora_alpha", -kMaxAlpha, kMaxAlpha, 8);
@@ -269,7 +345,8 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
 }
 
 std::string AdapterConfigText(const LoraConfig& config) {
-    if (config.peft_type == "IA3") return Ia3ConfigText(config);
+    if (IsIa3(config)) return Ia3ConfigText(config);
+    if (HasVirtualTokens(config)) return VirtualTokensConfigText(config);
     Json alpha_pattern = Json::object(), rank_pattern = Json::object();
     for (const auto& [name, alpha] : config.alpha_pattern)
         alpha_pattern[name] = NumberToJson(alpha);

@@ -123,6 +123,51 @@ TEST(AdapterConfig, OfIa3) {
     EXPECT_NE(mixed.status().message().find("use_dora"), std::string::npos) << mixed.status();
 }
 
+TEST(AdapterConfig, OfVirtualTokens) {
+    // From peft 0.21.2, of a prefix that a projection made.
+    const char* text =
+        R"({"auto_mapping": null, "base_model_name_or_path": "org/base", "encoder_hidden_size": 16,
+        "inference_mode": true, "init_weights": null, "modules_to_save": null, "num_attention_heads": 1,
+        "num_layers": 3, "num_transformer_submodules": 1, "num_virtual_tokens": 5, "peft_type": "PREFIX_TUNING",
+        "peft_version": "0.21.2", "prefix_projection": true, "revision": null, "task_type": "CAUSAL_LM",
+        "token_dim": 16})";
+    const auto prefix = ParseAdapterConfig(text, "F");
+    ASSERT_TRUE(prefix.ok()) << prefix.status();
+    EXPECT_EQ(prefix->peft_type, "PREFIX_TUNING");
+    EXPECT_EQ(prefix->num_virtual_tokens, 5);
+    EXPECT_EQ(prefix->num_layers, 3);
+    EXPECT_EQ(prefix->num_attention_heads, 1);
+    EXPECT_EQ(prefix->token_dim, 16);
+    LoraConfig prompt;
+    prompt.peft_type = "PROMPT_TUNING";
+    prompt.num_virtual_tokens = kMaxVirtualTokens;
+    prompt.prompt_tuning_init = "text";
+    prompt.prompt_tuning_init_text = "Name the element:";
+    prompt.base_model_name_or_path = "org/base";
+    for (const LoraConfig& config : {*prefix, prompt}) {
+        const auto read = ParseAdapterConfig(AdapterConfigText(config), "F");
+        ASSERT_TRUE(read.ok()) << read.status();
+        EXPECT_EQ(AdapterConfigText(*read), AdapterConfigText(config));
+        EXPECT_EQ(read->num_virtual_tokens, config.num_virtual_tokens);
+        EXPECT_EQ(read->prompt_tuning_init_text, config.prompt_tuning_init_text);
+    }
+    // Python's PromptTuningConfig has no other place to take the tokens of a text from.
+    EXPECT_EQ(Json::parse(AdapterConfigText(prompt))["tokenizer_name_or_path"], "org/base");
+    const std::pair<const char*, Json> refused[] = {
+        {"num_virtual_tokens", nullptr},
+        {"num_virtual_tokens", 0},
+        {"num_virtual_tokens", kMaxVirtualTokens + 1},
+        {"num_transformer_submodules", 2},
+        {"num_layers", -1},
+        {"target_modules", {"q_proj"}},
+    };
+    for (const auto& [key, value] : refused) {
+        Json json = Json::parse(text);
+        json[key] = value;
+        EXPECT_NE(Message(json).find(key), std::string::npos) << key << ": " << Message(json);
+    }
+}
+
 TEST(AdapterConfig, FeaturesThatChangeTheResultAreRefusedByName) {
     const std::pair<const char*, Json> refused[] = {
         {"peft_type", "VERA"},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapt/brought_weights.h"
+#include "adapt/virtual_tokens.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "fmt/ranges.h"
@@ -20,13 +21,16 @@ namespace hone {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
+// Where nothing is wrapped but the head: beside virtual tokens.
+constexpr std::string_view kPrefixOfHead = "base_model.";
 
 // A tensor of one kind of adapter, and the key of adapter_config.json that says so.
 struct KindOfTensor {
     std::string_view ending, what, key;
 };
 constexpr KindOfTensor kKinds[] = {{".lora_magnitude_vector", "DoRA", "use_dora"},
-                                   {".ia3_l", "IA3", "peft_type"}};
+                                   {".ia3_l", "IA3", "peft_type"},
+                                   {kPromptEmbeddings, "prompt or prefix tuning", "peft_type"}};
 
 // What tensors of PEFT's other features are called, and what to say of them.
 struct OtherFeature {
@@ -46,7 +50,6 @@ constexpr OtherFeature kOtherFeatures[] = {
     {".lokr_", "LoKr"},
     {".oft_", "OFT"},
     {".boft_", "BOFT"},
-    {"prompt_embeddings", "prompt tuning"},
 };
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
@@ -75,6 +78,12 @@ std::string BackbonePrefix(const ModelFiles& base) {
         if (tensor.row->role == TensorRole::kEmbedding)
             return tensor.hf_name.substr(0, tensor.hf_name.find('.') + 1);
     return "";
+}
+
+// PEFT's name of a slice in the file.
+std::string StoredName(const ParameterSet& parameters, std::string_view name) {
+    if (name == kPromptEmbeddings) return std::string(name);
+    return fmt::format("{}{}", parameters.Find(kPromptEmbeddings) ? kPrefixOfHead : kPrefix, name);
 }
 
 bool HasKind(const ParameterSet& parameters, const KindOfTensor& kind) {
@@ -121,7 +130,8 @@ absl::StatusOr<std::vector<const StoredTensor*>> MatchSlices(const WeightFile& f
     for (const ParameterSlice& slice : parameters.slices()) {
         auto found = stored.find(slice.name);
         if (found == stored.end())
-            return ModelError("{}: {}{} is missing; {}", path, kPrefix, slice.name, kCure);
+            return ModelError("{}: {} is missing; {}", path, StoredName(parameters, slice.name),
+                              kCure);
         const std::vector<int64_t> wanted = StoredShape(LayoutOf(base, slice), slice.shape);
         if (found->second->shape != wanted)
             return ModelError("{}: {} has shape {}, this model needs {}; {}", path,
@@ -165,7 +175,11 @@ absl::StatusOr<AdapterFile> OpenAdapterFile(const std::string& path, const Param
 }  // namespace
 
 std::string PlainTensorName(std::string_view stored) {
-    if (stored.starts_with(kPrefix)) stored.remove_prefix(kPrefix.size());
+    for (std::string_view prefix : {kPrefix, kPrefixOfHead}) {
+        if (!stored.starts_with(prefix)) continue;
+        stored.remove_prefix(prefix.size());
+        break;
+    }
     std::string name(stored);
     for (std::string_view wrapper : {".modules_to_save", ".default"})
         if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos)
@@ -203,8 +217,8 @@ absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& pa
         const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes());
         std::string_view name = slice.name;
         if (name.starts_with(left_out)) name.remove_prefix(left_out.size());
-        tensors.push_back({fmt::format("{}{}", kPrefix, name), StoredShape(layout, slice.shape),
-                           DType::kF32, bytes});
+        tensors.push_back(
+            {StoredName(parameters, name), StoredShape(layout, slice.shape), DType::kF32, bytes});
     }
     if (base != nullptr)
         for (const auto& brought : base->brought)

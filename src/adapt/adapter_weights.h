@@ -16,9 +16,10 @@ namespace hone {
 // Each number depends only on the seed, its tensor's name and its place in the tensor.
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed);
 
-// Writes all slices as f32 under "base_model.model." + name, sorted by name, atomically. Weights of
-// the base that came from an adapter (brought_weights.h) are written as they were. of_backbone: the
-// names are those of the model without its head (AutoModel), which have no "model." in front.
+// Writes all slices as f32 under "base_model.model." + name, sorted by name, atomically; those of
+// an adapter with virtual tokens as PEFT names these. Weights of the base that came from an adapter
+// (brought_weights.h) are written as they were. of_backbone: the names are those of the model
+// without its head (AutoModel), which have no "model." in front.
 absl::Status WriteAdapterWeights(ParameterSet& parameters, const std::string& path,
                                  const ModelFiles* base = nullptr, bool of_backbone = false);
 

@@ -5,6 +5,7 @@
 #include "adapt/adapter_weights.h"
 #include "adapt/ia3.h"
 #include "adapt/targets.h"
+#include "adapt/virtual_tokens.h"
 #include "base/random.h"
 
 namespace hone {
@@ -44,6 +45,11 @@ absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
                                                            const std::string& folder) {
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(folder));
     HONE_RETURN_IF_ERROR(CheckStorage(model, config, folder));
+    if (HasVirtualTokens(config))
+        return UsageError(
+            "{}: an adapter of {} puts tokens ahead of every text, so it cannot stand beside the "
+            "base: use it alone with --adapter_path",
+            folder, VirtualTokensName(config));
     if (!config.modules_to_save.empty())
         return UsageError(
             "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "

@@ -9,6 +9,7 @@
 #include "adapt/ia3.h"
 #include "adapt/principal_start.h"
 #include "adapt/targets.h"
+#include "adapt/virtual_tokens.h"
 #include "base/file.h"
 #include "base/json_file.h"
 #include "base/limits.h"
@@ -60,26 +61,45 @@ absl::Status CheckEmbeddingIsNoTarget(const Model& model, const LoraConfig& conf
     return absl::OkStatus();
 }
 
-// Adds the deltas and the saved modules, and finishes the parameters; all of the layers' values are
-// still the base's or zero.
-absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTargets unmatched,
-                           const Context& context) {
-    HONE_ASSIGN_OR_RETURN(const LoraConfig fitting, FittingHead(model.files(), given));
-    const LoraConfig config = WithFamilyTargets(model.files(), fitting);
+// Adds the deltas or the learned vectors to the layers that the configuration chooses.
+absl::Status AddToLayers(Model& model, const LoraConfig& config, UnmatchedTargets unmatched) {
     HONE_RETURN_IF_ERROR(CheckEmbeddingIsNoTarget(model, config));
     HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
-    HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
-    HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
-    if (IsIa3(config)) {
-        HONE_RETURN_IF_ERROR(AddLearnedVectors(model, config, targets, unmatched));
-        targets.clear();
-    }
+    if (IsIa3(config)) return AddLearnedVectors(model, config, targets, unmatched);
     for (const LinearInfo& target : targets) {
         HONE_ASSIGN_OR_RETURN(LowRankOptions options, LowRankFor(config, target.name));
         HONE_RETURN_IF_ERROR(model.AddLowRank(target.name, options));
     }
+    return absl::OkStatus();
+}
+
+// Adds what is trained and the saved modules, and finishes the parameters; all of the layers'
+// values are still the base's or zero.
+absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTargets unmatched,
+                           const Context& context) {
+    HONE_ASSIGN_OR_RETURN(const LoraConfig fitting, FittingHead(model.files(), given));
+    const LoraConfig config = WithFamilyTargets(model.files(), fitting);
+    HONE_ASSIGN_OR_RETURN(auto modules, BaseModules(model));
+    HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
+    if (HasVirtualTokens(config)) {
+        HONE_RETURN_IF_ERROR(AddVirtualTokens(model, config));
+    } else {
+        HONE_RETURN_IF_ERROR(AddToLayers(model, config, unmatched));
+    }
     for (const std::string& module : saved) HONE_RETURN_IF_ERROR(model.MakeTrainable(module));
     return model.FinishParameters(context);
+}
+
+// The configuration as it is saved: with names that PEFT takes, and the model's sizes.
+absl::StatusOr<LoraConfig> SavedConfig(const Model& model, const LoraConfig& config) {
+    if (HasVirtualTokens(config)) return WithModelSizes(model.config(), config);
+    LoraConfig saved = WithFamilyTargets(model.files(), config);
+    HONE_ASSIGN_OR_RETURN(auto targets,
+                          SelectTargets(model.linears(), saved, UnmatchedTargets::kAllow));
+    if (IsIa3(config)) return WithSavedVectorNames(model.linears(), targets, saved);
+    if (!config.target_is_regex)
+        saved.target_modules = SavedTargetNames(model.linears(), targets, config);
+    return saved;
 }
 
 }  // namespace
@@ -88,6 +108,7 @@ absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context) {
     HONE_RETURN_IF_ERROR(AddParameters(model, config, UnmatchedTargets::kError, context));
     InitializeLowRank(model.parameters(), seed);
+    InitializeVirtualTokens(model.parameters(), seed);
     if (HasPrincipalStart(config)) HONE_RETURN_IF_ERROR(StartFromPrincipal(model, config, context));
     model.ParametersChanged(context);
     return absl::OkStatus();
@@ -154,14 +175,7 @@ absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
 }
 
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
-    LoraConfig saved = WithFamilyTargets(model.files(), config);
-    HONE_ASSIGN_OR_RETURN(auto targets,
-                          SelectTargets(model.linears(), saved, UnmatchedTargets::kAllow));
-    if (IsIa3(config)) {
-        HONE_ASSIGN_OR_RETURN(saved, WithSavedVectorNames(model.linears(), targets, saved));
-    } else if (!config.target_is_regex) {
-        saved.target_modules = SavedTargetNames(model.linears(), targets, config);
-    }
+    HONE_ASSIGN_OR_RETURN(LoraConfig saved, SavedConfig(model, config));
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
     const std::string weights = Join(folder, kWeightsName);
     const bool of_backbone = MakesEmbeddings(config);

@@ -1,5 +1,5 @@
-// LoRA (Hu et al. 2021, arXiv:2106.09685) and IA3 (ia3.h) on a loaded model, and PEFT's adapter
-// folder.
+// LoRA (Hu et al. 2021, arXiv:2106.09685), IA3 (ia3.h) and virtual tokens (virtual_tokens.h) on a
+// loaded model, and PEFT's adapter folder.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace hone {
 // adapter_config.json, with PEFT's names and meanings.
 struct LoraConfig {
     // "LORA", or "IA3": of that count target_modules, exclude_modules, feedforward_modules and
-    // modules_to_save, and what does not depend on the kind.
+    // modules_to_save, and what does not depend on the kind; or "PROMPT_TUNING" or "PREFIX_TUNING":
+    // of these num_virtual_tokens and how they start.
     std::string peft_type = "LORA";
     int64_t r = 64;
     double lora_alpha = 16;
@@ -50,15 +51,21 @@ struct LoraConfig {
     // plain adapter of twice the rank with the same effect (principal_start.h). "loftq": from what
     // NF4 takes from the weight, over a base in NF4 alone.
     std::string init_lora_weights = "true";
+    int64_t num_virtual_tokens = 20;
+    std::string prompt_tuning_init = "random";  // or text: as the embeddings of the words of
+    std::string prompt_tuning_init_text;        // this, again and again, or its beginning
+    // Layers, heads and numbers of a token that virtual tokens were made for; 0: any.
+    int64_t num_layers = 0, num_attention_heads = 0, token_dim = 0;
     std::string base_model_name_or_path;
     // SEQ_CLS, TOKEN_CLS: with a head of labels; FEATURE_EXTRACTION: of embeddings, without one.
     std::string task_type = "CAUSAL_LM";
 };
 inline constexpr char kFeatureExtraction[] = "FEATURE_EXTRACTION";
 
-// Chooses the target layers (an error names what there is when nothing matches), adds the deltas or
-// learned vectors, finishes the parameters, and initialises: A as torch's kaiming_uniform(a = sqrt
-// 5) from `seed` and the layer's name, B zero, learned vectors one.
+// Chooses the target layers (an error names what there is when nothing matches), adds the deltas,
+// learned vectors or virtual tokens, finishes the parameters, and initialises: A as torch's
+// kaiming_uniform(a = sqrt 5) from `seed` and the layer's name, B zero, learned vectors one,
+// virtual tokens normal with a deviation of one, as torch.nn.Embedding does.
 absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
                        const Context& context);
 

@@ -11,6 +11,7 @@
 #include "adapt/brought_weights.h"
 #include "adapt/lora.h"
 #include "adapt/targets.h"
+#include "adapt/virtual_tokens.h"
 #include "base/file.h"
 #include "base/machine_limits.h"
 #include "base/random.h"
@@ -227,6 +228,15 @@ absl::Status CheckOutput(const std::string& folder) {
     return UsageError("{} is there already: give another --output_path, or remove it", folder);
 }
 
+absl::Status CheckMergeable(const std::string& adapter) {
+    HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(adapter));
+    if (!HasVirtualTokens(config)) return absl::OkStatus();
+    return UsageError(
+        "{}: an adapter of {} puts tokens ahead of every text, which no weight of the base can "
+        "hold: it cannot be merged; use it with --adapter_path",
+        adapter, VirtualTokensName(config));
+}
+
 // Both models are held in f32, one after the other.
 absl::Status CheckMemory(const ModelFiles& base) {
     int64_t elements = 0;
@@ -267,6 +277,7 @@ constexpr LoadOptions kExact = {.compute = ComputeType::kF32};
 absl::StatusOr<MergeReport> MergeAdapter(ModelFiles& base, const MergeOptions& options,
                                          const Context& context) {
     HONE_RETURN_IF_ERROR(CheckOutput(options.output));
+    HONE_RETURN_IF_ERROR(CheckMergeable(options.adapter));
     HONE_RETURN_IF_ERROR(CheckMemory(base));
     MergeReport report;
     report.dtype = BaseType(base);

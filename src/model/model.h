@@ -1,9 +1,9 @@
 // A loaded model: forward, backward, and forward with a key-value cache.
 //
-// Order of use for training: Load; AddLowRank / MakeTrainable; FinishParameters (then fill
-// parameters().values()); PrepareTraining; then, for each step: zero the gradients, ForwardBackward
-// per micro-batch, the optimiser, ParametersChanged. Evaluation and generation work on any loaded
-// model.
+// Order of use for training: Load; AddLowRank / AddVirtualTokens / MakeTrainable; FinishParameters
+// (then fill parameters().values()); PrepareTraining; then, for each step: zero the gradients,
+// ForwardBackward per micro-batch, the optimiser, ParametersChanged. Evaluation and generation work
+// on any loaded model.
 #pragma once
 
 #include <cstdint>
@@ -109,6 +109,14 @@ class Model {
     // it. An error (kind kModel) where the layer's input has none of its own: only the last layers
     // of attention and of an MLP do.
     virtual absl::Status AddScale(const std::string& linear, ScaledSide side) = 0;
+    // Puts `count` learned tokens ahead of every document of every pass, also of one that decodes:
+    // the parameter prompt_embeddings as PEFT has it, [count, C], or [count, layers * 2 * KV * D]
+    // with each layer's keys before its values. Batches, logits and caches are those of the tokens
+    // that are there without them; config().max_position_embeddings is what is left for these. An
+    // error (kind kUsage) where that is nothing.
+    virtual absl::Status AddVirtualTokens(VirtualTokens kind, int64_t count) = 0;
+    // How many there are; they take room in a pass beside the tokens of a batch.
+    virtual int64_t virtual_tokens() const = 0;
     // The pair of a linear layer that was added with LowRankOptions::fixed_pair: once it is set,
     // call ParametersChanged. Before that it is zero.
     virtual void SetFixedPair(const std::string& linear, const FixedPair& pair) = 0;
@@ -121,14 +129,14 @@ class Model {
     // one.
     virtual void MakeAllTrainable() = 0;
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
-    // from zero, learned vectors from one.
+    // and virtual tokens from zero, learned vectors from one.
     virtual absl::Status FinishParameters(const Context& context) = 0;
     ParameterSet& parameters() { return parameters_; }
     // After parameters().values() changed by whatever means: packs them for the next pass.
     virtual void ParametersChanged(const Context& context) = 0;
 
-    // What training with micro-batches of at most max_tokens tokens takes, without what an
-    // optimiser keeps.
+    // What training with passes over at most max_tokens tokens takes, virtual ones among them,
+    // without what an optimiser keeps.
     virtual MemoryPlan PlanTraining(int64_t max_tokens, bool gradient_checkpointing) const = 0;
     virtual absl::Status PrepareTraining(int64_t max_tokens, bool gradient_checkpointing) = 0;
     // Of ForwardBackward from now on; a new model has none of it.
@@ -143,8 +151,9 @@ class Model {
     virtual absl::Status HiddenBackward(const Context& context, const Batch& batch,
                                         const float* slopes, uint64_t dropout_seed) = 0;
 
-    // Whether Evaluate goes through the low-rank deltas and learned vectors, as it does unless this
-    // says otherwise. Without them the model is its base, but for base modules that are trained.
+    // Whether Evaluate goes through the low-rank deltas, learned vectors and virtual tokens, as it
+    // does unless this says otherwise. Without them the model is its base, but for base modules
+    // that are trained.
     virtual void UseLowRank(bool use) = 0;
     // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
     // d goes through, nullptr the base alone; empty: all the base alone.
@@ -179,7 +188,7 @@ class Model {
 
   protected:
     explicit Model(const ModelFiles& files) : files_(files) {}
-    const ModelFiles files_;
+    ModelFiles files_;
     std::vector<LinearInfo> linears_;
     ParameterSet parameters_;
 };

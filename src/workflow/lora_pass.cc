@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "base/nearest_word.h"
 #include "train/finetune.h"
+#include "train/method/method.h"
 #include "train/resolve/resolve.h"
 #include "train/setup.h"
 #include "workflow/sections.h"
@@ -48,7 +49,7 @@ class LoraPass : public Pass {
 };
 
 // A key of PEFT that may only say what hone does anyway.
-SectionReader::Handler Only(std::string_view value, std::string_view what, SectionReader& reader) {
+SectionReader::Handler Only(std::string value, std::string what, SectionReader& reader) {
     return [value, what, &reader](const NodeEntry& entry, const std::string& path) -> absl::Status {
         const std::string text = absl::AsciiStrToLower(entry.value.text);
         if (entry.value.is_null() || text == value) return absl::OkStatus();
@@ -127,10 +128,10 @@ absl::StatusOr<std::unique_ptr<Pass>> LoraPassKind::Read(const PassSource& sourc
     };
     section.handlers["task_type"] =
         Only("causal_lm", "hone trains for text generation, task_type CAUSAL_LM", reader);
-    section.handlers["peft_type"] =
-        method_ == "ia3"
-            ? Only("ia3", "a pass of type IA3 has adapters of peft_type IA3", reader)
-            : Only("lora", "a pass of this type has adapters of peft_type LORA", reader);
+    const std::string peft_type(FindMethod(method_)->peft_type());
+    section.handlers["peft_type"] = Only(
+        absl::AsciiStrToLower(peft_type),
+        fmt::format("a pass of type {} has adapters of peft_type {}", type_, peft_type), reader);
     HONE_RETURN_IF_ERROR(reader.Read(source.config, source.path, section));
     GivenOptions given = reader.given();
     given.Override(source.stronger);

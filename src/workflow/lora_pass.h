@@ -1,5 +1,5 @@
-// The passes that train an adapter, LoRA, QLoRA and IA3: Olive's keys, PEFT's, and every option of
-// hone.
+// The passes that train an adapter, LoRA, QLoRA, IA3 and virtual tokens: Olive's keys, PEFT's, and
+// every option of hone.
 #pragma once
 
 #include <string>

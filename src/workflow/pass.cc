@@ -13,7 +13,12 @@ std::span<const PassKind* const> PassKinds() {
                                     "the same over a base in 4 bits (arXiv:2305.14314)");
     static const LoraPassKind ia3("IA3", "ia3",
                                   "trains a vector a layer of the frozen model (arXiv:2205.05638)");
-    static const std::array<const PassKind*, 3> kinds = {&lora, &qlora, &ia3};
+    static const LoraPassKind prompt(
+        "PromptTuning", "prompt",
+        "trains the embeddings of a few tokens ahead of every text (arXiv:2104.08691)");
+    static const LoraPassKind prefix(
+        "PrefixTuning", "prefix", "trains their keys and values in every layer (arXiv:2101.00190)");
+    static const std::array<const PassKind*, 5> kinds = {&lora, &qlora, &ia3, &prompt, &prefix};
     return kinds;
 }
 

@@ -144,6 +144,103 @@ class Ia3Test(HoneTest):
         self.assertIn("--method ia3", self.finetune("wrong", self.data, "-a", "out", code=USAGE).stderr)
 
 
+class VirtualTokensTest(HoneTest):
+    METHODS = {"prompt": ("PROMPT_TUNING", "PromptTuning", "prompt-tuning", "0.2"),
+               "prefix": ("PREFIX_TUNING", "PrefixTuning", "prefix-tuning", "0.2")}
+
+    def train(self, out, method, *arguments, code=OK):
+        return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", method, "--eval_split",
+                         "none", "--max_seq_len", 256, "--logging_steps", 1, *arguments, code=code)
+
+    def losses(self, *arguments):
+        return self.evaluate(self.data, "--torch_dtype", "float32", *arguments)["loss"]
+
+    def test_trains_goes_on_and_answers(self):
+        self.data = self.write("chats.jsonl", many_chats(30))
+        before = self.losses()
+        ask = ["--prompt", "Hydrogen", "--temperature", 0, "--max_new_tokens", 8]
+        base = self.hone("generate", "-m", TINY, *ask).stdout
+        for method, (peft_type, kind, card, rate) in self.METHODS.items():
+            with self.subTest(method):
+                out = method
+                train = ["--num_virtual_tokens", 6, "--max_steps", 10, "--learning_rate", rate]
+                done = self.train(out, method, *train, "--save_steps", 4, "--save_total_limit", 0)
+                self.assertIn("6 virtual tokens", done.stdout + done.stderr)
+                config = self.read_json(f"{out}/adapter/adapter_config.json")
+                self.assertEqual((config["peft_type"], config["num_virtual_tokens"]), (peft_type, 6))
+                after = self.losses("-a", out)
+                self.assertLess(after, before - 0.2)
+                self.train(f"{out}-again", method, *train, "--resume_from_checkpoint", f"{out}/checkpoints/step-4")
+                self.assertEqual(self.sha256(f"{out}/{ADAPTER}"), self.sha256(f"{out}-again/{ADAPTER}"))
+                self.write("run.yaml", f'''
+                    input_model: {{type: HfModel, model_path: "{TINY}"}}
+                    data_configs: [{{name: chats, load_dataset_config: {{data_files: "{self.data}"}}}}]
+                    passes: {{a: {{type: {kind}, peft_type: {peft_type}, num_virtual_tokens: 6, eval_split: none,
+                                   max_seq_len: 256, max_steps: 10, learning_rate: {rate}}}}}
+                    output_dir: {out}-by-file''')
+                self.hone("run", "--config", "run.yaml")
+                self.assertEqual(self.sha256(f"{out}/{ADAPTER}"), self.sha256(f"{out}-by-file/{ADAPTER}"))
+                self.assertIn(f"A {card} adapter", (self.work / out / "README.md").read_text())
+                self.train(f"{out}-more", method, "-a", out, "--max_steps", 1)
+                self.assertAlmostEqual(self.metrics(f"{out}-more")[0]["loss"], after, delta=0.5)
+                self.assertAlmostEqual(self.evaluate(self.data, "-a", out, "--weights", "int8")["loss"], after,
+                                       delta=0.03 * after)
+                self.assertNotEqual(self.hone("generate", "-m", TINY, "-a", out, *ask).stdout, base)
+                for command in (["merge", "-a", out, "-o", "merged"],
+                                ["generate", "-m", TINY, "--adapter", f"x={out}", "--prompt", "x"]):
+                    said = self.hone(*command, code=USAGE).stderr
+                    self.assertIn(card.replace("-", " "), said)
+                    self.assertIn("--adapter_path", said)
+
+    def test_starts_from_a_text(self):
+        self.data = self.write("chats.jsonl", CHATS)
+        start = ["--num_virtual_tokens", 9, "--max_steps", 1, "--learning_rate", 0]
+        text = ["--prompt_tuning_init", "text", "--prompt_tuning_init_text", "Hydrogen is the lightest."]
+        self.train("text", "prompt", *start, *text)
+        self.train("random", "prompt", *start)
+        self.train("again", "prompt", *start, *text, "--seed", 7)
+        # The words are where they start whatever the seed, and a likelier start than noise.
+        self.assertEqual(self.sha256(f"text/{ADAPTER}"), self.sha256(f"again/{ADAPTER}"))
+        self.assertNotEqual(self.sha256(f"text/{ADAPTER}"), self.sha256(f"random/{ADAPTER}"))
+        config = self.read_json("text/adapter/adapter_config.json")
+        self.assertEqual((config["prompt_tuning_init"], config["prompt_tuning_init_text"]), ("TEXT", text[-1]))
+
+    def test_preferences_and_labels(self):
+        self.data = self.write("pairs.jsonl", [{"prompt": "Name a metal.", "chosen": "Iron.", "rejected": "Neon."},
+                                               {"prompt": "Name a gas.", "chosen": "Neon.", "rejected": "Iron."}] * 4)
+        for method in self.METHODS:
+            self.train(f"{method}-dpo", method, "--objective", "dpo", "--max_steps", 8, "--learning_rate", "5e-2")
+            losses = [line["loss"] for line in self.metrics(f"{method}-dpo")]
+            self.assertLess(losses[-1], losses[0] - 0.01)
+        self.data = self.write("labels.jsonl", [{"text": f"{word} {i}", "label": label} for i in range(8)
+                                                for word, label in (("iron", "metal"), ("neon", "gas"))])
+        self.train("labels", "prompt", "--task", "text-classification", "--max_steps", 12, "--learning_rate", "5e-2")
+        losses = [line["loss"] for line in self.metrics("labels")]
+        self.assertLess(losses[-1], losses[0] - 0.1)
+        self.assertLess(self.evaluate(self.data, "-a", "labels")["loss"], losses[0])
+        said = self.train("wrong", "prefix", "--task", "text-classification", code=USAGE).stderr
+        self.assertIn("--method prompt", said)
+
+    def test_says_what_it_cannot_do(self):
+        self.data = self.write("chats.jsonl", CHATS)
+        self.train("out", "prefix", "--max_steps", 1)
+        for method, words, arguments in (
+                ("prompt", ["--lora_r"], ["--lora_r", 4]),
+                ("prompt", ["--target_modules"], ["--target_modules", "q_proj"]),
+                ("prompt", ["--modules_to_save"], ["--modules_to_save", "lm_head"]),
+                ("prompt", ["--prompt_tuning_init_text"], ["--prompt_tuning_init", "text"]),
+                ("prompt", ["--prompt_tuning_init"], ["--prompt_tuning_init_text", "Elements:"]),
+                ("prefix", ["--method prompt"], ["--prompt_tuning_init", "text"]),
+                ("prefix", ["num_virtual_tokens", "4096"], ["--num_virtual_tokens", 4096]),
+                ("prompt", ["PREFIX_TUNING", "--method prefix"], ["-a", "out"])):
+            with self.subTest(arguments):
+                said = self.train("wrong", method, *arguments, code=USAGE).stderr
+                for word in words:
+                    self.assertIn(word, said)
+        said = self.finetune("wrong", self.data, "--num_virtual_tokens", 4, code=USAGE).stderr
+        self.assertIn("--method prompt", said)
+
+
 class PissaTest(HoneTest):
     def test_delivers_a_plain_adapter_of_twice_the_rank(self):
         data = self.write("chats.jsonl", CHATS)

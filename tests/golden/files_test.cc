@@ -89,7 +89,9 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     const nlohmann::json our_config = Read(folder.path()),
                          their_config = Read(golden.adapter_folder());
     for (const char* key : {"peft_type", "task_type", "r", "lora_alpha", "bias", "use_rslora",
-                            "rank_pattern", "alpha_pattern", "modules_to_save", "lora_dropout"}) {
+                            "rank_pattern", "alpha_pattern", "modules_to_save", "lora_dropout",
+                            "num_virtual_tokens", "num_transformer_submodules", "num_layers",
+                            "num_attention_heads", "token_dim", "prompt_tuning_init"}) {
         EXPECT_EQ(our_config.value(key, nlohmann::json()),
                   their_config.value(key, nlohmann::json()))
             << key;

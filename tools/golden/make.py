@@ -26,8 +26,9 @@ import peft
 import tokenizers
 import torch
 import transformers
-from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import save_file
+from peft import (IA3Config, LoraConfig, PeftConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model,
+                  set_peft_model_state_dict)
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, get_scheduler
 
@@ -262,7 +263,8 @@ def make_documents(generator, lengths, vocabulary):
 
 def document_loss(model, document):
     """Weighted sum of negative log-likelihoods, the number of first-ranked labelled tokens, and the logits [T, V]."""
-    logits = model(input_ids=torch.tensor([document["tokens"]])).logits[0]
+    # Without those of virtual tokens, where prompt tuning has them.
+    logits = model(input_ids=torch.tensor([document["tokens"]])).logits[0][-len(document["tokens"]):]
     targets, weights = torch.tensor(document["tokens"][1:], dtype=torch.long), torch.tensor(document["weights"][1:])
     losses = torch.nn.functional.cross_entropy(logits[:-1], targets, reduction="none")
     correct = ((logits[:-1].argmax(-1) == targets) & (weights > 0)).sum().item()
@@ -286,6 +288,8 @@ def forward(model, documents, grad=False):
 
 def saved_name(name):
     """PEFT's name of a parameter in the file that it saves."""
+    if name.startswith("prompt_encoder."):
+        return "prompt_embeddings"
     return name.replace(".default", "").replace("modules_to_save.", "").replace("_vector.weight", "_vector")
 
 
@@ -319,7 +323,9 @@ def trajectory(model, batches, settings, total_steps):
 
 
 def make_adapter(base, settings, folder):
-    model = get_peft_model(base, IA3Config(task_type="CAUSAL_LM", **settings["ia3"]) if "ia3" in settings else
+    kinds = {"ia3": IA3Config, "prompt": PromptTuningConfig, "prefix": PrefixTuningConfig}
+    kind = next((kind for kind in kinds if kind in settings), None)
+    model = get_peft_model(base, kinds[kind](task_type="CAUSAL_LM", **settings[kind]) if kind else
                            LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, bias="none", **settings))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -327,6 +333,8 @@ def make_adapter(base, settings, folder):
                 parameter.normal_(0.0, parameter.shape[1] ** -0.5)
             elif "lora_B" in name:
                 parameter.normal_(0.0, 0.1)
+            elif "prompt_encoder" in name:
+                parameter.normal_(0.0, 0.5)
             elif "ia3_l" in name:
                 parameter.normal_(1.0, 0.2)
             elif parameter.requires_grad:
@@ -343,6 +351,16 @@ def make_adapter(base, settings, folder):
         if isinstance(config.get(key), list):
             config[key] = sorted(config[key])
     json.dump(config, open(path, "w"), indent=2, sort_keys=True)
+
+
+def load_trainable(base, folder):
+    config = PeftConfig.from_pretrained(folder)
+    if not config.is_prompt_learning:
+        return PeftModel.from_pretrained(base, folder, is_trainable=True)
+    config.inference_mode = False  # from_pretrained would refuse it
+    model = get_peft_model(base, config)
+    set_peft_model_state_dict(model, load_file(os.path.join(folder, "adapter_model.safetensors")))
+    return model
 
 
 def settings_model_name(folder):
@@ -367,13 +385,13 @@ def make_case(case, out, index, prepare=lambda model: model):
     values["base"], tensors["base.logits"] = forward(base, documents)
     make_adapter(base, lora, adapter_folder)
 
-    model = PeftModel.from_pretrained(load(), adapter_folder, is_trainable=True)
+    model = load_trainable(load(), adapter_folder)
     values["adapted"], tensors["adapted.logits"] = forward(model, documents, grad=True)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             tensors["gradient." + saved_name(name)] = parameter.grad  # of the weighted sum, not of the mean
 
-    model = PeftModel.from_pretrained(load(), adapter_folder, is_trainable=True)
+    model = load_trainable(load(), adapter_folder)
     batches = [make_documents(generator, lengths, vocabulary)
                for lengths in ([9, 14], [21], [5, 6, 7], [16, 3])]
     schedule, warmup, rate, decay, max_norm = training

@@ -308,7 +308,7 @@ absl::Status RunTrain(const TrainFlags& flags) {
         return absl::OkStatus();
     }
     fmt::print("{}, {}{}{}, {} x {} tokens a step\n", run.model_name_or_path, method.Headline(run),
-               !method.peft_type().empty() ? " on " + flags.target_modules : "",
+               method.AdaptsLayers() ? " on " + flags.target_modules : "",
                method.Storage(run) == WeightStorage::kInt8Channels ? ", base in int8" : "",
                options.batch_size, options.seq_len);
     fmt::print("  speed     {:.1f} tokens/s, {:.0f} ms a step\n", result.tokens_per_second,

@@ -16,7 +16,8 @@ TEST(OptionsPage, SaysWhatTheTableSays) {
     EXPECT_THAT(page, HasSubstr("| `--lora_r` | `INT` | `64` | rank of the adapter; with `--method "
                                 "lora`, `qlora`; not with `--adapter_path` |\n"));
     EXPECT_THAT(page, HasSubstr("`0.0002; with --method full 5e-05; with --method freeze 5e-05; "
-                                "with --method ia3 0.003; "
+                                "with --method ia3 0.003; with --method prompt 0.03; "
+                                "with --method prefix 0.03; "
                                 "with another --objective "));
     EXPECT_THAT(page, HasSubstr("| `-m, --model_name_or_path` |"));
 }

@@ -2,6 +2,7 @@
 #include "model/config/arch.h"
 #include "model/config/decoder_config.h"
 #include "model/config/gguf_config.h"
+#include "model/config/graph.h"
 #include "model/config/tensor_table.h"
 
 namespace hone {
@@ -26,6 +27,8 @@ absl::StatusOr<ModelConfig> ReadConfig(const Json& json) {
     return read.Finish();
 }
 
+void Wire(const ModelConfig&, ModelGraph& graph) { graph.embedding.scales_virtual_tokens = true; }
+
 absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
     GgufConfig config(metadata, "granite", "GraniteForCausalLM", "granite");
     config.AddSizes();
@@ -49,6 +52,7 @@ const ArchSpec kArchGranite = {
     .tensors = DecoderTable({.gguf_rotary = TensorLayout::kRotaryPairs}),
     .read_config = ReadConfig,
     .config_from_gguf = ConfigFromGguf,
+    .wire = Wire,
 };
 
 }  // namespace hone

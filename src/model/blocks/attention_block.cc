@@ -95,8 +95,35 @@ void AttentionBlock<T>::ProjectBackward(const Pass<T>& pass, const Saved& saved,
 }
 
 template <typename T>
+void AttentionBlock<T>::PutPrefix(const Pass<T>& pass, const Saved& saved) const {
+    const int64_t columns = prefix_columns(), stride = prefix_.layers * columns;
+    for (const int32_t row : pass.prefix.first_rows)
+        for (int64_t t = 0; t < pass.prefix.count; ++t) {
+            const float* from = pass.prefix.values + t * stride + prefix_.layer * columns;
+            // The keys and the values of a token lie side by side here, too.
+            T* to = saved.qkv + (row + t) * qkv_columns() + spec_.H * spec_.D;
+            for (int64_t i = 0; i < columns; ++i) to[i] = FromFloat<T>(from[i]);
+        }
+}
+
+template <typename T>
+void AttentionBlock<T>::TakePrefixGradient(const Pass<T>& pass, ParameterSet& parameters) const {
+    if (pass.prefix.count == 0) return;
+    const int64_t columns = prefix_columns(), stride = prefix_.layers * columns;
+    float* gradient = parameters.gradient(pass.prefix.parameter);
+    for (const int32_t row : pass.prefix.first_rows)
+        for (int64_t t = 0; t < pass.prefix.count; ++t) {
+            float* to = gradient + t * stride + prefix_.layer * columns;
+            T* from = pass.workspace.dqkv + (row + t) * qkv_columns() + spec_.H * spec_.D;
+            for (int64_t i = 0; i < columns; ++i) to[i] += ToFloat(from[i]);
+            std::fill_n(from, columns, T{});
+        }
+}
+
+template <typename T>
 void AttentionBlock<T>::Attend(const Pass<T>& pass, const Saved& saved) const {
     Project(pass, saved);
+    PutPrefix(pass, saved);
     const int64_t k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const T* fused = saved.qkv;
     AttentionForward<T>(pass.context, options_, pass.M, Part(fused, 0), Part(fused, k),
@@ -143,6 +170,7 @@ void AttentionBlock<T>::ForwardCached(const Pass<T>& pass, const Saved& saved,
                                       std::span<const Cache> caches, float* out,
                                       GemmOutput output) const {
     Project(pass, saved);
+    PutPrefix(pass, saved);
     std::vector<CachedSequence<T>> sequences(caches.size());
     pass.context.ParallelFor(static_cast<int64_t>(caches.size()), [&](int64_t i, int) {
         const Cache& cache = caches[i];
@@ -182,6 +210,8 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved
                          pass.document_starts, {attention, o_.in()}, saved.lse,
                          {dattention, o_.in()}, Part(ws.dqkv, 0), Part(ws.dqkv, k),
                          Part(ws.dqkv, v));
+    TakePrefixGradient(pass, parameters);
+    if (!input_gradient && !projection_trainable()) return;
     ProjectBackward(pass, saved, parameters);
 
     qkv_.HiddenGradient(context, M, ws.dqkv, qkv_columns(), ws.linear);

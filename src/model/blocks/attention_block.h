@@ -1,5 +1,6 @@
 // Attention: out(attention(rope(norm(q)), rope(norm(k)), v)) of the normalised input, with the
-// options of AttentionSpec.
+// options of AttentionSpec. With a prefix, the keys and values of a document's first tokens are
+// learned ones instead, as they stand: neither normalised nor rotated.
 #pragma once
 
 #include <functional>
@@ -64,20 +65,29 @@ class AttentionBlock {
                   bool input_gradient, const std::function<void()>& make_input) const;
 
     bool trainable() const { return inner_trainable() || o_.trainable(); }
+    // From now on passes have a prefix, in which this is the layer of that number of `layers`.
+    void LearnPrefix(int64_t layer, int64_t layers) { prefix_ = {layer, layers}; }
+    // Numbers that a token of the prefix has in one layer: its keys, then its values.
+    int64_t prefix_columns() const { return 2 * spec_.KV * spec_.D; }
     int64_t qkv_columns() const { return (spec_.H + 2 * spec_.KV) * spec_.D; }
     const AttentionSpec& spec() const { return spec_; }
 
   private:
-    bool inner_trainable() const {
+    bool projection_trainable() const {
         return qkv_.trainable() || (q_norm_ && q_norm_->trainable()) ||
                (k_norm_ && k_norm_->trainable());
     }
+    bool inner_trainable() const { return projection_trainable() || prefix_.layers > 0; }
     // From workspace.y to saved.qkv, and on to saved.attention.
     void Project(const Pass<T>& pass, const Saved& saved) const;
     void Attend(const Pass<T>& pass, const Saved& saved) const;
     void Output(const Pass<T>& pass, const Saved& saved, float* out, GemmOutput output) const;
     // From the gradient of what Project leaves to that of the linears' outputs, in workspace.dqkv.
     void ProjectBackward(const Pass<T>& pass, const Saved& saved, ParameterSet& parameters) const;
+    // Puts the prefix into saved.qkv.
+    void PutPrefix(const Pass<T>& pass, const Saved& saved) const;
+    // Takes its gradient out of workspace.dqkv, where it becomes zero: nothing made these numbers.
+    void TakePrefixGradient(const Pass<T>& pass, ParameterSet& parameters) const;
     void AppendTo(const Cache& cache, int64_t count, const T* fused) const;
     Heads<const T> Part(const T* fused, int64_t column) const {
         return {fused + column, qkv_columns()};
@@ -93,6 +103,9 @@ class AttentionBlock {
     LinearGroup<T> qkv_;
     std::optional<Norm> q_norm_, k_norm_;
     LinearGroup<T> o_;
+    struct {
+        int64_t layer = 0, layers = 0;  // 0 layers: no prefix
+    } prefix_;
 };
 
 }  // namespace hone

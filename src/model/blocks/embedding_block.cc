@@ -11,7 +11,9 @@ namespace hone {
 template <typename T>
 EmbeddingBlock<T>::EmbeddingBlock(const ModelFiles& files, const EmbeddingSpec& spec, int64_t C)
     // transformers multiplies in the type that the model runs in.
-    : C_(C), scale_(ToFloat(FromFloat<T>(spec.scale))) {
+    : C_(C),
+      scale_(ToFloat(FromFloat<T>(spec.scale))),
+      virtual_scale_(spec.scales_virtual_tokens ? scale_ : 1) {
     tokens_.tensor = FindModelTensor(files, spec.tokens);
     tokens_.module = ModuleName(files, spec.tokens);
     if (spec.positions.empty()) return;
@@ -45,6 +47,10 @@ bool EmbeddingBlock<T>::MakeTrainable(
 
 template <typename T>
 void EmbeddingBlock<T>::AddParameters(ParameterSet& parameters) {
+    if (virtual_tokens_ > 0) {
+        HONE_CHECK(tokens_.parameter < 0, "virtual tokens beside a table that is trained");
+        virtual_parameter_ = parameters.Add("prompt_embeddings", {virtual_tokens_, C_}, true);
+    }
     for (Table* table : Tables()) {
         if (table->parameter < 0) continue;
         table->parameter = parameters.Add(table->module + ".weight", {table->rows(), C_}, true);
@@ -65,6 +71,22 @@ template <typename T>
 absl::Status EmbeddingBlock<T>::ReadRow(const Table& table, int32_t row, float* out) const {
     absl::Status status = table.held.ReadRows(row, row + 1, out);
     for (int64_t c = 0; c < C_; ++c) out[c] = ToFloat(FromFloat<T>(out[c]));
+    return status;
+}
+
+template <typename T>
+absl::Status EmbeddingBlock<T>::ReadToken(int32_t token, ParameterSet& parameters,
+                                          float* row) const {
+    absl::Status status;
+    if (token >= 0)
+        status = ReadRow(tokens_, token, row);
+    else if (virtual_parameter_ < 0)
+        std::fill_n(row, C_, 0.0f);
+    else
+        std::copy_n(parameters.value(virtual_parameter_) + (-1 - token) * C_, C_, row);
+    const float scale = token >= 0 ? scale_ : virtual_scale_;
+    if (scale != 1)
+        for (int64_t c = 0; c < C_; ++c) row[c] *= scale;
     return status;
 }
 
@@ -97,8 +119,9 @@ absl::Status EmbeddingBlock<T>::Forward(const Context& context, const std::vecto
         for (int64_t i = task * kTokens; i < std::min(M, (task + 1) * kTokens); ++i) {
             float* row = x + i * C_;
             absl::Status status;
-            if (!learned) status = ReadRow(tokens_, tokens[i], row);
-            if (scale_ != 1)
+            if (!learned)
+                status = ReadToken(tokens[i], parameters, row);
+            else if (scale_ != 1)
                 for (int64_t c = 0; c < C_; ++c) row[c] *= scale_;
             status.Update(add_positions(i, row, position));
             if (status.ok()) continue;
@@ -117,6 +140,12 @@ void EmbeddingBlock<T>::Backward(const Context& context, const std::vector<int32
     if (positions_.parameter >= 0)
         EmbeddingBackward(context, M, C_, positions_.rows(), positions.data(), dx,
                           parameters.gradient(positions_.parameter));
+    if (virtual_parameter_ >= 0) {
+        float* gradient = parameters.gradient(virtual_parameter_);
+        for (int64_t i = 0; i < M; ++i)
+            for (int64_t c = 0; tokens[i] < 0 && c < C_; ++c)
+                gradient[(-1 - tokens[i]) * C_ + c] += virtual_scale_ * dx[i * C_ + c];
+    }
     if (tokens_.parameter < 0) return;
     if (scale_ != 1)
         for (int64_t i = 0; i < M * C_; ++i) dx[i] *= scale_;

@@ -1,4 +1,6 @@
-// The beginning of the network: x = scale * tokens[token] + positions[position].
+// The beginning of the network: x = scale * tokens[token] + positions[position]. A token below zero
+// is a virtual one: -1 - i is the i-th, a learned vector in place of a row of the table, or zeros
+// where other parts of the network have its numbers.
 #pragma once
 
 #include <functional>
@@ -26,7 +28,11 @@ class EmbeddingBlock {
     const std::string& module() const { return tokens_.module; }
     // Makes the table of that module a parameter, if it is one of these; false: it is not.
     bool MakeTrainable(const std::function<bool(const std::string& module)>& matches);
-    bool trainable() const { return tokens_.parameter >= 0 || positions_.parameter >= 0; }
+    bool trainable() const {
+        return tokens_.parameter >= 0 || positions_.parameter >= 0 || virtual_tokens_ > 0;
+    }
+    // The parameter prompt_embeddings [count, C], beside a frozen table.
+    void LearnVirtualTokens(int64_t count) { virtual_tokens_ = count; }
     void AddParameters(ParameterSet& parameters);
     absl::Status FillParameters(ParameterSet& parameters, const ModelFiles& files);
     int parameter() const { return tokens_.parameter; }  // of the tokens' table; -1: frozen
@@ -51,9 +57,14 @@ class EmbeddingBlock {
     std::vector<Table*> Tables();
     absl::Status ReadRow(const Table& table, int32_t row, float* out) const;
 
+    // = what stands for the token before the positions are added.
+    absl::Status ReadToken(int32_t token, ParameterSet& parameters, float* row) const;
+
     int64_t C_;
-    float scale_;
+    float scale_, virtual_scale_;
     Table tokens_, positions_;
+    int64_t virtual_tokens_ = 0;
+    int virtual_parameter_ = -1;
 };
 
 }  // namespace hone

@@ -52,6 +52,9 @@ class LayerBlock {
 
     bool trainable() const { return attention_half_trainable() || mlp_half_trainable(); }
     const AttentionSpec& attention() const { return attention_.spec(); }
+    // As AttentionBlock's.
+    void LearnPrefix(int64_t layer, int64_t layers) { attention_.LearnPrefix(layer, layers); }
+    int64_t prefix_columns() const { return attention_.prefix_columns(); }
 
   private:
     bool attention_half_trainable() const {

@@ -38,6 +38,12 @@ struct LowRankOptions {
 // y = W (l * x) + bias.
 enum class ScaledSide { kNone, kInput, kOutput };
 
+// Tokens that stand ahead of every document and are learned: vectors in place of embeddings
+// (prompt tuning, arXiv:2104.08691), or keys and values of every layer (prefix tuning,
+// arXiv:2101.00190).
+enum class VirtualTokens { kEmbeddings, kKeysAndValues };
+inline constexpr int64_t kMaxVirtualTokens = 4096;
+
 // A0 [rank, in] and B0 [out, rank].
 struct FixedPair {
     std::span<const float> a, b;

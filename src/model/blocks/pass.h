@@ -112,6 +112,15 @@ struct PassRotary {
     const int32_t* rows = nullptr;  // [M]
 };
 
+// Learned keys and values, in place of those that each document's first tokens would have (prefix
+// tuning).
+struct PassPrefix {
+    int64_t count = 0;                    // tokens; 0: none
+    std::span<const int32_t> first_rows;  // of the documents that begin in this pass
+    int parameter = -1;                   // [count, layers, keys and values, KV, D]
+    const float* values = nullptr;        // of the parameter
+};
+
 template <typename T>
 struct Pass {
     const Context& context;
@@ -122,6 +131,7 @@ struct Pass {
     Workspace<T>& workspace;
     bool training = false;  // dropout is on
     uint64_t seed = 0;      // of this micro-batch; each linear group mixes in its number
+    PassPrefix prefix;
     std::vector<PassAdapter<T>> adapters;  // beside the base, in the order of their rows
 
     uint64_t SeedOf(const LinearGroup<T>& group) const { return RandomAt(seed, group.number); }

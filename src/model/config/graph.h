@@ -73,6 +73,8 @@ struct EmbeddingSpec {
     std::string tokens;
     std::string positions;  // empty: none
     float scale = 1;
+    // The scale is of whatever is embedded, learned vectors too, and not of the table alone.
+    bool scales_virtual_tokens = false;
 };
 
 // logits = cap(scale * linear(norm(x))), of the next token or of labels.

@@ -349,7 +349,130 @@ TEST_P(DescriptionTest, DecodeEqualsForward) {
     }
 }
 
+class VirtualTokensTest : public DescriptionTest {
+  protected:
+    static constexpr int64_t kCount = 3;
+    // Of either kind, with random numbers.
+    std::unique_ptr<Model> LoadWithTokens(bool checkpointing = false) {
+        auto model = Load(false);
+        const bool prefix = GetParam() % 2 == 0;
+        HONE_CHECK(
+            model
+                ->AddVirtualTokens(
+                    prefix ? VirtualTokens::kKeysAndValues : VirtualTokens::kEmbeddings, kCount)
+                .ok());
+        HONE_CHECK(model->FinishParameters(context_).ok());
+        HONE_CHECK(model->PrepareTraining(64, checkpointing).ok());
+        for (size_t i = 0; float& value : model->parameters().values())
+            value = 0.5f * std::cos(1.7f * static_cast<float>(++i));
+        model->ParametersChanged(context_);
+        return model;
+    }
+    std::vector<float> Logits(Model& model, const Batch& batch) {
+        std::vector<float> logits(
+            static_cast<size_t>(batch.size() * description_.config.vocab_size));
+        EXPECT_TRUE(model.Logits(context_, batch, logits.data()).ok());
+        return logits;
+    }
+    Batch Document(int64_t index) const {
+        Example example;
+        example.tokens.assign(batch_.tokens.begin() + batch_.document_starts[index],
+                              batch_.tokens.begin() + batch_.document_starts[index + 1]);
+        example.weights.assign(example.tokens.size(), 1.0f);
+        Batch alone;
+        alone.Append(example);
+        return alone;
+    }
+};
+
+TEST_P(VirtualTokensTest, HaveGradientsThatAreSlopes) {
+    SCOPED_TRACE(description_.text);
+    ExpectGradientsAreSlopes(LoadWithTokens());
+}
+
+TEST_P(VirtualTokensTest, CheckpointingDoesNotChangeABit) {
+    SCOPED_TRACE(description_.text);
+    const auto plain = LoadWithTokens(), thrifty = LoadWithTokens(true);
+    EXPECT_EQ(Backward(*plain), Backward(*thrifty));
+    const auto a = plain->parameters().gradients(), b = thrifty->parameters().gradients();
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
+}
+
+// Each document has its own, and what comes out of a pass is of the batch's tokens alone.
+TEST_P(VirtualTokensTest, StandAheadOfEveryDocument) {
+    SCOPED_TRACE(description_.text);
+    const auto model = LoadWithTokens(), base = Load(false);
+    EXPECT_EQ(model->virtual_tokens(), kCount);
+    EXPECT_EQ(model->config().max_position_embeddings,
+              base->config().max_position_embeddings - kCount);
+    const std::vector<float> together = Logits(*model, batch_);
+    double moved = 0;
+    for (int64_t d = 0; d < batch_.num_documents(); ++d) {
+        const std::vector<float> alone = Logits(*model, Document(d));
+        const int64_t first = batch_.document_starts[d] * description_.config.vocab_size;
+        for (size_t i = 0; i < alone.size(); ++i) {
+            EXPECT_NEAR(alone[i], together[static_cast<size_t>(first) + i], 1e-4);
+            moved += std::abs(alone[i] - Logits(*base, Document(d))[i]);
+        }
+    }
+    EXPECT_GT(moved, 0.1);
+    // Without them the model is its base, also where the numbers are other ones.
+    model->UseLowRank(false);
+    EXPECT_EQ(model->virtual_tokens(), 0);
+    EXPECT_EQ(Logits(*model, batch_), Logits(*base, batch_));
+}
+
+// Also after a cache is cut, or continues another one.
+TEST_P(VirtualTokensTest, DecodeEqualsForward) {
+    SCOPED_TRACE(description_.text);
+    const auto model = LoadWithTokens();
+    const Batch document = Document(0);
+    const int64_t V = description_.config.vocab_size, count = document.size();
+    const std::vector<float> expected = Logits(*model, document);
+    std::vector<float> logits(static_cast<size_t>(V));
+    const bool grows = std::any_of(
+        description_.config.rotary.begin(), description_.config.rotary.end(),
+        [](const RotaryConfig& r) { return r.scaling.kind == RopeScaling::Kind::kLongRope; });
+    const auto feed = [&](KvCache& cache, int64_t from, int64_t to) {
+        const std::vector<int32_t> tokens(document.tokens.begin() + from,
+                                          document.tokens.begin() + to);
+        ASSERT_TRUE(model->Decode(context_, {tokens}, {&cache}, logits.data()).ok());
+        EXPECT_EQ(cache.length(), to);
+        for (int64_t i = 0; i < V; ++i)
+            ASSERT_NEAR(logits[i], expected[(to - 1) * V + i], 2e-4) << "token " << to;
+    };
+    auto cache = model->NewCache(count);
+    if (grows) return feed(*cache, 0, count);
+    feed(*cache, 0, 4);
+    for (int64_t fed = 4; fed < count; ++fed) feed(*cache, fed, fed + 1);
+    cache->Truncate(5);
+    feed(*cache, 5, 7);
+    auto longer = model->NewCache(count + 4);
+    longer->CopyFrom(*cache, 6);
+    feed(*longer, 6, count);
+    cache->Truncate(0);
+    feed(*cache, 0, count);
+}
+
+TEST_P(VirtualTokensTest, LeaveRoomForTheText) {
+    const auto model = Load(false);
+    const int64_t context = description_.config.max_position_embeddings;
+    for (const int64_t count : {int64_t{0}, context}) {
+        const absl::Status refused = model->AddVirtualTokens(VirtualTokens::kEmbeddings, count);
+        EXPECT_EQ(KindOf(refused), ErrorKind::kUsage) << refused;
+    }
+    ASSERT_TRUE(model->AddVirtualTokens(VirtualTokens::kEmbeddings, context - 1).ok());
+    ASSERT_TRUE(model->FinishParameters(context_).ok());
+    EXPECT_EQ(Logits(*model, Document(1)).size(),
+              static_cast<size_t>(description_.config.vocab_size));
+    auto sums = model->Evaluate(context_, batch_);
+    EXPECT_EQ(KindOf(sums.status()), ErrorKind::kData) << sums.status();
+    EXPECT_NE(sums.status().message().find("9 tokens is longer than the 1 "), std::string::npos)
+        << sums.status();
+}
+
 INSTANTIATE_TEST_SUITE_P(Random, DescriptionTest, testing::Range<uint64_t>(1, 33));
+INSTANTIATE_TEST_SUITE_P(Random, VirtualTokensTest, testing::Range<uint64_t>(1, 17));
 
 }  // namespace
 }  // namespace hone

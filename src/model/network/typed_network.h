@@ -11,6 +11,7 @@
 #include "model/blocks/layer_block.h"
 #include "model/config/graph.h"
 #include "model/model.h"
+#include "model/network/virtual_rows.h"
 
 namespace hone {
 
@@ -24,6 +25,8 @@ class TypedNetwork : public Model {
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status AddScale(const std::string& linear, ScaledSide side) override;
+    absl::Status AddVirtualTokens(VirtualTokens kind, int64_t count) override;
+    int64_t virtual_tokens() const override { return use_virtual_ ? virtual_count_ : 0; }
     void SetFixedPair(const std::string& linear, const FixedPair& pair) override;
     FixedPair GetFixedPair(const std::string& linear) const override;
     absl::Status MakeTrainable(const std::string& module, bool keep_tied) override;
@@ -92,8 +95,12 @@ class TypedNetwork : public Model {
 
     absl::Status Check(const std::vector<int32_t>& tokens) const;
     absl::Status ReservePositions(int64_t count);
-    // Both, for all that is in the batch.
+    // Positions for all that is in the batch.
     absl::Status Admit(const Batch& batch);
+    // What goes through the layers, until the next call: the batch, or its tokens, positions and
+    // documents with the virtual tokens ahead of each.
+    const Batch& Whole(const Batch& batch);
+    PassPrefix Prefix();
     // Which rows of the rotary tables the tokens of a batch have. lengths: how long the sequence of
     // each document is in the end, as far as is known.
     void ChooseRotaryRows(const Batch& batch, const std::vector<int64_t>& lengths);
@@ -134,6 +141,12 @@ class TypedNetwork : public Model {
     };
     std::vector<Rotary> rotary_;
     std::vector<PassRotary> pass_rotary_;
+    int64_t virtual_count_ = 0;
+    bool use_virtual_ = true;
+    bool learns_prefix_ = false;  // the virtual tokens are keys and values
+    int prefix_parameter_ = -1;
+    Batch whole_;                        // a pass's, where there are virtual tokens
+    std::vector<int32_t> virtual_rows_;  // where in the pass those of each document begin
     int64_t rotary_positions_ = 0;
     // Index of the first layer with something to train: layers_.size() when only the head has, -1
     // with the embedding.
@@ -173,26 +186,31 @@ class TypedAdapter : public Adapter {
 template <typename T>
 class TypedKvCache : public KvCache {
   public:
-    TypedKvCache(size_t layers, int64_t capacity, int64_t KV, int64_t D)
+    // ahead: virtual tokens, which are in the cache as soon as any other is.
+    TypedKvCache(size_t layers, int64_t capacity, int64_t KV, int64_t D, int64_t ahead)
         : layers_(layers),
           KV_(KV),
           D_(D),
           capacity_(capacity),
-          data_(layers * 2 * static_cast<size_t>(KV * capacity * D) * sizeof(T)) {}
+          ahead_(ahead),
+          data_(layers * 2 * static_cast<size_t>(KV * (capacity + ahead) * D) * sizeof(T)) {}
     int64_t length() const override { return length_; }
     int64_t capacity() const override { return capacity_; }
     void Truncate(int64_t length) override { length_ = std::min(length_, length); }
     void CopyFrom(const KvCache& other, int64_t length) override {
         const auto& from = static_cast<const TypedKvCache&>(other);
-        HONE_CHECK(length <= from.length_ && length <= capacity_);
-        for (int64_t head = 0; head < 2 * KV_ * static_cast<int64_t>(layers_); ++head)
-            std::copy_n(from.data_.template as<T>() + head * from.capacity_ * D_, length * D_,
-                        data_.template as<T>() + head * capacity_ * D_);
+        HONE_CHECK(length <= from.length_ && length <= capacity_ && ahead_ == from.ahead_);
         length_ = length;
+        for (int64_t head = 0; head < 2 * KV_ * static_cast<int64_t>(layers_); ++head)
+            std::copy_n(from.data_.template as<T>() + head * from.room() * D_, rows() * D_,
+                        data_.template as<T>() + head * room() * D_);
         known_length_ = from.known_length_;
     }
     size_t bytes() const override { return data_.bytes(); }
     void Grow(int64_t count) { length_ += count; }
+    // Keys of a head, with those of the virtual tokens: that there are, and room for.
+    int64_t rows() const { return length_ == 0 ? 0 : ahead_ + length_; }
+    int64_t room() const { return ahead_ + capacity_; }
     // How long the sequence was known to become when it began: its rotary positions follow from
     // that, and stay what they were. total: with the tokens that are there now.
     int64_t KnownLength(int64_t total) {
@@ -200,16 +218,16 @@ class TypedKvCache : public KvCache {
         return known_length_;
     }
     typename AttentionBlock<T>::Cache layer(size_t index) {
-        const int64_t size = KV_ * capacity_ * D_;
+        const int64_t size = KV_ * room() * D_;
         T* keys = data_.template as<T>() + 2 * static_cast<int64_t>(index) * size;
-        return {keys, keys + size, capacity_, length_};
+        return {keys, keys + size, room(), rows()};
     }
 
   private:
     size_t layers_;
-    int64_t KV_, D_, capacity_, length_ = 0;
+    int64_t KV_, D_, capacity_, ahead_, length_ = 0;
     int64_t known_length_ = 0;
-    Buffer data_;  // [layers, keys and values, KV, capacity, D]
+    Buffer data_;  // [layers, keys and values, KV, room(), D]
 };
 
 }  // namespace hone

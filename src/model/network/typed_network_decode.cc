@@ -10,7 +10,8 @@ namespace hone {
 template <typename T>
 std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
     const AttentionSpec& spec = layers_.front().attention();
-    return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV, spec.D);
+    return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV, spec.D,
+                                             virtual_tokens());
 }
 
 template <typename T>
@@ -77,18 +78,22 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
     Batch batch;
     std::vector<int64_t> last_rows, lengths;
     batch.document_starts.push_back(0);
+    virtual_rows_.clear();
+    const int64_t ahead = virtual_tokens();
     int64_t longest = 0;
     for (size_t i = 0; i < tokens.size(); ++i) {
         HONE_RETURN_IF_ERROR(Check(tokens[i]));
-        const int64_t before = caches[i]->length(), count = static_cast<int64_t>(tokens[i].size());
-        HONE_CHECK(count > 0 && before + count <= caches[i]->capacity(), "the cache is full");
+        auto& cache = static_cast<TypedKvCache<T>&>(*caches[i]);
+        const int64_t before = cache.length(), count = static_cast<int64_t>(tokens[i].size());
+        HONE_CHECK(count > 0 && before + count <= cache.capacity(), "the cache is full");
+        if (before == 0) AppendVirtualTokens(ahead, batch, virtual_rows_);
         for (int64_t t = 0; t < count; ++t)
-            batch.positions.push_back(static_cast<int32_t>(before + t));
+            batch.positions.push_back(static_cast<int32_t>(ahead + before + t));
         batch.tokens.insert(batch.tokens.end(), tokens[i].begin(), tokens[i].end());
         batch.document_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
         last_rows.push_back(batch.size() - 1);
-        lengths.push_back(static_cast<TypedKvCache<T>*>(caches[i])->KnownLength(totals[i]));
-        longest = std::max(longest, before + count);
+        lengths.push_back(cache.KnownLength(ahead + totals[i]));
+        longest = std::max(longest, ahead + before + count);
     }
     HONE_RETURN_IF_ERROR(ReservePositions(longest));
     ChooseRotaryRows(batch, lengths);

@@ -132,6 +132,27 @@ absl::Status TypedNetwork<T>::AddScale(const std::string& linear, ScaledSide sid
 }
 
 template <typename T>
+absl::Status TypedNetwork<T>::AddVirtualTokens(VirtualTokens kind, int64_t count) {
+    HONE_CHECK(virtual_count_ == 0, "virtual tokens twice");
+    int64_t& context = files_.config.max_position_embeddings;
+    if (count < 1 || count > kMaxVirtualTokens || count >= context)
+        return UsageError(
+            "num_virtual_tokens is {}: it must be at least 1, at most {}, and below the model's "
+            "context of {}",
+            count, kMaxVirtualTokens, context);
+    virtual_count_ = count;
+    context -= count;
+    if (kind == VirtualTokens::kEmbeddings) {
+        embedding_.LearnVirtualTokens(count);
+        return absl::OkStatus();
+    }
+    const auto layers = static_cast<int64_t>(layers_.size());
+    for (int64_t l = 0; l < layers; ++l) layers_[l].LearnPrefix(l, layers);
+    learns_prefix_ = true;
+    return absl::OkStatus();
+}
+
+template <typename T>
 void TypedNetwork<T>::Regularize(const Regularization& regularization) {
     regularization_ = regularization;
 }
@@ -206,6 +227,11 @@ template <typename T>
 absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     HONE_CHECK(parameters_.slices().empty(), "FinishParameters twice");
     embedding_.AddParameters(parameters_);
+    if (learns_prefix_)
+        prefix_parameter_ = parameters_.Add("prompt_embeddings",
+                                            {virtual_count_, static_cast<int64_t>(layers_.size()) *
+                                                                 layers_.front().prefix_columns()},
+                                            true);
     if (tied_parameter_) head_.linear().members()[0].tied_weight = embedding_.parameter();
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
     for (Norm* norm : Norms()) norm->AddParameters(parameters_);

@@ -42,13 +42,13 @@ absl::Status TypedNetwork<T>::Check(const std::vector<int32_t>& tokens) const {
 
 template <typename T>
 absl::Status TypedNetwork<T>::ReservePositions(int64_t count) {
-    const int64_t limit = files_.config.max_position_embeddings;
+    const int64_t limit = virtual_count_ + files_.config.max_position_embeddings;
     if (count > limit)
         return DataError(
             "a sequence of {} tokens is longer than the {} that the model can take: shorten it or "
             "lower "
             "--max_seq_len",
-            count, limit);
+            count - virtual_tokens(), limit - virtual_tokens());
     if (count <= rotary_positions_) return absl::OkStatus();
     int64_t positions = 1024;
     while (positions < count) positions *= 2;
@@ -102,7 +102,7 @@ void TypedNetwork<T>::AddNoise(const Context& context, const Batch& batch, uint6
                                float* x) const {
     const uint64_t key = RandomAt(seed, kNoiseSeed);
     context.ParallelFor(batch.num_documents(), [&](int64_t d, int) {
-        const int64_t begin = batch.document_starts[d] * C_,
+        const int64_t begin = (batch.document_starts[d] + virtual_tokens()) * C_,
                       end = batch.document_starts[d + 1] * C_;
         const double bound =
             regularization_.neftune_noise_alpha / std::sqrt(static_cast<double>(end - begin));
@@ -116,8 +116,23 @@ void TypedNetwork<T>::AddNoise(const Context& context, const Batch& batch, uint6
 }
 
 template <typename T>
+const Batch& TypedNetwork<T>::Whole(const Batch& batch) {
+    if (virtual_tokens() == 0) return batch;
+    whole_ = WithVirtualTokens(batch, virtual_tokens(), virtual_rows_);
+    return whole_;
+}
+
+template <typename T>
+PassPrefix TypedNetwork<T>::Prefix() {
+    if (prefix_parameter_ < 0 || virtual_tokens() == 0) return {};
+    return {.count = virtual_count_,
+            .first_rows = virtual_rows_,
+            .parameter = prefix_parameter_,
+            .values = parameters_.value(prefix_parameter_)};
+}
+
+template <typename T>
 absl::Status TypedNetwork<T>::Admit(const Batch& batch) {
-    HONE_RETURN_IF_ERROR(Check(batch.tokens));
     HONE_RETURN_IF_ERROR(
         ReservePositions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1));
     std::vector<int64_t> lengths;
@@ -135,7 +150,8 @@ Pass<T> TypedNetwork<T>::MakePass(const Context& context, const Batch& batch, Me
                  .positions = batch.positions,
                  .document_starts = batch.document_starts,
                  .rotary = pass_rotary_,
-                 .workspace = memory.workspace};
+                 .workspace = memory.workspace,
+                 .prefix = Prefix()};
     UseAdapters(pass, adapters);
     return pass;
 }
@@ -145,17 +161,19 @@ template <typename Head>
 absl::Status TypedNetwork<T>::Train(const Context& context, const Batch& batch, uint64_t seed,
                                     const Head& head) {
     HONE_CHECK(!parameters_.slices().empty(), "nothing to train");
-    HONE_RETURN_IF_ERROR(Admit(batch));
-    if (batch.size() > training_.M) Reserve(batch.size(), training_.checkpointing);
+    HONE_RETURN_IF_ERROR(Check(batch.tokens));
+    const Batch& whole = Whole(batch);
+    HONE_RETURN_IF_ERROR(Admit(whole));
+    if (whole.size() > training_.M) Reserve(whole.size(), training_.checkpointing);
     Memory& memory = training_;
-    Pass<T> pass = MakePass(context, batch, memory, {});
+    Pass<T> pass = MakePass(context, whole, memory, {});
     pass.training = true;
     pass.seed = seed;
     const int64_t layers = static_cast<int64_t>(layers_.size());
     const int64_t lowest = std::max<int64_t>(lowest_, 0);
 
-    HONE_RETURN_IF_ERROR(Embed(context, batch, memory.x));
-    if (regularization_.neftune_noise_alpha > 0) AddNoise(context, batch, seed, memory.x);
+    HONE_RETURN_IF_ERROR(Embed(context, whole, memory.x));
+    if (regularization_.neftune_noise_alpha > 0) AddNoise(context, whole, seed, memory.x);
     // A layer's backward pass is about twice its forward pass.
     const double parts = static_cast<double>(layers + 2 * (layers - lowest) + 2);
     for (int64_t l = 0; l < layers; ++l) {
@@ -164,7 +182,12 @@ absl::Status TypedNetwork<T>::Train(const Context& context, const Batch& batch, 
     }
 
     const bool below_head = lowest_ < layers;
+    KeepOwnRows(batch, virtual_tokens(), C_, memory.x);
     head(memory.x, below_head ? memory.dx : nullptr, memory.dx_t);
+    if (below_head) {
+        SpreadOwnRows(batch, virtual_tokens(), C_, memory.dx);
+        SpreadOwnRows(batch, virtual_tokens(), C_, memory.dx_t);
+    }
 
     for (int64_t l = layers - 1; below_head && l >= lowest; --l) {
         const LayerSaved& saved = SavedOf(memory, l);
@@ -174,7 +197,7 @@ absl::Status TypedNetwork<T>::Train(const Context& context, const Batch& batch, 
         layers_[l].Backward(pass, memory.dx, memory.dx_t, saved, parameters_, l > lowest_);
     }
     if (embedding_.trainable())
-        embedding_.Backward(context, batch.tokens, batch.positions, memory.dx, parameters_);
+        embedding_.Backward(context, whole.tokens, whole.positions, memory.dx, parameters_);
     return absl::OkStatus();
 }
 
@@ -207,21 +230,25 @@ template <typename Head>
 absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& batch,
                                           const std::vector<const Adapter*>& adapters,
                                           const Head& head) {
-    HONE_RETURN_IF_ERROR(Admit(batch));
-    Memory& memory = ForwardMemory(batch.size());
-    const Pass<T> pass = MakePass(context, batch, memory, adapters);
-    HONE_RETURN_IF_ERROR(Embed(pass.context, batch, memory.x));
+    HONE_RETURN_IF_ERROR(Check(batch.tokens));
+    const Batch& whole = Whole(batch);
+    HONE_RETURN_IF_ERROR(Admit(whole));
+    Memory& memory = ForwardMemory(whole.size());
+    const Pass<T> pass = MakePass(context, whole, memory, adapters);
+    HONE_RETURN_IF_ERROR(Embed(pass.context, whole, memory.x));
     for (size_t l = 0; l < layers_.size(); ++l) {
         layers_[l].Forward(pass, memory.x, SavedOf(memory, l));
         HONE_RETURN_IF_ERROR(
             ReportProgress(static_cast<double>(l + 1) / static_cast<double>(layers_.size() + 1)));
     }
+    KeepOwnRows(batch, virtual_tokens(), C_, memory.x);
     head(pass, memory.x);
     return absl::OkStatus();
 }
 
 template <typename T>
 void TypedNetwork<T>::UseLowRank(bool use) {
+    use_virtual_ = use;
     for (LinearGroup<T>* group : Groups()) group->UseLowRank(use);
 }
 

@@ -7,8 +7,10 @@
 #include "adapt/adapter_weights.h"
 #include "adapt/ia3.h"
 #include "adapt/principal_start.h"
+#include "adapt/virtual_tokens.h"
 #include "base/hash.h"
 #include "hub/catalogue.h"
+#include "train/method/prompt.h"
 #include "train/objective/objective.h"
 
 namespace hone {
@@ -40,6 +42,8 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, std::strin
     if (config.init_lora_weights == "loftq")
         HONE_RETURN_IF_ERROR(
             StartFromQuantizationError(model, config, options.double_quant, context));
+    if (IsPromptTuning(config) && config.prompt_tuning_init == "text")
+        HONE_RETURN_IF_ERROR(StartFromText(config, model, context));
     return config;
 }
 
@@ -77,6 +81,9 @@ absl::Status LoraLearner::Restore(const std::string& folder) {
 }
 
 std::string LoraLearner::Summary() const {
+    if (HasVirtualTokens(config_))
+        return fmt::format("{}, {} virtual tokens", VirtualTokensName(config_),
+                           config_.num_virtual_tokens);
     const auto& slices = model_.parameters().slices();
     const bool ia3 = IsIa3(config_);
     const auto layers =
@@ -101,7 +108,10 @@ Json LoraLearner::Configuration() const {
     adapter.erase("base_model_name_or_path");
     Json json = {{"adapter_at_the_start",
                   Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
-                 {IsIa3(config_) ? "ia3" : "lora", std::move(adapter)}};
+                 {IsIa3(config_)              ? "ia3"
+                  : HasVirtualTokens(config_) ? "virtual_tokens"
+                                              : "lora",
+                  std::move(adapter)}};
     const double bits = model_.nf4_bits_per_weight();
     if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
     if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";

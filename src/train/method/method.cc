@@ -7,6 +7,7 @@
 #include "train/method/full.h"
 #include "train/method/ia3.h"
 #include "train/method/lora.h"
+#include "train/method/prompt.h"
 #include "train/method/qlora.h"
 
 namespace hone {
@@ -34,7 +35,10 @@ std::span<const Method* const> Methods() {
     static const FullMethod full;
     static const FreezeMethod freeze;
     static const Ia3Method ia3;
-    static const std::array<const Method*, 5> methods = {&lora, &qlora, &full, &freeze, &ia3};
+    static const PromptMethod prompt;
+    static const PrefixMethod prefix;
+    static const std::array<const Method*, 7> methods = {&lora, &qlora,  &full,  &freeze,
+                                                         &ia3,  &prompt, &prefix};
     return methods;
 }
 

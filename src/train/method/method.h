@@ -38,6 +38,8 @@ class Method {
     virtual bool TrainsBase() const { return false; }
     // PEFT's kind of the adapters that it trains, also further ("LORA"); empty: it trains none.
     virtual std::string_view peft_type() const { return ""; }
+    // Whether it chooses layers of the base by name, and adds to these.
+    virtual bool AdaptsLayers() const { return !peft_type().empty(); }
     // The rank of what is added to the base's layers; 0: nothing is.
     virtual int64_t Rank(const FinetuneOptions& options) const { return 0; }
     // Flags that would make the base's weights smaller ("--method qlora"), and those that would

@@ -15,7 +15,7 @@ constexpr int kIterations = 5;
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 
 bool IsLayersMatrix(const ParameterSlice& slice) {
-    // A learned vector of IA3 has two dimensions in PEFT's form.
+    // A learned vector of IA3 has two dimensions in PEFT's form. Virtual tokens lie in no layer.
     if (slice.shape.size() != 2 || slice.name.ends_with(".ia3_l")) return false;
     if (slice.name.find(".lora_") != std::string::npos) return true;
     // The others lie in a numbered layer: "model.layers.3.", "transformer.h.3.".

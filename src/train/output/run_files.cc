@@ -1,5 +1,6 @@
 #include "train/output/run_files.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
@@ -96,19 +97,33 @@ std::string_view AutoClass(std::string_view task) {
                                           : "AutoModelForCausalLM";
 }
 
+// What a method's adapters are called, and their tag on the Hub.
+struct AdapterWords {
+    std::string_view method, article, name, tag;
+};
+constexpr AdapterWords kAdapterWords[] = {
+    {"ia3", "An", "IA3 adapter", "ia3"},
+    {"prompt", "A", "prompt-tuning adapter", "prompt-tuning"},
+    {"prefix", "A", "prefix-tuning adapter", "prefix-tuning"},
+    {"", "A", "LoRA adapter", "lora"},  // of every other
+};
+
+const AdapterWords& WordsOf(std::string_view method) {
+    return *std::find_if(
+        std::begin(kAdapterWords), std::end(kAdapterWords),
+        [&](const AdapterWords& words) { return words.method == method || words.method.empty(); });
+}
+
 // Front matter, title, and how the result is used.
 std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     const bool full = result.artifact == "model";
-    const bool ia3 = o.method == "ia3";
-    const std::string kind = ia3 ? "IA3 adapter" : "LoRA adapter",
-                      name = full ? "Fine-tuned model" : kind;
+    const AdapterWords& words = WordsOf(o.method);
+    const std::string name = full ? "Fine-tuned model" : std::string(words.name);
     std::string text = fmt::format(
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: {}\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
         Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft", o.task,
-        full  ? o.method + "-fine-tuning"
-        : ia3 ? "ia3"
-              : "lora",
+        full ? o.method + "-fine-tuning" : std::string(words.tag),
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
     if (full)
@@ -120,11 +135,11 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
                           o.method == "full" ? "every weight" : "some of its weights", kVersion,
                           OneLine(use), AutoClass(o.task));
     return text + fmt::format(
-                      "{} for {}, trained with hone {}.\n\n## Use\n\n"
+                      "{} {} for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"
                       "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
-                      ia3 ? "An IA3 adapter" : "A LoRA adapter",
-                      Code(PublicName(o.model_name_or_path)), kVersion, OneLine(use));
+                      words.article, words.name, Code(PublicName(o.model_name_or_path)), kVersion,
+                      OneLine(use));
 }
 
 std::string CardResults(const RunResult& result) {

@@ -80,6 +80,20 @@ std::vector<OptionRow> MethodRows() {
          .help = "which of --target_modules have a vector at their input, where the "
                  "others have it at their output: names, or a regular expression; "
                  "default: PEFT's choice for the family, mostly down_proj"});
+    const std::vector<OptionRow> of_virtual_tokens = {
+        {.name = "num_virtual_tokens",
+         .field = HONE_FIELD(lora.num_virtual_tokens),
+         .help = "how many learned tokens stand ahead of every text",
+         .range = Range{1, kMaxVirtualTokens}},
+        {.name = "prompt_tuning_init",
+         .field = HONE_FIELD(lora.prompt_tuning_init),
+         .help = "where they start: at random, or as the words of --prompt_tuning_init_text",
+         .choices = {"random", "text"}},
+        {.name = "prompt_tuning_init_text",
+         .field = HONE_FIELD(lora.prompt_tuning_init_text),
+         .help = "a text that says the task; it is repeated, or cut, to --num_virtual_tokens"},
+    };
+    rows.insert(rows.end(), of_virtual_tokens.begin(), of_virtual_tokens.end());
     // An adapter to start from says all of these itself.
     for (OptionRow& row : rows) {
         row.effect = Effect::kContents;
@@ -89,6 +103,8 @@ std::vector<OptionRow> MethodRows() {
         row.methods = {"lora", "qlora"};
         if (any_adapter) row.methods.push_back("ia3");
         if (row.name == "feedforward_modules") row.methods = {"ia3"};
+        if (row.name.starts_with("prompt_tuning_")) row.methods = {"prompt"};
+        if (row.name == "num_virtual_tokens") row.methods = {"prompt", "prefix"};
     }
     rows.push_back({.name = "loraplus_lr_ratio",
                     .field = HONE_FIELD(loraplus_lr_ratio),
@@ -104,11 +120,14 @@ std::vector<OptionRow> MethodRows() {
                  .field = HONE_FIELD(method),
                  .help = "lora; qlora: the same over a base in 4 bits, for a fraction of the "
                          "memory; full: every weight of the model; freeze: its last layers and "
-                         "what else is named; or ia3 (arXiv:2205.05638): an adapter of one vector "
-                         "a layer",
+                         "what else is named; ia3 (arXiv:2205.05638): an adapter of one vector "
+                         "a layer; prompt (arXiv:2104.08691): the embeddings of a few tokens ahead "
+                         "of every text; or prefix (arXiv:2101.00190): their keys and values in "
+                         "every layer",
                  .effect = Effect::kContents,
                  .choices = names,
-                 .instead = "this version trains with lora, qlora, full, freeze or ia3"});
+                 .instead = "this version trains with lora, qlora, full, freeze, ia3, prompt or "
+                            "prefix"});
     const std::vector<OptionRow> of_freeze = {
         {.name = "freeze_trainable_layers",
          .field = HONE_FIELD(freeze.trainable_layers),

@@ -42,6 +42,19 @@ absl::Status CheckEpochs(const FinetuneOptions& o, const OptionNames& names) {
                       o.num_train_epochs, kMostEpochs);
 }
 
+absl::Status CheckVirtualTokens(const FinetuneOptions& o, const OptionNames& names) {
+    const bool text = o.lora.prompt_tuning_init == "text";
+    if (text == o.lora.prompt_tuning_init_text.empty())
+        return UsageError("{} text and {} belong together: give both, or neither",
+                          names("prompt_tuning_init"), names("prompt_tuning_init_text"));
+    if (o.method == "prefix" && o.task != "text-generation")
+        return UsageError(
+            "{} prefix is for {} text-generation: a model with a head of labels or of embeddings "
+            "takes {} prompt",
+            names("method"), names.Plain("task"), names.Plain("method"));
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 Json OptionsToJson(const FinetuneOptions& options) {
@@ -93,6 +106,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
     HONE_RETURN_IF_ERROR(CheckTask(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
+    HONE_RETURN_IF_ERROR(CheckVirtualTokens(o, names));
     if (o.lora.use_dora && o.lora.init_lora_weights != "true")
         return UsageError("{} and {} {} exclude each other: give one", names("use_dora"),
                           names("init_lora_weights"), o.lora.init_lora_weights);

@@ -69,6 +69,7 @@ class FinetuneRun {
     absl::Status MakePlan();
     absl::Status PlanMemory();
     int64_t MostTokensAtOnce() const;
+    int64_t MostVirtualTokens(int64_t tokens) const;
     size_t PairBytes() const;
     absl::Status PlanDiskUse();
     // Adds the time that one pass over `probe_tokens` tokens promises, and emits the plan.

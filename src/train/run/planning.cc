@@ -60,7 +60,7 @@ int64_t FinetuneRun::MostTokensAtOnce() const {
                   eval_rows = options_.per_device_eval_batch_size;
     int64_t tokens = steps_->MostTokens(limit);
     if (data_.eval) tokens = std::max(tokens, MostBatchTokens(*data_.eval, eval_rows, limit));
-    if (!objective_->wants_unrelated()) return tokens;
+    if (!objective_->wants_unrelated()) return tokens + MostVirtualTokens(tokens);
     const auto add = [&](const Dataset& dataset, int64_t rows) {
         const int64_t longest = MostUnrelatedTokens(dataset, options_.data.max_seq_len);
         const int64_t together = std::min(rows, dataset.size()) * longest;
@@ -68,7 +68,17 @@ int64_t FinetuneRun::MostTokensAtOnce() const {
     };
     add(*data_.train, options_.per_device_train_batch_size * options_.gradient_accumulation_steps);
     if (data_.eval) add(*data_.eval, eval_rows);
-    return tokens;
+    return tokens + MostVirtualTokens(tokens);
+}
+
+// The most virtual tokens of a pass over so many tokens: each of its documents has all of them.
+int64_t FinetuneRun::MostVirtualTokens(int64_t tokens) const {
+    const BatcherOptions& batcher = steps_->options();
+    int64_t rows = batcher.packing ? data_.train->size()
+                                   : batcher.batch_size * batcher.gradient_accumulation_steps;
+    if (data_.eval) rows = std::max(rows, options_.per_device_eval_batch_size);
+    // Two documents a row, where answers or texts are compared.
+    return model_->virtual_tokens() * std::min(2 * rows, tokens);
 }
 
 // Of a step's pairs, beside what the model needs.
