@@ -7,6 +7,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/column_scale/column_scale.h"
 #include "kernels/cross_entropy/cross_entropy.h"
+#include "kernels/distillation/distillation.h"
 #include "kernels/dispatch/dispatch.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/embedding/embedding.h"
@@ -52,6 +53,7 @@ std::vector<OpInfo> ListKernels() {
     AddTyped<bf16>("bf16", ops);
     AddTyped<float>("f32", ops);
     ops.push_back(CrossEntropyKernels().Explain({}, "f32"));
+    ops.push_back(DistillationKernels().Explain({}, "f32"));
     ops.push_back(QuantizedGemmKernels().Explain({}, "int8 and int4 weights"));
     ops.push_back(Int8TransposeKernels().Explain({}, "int8 weights of training"));
     ops.push_back(AdamWKernels().Explain({}, "f32"));

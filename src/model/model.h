@@ -13,6 +13,7 @@
 
 #include "model/blocks/options.h"
 #include "model/blocks/parameters.h"
+#include "model/blocks/soft_targets.h"
 #include "model/files/model_files.h"
 #include "tensor/batch.h"
 #include "tensor/context.h"
@@ -39,6 +40,12 @@ struct LossSums {
         correct += other.correct;
         return *this;
     }
+};
+
+// Of a pass that learns from a teacher, or is compared with one.
+struct DistilledSums {
+    LossSums labels;        // cross-entropy, as without a teacher
+    double divergence = 0;  // sum over labelled tokens of weight * T^2 * KL(teacher || model)
 };
 
 struct MemoryPlan {          // bytes
@@ -151,6 +158,17 @@ class Model {
     virtual absl::Status HiddenBackward(const Context& context, const Batch& batch,
                                         const float* slopes, uint64_t dropout_seed) = 0;
 
+    // ForwardBackward with the loss of SoftTargets instead of cross-entropy; label smoothing has no
+    // part in it.
+    virtual absl::StatusOr<DistilledSums> DistilForwardBackward(const Context& context,
+                                                                const Batch& batch,
+                                                                const SoftTargets& targets,
+                                                                float loss_scale,
+                                                                uint64_t dropout_seed) = 0;
+    // The sums alone, without dropout.
+    virtual absl::StatusOr<DistilledSums> DistilEvaluate(const Context& context, const Batch& batch,
+                                                         const SoftTargets& targets) = 0;
+
     // Whether Evaluate goes through the low-rank deltas, learned vectors and virtual tokens, as it
     // does unless this says otherwise. Without them the model is its base, but for base modules
     // that are trained.
@@ -166,6 +184,15 @@ class Model {
     // logits [T, config().outputs()] of every token, f32. adapters: as in Evaluate.
     virtual absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                                 const std::vector<const Adapter*>& adapters = {}) = 0;
+    // The same for a few rows at a time, so that the logits never exist whole: calls `use` with
+    // what computes those of rows of this batch, while no other pass of this model begins. Returns
+    // what `use` returns.
+    virtual absl::Status WithLogits(
+        const Context& context, const Batch& batch,
+        const std::function<absl::Status(const RowLogits& logits)>& use) = 0;
+    // Bytes that passes without gradients over batches of at most max_tokens tokens take: weights
+    // and workspace.
+    virtual MemoryPlan PlanForward(int64_t max_tokens) const = 0;
     // hidden f32 [T, C] (=): the final hidden state of every token of the batch, after the last
     // norm. adapters: as in Evaluate. A document's rows are the same bits whatever others are in
     // the batch.

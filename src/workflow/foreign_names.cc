@@ -209,6 +209,12 @@ constexpr ForeignName kForeign[] = {
      "is said with --desirable_weight and --undesirable_weight"},
     {"dpo dpo_loss kto loss_type orpo pref_loss preference_loss rl rlhf rlhf_type simpo stage",
      "is said with --objective dpo, ipo, orpo, kto or simpo"},
+    {"distillation_teacher teacher teacher_model_name_or_path teacher_name_or_path teacher_path",
+     "is said with --teacher_model"},
+    {"alpha_ce alpha_distil distill_alpha kd_alpha kd_ratio",
+     "is said with --distillation_alpha, the teacher's share of the loss"},
+    {"distil_temperature distill_temperature kd_temperature",
+     "is said with --distillation_temperature"},
     {"disable_dropout", "is not needed: preferences are always compared without dropout"},
     {"force_use_ref_model model_adapter_name precompute_ref_batch_size "
      "precompute_ref_log_probs ref_adapter_name ref_model ref_model_init_kwargs "

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cli/terminal/loading.h"
 #include "data/format/row_format.h"
+#include "model/blocks/weight_names.h"
 #include "train/options/table.h"
 #include "train/resolve/resolve.h"
 
@@ -129,19 +130,13 @@ absl::Status DataFlags::Resolve(DataOptions& options) const {
 }
 
 void WeightFlags::Add(Flags& flags) {
-    flags.Choice("--weights", weights, {"bf16", "f32", "int8", "int4", "nf4"},
+    const std::vector<std::string_view> names = WeightNames();
+    flags.Choice("--weights", weights, {names.begin(), names.end()},
                  "how the weights are held; with int8 and int4 products are in 8-bit integers, nf4 "
                  "is what --method qlora trains over");
 }
 
-LoadOptions WeightFlags::options() const {
-    LoadOptions options;
-    if (weights == "f32") options.compute = ComputeType::kF32;
-    if (weights == "int8") options.storage = WeightStorage::kInt8;
-    if (weights == "int4") options.storage = WeightStorage::kInt4;
-    if (weights == "nf4") options.storage = WeightStorage::kNf4;
-    return options;
-}
+LoadOptions WeightFlags::options() const { return LoadingNamed(weights); }
 
 void SamplingFlags::Add(Flags& flags) {
     flags.Group("Answers").Integer("--max_new_tokens", max_new_tokens,

@@ -90,8 +90,8 @@ TEST(Dispatch, EveryOpIsExplained) {
         EXPECT_THAT(ExplainKernels(), HasSubstr(fmt::format("{} ({}): ", op.op, op.problem)));
     }
     for (const char* op :
-         {"activation", "adamw", "attention", "cross_entropy", "dropout", "embedding", "gemm",
-          "layernorm", "quantize_row", "quantized_gemm", "reduce", "rmsnorm", "rope"})
+         {"activation", "adamw", "attention", "cross_entropy", "distillation", "dropout", "embedding",
+          "gemm", "layernorm", "quantize_row", "quantized_gemm", "reduce", "rmsnorm", "rope"})
         EXPECT_TRUE(names.count(op)) << op;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "kernels/cross_entropy/cross_entropy.h"
+#include "kernels/distillation/distillation.h"
 #include "kernels/reduce/reduce.h"
 #include "model/blocks/label_loss.h"
 #include "tensor/partition.h"
@@ -148,7 +149,7 @@ void HeadBlock<T>::ForwardOnly(const Pass<T>& pass, const float* x, std::span<co
 
 template <typename T>
 void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
-                        uint8_t* row_correct) {
+                        uint8_t* row_correct, const Soft& soft) {
     CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
@@ -158,8 +159,41 @@ void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
         const std::span rows(labelled.data() + begin,
                              static_cast<size_t>(std::min(most_rows(), total - begin)));
         ForwardOnly(pass, x, rows, pieces_.logits, stride);
-        LossOfRows(pass.context, batch, rows, row_losses, row_correct);
+        if (soft.targets != nullptr)
+            DistilRows(pass.context, batch, rows, soft, nullptr, row_losses, row_correct);
+        else
+            LossOfRows(pass.context, batch, rows, row_losses, row_correct);
     }
+}
+
+template <typename T>
+void HeadBlock<T>::DistilRows(const Context& context, const Batch& batch,
+                              std::span<const int64_t> rows, const Soft& soft,
+                              const Training* training, double* row_losses, uint8_t* row_correct) {
+    Labels labels(batch, rows);
+    const SoftTargets& targets = *soft.targets;
+    targets.logits({rows.begin(), rows.end()}, targets.memory);
+    std::vector<double> divergences(rows.size());
+    const DistillationRows kernel_rows = {.M = static_cast<int64_t>(rows.size()),
+                                          .V = V_,
+                                          .row_stride = head_.padded_out(),
+                                          .teacher = targets.memory,
+                                          .teacher_V = targets.teacher_V,
+                                          .targets = labels.targets.data(),
+                                          .weights = labels.weights.data(),
+                                          .label_losses = labels.losses.data(),
+                                          .divergences = divergences.data(),
+                                          .correct = labels.correct.data()};
+    DistillationOptions options = {
+        .soft_cap = soft_cap_, .alpha = targets.alpha, .temperature = targets.temperature};
+    if (training == nullptr) {
+        DistillationForward(context, kernel_rows, pieces_.logits, options);
+    } else {
+        options.scale = training->loss_scale * scale_;
+        DistillationBackward<T>(context, kernel_rows, pieces_.logits, options);
+    }
+    labels.Scatter(rows, row_losses, row_correct);
+    for (size_t i = 0; i < rows.size(); ++i) soft.row_divergences[rows[i]] = divergences[i];
 }
 
 template <typename T>
@@ -192,6 +226,10 @@ void HeadBlock<T>::GradientOfRows(const Context& context, const Batch& batch,
                                   std::span<const int64_t> rows, const Training& training,
                                   double* row_losses, uint8_t* row_correct) {
     const int64_t stride = head_.padded_out(), count = static_cast<int64_t>(rows.size());
+    if (training.soft.targets != nullptr) {
+        DistilRows(context, batch, rows, training.soft, &training, row_losses, row_correct);
+        return;
+    }
     if (multi_label_) {
         LossOfRows(context, batch, rows, row_losses, row_correct);
         for (int64_t i = 0; i < count; ++i)

@@ -7,6 +7,7 @@
 #include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
+#include "model/blocks/soft_targets.h"
 #include "tensor/batch.h"
 
 namespace hone {
@@ -30,15 +31,22 @@ class HeadBlock {
     void Reserve(bool backward, int64_t max_rows);
     size_t ReservedBytes(bool backward, int64_t max_rows) const;
 
+    // A teacher, where there is one, and of each row weight * T^2 * KL: f64 [M] (=; zero where
+    // there is no loss).
+    struct Soft {
+        const SoftTargets* targets = nullptr;
+        double* row_divergences = nullptr;
+    };
     // The sum of the losses of the rows of x f32 [M, C] that have a label. row_losses f64,
     // row_correct u8 [M] (=; zero where there is no loss).
     void Loss(const Pass<T>& pass, const Batch& batch, const float* x, double* row_losses,
-              uint8_t* row_correct);
+              uint8_t* row_correct, const Soft& soft = {});
     // What a step makes of the losses: the gradient is that of loss_scale * their sum. The seed is
     // dropout's.
     struct Training {
         float loss_scale = 1, label_smoothing = 0;
         uint64_t seed = 0;
+        Soft soft;
     };
     // The same as a step takes it, and the gradient: of the parameters (+=), and, unless dx is
     // null, of x: dx f32 [M, C] (=) and dx_t T [M, C] (=).
@@ -58,7 +66,7 @@ class HeadBlock {
 
     // Rows of logits at a time. The head's backward panels are made once for each block of rows, so
     // as many as memory allows; half as many with a large vocabulary.
-    int64_t most_rows() const { return V_ <= 65536 ? 512 : 256; }
+    int64_t most_rows() const { return V_ <= 65536 ? kMostLogitRows : kMostLogitRows / 2; }
     bool trainable() const { return head_.trainable() || norm_.trainable(); }
     LinearGroup<T>& linear() { return head_; }
 
@@ -82,7 +90,12 @@ class HeadBlock {
     // The losses of `rows`, whose logits are in pieces_.logits.
     void LossOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
                     double* row_losses, uint8_t* row_correct) const;
-    // The same, and the logits become the gradients of loss_scale times their sum, as T.
+    // The losses of `rows` with a teacher's probabilities; with `training` the logits become the
+    // gradients, as T.
+    void DistilRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
+                    const Soft& soft, const Training* training, double* row_losses,
+                    uint8_t* row_correct);
+    // LossOfRows, and the logits become the gradients of loss_scale times their sum, as T.
     void GradientOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
                         const Training& training, double* row_losses, uint8_t* row_correct);
     void CheckLabels(const Batch& batch) const;

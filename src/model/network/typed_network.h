@@ -42,6 +42,11 @@ class TypedNetwork : public Model {
     absl::Status HiddenBackward(const Context& context, const Batch& batch, const float* slopes,
                                 uint64_t seed) override;
     void Regularize(const Regularization& regularization) override;
+    absl::StatusOr<DistilledSums> DistilForwardBackward(const Context& context, const Batch& batch,
+                                                        const SoftTargets& targets,
+                                                        float loss_scale, uint64_t seed) override;
+    absl::StatusOr<DistilledSums> DistilEvaluate(const Context& context, const Batch& batch,
+                                                 const SoftTargets& targets) override;
     void UseLowRank(bool use) override;
     absl::StatusOr<LossSums> Evaluate(const Context& context, const Batch& batch,
                                       std::vector<LossSums>* per_document,
@@ -49,6 +54,10 @@ class TypedNetwork : public Model {
     absl::Status TokenLosses(const Context& context, const Batch& batch, double* losses) override;
     absl::Status Logits(const Context& context, const Batch& batch, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
+    absl::Status WithLogits(
+        const Context& context, const Batch& batch,
+        const std::function<absl::Status(const RowLogits& logits)>& use) override;
+    MemoryPlan PlanForward(int64_t max_tokens) const override;
     absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
                         const std::vector<const Adapter*>& adapters) override;
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;

@@ -344,6 +344,17 @@ MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing)
 }
 
 template <typename T>
+MemoryPlan TypedNetwork<T>::PlanForward(int64_t max_tokens) const {
+    MemoryPlan plan;
+    for (const LinearGroup<T>* group : Groups()) plan.weights += group->frozen().bytes();
+    plan.weights += embedding_.bytes();
+    Memory memory;
+    Take(memory, max_tokens, false, false);
+    plan.workspace = memory.arena.peak_bytes() + head_.ReservedBytes(false, max_tokens);
+    return plan;
+}
+
+template <typename T>
 absl::Status TypedNetwork<T>::PrepareTraining(int64_t max_tokens, bool checkpointing) {
     if (parameters_.slices().empty())
         return UsageError(

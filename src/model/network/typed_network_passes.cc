@@ -1,6 +1,7 @@
 // Through a network with a batch: the training step's forward and backward, and the loss alone.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/random.h"
 #include "base/watch.h"
@@ -210,10 +211,45 @@ absl::StatusOr<LossSums> TypedNetwork<T>::ForwardBackward(const Context& context
     std::vector<uint8_t> correct(batch.size());
     HONE_RETURN_IF_ERROR(Train(context, batch, seed, [&](const float* x, float* dx, T* dx_t) {
         head_.LossAndGradient(context, batch, x,
-                              {loss_scale, regularization_.label_smoothing, seed}, parameters_,
-                              losses.data(), correct.data(), dx, dx_t);
+                              {.loss_scale = loss_scale,
+                               .label_smoothing = regularization_.label_smoothing,
+                               .seed = seed},
+                              parameters_, losses.data(), correct.data(), dx, dx_t);
     }));
     return Sum(batch, 0, batch.size(), losses, correct);
+}
+
+template <typename T>
+absl::StatusOr<DistilledSums> TypedNetwork<T>::DistilForwardBackward(const Context& context,
+                                                                     const Batch& batch,
+                                                                     const SoftTargets& targets,
+                                                                     float loss_scale,
+                                                                     uint64_t seed) {
+    if (batch.size() == 0) return DistilledSums{};
+    std::vector<double> losses(batch.size()), divergences(batch.size());
+    std::vector<uint8_t> correct(batch.size());
+    HONE_RETURN_IF_ERROR(Train(context, batch, seed, [&](const float* x, float* dx, T* dx_t) {
+        head_.LossAndGradient(
+            context, batch, x,
+            {.loss_scale = loss_scale, .seed = seed, .soft = {&targets, divergences.data()}},
+            parameters_, losses.data(), correct.data(), dx, dx_t);
+    }));
+    return DistilledSums{Sum(batch, 0, batch.size(), losses, correct),
+                         std::accumulate(divergences.begin(), divergences.end(), 0.0)};
+}
+
+template <typename T>
+absl::StatusOr<DistilledSums> TypedNetwork<T>::DistilEvaluate(const Context& context,
+                                                              const Batch& batch,
+                                                              const SoftTargets& targets) {
+    if (batch.size() == 0) return DistilledSums{};
+    std::vector<double> losses(batch.size()), divergences(batch.size());
+    std::vector<uint8_t> correct(batch.size());
+    HONE_RETURN_IF_ERROR(ForwardOnly(context, batch, {}, [&](const Pass<T>& pass, const float* x) {
+        head_.Loss(pass, batch, x, losses.data(), correct.data(), {&targets, divergences.data()});
+    }));
+    return DistilledSums{Sum(batch, 0, batch.size(), losses, correct),
+                         std::accumulate(divergences.begin(), divergences.end(), 0.0)};
 }
 
 template <typename T>
@@ -291,6 +327,19 @@ absl::Status TypedNetwork<T>::Logits(const Context& context, const Batch& batch,
     return ForwardOnly(context, batch, adapters, [&](const Pass<T>& pass, const float* x) {
         head_.Logits(pass, x, rows, logits);
     });
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::WithLogits(
+    const Context& context, const Batch& batch,
+    const std::function<absl::Status(const RowLogits& logits)>& use) {
+    absl::Status used;
+    HONE_RETURN_IF_ERROR(ForwardOnly(context, batch, {}, [&](const Pass<T>& pass, const float* x) {
+        used = use([&](const std::vector<int64_t>& rows, float* logits) {
+            head_.Logits(pass, x, rows, logits);
+        });
+    }));
+    return used;
 }
 
 template <typename T>

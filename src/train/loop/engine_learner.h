@@ -31,6 +31,16 @@ class EngineLearner : public Learner {
     absl::Status TokenLosses(const Batch& batch, double* losses) override {
         return model_.TokenLosses(context_, batch, losses);
     }
+    absl::StatusOr<DistilledSums> DistilForwardBackward(const Batch& batch,
+                                                        const SoftTargets& targets,
+                                                        float loss_scale,
+                                                        uint64_t dropout_seed) override {
+        return model_.DistilForwardBackward(context_, batch, targets, loss_scale, dropout_seed);
+    }
+    absl::StatusOr<DistilledSums> DistilEvaluate(const Batch& batch,
+                                                 const SoftTargets& targets) override {
+        return model_.DistilEvaluate(context_, batch, targets);
+    }
     void UseTrained(bool use) override { model_.UseLowRank(use); }
     void ParametersChanged() override { model_.ParametersChanged(context_); }
     absl::Status CheckBaseIsFinite() override { return CheckFinite(model_.files(), context_); }

@@ -33,6 +33,17 @@ class Learner {
     virtual absl::Status TokenLosses(const Batch& batch, double* losses) {
         return HasNone("losses of tokens");
     }
+    // What a teacher needs: likewise.
+    virtual absl::StatusOr<DistilledSums> DistilForwardBackward(const Batch& batch,
+                                                                const SoftTargets& targets,
+                                                                float loss_scale,
+                                                                uint64_t dropout_seed) {
+        return HasNone("logits");
+    }
+    virtual absl::StatusOr<DistilledSums> DistilEvaluate(const Batch& batch,
+                                                         const SoftTargets& targets) {
+        return HasNone("logits");
+    }
     // Whether what is trained can be left out, and what is left is the model that training started
     // from: until UseTrained(true), Evaluate then goes without it.
     virtual bool CanLeaveOutTrained() const { return false; }

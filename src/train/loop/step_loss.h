@@ -28,6 +28,8 @@ class StepLoss {
     // The mean loss of rows that come in batches, in their order.
     virtual absl::StatusOr<ObjectiveSums> Evaluate(const std::function<bool(Batch*)>& next,
                                                    const Scorer::PassBegins& begins) = 0;
+    // For each token of a step, passes without gradients before the one with: as Try makes them.
+    virtual double scoring_passes() const { return 1; }
     // One pass of the batch, with gradients or without, whose results do not matter.
     virtual absl::Status Try(const Batch& batch, bool backward) = 0;
 };

@@ -43,6 +43,8 @@ Trainer::Trainer(TrainerOptions options, Metric metric, Learner& learner, StepPl
     if (options_.token_loss)
         step_loss_ =
             std::make_unique<TokenScorer>(options_.token_loss, learner_, options_.batch_rows);
+    if (options_.distillation)
+        step_loss_ = std::make_unique<Distiller>(*options_.distillation, learner_, context_);
     if (options_.objective->direct()) return;
     const ScorerOptions scoring = {options_.batch_rows, options_.max_seq_len,
                                    options_.micro_batch_tokens};

@@ -22,6 +22,7 @@
 #include "data/batch/batcher.h"
 #include "train/control/poll.h"
 #include "train/events/event_stream.h"
+#include "train/loop/distiller.h"
 #include "train/loop/embedder.h"
 #include "train/loop/learner.h"
 #include "train/loop/monitor.h"
@@ -44,6 +45,7 @@ struct TrainerOptions {
     // Rows are pairs of texts: their embeddings are trained, and `objective` has no part in it.
     std::optional<EmbeddingTraining> embedding;
     std::shared_ptr<ProgramTokenLoss> token_loss;  // the user's own, of labelled tokens
+    std::optional<Distillation> distillation;      // a teacher's part in the loss of the labels
     int64_t batch_rows = 8;      // rows of a batch, for objectives that estimate something over one
     int64_t max_seq_len = 1024;  // the most tokens of a document
     int64_t micro_batch_tokens = kMicroBatchTokens;
@@ -169,7 +171,9 @@ class Trainer {
     absl::Status Finish();
     // Passes for each token of a step, and of an evaluation, without gradients.
     double ScoringPasses() const {
-        return scorer_ ? scorer_->passes_per_token() : step_loss_ ? 1 : 0;
+        return scorer_      ? scorer_->passes_per_token()
+               : step_loss_ ? step_loss_->scoring_passes()
+                            : 0;
     }
     // Seconds of a step's own work beside its passes: measuring the gradients, the optimiser,
     // packing the parameters. Leaves everything as it was.

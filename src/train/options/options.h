@@ -95,6 +95,12 @@ struct FinetuneOptions {
     // What is minimised: sft | dpo | ipo | orpo | kto | simpo.
     std::string objective = "sft";
     ObjectiveOptions preference;
+    // With sft: a model whose probabilities are learned beside the labels; empty: none. What names
+    // it is as model_name_or_path.
+    std::string teacher_model;
+    std::string teacher_weights = "bf16";  // how it is held: WeightNames()
+    double distillation_alpha = 0.5;
+    double distillation_temperature = 2;
 
     // How long.
     int64_t max_steps = -1;                   // optimiser steps; > 0 overrides num_train_epochs

@@ -1,6 +1,7 @@
 // What is minimised: the objective and its numbers.
 #include <cmath>
 
+#include "model/blocks/weight_names.h"
 #include "train/embedding/pair_loss.h"
 #include "train/objective/objective.h"
 #include "train/resolve/rows.h"
@@ -43,6 +44,36 @@ std::vector<OptionRow> LossRows() {
          .range = Range{0, 1e6, true},
          .tasks = {"feature-extraction"}},
     };
+}
+
+// What makes a run learn from a teacher. The loss is that of kernels/distillation.
+std::vector<OptionRow> TeacherRows() {
+    std::vector<OptionRow> rows = {
+        {.name = "teacher_model",
+         .field = HONE_FIELD(teacher_model),
+         .help = "a larger model of the same vocabulary, named as --model_name_or_path is: its "
+                 "probabilities for each token are learned beside the labels"},
+        {.name = "teacher_weights",
+         .field = HONE_FIELD(teacher_weights),
+         .help = "how the teacher's weights are held: int8 and int4 take a half and a quarter of "
+                 "the memory",
+         .choices = WeightNames()},
+        {.name = "distillation_alpha",
+         .field = HONE_FIELD(distillation_alpha),
+         .help = "the teacher's share of the loss: (1 - alpha) * cross-entropy + alpha * T^2 * "
+                 "KL(teacher, model)",
+         .range = Range{0, 1, true}},
+        {.name = "distillation_temperature",
+         .field = HONE_FIELD(distillation_temperature),
+         .help = "T: what the logits of both are divided by, so that unlikely tokens count, too",
+         .range = Range{0.01, 1000}},
+    };
+    for (OptionRow& row : rows) {
+        row.effect = Effect::kContents;
+        row.objectives = {"sft"};
+        row.tasks = {"text-generation"};
+    }
+    return rows;
 }
 
 }  // namespace
@@ -90,6 +121,7 @@ std::vector<OptionRow> ObjectiveRows() {
                  .effect = Effect::kContents,
                  .choices = names});
     for (OptionRow& row : LossRows()) rows.push_back(std::move(row));
+    for (OptionRow& row : TeacherRows()) rows.push_back(std::move(row));
     return rows;
 }
 

@@ -58,6 +58,32 @@ absl::Status CheckOwnLoss(const FinetuneOptions& options, const OptionNames& nam
     return absl::OkStatus();
 }
 
+// What has no place beside a teacher, and what none without one.
+absl::Status CheckTeacher(const FinetuneOptions& options, const OptionNames& names) {
+    const FinetuneOptions untouched;
+    if (options.teacher_model.empty()) {
+        for (const auto& [option, given] :
+             {std::pair("teacher_weights", options.teacher_weights != untouched.teacher_weights),
+              std::pair("distillation_alpha",
+                        options.distillation_alpha != untouched.distillation_alpha),
+              std::pair("distillation_temperature",
+                        options.distillation_temperature != untouched.distillation_temperature)})
+            if (given)
+                return UsageError("{} needs a teacher: name one with {}, or leave it out",
+                                  names(option), names.Plain("teacher_model"));
+        return absl::OkStatus();
+    }
+    if (!options.loss.empty())
+        return UsageError("{} and {} are two losses: leave one out", names("teacher_model"),
+                          names("loss"));
+    if (options.label_smoothing_factor != 0)
+        return UsageError(
+            "{} has no place beside {}, whose probabilities take the place of even ones: leave it "
+            "out",
+            names("label_smoothing_factor"), names("teacher_model"));
+    return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& options,
@@ -71,6 +97,7 @@ absl::Status CheckTaskTakes(const OptionRow& option, const FinetuneOptions& opti
 
 absl::Status CheckTask(const FinetuneOptions& options, const OptionNames& names) {
     const LabelOptions labels = LabelsOf(options);
+    HONE_RETURN_IF_ERROR(CheckTeacher(options, names));
     if (labels.kind == LabelKind::kNextToken) return CheckOwnLoss(options, names);
     const std::string task = fmt::format("{} {}", names.Plain("task"), options.task);
     if (!ObjectiveOf(options).direct())

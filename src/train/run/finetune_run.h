@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/watch.h"
+#include "chat/chat_files.h"
 #include "data/load/dataset.h"
 #include "hub/hub.h"
 #include "model/files/model_files.h"
@@ -60,6 +61,11 @@ class FinetuneRun {
                                                           const std::string& subset);
     ProgressCallback ShowsFetching();
     absl::Status ReadData(const std::shared_ptr<const ConversationEncoder>& encoder);
+    // The teacher (teaching.cc), where there is one: its files and whether its vocabulary is the
+    // student's, whether it takes the rows, its weights.
+    absl::Status OpenTeacher(const ChatFiles& student);
+    absl::Status CheckTeacherTakes(const LoadedData& data) const;
+    absl::Status LoadTeacher();
     std::string TemplateDate() const;
 
     // Loading (loading.cc, planning.cc, resuming.cc): the base with what is trained of it, the
@@ -71,6 +77,7 @@ class FinetuneRun {
     int64_t MostTokensAtOnce() const;
     int64_t MostVirtualTokens(int64_t tokens) const;
     size_t PairBytes() const;
+    void AddTeacher(MemoryPlan* memory) const;
     absl::Status PlanDiskUse();
     // Adds the time that one pass over `probe_tokens` tokens promises, and emits the plan.
     absl::Status Announce(int64_t probe_tokens);
@@ -100,6 +107,9 @@ class FinetuneRun {
     const Objective* objective_ = nullptr;          // likewise
     std::shared_ptr<PairLoss> pair_loss_;           // where embeddings are trained
     std::shared_ptr<ProgramTokenLoss> token_loss_;  // the user\'s own, of labelled tokens
+    std::unique_ptr<ModelFiles> teacher_files_;     // null: there is no teacher
+    std::string teacher_fingerprint_;
+    std::shared_ptr<Model> teacher_;
     EventStream& events_;
     Poll poll_;
     const double started_ = NowSeconds();

@@ -60,6 +60,30 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
         method.smaller_base(), method.smaller_base().empty() ? "" : ", ");
 }
 
+absl::Status CheckTeacherFits(const FinetuneOptions& options, const ModelFiles& teacher,
+                              size_t available) {
+    const std::string& weights = options.teacher_weights;
+    double bytes_each = 2;
+    if (weights == "f32") bytes_each = 4;
+    if (weights == "int8") bytes_each = 1;
+    if (weights == "int4" || weights == "nf4") bytes_each = 0.5;
+    int64_t elements = 0;
+    for (const ModelTensor& tensor : teacher.tensors) elements += tensor.elements();
+    const auto bytes = static_cast<size_t>(bytes_each * static_cast<double>(elements));
+    if (bytes <= available) return absl::OkStatus();
+    return MemoryError(
+        "--teacher_model {} has {} of weights in {}, {} are free: use {}a smaller teacher, or free "
+        "some memory",
+        options.teacher_model, FormatBytes(bytes), weights, FormatBytes(available),
+        bytes_each > 0.5 ? "--teacher_weights int4, " : "");
+}
+
+size_t StoredBytes(const ModelFiles& files) {
+    size_t bytes = 0;
+    for (const ModelTensor& tensor : files.tensors) bytes += tensor.stored->bytes.size();
+    return bytes;
+}
+
 absl::StatusOr<MemoryDecision> DecideMemory(
     const std::function<MemoryPlan(bool gradient_checkpointing)>& plan,
     const std::string& gradient_checkpointing, int64_t micro_batch_tokens,

@@ -17,6 +17,13 @@ namespace hone {
 absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& files,
                              size_t available);
 
+// The same for --teacher_model, before its weights are read.
+absl::Status CheckTeacherFits(const FinetuneOptions& options, const ModelFiles& teacher,
+                              size_t available);
+
+// Of the tensors as they lie in the files.
+size_t StoredBytes(const ModelFiles& files);
+
 struct MemoryDecision {
     bool gradient_checkpointing = false;
     MemoryPlan plan;

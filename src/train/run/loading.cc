@@ -33,6 +33,7 @@ absl::Status CheckKind(const LoraConfig& adapter, const FinetuneOptions& options
 
 absl::Status FinetuneRun::Load() {
     HONE_RETURN_IF_ERROR(LoadModel());
+    HONE_RETURN_IF_ERROR(LoadTeacher());
     HONE_RETURN_IF_ERROR(MakePlan());
     return MakeTrainer();
 }
@@ -52,10 +53,9 @@ absl::Status FinetuneRun::LoadModel() {
                 options_.adapter_path);
         HONE_RETURN_IF_ERROR(UseBroughtWeights(options_.adapter_path, *files_));
     }
-    size_t bytes = 0;
-    for (const ModelTensor& tensor : files_->tensors) bytes += tensor.stored->bytes.size();
-    const WorkReport reading = {
-        .what = "reading the model", .detail = FormatBytes(bytes), .announced = true};
+    const WorkReport reading = {.what = "reading the model",
+                                .detail = FormatBytes(StoredBytes(*files_)),
+                                .announced = true};
     {
         const ScopedWatcher watcher(Shown(reading, 0, 0.5));
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
@@ -94,6 +94,11 @@ nlohmann::ordered_json FinetuneRun::Configuration() const {
         json["loss"] = pair_loss_->Summary();
     }
     if (token_loss_) json["loss"] = token_loss_->Summary();
+    if (teacher_)
+        json["teacher"] = {{"model", teacher_fingerprint_},
+                           {"weights", options_.teacher_weights},
+                           {"alpha", options_.distillation_alpha},
+                           {"temperature", options_.distillation_temperature}};
     // Those that change nothing are left out: checkpoints from before there was the option have
     // none of it.
     if (options_.loraplus_lr_ratio != 1) json["loraplus_lr_ratio"] = options_.loraplus_lr_ratio;
@@ -126,6 +131,9 @@ absl::Status FinetuneRun::MakeTrainer() {
         trainer.embedding = EmbeddingTraining{PoolingOf(options_.embedding), pair_loss_,
                                               files_->config.hidden_size};
     trainer.token_loss = token_loss_;
+    if (teacher_)
+        trainer.distillation =
+            Distillation{teacher_, options_.distillation_alpha, options_.distillation_temperature};
     trainer.batch_rows = options_.per_device_train_batch_size;
     trainer.max_seq_len = options_.data.max_seq_len;
     trainer.micro_batch_tokens = options_.micro_batch_tokens;

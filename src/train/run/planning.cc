@@ -37,6 +37,11 @@ absl::Status FinetuneRun::MakePlan() {
         plan.objective =
             fmt::format("{}, {} pooling", pair_loss_->Summary(), options_.embedding.pooling);
     if (token_loss_) plan.objective = token_loss_->Summary();
+    if (teacher_)
+        plan.objective =
+            fmt::format("distillation from {} in {}, alpha {:g}, temperature {:g}",
+                        options_.teacher_model, options_.teacher_weights,
+                        options_.distillation_alpha, options_.distillation_temperature);
     plan.compute = options_.torch_dtype == "float32" ? "f32" : "bf16";
     plan.threads = context_->num_threads();
     plan.train_rows = data_.train->size();
@@ -88,6 +93,14 @@ size_t FinetuneRun::PairBytes() const {
     return Embedder::Bytes(files_->config.hidden_size, facts_.plan.micro_batch_tokens, rows);
 }
 
+// Its weights are in memory already; its passes take some more.
+void FinetuneRun::AddTeacher(MemoryPlan* memory) const {
+    if (!teacher_) return;
+    const MemoryPlan teacher = teacher_->PlanForward(facts_.plan.micro_batch_tokens);
+    memory->weights += teacher.weights;
+    memory->workspace += teacher.workspace + Distiller::Bytes(*teacher_);
+}
+
 // What the steps will hold, checked against what is free; then it is taken.
 absl::Status FinetuneRun::PlanMemory() {
     RunPlan& plan = facts_.plan;
@@ -107,6 +120,7 @@ absl::Status FinetuneRun::PlanMemory() {
                                       model_->PlanTraining(plan.micro_batch_tokens, checkpointing);
                                   memory.parameters += optimizer_bytes;
                                   if (pair_loss_) memory.workspace += PairBytes();
+                                  AddTeacher(&memory);
                                   return memory;
                               },
                               options_.gradient_checkpointing,

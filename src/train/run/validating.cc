@@ -41,6 +41,7 @@ absl::Status FinetuneRun::OpenInputs() {
     }
     HONE_ASSIGN_OR_RETURN(token_loss_, OpenTokenLoss(options_));
     HONE_ASSIGN_OR_RETURN(const auto chat, OpenChat(*files_));
+    HONE_RETURN_IF_ERROR(OpenTeacher(*chat));
     HONE_ASSIGN_OR_RETURN(auto encoder, chat->MakeEncoder());
     if (encoder->ReadsClock() && options_.data.template_date.empty())
         options_.data.template_date = TemplateDate();
@@ -115,6 +116,7 @@ absl::Status FinetuneRun::ReadData(const std::shared_ptr<const ConversationEncod
     HONE_ASSIGN_OR_RETURN(data_, LoadData(data, encoder, *context_));
     for (const std::string& warning : data_.report.warnings) Warn(warning);
     if (data_.eval && data_.eval->size() == 0) data_.eval.reset();
+    HONE_RETURN_IF_ERROR(CheckTeacherTakes(data_));
     if (pair_loss_) HONE_RETURN_IF_ERROR(CheckPairs(options_, *pair_loss_, *data_.train));
     facts_.data = data_.report.ToJson();
     facts_.data["train_sha256"] = data_.train->fingerprint();
