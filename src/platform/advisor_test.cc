@@ -123,6 +123,13 @@ TEST_F(AdvisorTest, EstimatesAJob) {
     EXPECT_LE(tokens.lengths.p90, tokens.lengths.max);
     EXPECT_GT(tokens.mean, tokens.mean_trained);
     EXPECT_GT(tokens.mean_trained, 0);
+    EXPECT_THAT(estimate->command,
+                ::testing::StartsWith("hone finetune --model_name_or_path tiny "));
+    for (const char* words :
+         {" --data_name a.jsonl", " --num_train_epochs 4", " --learning_rate 0.0004",
+          " --lr_scheduler_type linear", " --output_path out"})
+        EXPECT_THAT(estimate->command, HasSubstr(words));
+    EXPECT_EQ(estimate->command.find("--seed"), std::string::npos);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "model/files/model_files.h"
 #include "platform/api/refusal.h"
 #include "platform/conduct/recipe.h"
+#include "train/resolve/resolve.h"
 
 namespace hone::platform {
 namespace {
@@ -164,7 +165,29 @@ absl::StatusOr<JobEstimate> Advisor::Estimate(const Caller& caller, const JobReq
     estimate.learning_rate = options.learning_rate;
     estimate.longest_example = options.data.max_seq_len;
     HONE_ASSIGN_OR_RETURN(estimate.tokens, CountTokens(path, *encoder, estimate.longest_example));
+    HONE_ASSIGN_OR_RETURN(estimate.command, CommandOf(caller, request, job, epoch, place, facts));
     return estimate;
+}
+
+absl::StatusOr<std::string> Advisor::CommandOf(const Caller& caller, const JobRequest& request,
+                                               const Job& job, int64_t epoch_steps,
+                                               const ModelPlace& place, const BaseFacts& facts) {
+    RunPlaces places{.base_path = place.base, .adapter_path = place.adapter_path, .output = "out"};
+    if (!places.adapter_path.empty()) places.adapter_path = "adapter";  // downloaded and unpacked
+    HONE_ASSIGN_OR_RETURN(const File training, files_.Get(caller, request.training_file));
+    places.training_file = training.filename;
+    if (!request.validation_file.empty()) {
+        HONE_ASSIGN_OR_RETURN(const File validation, files_.Get(caller, request.validation_file));
+        places.validation_file = validation.filename;
+    }
+    FinetuneOptions options = MakeOptions(job, epoch_steps, facts, places);
+    // What is the server's alone.
+    const FinetuneOptions plain;
+    options.task_name = plain.task_name;
+    options.report_to = plain.report_to;
+    options.data.template_date = plain.data.template_date;
+    options.seed = request.seed ? static_cast<uint64_t>(*request.seed) : plain.seed;
+    return CommandLine(options);
 }
 
 }  // namespace hone::platform

@@ -11,6 +11,7 @@
 
 #include "data/format/tokenize.h"
 #include "data/load/check.h"
+#include "platform/conduct/recipe.h"
 #include "platform/files/files.h"
 #include "platform/jobs/job_request.h"
 #include "platform/models/models.h"
@@ -72,6 +73,7 @@ struct JobEstimate {
     double learning_rate = 0;
     int64_t longest_example = 0;  // tokens; what is longer will be cut
     TokenCounts tokens;
+    std::string command;  // `hone finetune` for the same training, with the names of files alone
 };
 
 class Advisor {
@@ -90,6 +92,9 @@ class Advisor {
   private:
     using Encoder = std::shared_ptr<const ConversationEncoder>;
     absl::StatusOr<Encoder> EncoderOf(const ModelPlace& place);
+    absl::StatusOr<std::string> CommandOf(const Caller& caller, const JobRequest& request,
+                                          const Job& job, int64_t epoch_steps,
+                                          const ModelPlace& place, const BaseFacts& facts);
 
     Services& services_;
     Files& files_;

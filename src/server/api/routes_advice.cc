@@ -69,7 +69,8 @@ constexpr char kAdviceSchemas[] = R"json({
   "JobEstimate": {
     "type": "object",
     "required": [
-      "object", "hyperparameters", "examples", "bad_lines", "steps", "learning_rate", "longest_example", "tokens"
+      "object", "hyperparameters", "examples", "bad_lines", "steps", "learning_rate", "longest_example", "tokens",
+      "command"
     ],
     "properties": {
       "object": {"type": "string", "const": "fine_tuning.estimate"},
@@ -93,7 +94,8 @@ constexpr char kAdviceSchemas[] = R"json({
           "longest": {"type": "integer"},
           "too_long": {"type": "integer"}
         }
-      }
+      },
+      "command": {"description": "the same training by the command line", "type": "string"}
     }
   }
 })json";
@@ -187,7 +189,8 @@ HttpResponse EstimateJob(Platform& platform, const Call& call) {
                            {"p90", tokens.lengths.p90},
                            {"p99", tokens.lengths.p99},
                            {"longest", tokens.lengths.max},
-                           {"too_long", tokens.too_long}}}});
+                           {"too_long", tokens.too_long}}},
+                         {"command", estimate.command}});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "base/file.h"
+#include "base/shell_word.h"
 #include "base/text_value.h"
 #include "train/method/method.h"
 #include "train/objective/objective.h"
@@ -142,6 +143,23 @@ absl::Status ResolveData(const GivenOptions& given, const std::string& folder,
 }
 
 }  // namespace
+
+std::string CommandLine(const FinetuneOptions& options) {
+    GivenOptions kinds;  // what the defaults of others depend on
+    for (const char* name : {"method", "objective", "task"})
+        kinds.Set(name, OptionJson(*FindOption(name), options));
+    const auto defaults = ReadGiven(kinds);
+    HONE_CHECK(defaults.ok(), "options of no method");
+    std::string line = "hone finetune";
+    const FinetuneOptions plain;
+    for (const OptionRow& row : OptionTable()) {
+        if (!HasMember(row) || row.of_command || !Applies(row, options)) continue;
+        const bool kind = kinds.Has(row.name);
+        if (OptionJson(row, options) == OptionJson(row, kind ? plain : *defaults)) continue;
+        line += fmt::format(" --{} {}", row.name, ShellWord(OptionText(row, options)));
+    }
+    return line;
+}
 
 absl::Status CheckExclusions(const GivenOptions& given, const FinetuneOptions& options) {
     const OptionNames& names = given.names();

@@ -25,6 +25,10 @@ absl::StatusOr<FinetuneOptions> ReadGiven(const GivenOptions& given);
 absl::StatusOr<ResolvedOptions> ResolveOptions(const GivenOptions& given,
                                                const std::string& folder = ".");
 
+// The line of a shell that asks for these options: `hone finetune` with each option that differs
+// from what it would be there by itself.
+std::string CommandLine(const FinetuneOptions& options);
+
 // An error where an option of `given` and one that it excludes both say something.
 absl::Status CheckExclusions(const GivenOptions& given, const FinetuneOptions& options);
 

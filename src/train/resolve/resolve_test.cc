@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "base/testing.h"
 #include "train/options/table.h"
 
@@ -47,6 +49,39 @@ TEST(ResolveOptions, DefaultsAreThoseOfTheMethod) {
     EXPECT_THAT(full.notes, Contains("hyperparameters.method full: a learning rate of 5e-05 where "
                                      "none is given"));
     EXPECT_EQ(Resolve({{"method", "full"}, {"learning_rate", 1e-3}}).options.learning_rate, 1e-3);
+}
+
+// The words of the line as flags, resolved as a command line is.
+FinetuneOptions ReadLine(std::string line) {
+    const std::string begin = "hone finetune";
+    EXPECT_TRUE(line.starts_with(begin)) << line;
+    std::istringstream words(line.substr(begin.size()));
+    GivenOptions given;
+    for (std::string flag, value; words >> flag >> value;)
+        given.Set(flag.substr(2), value == "''" ? "" : value);
+    const auto resolved = ResolveOptions(given);
+    EXPECT_TRUE(resolved.ok()) << resolved.status() << line;
+    return resolved.ok() ? resolved->options : FinetuneOptions();
+}
+
+TEST(CommandLine, AsksForTheSameOptions) {
+    EXPECT_EQ(CommandLine(Resolve({}).options),
+              "hone finetune --model_name_or_path m --data_name d.jsonl");
+    const std::vector<std::pair<const char*, Json>> cases[] = {
+        {},
+        {{"method", "full"}, {"learning_rate", 1e-3}, {"num_train_epochs", 2}},
+        {{"method", "qlora"}, {"lora_r", 4}, {"target_modules", "q_proj,v_proj"}},
+        {{"objective", "dpo"}, {"beta", 0.25}, {"lora_r", 64}},
+        {{"task", "text-classification"}, {"gradient_checkpointing", true}, {"eval_split", "none"}},
+    };
+    for (const auto& asked : cases) {
+        const FinetuneOptions options = Resolve(asked).options;
+        EXPECT_EQ(OptionsToJson(ReadLine(CommandLine(options))), OptionsToJson(options))
+            << CommandLine(options);
+    }
+    FinetuneOptions odd = Resolve({}).options;
+    odd.data.data_name = "it's a file.jsonl";
+    EXPECT_THAT(CommandLine(odd), HasSubstr("--data_name 'it'\\''s a file.jsonl'"));
 }
 
 TEST(ResolveOptions, AnObjectiveHasDefaultsOfItsOwn) {

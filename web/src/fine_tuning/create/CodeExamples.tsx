@@ -8,7 +8,7 @@ import tabs from '@/ui/Tabs.module.css';
 import { codeFor, codeKinds } from './code_examples';
 import styles from './CreateJob.module.css';
 
-export function CodeExamples({ request }: { request: CreateJob }) {
+export function CodeExamples({ request, command }: { request: CreateJob; command: string }) {
   const { t, direction } = useLanguage();
   return (
     <section className={styles.card} aria-label={t('code.title')}>
@@ -22,14 +22,21 @@ export function CodeExamples({ request }: { request: CreateJob }) {
           ))}
         </Tabs.List>
         {codeKinds.map((kind) => {
-          const code = codeFor(kind, request, window.location.origin);
+          const look = kind === 'hone' ? styles.wrapped : undefined;
+          const code = codeFor(kind, request, window.location.origin, command);
           return (
             <Tabs.Content key={kind} value={kind} className={styles.code}>
-              {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must take the keyboard */}
-              <pre dir="ltr" tabIndex={0}>
-                {code}
-              </pre>
-              <CopyButton text={code} label={kind} />
+              {code === '' ? (
+                <p>{t('code.command_unknown')}</p>
+              ) : (
+                <>
+                  {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must take the keyboard */}
+                  <pre className={look} dir="ltr" tabIndex={0}>
+                    {code}
+                  </pre>
+                  <CopyButton text={code} label={kind} />
+                </>
+              )}
             </Tabs.Content>
           );
         })}

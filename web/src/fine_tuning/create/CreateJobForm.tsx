@@ -165,7 +165,7 @@ function Form({ start }: { start: JobDraft }) {
       {draft.trainingFile !== '' && draft.model !== '' && (
         <FilePreview fileId={draft.trainingFile} model={draft.model} />
       )}
-      <CodeExamples request={request} />
+      <CodeExamples request={request} command={estimate.data?.command ?? ''} />
     </form>
   );
 }

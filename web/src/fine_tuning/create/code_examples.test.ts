@@ -11,7 +11,7 @@ const request = {
 
 describe('codeFor', () => {
   it('writes Python', () => {
-    expect(codeFor('Python', request, 'http://h')).toBe(`from openai import OpenAI
+    expect(codeFor('Python', request, 'http://h', '')).toBe(`from openai import OpenAI
 
 client = OpenAI(base_url="http://h/v1")
 job = client.fine_tuning.jobs.create(
@@ -32,6 +32,11 @@ print(job.id)
   });
 
   it('lets no quote end the text of a shell', () => {
-    expect(codeFor('curl', request, 'http://h')).toContain(`"it'\\''s \\"x\\""`);
+    expect(codeFor('curl', request, 'http://h', '')).toContain(`"it'\\''s \\"x\\""`);
+  });
+
+  it('shows the command line as the server says it', () => {
+    const command = 'hone finetune --data_name rows.jsonl';
+    expect(codeFor('hone', request, 'http://h', command)).toBe(command);
   });
 });

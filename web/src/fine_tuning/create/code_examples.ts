@@ -1,7 +1,7 @@
 // A request as code that sends it.
 import type { CreateJob } from '@/api/types';
 
-export const codeKinds = ['Python', 'Node', 'curl'] as const;
+export const codeKinds = ['Python', 'Node', 'curl', 'hone'] as const;
 export type CodeKind = (typeof codeKinds)[number];
 
 // JSON as Python writes it.
@@ -20,7 +20,13 @@ function python(value: unknown, indent: string): string {
 // For a shell, inside single quotes.
 const quoted = (text: string) => text.replaceAll("'", `'\\''`);
 
-export function codeFor(kind: CodeKind, request: CreateJob, origin: string): string {
+// `command`: the same training without a server, as the server says it; empty while it is not known.
+export function codeFor(
+  kind: CodeKind,
+  request: CreateJob,
+  origin: string,
+  command: string,
+): string {
   const json = JSON.stringify(request, null, 2);
   switch (kind) {
     case 'Python': {
@@ -42,5 +48,7 @@ export function codeFor(kind: CodeKind, request: CreateJob, origin: string): str
         `curl ${origin}/v1/fine_tuning/jobs \\\n  -H "Authorization: Bearer $OPENAI_API_KEY" \\\n` +
         `  -H "Content-Type: application/json" \\\n  -d '${quoted(json)}'\n`
       );
+    case 'hone':
+      return command;
   }
 }

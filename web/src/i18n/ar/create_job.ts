@@ -85,4 +85,5 @@ export const createJob: Record<keyof typeof english, Message> = {
     other: 'ستفشل المهمة: {count} سطر من الملف غير صالح.',
   },
   'code.title': 'الشيء نفسه في الكود',
+  'code.command_unknown': 'يظهر الأمر هنا بعد اختيار نموذج وملف.',
 };

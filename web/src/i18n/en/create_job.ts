@@ -72,4 +72,5 @@ export const createJob = {
     other: 'The job would fail: {count} lines of the file cannot be used.',
   },
   'code.title': 'The same in code',
+  'code.command_unknown': 'The command stands here once a model and a file are chosen.',
 } as const;
