@@ -127,6 +127,10 @@ class Model {
     // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
     // one.
     virtual void MakeAllTrainable() = 0;
+    // Takes away all that AddLowRank and AddScale added, with the parameters and what was prepared
+    // for training: the model is its base again, as it was loaded. False, and nothing changes,
+    // where there are parameters of another kind: the base's own weights may then be others.
+    virtual bool DropLowRank() = 0;
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
     // from zero, learned vectors from one.
     virtual absl::Status FinishParameters(const Context& context) = 0;

@@ -19,6 +19,7 @@ struct LoadOptions {
     WeightStorage storage = WeightStorage::kNative;
     bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
     float focal_gamma = 0;     // of a head of labels of which one is right: label_loss.h
+    bool operator==(const LoadOptions&) const = default;
 };
 
 // y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named

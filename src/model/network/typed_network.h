@@ -30,6 +30,7 @@ class TypedNetwork : public Model {
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
     void ParametersChanged(const Context& context) override;
+    bool DropLowRank() override;
     double nf4_bits_per_weight() const override;
     WeightStorage storage() const override { return options_.storage; }
     MemoryPlan PlanTraining(int64_t max_tokens, bool checkpointing) const override;

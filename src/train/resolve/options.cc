@@ -5,6 +5,7 @@
 #include "train/options/given.h"
 #include "train/options/table.h"
 #include "train/resolve/task.h"
+#include "train/resolve/tasks.h"
 
 namespace hone {
 namespace {
@@ -92,6 +93,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(ParseCsvSeparator(o.data.csv_separator).status());
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
     HONE_RETURN_IF_ERROR(CheckTask(o, names));
+    HONE_RETURN_IF_ERROR(CheckTasks(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
     if (o.lora.use_dora && o.lora.init_lora_weights != "true")
         return UsageError("{} and {} {} exclude each other: give one", names("use_dora"),

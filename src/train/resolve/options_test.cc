@@ -55,8 +55,10 @@ Json Another(const OptionRow& row, const Json& value) {
     if (value.is_number()) return value.get<double>() + 0.5;
     if (value.is_string()) return "other";
     if (value.is_array()) return row.name == "layers_to_transform" ? Json{5} : Json{"x"};
-    if (value.is_object())
-        return row.name == "columns" ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
+    if (value.is_object()) {
+        const bool of_texts = row.name == "columns" || row.name == "task_data";
+        return of_texts ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
+    }
     // An optional without a value.
     if (IsSwitch(row)) return true;
     return ValueName(row) == "TEXT" ? Json("other") : Json(7);
