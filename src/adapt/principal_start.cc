@@ -172,7 +172,8 @@ void LeaveQuantizationError(const ModelTensor& weight, bool double_quant, float*
     std::vector<float> absmax(static_cast<size_t>(blocks)),
         values(static_cast<size_t>(blocks * kNf4Block));
     quantized.Absmax(0, blocks, absmax.data());
-    Nf4Kernels<float>().Choose({}).values(blocks, quantized.codes(0), absmax.data(), values.data());
+    Nf4Kernels<float>().Choose({}).values(blocks, quantized.codes(0), absmax.data(), kNf4Values,
+                                          values.data());
     for (int64_t i = 0; i < count; ++i) w[i] -= values[i];
 }
 

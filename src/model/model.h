@@ -108,8 +108,9 @@ class Model {
     int64_t num_base_parameters() const;
     // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
     virtual double nf4_bits_per_weight() const = 0;
-    // As it was loaded.
+    // As it was loaded; four_bits: of kNf4.
     virtual WeightStorage storage() const = 0;
+    virtual FourBits four_bits() const = 0;
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // A learned vector, of ones at first: the parameter NAME.ia3_l, [out, 1] or [1, in] as PEFT has

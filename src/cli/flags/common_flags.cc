@@ -160,7 +160,7 @@ void WeightFlags::Add(Flags& flags) {
     const std::vector<std::string_view> names = WeightNames();
     flags.Choice("--weights", weights, {names.begin(), names.end()},
                  "how the weights are held; with int8 and int4 products are in 8-bit integers, nf4 "
-                 "is what --method qlora trains over");
+                 "and fp4 are what --method qlora trains over");
 }
 
 LoadOptions WeightFlags::options() const { return LoadingNamed(weights); }

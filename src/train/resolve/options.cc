@@ -101,6 +101,9 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     if (o.lora.init_lora_weights == "loftq" && o.method != "qlora")
         return UsageError("{} loftq starts from what NF4 takes from the base: it needs {} qlora",
                           names("init_lora_weights"), names.Plain("method"));
+    if (o.lora.init_lora_weights == "loftq" && o.quant_type != "nf4")
+        return UsageError("{} loftq starts from what NF4 takes from the base, and {} is {}",
+                          names("init_lora_weights"), names("quant_type"), o.quant_type);
     if (o.lora.use_dora && o.base_compute == "int8")
         return UsageError("{} needs products that are exact, and {} int8 has none: use native",
                           names("use_dora"), names("base_compute"));
