@@ -125,8 +125,8 @@ absl::StatusOr<LoraConfig> ReadAdapterConfig(const std::string& folder) {
 }
 
 absl::Status CheckStorage(const Model& model, const LoraConfig& config, const std::string& folder) {
-    if (config.init_lora_weights != "loftq" || model.storage() == WeightStorage::kNf4)
-        return absl::OkStatus();
+    const bool nf4 = model.storage() == WeightStorage::kNf4 && model.four_bits() == FourBits::kNf4;
+    if (config.init_lora_weights != "loftq" || nf4) return absl::OkStatus();
     return UsageError(
         "{}: the adapter makes up for what NF4 takes from the base (LoftQ), so it goes with a base "
         "in NF4 alone: use --weights nf4, or in training --method qlora; it cannot be merged",

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "adapt/small_matrices.h"
 #include "adapt/targets.h"
 #include "base/random.h"
 #include "kernels/gemm/gemm.h"
@@ -20,55 +21,6 @@ constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
 // More vectors than are wanted, and so many iterations, bring the wanted ones to f32's digits.
 constexpr int64_t kMoreVectors = 16;
 constexpr int kIterations = 16;
-
-// Rows [count, n] -> orthonormal ones that span the same (modified Gram-Schmidt). A row that is in
-// the span of those before it becomes zero.
-void Orthonormalize(int64_t count, int64_t n, float* rows) {
-    for (int64_t i = 0; i < count; ++i) {
-        float* row = rows + i * n;
-        const auto norm = [&] { return std::sqrt(std::inner_product(row, row + n, row, 0.0)); };
-        const double before = norm();
-        for (int64_t j = 0; j < i; ++j) {
-            const float* other = rows + j * n;
-            const auto along = static_cast<float>(std::inner_product(row, row + n, other, 0.0));
-            for (int64_t k = 0; k < n; ++k) row[k] -= along * other[k];
-        }
-        const double after = norm();
-        const auto factor = static_cast<float>(after > 1e-6 * before ? 1 / after : 0);
-        for (int64_t k = 0; k < n; ++k) row[k] *= factor;
-    }
-}
-
-// Eigenvectors of a symmetric matrix [n, n] by Jacobi's rotations: matrix -> its eigenvalues on the
-// diagonal, vectors (=) one a row.
-void Diagonalize(int64_t n, std::vector<double>& matrix, std::vector<double>& vectors) {
-    vectors.assign(static_cast<size_t>(n * n), 0.0);
-    for (int64_t i = 0; i < n; ++i) vectors[i * n + i] = 1;
-    constexpr int kSweeps = 30;
-    for (int sweep = 0; sweep < kSweeps; ++sweep) {
-        double off = 0, whole = 0;
-        for (int64_t i = 0; i < n; ++i)
-            for (int64_t j = 0; j < n; ++j)
-                (i == j ? whole : off) += matrix[i * n + j] * matrix[i * n + j];
-        if (off <= 1e-26 * whole) return;
-        for (int64_t p = 0; p < n; ++p)
-            for (int64_t q = p + 1; q < n; ++q) {
-                const double between = matrix[p * n + q];
-                if (between == 0) continue;
-                const double theta = (matrix[q * n + q] - matrix[p * n + p]) / (2 * between);
-                const double t = (theta >= 0 ? 1 : -1) / (std::abs(theta) + std::hypot(theta, 1));
-                const double c = 1 / std::hypot(t, 1), s = t * c;
-                const auto turn = [&](double& x, double& y) {
-                    const double old = x;
-                    x = c * old - s * y;
-                    y = s * old + c * y;
-                };
-                for (int64_t k = 0; k < n; ++k) turn(matrix[k * n + p], matrix[k * n + q]);
-                for (int64_t k = 0; k < n; ++k) turn(matrix[p * n + k], matrix[q * n + k]);
-                for (int64_t k = 0; k < n; ++k) turn(vectors[p * n + k], vectors[q * n + k]);
-            }
-    }
-}
 
 // The base's weight of a linear layer; a tied head's is the embedding's.
 const ModelTensor& WeightOf(const ModelFiles& files, const std::string& linear) {
@@ -144,10 +96,7 @@ void PrincipalPair(int64_t out, int64_t in, int64_t rank, double scale, const fl
             gram[i * count + j] = std::inner_product(
                 left.data() + i * out, left.data() + (i + 1) * out, left.data() + j * out, 0.0);
     Diagonalize(count, gram, vectors);
-    std::vector<int64_t> order(static_cast<size_t>(count));
-    std::iota(order.begin(), order.end(), int64_t{0});
-    std::sort(order.begin(), order.end(),
-              [&](int64_t i, int64_t j) { return gram[i * count + i] > gram[j * count + j]; });
+    const std::vector<int64_t> order = LargestFirst(count, gram);
     std::fill_n(a, rank * in, 0.0f);
     std::fill_n(b, rank * out, 0.0f);
     for (int64_t r = 0; r < wanted; ++r) {
@@ -223,7 +172,8 @@ void LeaveQuantizationError(const ModelTensor& weight, bool double_quant, float*
     std::vector<float> absmax(static_cast<size_t>(blocks)),
         values(static_cast<size_t>(blocks * kNf4Block));
     quantized.Absmax(0, blocks, absmax.data());
-    Nf4Kernels<float>().Choose({}).values(blocks, quantized.codes(0), absmax.data(), values.data());
+    Nf4Kernels<float>().Choose({}).values(blocks, quantized.codes(0), absmax.data(), kNf4Values,
+                                          values.data());
     for (int64_t i = 0; i < count; ++i) w[i] -= values[i];
 }
 

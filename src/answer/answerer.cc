@@ -17,12 +17,15 @@ absl::Status Answerer::AddAdapter(const std::string& name, const std::string& fo
     return absl::OkStatus();
 }
 
+const Asking& Answerer::asking(const std::string& adapter) const {
+    const auto own = beside_.find(adapter);
+    return own == beside_.end() ? asking_ : own->second;
+}
+
 absl::StatusOr<GenerateRequest> Answerer::Request(const Prompt& prompt,
                                                   const GenerateOptions& options) const {
-    const auto own = beside_.find(prompt.adapter);
-    const Asking& asking = own == beside_.end() ? asking_ : own->second;
     GenerateRequest request{.options = options, .adapter = prompt.adapter};
-    HONE_ASSIGN_OR_RETURN(request.prompt, asking.Encode(prompt, *loaded_.encoder));
+    HONE_ASSIGN_OR_RETURN(request.prompt, asking(prompt.adapter).Encode(prompt, *loaded_.encoder));
     return request;
 }
 
@@ -48,18 +51,20 @@ absl::StatusOr<std::string> Answerer::Answer(const std::string& prompt,
     return std::move(results.front().text);
 }
 
-ChatSession Answerer::StartChat() {
-    ChatSession session(generator_, [this](const nlohmann::ordered_json& messages) {
+ChatSession Answerer::StartChat(const std::string& adapter) {
+    const Asking& asking = this->asking(adapter);
+    const auto encode = [this, &asking](const nlohmann::ordered_json& messages) {
         Prompt prompt;
         // Texts were trained each for itself, and are asked so.
-        prompt.text_only = asking_.raw();
+        prompt.text_only = asking.raw();
         prompt.text = messages.back()["content"].get<std::string>();
         // Not ParseMessages: an answer of the model may be one that no row has.
         prompt.conversation.messages = messages;
         prompt.conversation.weights.assign(messages.size(), 0.0f);
-        return asking_.Encode(prompt, *loaded_.encoder);
-    });
-    session.Reset(asking_.system_prompt());
+        return asking.Encode(prompt, *loaded_.encoder);
+    };
+    ChatSession session(generator_, encode, adapter);
+    session.Reset(asking.system_prompt());
     return session;
 }
 

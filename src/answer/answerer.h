@@ -20,7 +20,8 @@ class Answerer {
     Answerer(LoadedModel loaded, Asking asking, const Context& context);
 
     const LoadedModel& loaded() const { return loaded_; }
-    const Asking& asking() const { return asking_; }
+    // Of the prompts that name that adapter; empty: of those that name none.
+    const Asking& asking(const std::string& adapter = "") const;
 
     // The adapter of that folder beside the base, for the prompts that name it, which are put as
     // `asking` says. Not where the model has an adapter of its own.
@@ -38,9 +39,9 @@ class Answerer {
     absl::StatusOr<std::string> Answer(const std::string& prompt,
                                        const SamplingChoice& sampling = {});
 
-    // A conversation, which begins with the system message that the prompts get. The answerer must
-    // outlive it.
-    ChatSession StartChat();
+    // A conversation, which begins with the system message that the prompts get, with that adapter;
+    // empty: without any that is beside the base. The answerer must outlive it.
+    ChatSession StartChat(const std::string& adapter = "");
 
   private:
     absl::StatusOr<GenerateRequest> Request(const Prompt& prompt,

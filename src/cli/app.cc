@@ -70,6 +70,7 @@ void AddCommands(CLI::App& root, std::vector<Command>& commands) {
     AddChat(root, commands);
     AddCompare(root, commands);
     AddMerge(root, commands);
+    AddAdapters(root, commands);
     AddModels(root, commands);
     AddData(root, commands);
     AddServe(root, commands);

@@ -33,6 +33,7 @@ absl::StatusOr<GenerateResult> ChatSession::Answer(const GenerateOptions& option
                                                    GenerateStats* stats) {
     GenerateRequest request;
     request.options = options;
+    request.adapter = adapter_;
     HONE_ASSIGN_OR_RETURN(request.prompt, encode_(messages_));
     request.kept = &kept_;
     HONE_ASSIGN_OR_RETURN(auto results, generator_.Generate({request}, 1, callback, stats));

@@ -18,9 +18,10 @@ class ChatSession {
     using EncodeMessages =
         std::function<absl::StatusOr<std::vector<int32_t>>(const nlohmann::ordered_json& messages)>;
 
-    // The generator must outlive it.
-    ChatSession(Generator& generator, EncodeMessages encode)
-        : generator_(generator), encode_(std::move(encode)) {}
+    // The generator must outlive it. adapter: a name that its AddAdapter was given; empty: the base
+    // alone.
+    ChatSession(Generator& generator, EncodeMessages encode, std::string adapter = "")
+        : generator_(generator), encode_(std::move(encode)), adapter_(std::move(adapter)) {}
 
     // Forgets the conversation; an empty system prompt means none.
     void Reset(std::string system_prompt);
@@ -39,6 +40,7 @@ class ChatSession {
 
     Generator& generator_;
     EncodeMessages encode_;
+    std::string adapter_;
     nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();
     KeptCache kept_;
 };

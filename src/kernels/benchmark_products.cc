@@ -168,7 +168,7 @@ std::vector<BenchRow> BenchNf4(const Context& context, bool smoke) {
                                     const int64_t begin = task * blocks_per_task;
                                     functions.values(std::min(blocks_per_task, blocks - begin),
                                                      &codes[begin * kNf4BlockBytes], &absmax[begin],
-                                                     &values[begin * kNf4Block]);
+                                                     kNf4Values, &values[begin * kNf4Block]);
                                 });
         },
         rows);

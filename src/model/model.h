@@ -108,8 +108,9 @@ class Model {
     int64_t num_base_parameters() const;
     // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
     virtual double nf4_bits_per_weight() const = 0;
-    // As it was loaded.
+    // As it was loaded; four_bits: of kNf4.
     virtual WeightStorage storage() const = 0;
+    virtual FourBits four_bits() const = 0;
 
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // A learned vector, of ones at first: the parameter NAME.ia3_l, [out, 1] or [1, in] as PEFT has
@@ -135,6 +136,10 @@ class Model {
     // Makes every weight of the base trainable: full fine-tuning. A tied embedding and head stay
     // one.
     virtual void MakeAllTrainable() = 0;
+    // Takes away all that AddLowRank and AddScale added, with the parameters and what was prepared
+    // for training: the model is its base again, as it was loaded. False, and nothing changes,
+    // where there are parameters of another kind: the base's own weights may then be others.
+    virtual bool DropLowRank() = 0;
     // Allocates parameters(); trainable base modules start from the base's values, low-rank ones
     // and virtual tokens from zero, learned vectors from one.
     virtual absl::Status FinishParameters(const Context& context) = 0;

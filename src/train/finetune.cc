@@ -17,7 +17,7 @@ constexpr int64_t kThoroughProbeTokens = 1 << 20;
 }  // namespace
 
 absl::Status FinetuneRun::Run() {
-    const absl::Status valid = ValidateOptions(options_);
+    const absl::Status valid = ValidateRun();
     if (options_.output_path.empty()) return valid;  // it says so
     HONE_RETURN_IF_ERROR(ClaimOutput());
     if (options_.dry_run) {
@@ -56,8 +56,16 @@ absl::Status FinetuneRun::Run() {
     return Deliver();
 }
 
+absl::Status FinetuneRun::ValidateRun() const {
+    if (!options_.task_data.empty())
+        return UsageError(
+            "--task_data is several runs, which `hone finetune` does one after another; here it is "
+            "one: name its rows with --data_name");
+    return ValidateOptions(options_);
+}
+
 absl::Status FinetuneRun::Estimate() {
-    HONE_RETURN_IF_ERROR(ValidateOptions(options_));
+    HONE_RETURN_IF_ERROR(ValidateRun());
     HONE_RETURN_IF_ERROR(ClaimOutput());
     HONE_RETURN_IF_ERROR(Enter(RunStage::kValidating));
     HONE_RETURN_IF_ERROR(OpenInputs());
@@ -127,15 +135,17 @@ Watcher FinetuneRun::Shown(WorkReport work, double from, double to) {
 }
 
 absl::Status Finetune(const FinetuneOptions& options, EventStream& events,
-                      const RunControl& control) {
-    FinetuneRun run(options, events, control);
+                      const RunControl& control, SharedBase* base) {
+    FinetuneRun run(options, events, control, base);
     absl::Status status;
     try {
         status = run.Run();
     } catch (const std::exception&) {
         status = StatusOfException();
     }
-    return status.ok() ? status : run.Fail(std::move(status));
+    if (!status.ok()) return run.Fail(std::move(status));
+    run.LeaveBase();
+    return status;
 }
 
 absl::Status EstimateFinetune(const FinetuneOptions& options, EventStream& events,

@@ -6,6 +6,7 @@
 #include "train/control/run_control.h"
 #include "train/events/event_stream.h"
 #include "train/options/options.h"
+#include "train/run/shared_base.h"
 
 namespace hone {
 
@@ -16,8 +17,10 @@ namespace hone {
 // is written, and kInterrupted is returned; after a cancel kInterrupted alone. A run that OUTPUT
 // holds already, finished, is left as it is. With options.dry_run only OUTPUT/config.json is
 // written.
+// `base`, where it is not null, is where runs one after another leave the base for each other; the
+// next ones then do not load it again.
 absl::Status Finetune(const FinetuneOptions& options, EventStream& events,
-                      const RunControl& control);
+                      const RunControl& control, SharedBase* base = nullptr);
 
 // The plan of that run alone, with a longer look at the speed: it comes as an event, nothing is
 // written.

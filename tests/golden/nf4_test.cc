@@ -55,9 +55,37 @@ TEST_F(Nf4Test, WeightsComeBackAsBitsandbytesGivesThem) {
         EXPECT_LT(WorstElement(ours, absmax), 2e-7);
         std::vector<float> values(absmax.size() * kNf4Block);
         Nf4Kernels<float>().Choose({}).values(static_cast<int64_t>(ours.size()), weight.codes(0),
-                                              ours.data(), values.data());
+                                              ours.data(), kNf4Values, values.data());
         values.resize(numbers.size());
         EXPECT_LT(WorstElement(values, Tensor(name + ".values")), 2e-7);
+    }
+}
+
+// FP4's values, and the weights that come back, without double quantisation.
+TEST_F(Nf4Test, Fp4IsThatOfBitsandbytes) {
+    std::vector<float> published = Tensor("fp4");
+    std::sort(published.begin(), published.end());
+    EXPECT_EQ(std::count(published.begin(), published.end(), 0.0f), 2);
+    published.erase(std::find(published.begin(), published.end(), 0.0f));
+    ASSERT_EQ(published.size(), 15U);
+    for (size_t i = 0; i < published.size(); ++i)
+        EXPECT_NEAR(kFp4Values[i], published[i], 1e-7f) << i;
+    EXPECT_EQ(kFp4Values[15], kFp4Values[14]);
+    for (const std::string name : {"large", "across", "outliers"}) {
+        SCOPED_TRACE(name);
+        const std::vector<int64_t>& shape = Stored(name).shape;
+        const std::vector<float> numbers = Tensor(name);
+        Nf4Matrix weight(shape[0], shape[1], /*double_quant=*/false, FourBits::kFp4);
+        weight.SetRows(0, shape[0], numbers.data());
+        weight.Finish();
+        const auto blocks = (static_cast<int64_t>(numbers.size()) + kNf4Block - 1) / kNf4Block;
+        std::vector<float> absmax(static_cast<size_t>(blocks)),
+            values(static_cast<size_t>(blocks * kNf4Block));
+        weight.Absmax(0, blocks, absmax.data());
+        Nf4Kernels<float>().Choose({}).values(blocks, weight.codes(0), absmax.data(), kFp4Values,
+                                              values.data());
+        values.resize(numbers.size());
+        EXPECT_LT(WorstElement(values, Tensor(name + ".fp4")), 2e-7);
     }
 }
 

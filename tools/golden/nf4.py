@@ -3,7 +3,8 @@
   nf4.py [OUT_DIR]     needs what make.py needs, and bitsandbytes; to be run after make.py
 
 values/nf4.safetensors     for some weights: the numbers, the absmax of their blocks, the absmax and the weight as double
-                           quantisation gives them back; and the 256 numbers of the dynamic map
+                           quantisation gives them back, and the weight in FP4; the 256 numbers of the dynamic map, and
+                           FP4's values
 values/tied-qlora.*, adapters/tied-qlora, and with DoRA tied-qdora
                            a case as make.py's, on a base whose linear layers hold what NF4 gives back of their weights
 """
@@ -43,12 +44,15 @@ def write_weights(path):
     # More than 256 blocks; rows that end within a block, and a last block that is not full; outliers and a row of zeros.
     weights = {"large": torch.randn(40, 448), "across": torch.randn(10, 100) * 0.02, "outliers": torch.randn(6, 128)}
     weights["outliers"][3, 5], weights["outliers"][1] = 37.5, 0
-    tensors = {"dynamic_map": functional.create_dynamic_map()}
+    tensors = {"dynamic_map": functional.create_dynamic_map(),
+               "fp4": functional.get_4bit_type("fp4", device="cpu")}
     for name, weight in weights.items():
         weight = weight.to(torch.bfloat16).float()
         _, state = quantize(weight)
+        fp4 = functional.quantize_4bit(weight.reshape(1, -1), quant_type="fp4", compress_statistics=False)
         tensors.update({name: weight.to(torch.bfloat16), name + ".absmax": state.absmax,
-                        name + ".values": back(weight)})
+                        name + ".values": back(weight),
+                        name + ".fp4": functional.dequantize_4bit(*fp4).reshape(weight.shape)})
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
 
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -7,14 +8,15 @@
 
 #include "answer/answerer.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/line_editor.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
+#include "fmt/ranges.h"
 #include "hub/hub.h"
 
 namespace hone {
@@ -27,6 +29,7 @@ constexpr char kHelp[] =
     "/reset          forgets the conversation\n"
     "/retry          answers the last message once more\n"
     "/system TEXT    forgets it and sets the system prompt; without TEXT there is none\n"
+    "/adapter NAME   forgets it and answers with that --adapter; without NAME with the base alone\n"
     "/save FILE      adds the conversation to a .jsonl file, as a row to train on\n"
     "/help           this text\n"
     "/exit           leaves, as Ctrl-D does; Ctrl-C ends an answer\n";
@@ -40,11 +43,15 @@ struct ChatFlags {
     MachineFlags machine;
     SamplingFlags sampling;
     AskFlags ask;
+    AdapterFlags adapters;
     std::string history_file;
 
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
+        adapters.Add(flags,
+                     "NAME=FOLDER: an adapter beside the base, which /adapter NAME switches to, as "
+                     "often as there are adapters; the first one answers until then");
         weights.Add(flags);
         flags.Group("Conversation");
         ask.Add(flags);
@@ -71,16 +78,19 @@ std::string HistoryFile(const ChatFlags& flags) {
 // Reads lines, and runs the commands among them.
 class Chat {
   public:
-    Chat(Answerer& answerer, const ChatFlags& flags, bool person)
-        : asking_(answerer.asking()),
+    // adapters: the names of those that the answerer has beside its base.
+    Chat(Answerer& answerer, std::vector<std::string> adapters, const ChatFlags& flags, bool person)
+        : answerer_(answerer),
+          adapters_(std::move(adapters)),
           options_(flags.sampling.Choice().Resolve(answerer.loaded().chat->generation)),
-          session_(answerer.StartChat()),
           terminal_(DetectTerminal()) {
+        Start(adapters_.empty() ? "" : adapters_.front());
         if (person) editor_.emplace(HistoryFile(flags));
     }
 
     absl::Status Run() {
         if (editor_) fmt::print("{}{}", kHelp, kMoreHelp);
+        if (editor_ && !adapters_.empty()) fmt::print("(with {})\n", Printable(adapters_.front()));
         while (std::optional<std::string> line = ReadLine()) {
             if (line->find_first_not_of(" \t\n") == std::string::npos) continue;
             if (line->size() > kMaxTemplateBytes) {
@@ -125,20 +135,22 @@ class Chat {
         const std::string name = line.substr(0, space);
         const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
         if (name == "/reset" || name == "/clear") {
-            Reset(system_prompt_.value_or(asking_.system_prompt()));
+            Reset(system_prompt_.value_or(asking_->system_prompt()));
             fmt::print("(forgotten)\n");
+        } else if (name == "/adapter") {
+            return SwitchAdapter(rest);
         } else if (name == "/retry") {
             if (last_message_.empty()) {
                 fmt::print("(there is no message yet)\n");
                 return absl::OkStatus();
             }
-            if (last_was_answered_) session_.TakeBack();
+            if (last_was_answered_) session_->TakeBack();
             return Answer(std::string(last_message_));
         } else if (name == "/system") {
             system_prompt_ = rest;
             Reset(rest);
             fmt::print("({})\n", rest.empty() ? "no system prompt" : "system prompt set");
-            if (asking_.raw())
+            if (asking_->raw())
                 fmt::print("(it is not used: texts are asked without the chat template)\n");
         } else if (name == "/save") {
             const absl::Status saved = Save(rest);
@@ -154,14 +166,39 @@ class Chat {
     }
 
     void Reset(const std::string& system_prompt) {
-        session_.Reset(system_prompt);
+        session_->Reset(system_prompt);
         last_message_.clear();
+    }
+
+    // A conversation with that adapter, as its run put its rows; /system stays.
+    void Start(const std::string& adapter) {
+        asking_ = &answerer_.asking(adapter);
+        session_.emplace(answerer_.StartChat(adapter));
+        last_message_.clear();
+        if (system_prompt_) Reset(*system_prompt_);
+    }
+
+    absl::Status SwitchAdapter(const std::string& name) {
+        if (!name.empty() &&
+            std::find(adapters_.begin(), adapters_.end(), name) == adapters_.end()) {
+            const absl::Status unknown = UsageError(
+                "/adapter {}: there is none of that name; {}", Printable(name),
+                adapters_.empty() ? std::string("give some with --adapter NAME=FOLDER")
+                                  : fmt::format("they are {}", fmt::join(adapters_, ", ")));
+            if (!editor_) return unknown;
+            fmt::print("({})\n", std::string(unknown.message()));
+            return absl::OkStatus();
+        }
+        Start(name);
+        fmt::print("({}; forgotten)\n",
+                   name.empty() ? "the base alone" : "with " + Printable(name));
+        return absl::OkStatus();
     }
 
     // The conversation as one more row of a file.
     absl::Status Save(const std::string& path) const {
         if (path.empty()) return UsageError("/save needs a file: /save chats.jsonl");
-        const nlohmann::ordered_json& messages = session_.messages();
+        const nlohmann::ordered_json& messages = session_->messages();
         if (messages.empty() || messages.back()["role"] != "assistant")
             return DataError("nothing was answered yet");
         std::string text;
@@ -183,7 +220,7 @@ class Chat {
             return !control.ending();
         };
         GenerateStats stats;
-        auto result = session_.Say(line, options_, callback, &stats);
+        auto result = session_->Say(line, options_, callback, &stats);
         ++options_.sampling.seed;
         last_message_ = line;
         // An answer that was ended before its first word is none.
@@ -207,9 +244,11 @@ class Chat {
         return absl::OkStatus();
     }
 
-    const Asking& asking_;
+    Answerer& answerer_;
+    std::vector<std::string> adapters_;
+    const Asking* asking_ = nullptr;
     GenerateOptions options_;
-    ChatSession session_;
+    std::optional<ChatSession> session_;
     Terminal terminal_;
     std::optional<LineEditor> editor_;  // where a person types
     std::optional<std::string> system_prompt_;
@@ -219,6 +258,8 @@ class Chat {
 
 absl::Status RunChat(const ChatFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
+    HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters,
+                          flags.adapters.Read(flags.model, flags.ask));
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
     HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
     const bool person = DetectTerminal().interactive && isatty(STDIN_FILENO) == 1;
@@ -232,7 +273,13 @@ absl::Status RunChat(const ChatFlags& flags) {
                           FetchAndLoad(std::move(chosen), flags.weights.options(), context));
     LeaveOnInterrupt(false);
     Answerer answerer(std::move(loaded), std::move(asking), context);
-    return Chat(answerer, flags, person).Run();
+    std::vector<std::string> names;
+    for (BesideAdapter& adapter : adapters) {
+        names.push_back(adapter.name);
+        HONE_RETURN_IF_ERROR(
+            answerer.AddAdapter(adapter.name, adapter.folder, std::move(adapter.asking)));
+    }
+    return Chat(answerer, std::move(names), flags, person).Run();
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ void AddGenerate(CLI::App& root, std::vector<Command>& commands);
 void AddChat(CLI::App& root, std::vector<Command>& commands);
 void AddCompare(CLI::App& root, std::vector<Command>& commands);
 void AddMerge(CLI::App& root, std::vector<Command>& commands);
+void AddAdapters(CLI::App& root, std::vector<Command>& commands);
 void AddModels(CLI::App& root, std::vector<Command>& commands);
 void AddData(CLI::App& root, std::vector<Command>& commands);
 void AddWorker(CLI::App& root, std::vector<Command>& commands);

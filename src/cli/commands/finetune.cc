@@ -1,12 +1,15 @@
 #include "train/finetune.h"
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/signals.h"
+#include "train/resolve/tasks.h"
 
 namespace hone {
 namespace {
@@ -16,12 +19,22 @@ absl::Status RunFinetune(const FinetuneFlags& flags) {
     HONE_ASSIGN_OR_RETURN(const GivenOptions given, flags.Given());
     HONE_ASSIGN_OR_RETURN(const ResolvedOptions resolved, FinetuneFlags::Resolve(given));
     const FinetuneOptions& options = resolved.options;
-    EventStream events;
-    ProgressReporter reporter(options.model_name_or_path);
-    const ScopedSink shown(events, reporter);
-    for (const std::string& note : resolved.notes)
-        events.Emit(RunMessage{MessageLevel::kInfo, note});
-    return Finetune(options, events, StopOnSignals());
+    const std::vector<FinetuneOptions> tasks = TasksOf(options);
+    SharedBase base;
+    std::vector<std::string> notes = resolved.notes;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+        EventStream events;
+        ProgressReporter reporter(options.model_name_or_path);
+        const ScopedSink shown(events, reporter);
+        if (tasks.size() > 1)
+            notes.push_back(
+                fmt::format("task {} of {}: {}", i + 1, tasks.size(), tasks[i].task_name));
+        for (const std::string& note : std::exchange(notes, {}))
+            events.Emit(RunMessage{MessageLevel::kInfo, note});
+        HONE_RETURN_IF_ERROR(
+            Finetune(tasks[i], events, StopOnSignals(), tasks.size() > 1 ? &base : nullptr));
+    }
+    return absl::OkStatus();
 }
 
 }  // namespace

@@ -6,14 +6,13 @@
 
 #include "answer/answerer.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
-#include "train/resolve/model_choice.h"
 
 namespace hone {
 namespace {
@@ -23,7 +22,8 @@ struct GenerateFlags {
     WeightFlags weights;
     MachineFlags machine;
     SamplingFlags sampling;
-    std::vector<std::string> prompts, adapters;
+    AdapterFlags adapters;
+    std::vector<std::string> prompts;
     std::string prompt_file, output_file;
     AskFlags ask;
     int64_t batch_size = 8;
@@ -32,10 +32,9 @@ struct GenerateFlags {
     void Add(CLI::App& app) {
         Flags flags(app);
         model.Add(flags);
-        flags.Repeated(
-            "--adapter", adapters,
-            "NAME=FOLDER: an adapter beside the base, for the rows of --prompt_file that "
-            "say {\"adapter\": NAME}; the others are answered by the base");
+        adapters.Add(flags,
+                     "NAME=FOLDER: an adapter beside the base, for the rows of --prompt_file that "
+                     "say {\"adapter\": NAME}; the others are answered by the base");
         weights.Add(flags);
         flags.Group("Prompts")
             .Repeated("-p,--prompt", prompts, "what to answer; " + std::string(kEscapes))
@@ -75,30 +74,6 @@ absl::StatusOr<std::vector<Prompt>> CollectPrompts(const GenerateFlags& flags) {
     return prompts;
 }
 
-// An adapter beside the base: the name that rows give, its folder, and how those rows are put.
-struct BesideAdapter {
-    std::string name, folder;
-    Asking asking;
-};
-
-// "NAME=FOLDER" words; FOLDER may be that of a run.
-absl::StatusOr<std::vector<BesideAdapter>> ReadAdapters(const GenerateFlags& flags) {
-    std::vector<BesideAdapter> adapters;
-    for (const std::string& word : flags.adapters) {
-        const size_t equals = word.find('=');
-        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
-            return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
-        BesideAdapter& adapter = adapters.emplace_back();
-        adapter.name = word.substr(0, equals);
-        HONE_ASSIGN_OR_RETURN(adapter.folder, FindAdapterFolder(word.substr(equals + 1)));
-        std::vector<std::string> warnings;
-        const auto form = FindTrainedForm(adapter.folder, "", warnings);
-        for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
-        HONE_ASSIGN_OR_RETURN(adapter.asking, flags.ask.Choose(form));
-    }
-    return adapters;
-}
-
 std::string JsonLines(const std::vector<Prompt>& prompts,
                       const std::vector<GenerateResult>& results) {
     std::string lines;
@@ -132,15 +107,11 @@ absl::Status RunGenerate(const GenerateFlags& flags) {
     if (flags.batch_size < 1 || flags.batch_size > 1024) {
         return UsageError("--batch_size {} is outside 1 to 1024", flags.batch_size);
     }
-    if (!flags.adapters.empty() && !flags.model.adapter_path.empty()) {
-        return UsageError(
-            "--adapter_path makes an adapter part of the model and --adapter keeps it beside: use "
-            "one of the two");
-    }
+    HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters,
+                          flags.adapters.Read(flags.model, flags.ask));
     HONE_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, CollectPrompts(flags));
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, flags.model.Choose());
     HONE_ASSIGN_OR_RETURN(Asking asking, flags.ask.Choose(chosen.form));
-    HONE_ASSIGN_OR_RETURN(std::vector<BesideAdapter> adapters, ReadAdapters(flags));
     const RunControl& control = StopOnInterrupt();
     const Context context(flags.machine.threads);
     HONE_ASSIGN_OR_RETURN(LoadedModel loaded,

@@ -5,6 +5,7 @@
 #include "data/format/row_format.h"
 #include "model/blocks/weight_names.h"
 #include "train/options/table.h"
+#include "train/resolve/model_choice.h"
 #include "train/resolve/resolve.h"
 
 namespace hone {
@@ -129,11 +130,37 @@ absl::Status DataFlags::Resolve(DataOptions& options) const {
     return NameFormatByFiles(options);
 }
 
+void AdapterFlags::Add(Flags& flags, const std::string& help) {
+    flags.Repeated("--adapter", adapters, help);
+}
+
+absl::StatusOr<std::vector<BesideAdapter>> AdapterFlags::Read(const ModelFlags& model,
+                                                              const AskFlags& ask) const {
+    if (!adapters.empty() && !model.adapter_path.empty())
+        return UsageError(
+            "--adapter_path makes an adapter part of the model and --adapter keeps it beside: use "
+            "one of the two");
+    std::vector<BesideAdapter> beside;
+    for (const std::string& word : adapters) {
+        const size_t equals = word.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+            return UsageError("--adapter \"{}\" is not of the form NAME=FOLDER", word);
+        BesideAdapter& adapter = beside.emplace_back();
+        adapter.name = word.substr(0, equals);
+        HONE_ASSIGN_OR_RETURN(adapter.folder, FindAdapterFolder(word.substr(equals + 1)));
+        std::vector<std::string> warnings;
+        const auto form = FindTrainedForm(adapter.folder, "", warnings);
+        for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+        HONE_ASSIGN_OR_RETURN(adapter.asking, ask.Choose(form));
+    }
+    return beside;
+}
+
 void WeightFlags::Add(Flags& flags) {
     const std::vector<std::string_view> names = WeightNames();
     flags.Choice("--weights", weights, {names.begin(), names.end()},
                  "how the weights are held; with int8 and int4 products are in 8-bit integers, nf4 "
-                 "is what --method qlora trains over");
+                 "and fp4 are what --method qlora trains over");
 }
 
 LoadOptions WeightFlags::options() const { return LoadingNamed(weights); }

@@ -51,6 +51,22 @@ struct AskFlags : AskOptions {
     absl::StatusOr<Asking> Choose(const std::optional<TrainedForm>& form) const;
 };
 
+// An adapter beside the base: the name that it is asked by, its folder, and how it is asked.
+struct BesideAdapter {
+    std::string name, folder;
+    Asking asking;
+};
+
+// --adapter NAME=FOLDER, which may come many times; FOLDER may be that of a run.
+struct AdapterFlags {
+    std::vector<std::string> adapters;
+    void Add(Flags& flags, const std::string& help);
+    // What is wrong with the words, or with an adapter's folder, is an error; so is one beside an
+    // adapter that becomes a part of the model.
+    absl::StatusOr<std::vector<BesideAdapter>> Read(const ModelFlags& model,
+                                                    const AskFlags& ask) const;
+};
+
 // The options of a run that say where rows are and how they are read, for commands that train
 // nothing; into DataOptions.
 struct DataFlags {

@@ -341,7 +341,10 @@ TEST(FinetuneFlags, QloraAdaptsEveryLayerAndAloneTakesItsFlags) {
     EXPECT_THAT(given.lora.target_modules, ElementsAre("q_proj"));
     EXPECT_FALSE(given.double_quant);
     EXPECT_THAT(Options({"-d", "rows.jsonl"}).lora.target_modules, IsEmpty());
-    EXPECT_THAT(ErrorOf({"--method", "qlora", "--quant_type", "fp4"}), HasSubstr("nf4"));
+    EXPECT_THAT(ErrorOf({"--method", "qlora", "--quant_type", "fp8"}), HasSubstr("nf4, fp4"));
+    EXPECT_THAT(
+        ErrorOf({"--method", "qlora", "--quant_type", "fp4", "--init_lora_weights", "loftq"}),
+        HasSubstr("--quant_type is fp4"));
     for (const char* method : {"lora", "full"}) {
         EXPECT_THAT(ErrorOf({"--method", method, "--double_quant", "true"}),
                     HasSubstr("--double_quant belongs to --method qlora"));

@@ -181,11 +181,12 @@ Flags& Flags::Option(const OptionRow& option, std::function<std::string(const st
     return *this;
 }
 
-Flags& Flags::Positional(const std::string& name, std::string& target, const std::string& help) {
+Flags& Flags::Positional(const std::string& name, std::string& target, const std::string& help,
+                         bool required) {
     Add(name, "", "", help, [&target](const std::string& value) {
         target = value;
         return "";
-    })->required();
+    })->required(required);
     return *this;
 }
 

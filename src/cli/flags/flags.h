@@ -67,7 +67,8 @@ class Flags {
     // returns what is wrong with it, or "".
     Flags& Option(const OptionRow& option, std::function<std::string(const std::string&)> read);
     // A word without a flag.
-    Flags& Positional(const std::string& name, std::string& target, const std::string& help);
+    Flags& Positional(const std::string& name, std::string& target, const std::string& help,
+                      bool required = true);
 
   private:
     CLI::Option* Add(const std::string& names, std::string type, std::string shown_default,

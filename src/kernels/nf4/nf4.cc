@@ -22,23 +22,23 @@ float LargestMagnitude(int64_t count, const float* x) {
 
 // How many of the middles between neighbouring values lie below each of the 64 numbers: the code of
 // the nearest value.
-void NearestCodes(const float* scaled, int32_t* codes) {
+void NearestCodes(const float* scaled, const float* table, int32_t* codes) {
     std::fill_n(codes, kNf4Block, 0);
     for (int j = 0; j < 15; ++j) {
-        const float middle = (kNf4Values[j] + kNf4Values[j + 1]) / 2;
+        const float middle = (table[j] + table[j + 1]) / 2;
         for (int64_t i = 0; i < kNf4Block; ++i) codes[i] += scaled[i] > middle;
     }
 }
 
 // One block of `count` numbers, 64 but for a weight's last: its codes (=). Returns the absmax.
-float QuantizeBlock(int64_t count, const float* x, uint8_t* codes) {
+float QuantizeBlock(int64_t count, const float* x, const float* table, uint8_t* codes) {
     const float absmax = LargestMagnitude(count, x), divisor = std::max(absmax, 1e-38f);
     float scaled[kNf4Block] = {};
     const float inverse = 1 / divisor;
     for (int64_t i = 0; i < count; ++i)
         scaled[i] = count == kNf4Block ? x[i] * inverse : x[i] / divisor;
     int32_t nearest[kNf4Block];
-    NearestCodes(scaled, nearest);
+    NearestCodes(scaled, table, nearest);
     for (int half = 0; half < 2; ++half)
         for (int i = 0; i < 16; ++i)
             codes[half * 16 + i] =
@@ -47,11 +47,12 @@ float QuantizeBlock(int64_t count, const float* x, uint8_t* codes) {
 }
 
 template <typename T>
-void ReferenceValues(int64_t blocks, const uint8_t* codes, const float* absmax, T* out) {
+void ReferenceValues(int64_t blocks, const uint8_t* codes, const float* absmax, const float* table,
+                     T* out) {
     for (int64_t i = 0; i < blocks * kNf4Block; ++i) {
         const int64_t block = i / kNf4Block, at = i % kNf4Block;
         const uint8_t pair = codes[block * kNf4BlockBytes + at / 32 * 16 + at % 16];
-        out[i] = FromFloat<T>(kNf4Values[at % 32 < 16 ? pair & 15 : pair >> 4] * absmax[block]);
+        out[i] = FromFloat<T>(table[at % 32 < 16 ? pair & 15 : pair >> 4] * absmax[block]);
     }
 }
 
@@ -94,7 +95,8 @@ class RowReader {
         weights_[weight].Absmax(first, blocks, absmax_);
         const bool whole = skip == 0 && columns_ % kNf4Block == 0;
         T* values = whole ? out : whole_blocks_;
-        values_of_.values(blocks, weights_[weight].codes(first), absmax_, values);
+        values_of_.values(blocks, weights_[weight].codes(first), absmax_,
+                          FourBitValues(weights_[weight].kind()), values);
         if (!whole) std::copy_n(values + skip, columns_, out);
     }
 
@@ -140,11 +142,12 @@ void PutRows(int64_t width, const bf16* first, const bf16* second, uint32_t* out
 
 std::span<const float, 256> Nf4DynamicMap() { return DynamicMap::Signed().numbers(); }
 
-Nf4Matrix::Nf4Matrix(int64_t rows, int64_t columns, bool double_quant)
+Nf4Matrix::Nf4Matrix(int64_t rows, int64_t columns, bool double_quant, FourBits kind)
     : rows_(rows),
       columns_(columns),
       blocks_(CeilDivide(rows * columns, kNf4Block)),
       double_quant_(double_quant),
+      kind_(kind),
       codes_(static_cast<size_t>(blocks_ * kNf4BlockBytes)),
       absmax_(static_cast<size_t>(blocks_) * sizeof(float)) {
     HONE_CHECK(rows > 0 && columns > 0);
@@ -155,7 +158,7 @@ void Nf4Matrix::SetRows(int64_t row, int64_t count, const float* src) {
     HONE_CHECK(begin % kNf4Block == 0 && (end % kNf4Block == 0 || row + count == rows_));
     for (int64_t at = begin; at < end; at += kNf4Block)
         absmax_.as<float>()[at / kNf4Block] =
-            QuantizeBlock(std::min(kNf4Block, end - at), src + at - begin,
+            QuantizeBlock(std::min(kNf4Block, end - at), src + at - begin, FourBitValues(kind_),
                           codes_.as<uint8_t>() + at / kNf4Block * kNf4BlockBytes);
 }
 

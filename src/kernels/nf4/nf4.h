@@ -1,10 +1,10 @@
 // Frozen weights in NF4, QLoRA's four bits (Dettmers et al. 2023, arXiv:2305.14314), with the
 // values that bitsandbytes' quantize_4bit(quant_type="nf4") gives,
-// https://github.com/bitsandbytes-foundation.
+// https://github.com/bitsandbytes-foundation; or, in the same blocks, in its quant_type="fp4".
 //
 // The numbers of a weight [rows, columns], row after row, are cut into blocks of 64. A block stores
 // its largest magnitude, absmax, and a code of 4 bits for each number:
-//   value = kNf4Values[code] * absmax
+//   value = FourBitValues(kind)[code] * absmax
 // With double quantisation the absmax are stored in 8 bits. 256 of them are a block with a scale:
 //   absmax = Nf4DynamicMap()[code8] * largest of the 256 |absmax - mean| + mean
 // The 32 bytes of a block are two halves of 16. Byte i of half g holds number 32 g + i in its low
@@ -17,6 +17,7 @@
 
 #include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/nf4/four_bits.h"
 #include "tensor/buffer.h"
 
 namespace hone {
@@ -32,17 +33,29 @@ inline constexpr float kNf4Values[16] = {-1.0f,        -0.69619280f, -0.52507305
                                          0.07958030f,  0.16093020f,  0.24611230f,  0.33791524f,
                                          0.44070983f,  0.56261700f,  0.72295684f,  1.0f};
 
+// bitsandbytes' FP4: 0, 1/16, 2, 3, 4, 6, 8 and 12, over 12, of both signs. It has two zeros, so of
+// sixteen codes here the last is as the one before it, and none becomes it but by rounding.
+inline constexpr float kFp4Values[16] = {
+    -1.0f,         -0.66666667f, -0.5f, -0.33333333f, -0.25f, -0.16666667f, -0.0052083333f, 0.0f,
+    0.0052083333f, 0.16666667f,  0.25f, 0.33333333f,  0.5f,   0.66666667f,  1.0f,           1.0f};
+
+// The value of each code, ascending.
+inline const float* FourBitValues(FourBits kind) {
+    return kind == FourBits::kNf4 ? kNf4Values : kFp4Values;
+}
+
 // The 256 numbers of the dynamic 8-bit type, ascending (Dettmers et al. 2022, arXiv:2110.02861).
 std::span<const float, 256> Nf4DynamicMap();
 
-// A weight [rows, columns] in NF4.
+// A weight [rows, columns] in NF4 or FP4.
 class Nf4Matrix {
   public:
     Nf4Matrix() = default;
-    Nf4Matrix(int64_t rows, int64_t columns, bool double_quant);
+    Nf4Matrix(int64_t rows, int64_t columns, bool double_quant, FourBits kind = FourBits::kNf4);
 
     int64_t rows() const { return rows_; }
     int64_t columns() const { return columns_; }
+    FourBits kind() const { return kind_; }
     size_t bytes() const { return codes_.bytes() + absmax_.bytes() + scales_.size() * 4; }
 
     // Sets rows [row, row + count) from src [count, columns]. `row` is a multiple of 64, and so is
@@ -60,6 +73,7 @@ class Nf4Matrix {
   private:
     int64_t rows_ = 0, columns_ = 0, blocks_ = 0;
     bool double_quant_ = false;
+    FourBits kind_ = FourBits::kNf4;
     Buffer codes_;
     Buffer absmax_;              // f32, or 8-bit codes after Finish with double quantisation
     std::vector<float> scales_;  // of the blocks of absmax, then the mean
@@ -80,8 +94,10 @@ void Nf4ToBackwardPanels(const Context& context, std::span<const Nf4Matrix> weig
 
 template <typename T>
 struct Nf4Functions {
-    // Unpacks whole blocks: codes [blocks][32], absmax [blocks] -> out [blocks * 64] (=).
-    void (*values)(int64_t blocks, const uint8_t* codes, const float* absmax, T* out);
+    // Unpacks whole blocks: codes [blocks][32], absmax [blocks] -> out [blocks * 64] (=). table
+    // [16]: FourBitValues.
+    void (*values)(int64_t blocks, const uint8_t* codes, const float* absmax, const float* table,
+                   T* out);
 };
 // Best first; explained as op "nf4".
 template <typename T>

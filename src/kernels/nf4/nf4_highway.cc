@@ -18,8 +18,8 @@ using namespace simd;  // NOLINT: the helpers of this instruction set
     HWY_SCALAR  // where the list declines this path, and there are no bytes to shuffle
 
 template <typename T>
-void Values(int64_t blocks, const uint8_t* codes, const float* absmax, T* out) {
-    Nf4Kernels<T>().reference().values(blocks, codes, absmax, out);
+void Values(int64_t blocks, const uint8_t* codes, const float* absmax, const float* table, T* out) {
+    Nf4Kernels<T>().reference().values(blocks, codes, absmax, table, out);
 }
 
 #else
@@ -87,12 +87,12 @@ HWY_INLINE void Block(const float* values, const uint8_t* codes, float* out) {
 }
 
 template <typename T>
-void Values(int64_t blocks, const uint8_t* codes, const float* absmax, T* out) {
+void Values(int64_t blocks, const uint8_t* codes, const float* absmax, const float* table, T* out) {
     const int64_t N = HWY_MIN(Lanes(), 16);
     for (int64_t block = 0; block < blocks; ++block) {
         T values[16];
         for (int64_t i = 0; i < 16; i += N)
-            StoreN(hn::Mul(LoadN(kNf4Values + i, N), Set(absmax[block])), values + i, N);
+            StoreN(hn::Mul(LoadN(table + i, N), Set(absmax[block])), values + i, N);
         Block(values, codes + block * kNf4BlockBytes, out + block * kNf4Block);
     }
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/dispatch/testing.h"
@@ -14,8 +15,8 @@ namespace hone {
 namespace {
 
 Nf4Matrix Quantized(int64_t rows, int64_t columns, const std::vector<float>& values,
-                    bool double_quant) {
-    Nf4Matrix weight(rows, columns, double_quant);
+                    bool double_quant, FourBits kind = FourBits::kNf4) {
+    Nf4Matrix weight(rows, columns, double_quant, kind);
     for (int64_t row = 0; row < rows; row += 64)
         weight.SetRows(row, std::min<int64_t>(64, rows - row), &values[row * columns]);
     weight.Finish();
@@ -30,7 +31,8 @@ std::vector<T> ValuesOf(const Nf4Matrix& weight) {
     std::vector<float> absmax(static_cast<size_t>(blocks));
     weight.Absmax(0, blocks, absmax.data());
     std::vector<T> values(static_cast<size_t>(blocks * kNf4Block));
-    Nf4Kernels<T>().reference().values(blocks, weight.codes(0), absmax.data(), values.data());
+    Nf4Kernels<T>().reference().values(blocks, weight.codes(0), absmax.data(),
+                                       FourBitValues(weight.kind()), values.data());
     values.resize(static_cast<size_t>(elements));
     return values;
 }
@@ -39,16 +41,18 @@ TEST(Nf4, EachNumberBecomesTheNearestValue) {
     testkit::Random random(3);
     const int64_t rows = 7, columns = 100;  // blocks across rows, the last of 60
     const auto numbers = random.Values<float>(rows * columns, 0.02f);
-    const Nf4Matrix weight = Quantized(rows, columns, numbers, false);
-    const auto values = ValuesOf<float>(weight);
-    for (size_t i = 0; i < numbers.size(); ++i) {
-        const size_t begin = i / kNf4Block * kNf4Block,
-                     end = std::min(numbers.size(), begin + kNf4Block);
-        float absmax = 0, nearest = INFINITY;
-        for (size_t j = begin; j < end; ++j) absmax = std::max(absmax, std::abs(numbers[j]));
-        for (float value : kNf4Values)
-            nearest = std::min(nearest, std::abs(numbers[i] - value * absmax));
-        EXPECT_LE(std::abs(numbers[i] - values[i]), nearest + 1e-7f * absmax) << i;
+    for (const FourBits kind : {FourBits::kNf4, FourBits::kFp4}) {
+        const Nf4Matrix weight = Quantized(rows, columns, numbers, false, kind);
+        const auto values = ValuesOf<float>(weight);
+        for (size_t i = 0; i < numbers.size(); ++i) {
+            const size_t begin = i / kNf4Block * kNf4Block,
+                         end = std::min(numbers.size(), begin + kNf4Block);
+            float absmax = 0, nearest = INFINITY;
+            for (size_t j = begin; j < end; ++j) absmax = std::max(absmax, std::abs(numbers[j]));
+            for (float value : std::span(FourBitValues(kind), 16))
+                nearest = std::min(nearest, std::abs(numbers[i] - value * absmax));
+            EXPECT_LE(std::abs(numbers[i] - values[i]), nearest + 1e-7f * absmax) << i;
+        }
     }
 }
 
@@ -98,8 +102,9 @@ TYPED_TEST(Nf4Values, EveryImplementationGivesTheReferencesBits) {
             auto absmax = random.Values<float>(blocks);
             absmax[0] = std::numeric_limits<float>::quiet_NaN();
             testkit::Guarded<TypeParam> actual(blocks * kNf4Block), expected(blocks * kNf4Block);
-            kernel.functions.values(blocks, codes.data(), absmax.data(), actual.data());
-            Nf4Kernels<TypeParam>().reference().values(blocks, codes.data(), absmax.data(),
+            const float* table = FourBitValues(blocks == 2 ? FourBits::kFp4 : FourBits::kNf4);
+            kernel.functions.values(blocks, codes.data(), absmax.data(), table, actual.data());
+            Nf4Kernels<TypeParam>().reference().values(blocks, codes.data(), absmax.data(), table,
                                                        expected.data());
             EXPECT_EQ(
                 std::memcmp(actual.data(), expected.data(), expected.size() * sizeof(TypeParam)), 0)

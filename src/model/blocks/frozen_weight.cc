@@ -81,10 +81,11 @@ class NativeWeight : public FrozenWeight<T> {
 template <typename T>
 class Nf4Weight : public FrozenWeight<T> {
   public:
-    Nf4Weight(int64_t in, const std::vector<int64_t>& outs, bool double_quant)
-        : forward_(PackedMatrix<T>::Layout(in, outs)),
+    Nf4Weight(int64_t in, const std::vector<int64_t>& outs, bool double_quant, FourBits kind)
+        : kind_(kind),
+          forward_(PackedMatrix<T>::Layout(in, outs)),
           backward_(PackedMatrix<T>::Layout(Total(outs), {in})) {
-        for (int64_t out : outs) members_.emplace_back(out, in, double_quant);
+        for (int64_t out : outs) members_.emplace_back(out, in, double_quant, kind);
     }
     void SetRows(size_t member, int64_t, int64_t row, int64_t count, const float* values) override {
         members_[member].SetRows(row, count, values);
@@ -115,12 +116,15 @@ class Nf4Weight : public FrozenWeight<T> {
         return std::max(forward_.elements(), backward ? backward_.elements() : 0);
     }
     std::string WhyFrozen() const override {
-        return "is held in NF4, so it cannot be trained in full: leave it out of "
-               "--modules_to_save, or hold the base in bf16 (--method lora, --weights bf16)";
+        return fmt::format(
+            "is held in {}, so it cannot be trained in full: leave it out of --modules_to_save, or "
+            "hold the base in bf16 (--method lora, --weights bf16)",
+            FourBitsName(kind_));
     }
     bool nf4() const override { return true; }
 
   private:
+    FourBits kind_;
     std::vector<Nf4Matrix> members_;
     PackedMatrix<T> forward_, backward_;  // layouts: [in, out] and [out, in]
 };
@@ -173,7 +177,8 @@ absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(const std::str
     switch (options.storage) {
         case WeightStorage::kNf4:
             HONE_CHECK(rows_at_once == out);
-            return std::make_unique<Nf4Weight<T>>(in, outs, options.double_quant);
+            return std::make_unique<Nf4Weight<T>>(in, outs, options.double_quant,
+                                                  options.four_bits);
         case WeightStorage::kInt8Channels:
             if (std::max(in, out + 4 * static_cast<int64_t>(outs.size())) > kInt8MaxK)
                 return ModelError("{} is {} x {}: 8-bit integers take up to {}", name, out, in,

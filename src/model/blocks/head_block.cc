@@ -153,6 +153,7 @@ void HeadBlock<T>::Loss(const Pass<T>& pass, const Batch& batch, const float* x,
     CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
+    if (soft.targets != nullptr) std::fill_n(soft.row_divergences, batch.size(), 0.0);
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head_.padded_out(), total = static_cast<int64_t>(labelled.size());
     for (int64_t begin = 0; begin < total; begin += most_rows()) {
@@ -293,6 +294,8 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
     CheckLabels(batch);
     std::fill_n(row_losses, batch.size(), 0.0);
     std::fill_n(row_correct, batch.size(), uint8_t{0});
+    if (training.soft.targets != nullptr)
+        std::fill_n(training.soft.row_divergences, batch.size(), 0.0);
     if (dx != nullptr) std::fill_n(dx, batch.size() * C_, 0.0f);
     const std::vector<int64_t> labelled = LabelledRows(batch);
     const int64_t stride = head_.padded_out(), total = static_cast<int64_t>(labelled.size());

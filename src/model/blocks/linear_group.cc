@@ -228,6 +228,31 @@ void LinearGroup<T>::PackLowRank(ParameterSet& parameters) {
 }
 
 template <typename T>
+void LinearGroup<T>::DropLowRank() {
+    for (LinearMember& member : members_) {
+        member.low_rank = {};
+        member.scaled_side = ScaledSide::kNone;
+        member.a = member.b = member.magnitude = member.scale = -1;
+        member.rank_column = 0;
+        member.fixed_a.clear();
+        member.fixed_b.clear();
+    }
+    rank_columns_ = 0;
+    dropout_ = 0;
+    uses_low_rank_ = true;
+    a_ = {};
+    a_backward_ = {};
+    b_.clear();
+    b_backward_.clear();
+    forward_extension_.clear();
+    backward_extension_.clear();
+    codes_low_rank_.reset();
+    magnitude_.reset();
+    output_scale_.reset();
+    input_scale_.reset();
+}
+
+template <typename T>
 void LinearGroup<T>::PackLowRankCodes(ParameterSet& parameters) {
     std::vector<int64_t> outs;
     std::vector<LowRankDelta> deltas(members_.size());

@@ -110,6 +110,10 @@ class LinearGroup {
     void UpdateMagnitudes(ParameterSet& parameters, const Context& context,
                           MagnitudeMemory<T>& memory);
 
+    // Takes away what Attach wrote into the members of low-rank deltas and learned vectors, with
+    // what was packed of it.
+    void DropLowRank();
+
     // Whether Forward adds the low-rank deltas and multiplies by learned vectors.
     void UseLowRank(bool use) { uses_low_rank_ = use; }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/nf4/four_bits.h"
 
 namespace hone {
 
@@ -17,8 +18,10 @@ struct LoadOptions {
     // int8: it picks the token. With kNf4 and kInt8Channels the head stays as T: bitsandbytes
     // leaves it alone too, and the gradient of the logits has too wide a range for 8 bits.
     WeightStorage storage = WeightStorage::kNative;
-    bool double_quant = true;  // kNf4: the blocks' absmax in 8 bits
-    float focal_gamma = 0;     // of a head of labels of which one is right: label_loss.h
+    FourBits four_bits = FourBits::kNf4;  // kNf4: which floats of 4 bits
+    bool double_quant = true;             // kNf4: the blocks' absmax in 8 bits
+    float focal_gamma = 0;                // of a head of labels of which one is right: label_loss.h
+    bool operator==(const LoadOptions&) const = default;
 };
 
 // y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named

@@ -11,7 +11,7 @@ namespace hone {
 
 // The first is the default.
 inline std::vector<std::string_view> WeightNames() {
-    return {"bf16", "f32", "int8", "int4", "nf4"};
+    return {"bf16", "f32", "int8", "int4", "nf4", "fp4"};
 }
 
 // That of one of these names.
@@ -20,7 +20,8 @@ inline LoadOptions LoadingNamed(std::string_view weights) {
     if (weights == "f32") options.compute = ComputeType::kF32;
     if (weights == "int8") options.storage = WeightStorage::kInt8;
     if (weights == "int4") options.storage = WeightStorage::kInt4;
-    if (weights == "nf4") options.storage = WeightStorage::kNf4;
+    if (weights == "nf4" || weights == "fp4") options.storage = WeightStorage::kNf4;
+    if (weights == "fp4") options.four_bits = FourBits::kFp4;
     return options;
 }
 

@@ -33,8 +33,10 @@ class TypedNetwork : public Model {
     void MakeAllTrainable() override;
     absl::Status FinishParameters(const Context& context) override;
     void ParametersChanged(const Context& context) override;
+    bool DropLowRank() override;
     double nf4_bits_per_weight() const override;
     WeightStorage storage() const override { return options_.storage; }
+    FourBits four_bits() const override { return options_.four_bits; }
     MemoryPlan PlanTraining(int64_t max_tokens, bool checkpointing) const override;
     absl::Status PrepareTraining(int64_t max_tokens, bool checkpointing) override;
     absl::StatusOr<LossSums> ForwardBackward(const Context& context, const Batch& batch,

@@ -267,6 +267,26 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
 }
 
 template <typename T>
+bool TypedNetwork<T>::DropLowRank() {
+    static constexpr std::string_view kEndings[] = {".lora_A.weight", ".lora_B.weight",
+                                                    ".lora_magnitude_vector", ".ia3_l"};
+    for (const ParameterSlice& slice : parameters_.slices())
+        if (std::none_of(std::begin(kEndings), std::end(kEndings),
+                         [&](std::string_view ending) { return slice.name.ends_with(ending); }))
+            return false;
+    for (LinearGroup<T>* group : Groups()) group->DropLowRank();
+    parameters_ = {};
+    training_ = {};
+    forward_ = {};
+    magnitude_memory_ = {};
+    head_rows_ = 0;
+    head_backward_ = false;
+    lowest_ = static_cast<int64_t>(layers_.size());
+    regularization_ = {};
+    return true;
+}
+
+template <typename T>
 double TypedNetwork<T>::nf4_bits_per_weight() const {
     size_t bytes = 0;
     int64_t weights = 0;

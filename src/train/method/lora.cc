@@ -97,7 +97,8 @@ std::string LoraLearner::Summary() const {
                        config_.init_lora_weights == "pissa"   ? ", started from singular values"
                        : config_.init_lora_weights == "loftq" ? ", started from NF4's error"
                                                               : "",
-                       bits > 0       ? fmt::format(", base in NF4, {:.2f} bits a weight", bits)
+                       bits > 0       ? fmt::format(", base in {}, {:.2f} bits a weight",
+                                                    FourBitsName(model_.four_bits()), bits)
                        : Int8(model_) ? ", products with the base in 8-bit integers"
                                       : "");
 }
@@ -113,7 +114,8 @@ Json LoraLearner::Configuration() const {
                                               : "lora",
                   std::move(adapter)}};
     const double bits = model_.nf4_bits_per_weight();
-    if (bits > 0) json["base_weights"] = fmt::format("nf4, {:.2f} bits", bits);
+    const bool nf4 = model_.four_bits() == FourBits::kNf4;
+    if (bits > 0) json["base_weights"] = fmt::format("{}, {:.2f} bits", nf4 ? "nf4" : "fp4", bits);
     if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";
     return json;
 }

@@ -25,6 +25,7 @@ LoadOptions Method::Loading(const FinetuneOptions& options) const {
     load.compute = options.torch_dtype == "float32" ? ComputeType::kF32 : ComputeType::kBF16;
     load.storage = Storage(options);
     load.double_quant = options.double_quant;
+    load.four_bits = options.quant_type == "fp4" ? FourBits::kFp4 : FourBits::kNf4;
     load.focal_gamma = static_cast<float>(options.classification.focal_gamma);
     return load;
 }

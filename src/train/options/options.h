@@ -48,6 +48,11 @@ struct EmbeddingOptions {
     double temperature = 0.05;     // infonce: what cosines are divided by
 };
 
+// One of several adapters that a run trains: its name, and the file or data set of its rows.
+struct TaskRows {
+    std::string name, data_name;
+};
+
 // Members carry the names of the options. "Olive": the default is Olive's; the rest follow
 // transformers.TrainingArguments where it has the flag.
 struct FinetuneOptions {
@@ -71,10 +76,12 @@ struct FinetuneOptions {
     // Output.
     std::string output_path = "finetuned-adapter";  // Olive
     std::string task_name;                          // named in run.json and the model card
-    std::string logging_dir;                        // TensorBoard files; empty: OUTPUT/logs
-    std::string report_to = "tensorboard";          // tensorboard | all | none
-    bool dry_run = false;                           // writes OUTPUT/config.json and runs nothing
-    bool save_config_file = false;                  // writes OUTPUT/config.json, then runs
+    // Names of tasks with their rows: a run for each, in OUTPUT/NAME (TasksOf). Empty: one run.
+    std::vector<TaskRows> task_data;
+    std::string logging_dir;                // TensorBoard files; empty: OUTPUT/logs
+    std::string report_to = "tensorboard";  // tensorboard | all | none
+    bool dry_run = false;                   // writes OUTPUT/config.json and runs nothing
+    bool save_config_file = false;          // writes OUTPUT/config.json, then runs
 
     DataOptions data;
 

@@ -39,12 +39,14 @@ struct NoMember {
 template <typename T>
 using Pairs = std::vector<std::pair<std::string, T>>;
 
-using OptionField = std::variant<
-    Member<bool>, Member<std::optional<bool>>, Member<int>, Member<int64_t>,
-    Member<std::optional<int64_t>>, Member<uint64_t>, Member<double>, Member<std::optional<double>>,
-    Member<std::string>, Member<std::optional<std::string>>, Member<OnOverflow>,
-    Member<std::vector<std::string>>, Member<std::vector<int64_t>>, Member<Pairs<std::string>>,
-    Member<Pairs<int64_t>>, Member<Pairs<double>>, ModuleNames (*)(FinetuneOptions&), NoMember>;
+using OptionField =
+    std::variant<Member<bool>, Member<std::optional<bool>>, Member<int>, Member<int64_t>,
+                 Member<std::optional<int64_t>>, Member<uint64_t>, Member<double>,
+                 Member<std::optional<double>>, Member<std::string>,
+                 Member<std::optional<std::string>>, Member<OnOverflow>,
+                 Member<std::vector<std::string>>, Member<std::vector<int64_t>>,
+                 Member<Pairs<std::string>>, Member<Pairs<int64_t>>, Member<Pairs<double>>,
+                 Member<std::vector<TaskRows>>, ModuleNames (*)(FinetuneOptions&), NoMember>;
 
 // What a number may be: from `least` to `most`, without `least` itself where `above` is set.
 struct Range {

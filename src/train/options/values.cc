@@ -155,6 +155,27 @@ std::string Read(const OptionRow& row, const Json& value, Pairs<std::string>& ta
     return "";
 }
 
+// A name twice is CheckTasks' to find.
+std::string Read(const OptionRow& row, const Json& value, std::vector<TaskRows>& target) {
+    std::vector<TaskRows> tasks;
+    if (value.is_string()) {
+        for (const std::string& entry : SplitList(value.get<std::string>())) {
+            const size_t equals = entry.find('=');
+            if (equals == std::string::npos) return fmt::format("\"{}\" is not NAME=FILE", entry);
+            tasks.push_back({entry.substr(0, equals), entry.substr(equals + 1)});
+        }
+    } else if (value.is_object()) {
+        for (const auto& [name, rows] : value.items()) {
+            if (!rows.is_string()) return IsNot(rows, "the name of a file");
+            tasks.push_back({name, rows.get<std::string>()});
+        }
+    } else {
+        return IsNot(value, "an object of names and files");
+    }
+    target = std::move(tasks);
+    return "";
+}
+
 // Patterns of names with a number for each.
 template <typename T>
 requires std::is_arithmetic_v<T> std::string Read(const OptionRow& row, const Json& value,
@@ -218,6 +239,11 @@ template <typename T>
 Json ToJson(const Pairs<T>& pairs) {
     Json json = Json::object();
     for (const auto& [name, value] : pairs) json[name] = value;
+    return json;
+}
+Json ToJson(const std::vector<TaskRows>& tasks) {
+    Json json = Json::object();
+    for (const TaskRows& task : tasks) json[task.name] = task.data_name;
     return json;
 }
 Json ToJson(const ModuleNames& modules) {

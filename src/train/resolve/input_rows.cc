@@ -116,6 +116,13 @@ std::vector<OptionRow> OutputRows() {
         {.name = "task_name",
          .field = HONE_FIELD(task_name),
          .help = "a name for the run, in run.json and the model card"},
+        {.name = "task_data",
+         .field = HONE_FIELD(task_data),
+         .help = "several adapters in one run: for each of these names one is trained on its file, "
+                 "in OUTPUT/NAME, over one base that stays in memory",
+         .value_name = "NAME=FILE,...",
+         .methods = {"lora", "qlora", "ia3"},
+         .excludes = {"data_name", "data_files", "eval_data_files", "task_name"}},
         {.name = "dry_run",
          .field = HONE_FIELD(dry_run),
          .help = "checks the options, writes them with all defaults to OUTPUT/config.json, which "

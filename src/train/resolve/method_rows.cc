@@ -151,10 +151,10 @@ std::vector<OptionRow> MethodRows() {
     const std::vector<OptionRow> of_the_base = {
         {.name = "quant_type",
          .field = HONE_FIELD(quant_type),
-         .help = "the 4-bit numbers of the base; nf4 is what there is",
+         .help = "the 4-bit numbers of the base, bitsandbytes': nf4's loss is lower than fp4's "
+                 "(arXiv:2305.14314)",
          .effect = Effect::kContents,
-         .choices = {"nf4"},
-         .instead = "nf4's loss is lower than fp4's (arXiv:2305.14314)",
+         .choices = {"nf4", "fp4"},
          .methods = {"qlora"}},
         {.name = "double_quant",
          .field = HONE_FIELD(double_quant),

@@ -5,6 +5,7 @@
 #include "train/options/given.h"
 #include "train/options/table.h"
 #include "train/resolve/task.h"
+#include "train/resolve/tasks.h"
 
 namespace hone {
 namespace {
@@ -105,6 +106,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(ParseCsvSeparator(o.data.csv_separator).status());
     HONE_RETURN_IF_ERROR(CheckOfOthers(o, names));
     HONE_RETURN_IF_ERROR(CheckTask(o, names));
+    HONE_RETURN_IF_ERROR(CheckTasks(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
     HONE_RETURN_IF_ERROR(CheckVirtualTokens(o, names));
     if (o.lora.use_dora && o.lora.init_lora_weights != "true")
@@ -113,6 +115,9 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     if (o.lora.init_lora_weights == "loftq" && o.method != "qlora")
         return UsageError("{} loftq starts from what NF4 takes from the base: it needs {} qlora",
                           names("init_lora_weights"), names.Plain("method"));
+    if (o.lora.init_lora_weights == "loftq" && o.quant_type != "nf4")
+        return UsageError("{} loftq starts from what NF4 takes from the base, and {} is {}",
+                          names("init_lora_weights"), names("quant_type"), o.quant_type);
     if (o.lora.use_dora && o.base_compute == "int8")
         return UsageError("{} needs products that are exact, and {} int8 has none: use native",
                           names("use_dora"), names("base_compute"));

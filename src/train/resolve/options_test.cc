@@ -55,8 +55,10 @@ Json Another(const OptionRow& row, const Json& value) {
     if (value.is_number()) return value.get<double>() + 0.5;
     if (value.is_string()) return "other";
     if (value.is_array()) return row.name == "layers_to_transform" ? Json{5} : Json{"x"};
-    if (value.is_object())
-        return row.name == "columns" ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
+    if (value.is_object()) {
+        const bool of_texts = row.name == "columns" || row.name == "task_data";
+        return of_texts ? Json::object({{"prompt", "x"}}) : Json{{"p", 5}};
+    }
     // An optional without a value.
     if (IsSwitch(row)) return true;
     return ValueName(row) == "TEXT" ? Json("other") : Json(7);
@@ -79,8 +81,7 @@ TEST(Options, EveryFieldSurvivesOnItsOwn) {
         const Json defaults = OptionsToJson(options);
         for (const auto& [key, value] : defaults.items()) {
             if (key == "method" || key == "objective" || key == "adapter_path" || key == "task")
-                continue;                       // they decide what else is there
-            if (key == "quant_type") continue;  // one choice
+                continue;  // they decide what else is there
             Json changed = defaults;
             changed[key] = Another(*FindOption(key), value);
             ASSERT_NE(changed, defaults) << key;
@@ -97,7 +98,6 @@ TEST(Options, TextAndJsonMeanTheSame) {
         FinetuneOptions options, copy;
         const std::string problem =
             ReadOption(row, Another(row, OptionJson(row, options)), options);
-        if (row.name == "quant_type") continue;
         ASSERT_EQ(problem, "") << row.name;
         ASSERT_EQ(ReadOption(row, OptionText(row, options), copy), "") << row.name;
         EXPECT_EQ(OptionJson(row, copy), OptionJson(row, options)) << row.name;
@@ -216,7 +216,7 @@ TEST(Options, ValidationNamesTheFlag) {
     EXPECT_TRUE(ValidateOptions(int8).ok());
     expect([](auto& o) { o.method = "loftq"; }, "--method");
     expect([](auto& o) { o.lora.init_lora_weights = "loftq"; }, "--method qlora");
-    expect([](auto& o) { o.method = "qlora", o.quant_type = "fp4"; }, "--quant_type");
+    expect([](auto& o) { o.method = "qlora", o.quant_type = "fp8"; }, "--quant_type");
     expect([](auto& o) { o.double_quant = false; }, "--double_quant");
     expect([](auto& o) { o.method = "full", o.lora.r = 8; }, "--lora_r");
     expect([](auto& o) { o.method = "full", o.lora.modules_to_save = {"norm"}; },

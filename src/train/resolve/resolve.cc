@@ -121,6 +121,11 @@ absl::Status ResolveModel(const GivenOptions& given, ResolvedOptions& resolved) 
 absl::Status ResolveData(const GivenOptions& given, const std::string& folder,
                          ResolvedOptions& resolved) {
     DataOptions& data = resolved.options.data;
+    // Each task has its own rows: those of the first stand for all until then.
+    if (!resolved.options.task_data.empty()) {
+        data.data_name = resolved.options.task_data.front().data_name;
+        return absl::OkStatus();
+    }
     HONE_RETURN_IF_ERROR(NameFormatByFiles(data));
     if (!data.data_name.empty()) return absl::OkStatus();
     const OptionNames& names = given.names();

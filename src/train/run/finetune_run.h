@@ -25,20 +25,25 @@
 #include "train/output/run_files.h"
 #include "train/output/run_log.h"
 #include "train/output/run_record.h"
+#include "train/run/shared_base.h"
 
 namespace hone {
 
 class FinetuneRun {
   public:
     // The references outlive this.
-    FinetuneRun(const FinetuneOptions& options, EventStream& events, const RunControl& control)
-        : options_(options), events_(events), poll_(control, events) {}
+    // The base is taken from `base`, where it is not null and has it.
+    FinetuneRun(const FinetuneOptions& options, EventStream& events, const RunControl& control,
+                SharedBase* base = nullptr)
+        : options_(options), events_(events), poll_(control, events), base_(base) {}
 
     // From the options to the result. Errors of a library that come as exceptions leave as such.
     absl::Status Run();
     // What is left to do when Run failed with `why`: run.json and the last event tell of it.
     // Returns the error as the caller is to see it.
     absl::Status Fail(absl::Status why);
+    // After Run: leaves the base for the next run.
+    void LeaveBase();
     // Up to the plan, which is announced.
     absl::Status Estimate();
 
@@ -51,6 +56,7 @@ class FinetuneRun {
     void Say(const std::string& text) { events_.Emit(RunMessage{MessageLevel::kInfo, text}); }
     void Warn(const std::string& text) { events_.Emit(RunMessage{MessageLevel::kWarning, text}); }
     absl::Status NothingToDo(RunResult result);
+    absl::Status ValidateRun() const;
 
     // Validating (validating.cc): --output_path, the model's files, the data as tokens.
     absl::Status ClaimOutput();
@@ -112,6 +118,7 @@ class FinetuneRun {
     std::shared_ptr<Model> teacher_;
     EventStream& events_;
     Poll poll_;
+    SharedBase* base_;
     const double started_ = NowSeconds();
     RunFacts facts_;
 

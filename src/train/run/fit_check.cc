@@ -27,18 +27,19 @@ size_t TrainingBytes(const FinetuneOptions& options, const ModelFiles& files) {
 }  // namespace
 
 // 2 bytes for each number is the least that the weights take, one for those that go into 8 bits,
-// half a byte for those that go into NF4; training them all needs 8 bytes of f32 more, master and
+// half a byte for those that go into 4; training them all needs 8 bytes of f32 more, master and
 // gradient, and what the optimiser keeps.
 absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& files,
                              size_t available) {
     const Method& method = MethodOf(options);
     const WeightStorage storage = method.Storage(options);
-    const bool nf4 = storage == WeightStorage::kNf4, int8 = storage == WeightStorage::kInt8Channels;
+    const bool four = storage == WeightStorage::kNf4,
+               int8 = storage == WeightStorage::kInt8Channels;
     const bool f32 = options.torch_dtype == "float32";
     int64_t elements = 0, coded = 0;
     for (const ModelTensor& tensor : files.tensors) {
         elements += tensor.elements();
-        if ((nf4 || int8) && tensor.layer >= 0) coded += tensor.elements();
+        if ((four || int8) && tensor.layer >= 0) coded += tensor.elements();
     }
     const size_t weights = static_cast<size_t>(elements - coded) * (f32 ? 4 : 2) +
                            static_cast<size_t>(int8 ? coded : coded / 2);
@@ -53,7 +54,7 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
     return MemoryError(
         "{} has {} of weights in {}{}, {} are free: use {}{}{}a smaller model or free some memory",
         options.model_name_or_path, FormatBytes(bytes),
-        nf4    ? "NF4 and "
+        four   ? "4 bits and "
         : int8 ? "8 bits and "
                : "",
         options.torch_dtype, FormatBytes(available), f32 ? "--torch_dtype bfloat16, " : "",
@@ -66,7 +67,7 @@ absl::Status CheckTeacherFits(const FinetuneOptions& options, const ModelFiles& 
     double bytes_each = 2;
     if (weights == "f32") bytes_each = 4;
     if (weights == "int8") bytes_each = 1;
-    if (weights == "int4" || weights == "nf4") bytes_each = 0.5;
+    if (weights == "int4" || weights == "nf4" || weights == "fp4") bytes_each = 0.5;
     int64_t elements = 0;
     for (const ModelTensor& tensor : teacher.tensors) elements += tensor.elements();
     const auto bytes = static_cast<size_t>(bytes_each * static_cast<double>(elements));

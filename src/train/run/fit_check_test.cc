@@ -25,6 +25,26 @@ TEST(DiskCheck, CheckpointsAndTheResultAreHeldAgainstWhatIsFree) {
     EXPECT_EQ(KindOf(CheckDisk("out", need, 15'999).status()), ErrorKind::kTraining);
 }
 
+TEST(MemoryCheck, ATeacherIsHeldAgainstWhatIsFree) {
+    const auto teacher = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();
+    size_t elements = 0;
+    for (const ModelTensor& tensor : teacher->tensors)
+        elements += static_cast<size_t>(tensor.elements());
+    FinetuneOptions options;
+    options.teacher_model = "big";
+    for (const auto& [weights, bytes] :
+         {std::pair("f32", 4 * elements), std::pair("bf16", 2 * elements),
+          std::pair("int8", elements), std::pair("int4", elements / 2)}) {
+        options.teacher_weights = weights;
+        EXPECT_TRUE(CheckTeacherFits(options, *teacher, bytes).ok()) << weights;
+        const absl::Status status = CheckTeacherFits(options, *teacher, bytes - 1);
+        EXPECT_EQ(KindOf(status), ErrorKind::kMemory) << weights;
+        EXPECT_NE(status.message().find("--teacher_model big"), std::string::npos);
+        EXPECT_EQ(status.message().find("--teacher_weights int4") == std::string::npos,
+                  options.teacher_weights == "int4");
+    }
+}
+
 TEST(MemoryCheck, ChecksDecidesAndSaysTheCure) {
     auto plan = [](bool checkpointing) {
         MemoryPlan memory;

@@ -39,7 +39,8 @@ absl::Status FinetuneRun::Load() {
 }
 
 absl::Status FinetuneRun::LoadModel() {
-    HONE_RETURN_IF_ERROR(CheckWeightsFit(options_, *files_, AvailableBytes()));
+    if (base_ == nullptr || base_->empty())  // else they are in memory
+        HONE_RETURN_IF_ERROR(CheckWeightsFit(options_, *files_, AvailableBytes()));
     if (options_.torch_dtype == "float16")
         Say("--torch_dtype float16: a CPU computes in bfloat16 instead, with master weights in "
             "float32");
@@ -61,7 +62,9 @@ absl::Status FinetuneRun::LoadModel() {
         HONE_ASSIGN_OR_RETURN(facts_.model_fingerprint, ModelFingerprint(*files_));
     }
     GiveTaskHead(options_, data_.labels, *files_);
-    {
+    if (base_ != nullptr && files_->made.empty() && files_->brought.empty())
+        model_ = base_->Take(facts_.model_fingerprint, method_->Loading(options_));
+    if (!model_) {
         const ScopedWatcher watcher(Shown(reading, 0.5, 1));
         HONE_ASSIGN_OR_RETURN(model_, Model::Load(*files_, method_->Loading(options_), *context_));
     }
@@ -74,6 +77,15 @@ absl::Status FinetuneRun::LoadModel() {
                         options_.adapter_path));
     facts_.model_path = files_->path;
     return absl::OkStatus();
+}
+
+// What refers to the model goes first.
+void FinetuneRun::LeaveBase() {
+    if (base_ == nullptr || !model_ || !files_->made.empty() || !files_->brought.empty()) return;
+    log_.reset();
+    trainer_.reset();
+    learner_.reset();
+    base_->Leave(std::move(model_), facts_.model_fingerprint, method_->Loading(options_));
 }
 
 // What the result depends on. Paths are not in it: the hashes of what lies there are.
