@@ -8,7 +8,8 @@ MODEL_DIR is a Hugging Face folder, which both read. Both compute in f32; what i
 many tokens (likely and unlikely ones) after many contexts: hone's by `hone evaluate --per_row` over rows of
 input_ids with a single label, peft's from its logits. Exits with 1 if any differ by more than --tolerance.
 
-Needs: torch, transformers, peft. Not part of the tests: it is for checking a real model by hand.
+Needs: torch, transformers, peft, and for bottleneck adapters `adapters`. Not part of the tests: it is for checking a
+real model by hand.
 """
 import argparse
 import json
@@ -37,6 +38,16 @@ def make_adapter(model_dir, adapter_dir):
             if "lora_B" in name:
                 parameter.normal_(0.0, 0.01)
     model.save_pretrained(adapter_dir)
+
+
+def load_adapter(model, adapter_dir):
+    with open(os.path.join(adapter_dir, "adapter_config.json")) as file:
+        if "peft_type" in json.load(file):
+            return PeftModel.from_pretrained(model, adapter_dir).eval()
+    import adapters  # AdapterHub's library, for its bottleneck adapters; it wants a transformers of its own
+    adapters.init(model)
+    model.load_adapter(adapter_dir, use_safetensors=True, set_active=True)
+    return model.eval()
 
 
 def make_probes(tokenizer, vocabulary, contexts, targets):
@@ -90,7 +101,7 @@ def main():
     tokenizer = AutoTokenizer.from_pretrained(options.model_dir)
     probes = list(make_probes(tokenizer, model.config.vocab_size, options.contexts, options.targets))
     bare = peft_losses(model, probes)
-    adapted = peft_losses(PeftModel.from_pretrained(model, options.adapter_dir).eval(), probes)
+    adapted = peft_losses(load_adapter(model, options.adapter_dir), probes)
     worst = 0.0
     for name, folder, theirs in (("base", None, bare), ("adapter", options.adapter_dir, adapted)):
         ours = hone_losses(options.hone, options.model_dir, folder, probes)

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "absl/strings/ascii.h"
+#include "adapt/bottleneck.h"
 #include "adapt/ia3.h"
 #include "adapt/virtual_tokens.h"
 #include "base/json_file.h"
@@ -312,6 +313,7 @@ void ReadVirtualTokens(AdapterReader& reader, LoraConfig& config) {
 absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string_view what) {
     HONE_ASSIGN_OR_RETURN(auto json, ParseJson<Json>(text, what));
     if (!json.is_object()) return ModelError("{}: a JSON object is expected", what);
+    if (IsBottleneckConfig(json)) return ParseBottleneckConfig(json, what);
     HONE_RETURN_IF_ERROR(CheckFeatures(json, what));
     LoraConfig config;
     config.peft_type = json["peft_type"].get<std::string>();
@@ -346,6 +348,7 @@ absl::StatusOr<LoraConfig> ParseAdapterConfig(std::string_view text, std::string
 
 std::string AdapterConfigText(const LoraConfig& config) {
     if (IsIa3(config)) return Ia3ConfigText(config);
+    if (IsBottleneck(config)) return BottleneckConfigText(config);
     if (HasVirtualTokens(config)) return VirtualTokensConfigText(config);
     Json alpha_pattern = Json::object(), rank_pattern = Json::object();
     for (const auto& [name, alpha] : config.alpha_pattern)

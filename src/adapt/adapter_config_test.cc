@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "adapt/bottleneck.h"
 #include "base/limits.h"
 #include "nlohmann/json.hpp"
 
@@ -165,6 +166,75 @@ TEST(AdapterConfig, OfVirtualTokens) {
         Json json = Json::parse(text);
         json[key] = value;
         EXPECT_NE(Message(json).find(key), std::string::npos) << key << ": " << Message(json);
+    }
+}
+
+TEST(AdapterConfig, OfBottlenecks) {
+    // From adapters 1.3.0.
+    const char* text =
+        R"({"config": {"adapter_residual_before_ln": false, "cross_adapter": false, "dropout": 0.0,
+        "factorized_phm_W": true, "factorized_phm_rule": false, "hypercomplex_nonlinearity": "glorot-uniform",
+        "init_weights": "bert", "init_weights_seed": null, "inv_adapter": null, "inv_adapter_reduction_factor": null,
+        "is_parallel": false, "learn_phm": true, "leave_out": [], "ln_after": false, "ln_before": false,
+        "mh_adapter": true, "non_linearity": "swish", "original_ln_after": true, "original_ln_before": false,
+        "output_adapter": true, "phm_bias": true, "phm_c_init": "normal", "phm_dim": 4, "phm_init_range": 0.0001,
+        "phm_layer": false, "phm_rank": 1, "reduction_factor": 5, "residual_before_ln": true, "scaling": 1.0,
+        "shared_W_phm": false, "shared_phm_rule": true, "stochastic_depth": 0.0, "use_gating": false},
+        "hidden_size": 64, "model_class": "LlamaForCausalLM", "model_name": "org/base", "model_type": "llama",
+        "name": "mine", "version": "adapters.1.3.0"})";
+    const auto houlsby = ParseAdapterConfig(text, "F");
+    ASSERT_TRUE(houlsby.ok()) << houlsby.status();
+    EXPECT_EQ(houlsby->base_model_name_or_path, "org/base");
+    EXPECT_TRUE(houlsby->bottleneck.mh_adapter && houlsby->bottleneck.output_adapter);
+    EXPECT_EQ(houlsby->bottleneck.reduction_factor, 5);
+    EXPECT_EQ(houlsby->bottleneck.non_linearity, "swish");
+    LoraConfig parallel = *houlsby;
+    parallel.bottleneck = NamedBottleneck("parallel");
+    for (const LoraConfig& config : {*houlsby, parallel}) {
+        const auto read = ParseAdapterConfig(AdapterConfigText(config), "F");
+        ASSERT_TRUE(read.ok()) << read.status();
+        EXPECT_EQ(AdapterConfigText(*read), AdapterConfigText(config));
+    }
+    const std::pair<const char*, Json> refused[] = {
+        {"ln_before", true},
+        {"use_gating", true},
+        {"inv_adapter", "nice"},
+        {"phm_layer", true},
+        {"leave_out", {0}},
+        {"dropout", 0.1},
+        {"stochastic_depth", 0.1},
+        {"original_ln_after", false},
+        {"residual_before_ln", "post_add"},
+        {"scaling", "learned"},
+        {"non_linearity", "tanh"},
+        {"reduction_factor", {{"default", 16}}},
+        {"reduction_factor", 0},
+        {"architecture", "prefix_tuning"},
+        {"something_of_tomorrow", 3},
+    };
+    for (const auto& [key, value] : refused) {
+        Json json = Json::parse(text);
+        json["config"][key] = value;
+        EXPECT_NE(Message(json).find(key), std::string::npos) << key << ": " << Message(json);
+    }
+    Json none = Json::parse(text);
+    none["config"]["mh_adapter"] = none["config"]["output_adapter"] = false;
+    EXPECT_NE(Message(none).find("mh_adapter"), std::string::npos) << Message(none);
+}
+
+TEST(AdapterConfig, BottlenecksHaveTheNamesOfAdapterHub) {
+    const std::string plain = "model.layers.0.attention_adapters.adapter_down.0.weight";
+    EXPECT_EQ(StoredBottleneckName(plain),
+              "model.layers.0.attention_adapters.adapters.hone.adapter_down.0.weight");
+    EXPECT_EQ(PlainBottleneckName(
+                  "model.layers.0.attention_adapters.adapters.a.b adapters.adapter_down.0.weight"),
+              plain);
+    EXPECT_EQ(PlainBottleneckName("h.1.output_adapters.adapters.x.adapter_up.bias"),
+              "h.1.output_adapters.adapter_up.bias");
+    for (const char* other : {"model.layers.0.mlp.up_proj.lora_A.weight", "_adapters.adapters.",
+                              "adapter_up._adapters.adapters.x"}) {
+        EXPECT_EQ(PlainBottleneckName(other), "") << other;
+        EXPECT_EQ(StoredBottleneckName(other), "") << other;
     }
 }
 

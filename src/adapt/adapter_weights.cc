@@ -8,10 +8,11 @@
 #include <map>
 #include <vector>
 
+#include "adapt/bottleneck.h"
 #include "adapt/brought_weights.h"
+#include "adapt/random_start.h"
 #include "adapt/virtual_tokens.h"
 #include "base/hash.h"
-#include "base/random.h"
 #include "fmt/ranges.h"
 #include "model/files/model_files.h"
 #include "model/files/tensor_layout.h"
@@ -83,6 +84,7 @@ std::string BackbonePrefix(const ModelFiles& base) {
 // PEFT's name of a slice in the file.
 std::string StoredName(const ParameterSet& parameters, std::string_view name) {
     if (name == kPromptEmbeddings) return std::string(name);
+    if (std::string stored = StoredBottleneckName(name); !stored.empty()) return stored;
     return fmt::format("{}{}", parameters.Find(kPromptEmbeddings) ? kPrefixOfHead : kPrefix, name);
 }
 
@@ -180,6 +182,7 @@ std::string PlainTensorName(std::string_view stored) {
         stored.remove_prefix(prefix.size());
         break;
     }
+    if (std::string plain = PlainBottleneckName(stored); !plain.empty()) return plain;
     std::string name(stored);
     for (std::string_view wrapper : {".modules_to_save", ".default"})
         if (size_t at = name.find(fmt::format("{}.", wrapper)); at != std::string::npos)
@@ -194,11 +197,8 @@ void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
         if (!slice.name.ends_with(".lora_A.weight")) continue;
         const double bound = 1.0 / std::sqrt(static_cast<double>(slice.shape.back()));
         const uint64_t key = StableHash(slice.name, seed);
-        for (int64_t i = 0; i < slice.count; ++i) {
-            // 24 bits, centred: never exactly the bound.
-            const double unit = (static_cast<double>(RandomAt(key, i) >> 40) + 0.5) * 0x1p-24;
-            values[i] = static_cast<float>((2 * unit - 1) * bound);
-        }
+        for (int64_t i = 0; i < slice.count; ++i)
+            values[i] = static_cast<float>(EvenAt(key, i) * bound);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "adapt/adapter_weights.h"
+#include "adapt/bottleneck.h"
 #include "adapt/ia3.h"
 #include "adapt/targets.h"
 #include "adapt/virtual_tokens.h"
@@ -50,6 +51,11 @@ absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
             "{}: an adapter of {} puts tokens ahead of every text, so it cannot stand beside the "
             "base: use it alone with --adapter_path",
             folder, VirtualTokensName(config));
+    if (IsBottleneck(config))
+        return UsageError(
+            "{}: bottleneck adapters stand behind the layers, not beside them: use it alone with "
+            "--adapter_path",
+            folder);
     if (!config.modules_to_save.empty())
         return UsageError(
             "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "

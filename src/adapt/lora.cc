@@ -6,6 +6,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
+#include "adapt/bottleneck.h"
 #include "adapt/ia3.h"
 #include "adapt/principal_start.h"
 #include "adapt/targets.h"
@@ -22,7 +23,9 @@ namespace {
 constexpr char kConfigName[] = "adapter_config.json";
 constexpr std::string_view kWeight = ".weight";
 constexpr char kWeightsName[] = "adapter_model.safetensors";
-constexpr char kPickledWeightsName[] = "adapter_model.bin";  // as PEFT wrote them first
+constexpr char kPickledWeightsName[] = "adapter_model.bin";       // as PEFT wrote them first
+constexpr char kBottleneckWeightsName[] = "adapter.safetensors";  // AdapterHub's
+constexpr char kPickledBottleneckName[] = "pytorch_adapter.bin";
 
 std::string Join(const std::string& folder, std::string_view name) {
     return (std::filesystem::path(folder) / name).string();
@@ -83,6 +86,8 @@ absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTarge
     HONE_ASSIGN_OR_RETURN(auto saved, SelectModulesToSave(modules, config));
     if (HasVirtualTokens(config)) {
         HONE_RETURN_IF_ERROR(AddVirtualTokens(model, config));
+    } else if (IsBottleneck(config)) {
+        HONE_RETURN_IF_ERROR(AddBottlenecks(model, config));
     } else {
         HONE_RETURN_IF_ERROR(AddToLayers(model, config, unmatched));
     }
@@ -93,6 +98,7 @@ absl::Status AddParameters(Model& model, const LoraConfig& given, UnmatchedTarge
 // The configuration as it is saved: with names that PEFT takes, and the model's sizes.
 absl::StatusOr<LoraConfig> SavedConfig(const Model& model, const LoraConfig& config) {
     if (HasVirtualTokens(config)) return WithModelSizes(model.config(), config);
+    if (IsBottleneck(config)) return config;
     LoraConfig saved = WithFamilyTargets(model.files(), config);
     HONE_ASSIGN_OR_RETURN(auto targets,
                           SelectTargets(model.linears(), saved, UnmatchedTargets::kAllow));
@@ -109,6 +115,7 @@ absl::Status ApplyLora(Model& model, const LoraConfig& config, uint64_t seed,
     HONE_RETURN_IF_ERROR(AddParameters(model, config, UnmatchedTargets::kError, context));
     InitializeLowRank(model.parameters(), seed);
     InitializeVirtualTokens(model.parameters(), seed);
+    InitializeBottlenecks(model.parameters(), config, seed);
     if (HasPrincipalStart(config)) HONE_RETURN_IF_ERROR(StartFromPrincipal(model, config, context));
     model.ParametersChanged(context);
     return absl::OkStatus();
@@ -144,9 +151,14 @@ absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
     return config;
 }
 
+std::string AdapterWeightsName(const LoraConfig& config) {
+    return IsBottleneck(config) ? kBottleneckWeightsName : kWeightsName;
+}
+
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder) {
     std::error_code error;
-    for (const char* name : {kWeightsName, kPickledWeightsName})
+    for (const char* name :
+         {kWeightsName, kPickledWeightsName, kBottleneckWeightsName, kPickledBottleneckName})
         if (std::filesystem::exists(Join(folder, name), error)) return Join(folder, name);
     return ModelError("{}: neither {} nor {} in it", folder, kWeightsName, kPickledWeightsName);
 }
@@ -177,7 +189,7 @@ absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder) {
     HONE_ASSIGN_OR_RETURN(LoraConfig saved, SavedConfig(model, config));
     HONE_RETURN_IF_ERROR(MakeDirectories(folder));
-    const std::string weights = Join(folder, kWeightsName);
+    const std::string weights = Join(folder, AdapterWeightsName(config));
     const bool of_backbone = MakesEmbeddings(config);
     if (HasPrincipalStart(config)) {
         saved = PlainConfig(saved);

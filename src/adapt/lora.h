@@ -1,5 +1,6 @@
-// LoRA (Hu et al. 2021, arXiv:2106.09685), IA3 (ia3.h) and virtual tokens (virtual_tokens.h) on a
-// loaded model, and PEFT's adapter folder.
+// LoRA (Hu et al. 2021, arXiv:2106.09685), IA3 (ia3.h), virtual tokens (virtual_tokens.h) and
+// bottleneck adapters (bottleneck.h) on a loaded model, and the adapter's folder, PEFT's or, of the
+// last, AdapterHub's.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,24 @@
 
 namespace hone {
 
+// A bottleneck adapter (bottleneck.h), as AdapterHub's BnConfig says it.
+inline constexpr double kLeastReduction = 0.01, kMostReduction = 1e6;
+struct BottleneckConfig {
+    bool mh_adapter = true;           // behind attention
+    bool output_adapter = true;       // behind the MLP
+    bool is_parallel = false;         // reads the residual stream before that half
+    bool original_ln_before = false;  // reads it with the half's output in it; else that alone
+    double reduction_factor = 16;     // hidden_size over it: numbers between its two layers
+    std::string non_linearity = "swish";
+    double scaling = 1;
+};
+
 // adapter_config.json, with PEFT's names and meanings.
 struct LoraConfig {
     // "LORA", or "IA3": of that count target_modules, exclude_modules, feedforward_modules and
     // modules_to_save, and what does not depend on the kind; or "PROMPT_TUNING" or "PREFIX_TUNING":
-    // of these num_virtual_tokens and how they start.
+    // of these num_virtual_tokens and how they start. "BOTTLENECK" is hone's word: AdapterHub's
+    // files have none.
     std::string peft_type = "LORA";
     int64_t r = 64;
     double lora_alpha = 16;
@@ -51,6 +65,7 @@ struct LoraConfig {
     // plain adapter of twice the rank with the same effect (principal_start.h). "loftq": from what
     // NF4 takes from the weight, over a base in NF4 alone.
     std::string init_lora_weights = "true";
+    BottleneckConfig bottleneck;
     int64_t num_virtual_tokens = 20;
     std::string prompt_tuning_init = "random";  // or text: as the embeddings of the words of
     std::string prompt_tuning_init_text;        // this, again and again, or its beginning
@@ -83,8 +98,9 @@ absl::Status CheckStorage(const Model& model, const LoraConfig& config, const st
 absl::StatusOr<LoraConfig> LoadAdapter(Model& model, const std::string& folder,
                                        const Context& context,
                                        std::optional<double> dropout = std::nullopt);
-// Where the folder's weights are: adapter_model.safetensors, else adapter_model.bin; an error (kind
-// kModel) when neither is there.
+// Where the folder's weights are: adapter_model.safetensors, else adapter_model.bin, else
+// AdapterHub's adapter.safetensors or pytorch_adapter.bin; an error (kind kModel) when none is
+// there.
 absl::StatusOr<std::string> AdapterWeightsPath(const std::string& folder);
 // Only the weights, into a model to which that config was applied, as SaveAdapter wrote them.
 absl::Status LoadAdapterWeights(Model& model, const LoraConfig& config, const std::string& folder,
@@ -93,9 +109,11 @@ absl::Status LoadAdapterWeights(Model& model, const LoraConfig& config, const st
 absl::StatusOr<bool> HoldsAdapter(Model& model, const LoraConfig& config,
                                   const std::string& folder);
 
-// Writes adapter_config.json and adapter_model.safetensors (f32; "base_model.model." names) into
-// the folder, which is made if need be; and labels.json (adapter_head.h) where the model has a head
-// of labels.
+// What SaveAdapter calls the weights: "adapter_model.safetensors", or "adapter.safetensors".
+std::string AdapterWeightsName(const LoraConfig& config);
+
+// Writes adapter_config.json and the weights (f32; "base_model.model." names) into the folder,
+// which is made if need be; and labels.json (adapter_head.h) where the model has a head of labels.
 absl::Status SaveAdapter(Model& model, const LoraConfig& config, const std::string& folder);
 
 }  // namespace hone

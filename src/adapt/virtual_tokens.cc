@@ -1,10 +1,7 @@
 #include "adapt/virtual_tokens.h"
 
-#include <cmath>
-#include <numbers>
-
+#include "adapt/random_start.h"
 #include "base/hash.h"
-#include "base/random.h"
 #include "model/config/decoder_graph.h"
 #include "model/files/give_label_head.h"
 #include "model/files/model_tensors.h"
@@ -65,13 +62,9 @@ void InitializeVirtualTokens(ParameterSet& parameters, uint64_t seed) {
     const ParameterSlice* slice = parameters.Find(kPromptEmbeddings);
     if (slice == nullptr) return;
     const uint64_t key = StableHash(slice->name, seed);
-    const auto unit = [&](int64_t i) {  // in (0, 1)
-        return (static_cast<double>(RandomAt(key, static_cast<uint64_t>(i)) >> 11) + 0.5) * 0x1p-53;
-    };
-    for (int64_t i = 0; i < slice->count; ++i)  // Box and Muller's
+    for (int64_t i = 0; i < slice->count; ++i)
         parameters.values()[static_cast<size_t>(slice->offset + i)] =
-            static_cast<float>(std::sqrt(-2 * std::log(unit(2 * i))) *
-                               std::cos(2 * std::numbers::pi * unit(2 * i + 1)));
+            static_cast<float>(NormalAt(key, i));
 }
 
 absl::Status StartFromTokens(Model& model, std::span<const int32_t> tokens,

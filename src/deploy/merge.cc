@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "adapt/bottleneck.h"
 #include "adapt/brought_weights.h"
 #include "adapt/lora.h"
 #include "adapt/targets.h"
@@ -230,6 +231,11 @@ absl::Status CheckOutput(const std::string& folder) {
 
 absl::Status CheckMergeable(const std::string& adapter) {
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, ReadAdapterConfig(adapter));
+    if (IsBottleneck(config))
+        return UsageError(
+            "{}: a bottleneck adapter has an activation between its layers, which no weight of the "
+            "base can hold: it cannot be merged; use it with --adapter_path",
+            adapter);
     if (!HasVirtualTokens(config)) return absl::OkStatus();
     return UsageError(
         "{}: an adapter of {} puts tokens ahead of every text, which no weight of the base can "

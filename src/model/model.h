@@ -1,6 +1,6 @@
 // A loaded model: forward, backward, and forward with a key-value cache.
 //
-// Order of use for training: Load; AddLowRank / AddVirtualTokens / MakeTrainable; FinishParameters
+// Order of use for training: Load; AddLowRank / AddBottlenecks / MakeTrainable; FinishParameters
 // (then fill parameters().values()); PrepareTraining; then, for each step: zero the gradients,
 // ForwardBackward per micro-batch, the optimiser, ParametersChanged. Evaluation and generation work
 // on any loaded model.
@@ -117,6 +117,11 @@ class Model {
     // it. An error (kind kModel) where the layer's input has none of its own: only the last layers
     // of attention and of an MLP do.
     virtual absl::Status AddScale(const std::string& linear, ScaledSide side) = 0;
+    // Puts a bottleneck adapter behind that half of every layer, all zero at first: parameters
+    // LAYER.attention_adapters.adapter_down.0.weight and so on (bottleneck.h), or
+    // LAYER.output_adapters. An error of kind kModel where the halves of a layer stand side by
+    // side.
+    virtual absl::Status AddBottlenecks(LayerHalf half, const BottleneckOptions& options) = 0;
     // Puts `count` learned tokens ahead of every document of every pass, also of one that decodes:
     // the parameter prompt_embeddings as PEFT has it, [count, C], or [count, layers * 2 * KV * D]
     // with each layer's keys before its values. Batches, logits and caches are those of the tokens
@@ -174,9 +179,9 @@ class Model {
     virtual absl::StatusOr<DistilledSums> DistilEvaluate(const Context& context, const Batch& batch,
                                                          const SoftTargets& targets) = 0;
 
-    // Whether Evaluate goes through the low-rank deltas, learned vectors and virtual tokens, as it
-    // does unless this says otherwise. Without them the model is its base, but for base modules
-    // that are trained.
+    // Whether Evaluate goes through the low-rank deltas, learned vectors, bottleneck adapters and
+    // virtual tokens, as it does unless this says otherwise. Without them the model is its base,
+    // but for base modules that are trained.
     virtual void UseLowRank(bool use) = 0;
     // No dropout. per_document, if given, gets one entry per document. adapters[d] is what document
     // d goes through, nullptr the base alone; empty: all the base alone.

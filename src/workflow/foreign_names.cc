@@ -157,7 +157,7 @@ constexpr ForeignName kForeign[] = {
     {"do_lora lora use_lora use_peft", "is said with --method lora, which is the default"},
     {"adapter fine_tune_type finetune_type finetuning_type peft_method peft_type "
      "train_type tuner tuner_type tuning_type",
-     "is said with --method lora, qlora, ia3, prompt, prefix, full or freeze"},
+     "is said with --method lora, qlora, ia3, prompt, prefix, adapter, full or freeze"},
     {"full full_fine_tuning full_finetune full_finetuning no_peft", "is said with --method full"},
     {"bits bnb_4bit load_in_4bit qlora quant quantization quantization_bit "
      "quantization_config quantization_method quantize use_4bit use_qlora use_quantization",

@@ -18,7 +18,11 @@ std::span<const PassKind* const> PassKinds() {
         "trains the embeddings of a few tokens ahead of every text (arXiv:2104.08691)");
     static const LoraPassKind prefix(
         "PrefixTuning", "prefix", "trains their keys and values in every layer (arXiv:2101.00190)");
-    static const std::array<const PassKind*, 5> kinds = {&lora, &qlora, &ia3, &prompt, &prefix};
+    static const LoraPassKind adapter(
+        "Adapter", "adapter",
+        "trains bottleneck adapters behind the layers of the frozen model (arXiv:1902.00751)");
+    static const std::array<const PassKind*, 6> kinds = {&lora,   &qlora,  &ia3,
+                                                         &prompt, &prefix, &adapter};
     return kinds;
 }
 

@@ -290,8 +290,9 @@ TEST(Workflow, DataThatNoPassNamesAreSaid) {
 
 TEST(PassKinds, AreDescribedWithTheOptionsThatTheyTake) {
     const std::string text = DescribePassKinds();
-    for (const char* words : {"LoRA: ", "QLoRA: ", "IA3: ", "feedforward_modules", "PromptTuning: ",
-                              "PrefixTuning: ", "lora_r INT [64]", "quant_type nf4|fp4 [nf4]"})
+    for (const char* words : {"LoRA: ", "QLoRA: ", "IA3: ", "feedforward_modules",
+                              "PromptTuning: ", "PrefixTuning: ", "Adapter: ", "lora_r INT [64]",
+                              "quant_type nf4|fp4 [nf4]"})
         EXPECT_THAT(text, HasSubstr(words));
     // Of QLoRA alone.
     EXPECT_LT(text.find("QLoRA: "), text.find("quant_type"));

@@ -1,7 +1,8 @@
 """DoRA, the optimisers, and what regularises: each learns, goes on from a checkpoint, and says what it cannot do."""
+import json
 import unittest
 
-from support import CHATS, OK, TINY, USAGE, HoneTest, many_chats
+from support import CHATS, GOLDEN, OK, TINY, USAGE, HoneTest, many_chats
 
 ADAPTER = "adapter/adapter_model.safetensors"
 # Learning rates of the size that each wants.
@@ -219,7 +220,7 @@ class VirtualTokensTest(HoneTest):
         self.assertLess(losses[-1], losses[0] - 0.1)
         self.assertLess(self.evaluate(self.data, "-a", "labels")["loss"], losses[0])
         said = self.train("wrong", "prefix", "--task", "text-classification", code=USAGE).stderr
-        self.assertIn("--method prompt", said)
+        self.assertIn("or prompt", said)
 
     def test_says_what_it_cannot_do(self):
         self.data = self.write("chats.jsonl", CHATS)
@@ -229,6 +230,7 @@ class VirtualTokensTest(HoneTest):
                 ("prompt", ["--target_modules"], ["--target_modules", "q_proj"]),
                 ("prompt", ["--modules_to_save"], ["--modules_to_save", "lm_head"]),
                 ("prompt", ["--prompt_tuning_init_text"], ["--prompt_tuning_init", "text"]),
+                ("prefix", ["--layerwise_lr_decay"], ["--layerwise_lr_decay", 0.9]),
                 ("prompt", ["--prompt_tuning_init"], ["--prompt_tuning_init_text", "Elements:"]),
                 ("prefix", ["--method prompt"], ["--prompt_tuning_init", "text"]),
                 ("prefix", ["num_virtual_tokens", "4096"], ["--num_virtual_tokens", 4096]),
@@ -239,6 +241,104 @@ class VirtualTokensTest(HoneTest):
                     self.assertIn(word, said)
         said = self.finetune("wrong", self.data, "--num_virtual_tokens", 4, code=USAGE).stderr
         self.assertIn("--method prompt", said)
+
+
+class ServedAloneTest(HoneTest):
+    def test_any_adapter_answers_requests(self):
+        data = self.write("chats.jsonl", CHATS)
+        request = json.dumps({"id": "1", "kind": "chat.completion", "body": {
+            "messages": [{"role": "user", "content": "Hydrogen"}], "temperature": 0, "max_tokens": 8}}) + "\n"
+
+        def answer(*arguments):
+            lines = self.hone("serve-model", "-m", TINY, *arguments, input=request).stdout.splitlines()
+            done = [line for line in map(json.loads, lines) if line.get("id") == "1"]
+            return done[-1]["data"]["choices"][0]["message"]["content"]
+
+        base = answer()
+        for method in ("prefix", "adapter"):
+            self.hone("finetune", "-m", TINY, "-d", data, "-o", method, "--method", method, "--eval_split", "none",
+                      "--max_seq_len", 256, "--max_steps", 4, "--learning_rate", "5e-2")
+            self.assertNotEqual(answer("-a", method), base)
+
+
+class BottleneckTest(HoneTest):
+    WEIGHTS = "adapter/adapter.safetensors"
+
+    def train(self, out, *arguments, code=OK):
+        return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", "adapter", "--eval_split",
+                         "none", "--max_seq_len", 256, "--logging_steps", 1, *arguments, code=code)
+
+    def losses(self, *arguments):
+        return self.evaluate(self.data, "--torch_dtype", "float32", *arguments)["loss"]
+
+    def test_trains_goes_on_and_answers(self):
+        self.data = self.write("chats.jsonl", many_chats(30))
+        before = self.losses()
+        for kind, places in (("houlsby", (True, True, False)), ("pfeiffer", (False, True, False)),
+                             ("par_bn", (False, True, True))):
+            with self.subTest(kind):
+                train = ["--adapter_config", kind, "--max_steps", 10, "--learning_rate", "1e-2",
+                         "--adapter_reduction_factor", 4]
+                done = self.train(kind, *train, "--save_steps", 4, "--save_total_limit", 0)
+                self.assertIn("bottleneck adapters of 16 numbers", done.stdout + done.stderr)
+                config = self.read_json(f"{kind}/adapter/adapter_config.json")["config"]
+                self.assertEqual((config["mh_adapter"], config["output_adapter"], config["is_parallel"]), places)
+                after = self.losses("-a", kind)
+                self.assertLess(after, before - 0.2)
+                self.train(f"{kind}-again", *train, "--resume_from_checkpoint", f"{kind}/checkpoints/step-4")
+                self.assertEqual(self.sha256(f"{kind}/{self.WEIGHTS}"), self.sha256(f"{kind}-again/{self.WEIGHTS}"))
+        self.write("run.yaml", f'''
+            input_model: {{type: HfModel, model_path: "{TINY}"}}
+            data_configs: [{{name: chats, load_dataset_config: {{data_files: "{self.data}"}}}}]
+            passes: {{a: {{type: Adapter, adapter_config: houlsby, adapter_reduction_factor: 4, eval_split: none,
+                           max_seq_len: 256, max_steps: 10, learning_rate: 1e-2}}}}
+            output_dir: by-file''')
+        self.hone("run", "--config", "run.yaml")
+        self.assertEqual(self.sha256(f"houlsby/{self.WEIGHTS}"), self.sha256(f"by-file/{self.WEIGHTS}"))
+        self.assertIn("adapters.init(base)", (self.work / "houlsby/README.md").read_text())
+        after = self.losses("-a", "houlsby")
+        self.train("more", "-a", "houlsby", "--max_steps", 1)
+        self.assertAlmostEqual(self.metrics("more")[0]["loss"], after, delta=0.5)
+        self.assertAlmostEqual(self.evaluate(self.data, "-a", "houlsby", "--weights", "int8")["loss"], after,
+                               delta=0.03 * after)
+        ask = ["--prompt", "Hydrogen", "--temperature", 0, "--max_new_tokens", 8]
+        alone, base = (self.hone("generate", "-m", TINY, *which, *ask).stdout for which in (["-a", "houlsby"], []))
+        self.assertNotEqual(alone, base)
+        for command in (["merge", "-a", "houlsby", "-o", "merged"],
+                        ["generate", "-m", TINY, "--adapter", "x=houlsby", "--prompt", "x"]):
+            said = self.hone(*command, code=USAGE).stderr
+            self.assertIn("bottleneck adapter", said)
+            self.assertIn("--adapter_path", said)
+
+    def test_preferences_have_the_base_for_reference(self):
+        self.data = self.write("pairs.jsonl", [{"prompt": "Name a metal.", "chosen": "Iron.", "rejected": "Neon."},
+                                               {"prompt": "Name a gas.", "chosen": "Neon.", "rejected": "Iron."}] * 4)
+        # These start as the base is: their second layer is zero.
+        self.train("out", "--adapter_config", "parallel", "--objective", "dpo", "--max_steps", 6, "--learning_rate",
+                   "1e-2")
+        losses = [line["loss"] for line in self.metrics("out")]
+        self.assertAlmostEqual(losses[0], 0.6931, delta=1e-3)
+        self.assertLess(losses[-1], losses[0] - 0.01)
+
+    def test_says_what_it_cannot_do(self):
+        self.data = self.write("chats.jsonl", CHATS)
+        self.train("out", "--max_steps", 1)
+        for words, arguments in ((["--lora_r"], ["--lora_r", 4]),
+                                 (["--target_modules"], ["--target_modules", "q_proj"]),
+                                 (["--adapter_config", "houlsby"], ["--adapter_config", "compacter"]),
+                                 (["--adapter_non_linearity"], ["--adapter_non_linearity", "tanh"]),
+                                 (["--adapter_config", "adapter_path"], ["-a", "out", "--adapter_config", "pfeiffer"]),
+                                 (["--task", "or ia3"], ["--task", "text-classification"])):
+            with self.subTest(arguments):
+                said = self.train("wrong", *arguments, code=USAGE).stderr
+                for word in words:
+                    self.assertIn(word, said)
+        phi = self.hone("finetune", "-m", GOLDEN / "models" / "phi", "-d", self.data, "-o", "wrong", "--method",
+                        "adapter", code=USAGE)
+        self.assertIn("side by side", phi.stderr)
+        self.assertIn("--method adapter", self.finetune("wrong", self.data, "-a", "out", code=USAGE).stderr)
+        self.assertIn("--method adapter", self.finetune("wrong", self.data, "--adapter_config", "houlsby",
+                                                        code=USAGE).stderr)
 
 
 class PissaTest(HoneTest):

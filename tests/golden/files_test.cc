@@ -1,5 +1,6 @@
 // What goes in and out of files: chats become the reference's tokens, and an adapter that hone
-// saves is the one that PEFT saved.
+// saves is the one that PEFT or AdapterHub's library saved.
+#include "absl/strings/str_replace.h"
 #include "base/file.h"
 #include "base/testing.h"
 #include "chat/chat_files.h"
@@ -62,8 +63,9 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
     const TestFolder folder;
     GOLDEN_ASSERT_OK(SaveAdapter(*base.model, *config, folder.path()));
 
-    auto ours = OpenSafetensors(folder / "adapter_model.safetensors");
-    auto theirs = OpenSafetensors(golden.adapter_folder() + "/adapter_model.safetensors");
+    const std::string weights = AdapterWeightsName(*config);
+    auto ours = OpenSafetensors(folder / weights);
+    auto theirs = OpenSafetensors(golden.adapter_folder() + "/" + weights);
     GOLDEN_ASSERT_OK(ours.status());
     GOLDEN_ASSERT_OK(theirs.status());
     size_t expected = 0;
@@ -71,7 +73,9 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
         // Beside a delta of the head PEFT keeps a copy of the base's own, which nobody needs.
         if (tensor.name.find(".base_layer.") != std::string::npos) continue;
         ++expected;
-        const StoredTensor* saved = (*ours)->Find(tensor.name);
+        // AdapterHub's names have that of the adapter in them.
+        const StoredTensor* saved =
+            (*ours)->Find(absl::StrReplaceAll(tensor.name, {{".golden.", ".hone."}}));
         ASSERT_NE(saved, nullptr) << tensor.name;
         EXPECT_EQ(saved->shape, tensor.shape) << tensor.name;
         ExpectSameBits(*ReadTensor(*saved), *ReadTensor(tensor), tensor.name);
@@ -96,6 +100,10 @@ TEST_P(AdapterFilesTest, SavedAsPeftSaves) {
                   their_config.value(key, nlohmann::json()))
             << key;
     }
+    // AdapterHub's: of what is not there it takes the same defaults.
+    const nlohmann::json bottleneck = our_config.value("config", nlohmann::json::object());
+    for (const auto& [key, value] : bottleneck.items())
+        EXPECT_EQ(value, their_config["config"][key]) << key;
 }
 
 // An adapter of another base is refused, whichever pair.

@@ -41,6 +41,10 @@ std::vector<std::string> CaseNames() {
         names.push_back(std::string(model) + "-prompt");
     for (const char* model : {"tied", "bias", "gpt2", "qwen2", "gemma3", "mistral", "phi"})
         names.push_back(std::string(model) + "-prefix");
+    for (const char* name :
+         {"odd-houlsby", "llama3-houlsby", "gpt2-houlsby", "odd-pfeiffer", "mistral-pfeiffer",
+          "gpt2-pfeiffer", "llama3-parallel", "mistral-parallel"})
+        names.push_back(name);
     for (const std::string& family : FamilyNames()) names.push_back(family + "-lora");
     return names;
 }

@@ -12,16 +12,19 @@ namespace hone {
 namespace {
 
 struct ServeModelFlags {
-    std::string model;
+    std::string model, adapter;
     WeightFlags weights;
     MachineFlags machine;
     int64_t requests = 0, answers = 1, cache_megabytes = 0, max_running = 64, max_queued = 1024;
 
     void Add(CLI::App& app) {
         Flags flags(app);
-        flags.Group("Model").Text(
-            "-m,--model_name_or_path", model,
-            "a name from `hone models list`, a folder, a .gguf file, or org/repo");
+        flags.Group("Model")
+            .Text("-m,--model_name_or_path", model,
+                  "a name from `hone models list`, a folder, a .gguf file, or org/repo")
+            .Text("-a,--adapter_path", adapter,
+                  "an adapter that is a part of the model from the start, for those that cannot "
+                  "stand beside the base; requests then name no other");
         weights.Add(flags);
         flags.Group("Requests")
             .Integer("--requests", requests,
@@ -61,7 +64,7 @@ absl::Status RunServeModel(const ServeModelFlags& flags) {
     options.requests_fd = static_cast<int>(flags.requests);
     options.answers_fd = static_cast<int>(flags.answers);
     const RunControl& control = StopOnSignals();
-    const ModelFlags model{.model_name_or_path = flags.model};
+    const ModelFlags model{.model_name_or_path = flags.model, .adapter_path = flags.adapter};
     HONE_ASSIGN_OR_RETURN(ChosenModel chosen, model.Choose());
     const Context context(flags.machine.threads);
     return ServeModel(std::move(chosen), options, context, control);

@@ -253,7 +253,7 @@ TEST(FinetuneFlags, FilesWithoutADataNameAreOfTheirEnding) {
 
 TEST(FinetuneFlags, NothingIsIgnored) {
     EXPECT_THAT(ErrorOf({"--method", "loftq"}),
-                HasSubstr("lora, qlora, full, freeze, ia3, prompt or prefix"));
+                HasSubstr("lora, qlora, full, freeze, ia3, prompt, prefix or adapter"));
     EXPECT_THAT(ErrorOf({"--compute_dtype", "float32"}), HasSubstr("--torch_dtype"));
     EXPECT_THAT(ErrorOf({"--task", "translation"}), HasSubstr("text-generation"));
     EXPECT_THAT(ErrorOf({"--batch_size", "4"}), HasSubstr("--per_device_train_batch_size"));

@@ -71,6 +71,8 @@ class AttentionBlock {
     int64_t prefix_columns() const { return 2 * spec_.KV * spec_.D; }
     int64_t qkv_columns() const { return (spec_.H + 2 * spec_.KV) * spec_.D; }
     const AttentionSpec& spec() const { return spec_; }
+    // Of its last linear layer.
+    const std::string& name() const { return o_.members()[0].name; }
 
   private:
     bool projection_trainable() const {

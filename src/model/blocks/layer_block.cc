@@ -44,7 +44,8 @@ absl::Status LayerBlock<T>::Load(const ModelFiles& files, const LoadOptions& opt
 template <typename T>
 void LayerBlock<T>::Cover(BlockSizes& sizes) const {
     sizes.parallel |= parallel_;
-    sizes.residual |= !attention_residual_.plain() || !mlp_residual_.plain();
+    attention_residual_.Cover(sizes);
+    mlp_residual_.Cover(sizes);
     attention_.Cover(sizes);
     mlp_.Cover(sizes);
 }
@@ -67,9 +68,12 @@ void LayerBlock<T>::Saved::TakeRest(Arena& arena, const LayerBlock& layer, int64
 template <typename T>
 template <typename Half>
 void LayerBlock<T>::Join(const Pass<T>& pass, const Residual<T>& residual, float* x,
-                         const NormSaved<T>& saved, const Half& half) const {
-    if (residual.plain()) return half(x, GemmOutput::kAddF32);
-    half(pass.workspace.out, GemmOutput::kStoreF32);
+                         const typename Residual<T>::Saved& saved, const Half& half) const {
+    residual.Begin(pass, x, saved);
+    if (residual.plain())
+        half(x, GemmOutput::kAddF32);
+    else
+        half(pass.workspace.out, GemmOutput::kStoreF32);
     residual.Join(pass, x, saved);
 }
 
@@ -116,10 +120,12 @@ void LayerBlock<T>::BackwardMlp(const Pass<T>& pass, float* dx, T* dx_t, const S
     const auto& ws = pass.workspace;
     const T* dout = mlp_residual_.Backward(pass, dx, dx_t, saved.mlp_post, parameters);
     const bool through = input_gradient || mlp_norm_.trainable();
+    if (!through && !mlp_.trainable()) return;
     mlp_.Backward(pass, dout, saved.mlp, parameters, through,
                   [&] { mlp_norm_.Scale(pass.context, pass.M, C_, saved.mlp_norm, ws.y); });
     if (through)
         mlp_norm_.Backward(pass.context, pass.M, C_, ws.dy, saved.mlp_norm, dx, dx_t, parameters);
+    mlp_residual_.EndBackward(pass, dx, dx_t);
 }
 
 template <typename T>
@@ -128,12 +134,14 @@ void LayerBlock<T>::BackwardAttention(const Pass<T>& pass, float* dx, T* dx_t, c
     const auto& ws = pass.workspace;
     const T* dout = attention_residual_.Backward(pass, dx, dx_t, saved.attention_post, parameters);
     const bool through = input_gradient || attention_norm_.trainable();
+    if (!through && !attention_.trainable()) return;
     attention_.Backward(pass, dout, saved.attention, parameters, through, [&] {
         attention_norm_.Scale(pass.context, pass.M, C_, saved.attention_norm, ws.y);
     });
     if (through)
         attention_norm_.Backward(pass.context, pass.M, C_, ws.dy, saved.attention_norm, dx, dx_t,
                                  parameters);
+    attention_residual_.EndBackward(pass, dx, dx_t);
 }
 
 template <typename T>

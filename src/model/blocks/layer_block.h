@@ -12,7 +12,8 @@ class LayerBlock {
   public:
     // What the forward pass saves for the backward pass, for M tokens.
     struct Saved {
-        NormSaved<T> attention_norm, attention_post, mlp_norm, mlp_post;
+        NormSaved<T> attention_norm, mlp_norm;
+        typename Residual<T>::Saved attention_post, mlp_post;
         typename AttentionBlock<T>::Saved attention;
         typename MlpBlock<T>::Saved mlp;
         // The normalised inputs, from which Recompute computes the rest.
@@ -52,6 +53,12 @@ class LayerBlock {
 
     bool trainable() const { return attention_half_trainable() || mlp_half_trainable(); }
     const AttentionSpec& attention() const { return attention_.spec(); }
+    Residual<T>& residual(LayerHalf half) {
+        return half == LayerHalf::kAttention ? attention_residual_ : mlp_residual_;
+    }
+    bool parallel() const { return parallel_; }
+    // What users call a linear layer in it: "model.layers.0.self_attn.o_proj".
+    const std::string& name() const { return attention_.name(); }
     // As AttentionBlock's.
     void LearnPrefix(int64_t layer, int64_t layers) { attention_.LearnPrefix(layer, layers); }
     int64_t prefix_columns() const { return attention_.prefix_columns(); }
@@ -66,8 +73,8 @@ class LayerBlock {
     }
     // Calls half(out, how to store there), and joins the output to x.
     template <typename Half>
-    void Join(const Pass<T>& pass, const Residual<T>& residual, float* x, const NormSaved<T>& saved,
-              const Half& half) const;
+    void Join(const Pass<T>& pass, const Residual<T>& residual, float* x,
+              const typename Residual<T>::Saved& saved, const Half& half) const;
     void ForwardMlp(const Pass<T>& pass, float* x, const Saved& saved) const;
     void BackwardMlp(const Pass<T>& pass, float* dx, T* dx_t, const Saved& saved,
                      ParameterSet& parameters, bool input_gradient) const;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "kernels/activation/activation.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/nf4/four_bits.h"
 
@@ -46,6 +47,21 @@ enum class ScaledSide { kNone, kInput, kOutput };
 // arXiv:2101.00190).
 enum class VirtualTokens { kEmbeddings, kKeysAndValues };
 inline constexpr int64_t kMaxVirtualTokens = 4096;
+
+// A bottleneck adapter (bottleneck.h) behind a half of a layer: what it reads of the half's output
+// r, which joins the residual stream x, and of x before that.
+enum class BottleneckInput { kOutput, kSum, kStream };  // r, x + r, x
+
+// The half of each layer that it stands behind.
+enum class LayerHalf { kAttention, kMlp };
+
+struct BottleneckOptions {
+    int64_t size = 0;  // numbers of a token between its two linear layers
+    ActivationKind activation = ActivationKind::kRelu;
+    float scale = 1;
+    BottleneckInput input = BottleneckInput::kOutput;
+};
+inline constexpr int64_t kMaxBottleneck = 65'536;
 
 // A0 [rank, in] and B0 [out, rank].
 struct FixedPair {

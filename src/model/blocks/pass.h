@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "model/blocks/bottleneck.h"
 #include "model/blocks/linear_group.h"
 #include "tensor/buffer.h"
 #include "tensor/context.h"
@@ -29,6 +30,7 @@ struct BlockSizes {
     int64_t scaled_in = 0;      // widest input that is scaled (LinearGroup::scales_input)
     int64_t panels = 0;         // of the largest group (LinearGroup::panel_elements)
     int64_t row_codes = 0;      // widest row of activations in 8 bits
+    int64_t bottleneck = 0;     // widest of them; 0: there are none
     bool dropout = false;
     bool backward = false;
     bool mlp_in_shared = false;  // the layers keep no mlp_in of their own
@@ -63,6 +65,7 @@ struct Workspace {
     T* dmlp_in = nullptr;     // [M, mlp_in]
     T* dact = nullptr;        // [M, F]
     T* mlp_in = nullptr;      // [M, mlp_in]
+    BottleneckScratch<T> bottleneck;
     LinearScratch<T> linear;
 
     void Take(Arena& arena, const BlockSizes& sizes) {
@@ -78,6 +81,8 @@ struct Workspace {
             linear.codes = arena.Take<uint8_t>(M * sizes.row_codes);
             linear.row_scales = arena.Take<float>(M);
         }
+        if (sizes.bottleneck > 0)
+            bottleneck.Take(arena, M, sizes.C, sizes.bottleneck, sizes.backward);
         if (!sizes.backward) return;
         dy = arena.Take<float>(M * sizes.C);
         if (sizes.parallel) dy_mlp = arena.Take<float>(M * sizes.C);

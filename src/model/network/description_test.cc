@@ -471,7 +471,76 @@ TEST_P(VirtualTokensTest, LeaveRoomForTheText) {
         << sums.status();
 }
 
+class BottleneckTest : public DescriptionTest {
+  protected:
+    // Behind either half or both, of each kind and activation, with random numbers.
+    std::unique_ptr<Model> LoadAdapted(bool checkpointing = false) {
+        auto model = Load(false);
+        const auto seed = static_cast<int64_t>(GetParam());
+        const BottleneckOptions options{.size = 3 + seed % 4,
+                                        .activation = static_cast<ActivationKind>(seed % 4),
+                                        .scale = seed % 2 == 0 ? 1 : 0.7f,
+                                        .input = static_cast<BottleneckInput>(seed / 2 % 3)};
+        for (const LayerHalf half : {LayerHalf::kAttention, LayerHalf::kMlp})
+            if (seed % 3 != (half == LayerHalf::kMlp ? 1 : 2))
+                HONE_CHECK(model->AddBottlenecks(half, options).ok());
+        HONE_CHECK(model->FinishParameters(context_).ok());
+        HONE_CHECK(model->PrepareTraining(64, checkpointing).ok());
+        for (size_t i = 0; float& value : model->parameters().values())
+            value = 0.4f * std::cos(1.7f * static_cast<float>(++i));
+        model->ParametersChanged(context_);
+        return model;
+    }
+    std::vector<float> Logits(Model& model) {
+        std::vector<float> logits(
+            static_cast<size_t>(batch_.size() * description_.config.vocab_size));
+        EXPECT_TRUE(model.Logits(context_, batch_, logits.data()).ok());
+        return logits;
+    }
+    // Those whose halves stand one after the other.
+    bool Takes() const { return description_.text.find(" parallel") == std::string::npos; }
+};
+
+TEST_P(BottleneckTest, HasGradientsThatAreSlopes) {
+    SCOPED_TRACE(description_.text);
+    if (Takes()) ExpectGradientsAreSlopes(LoadAdapted());
+}
+
+TEST_P(BottleneckTest, CheckpointingDoesNotChangeABit) {
+    SCOPED_TRACE(description_.text);
+    if (!Takes()) return;
+    const auto plain = LoadAdapted(), thrifty = LoadAdapted(true);
+    EXPECT_EQ(Backward(*plain), Backward(*thrifty));
+    const auto a = plain->parameters().gradients(), b = thrifty->parameters().gradients();
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
+}
+
+TEST_P(BottleneckTest, DecodesAsItGoesForwardAndCanBeLeftOut) {
+    SCOPED_TRACE(description_.text);
+    const auto base = Load(false);
+    if (!Takes()) {
+        const absl::Status refused = base->AddBottlenecks(LayerHalf::kMlp, {.size = 2});
+        EXPECT_EQ(KindOf(refused), ErrorKind::kModel) << refused;
+        return;
+    }
+    EXPECT_EQ(KindOf(base->AddBottlenecks(LayerHalf::kMlp, {.size = 0})), ErrorKind::kUsage);
+    EXPECT_EQ(KindOf(base->AddBottlenecks(LayerHalf::kMlp, {.size = kMaxBottleneck + 1})),
+              ErrorKind::kUsage);
+    const auto model = LoadAdapted();
+    const std::vector<float> expected = Logits(*model), plain = Logits(*base);
+    EXPECT_NE(expected, plain);
+    const int64_t V = description_.config.vocab_size, count = batch_.document_starts[1];
+    auto cache = model->NewCache(count);
+    std::vector<float> logits(static_cast<size_t>(V));
+    const std::vector<int32_t> tokens(batch_.tokens.begin(), batch_.tokens.begin() + count);
+    ASSERT_TRUE(model->Decode(context_, {tokens}, {cache.get()}, logits.data()).ok());
+    for (int64_t i = 0; i < V; ++i) EXPECT_NEAR(logits[i], expected[(count - 1) * V + i], 2e-4);
+    model->UseLowRank(false);
+    EXPECT_EQ(Logits(*model), plain);
+}
+
 INSTANTIATE_TEST_SUITE_P(Random, DescriptionTest, testing::Range<uint64_t>(1, 33));
+INSTANTIATE_TEST_SUITE_P(Random, BottleneckTest, testing::Range<uint64_t>(1, 25));
 INSTANTIATE_TEST_SUITE_P(Random, VirtualTokensTest, testing::Range<uint64_t>(1, 17));
 
 }  // namespace

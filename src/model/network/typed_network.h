@@ -25,6 +25,7 @@ class TypedNetwork : public Model {
 
     absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) override;
     absl::Status AddScale(const std::string& linear, ScaledSide side) override;
+    absl::Status AddBottlenecks(LayerHalf half, const BottleneckOptions& options) override;
     absl::Status AddVirtualTokens(VirtualTokens kind, int64_t count) override;
     int64_t virtual_tokens() const override { return use_virtual_ ? virtual_count_ : 0; }
     void SetFixedPair(const std::string& linear, const FixedPair& pair) override;
@@ -95,6 +96,7 @@ class TypedNetwork : public Model {
     // HONE_CHECKs that there is one.
     LinearMember& MemberOf(const std::string& linear);
     std::vector<Norm*> Norms();
+    std::vector<Bottleneck<T>*> Bottlenecks();
 
     BlockSizes Sizes(int64_t M, bool backward) const;
     void Take(Memory& memory, int64_t M, bool backward, bool checkpointing) const;

@@ -15,6 +15,15 @@ namespace {
 // most of the time and this product a fifteenth.
 constexpr int64_t kMostTokensKept = 4096;
 
+// "model.layers.3", the layer that a module of that name lies in.
+std::string LayerOfModule(const std::string& name) {
+    for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1))
+        if (dot + 1 < name.size() && name[dot + 1] >= '0' && name[dot + 1] <= '9')
+            return name.substr(0, name.find('.', dot + 1));
+    HONE_CHECK(false, "{} lies in no layer", name);
+    return "";
+}
+
 }  // namespace
 
 template <typename T>
@@ -132,6 +141,35 @@ absl::Status TypedNetwork<T>::AddScale(const std::string& linear, ScaledSide sid
 }
 
 template <typename T>
+std::vector<Bottleneck<T>*> TypedNetwork<T>::Bottlenecks() {
+    std::vector<Bottleneck<T>*> bottlenecks;
+    for (LayerBlock<T>& layer : layers_)
+        for (const LayerHalf half : {LayerHalf::kAttention, LayerHalf::kMlp})
+            if (Bottleneck<T>* bottleneck = layer.residual(half).bottleneck())
+                bottlenecks.push_back(bottleneck);
+    return bottlenecks;
+}
+
+template <typename T>
+absl::Status TypedNetwork<T>::AddBottlenecks(LayerHalf half, const BottleneckOptions& options) {
+    if (options.size < 1 || options.size > kMaxBottleneck)
+        return UsageError("the bottleneck adapter would have a size of {}: it must be from 1 to {}",
+                          options.size, kMaxBottleneck);
+    for (LayerBlock<T>& layer : layers_) {
+        if (layer.parallel())
+            return ModelError(
+                "{}: attention and MLP stand side by side in each layer, and a bottleneck adapter "
+                "stands behind one of them",
+                files_.config.architecture);
+        layer.residual(half).AddBottleneck(
+            fmt::format("{}.{}", LayerOfModule(layer.name()),
+                        half == LayerHalf::kAttention ? "attention_adapters" : "output_adapters"),
+            options);
+    }
+    return absl::OkStatus();
+}
+
+template <typename T>
 absl::Status TypedNetwork<T>::AddVirtualTokens(VirtualTokens kind, int64_t count) {
     HONE_CHECK(virtual_count_ == 0, "virtual tokens twice");
     int64_t& context = files_.config.max_position_embeddings;
@@ -235,6 +273,7 @@ absl::Status TypedNetwork<T>::FinishParameters(const Context& context) {
     if (tied_parameter_) head_.linear().members()[0].tied_weight = embedding_.parameter();
     for (LinearGroup<T>* group : Groups()) group->AddParameters(parameters_);
     for (Norm* norm : Norms()) norm->AddParameters(parameters_);
+    for (Bottleneck<T>* bottleneck : Bottlenecks()) bottleneck->AddParameters(parameters_);
     parameters_.Allocate();
     for (LinearGroup<T>* group : Groups())
         HONE_RETURN_IF_ERROR(group->FillParameters(parameters_, files_));
@@ -264,6 +303,7 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
     for (LinearGroup<T>* group : groups)
         group->UpdateMagnitudes(parameters_, context, magnitude_memory_);
     for (Norm* norm : Norms()) norm->Pack();
+    for (Bottleneck<T>* bottleneck : Bottlenecks()) bottleneck->Pack(parameters_);
 }
 
 template <typename T>
@@ -352,6 +392,8 @@ template <typename T>
 MemoryPlan TypedNetwork<T>::PlanTraining(int64_t max_tokens, bool checkpointing) const {
     MemoryPlan plan;
     for (const LinearGroup<T>* group : Groups()) plan.weights += group->frozen().bytes();
+    for (const Bottleneck<T>* bottleneck : const_cast<TypedNetwork*>(this)->Bottlenecks())
+        plan.weights += bottleneck->bytes();
     plan.weights += embedding_.bytes();
     plan.parameters = static_cast<size_t>(parameters_.count()) * 2 * sizeof(float);
     Memory whole, least;

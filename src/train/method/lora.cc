@@ -5,6 +5,7 @@
 #include "adapt/adapter_config.h"
 #include "adapt/adapter_head.h"
 #include "adapt/adapter_weights.h"
+#include "adapt/bottleneck.h"
 #include "adapt/ia3.h"
 #include "adapt/principal_start.h"
 #include "adapt/virtual_tokens.h"
@@ -20,6 +21,13 @@ using Json = nlohmann::ordered_json;
 
 bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Channels; }
 
+BottleneckConfig BottleneckOf(const BottleneckChoice& choice) {
+    BottleneckConfig config = NamedBottleneck(choice.adapter_config);
+    config.reduction_factor = choice.reduction_factor.value_or(config.reduction_factor);
+    if (!choice.non_linearity.empty()) config.non_linearity = choice.non_linearity;
+    return config;
+}
+
 absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, std::string_view peft_type,
                                       Model& model, const Context& context) {
     if (!options.adapter_path.empty()) {
@@ -34,6 +42,7 @@ absl::StatusOr<LoraConfig> AddAdapter(const FinetuneOptions& options, std::strin
     }
     LoraConfig wanted = options.lora;
     wanted.peft_type = peft_type;
+    wanted.bottleneck = BottleneckOf(options.bottleneck);
     if (TrainsEmbeddings(options)) wanted.task_type = kFeatureExtraction;
     const LoraConfig config = WithHead(model.files(), std::move(wanted));
     // What does not fit the model here is what the flags asked for.
@@ -85,6 +94,15 @@ std::string LoraLearner::Summary() const {
         return fmt::format("{}, {} virtual tokens", VirtualTokensName(config_),
                            config_.num_virtual_tokens);
     const auto& slices = model_.parameters().slices();
+    if (IsBottleneck(config_)) {
+        const BottleneckConfig& bottleneck = config_.bottleneck;
+        return fmt::format("bottleneck adapters of {} numbers behind {}{}",
+                           slices.front().shape.front(),
+                           bottleneck.mh_adapter && bottleneck.output_adapter ? "attention and MLP"
+                           : bottleneck.mh_adapter                            ? "attention"
+                                                                              : "the MLP",
+                           bottleneck.is_parallel ? ", in parallel" : "");
+    }
     const bool ia3 = IsIa3(config_);
     const auto layers =
         std::count_if(slices.begin(), slices.end(), [&](const ParameterSlice& slice) {
@@ -111,6 +129,7 @@ Json LoraLearner::Configuration() const {
                   Sha256Hex({reinterpret_cast<const char*>(values.data()), values.size_bytes()})},
                  {IsIa3(config_)              ? "ia3"
                   : HasVirtualTokens(config_) ? "virtual_tokens"
+                  : IsBottleneck(config_)     ? "bottleneck"
                                               : "lora",
                   std::move(adapter)}};
     const double bits = model_.nf4_bits_per_weight();

@@ -41,7 +41,7 @@ class LoraLearner : public EngineLearner {
     std::string Summary() const override;
     nlohmann::ordered_json Configuration() const override;
     std::string artifact() const override { return "adapter"; }
-    std::string weights_file() const override { return "adapter_model.safetensors"; }
+    std::string weights_file() const override { return AdapterWeightsName(config_); }
     absl::Status Deliver(const std::string& folder) override { return Save(folder); }
     absl::Status CheckDelivered(const std::string& folder) override;
 

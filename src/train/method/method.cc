@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "train/method/bottleneck.h"
 #include "train/method/freeze.h"
 #include "train/method/full.h"
 #include "train/method/ia3.h"
@@ -38,8 +39,9 @@ std::span<const Method* const> Methods() {
     static const Ia3Method ia3;
     static const PromptMethod prompt;
     static const PrefixMethod prefix;
-    static const std::array<const Method*, 7> methods = {&lora, &qlora,  &full,  &freeze,
-                                                         &ia3,  &prompt, &prefix};
+    static const BottleneckMethod adapter;
+    static const std::array<const Method*, 8> methods = {&lora, &qlora,  &full,   &freeze,
+                                                         &ia3,  &prompt, &prefix, &adapter};
     return methods;
 }
 

@@ -31,6 +31,10 @@ class Method {
     // An error of kind kUsage where the option belongs to other methods alone.
     absl::Status CheckTakes(const OptionRow& option, const OptionNames& names) const;
 
+    // An error of kind kUsage where it cannot train that model, from its files alone.
+    virtual absl::Status CheckModel(const FinetuneOptions& options, const ModelFiles& files) const {
+        return absl::OkStatus();
+    }
     // How the base's layers are held.
     virtual WeightStorage Storage(const FinetuneOptions& options) const = 0;
     LoadOptions Loading(const FinetuneOptions& options) const;

@@ -13,6 +13,17 @@ std::span<const OptionDefault> PromptMethod::defaults() const {
     return defaults;
 }
 
+absl::Status PromptMethod::CheckModel(const FinetuneOptions& options,
+                                      const ModelFiles& files) const {
+    const int64_t count = options.lora.num_virtual_tokens,
+                  context = files.config.max_position_embeddings;
+    if (!options.adapter_path.empty() || count < context) return absl::OkStatus();
+    return UsageError(
+        "--num_virtual_tokens {} leaves no room for a text in the model's context of {}: give "
+        "fewer",
+        count, context);
+}
+
 std::string PromptMethod::Headline(const FinetuneOptions& options) const {
     return fmt::format("prompt tuning, {} virtual tokens", options.lora.num_virtual_tokens);
 }

@@ -15,6 +15,7 @@ class PromptMethod : public LoraMethod {
     std::string_view why_not_others() const override {
         return "trains tokens ahead of the text and nothing in its layers; leave it out";
     }
+    absl::Status CheckModel(const FinetuneOptions& options, const ModelFiles& files) const override;
     WeightStorage Storage(const FinetuneOptions& options) const override {
         return WeightStorage::kNative;
     }

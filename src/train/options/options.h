@@ -23,6 +23,13 @@ struct ObjectiveOptions {
     double desirable_weight = 1, undesirable_weight = 1;
 };
 
+// adapter alone: AdapterHub's kind of bottleneck adapter, and where it differs from that.
+struct BottleneckChoice {
+    std::string adapter_config = "houlsby";
+    std::optional<double> reduction_factor;
+    std::string non_linearity;  // empty: the kind's own
+};
+
 // Which of the model's own weights --method freeze trains; LLaMA-Factory's options.
 struct FreezeOptions {
     int64_t trainable_layers = 2;                // the last so many; negative: the first
@@ -92,6 +99,7 @@ struct FinetuneOptions {
     LoraConfig lora;
     double loraplus_lr_ratio = 1;  // the learning rate of lora_B as a multiple of lora_A's
     FreezeOptions freeze;
+    BottleneckChoice bottleneck;
     // qlora alone: how the base's layers are held in 4 bits.
     std::string quant_type = "nf4";
     bool double_quant = true;  // what scales them in 8 bits; Olive's default is false

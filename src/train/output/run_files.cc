@@ -98,13 +98,18 @@ std::string_view AutoClass(std::string_view task) {
 }
 
 // What a method's adapters are called, and their tag on the Hub.
+constexpr std::string_view kPeft = "`peft.PeftModel.from_pretrained(base, \"adapter\")`";
 struct AdapterWords {
     std::string_view method, article, name, tag;
+    std::string_view library = "peft", python = kPeft;
 };
 constexpr AdapterWords kAdapterWords[] = {
     {"ia3", "An", "IA3 adapter", "ia3"},
     {"prompt", "A", "prompt-tuning adapter", "prompt-tuning"},
     {"prefix", "A", "prefix-tuning adapter", "prefix-tuning"},
+    {"adapter", "A", "bottleneck adapter", "adapter", "adapter-transformers",
+     "`adapters.init(base)`, then `base.load_adapter(\"adapter\", use_safetensors=True, "
+     "set_active=True)`"},
     {"", "A", "LoRA adapter", "lora"},  // of every other
 };
 
@@ -122,7 +127,7 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     std::string text = fmt::format(
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: {}\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
-        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : "peft", o.task,
+        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : words.library, o.task,
         full ? o.method + "-fine-tuning" : std::string(words.tag),
         o.task_name.empty() ? name : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
@@ -137,9 +142,9 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
     return text + fmt::format(
                       "{} {} for {}, trained with hone {}.\n\n## Use\n\n"
                       "```\n{}\n```\n\n"
-                      "In Python: `peft.PeftModel.from_pretrained(base, \"adapter\")`.\n\n",
+                      "In Python: {}.\n\n",
                       words.article, words.name, Code(PublicName(o.model_name_or_path)), kVersion,
-                      OneLine(use));
+                      OneLine(use), words.python);
 }
 
 std::string CardResults(const RunResult& result) {

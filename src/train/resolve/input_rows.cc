@@ -14,10 +14,11 @@ std::vector<OptionRow> ModelRows() {
          .short_name = "m"},
         {.name = "adapter_path",
          .field = HONE_FIELD(adapter_path),
-         .help = "an adapter in PEFT's format: its folder, or the folder of a run",
+         .help = "an adapter in PEFT's format, or a bottleneck adapter in AdapterHub's: its "
+                 "folder, or the folder of a run",
          .effect = Effect::kContents,
          .short_name = "a",
-         .methods = {"lora", "qlora", "ia3", "prompt", "prefix"}},
+         .methods = {"lora", "qlora", "ia3", "prompt", "prefix", "adapter"}},
         {.name = "trust_remote_code",
          .field = NoMember{.is_switch = true},
          .help = "accepted; hone never runs code that comes with a model"},

@@ -94,6 +94,25 @@ std::vector<OptionRow> MethodRows() {
          .help = "a text that says the task; it is repeated, or cut, to --num_virtual_tokens"},
     };
     rows.insert(rows.end(), of_virtual_tokens.begin(), of_virtual_tokens.end());
+    const std::vector<OptionRow> of_bottlenecks = {
+        {.name = "adapter_config",
+         .field = HONE_FIELD(bottleneck.adapter_config),
+         .help = "houlsby (arXiv:1902.00751): behind attention and the MLP of each layer; pfeiffer "
+                 "(arXiv:2005.00052): behind the MLP; parallel (arXiv:2110.04366): beside the MLP",
+         .choices = {"houlsby", "pfeiffer", "parallel"},
+         .spellings = {{"double_seq_bn", "houlsby"},
+                       {"seq_bn", "pfeiffer"},
+                       {"par_bn", "parallel"}}},
+        {.name = "adapter_reduction_factor",
+         .field = HONE_FIELD(bottleneck.reduction_factor),
+         .help = "the model's hidden size over that of the adapter; default: 16, of parallel 2",
+         .range = Range{kLeastReduction, kMostReduction}},
+        {.name = "adapter_non_linearity",
+         .field = HONE_FIELD(bottleneck.non_linearity),
+         .help = "what is between the adapter's two layers; default: swish for houlsby, else relu",
+         .value_name = "relu|swish|gelu|gelu_new"},
+    };
+    rows.insert(rows.end(), of_bottlenecks.begin(), of_bottlenecks.end());
     // An adapter to start from says all of these itself.
     for (OptionRow& row : rows) {
         row.effect = Effect::kContents;
@@ -105,6 +124,7 @@ std::vector<OptionRow> MethodRows() {
         if (row.name == "feedforward_modules") row.methods = {"ia3"};
         if (row.name.starts_with("prompt_tuning_")) row.methods = {"prompt"};
         if (row.name == "num_virtual_tokens") row.methods = {"prompt", "prefix"};
+        if (row.name.starts_with("adapter_")) row.methods = {"adapter"};
     }
     rows.push_back({.name = "loraplus_lr_ratio",
                     .field = HONE_FIELD(loraplus_lr_ratio),
@@ -122,12 +142,13 @@ std::vector<OptionRow> MethodRows() {
                          "memory; full: every weight of the model; freeze: its last layers and "
                          "what else is named; ia3 (arXiv:2205.05638): an adapter of one vector "
                          "a layer; prompt (arXiv:2104.08691): the embeddings of a few tokens ahead "
-                         "of every text; or prefix (arXiv:2101.00190): their keys and values in "
-                         "every layer",
+                         "of every text; prefix (arXiv:2101.00190): their keys and values in "
+                         "every layer; or adapter (arXiv:1902.00751): small layers behind those of "
+                         "the model",
                  .effect = Effect::kContents,
                  .choices = names,
-                 .instead = "this version trains with lora, qlora, full, freeze, ia3, prompt or "
-                            "prefix"});
+                 .instead = "this version trains with lora, qlora, full, freeze, ia3, prompt, "
+                            "prefix or adapter"});
     const std::vector<OptionRow> of_freeze = {
         {.name = "freeze_trainable_layers",
          .field = HONE_FIELD(freeze.trainable_layers),

@@ -1,5 +1,6 @@
 #include "train/options/options.h"
 
+#include "adapt/bottleneck.h"
 #include "train/method/method.h"
 #include "train/objective/objective.h"
 #include "train/options/given.h"
@@ -48,12 +49,26 @@ absl::Status CheckVirtualTokens(const FinetuneOptions& o, const OptionNames& nam
     if (text == o.lora.prompt_tuning_init_text.empty())
         return UsageError("{} text and {} belong together: give both, or neither",
                           names("prompt_tuning_init"), names("prompt_tuning_init_text"));
-    if (o.method == "prefix" && o.task != "text-generation")
-        return UsageError(
-            "{} prefix is for {} text-generation: a model with a head of labels or of embeddings "
-            "takes {} prompt",
-            names("method"), names.Plain("task"), names.Plain("method"));
+    if ((o.method == "prompt" || o.method == "prefix") && o.layerwise_lr_decay != 1)
+        return UsageError("{} is for what lies in a layer, and the tokens of {} {} lie in none",
+                          names("layerwise_lr_decay"), names.Plain("method"), o.method);
     return absl::OkStatus();
+}
+
+absl::Status CheckBottleneck(const FinetuneOptions& o, const OptionNames& names) {
+    const std::string& name = o.bottleneck.non_linearity;
+    if (name.empty() || HasActivation(name)) return absl::OkStatus();
+    return UsageError("{}: \"{}\" is none of relu, swish, gelu, gelu_new",
+                      names("adapter_non_linearity"), name);
+}
+
+// The forms on disk of these have no place for a head.
+absl::Status CheckTaskOfMethod(const FinetuneOptions& o, const OptionNames& names) {
+    if ((o.method != "prefix" && o.method != "adapter") || o.task == "text-generation")
+        return absl::OkStatus();
+    return UsageError("{} {} is for {} text-generation: for {} use {} lora, or {}", names("method"),
+                      o.method, names.Plain("task"), o.task, names.Plain("method"),
+                      o.method == "prefix" ? "prompt" : "ia3");
 }
 
 }  // namespace
@@ -109,6 +124,8 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     HONE_RETURN_IF_ERROR(CheckTasks(o, names));
     HONE_RETURN_IF_ERROR(CheckDropout(o, names));
     HONE_RETURN_IF_ERROR(CheckVirtualTokens(o, names));
+    HONE_RETURN_IF_ERROR(CheckBottleneck(o, names));
+    HONE_RETURN_IF_ERROR(CheckTaskOfMethod(o, names));
     if (o.lora.use_dora && o.lora.init_lora_weights != "true")
         return UsageError("{} and {} {} exclude each other: give one", names("use_dora"),
                           names("init_lora_weights"), o.lora.init_lora_weights);

@@ -57,7 +57,7 @@ absl::Status FinetuneRun::OpenModelFiles() {
     HONE_ASSIGN_OR_RETURN(const std::string path,
                           LocateOrPullModel(options_.model_name_or_path, hub, ShowsFetching()));
     HONE_ASSIGN_OR_RETURN(files_, OpenModel(path));
-    return absl::OkStatus();
+    return method_->CheckModel(options_, *files_);
 }
 
 // The files of a data set of the Hub, fetched where the cache has them not.
