@@ -137,6 +137,7 @@ TEST_F(JobsTest, TheModelsOfADeletedJobStay) {
     const Job job = test_.AwaitEnd(jobs().Create(test_.caller, request)->id);
     ASSERT_EQ(job.status, JobStatus::kSucceeded);
     EXPECT_GT(job.peak_memory_bytes, 1 << 20);
+    EXPECT_GT(job.cpu_ms, 0);
     const size_t models = test_.platform->models().List(test_.caller)->size();
     ASSERT_TRUE(jobs().Delete(test_.caller, job.id).ok());
     EXPECT_EQ(test_.platform->models().List(test_.caller)->size(), models);

@@ -80,6 +80,7 @@ async function aPartIsKeptForValidation({ browser, server }) {
   await page.getByRole('img', { name: /^Loss: .* Validation [\d.]+\.$/ }).waitFor();
   const size = /^\d[\d.,]* [kMG]B$/;
   assert.match(await page.locator('dt:text-is("Memory at most") + dd').textContent(), size);
+  assert.match(await page.locator('dt:text-is("Processor time") + dd').textContent(), /^\d+ (sec|min)/);
   await page.goto(`${server.url}/fine-tuning/new?file=${id}`);
   await page.getByText(/^about .*B, by the last job on this base; .*B are free$/).waitFor();
   assert.deepEqual(page.wrong, []);

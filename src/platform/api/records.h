@@ -122,6 +122,7 @@ struct Job {
     int64_t step = 0;                  // done, as of the last event
     int64_t total_steps = 0;           // 0: not known yet
     int64_t peak_memory_bytes = 0;     // the most that its worker held; 0: not known
+    int64_t cpu_ms = 0;                // of all its workers, as of the last event; 0: not known
 };
 
 struct JobEvent {

@@ -196,13 +196,17 @@ absl::Status JobLog::Flush() {
                 WriteStep(sql, std::get<StepMetrics>(one), now);
         record.job.step = std::max(record.job.step, noted_step_);
         record.job.peak_memory_bytes = std::max(record.job.peak_memory_bytes, peak_memory_bytes_);
+        record.job.cpu_ms += cpu_ms_;
         UpdateJob(sql, record);
         record_ = record;
         return absl::OkStatus();
     }));
     noted_.clear();
     for (const std::string& folder : removed) models_.RemoveFolder(folder);
-    if (wrote) services_.bulletin.Post(record_.job.project, record_.job.id);
+    if (wrote) {
+        cpu_ms_ = 0;
+        services_.bulletin.Post(record_.job.project, record_.job.id);
+    }
     return absl::OkStatus();
 }
 

@@ -38,6 +38,8 @@ class JobLog {
 
     // Notes the event; what is written to the store is written by Flush.
     void Take(const Event& event);
+    // Notes that the job's worker has used so much more of the processors.
+    void AddCpu(int64_t ms) { cpu_ms_ += ms; }
     // Writes what was noted, in one transaction. Called a few times a second.
     absl::Status Flush();
     // Notes what an earlier worker did and nobody wrote down, up to the last step.
@@ -82,6 +84,7 @@ class JobLog {
     int64_t trained_tokens_ = 0;
     double remaining_seconds_ = -1;  // negative: not known
     int64_t peak_memory_bytes_ = 0;  // of this worker
+    int64_t cpu_ms_ = 0;             // used since the last write
     bool keep_next_ = false;
 };
 

@@ -157,6 +157,7 @@ JobRun::Outcome JobRun::Listen(Worker& worker) {
     Event event;
     std::optional<Event> last;
     double heard_s = NowSeconds(), flushed_s = 0, ordered_s = -1;
+    int64_t cpu_ms = 0;  // that the log knows of
     for (bool hung = false;;) {
         const Worker::Heard heard = worker.Next(kFlushSeconds, &event);
         const double now_s = NowSeconds();
@@ -167,6 +168,9 @@ JobRun::Outcome JobRun::Listen(Worker& worker) {
             if (EndsRun(event.body)) last = event;
         }
         if (heard == Worker::Heard::kEnd || now_s - flushed_s >= kFlushSeconds) {
+            const int64_t used_ms = worker.CpuMs();
+            log_.AddCpu(used_ms - cpu_ms);
+            cpu_ms = used_ms;
             if (const absl::Status status = log_.Flush(); !status.ok())
                 spdlog::error("{}: {}", job_id_, std::string(status.message()));
             flushed_s = now_s;

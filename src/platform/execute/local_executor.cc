@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -97,6 +98,14 @@ class LocalWorker : public Worker {
         }
     }
 
+    int64_t CpuMs() override {
+        clockid_t clock{};
+        timespec used{};
+        if (clock_getcpuclockid(pid_, &clock) == 0 && clock_gettime(clock, &used) == 0)
+            cpu_ms_ = int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
+        return cpu_ms_;
+    }
+
     void Stop() override { Tell("stop\n"); }
     void Cancel() override { Tell("cancel\n"); }
     void Kill() override {
@@ -173,7 +182,8 @@ class LocalWorker : public Worker {
     std::mutex mutex_;  // between a signal to the process and the end of its id
     bool reaped_ = false;
     int status_ = 0;
-    std::string text_;  // read and not yet taken, from at_ on
+    int64_t cpu_ms_ = 0;  // as of the last look
+    std::string text_;    // read and not yet taken, from at_ on
     size_t at_ = 0;
 };
 

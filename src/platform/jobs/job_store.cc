@@ -153,10 +153,10 @@ void InsertJob(Sql& sql, JobRecord& record) {
         "fine_tuned_model, status, method, hyperparameters, training_file, validation_file, "
         "result_file, trained_tokens, error_code, error_message, error_param, seed, suffix, "
         "integrations, metadata, estimated_finish, step, total_steps, epoch_steps, crashes, "
-        "peak_memory_bytes) values "
+        "peak_memory_bytes, cpu_ms) values "
         "(:id, :project, :created_at, 0, 0, :model, :base, '', :status, :method, :parameters, "
         ":training, :validation, '', -1, '', '', '', :seed, :suffix, :integrations, :metadata, 0, "
-        "0, 0, 0, 0, 0)",
+        "0, 0, 0, 0, 0, 0)",
         job.id, job.project, job.created_at, job.model, record.base,
         std::string(JobStatusName(job.status)), job.method, FieldsText(job.hyperparameters),
         job.training_file, job.validation_file, job.seed, job.suffix,
@@ -178,14 +178,14 @@ void UpdateJob(Sql& sql, const JobRecord& record) {
         ":model, status = :status, hyperparameters = :parameters, result_file = :result, "
         "trained_tokens = :tokens, error_code = :error_code, error_message = :error_message, "
         "error_param = :error_param, estimated_finish = :finish, step = :step, total_steps = "
-        ":total, epoch_steps = :epoch, crashes = :crashes, peak_memory_bytes = :memory where seq = "
-        ":seq",
+        ":total, epoch_steps = :epoch, crashes = :crashes, peak_memory_bytes = :memory, "
+        "cpu_ms = :cpu where seq = :seq",
         job.started_at, job.finished_at, job.fine_tuned_model,
         std::string(JobStatusName(job.status)), FieldsText(job.hyperparameters),
         job.result_files.empty() ? std::string() : job.result_files[0],
         job.trained_tokens.value_or(-1), error.code, error.message, error.param,
         job.estimated_finish, job.step, job.total_steps, record.epoch_steps, record.crashes,
-        job.peak_memory_bytes, record.seq);
+        job.peak_memory_bytes, job.cpu_ms, record.seq);
 }
 
 void RemoveJob(Sql& sql, int64_t job) {

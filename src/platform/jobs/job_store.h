@@ -35,7 +35,7 @@ inline constexpr char kJobColumns[] =
     "seq, id, project, created_at, started_at, finished_at, model, base, fine_tuned_model, status, "
     "method, hyperparameters, training_file, validation_file, result_file, trained_tokens, "
     "error_code, error_message, error_param, seed, suffix, integrations, metadata, "
-    "estimated_finish, step, total_steps, epoch_steps, crashes, peak_memory_bytes";
+    "estimated_finish, step, total_steps, epoch_steps, crashes, peak_memory_bytes, cpu_ms";
 inline auto ColumnsOf(JobRow& row) {
     JobRecord& record = row.record;
     Job& job = record.job;
@@ -45,7 +45,7 @@ inline auto ColumnsOf(JobRow& row) {
                     row.result_file, row.trained_tokens, row.error_code, row.error_message,
                     row.error_param, job.seed, job.suffix, row.integrations, row.metadata,
                     job.estimated_finish, job.step, job.total_steps, record.epoch_steps,
-                    record.crashes, job.peak_memory_bytes);
+                    record.crashes, job.peak_memory_bytes, job.cpu_ms);
 }
 JobRecord Unpack(JobRow row);
 

@@ -221,7 +221,11 @@ constexpr std::string_view kMemoryOfJobs = R"(
 alter table jobs add column peak_memory_bytes bigint not null default 0;
 )";
 
-constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs};
+constexpr std::string_view kCpuOfJobs = R"(
+alter table jobs add column cpu_ms bigint not null default 0;
+)";
+
+constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs, kCpuOfJobs};
 
 }  // namespace
 

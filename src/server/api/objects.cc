@@ -115,6 +115,8 @@ Json ToJson(const platform::Job& job) {
     json["step"] = job.step;
     json["total_steps"] = ZeroAsNull(job.total_steps);
     json["peak_memory_bytes"] = ZeroAsNull(job.peak_memory_bytes);
+    json["cpu_seconds"] =
+        job.cpu_ms > 0 ? Json(static_cast<double>(job.cpu_ms) / 1000) : Json(nullptr);
     return json;
 }
 

@@ -35,6 +35,7 @@ function Training({ job }: { job: Job }) {
       {job.peak_memory_bytes && (
         <Fact label={t('job.memory')}>{format.bytes(job.peak_memory_bytes)}</Fact>
       )}
+      {job.cpu_seconds && <Fact label={t('job.cpu')}>{format.duration(job.cpu_seconds)}</Fact>}
       <Fact label={t('job.epochs')}>{amount(given.n_epochs)}</Fact>
       <Fact label={t('job.batchSize')}>{amount(given.batch_size)}</Fact>
       <Fact label={t('job.multiplier')}>{amount(given.learning_rate_multiplier)}</Fact>

@@ -48,6 +48,7 @@ export const fineTuning: Record<keyof typeof english, Message> = {
   'job.suffix': 'اللاحقة',
   'job.metadata': 'البيانات الوصفية',
   'job.memory': 'أقصى ذاكرة',
+  'job.cpu': 'زمن المعالج',
   'job.none': 'لا يوجد',
   'job.noneYet': 'لا يوجد بعد',
   'job.auto': 'تلقائي',

@@ -45,6 +45,7 @@ export const fineTuning = {
   'job.suffix': 'Suffix',
   'job.metadata': 'Metadata',
   'job.memory': 'Memory at most',
+  'job.cpu': 'Processor time',
   'job.none': 'none',
   'job.noneYet': 'none yet',
   'job.auto': 'auto',
