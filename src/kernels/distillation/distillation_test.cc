@@ -84,7 +84,7 @@ TEST(Distillation, TheGradientIsTheSlope) {
                 DistillationForward(context, rows, logits.data(), options);
                 double sum = 0;
                 for (int64_t r = 0; r < M; ++r)
-                    sum += (1.0 - alpha) * labels[r] + alpha * divergences[r];
+                    sum += (1.0 - options.alpha) * labels[r] + options.alpha * divergences[r];
                 return sum * options.scale;
             };
             total();
