@@ -90,6 +90,56 @@ TEST_F(JobsTest, ListsAreFilteredByMetadata) {
     EXPECT_TRUE(jobs().List(test_.caller, {}, {"ftjob-none", 10, true})->data.empty());
 }
 
+TEST_F(JobsTest, AreSearchedByStatusAndWords) {
+    const auto create = [&](const std::string& suffix, std::optional<Metadata> metadata) {
+        JobRequest request = Request();
+        request.suffix = suffix;
+        request.metadata = std::move(metadata);
+        return jobs().Create(test_.caller, request).value().id;
+    };
+    const std::string limericks = create("Limericks", Metadata{{"team", "Red"}, {"100%", "a_b"}}),
+                      sonnets = create("sonnets", Metadata{{"team", "Blue"}});
+    ASSERT_TRUE(jobs().Cancel(test_.caller, sonnets).ok());
+    const auto found = [&](std::vector<std::string> statuses, std::string text) {
+        std::vector<std::string> ids;
+        const auto page =
+            jobs().Search(test_.caller, {std::move(statuses), std::move(text)}, {"", 10, true});
+        EXPECT_TRUE(page.ok()) << page.status();
+        for (const Job& job : page->data) ids.push_back(job.id);
+        return ids;
+    };
+    using ::testing::ElementsAre;
+    EXPECT_THAT(found({}, ""), ElementsAre(sonnets, limericks));
+    EXPECT_THAT(found({"cancelled"}, ""), ElementsAre(sonnets));
+    EXPECT_THAT(found({"validating_files", "cancelled"}, " tiny\tTEAM "),
+                ElementsAre(sonnets, limericks));
+    EXPECT_THAT(found({"cancelled"}, "limericks"), ElementsAre());
+    EXPECT_THAT(found({}, "lime rick"), ElementsAre(limericks));
+    EXPECT_THAT(found({}, "team=red"), ElementsAre(limericks));
+    EXPECT_THAT(found({}, "red=team"), ElementsAre());
+    EXPECT_THAT(found({}, sonnets), ElementsAre(sonnets));
+    // What LIKE would take for any letters stands for itself.
+    EXPECT_THAT(found({}, "0%"), ElementsAre(limericks));
+    EXPECT_THAT(found({}, "%"), ElementsAre(limericks));
+    EXPECT_THAT(found({}, "a_b"), ElementsAre(limericks));
+    EXPECT_THAT(found({}, "s_nnets"), ElementsAre());
+    EXPECT_THAT(found({}, "!"), ElementsAre());
+    EXPECT_THAT(found({}, "'; drop table jobs; --"), ElementsAre());
+    const auto page = jobs().Search(test_.caller, {}, {sonnets, 1, true}).value();
+    ASSERT_EQ(page.data.size(), 1u);
+    EXPECT_EQ(page.data[0].id, limericks);
+    EXPECT_FALSE(page.has_more);
+    const Caller stranger = Operator(test_.platform->keys().CreateProject("other")->id);
+    EXPECT_TRUE(jobs().Search(stranger, {}, {})->data.empty());
+    const auto param = [&](const JobSearch& search) {
+        return RefusalOf(jobs().Search(test_.caller, search, {}).status()).param;
+    };
+    EXPECT_EQ(param({{"done"}, ""}), "status");
+    EXPECT_EQ(param({{}, "1 2 3 4 5 6 7 8 9"}), "search");
+    EXPECT_EQ(param({{}, std::string(257, 'x')}), "search");
+    EXPECT_EQ(param({{}, std::string(256, 'x')}), "");
+}
+
 TEST_F(JobsTest, AnotherProjectsJobsAreNotFound) {
     const std::string id = Create();
     const Caller stranger = Operator(test_.platform->keys().CreateProject("other")->id);

@@ -32,6 +32,8 @@ void Pause() {
 // from one that works.
 constexpr int kSpins = 20'000;
 
+}  // namespace
+
 // A run of indices: its own thread takes them from the front, the others from the back.
 class alignas(64) IndexRun {
   public:
@@ -58,8 +60,6 @@ class alignas(64) IndexRun {
     }
     std::atomic<uint64_t> range_{0};
 };
-
-}  // namespace
 
 // Workers watch `generation_`; each new value is one ParallelFor.
 //

@@ -51,6 +51,8 @@ async function theStory({ browser, server }) {
   await uploadAndCreate(page, 'good.jsonl', good);
   await page.getByText('about', { exact: false }).first().waitFor();
   await page.getByLabel('Epochs').fill('20');
+  await page.getByRole('tab', { name: 'hone', exact: true }).click();
+  await page.getByText(/^hone finetune .*--data_name good\.jsonl .*--num_train_epochs 20 /).waitFor();
   await page.getByRole('button', { name: 'Create job' }).click();
   await page.getByRole('img', { name: /^Loss: the latest values are Training/ }).waitFor();
   await page.getByRole('tab', { name: 'Messages' }).click();

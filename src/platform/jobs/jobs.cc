@@ -1,5 +1,8 @@
 #include "platform/jobs/jobs.h"
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "fmt/ranges.h"
 #include "platform/api/checks.h"
 #include "platform/api/refusal.h"
 #include "platform/jobs/job_store.h"
@@ -15,6 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMaxPage = 100;
 constexpr size_t kMaxFilters = 16;
+constexpr size_t kMaxWords = 8, kMaxSearchBytes = 256;
 constexpr int64_t kMaxPosition = 10'000;  // of a queue: what is behind it shows this number
 
 absl::Status NoSuchJob(const std::string& id) {
@@ -28,7 +32,6 @@ absl::StatusOr<JobRecord> GetJob(Sql& sql, const std::string& project, const std
     return *std::move(record);
 }
 
-// The job as its clients see it.
 // As clients see a job that does not wait.
 Job Shown(JobRecord record) {
     if (record.job.status != JobStatus::kRunning) record.job.estimated_finish = 0;
@@ -54,6 +57,27 @@ absl::Status CheckFile(Files& files, const Caller& caller, const char* param,
     if (file->purpose == "fine-tune") return absl::OkStatus();
     return InvalidField(param, "The file '{}' has the purpose '{}', but must have 'fine-tune'.", id,
                         file->purpose);
+}
+
+// A pattern of SQL's LIKE, with ! before what stands for itself: the word is anywhere.
+std::string Anywhere(std::string_view word) {
+    std::string pattern = "%";
+    for (const char c : word) {
+        if (c == '%' || c == '_' || c == '!') pattern += '!';
+        pattern += c;
+    }
+    return pattern + "%";
+}
+
+absl::Status CheckSearch(const JobSearch& search, size_t words) {
+    for (const std::string& status : search.statuses)
+        HONE_RETURN_IF_ERROR(CheckOneOf("status", status,
+                                        {"validating_files", "queued", "running", "paused",
+                                         "succeeded", "failed", "cancelled"}));
+    if (search.text.size() > kMaxSearchBytes || words > kMaxWords)
+        return InvalidField("search", "A search has at most {} words and {} bytes.", kMaxWords,
+                            kMaxSearchBytes);
+    return absl::OkStatus();
 }
 
 struct EventRow {
@@ -207,6 +231,36 @@ absl::StatusOr<Page<Job>> Jobs::List(const Caller& caller, const JobFilter& filt
         }
         Page<Job> jobs{{}, records.has_more};
         for (JobRecord& record : records.data) jobs.data.push_back(Shown(sql, std::move(record)));
+        return jobs;
+    });
+}
+
+absl::StatusOr<Page<Job>> Jobs::Search(const Caller& caller, const JobSearch& search,
+                                       const PageRequest& page) {
+    HONE_RETURN_IF_ERROR(CheckPage(page, kMaxPage));
+    const std::vector<std::string> words =
+        absl::StrSplit(search.text, absl::ByAnyChar(" \t\n"), absl::SkipEmpty());
+    HONE_RETURN_IF_ERROR(CheckSearch(search, words.size()));
+    std::string where = "project = :project";
+    Texts values{{caller.project}};
+    // Not the column alone: by its index all jobs of a status would be sorted for each page.
+    if (!search.statuses.empty())
+        where += fmt::format(" and (status || '') in ('{}')", fmt::join(search.statuses, "', '"));
+    for (const std::string& word : words) {
+        const size_t n = values.all.size();
+        where += fmt::format(
+            " and (lower(id || ' ' || model || ' ' || fine_tuned_model || ' ' || suffix || ' ' || "
+            "metadata) like lower(:a{0}) escape '!' or lower(metadata) like lower(:b{0}) escape "
+            "'!')",
+            n);
+        // The metadata are JSON: {"key":"value"}.
+        values.all.push_back(Anywhere(word));
+        values.all.push_back(Anywhere(absl::StrReplaceAll(word, {{"=", "\":\""}})));
+    }
+    return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<Job>> {
+        const Page<JobRecord> records = ListJobs(sql, kJobs, where, page, values);
+        Page<Job> jobs{{}, records.has_more};
+        for (const JobRecord& record : records.data) jobs.data.push_back(Shown(sql, record));
         return jobs;
     });
 }

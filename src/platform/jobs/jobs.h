@@ -30,6 +30,13 @@ struct JobFilter {
     bool null_metadata = false;  // jobs without metadata alone
 };
 
+struct JobSearch {
+    std::vector<std::string> statuses;  // "running" and the like, any of them; empty: all
+    // Each of its words occurs in the job's id, models, suffix or metadata ("key" or "key=value"),
+    // in capitals or not.
+    std::string text;
+};
+
 // Is told the id of each job that changed or has new events, after that is stored. It is called
 // from the platform's threads, returns at once, and calls nothing of the platform.
 using JobListener = std::function<void(const std::string& project, const std::string& job_id)>;
@@ -43,6 +50,10 @@ class Jobs {
     // Limit 0 to 100.
     absl::StatusOr<Page<Job>> List(const Caller& caller, const JobFilter& filter,
                                    const PageRequest& page);
+    // Jobs of the project by what people remember of them. Reads jobs until the page is full: all
+    // of them where nothing fits.
+    absl::StatusOr<Page<Job>> Search(const Caller& caller, const JobSearch& search,
+                                     const PageRequest& page);
 
     // The status is the new one when these return; a worker that has to leave does so afterwards.
     // In a status where it makes no sense: kConflict, and a message that says which.

@@ -1,6 +1,7 @@
 // Fine-tuning jobs: https://platform.openai.com/docs/api-reference/fine-tuning.
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "platform/jobs/job_request.h"
 #include "server/api/api.h"
 #include "server/api/job_stream.h"
@@ -43,6 +44,19 @@ HttpResponse ListJobs(Platform& platform, const Call& call) {
     if (auto wrong = ReadFilter(call.request, filter)) return *std::move(wrong);
     HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
                           platform.jobs().List(call.caller, filter, page));
+    return JsonResponse(
+        ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
+}
+
+HttpResponse SearchJobs(Platform& platform, const Call& call) {
+    platform::PageRequest page;
+    platform::JobSearch search;
+    if (auto wrong = ReadPage(call.request, kJobPages, page)) return *std::move(wrong);
+    if (const std::string* statuses = call.request.Query("status"))
+        search.statuses = absl::StrSplit(*statuses, ',', absl::SkipEmpty());
+    if (const std::string* text = call.request.Query("search")) search.text = *text;
+    HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
+                          platform.jobs().Search(call.caller, search, page));
     return JsonResponse(
         ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
 }
@@ -150,6 +164,21 @@ void AddJobRoutes(Api& api, Platform& platform) {
     Router& router = api.router();
     AddCreateAndRead(router, platform);
     AddListsOfAJob(router, platform);
+    std::vector<QueryParameter> searching = PageParameters(kJobPages);
+    searching.push_back(
+        {"status", R"({"type": "string", "maxLength": 256})",
+         "only jobs in one of these, with commas between: validating_files, queued, "
+         "running, paused, succeeded, failed, cancelled"});
+    searching.push_back({"search", R"({"type": "string", "maxLength": 256})",
+                         "only jobs in whose id, models, suffix or metadata (key=value) each of "
+                         "these words occurs"});
+    router.Add({.method = "GET",
+                .pattern = "/api/fine_tuning/jobs",
+                .operation = "searchFineTuningJobs",
+                .summary = "looks for jobs of the project, newest first",
+                .query = std::move(searching),
+                .response_schema = "ListFineTuningJobsResponse",
+                .handle = [&](const Call& call) { return SearchJobs(platform, call); }});
     router.Add({.method = "DELETE",
                 .pattern = "/api/fine_tuning/jobs/{fine_tuning_job_id}",
                 .operation = "deleteFineTuningJob",

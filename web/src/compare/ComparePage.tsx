@@ -2,12 +2,12 @@ import { ChartSpline } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 
-import { filterJobs } from '@/fine_tuning/job_filter';
 import { useJobs } from '@/fine_tuning/jobs';
 import { JobStatus } from '@/fine_tuning/JobStatus';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { SearchInput } from '@/ui/Field';
+import { useSettled } from '@/ui/settled';
 import { BackLink, ListPanel, SplitPage, splitStyles as styles } from '@/ui/SplitPage';
 import { EmptyState, Failure, Loading } from '@/ui/State';
 import { useTitle } from '@/ui/title';
@@ -31,8 +31,7 @@ function useChosen() {
 function RunList(props: { chosen: readonly string[]; choose: (ids: readonly string[]) => void }) {
   const { t, format } = useLanguage();
   const [search, setSearch] = useState('');
-  const jobs = useJobs();
-  const shown = filterJobs(jobs.data ?? [], 'all', search);
+  const jobs = useJobs('all', useSettled(search));
   const { chosen, choose } = props;
   return (
     <ListPanel
@@ -51,9 +50,9 @@ function RunList(props: { chosen: readonly string[]; choose: (ids: readonly stri
       {jobs.isError && !jobs.data && (
         <Failure error={jobs.error} onRetry={() => void jobs.refetch()} />
       )}
-      {jobs.data && shown.length === 0 && <p className={styles.none}>{t('jobs.noneFound')}</p>}
+      {jobs.data?.length === 0 && <p className={styles.none}>{t('jobs.noneFound')}</p>}
       <ul>
-        {shown.map((job) => {
+        {jobs.data?.map((job) => {
           const on = chosen.includes(job.id);
           return (
             <li key={job.id}>

@@ -1,18 +1,16 @@
 import { Plus } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { SearchInput, Select } from '@/ui/Field';
 import { ListPanel, splitStyles as styles } from '@/ui/SplitPage';
+import { useSettled } from '@/ui/settled';
 import { EmptyState, Failure, Loading } from '@/ui/State';
 
-import { filterJobs, jobFilters, type JobFilter } from './job_filter';
 import { JobListItem } from './JobListItem';
-import { useJobs } from './jobs';
-
-const ENOUGH = 20; // jobs, for the first look at a search
+import { jobFilters, useJobs, type JobFilter } from './jobs';
 
 function CreateButton() {
   const { t } = useLanguage();
@@ -25,21 +23,12 @@ function CreateButton() {
   );
 }
 
-// Reads on in the list until enough of it fits.
-function useEnough(jobs: ReturnType<typeof useJobs>, enough: boolean) {
-  const { hasNextPage, isFetching, fetchNextPage } = jobs;
-  useEffect(() => {
-    if (!enough && hasNextPage && !isFetching) void fetchNextPage();
-  }, [enough, hasNextPage, isFetching, fetchNextPage]);
-}
-
 export function JobList({ chosen }: { chosen: string | undefined }) {
   const { t } = useLanguage();
   const [search, setSearch] = useState('');
   const [filter, setFilter] = useState<JobFilter>('all');
-  const jobs = useJobs();
-  const shown = filterJobs(jobs.data ?? [], filter, search);
-  useEnough(jobs, (filter === 'all' && search === '') || shown.length >= ENOUGH);
+  const jobs = useJobs(filter, useSettled(search));
+  const everything = filter === 'all' && search.trim() === '';
   return (
     <ListPanel
       label={t('jobs.list')}
@@ -71,16 +60,16 @@ export function JobList({ chosen }: { chosen: string | undefined }) {
       {jobs.isError && !jobs.data && (
         <Failure error={jobs.error} onRetry={() => void jobs.refetch()} />
       )}
-      {jobs.data?.length === 0 && (
+      {everything && jobs.data?.length === 0 && (
         <EmptyState title={t('jobs.empty.title')}>
           <p>{t('jobs.empty.text')}</p>
         </EmptyState>
       )}
-      {jobs.data && jobs.data.length > 0 && shown.length === 0 && (
+      {!everything && jobs.data?.length === 0 && (
         <p className={styles.none}>{t('jobs.noneFound')}</p>
       )}
       <ul>
-        {shown.map((job) => (
+        {jobs.data?.map((job) => (
           <JobListItem key={job.id} job={job} chosen={job.id === chosen} />
         ))}
       </ul>

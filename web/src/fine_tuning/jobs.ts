@@ -1,5 +1,6 @@
 // Jobs as data: what is read of them, and what can be done with them.
 import {
+  keepPreviousData,
   useInfiniteQuery,
   queryOptions,
   useMutation,
@@ -26,13 +27,32 @@ export const isMoving = (job: Job) => !isOver(job) && !job.paused;
 
 const path = (id: string) => ({ params: { path: { fine_tuning_job_id: id } } });
 
-export function useJobs() {
+export const jobFilters = ['all', 'active', 'succeeded', 'failed'] as const;
+export type JobFilter = (typeof jobFilters)[number];
+
+const STATUSES: Record<JobFilter, string> = {
+  all: '',
+  active: 'validating_files,queued,running,paused',
+  succeeded: 'succeeded',
+  failed: 'failed,cancelled',
+};
+
+// The newest first; `search`: words of id, models, suffix or metadata, which the server looks for.
+export function useJobs(filter: JobFilter = 'all', search = '') {
+  const status = STATUSES[filter];
+  const words = search.trim();
   return useInfiniteQuery({
-    queryKey: ['jobs'],
+    queryKey: ['jobs', status, words],
     initialPageParam: '',
+    placeholderData: keepPreviousData,
     queryFn: async ({ pageParam, signal }) => {
-      const query = { limit: PAGE, ...(pageParam === '' ? {} : { after: pageParam }) };
-      return result(api.GET('/v1/fine_tuning/jobs', { params: { query }, signal }));
+      const query = {
+        limit: PAGE,
+        ...(pageParam === '' ? {} : { after: pageParam }),
+        ...(status === '' ? {} : { status }),
+        ...(words === '' ? {} : { search: words }),
+      };
+      return result(api.GET('/api/fine_tuning/jobs', { params: { query }, signal }));
     },
     getNextPageParam: (page) => (page.has_more ? page.data.at(-1)?.id : undefined),
     select: (data) => data.pages.flatMap((page) => page.data as Job[]),
