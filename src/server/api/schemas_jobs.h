@@ -136,7 +136,10 @@ inline constexpr char kJobSchemas[] = R"json({
       "step": {"type": "integer"},
       "total_steps": {"type": ["integer", "null"]},
       "peak_memory_bytes": {"description": "the most that the job's process held", "type": ["integer", "null"]},
-      "cpu_seconds": {"description": "what all processors together have worked for it", "type": ["number", "null"]},
+      "cpu_seconds": {
+        "description": "what all processors together have worked for it, up to its last step",
+        "type": ["number", "null"]
+      },
       "integrations": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Integration"}},
       "metadata": {"$ref": "#/components/schemas/Metadata"},
       "method": {"type": "object"},
