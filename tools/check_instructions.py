@@ -121,6 +121,8 @@ def files_of(build):
     """The program as it is linked. For the tests: their objects and the rooms', and the libraries put into them."""
     commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
     outputs = [re.search(r" -o (\S+)", command["command"]).group(1) for command in commands]
+    # Replays of corpora are no part of every build, and are linked for themselves.
+    outputs = [output for output in outputs if "_replay.dir/" not in output]
     objects = [build / output for output in outputs if output.endswith(".o")]  # the others are precompiled headers
     ninja = (build / "build.ninja").read_text(encoding="utf-8")
     archives = set(re.findall(r"(?<=\s)/\S+\.a(?=\s)", ninja))
