@@ -32,7 +32,8 @@ TOKENS = 49152  # of the tokenizer: no vocabulary is smaller
 def shape(model_type, hidden, intermediate, layers, heads, kv_heads, vocabulary, **more):
     return {"model_type": model_type, "hidden_size": hidden, "intermediate_size": intermediate,
             "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": kv_heads,
-            "vocab_size": max(vocabulary, TOKENS), "max_position_embeddings": 2048, "bos_token_id": 1, "eos_token_id": 2,
+            "vocab_size": max(vocabulary, TOKENS),
+            "max_position_embeddings": 2048, "bos_token_id": 1, "eos_token_id": 2,
             "pad_token_id": 2, "dtype": "bfloat16", **more}
 
 
