@@ -145,16 +145,18 @@ class Ia3Test(HoneTest):
         self.assertIn("--method ia3", self.finetune("wrong", self.data, "-a", "out", code=USAGE).stderr)
 
 
-class VirtualTokensTest(HoneTest):
-    METHODS = {"prompt": ("PROMPT_TUNING", "PromptTuning", "prompt-tuning", "0.2"),
-               "prefix": ("PREFIX_TUNING", "PrefixTuning", "prefix-tuning", "0.2")}
-
-    def train(self, out, method, *arguments, code=OK):
+class MethodTest(HoneTest):
+    def train_by(self, out, method, *arguments, code=OK):
         return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", method, "--eval_split",
                          "none", "--max_seq_len", 256, "--logging_steps", 1, *arguments, code=code)
 
     def losses(self, *arguments):
         return self.evaluate(self.data, "--torch_dtype", "float32", *arguments)["loss"]
+
+
+class VirtualTokensTest(MethodTest):
+    METHODS = {"prompt": ("PROMPT_TUNING", "PromptTuning", "prompt-tuning", "0.2"),
+               "prefix": ("PREFIX_TUNING", "PrefixTuning", "prefix-tuning", "0.2")}
 
     def test_trains_goes_on_and_answers(self):
         self.data = self.write("chats.jsonl", many_chats(30))
@@ -165,13 +167,13 @@ class VirtualTokensTest(HoneTest):
             with self.subTest(method):
                 out = method
                 train = ["--num_virtual_tokens", 6, "--max_steps", 10, "--learning_rate", rate]
-                done = self.train(out, method, *train, "--save_steps", 4, "--save_total_limit", 0)
+                done = self.train_by(out, method, *train, "--save_steps", 4, "--save_total_limit", 0)
                 self.assertIn("6 virtual tokens", done.stdout + done.stderr)
                 config = self.read_json(f"{out}/adapter/adapter_config.json")
                 self.assertEqual((config["peft_type"], config["num_virtual_tokens"]), (peft_type, 6))
                 after = self.losses("-a", out)
                 self.assertLess(after, before - 0.2)
-                self.train(f"{out}-again", method, *train, "--resume_from_checkpoint", f"{out}/checkpoints/step-4")
+                self.train_by(f"{out}-again", method, *train, "--resume_from_checkpoint", f"{out}/checkpoints/step-4")
                 self.assertEqual(self.sha256(f"{out}/{ADAPTER}"), self.sha256(f"{out}-again/{ADAPTER}"))
                 self.write("run.yaml", f'''
                     input_model: {{type: HfModel, model_path: "{TINY}"}}
@@ -182,7 +184,7 @@ class VirtualTokensTest(HoneTest):
                 self.hone("run", "--config", "run.yaml")
                 self.assertEqual(self.sha256(f"{out}/{ADAPTER}"), self.sha256(f"{out}-by-file/{ADAPTER}"))
                 self.assertIn(f"A {card} adapter", (self.work / out / "README.md").read_text())
-                self.train(f"{out}-more", method, "-a", out, "--max_steps", 1)
+                self.train_by(f"{out}-more", method, "-a", out, "--max_steps", 1)
                 self.assertAlmostEqual(self.metrics(f"{out}-more")[0]["loss"], after, delta=0.5)
                 self.assertAlmostEqual(self.evaluate(self.data, "-a", out, "--weights", "int8")["loss"], after,
                                        delta=0.03 * after)
@@ -197,9 +199,9 @@ class VirtualTokensTest(HoneTest):
         self.data = self.write("chats.jsonl", CHATS)
         start = ["--num_virtual_tokens", 9, "--max_steps", 1, "--learning_rate", 0]
         text = ["--prompt_tuning_init", "text", "--prompt_tuning_init_text", "Hydrogen is the lightest."]
-        self.train("text", "prompt", *start, *text)
-        self.train("random", "prompt", *start)
-        self.train("again", "prompt", *start, *text, "--seed", 7)
+        self.train_by("text", "prompt", *start, *text)
+        self.train_by("random", "prompt", *start)
+        self.train_by("again", "prompt", *start, *text, "--seed", 7)
         # The words are where they start whatever the seed, and a likelier start than noise.
         self.assertEqual(self.sha256(f"text/{ADAPTER}"), self.sha256(f"again/{ADAPTER}"))
         self.assertNotEqual(self.sha256(f"text/{ADAPTER}"), self.sha256(f"random/{ADAPTER}"))
@@ -210,21 +212,21 @@ class VirtualTokensTest(HoneTest):
         self.data = self.write("pairs.jsonl", [{"prompt": "Name a metal.", "chosen": "Iron.", "rejected": "Neon."},
                                                {"prompt": "Name a gas.", "chosen": "Neon.", "rejected": "Iron."}] * 4)
         for method in self.METHODS:
-            self.train(f"{method}-dpo", method, "--objective", "dpo", "--max_steps", 8, "--learning_rate", "5e-2")
+            self.train_by(f"{method}-dpo", method, "--objective", "dpo", "--max_steps", 8, "--learning_rate", "5e-2")
             losses = [line["loss"] for line in self.metrics(f"{method}-dpo")]
             self.assertLess(losses[-1], losses[0] - 0.01)
         self.data = self.write("labels.jsonl", [{"text": f"{word} {i}", "label": label} for i in range(8)
                                                 for word, label in (("iron", "metal"), ("neon", "gas"))])
-        self.train("labels", "prompt", "--task", "text-classification", "--max_steps", 12, "--learning_rate", "5e-2")
+        self.train_by("labels", "prompt", "--task", "text-classification", "--max_steps", 12, "--learning_rate", "5e-2")
         losses = [line["loss"] for line in self.metrics("labels")]
         self.assertLess(losses[-1], losses[0] - 0.1)
         self.assertLess(self.evaluate(self.data, "-a", "labels")["loss"], losses[0])
-        said = self.train("wrong", "prefix", "--task", "text-classification", code=USAGE).stderr
+        said = self.train_by("wrong", "prefix", "--task", "text-classification", code=USAGE).stderr
         self.assertIn("or prompt", said)
 
     def test_says_what_it_cannot_do(self):
         self.data = self.write("chats.jsonl", CHATS)
-        self.train("out", "prefix", "--max_steps", 1)
+        self.train_by("out", "prefix", "--max_steps", 1)
         for method, words, arguments in (
                 ("prompt", ["--lora_r"], ["--lora_r", 4]),
                 ("prompt", ["--target_modules"], ["--target_modules", "q_proj"]),
@@ -236,7 +238,7 @@ class VirtualTokensTest(HoneTest):
                 ("prefix", ["num_virtual_tokens", "4096"], ["--num_virtual_tokens", 4096]),
                 ("prompt", ["PREFIX_TUNING", "--method prefix"], ["-a", "out"])):
             with self.subTest(arguments):
-                said = self.train("wrong", method, *arguments, code=USAGE).stderr
+                said = self.train_by("wrong", method, *arguments, code=USAGE).stderr
                 for word in words:
                     self.assertIn(word, said)
         said = self.finetune("wrong", self.data, "--num_virtual_tokens", 4, code=USAGE).stderr
@@ -261,15 +263,11 @@ class ServedAloneTest(HoneTest):
             self.assertNotEqual(answer("-a", method), base)
 
 
-class BottleneckTest(HoneTest):
+class BottleneckTest(MethodTest):
     WEIGHTS = "adapter/adapter.safetensors"
 
     def train(self, out, *arguments, code=OK):
-        return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", "adapter", "--eval_split",
-                         "none", "--max_seq_len", 256, "--logging_steps", 1, *arguments, code=code)
-
-    def losses(self, *arguments):
-        return self.evaluate(self.data, "--torch_dtype", "float32", *arguments)["loss"]
+        return self.train_by(out, "adapter", *arguments, code=code)
 
     def test_trains_goes_on_and_answers(self):
         self.data = self.write("chats.jsonl", many_chats(30))

@@ -48,6 +48,12 @@ Job Shown(Sql& sql, JobRecord record) {
     return Shown(std::move(record));
 }
 
+Page<Job> Shown(Sql& sql, Page<JobRecord> records) {
+    Page<Job> jobs{{}, records.has_more};
+    for (JobRecord& record : records.data) jobs.data.push_back(Shown(sql, std::move(record)));
+    return jobs;
+}
+
 absl::Status CheckFile(Files& files, const Caller& caller, const char* param,
                        const std::string& id) {
     const auto file = files.Get(caller, id);
@@ -229,9 +235,7 @@ absl::StatusOr<Page<Job>> Jobs::List(const Caller& caller, const JobFilter& filt
             }
             records = ListJobs(sql, kJobsByMetadata, where, page, values);
         }
-        Page<Job> jobs{{}, records.has_more};
-        for (JobRecord& record : records.data) jobs.data.push_back(Shown(sql, std::move(record)));
-        return jobs;
+        return Shown(sql, std::move(records));
     });
 }
 
@@ -258,10 +262,7 @@ absl::StatusOr<Page<Job>> Jobs::Search(const Caller& caller, const JobSearch& se
         values.all.push_back(Anywhere(absl::StrReplaceAll(word, {{"=", "\":\""}})));
     }
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<Job>> {
-        const Page<JobRecord> records = ListJobs(sql, kJobs, where, page, values);
-        Page<Job> jobs{{}, records.has_more};
-        for (const JobRecord& record : records.data) jobs.data.push_back(Shown(sql, record));
-        return jobs;
+        return Shown(sql, ListJobs(sql, kJobs, where, page, values));
     });
 }
 

@@ -37,6 +37,11 @@ std::optional<HttpResponse> ReadFilter(const HttpRequest& request, platform::Job
                  .code = "invalid_value"});
 }
 
+HttpResponse ListResponse(const platform::Page<platform::Job>& jobs) {
+    return JsonResponse(
+        ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
+}
+
 HttpResponse ListJobs(Platform& platform, const Call& call) {
     platform::PageRequest page;
     platform::JobFilter filter;
@@ -44,8 +49,7 @@ HttpResponse ListJobs(Platform& platform, const Call& call) {
     if (auto wrong = ReadFilter(call.request, filter)) return *std::move(wrong);
     HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
                           platform.jobs().List(call.caller, filter, page));
-    return JsonResponse(
-        ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
+    return ListResponse(jobs);
 }
 
 HttpResponse SearchJobs(Platform& platform, const Call& call) {
@@ -57,8 +61,7 @@ HttpResponse SearchJobs(Platform& platform, const Call& call) {
     if (const std::string* text = call.request.Query("search")) search.text = *text;
     HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
                           platform.jobs().Search(call.caller, search, page));
-    return JsonResponse(
-        ListJson(jobs.data, jobs.has_more, [](const platform::Job& job) { return ToJson(job); }));
+    return ListResponse(jobs);
 }
 
 HttpResponse ListEvents(Platform& platform, const Call& call) {

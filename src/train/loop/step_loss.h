@@ -1,5 +1,6 @@
-// A loss that needs the results of all rows of a step before the first gradient, and that is no
-// objective over answers: of embeddings (embedder.h), or of single tokens (token_scorer.h).
+// A loss that makes the gradients of a step itself, and is no objective over answers. Of embeddings
+// (embedder.h) and of single tokens (token_scorer.h) it needs the results of all rows before the
+// first gradient; beside a teacher (distiller.h) another model's of each batch.
 #pragma once
 
 #include <cstdint>
