@@ -1,59 +1,23 @@
 // Twenty steps with a teacher, against torch (tools/golden/distillation.py).
 #include <cmath>
-#include <fstream>
 
-#include "adapt/lora.h"
-#include "base/testing.h"
-#include "data/load/token_store.h"
 #include "golden.h"
-#include "train/control/testing.h"
-#include "train/loop/trainer.h"
-#include "train/method/lora.h"
+#include "steps.h"
 
 namespace hone::golden {
 namespace {
 
 using Json = nlohmann::json;
 
-const Json& DistillationValues() {
-    static const Json values = [] {
-        std::ifstream file(Folder() + "/preferences/distillation.json");
-        return Json::parse(file);
-    }();
-    return values;
-}
-
-std::shared_ptr<const Dataset> DistillationRows() {
-    auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
-    store->files = {"rows"};
-    std::vector<int64_t> indices;
-    for (const Json& row : DistillationValues()["rows"]) {
-        Example example;
-        for (const Json& id : row) example.tokens.push_back(id.get<int32_t>());
-        example.weights.assign(example.tokens.size(), 1.0f);
-        indices.push_back(store->Append(example, 0, 1).value());
-    }
-    ExpectOk(store->Finish());
-    return std::make_shared<Dataset>(store, indices);
-}
-
 class DistillationTest : public testing::TestWithParam<int> {};
 
 TEST_P(DistillationTest, TwentyStepsAreThoseOfTorch) {
     const Context context(2);
-    const Json &golden = DistillationValues()["cases"][GetParam()],
-               &settings = DistillationValues()["settings"];
+    const Json values = ReadValues("preferences/distillation.json");
+    const Json &golden = values["cases"][GetParam()], &settings = values["settings"];
     Loaded teacher = LoadBase(Folder() + "/models/" + golden["teacher"].get<std::string>(),
                               ComputeType::kF32, context);
-    Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context);
-    const LoraConfig config =
-        LoadAdapter(*loaded.model, Folder() + "/preferences/start", context).value();
-    ExpectOk(loaded.model->PrepareTraining(128, false));
-    LoraLearner learner(*loaded.model, config, true, context);
-    TestFolder folder;
-    Watched watched;
-    const BatcherOptions batcher{.batch_size = settings["batch_size"], .shuffle = false};
-    StepPlan plan = StepPlan::Create(DistillationRows(), batcher).value();
+    StartedRun run(context);
     TrainerOptions options;
     options.total_steps = settings["steps"];
     options.schedule = {.learning_rate = settings["learning_rate"],
@@ -62,28 +26,13 @@ TEST_P(DistillationTest, TwentyStepsAreThoseOfTorch) {
                             .alpha = golden["alpha"],
                             .temperature = golden["temperature"]};
     options.micro_batch_tokens = 16;
-    options.logging_steps = 1;
-    options.checkpoints = folder / "checkpoints";
-    auto trainer =
-        Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll, context);
-    ExpectOk(trainer.status());
-    ExpectOk((*trainer)->Run());
-    ASSERT_EQ(watched.heard.steps.size(), golden["steps"].size());
-    for (size_t i = 0; i < golden["steps"].size(); ++i) {
-        const StepReport& step = watched.heard.steps[i];
-        std::map<std::string, double> ours = {{"loss", step.step_loss},
-                                              {"grad_norm", step.grad_norm}};
-        for (const auto& [name, value] : step.metrics) ours[name] = value;
-        for (const auto& [name, value] : golden["steps"][i].items()) {
-            const double theirs = value;
-            ASSERT_TRUE(ours.contains(name)) << name;
-            EXPECT_NEAR(ours[name], theirs, (name == "grad_norm" ? 1e-3 : 1e-4) * theirs)
-                << name << " of step " << i + 1;
-            if (name == "loss")
-                testkit::deviation_table.Note(fmt::format("distillation-{}", GetParam()),
-                                              "trajectory", std::abs(ours[name] / theirs - 1));
-        }
-    }
+    const std::vector<StepValues> ours = TakeSteps(
+        LabelledRows(values["rows"]), {.batch_size = settings["batch_size"], .shuffle = false},
+        std::move(options), *run.learner, context);
+    ExpectSteps(ours, golden["steps"], fmt::format("distillation-{}", GetParam()),
+                [](const std::string& name, double value) {
+                    return (name == "grad_norm" ? 1e-3 : 1e-4) * value;
+                });
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, DistillationTest, testing::Range(0, 2));

@@ -1,12 +1,11 @@
 // Embeddings against transformers and peft (tools/golden/embeddings.py): the embeddings, the loss,
 // the gradient of every trained tensor, and five steps of AdamW.
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include "data/batch/batcher.h"
 #include "golden.h"
-#include "kernels/adamw/adamw.h"
+#include "steps.h"
 #include "train/custom/program_pair_loss.h"
 #include "train/loop/embedder.h"
 #include "train/method/lora.h"
@@ -26,10 +25,9 @@ std::vector<std::string> EmbeddingCases() {
 
 class EmbeddingTest : public ::testing::TestWithParam<std::string> {
   protected:
-    EmbeddingTest() : folder_(Folder() + "/embeddings/" + GetParam()) {
-        std::ifstream file(folder_ + "/values.json");
-        values_ = Json::parse(file);
-    }
+    EmbeddingTest()
+        : folder_(Folder() + "/embeddings/" + GetParam()),
+          values_(ReadValues("embeddings/" + GetParam() + "/values.json")) {}
 
     void Load() {
         auto files = OpenModel(Folder() + "/" + values_["model"].get<std::string>());
@@ -82,18 +80,6 @@ class EmbeddingTest : public ::testing::TestWithParam<std::string> {
         return pairs;
     }
 
-    void StepOfAdamW(int64_t step) {
-        AdamWOptions options;
-        options.learning_rate = values_["rate"];
-        options.step = step + 1;
-        ParameterSet& parameters = model_->parameters();
-        m_.resize(static_cast<size_t>(parameters.count()));
-        v_.resize(m_.size());
-        AdamWStep(context_, parameters.count(), options, parameters.gradients().data(),
-                  parameters.values().data(), m_.data(), v_.data());
-        model_->ParametersChanged(context_);
-    }
-
     std::string folder_;
     Json values_;
     Context context_{2};
@@ -101,7 +87,6 @@ class EmbeddingTest : public ::testing::TestWithParam<std::string> {
     std::unique_ptr<Model> model_;
     std::unique_ptr<LoraLearner> learner_;
     std::unique_ptr<Embedder> embedder_;
-    std::vector<float> m_, v_;
 };
 
 TEST_P(EmbeddingTest, EmbeddingsAreThoseOfTransformers) {
@@ -132,8 +117,7 @@ TEST_P(EmbeddingTest, GradientsAndStepsAreThoseOfPeft) {
         SCOPED_TRACE(tokens);
         Load();
         if (IsSkipped()) return;
-        m_.clear();
-        v_.clear();
+        AdamWOfModel adamw(*model_);
         const std::vector<Batch> batches = CutMicroBatches(pairs, tokens);
         std::vector<int64_t> rows(pairs.size());
         std::iota(rows.begin(), rows.end(), 0);
@@ -160,7 +144,7 @@ TEST_P(EmbeddingTest, GradientsAndStepsAreThoseOfPeft) {
                 EXPECT_LT(off, 1e-3) << tensor.name;
                 testkit::deviation_table.Note(GetParam(), "gradients", off);
             }
-            StepOfAdamW(static_cast<int64_t>(step));
+            adamw.Step(context_, {.learning_rate = values_["rate"]});
         }
         EXPECT_EQ(gradients->tensors().size(), model_->parameters().slices().size());
     }

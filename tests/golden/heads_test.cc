@@ -1,11 +1,10 @@
 // Heads of labels against transformers and peft (tools/golden/heads.py): logits, loss, the gradient
 // of every trained tensor, and five steps of AdamW.
 #include <filesystem>
-#include <fstream>
 
 #include "adapt/adapter_head.h"
 #include "golden.h"
-#include "kernels/adamw/adamw.h"
+#include "steps.h"
 
 namespace hone::golden {
 namespace {
@@ -22,10 +21,9 @@ std::vector<std::string> HeadCases() {
 
 class HeadTest : public testing::TestWithParam<std::string> {
   protected:
-    HeadTest() : folder_(Folder() + "/heads/" + GetParam()) {
-        std::ifstream file(folder_ + "/values.json");
-        values_ = Json::parse(file);
-    }
+    HeadTest()
+        : folder_(Folder() + "/heads/" + GetParam()),
+          values_(ReadValues("heads/" + GetParam() + "/values.json")) {}
 
     // The model with the case's adapter and head, in f32.
     void Load() {
@@ -62,28 +60,11 @@ class HeadTest : public testing::TestWithParam<std::string> {
         return documents;
     }
 
-    void StepOfAdamW(int64_t step) {
-        AdamWOptions options;
-        options.learning_rate = values_["rate"];
-        options.step = step + 1;
-        ParameterSet& parameters = model_->parameters();
-        m_.resize(static_cast<size_t>(parameters.count()));
-        v_.resize(m_.size());
-        for (size_t i = 0; i < parameters.slices().size(); ++i) {
-            const ParameterSlice& slice = parameters.slices()[i];
-            const int index = static_cast<int>(i);
-            AdamWStep(context_, slice.count, options, parameters.gradient(index),
-                      parameters.value(index), m_.data() + slice.offset, v_.data() + slice.offset);
-        }
-        model_->ParametersChanged(context_);
-    }
-
     std::string folder_;
     Json values_;
     Context context_{2};
     std::unique_ptr<ModelFiles> files_;
     std::unique_ptr<Model> model_;
-    std::vector<float> m_, v_;
 };
 
 TEST_P(HeadTest, LogitsAreThoseOfTransformers) {
@@ -112,6 +93,7 @@ TEST_P(HeadTest, LogitsAreThoseOfTransformers) {
 
 TEST_P(HeadTest, GradientsAndStepsAreThoseOfPeft) {
     Load();
+    AdamWOfModel adamw(*model_);
     const Batch batch = Pack(Documents());
     const auto scale = static_cast<float>(1 / batch.TotalWeight());
     const auto gradients = OpenSafetensors(folder_ + "/gradients.safetensors").value();
@@ -137,7 +119,7 @@ TEST_P(HeadTest, GradientsAndStepsAreThoseOfPeft) {
             EXPECT_LT(off, 1e-3) << tensor.name;
             testkit::deviation_table.Note(GetParam(), "gradients", off);
         }
-        StepOfAdamW(static_cast<int64_t>(step));
+        adamw.Step(context_, {.learning_rate = values_["rate"]});
     }
     EXPECT_EQ(gradients->tensors().size(), model_->parameters().slices().size());
 }

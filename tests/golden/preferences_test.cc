@@ -1,13 +1,10 @@
 // Twenty steps of each objective that compares answers, against TRL's trainers.
 #include <cmath>
-#include <fstream>
 
 #include "adapt/lora.h"
 #include "base/testing.h"
-#include "data/load/token_store.h"
 #include "golden.h"
-#include "train/control/testing.h"
-#include "train/loop/trainer.h"
+#include "steps.h"
 #include "train/method/lora.h"
 
 namespace hone::golden {
@@ -15,60 +12,36 @@ namespace {
 
 using Json = nlohmann::json;
 
-const Json& Values() {
-    static const Json values = [] {
-        std::ifstream file(Folder() + "/preferences/steps.json");
-        return Json::parse(file);
-    }();
-    return values;
-}
-
-void Append(const Json& ids, float weight, Example& example) {
-    for (const Json& id : ids) {
-        example.tokens.push_back(id.get<int32_t>());
-        example.weights.push_back(weight);
-    }
-}
-
-std::shared_ptr<const Dataset> Rows(RowKind kind) {
-    auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
-    store->files = {"rows"};
-    std::vector<int64_t> indices;
-    for (const Json& row : Values()[kind == RowKind::kPairs ? "pairs" : "judged"]) {
-        Example example;
-        Append(row["prompt_ids"], 0, example);
-        Append(row[kind == RowKind::kPairs ? "chosen_ids" : "completion_ids"], 1, example);
+// Pairs of answers, or single ones that are judged.
+std::vector<Example> PreferenceRows(const Json& values, RowKind kind) {
+    std::vector<Example> examples;
+    for (const Json& row : values[kind == RowKind::kPairs ? "pairs" : "judged"]) {
+        Example& example = examples.emplace_back();
+        AppendTokens(row["prompt_ids"], 0, example);
+        AppendTokens(row[kind == RowKind::kPairs ? "chosen_ids" : "completion_ids"], 1, example);
         if (kind == RowKind::kPairs) {
             example.second = static_cast<int64_t>(example.tokens.size());
-            Append(row["prompt_ids"], 0, example);
-            Append(row["rejected_ids"], 1, example);
+            AppendTokens(row["prompt_ids"], 0, example);
+            AppendTokens(row["rejected_ids"], 1, example);
         } else {
             example.undesired = !row["label"].get<bool>();
         }
-        indices.push_back(store->Append(example, 0, 1).value());
     }
-    ExpectOk(store->Finish());
-    return std::make_shared<Dataset>(store, indices);
+    return examples;
 }
 
 class PreferencesTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(PreferencesTest, TwentyStepsAreThoseOfTrl) {
     const Context context(2);
-    const Json& golden = Values()["objectives"][GetParam()];
-    const Json &arguments = Values()["arguments"], &settings = golden["settings"];
+    const Json values = ReadValues("preferences/steps.json");
+    const Json& golden = values["objectives"][GetParam()];
+    const Json &arguments = values["arguments"], &settings = golden["settings"];
     const Objective& objective = *FindObjective(GetParam());
-    Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context);
-    const LoraConfig config =
-        LoadAdapter(*loaded.model, Folder() + "/preferences/start", context).value();
-    ExpectOk(loaded.model->PrepareTraining(128, false));
     // Its B is zero: without it the model is what TRL's reference is.
-    LoraLearner learner(*loaded.model, config, true, context);
-    TestFolder folder;
-    Watched watched;
-    BatcherOptions batcher{.batch_size = arguments["per_device_train_batch_size"],
-                           .shuffle = false};
-    StepPlan plan = StepPlan::Create(Rows(objective.rows()), batcher).value();
+    StartedRun run(context);
+    const BatcherOptions batcher{.batch_size = arguments["per_device_train_batch_size"],
+                                 .shuffle = false};
     TrainerOptions options;
     options.total_steps = arguments["max_steps"];
     options.schedule = {.kind = ScheduleKind::kLinear,
@@ -81,101 +54,48 @@ TEST_P(PreferencesTest, TwentyStepsAreThoseOfTrl) {
     options.preference.label_smoothing = settings.value("label_smoothing", 0.0);
     options.batch_rows = batcher.batch_size;
     options.micro_batch_tokens = 64;
-    options.logging_steps = 1;
-    options.checkpoints = folder / "checkpoints";
-    auto trainer =
-        Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll, context);
-    ExpectOk(trainer.status());
-    ExpectOk((*trainer)->Run());
-    const Json& steps = golden["steps"];
-    ASSERT_EQ(watched.heard.steps.size(), steps.size());
-    ASSERT_EQ(steps.size(), 20U);
-    for (size_t i = 0; i < steps.size(); ++i) {
-        const StepReport& step = watched.heard.steps[i];
-        std::map<std::string, double> ours = {{"loss", step.step_loss},
-                                              {"grad_norm", step.grad_norm}};
-        for (const auto& [name, value] : step.metrics) ours[name] = value;
-        for (const auto& [name, value] : steps[i].items()) {
-            const double theirs = value;
-            ASSERT_TRUE(ours.contains(name)) << name;
-            EXPECT_NEAR(ours[name], theirs, 5e-4 * std::abs(theirs) + 5e-5)
-                << name << " of step " << i + 1;
-            if (name == "loss")
-                testkit::deviation_table.Note(GetParam(), "trajectory",
-                                              std::abs(ours[name] / theirs - 1));
-        }
-    }
+    ASSERT_EQ(golden["steps"].size(), 20U);
+    ExpectSteps(TakeSteps(PreferenceRows(values, objective.rows()), batcher, std::move(options),
+                          *run.learner, context),
+                golden["steps"], GetParam(),
+                [](const std::string&, double value) { return 5e-4 * std::abs(value) + 5e-5; });
 }
 
-// What tools/golden/loraplus.py wrote of a run: its settings, rows and losses.
-class PeftSteps {
-  public:
-    explicit PeftSteps(const std::string& name) : name_(name) {
-        std::ifstream file(Folder() + "/preferences/" + name + ".json");
-        values_ = Json::parse(file);
-    }
-    const Json& settings() const { return values_["settings"]; }
-    void ExpectSame(Learner& learner, const OptimizerOptions& optimizer, const Context& context) {
-        auto store = std::make_shared<TokenStore>(int64_t{1} << 30, "");
-        store->files = {"rows"};
-        std::vector<int64_t> indices;
-        for (const Json& row : values_["rows"]) {
-            Example example;
-            Append(row, 1, example);
-            indices.push_back(store->Append(example, 0, 1).value());
-        }
-        ExpectOk(store->Finish());
-        TestFolder folder;
-        Watched watched;
-        BatcherOptions batcher{.batch_size = settings()["batch_size"], .shuffle = false};
-        StepPlan plan =
-            StepPlan::Create(std::make_shared<Dataset>(store, indices), batcher).value();
-        TrainerOptions options;
-        options.total_steps = settings()["steps"];
-        options.schedule = {.learning_rate = settings()["learning_rate"],
-                            .total_steps = options.total_steps};
-        options.optimizer = optimizer;
-        options.optimizer.weight_decay = settings()["weight_decay"];
-        options.checkpoints = folder / "checkpoints";
-        auto trainer =
-            Trainer::Create(options, learner, plan, nullptr, watched.events, watched.poll, context);
-        ExpectOk(trainer.status());
-        ExpectOk((*trainer)->Run());
-        ASSERT_EQ(watched.heard.steps.size(), values_["losses"].size());
-        for (size_t i = 0; i < values_["losses"].size(); ++i) {
-            const double theirs = values_["losses"][i];
-            const double error = std::abs(watched.heard.steps[i].step_loss / theirs - 1);
-            EXPECT_LE(error, 1e-4) << "step " << i + 1;
-            testkit::deviation_table.Note(name_, "trajectory", error);
-        }
-    }
-
-  private:
-    std::string name_;
-    Json values_;
-};
+// Expects the losses that tools/golden/loraplus.py wrote of a run with these settings and rows.
+void ExpectPeftSteps(const std::string& name, const Json& values, Learner& learner,
+                     const OptimizerOptions& optimizer, const Context& context) {
+    const Json& settings = values["settings"];
+    TrainerOptions options;
+    options.total_steps = settings["steps"];
+    options.schedule = {.learning_rate = settings["learning_rate"],
+                        .total_steps = options.total_steps};
+    options.optimizer = optimizer;
+    options.optimizer.weight_decay = settings["weight_decay"];
+    const std::vector<StepValues> ours = TakeSteps(
+        LabelledRows(values["rows"]), {.batch_size = settings["batch_size"], .shuffle = false},
+        std::move(options), learner, context);
+    Json steps = Json::array();
+    for (const Json& loss : values["losses"]) steps.push_back({{"loss", loss}});
+    ExpectSteps(ours, steps, name, [](const std::string&, double value) { return 1e-4 * value; });
+}
 
 TEST(LoraPlusTest, TwentyStepsAreThoseOfPeft) {
     const Context context(2);
-    PeftSteps steps("loraplus");
-    Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context);
-    const LoraConfig config =
-        LoadAdapter(*loaded.model, Folder() + "/preferences/start", context).value();
-    ExpectOk(loaded.model->PrepareTraining(128, false));
-    LoraLearner learner(*loaded.model, config, true, context);
-    steps.ExpectSame(learner, {.loraplus_lr_ratio = steps.settings()["loraplus_lr_ratio"]},
-                     context);
+    const Json values = ReadValues("preferences/loraplus.json");
+    StartedRun run(context);
+    ExpectPeftSteps("loraplus", values, *run.learner,
+                    {.loraplus_lr_ratio = values["settings"]["loraplus_lr_ratio"]}, context);
 }
 
 // Where A and B start decides the whole run. What is delivered is a plain adapter, with the logits
 // of the model that was trained.
 TEST(PissaTest, TwentyStepsAreThoseOfPeft) {
     const Context context(2);
-    PeftSteps steps("pissa");
+    const Json values = ReadValues("preferences/pissa.json");
     Loaded loaded = LoadBase(Folder() + "/models/tied", ComputeType::kF32, context);
     LoraConfig config;
-    config.r = steps.settings()["lora_r"];
-    config.lora_alpha = steps.settings()["lora_alpha"];
+    config.r = values["settings"]["lora_r"];
+    config.lora_alpha = values["settings"]["lora_alpha"];
     config.target_modules = {"all-linear"};
     config.init_lora_weights = "pissa";
     const Batch batch = Pack(Case("tied-lora").documents());
@@ -184,7 +104,7 @@ TEST(PissaTest, TwentyStepsAreThoseOfPeft) {
     ExpectOk(loaded.model->PrepareTraining(128, false));
     EXPECT_NEAR(loaded.model->Evaluate(context, batch)->loss, base, 1e-5 * base);
     LoraLearner learner(*loaded.model, config, true, context);
-    steps.ExpectSame(learner, {}, context);
+    ExpectPeftSteps("pissa", values, learner, {}, context);
 
     const double trained = loaded.model->Evaluate(context, batch)->loss;
     EXPECT_GT(std::abs(trained - base), 1e-3 * base);
@@ -198,11 +118,11 @@ TEST(PissaTest, TwentyStepsAreThoseOfPeft) {
     EXPECT_NEAR(plain.model->Evaluate(context, batch)->loss, trained, 1e-6 * trained);
 
     // A checkpoint gives back both halves, and one of another start is refused.
-    const std::vector<float> values(loaded.model->parameters().values().begin(),
+    const std::vector<float> before(loaded.model->parameters().values().begin(),
                                     loaded.model->parameters().values().end());
     for (float& value : loaded.model->parameters().values()) value = 0;
     ExpectOk(learner.Restore(folder / "adapter"));
-    ExpectSameBits(loaded.model->parameters().values(), values, "values");
+    ExpectSameBits(loaded.model->parameters().values(), before, "values");
     std::vector<float> other(loaded.model->GetFixedPair("model.layers.0.mlp.up_proj").a.size(), 1);
     const FixedPair pair = loaded.model->GetFixedPair("model.layers.0.mlp.up_proj");
     const std::vector<float> b(pair.b.begin(), pair.b.end());

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "golden.h"
-#include "kernels/adamw/adamw.h"
+#include "steps.h"
 #include "train/schedule/schedule.h"
 
 namespace hone::golden {
@@ -20,8 +20,7 @@ class Trajectory {
         : training_(golden.values()["training"]),
           context_(context),
           loaded_(LoadTrained(golden, compute, context)),
-          m_(loaded_.model->parameters().count()),
-          v_(m_.size()) {
+          adamw_(*loaded_.model) {
         for (const nlohmann::json& documents : training_["batches"])
             batches_.push_back(Pack(Case::Examples(documents)));
         auto kind = ParseScheduleKind(training_["lr_scheduler_type"].get<std::string>());
@@ -55,31 +54,18 @@ class Trajectory {
             square += double{gradient} * gradient;
         const double norm = std::sqrt(square), limit = training_["max_grad_norm"];
         const double rate = LearningRate(schedule_, step);
-        Update(step, rate, limit > 0 && norm > limit ? limit / (norm + 1e-6) : 1);
+        const double scale = limit > 0 && norm > limit ? limit / (norm + 1e-6) : 1;
+        adamw_.Step(context_, {.learning_rate = rate,
+                               .weight_decay = training_["weight_decay"],
+                               .gradient_scale = static_cast<float>(scale)});
         return {sums.loss / sums.weight, norm, rate};
     }
 
   private:
-    void Update(int64_t step, double rate, double gradient_scale) {
-        AdamWOptions options;
-        options.learning_rate = static_cast<float>(rate);
-        options.step = step + 1;
-        options.gradient_scale = static_cast<float>(gradient_scale);
-        ParameterSet& parameters = model().parameters();
-        for (size_t i = 0; i < parameters.slices().size(); ++i) {
-            const ParameterSlice& slice = parameters.slices()[i];
-            options.weight_decay = slice.weight_decay ? training_["weight_decay"].get<float>() : 0;
-            const int index = static_cast<int>(i);
-            AdamWStep(context_, slice.count, options, parameters.gradient(index),
-                      parameters.value(index), m_.data() + slice.offset, v_.data() + slice.offset);
-        }
-        model().ParametersChanged(context_);
-    }
-
     const nlohmann::json& training_;
     const Context& context_;
     Loaded loaded_;
-    std::vector<float> m_, v_;
+    AdamWOfModel adamw_;
     std::vector<Batch> batches_;
     ScheduleOptions schedule_;
 };
