@@ -14,6 +14,19 @@ namespace {
 // Rows of the identity that are multiplied at a time.
 constexpr int64_t kUnitRows = 256;
 
+// The dot product, in partial sums that vectors hold.
+template <typename T>
+double Dot(int64_t n, const T* a, const T* b) {
+    constexpr int kSums = 8;
+    double sums[kSums] = {};
+    int64_t i = 0;
+    for (; i + kSums <= n; i += kSums)
+        for (int k = 0; k < kSums; ++k) sums[k] += double{ToFloat(a[i + k])} * ToFloat(b[i + k]);
+    for (; i < n; ++i) sums[0] += double{ToFloat(a[i])} * ToFloat(b[i]);
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+           ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
 void Grow(Buffer& buffer, size_t bytes) {
     if (buffer.bytes() < bytes) buffer = Buffer(bytes);
 }
@@ -96,23 +109,20 @@ void WeightMagnitude<T>::Update(const Context& context, const FrozenWeight<T>& f
         const int64_t rank = delta.rank, stride = RankColumns(rank);
         std::vector<double> gram(static_cast<size_t>(rank * rank));  // A A^T
         context.ParallelFor(rank, [&](int64_t r, int) {
-            for (int64_t s = 0; s <= r; ++s) {
-                double sum = 0;
-                for (int64_t i = 0; i < in_; ++i)
-                    sum += double{ToFloat(a[r * in_ + i])} * ToFloat(a[s * in_ + i]);
-                gram[r * rank + s] = gram[s * rank + r] = sum;
-            }
+            for (int64_t s = 0; s <= r; ++s)
+                gram[r * rank + s] = gram[s * rank + r] = Dot(in_, a + r * in_, a + s * in_);
         });
         ForRows(context, delta.out, rank * rank, [&](int64_t first, int64_t count) {
+            std::vector<double> turned(static_cast<size_t>(rank));  // 2 <W_j, A_s> + (A A^T b)_s
             for (int64_t j = first; j < first + count; ++j) {
                 const float* b = delta.scaled_b.data() + j * stride;
                 const int64_t column = delta.column + j;
+                for (int64_t s = 0; s < rank; ++s)
+                    turned[s] = 2 * double{products[s * out_ + column]};
+                for (int64_t r = 0; r < rank; ++r)
+                    for (int64_t s = 0; s < rank; ++s) turned[s] += b[r] * gram[r * rank + s];
                 double square = base_squares_[column];
-                for (int64_t r = 0; r < rank; ++r) {
-                    double sum = 2 * double{products[r * out_ + column]};
-                    for (int64_t s = 0; s < rank; ++s) sum += gram[r * rank + s] * b[s];
-                    square += b[r] * sum;
-                }
+                for (int64_t s = 0; s < rank; ++s) square += b[s] * turned[s];
                 const double norm = std::sqrt(std::max(square, double{FLT_MIN}));
                 inverse_norms_[column] = static_cast<float>(1 / norm);
                 factors_[column] = static_cast<float>(delta.magnitudes[j] / norm);
