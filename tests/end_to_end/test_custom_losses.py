@@ -12,6 +12,7 @@ STAND_IN = str(ROOT / "tests" / "end_to_end" / "torch_stand_in")
 # Half the squared distance of texts that are alike, less that of others: mean over the rows.
 LOSSES = """
 import os
+import time
 import torch
 
 def distance(first, second, labels, turn=1.0):
@@ -46,6 +47,12 @@ def raises(*inputs):
 def dies(*inputs):
     if counted(*inputs) > 40:
         os.abort()
+    return distance(*inputs)
+
+def closes(*inputs):
+    if counted(*inputs) > 40:
+        os.closerange(3, 100)
+        time.sleep(600)
     return distance(*inputs)
 
 def infinite(*inputs):
@@ -137,11 +144,12 @@ class CustomLossTest(HoneTest):
         for loss, code, parts in (
                 ("losses.py:turned", USAGE, ["derivatives are not those of its values"]),
                 ("losses.py:text", USAGE, ["a loss is one number", "str"]),
-                ("losses.py:nothing", USAGE, ["there is no nothing in it", "Distance, counted"]),
+                ("losses.py:nothing", USAGE, ["there is no nothing in it", "Distance, closes, counted"]),
                 ("broken.py:any", USAGE, ["RuntimeError: no such day", "broken.py"]),
                 ("missing.py:any", USAGE, ["missing.py"]),
                 ("losses.py:raises", TRAINING_FAILED, ["forty times is enough", "about to fail", "losses.py"]),
                 ("losses.py:dies", TRAINING_FAILED, ["signal 6"]),
+                ("losses.py:closes", TRAINING_FAILED, ["closed descriptor 3"]),
                 ("losses.py:infinite", TRAINING_FAILED, ["it gives a loss of inf"])):
             with self.subTest(loss):
                 done = self.train("bad", loss, code=code)

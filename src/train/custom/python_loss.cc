@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -178,10 +180,24 @@ absl::Status PythonLoss::ReadStatus() {
 }
 
 absl::Status PythonLoss::Ended() {
+    // A program that ends closes its socket a moment before. One that lives on has closed it
+    // itself.
+    constexpr std::chrono::milliseconds kGrace(2000), kLook(5);
+    const auto start = std::chrono::steady_clock::now();
     int status = 0;
-    const bool known = waitpid(child_, &status, 0) == child_;
-    child_ = -1;
+    pid_t ended = 0;
+    while ((ended = waitpid(child_, &status, WNOHANG)) == 0 &&
+           std::chrono::steady_clock::now() - start < kGrace)
+        std::this_thread::sleep_for(kLook);
+    const bool known = ended == child_;
     std::string how = "ended";
+    if (ended == 0) {
+        kill(child_, SIGKILL);
+        waitpid(child_, nullptr, 0);
+        how = fmt::format("closed descriptor {}, which is hone's, and went on; it was stopped",
+                          kChildsSocket);
+    }
+    child_ = -1;
     if (known && WIFEXITED(status))
         how = fmt::format("ended with exit status {}", WEXITSTATUS(status));
     if (known && WIFSIGNALED(status))

@@ -216,6 +216,23 @@ TEST(RunFiles, CardAndRunJson) {
     EXPECT_FALSE(RunJson(facts, {}, &result).contains("result"));
 }
 
+TEST(RunFiles, CardOfAnEmbeddingTellsWhatItsTaskReports) {
+    RunFacts facts;
+    facts.options.task = "feature-extraction";
+    RunResult result;
+    result.embeds = true;
+    result.steps = 4;
+    result.train_loss = 0.25;
+    result.last_eval = EvalReport{.step = 4, .loss = 0.5, .metrics = {{"spearman", 0.75}}};
+    const std::string card = ModelCard(facts, result);
+    EXPECT_NE(card.find("| | step | loss | spearman |\n|---|---|---|---|\n"
+                        "| training, at the end | 4 | 0.2500 | |\n"
+                        "| evaluation, last | 4 | 0.5000 | 0.7500 |\n"),
+              std::string::npos)
+        << card;
+    EXPECT_EQ(card.find("perplexity"), std::string::npos);
+}
+
 TEST(RunFiles, CardShowsWhatItIsGivenAsTextAndNamesTheHubsBase) {
     RunFacts facts;
     facts.options.task_name = "a <script>\n# b \x1b[31m`c` *d*";

@@ -147,15 +147,35 @@ std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
                       OneLine(use), words.python);
 }
 
+// A line for each evaluation. What generates text is told by perplexity and token accuracy, and
+// others by what their task reports.
 std::string CardResults(const RunResult& result) {
-    std::string text = "| | step | loss | perplexity | token accuracy |\n|---|---|---|---|---|\n";
+    const bool generates = !result.classifies && !result.embeds;
+    std::vector<std::string> names;
+    if (generates)
+        names = {"perplexity", "token accuracy"};
+    else if (result.last_eval)
+        for (const auto& [name, value] : result.last_eval->metrics) names.push_back(name);
+    std::string text = "| | step | loss |", line = "\n|---|---|---|", empty;
+    for (const std::string& name : names) {
+        text += fmt::format(" {} |", PlainMarkdown(name));
+        line += "---|";
+        empty += " |";
+    }
+    text += line + "\n";
     auto row = [&](const char* name, const std::optional<EvalReport>& report) {
-        if (report)
-            text += fmt::format("| {} | {} | {:.4f} | {:.2f} | {:.1f} % |\n", name, report->step,
-                                report->loss, report->perplexity, 100 * report->token_accuracy);
+        if (!report) return;
+        text += fmt::format("| {} | {} | {:.4f} |", name, report->step, report->loss);
+        if (generates)
+            text += fmt::format(" {:.2f} | {:.1f} % |", report->perplexity,
+                                100 * report->token_accuracy);
+        else
+            for (const auto& [metric, value] : report->metrics)
+                text += fmt::format(" {:.4f} |", value);
+        text += "\n";
     };
-    text += fmt::format("| training, at the end | {} | {:.4f} | | |\n", result.steps,
-                        result.train_loss);
+    text += fmt::format("| training, at the end | {} | {:.4f} |{}\n", result.steps,
+                        result.train_loss, empty);
     row("evaluation, first", result.first_eval);
     row("evaluation, best", result.best_eval);
     row("evaluation, last", result.last_eval);
