@@ -15,6 +15,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 
 import torch
@@ -79,7 +80,7 @@ def train_with_peft(arguments, rows, labels, out):
     optimizer = torch.optim.AdamW(trained, lr=arguments.learning_rate, weight_decay=0.0)
     order, at, begin = [], 0, time.time()
     shuffle = random.Random(42)
-    for _ in range(arguments.steps):
+    for step in range(1, arguments.steps + 1):
         batch = []
         while len(batch) < arguments.batch:
             if at == len(order):
@@ -104,6 +105,9 @@ def train_with_peft(arguments, rows, labels, out):
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        if step % 25 == 0:
+            rate = (time.time() - begin) / step
+            print(f"peft: step {step}, loss {loss.item():.4f}, {rate:.2f} s a step", file=sys.stderr, flush=True)
     seconds = time.time() - begin
     model.save_pretrained(out)
     with open(os.path.join(out, "labels.json"), "w") as file:
