@@ -50,9 +50,28 @@ def link_headers(folder):
     return ["-isystem", str(folder), "-isystem", str(folder / "machine")]
 
 
+def sources_to_compile(folder):
+    """Every file of a room. What is not a kernel is put together into one file for each room, and one for its tests,
+    as CMake's build does: it takes a quarter of the time."""
+    sources = []
+    for room in ROOMS:
+        files = sorted((ROOT / "src" / room).rglob("*.cc"))
+        if room == "kernels":
+            sources += files
+            continue
+        tests = [path for path in files if path.stem.endswith("_test")]
+        for name, together in (("tests", tests), (room, [path for path in files if path not in tests])):
+            source = folder / "together" / room / f"{name}.cc"
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_text("".join(f'#include "{path}"\n' for path in together))
+            sources.append(source)
+    return sources
+
+
 def compile_source(source, includes, folder):
     """The object, and the compiler's complaints, empty when there are none."""
-    target = folder / source.relative_to(ROOT / "src").with_suffix(".o")
+    base = folder / "together" if source.is_relative_to(folder) else ROOT / "src"
+    target = folder / source.relative_to(base).with_suffix(".o")
     target.parent.mkdir(parents=True, exist_ok=True)
     cache = ["ccache"] if shutil.which("ccache") else []
     command = [*cache, COMPILER, "-std=c++20", "-O1", "-Wall", "-Wextra", "-Wno-unused-parameter",
@@ -135,12 +154,12 @@ def main():
     arguments = parser.parse_args()
     folder = (arguments.build / "arm").resolve()
     includes = link_headers(folder / "include")
-    sources = sorted(path for room in ROOMS for path in (ROOT / "src" / room).rglob("*.cc"))
+    sources = sources_to_compile(folder)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         compiled = list(pool.map(lambda source: compile_source(source, includes, folder), sources))
     for source, (_, complaint) in zip(sources, compiled):
         if complaint:
-            print(f"{source.relative_to(ROOT)} does not compile for ARM:\n{complaint}")
+            print(f"{os.path.relpath(source, ROOT)} does not compile for ARM:\n{complaint}")
     failed = sum(1 for _, complaint in compiled if complaint)
     counts = len(sources) - failed, failed, 0
     if not failed:
