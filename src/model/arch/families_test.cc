@@ -280,6 +280,21 @@ TEST(Families, Gemma3OfTextAndImages) {
     EXPECT_EQ(config.json["architectures"][0], "Gemma3ForCausalLM");
 }
 
+// llama.cpp's converter tells Phi 4, which has no window, from Phi 3 by that.
+TEST(Families, Phi4OfGgufHasAWindowOfZero) {
+    Json metadata = {
+        {"phi3.block_count", 2},          {"phi3.context_length", 64},
+        {"phi3.embedding_length", 32},    {"phi3.feed_forward_length", 64},
+        {"phi3.attention.head_count", 4}, {"phi3.attention.layer_norm_rms_epsilon", 1e-5},
+        {"vocabulary_size", 100},         {"tensors", {"token_embd.weight", "output.weight"}}};
+    for (const int64_t window : {0, 7}) {
+        metadata["phi3.attention.sliding_window"] = window;
+        const auto json = FindGgufArch("phi3").value()->config_from_gguf(metadata);
+        ASSERT_TRUE(json.ok()) << json.status();
+        EXPECT_EQ(Read(json->dump()).layers[1].window, window);
+    }
+}
+
 // As microsoft/Phi-3.5-mini-instruct says it, with fewer elements in a head.
 TEST(Families, Phi3InItsOwnSpelling) {
     const char* text = R"({"architectures": ["Phi3ForCausalLM"], "vocab_size": 32064,
