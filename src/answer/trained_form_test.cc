@@ -85,5 +85,34 @@ TEST(FindTrainedForm, IsNoneWhereTheFileSaysNothing) {
     EXPECT_THAT(warnings[0], HasSubstr("run.json"));
 }
 
+// Of what was made of several adapters: as all of them, or not at all.
+TEST(KeepTrainedForm, IsThatOfAllParts) {
+    const RunFolder one(kOptions, kData),
+        longer(R"({"text_template": "Q: {q}\\nA: {a}", "max_seq_len": 96})", kData),
+        other(kOptions, R"({"prompt_template": "", "system_prompt": "be brief"})");
+    const TestFolder folder, plain;
+    const auto keep = [&](const std::vector<std::string>& parts) {
+        return KeepTrainedForm(parts, folder.path()).value();
+    };
+    const std::string a = one.In("adapter"), b = longer.In("adapter"), c = other.In("adapter");
+    EXPECT_THAT(keep({a, b, c}), HasSubstr(c + " were trained with another prompt_template"));
+    EXPECT_THAT(keep({plain.path(), a}), HasSubstr("how " + plain.path() + " was trained"));
+    EXPECT_EQ(keep({plain.path(), plain.path()}), "");
+    EXPECT_FALSE(Found(folder.path(), ""));
+    EXPECT_EQ(keep({a, b}), "");
+    const auto form = Found(folder.path(), "");
+    ASSERT_TRUE(form);
+    EXPECT_THAT(form->run_json, HasSubstr("trained_form.json"));
+    EXPECT_EQ(form->prompt_template, "Q: {q}\\nA:");
+    EXPECT_EQ(form->data.text_template, "Q: {q}\\nA: {a}");
+    EXPECT_EQ(form->data.max_seq_len, 96);
+    // What was made of that again.
+    const TestFolder again;
+    EXPECT_EQ(KeepTrainedForm({folder.path(), a}, again.path()).value(), "");
+    EXPECT_EQ(Found(again.path(), "")->prompt_template, "Q: {q}\\nA:");
+    one.Write("{");
+    EXPECT_THAT(keep({a, b}), HasSubstr("run.json"));
+}
+
 }  // namespace
 }  // namespace hone

@@ -40,7 +40,7 @@ class Tree {
             const auto last = std::find_if(candidate.weights.rbegin(), candidate.weights.rend(),
                                            [](float weight) { return weight != 0; });
             ends_.push_back(static_cast<size_t>(candidate.weights.rend() - last));
-            longest_ = std::max(longest_, static_cast<int64_t>(ends_.back()));
+            longest_ = std::max(longest_, static_cast<int64_t>(candidate.tokens.size()));
         }
     }
 
@@ -62,6 +62,7 @@ class Tree {
         }
         HONE_CHECK(root.length >= 1, "a candidate begins with a labelled token");
         root.cache = model_.NewCache(longest_);
+        root.cache->Expect(longest_);
         std::vector<Branch> roots;
         roots.push_back(std::move(root));
         HONE_RETURN_IF_ERROR(Descend(std::move(roots)));
@@ -137,8 +138,18 @@ class Tree {
     const size_t vocab_size_;
     std::vector<double> sums_;
     std::vector<size_t> ends_;  // of each candidate: behind its last labelled token
-    int64_t longest_ = 0;
+    int64_t longest_ = 0;       // tokens of a candidate
 };
+
+// The same number for candidates with the same rotary positions, which may follow from the length.
+int64_t RotaryKind(const Model& model, const Example& candidate) {
+    const auto length = static_cast<int64_t>(candidate.tokens.size()) + model.virtual_tokens();
+    int64_t passed = 0;
+    for (const RotaryConfig& rotary : model.config().rotary)
+        passed += rotary.scaling.kind == RopeScaling::Kind::kLongRope &&
+                  length > rotary.scaling.original_max_position_embeddings;
+    return passed;
+}
 
 }  // namespace
 
@@ -146,7 +157,18 @@ absl::StatusOr<std::vector<double>> LogProbabilities(Model& model,
                                                      const std::vector<Example>& candidates,
                                                      const Context& context) {
     HONE_CHECK(!candidates.empty());
-    return Tree(model, candidates, context).Run();
+    // Those with other positions have no keys in common.
+    std::map<int64_t, std::vector<size_t>> kinds;
+    for (size_t i = 0; i < candidates.size(); ++i)
+        kinds[RotaryKind(model, candidates[i])].push_back(i);
+    std::vector<double> sums(candidates.size());
+    for (const auto& [kind, members] : kinds) {
+        std::vector<Example> some;
+        for (const size_t i : members) some.push_back(candidates[i]);
+        HONE_ASSIGN_OR_RETURN(const std::vector<double> found, Tree(model, some, context).Run());
+        for (size_t k = 0; k < members.size(); ++k) sums[members[k]] = found[k];
+    }
+    return sums;
 }
 
 }  // namespace hone

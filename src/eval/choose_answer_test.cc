@@ -7,10 +7,20 @@
 namespace hone {
 namespace {
 
-// Against Model::Evaluate, which takes each candidate for itself.
-TEST(ChooseAnswer, LogProbabilitiesAreMinusTheLosses) {
+// Against Model::Evaluate, which takes each candidate for itself. Also of a model whose rotary
+// positions follow from a candidate's length.
+class ChooseAnswer : public testing::TestWithParam<bool> {};
+
+TEST_P(ChooseAnswer, LogProbabilitiesAreMinusTheLosses) {
     const Context context(2);
     const auto files = OpenModel(HONE_SOURCE_DIR "/tests/golden/models/tied").value();
+    if (GetParam()) {
+        RopeScaling& scaling = files->config.rotary[0].scaling;
+        scaling.kind = RopeScaling::Kind::kLongRope;
+        scaling.original_max_position_embeddings = 12;
+        scaling.short_divisors.assign(static_cast<size_t>(files->config.rotary[0].dims / 2), 1);
+        scaling.long_divisors.assign(scaling.short_divisors.size(), 7);
+    }
     LoadOptions options;
     options.compute = ComputeType::kF32;
     const auto model = Model::Load(*files, options, context).value();
@@ -47,6 +57,10 @@ TEST(ChooseAnswer, LogProbabilitiesAreMinusTheLosses) {
         }
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(Positions, ChooseAnswer, testing::Bool(), [](const auto& info) {
+    return info.param ? "FollowFromTheLength" : "AreThoseOfTokens";
+});
 
 }  // namespace
 }  // namespace hone

@@ -42,11 +42,7 @@ Engine::Engine(Model& model, std::shared_ptr<const Tokenizer> tokenizer,
       end_ids_(std::move(end_ids)),
       context_(context),
       options_(options),
-      prefixes_(options.prefix_cache_bytes) {
-    // Its pages are never touched: this costs nothing.
-    bytes_per_token_ = static_cast<double>(model.NewCache(kGrowTokens)->bytes()) /
-                       static_cast<double>(kGrowTokens);
-}
+      prefixes_(options.prefix_cache_bytes) {}
 
 Engine::~Engine() = default;
 
@@ -66,18 +62,19 @@ absl::Status Engine::RemoveAdapter(const std::string& name) {
 }
 
 int64_t Engine::MaxTokens() const {
-    const double fit = std::floor(static_cast<double>(options_.cache_bytes) / bytes_per_token_);
-    const int64_t context = model_.config().max_position_embeddings;
-    return fit < static_cast<double>(context) ? static_cast<int64_t>(fit) : context;
+    // Halves what lies between a number that fits and one that does not: with windows, bytes do
+    // not grow evenly.
+    int64_t fits = 0, too_many = model_.config().max_position_embeddings + 1;
+    while (too_many - fits > 1) {
+        const int64_t middle = fits + (too_many - fits) / 2;
+        (model_.CacheBytes(middle) <= options_.cache_bytes ? fits : too_many) = middle;
+    }
+    return fits;
 }
 
 int64_t Engine::MaxNewTokens(const GenerateRequest& request) const {
     return std::min(request.options.max_new_tokens,
                     MaxTokens() - static_cast<int64_t>(request.prompt.size()));
-}
-
-size_t Engine::CacheBytes(int64_t tokens) const {
-    return static_cast<size_t>(std::ceil(static_cast<double>(tokens) * bytes_per_token_));
 }
 
 absl::Status Engine::Check(const GenerateRequest& request) const {
@@ -119,7 +116,8 @@ absl::Status Engine::Check(const GenerateRequest& request) const {
         return DataError(
             "the prompt has {} tokens, and with at least one new token its cache needs {} bytes; "
             "there are {}: shorten it",
-            request.prompt.size(), CacheBytes(static_cast<int64_t>(request.prompt.size()) + 1),
+            request.prompt.size(),
+            model_.CacheBytes(static_cast<int64_t>(request.prompt.size()) + 1),
             options_.cache_bytes);
     return absl::OkStatus();
 }
@@ -146,7 +144,7 @@ void Engine::Cancel(uint64_t id) {
 
 size_t Engine::cache_bytes() const {
     size_t bytes = 0;
-    for (const auto& sequence : running_) bytes += CacheBytes(sequence->cache->capacity());
+    for (const auto& sequence : running_) bytes += sequence->cache->bytes();
     return bytes;
 }
 
@@ -207,7 +205,7 @@ void Engine::Admit() {
     while (!queue_.empty() && running() < options_.max_running) {
         Sequence& sequence = *queue_.front();
         const int64_t capacity = std::min(sequence.max_tokens(), sequence.known() + kGrowTokens);
-        if (bytes + CacheBytes(capacity) > options_.cache_bytes) return;
+        if (bytes + model_.CacheBytes(capacity) > options_.cache_bytes) return;
         if (sequence.started == 0) sequence.Start(model_.config().vocab_size);
         KeptCache* kept = sequence.request.kept;
         if (kept && kept->cache && kept->cache->capacity() >= capacity) {
@@ -215,7 +213,7 @@ void Engine::Admit() {
         } else {
             sequence.cache = model_.NewCache(capacity);
         }
-        bytes += CacheBytes(sequence.cache->capacity());
+        bytes += sequence.cache->bytes();
         running_.push_back(std::move(queue_.front()));
         queue_.pop_front();
     }
@@ -226,20 +224,25 @@ void Engine::Begin(Sequence& sequence) {
     KeptCache* kept = sequence.request.kept;
     if (kept == nullptr) {
         Reuse(sequence);
-        return;
+    } else {
+        Continue(sequence, *kept);
     }
+    sequence.cache->Expect(sequence.prompt_tokens());
+}
+
+void Engine::Continue(Sequence& sequence, KeptCache& kept) {
     // At least one token has to go through the model, for the logits.
     const std::vector<int32_t>& prompt = sequence.request.prompt;
-    const size_t reusable = std::min(kept->tokens.size(), prompt.size() - 1);
+    const size_t reusable = std::min(kept.tokens.size(), prompt.size() - 1);
     const auto [differs, unused] = std::mismatch(
-        prompt.begin(), prompt.begin() + static_cast<int64_t>(reusable), kept->tokens.begin());
+        prompt.begin(), prompt.begin() + static_cast<int64_t>(reusable), kept.tokens.begin());
+    // It is the sequence's already, unless it is too small.
+    const KvCache& cache = kept.cache ? *kept.cache : *sequence.cache;
     sequence.fed = differs - prompt.begin();
-    kept->tokens.clear();
-    if (kept->cache) {  // that is too small
-        sequence.cache->CopyFrom(*kept->cache, sequence.fed);
-        kept->cache.reset();
-    }
+    if (!cache.Serves(sequence.fed, sequence.prompt_tokens())) sequence.fed = 0;
+    if (kept.cache) sequence.cache->CopyFrom(cache, sequence.fed);
     sequence.cache->Truncate(sequence.fed);
+    kept = {};
     sequence.result.reused_tokens = sequence.fed;
 }
 
@@ -249,9 +252,10 @@ void Engine::Reuse(Sequence& sequence) {
     PrefixSource best = prefixes_.Find(adapter, sequence.request.prompt);
     int64_t shared = SharedTokens(best, adapter, sequence.request.prompt);
     for (const auto& other : running_) {
-        if (!other->source().ready()) continue;
+        if (!other->begun || other.get() == &sequence) continue;
         const int64_t more = SharedTokens(other->source(), adapter, sequence.request.prompt);
-        if (more > shared) shared = more, best = other->source();
+        if (more > shared && other->source().Serves(more, sequence.prompt_tokens()))
+            shared = more, best = other->source();
     }
     if (shared == 0) return;
     sequence.cache->CopyFrom(*best.cache, shared);
@@ -260,13 +264,16 @@ void Engine::Reuse(Sequence& sequence) {
     stats_.reused_tokens += shared;
 }
 
-// One whose prompt is being read, and which begins as this one does: its tokens are soon there.
+// One whose prompt is being read, and which begins as this one does: what they share is soon
+// there. Once it is, it has to be taken before layers with a window forget it.
 bool Engine::WaitsForPrefix(const Sequence& sequence) const {
     if (prefixes_.max_bytes() == 0 || sequence.request.kept) return false;
     for (const auto& other : running_) {
         if (other.get() == &sequence) return false;
         if (other->answering() || other->ended || !other->begun) continue;
-        if (SharedTokens(other->source(), sequence.adapter.get(), sequence.request.prompt) > 0)
+        if (SharedTokens(other->source(), sequence.adapter.get(), sequence.request.prompt) >
+                other->fed &&
+            other->source().Serves(other->fed, sequence.prompt_tokens()))
             return true;
     }
     return false;
@@ -278,7 +285,7 @@ bool Engine::Grow(Sequence& sequence) {
     // Half as much again at least, so that a long answer is seldom copied.
     const int64_t wanted =
         std::min(sequence.max_tokens(), capacity + std::max(kGrowTokens, capacity / 2));
-    const size_t more = CacheBytes(wanted) - CacheBytes(capacity);
+    const size_t more = model_.CacheBytes(wanted) - model_.CacheBytes(capacity);
     while (cache_bytes() + more > options_.cache_bytes) {
         size_t last = running_.size() - 1;
         while (running_[last]->ended) --last;

@@ -114,7 +114,6 @@ class Engine {
     // Of one sequence: what the context and the cache's bytes hold.
     int64_t MaxTokens() const;
     int64_t MaxNewTokens(const GenerateRequest& request) const;
-    size_t CacheBytes(int64_t tokens) const;
     void EndCancelled();
     void Tell(Sequence& sequence);
     // Moves requests from the queue to those that run, as long as there is room.
@@ -126,6 +125,8 @@ class Engine {
     void Preempt(size_t index);
     std::vector<Row> Plan();
     void PlanPrompts(int64_t budget, std::vector<Row>& rows);
+    // Goes on with what a conversation kept.
+    void Continue(Sequence& sequence, KeptCache& kept);
     // Copies the part of its prompt that another sequence has computed.
     void Reuse(Sequence& sequence);
     bool WaitsForPrefix(const Sequence& sequence) const;
@@ -140,7 +141,6 @@ class Engine {
     std::vector<int32_t> end_ids_;
     const Context& context_;
     EngineOptions options_;
-    double bytes_per_token_;
     std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
     PrefixCache prefixes_;
     uint64_t next_id_ = 1;

@@ -37,11 +37,19 @@ void PrefixCache::Shrink(size_t max_bytes) {
 
 void PrefixCache::Put(const Adapter* adapter, std::vector<int32_t> prompt,
                       std::unique_ptr<KvCache> cache) {
-    if (cache->bytes() > max_bytes_ || !PrefixSource{adapter, prompt, cache.get()}.ready()) return;
-    for (const Entry& entry : entries_)
-        if (entry.adapter == adapter && entry.prompt.size() >= prompt.size() &&
-            std::equal(prompt.begin(), prompt.end(), entry.prompt.begin()))
-            return;
+    const auto size = static_cast<int64_t>(prompt.size());
+    if (cache->bytes() > max_bytes_ || !cache->Serves(size, cache->length())) return;
+    // What the same prompt would ask for next time.
+    const int64_t again = std::max<int64_t>(size - kLastPromptTokens, 0);
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+        if (entry->adapter != adapter || entry->prompt.size() < prompt.size() ||
+            !std::equal(prompt.begin(), prompt.end(), entry->prompt.begin()))
+            continue;
+        if (entry->cache->Serves(again, size)) return;
+        if (entry->prompt.size() > prompt.size()) continue;
+        entries_.erase(entry);
+        break;
+    }
     Shrink(max_bytes_ - cache->bytes());
     entries_.push_front({adapter, std::move(prompt), std::move(cache)});
 }
@@ -51,7 +59,8 @@ PrefixSource PrefixCache::Find(const Adapter* adapter, std::span<const int32_t> 
     auto best = entries_.end();
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
         const int64_t shared = SharedTokens(entry->source(), adapter, prompt);
-        if (shared > most) most = shared, best = entry;
+        if (shared > most && entry->source().Serves(shared, static_cast<int64_t>(prompt.size())))
+            most = shared, best = entry;
     }
     if (best == entries_.end()) return {};
     entries_.splice(entries_.begin(), entries_, best);

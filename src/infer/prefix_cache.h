@@ -18,13 +18,14 @@ struct PrefixSource {
     const Adapter* adapter = nullptr;  // nullptr: the base alone
     std::span<const int32_t> prompt;
     const KvCache* cache = nullptr;
-    bool ready() const {
-        return cache != nullptr && cache->length() >= static_cast<int64_t>(prompt.size());
+    // Whether the cache holds so many tokens for a prompt of `total`.
+    bool Serves(int64_t shared, int64_t total) const {
+        return cache != nullptr && cache->Serves(shared, total);
     }
 };
 
-// How many of the first tokens of `prompt` can be copied from `source` once that is ready. At least
-// kLastPromptTokens are left to compute. 0: too few to be worth it.
+// How many of the first tokens of `prompt` can be copied from `source` when that serves them. At
+// least kLastPromptTokens are left to compute. 0: too few to be worth it.
 int64_t SharedTokens(const PrefixSource& source, const Adapter* adapter,
                      std::span<const int32_t> prompt);
 
@@ -36,11 +37,12 @@ class PrefixCache {
 
     size_t max_bytes() const { return max_bytes_; }
     void set_max_bytes(size_t max_bytes);
-    // Keeps the cache of a finished sequence, unless it is too large, does not hold the whole
-    // prompt, or another entry holds the same.
+    // Keeps the cache of a finished sequence, unless it is too large, cannot be continued from the
+    // end of the prompt, or another entry holds the same. Takes the place of an entry of the same
+    // prompt that does not.
     void Put(const Adapter* adapter, std::vector<int32_t> prompt, std::unique_ptr<KvCache> cache);
-    // The entry that shares most with the prompt; it counts as used now. Its cache is null if none
-    // shares anything. Valid until the next call of Put, Forget or set_max_bytes.
+    // The entry that serves most of the prompt; it counts as used now. Its cache is null if none
+    // serves anything. Valid until the next call of Put, Forget or set_max_bytes.
     PrefixSource Find(const Adapter* adapter, std::span<const int32_t> prompt);
     // Removes the entries of an adapter.
     void Forget(const Adapter* adapter);

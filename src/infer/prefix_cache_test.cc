@@ -77,8 +77,9 @@ TEST_F(PrefixCacheTest, SharesOnlyWhatIsWorthIt) {
     const auto prompt = Tokens(1, 60);
     const auto cache = Filled(prompt);
     const PrefixSource source{nullptr, prompt, cache.get()};
-    EXPECT_TRUE(source.ready());
-    EXPECT_FALSE((PrefixSource{nullptr, Tokens(1, 61), cache.get()}.ready()));
+    EXPECT_TRUE(source.Serves(60, 70));
+    EXPECT_FALSE(source.Serves(61, 70));
+    EXPECT_FALSE((PrefixSource{nullptr, prompt, nullptr}.Serves(0, 70)));
     const auto begin = [&](size_t count, size_t more) {
         return Joined({prompt.begin(), prompt.begin() + count}, Tokens(50, more));
     };
@@ -121,6 +122,53 @@ TEST_F(PrefixCacheTest, KeepsWhatWasOfUse) {
     EXPECT_FALSE(held(0, adapter.get()));
     cache.set_max_bytes(0);
     EXPECT_FALSE(held(1) || held(2));
+}
+
+// Of layers with windows: it can be continued from `least` tokens on.
+class ForgetfulCache : public KvCache {
+  public:
+    ForgetfulCache(int64_t length, int64_t least) : length_(length), least_(least) {}
+    int64_t length() const override { return length_; }
+    int64_t capacity() const override { return length_; }
+    void Expect(int64_t) override {}
+    bool Serves(int64_t length, int64_t) const override {
+        return length == 0 || (length >= least_ && length <= length_);
+    }
+    void Truncate(int64_t) override {}
+    void CopyFrom(const KvCache&, int64_t) override {}
+    size_t bytes() const override { return 1; }
+
+  private:
+    int64_t length_, least_;
+};
+
+TEST(PrefixCacheOfWindows, KeepsWhatCanBeContinued) {
+    PrefixCache cache(2);
+    const auto prompt = Tokens(1, 100), other = Tokens(50, 100);
+    const auto put = [&](const std::vector<int32_t>& tokens, int64_t least) {
+        cache.Put(nullptr, tokens,
+                  std::make_unique<ForgetfulCache>(static_cast<int64_t>(tokens.size()) + 5, least));
+    };
+    const auto found = [&](const std::vector<int32_t>& asked) {
+        return cache.Find(nullptr, asked).cache;
+    };
+    put(prompt, 101);  // its end is forgotten
+    EXPECT_EQ(found(Joined(prompt, other)), nullptr);
+    put(prompt, 95);
+    put(other, 0);
+    const KvCache* first = found(Joined(prompt, other));
+    EXPECT_NE(first, nullptr);
+    EXPECT_EQ(found(prompt), nullptr);  // which would be continued from 92 tokens
+    EXPECT_EQ(found(Joined({prompt.begin(), prompt.begin() + 60}, other)), nullptr);
+    put(prompt, 40);  // in the place of the first
+    EXPECT_NE(found(prompt), nullptr);
+    EXPECT_NE(found(Joined({prompt.begin(), prompt.begin() + 60}, other)), nullptr);
+    EXPECT_NE(found(other), nullptr);
+    const KvCache* kept = found(prompt);
+    put(prompt, 0);  // the one that is there will do
+    put({prompt.begin(), prompt.begin() + 90}, 0);
+    EXPECT_EQ(found(prompt), kept);
+    EXPECT_NE(found(other), nullptr);
 }
 
 TEST_F(PrefixCacheTest, AnswersAreTheSameAndPromptsAreComputedOnce) {

@@ -71,15 +71,28 @@ constexpr int64_t LastPieceTokens(int64_t tokens) {
     return kLastPromptTokens + (tokens - kLastPromptTokens) % kPrefillTokens;
 }
 
-// Keys and values of one sequence, for every layer; grows by what Decode appends.
+// Keys and values of one sequence, for every layer; grows by what Decode appends. Layers with a
+// sliding window keep as much as their window needs and a piece of a prompt, and forget what is
+// farther behind.
 class KvCache {
   public:
     virtual ~KvCache() = default;
     virtual int64_t length() const = 0;
     virtual int64_t capacity() const = 0;
-    // Forgets everything from `length` on.
+    // The sequence will have at least `total` tokens. Until it is cut, which forgets this, Decode
+    // then chooses the rotary positions of such a length from the first token on, where these
+    // follow from the length (RopeScaling::Kind::kLongRope). Otherwise a sequence that grows beyond
+    // its original positions is computed again, once, by the Decode that makes it so long.
+    virtual void Expect(int64_t total) = 0;
+    // Whether a sequence of `total` tokens, as far as is known, can go on from its first `length`
+    // tokens: what windows need of them is there, and with the rotary positions of such a length.
+    // Always so of 0.
+    virtual bool Serves(int64_t length, int64_t total) const = 0;
+    // Forgets everything from `length` on; a length that it does not serve with any total is a
+    // programming error.
     virtual void Truncate(int64_t length) = 0;
-    // = the first `length` tokens of another cache of the same model, which fit this one.
+    // = the first `length` tokens of another cache of the same model, which serves them and which
+    // fit this one.
     virtual void CopyFrom(const KvCache& other, int64_t length) = 0;
     virtual size_t bytes() const = 0;
 };
@@ -210,6 +223,8 @@ class Model {
                                 const std::vector<const Adapter*>& adapters = {}) = 0;
 
     virtual std::unique_ptr<KvCache> NewCache(int64_t capacity) const = 0;
+    // What such a cache takes.
+    virtual size_t CacheBytes(int64_t capacity) const = 0;
     // Appends tokens[i] to caches[i] (each at least one token: a prompt or the last sampled one)
     // and writes the logits of each sequence's last token: logits [caches.size(), V], f32.
     // adapters[i] is what sequence i goes through, as in Evaluate. A sequence's logits are the same

@@ -1,4 +1,5 @@
 """A model is asked as it was trained: the words of a run go with its adapter, and what it prints last is right."""
+import json
 import shlex
 import unittest
 
@@ -81,6 +82,30 @@ class AskedAsTrainedTest(HoneTest):
         beside = self.hone("generate", "-m", TINY, "--adapter", "bank=out", "--max_new_tokens", 5, "--prompt_file",
                            self.write("prompts.jsonl", [{"prompt": "pay it", "adapter": "bank"}]), "--json")
         self.assertIn("out/run.json", beside.stderr)
+
+    def test_adapters_combined_are_asked_as_all_of_them(self):
+        self.train("one", self.bank(), "--text_template", TEMPLATE)
+        self.train("two", "train.csv", "--text_template", TEMPLATE, "--max_seq_len", 48, "--seed", 7)
+        done = self.hone("adapters", "combine", "-a", "one", "-a", "two", "-o", "both")
+        self.assertEqual(done.stderr, "")
+        ask = ["generate", "-a", "both", "--max_new_tokens", 5, "--prompt"]
+        plain = self.hone(*ask, "pay it")
+        self.assertIn("both/trained_form.json", plain.stderr)
+        self.assertEqual(plain.stdout, self.hone(*ask, r"Query: pay it\nIntent:", "--raw").stdout)
+        done = self.loss("-a", "both", "-d", self.bank("test.csv"))[1]
+        self.assertIn("--text_template", done.stderr)
+        # Side by side, each in its own words.
+        row = json.loads(self.hone("compare", "-a", "one", "-a", "both", "--prompt", "pay it", "--max_new_tokens", 5,
+                                   "--json").stdout)
+        self.assertEqual([answer["adapter"] for answer in row["fine_tuned"]], ["one/adapter", "both"])
+        same = json.loads(self.hone(*ask, "pay it", "--json").stdout)
+        self.assertEqual(row["fine_tuned"][1]["text"], same["text"])
+        self.train("three", "train.csv", "--text_template", "{text} is {category}")
+        done = self.hone("adapters", "combine", "-a", "one", "-a", "three", "-o", "mixed")
+        self.assertIn("one/adapter and three/adapter were trained with another text_template", done.stderr)
+        done = self.hone("generate", "-a", "mixed", "--max_new_tokens", 5, "--prompt", "pay it")
+        self.assertNotIn("trained_form", done.stderr)
+        self.hone("adapters", "rm", "both")
 
     def test_a_template_of_several_questions_wants_the_text(self):
         self.train("out", self.bank(), "--text_template", "{category}: {text} ({category})")

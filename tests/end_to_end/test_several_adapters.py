@@ -137,6 +137,11 @@ class FoldersTest(HoneTest):
         self.assertIn("no adapter", self.hone("adapters", "rm", "runs", code=USAGE).stderr)
         self.assertIn("use `hone adapters rm FOLDER`", self.hone("adapters", "delete", "x", code=USAGE).stderr)
 
+    def test_adapters_of_two_bases_are_not_compared(self):
+        adapters = [word for name in ("tied-lora", "bias-regex") for word in ("-a", f"{GOLDEN}/adapters/{name}")]
+        done = self.hone("compare", *adapters, "--prompt", "hi", code=USAGE)
+        self.assertIn("for models/bias: say what both are compared with, by --base_model_name_or_path", done.stderr)
+
     def test_a_chat_switches(self):
         self.train("a", "2e-2")
         self.train("b", "2e-2", "--seed", 7)

@@ -46,18 +46,6 @@ class LogitsTest : public testing::TestWithParam<std::string> {
         EXPECT_EQ(sums->labelled, labelled);
     }
 
-    // How many tokens to begin a sequence with, where usually so many would do. Which rotary
-    // positions it has may follow from how long it is known to become when it begins
-    // (RopeScaling::Kind::kLongRope): then so many that it is a long one.
-    static size_t Beginning(const Model& model, size_t usual, size_t length) {
-        for (const RotaryConfig& rotary : model.config().rotary) {
-            const auto first =
-                static_cast<size_t>(rotary.scaling.original_max_position_embeddings) + 1;
-            if (rotary.scaling.kind == RopeScaling::Kind::kLongRope && length >= first)
-                return first;
-        }
-        return usual;
-    }
     static int32_t Another(int32_t token, int64_t vocabulary) {
         return static_cast<int32_t>((token + 7) % std::min<int64_t>(vocabulary, 300));
     }
@@ -191,8 +179,11 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
         const std::vector<int> chosen = {0, 2, 4};  // 9, 17 and 8 tokens
         std::vector<std::unique_ptr<KvCache>> caches;
         std::vector<size_t> fed(chosen.size(), 0);
-        for (int document : chosen)
-            caches.push_back(adapted.model->NewCache(documents_[document].tokens.size()));
+        for (int document : chosen) {
+            const auto length = static_cast<int64_t>(documents_[document].tokens.size());
+            caches.push_back(adapted.model->NewCache(length));
+            caches.back()->Expect(length);
+        }
         for (int round = 0;; ++round) {
             std::vector<std::vector<int32_t>> tokens;
             std::vector<KvCache*> active;
@@ -200,7 +191,7 @@ TEST_P(LogitsTest, DecodeWithCacheEqualsForward) {
             for (size_t i = 0; i < chosen.size(); ++i) {
                 const std::vector<int32_t>& all = documents_[chosen[i]].tokens;
                 if (fed[i] == all.size()) continue;
-                const size_t count = round == 0 ? Beginning(*adapted.model, 2 + i, all.size()) : 1;
+                const size_t count = round == 0 ? 2 + i : 1;
                 tokens.emplace_back(all.begin() + fed[i], all.begin() + fed[i] + count);
                 fed[i] += count;
                 active.push_back(caches[i].get());
@@ -232,14 +223,15 @@ TEST_P(LogitsTest, TruncatedCacheGoesOnFromThere) {
     const std::vector<float> expected = golden_.Tensor("adapted.logits");
     auto cache = adapted.model->NewCache(static_cast<int64_t>(tokens.size()) + 4);
     std::vector<float> logits(vocabulary);
-    const size_t kept = Beginning(*adapted.model, 6, tokens.size());
-    const std::vector<int32_t> beginning(tokens.begin(), tokens.begin() + kept);
+    cache->Expect(static_cast<int64_t>(tokens.size()));
+    constexpr size_t kKept = 6;
+    const std::vector<int32_t> beginning(tokens.begin(), tokens.begin() + kKept);
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {beginning}, {cache.get()}, logits.data()));
     GOLDEN_ASSERT_OK(
         adapted.model->Decode(context_, {{1, 2, 3, 4, 5}}, {cache.get()}, logits.data()));
-    cache->Truncate(static_cast<int64_t>(kept));
-    EXPECT_EQ(cache->length(), static_cast<int64_t>(kept));
-    const std::vector<int32_t> rest(tokens.begin() + kept, tokens.end());
+    cache->Truncate(static_cast<int64_t>(kKept));
+    EXPECT_EQ(cache->length(), static_cast<int64_t>(kKept));
+    const std::vector<int32_t> rest(tokens.begin() + kKept, tokens.end());
     GOLDEN_ASSERT_OK(adapted.model->Decode(context_, {rest}, {cache.get()}, logits.data()));
     const int64_t row = batch_.document_starts[3] - 1;
     EXPECT_LT(RelativeError(logits, std::span(expected).subspan(row * vocabulary, vocabulary)),

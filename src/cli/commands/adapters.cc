@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "adapt/combine.h"
+#include "answer/trained_form.h"
 #include "base/json_text.h"
 #include "base/text.h"
 #include "base/text_value.h"
@@ -96,6 +97,13 @@ absl::Status RunCombineAdapters(const AdaptersFlags& flags) {
     HONE_ASSIGN_OR_RETURN(const CombinedAdapter combined, CombineAdapters(options, flags.output));
     fmt::print("{}: {} of {} adapters, rank {} on {} layers\n", flags.output, options.combination,
                count, combined.rank, combined.layers);
+    HONE_ASSIGN_OR_RETURN(const std::string differs,
+                          KeepTrainedForm(options.folders, flags.output));
+    if (!differs.empty())
+        fmt::print(stderr,
+                   "note: how prompts are put is not kept: {}; say it with --raw and "
+                   "--system_prompt\n",
+                   differs);
     return absl::OkStatus();
 }
 

@@ -1,11 +1,11 @@
 #include <memory>
 
 #include "answer/answerer.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/flags/finetune_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/signals.h"
@@ -18,14 +18,14 @@ struct CompareFlags {
     WeightFlags weights;
     MachineFlags machine;
     SamplingFlags sampling;
-    std::vector<std::string> prompts;
+    std::vector<std::string> adapters, prompts;
     std::string prompt_file, base_model;
     AskFlags ask;
     bool json = false;
 
     void Add(CLI::App& app) {
         Flags flags(app);
-        model.Add(flags);
+        model.Add(flags, adapters);
         flags.Text(
             "--base_model_name_or_path", base_model,
             "what the fine-tuned model is compared with; default: the adapter's base, or the "
@@ -68,6 +68,24 @@ absl::StatusOr<Answers> AnswerAll(const ChosenModel& chosen, const CompareFlags&
     return answers;
 }
 
+// The fine-tuned models: one for each adapter, or the model itself.
+absl::StatusOr<std::vector<ChosenModel>> ChooseTuned(const CompareFlags& flags) {
+    ModelFlags model = flags.model;
+    std::vector<ChosenModel> tuned;
+    for (const std::string& adapter :
+         flags.adapters.empty() ? std::vector<std::string>{""} : flags.adapters) {
+        model.adapter_path = adapter;
+        HONE_ASSIGN_OR_RETURN(ChosenModel chosen, model.Choose());
+        if (!tuned.empty() && flags.base_model.empty() && chosen.name != tuned.front().name)
+            return UsageError(
+                "{} is for {}, and {} for {}: say what both are compared with, by "
+                "--base_model_name_or_path",
+                tuned.front().adapter, tuned.front().name, chosen.adapter, chosen.name);
+        tuned.push_back(std::move(chosen));
+    }
+    return tuned;
+}
+
 // The base to compare with: the flag's; with an adapter, the model that it stands on; else the one
 // that a run of hone's made the model from.
 absl::StatusOr<std::string> ChooseBase(const CompareFlags& flags, const ChosenModel& tuned) {
@@ -92,6 +110,29 @@ nlohmann::ordered_json AnswerJson(const GenerateResult& result) {
             {"seconds", result.seconds}};
 }
 
+// One fine-tuned model's answer is an object, those of several are a list with their adapters.
+nlohmann::ordered_json ComparedJson(const Prompt& prompt, const Answers& base,
+                                    const std::vector<Answers>& tuned, size_t i) {
+    nlohmann::ordered_json json = {{"prompt", prompt.text}, {"base", AnswerJson(base.results[i])}};
+    if (tuned.size() == 1) {
+        json["fine_tuned"] = AnswerJson(tuned.front().results[i]);
+        return json;
+    }
+    for (const Answers& answers : tuned) {
+        nlohmann::ordered_json answer = {{"adapter", answers.chosen.adapter}};
+        answer.update(AnswerJson(answers.results[i]));
+        json["fine_tuned"].push_back(std::move(answer));
+    }
+    return json;
+}
+
+TitledText Titled(std::string_view what, const Answers& answers, size_t i) {
+    const ChosenModel& chosen = answers.chosen;
+    return {fmt::format("{}: {}\n{}", what, chosen.adapter.empty() ? chosen.name : chosen.adapter,
+                        CountsAndTime(answers.results[i])),
+            answers.results[i].text};
+}
+
 absl::Status RunCompare(const CompareFlags& flags) {
     HONE_RETURN_IF_ERROR(flags.machine.Apply());
     std::vector<Prompt> prompts;
@@ -107,42 +148,39 @@ absl::Status RunCompare(const CompareFlags& flags) {
     for (const Prompt& prompt : prompts)
         if (!prompt.adapter.empty())
             return UsageError(
-                "a row of {} names the adapter {}: compare takes one, with --adapter_path",
+                "a row of {} names the adapter {}: compare takes adapters with --adapter_path",
                 flags.prompt_file, prompt.adapter);
     if (prompts.empty())
         return UsageError("no prompt: say one with --prompt, or --prompt_file FILE");
 
-    HONE_ASSIGN_OR_RETURN(const ChosenModel chosen, flags.model.Choose());
+    HONE_ASSIGN_OR_RETURN(const std::vector<ChosenModel> chosen, ChooseTuned(flags));
     ModelFlags base_model;
-    HONE_ASSIGN_OR_RETURN(base_model.model_name_or_path, ChooseBase(flags, chosen));
-    // Both are asked in the same words: those of the fine-tuned one.
-    HONE_ASSIGN_OR_RETURN(const Asking asking, flags.ask.Choose(chosen.form));
+    HONE_ASSIGN_OR_RETURN(base_model.model_name_or_path, ChooseBase(flags, chosen.front()));
     const Context context(flags.machine.threads);
-    HONE_ASSIGN_OR_RETURN(Answers tuned, AnswerAll(chosen, flags, prompts, asking, context));
+    std::vector<Answers> tuned;
+    std::optional<Asking> first;
+    for (const ChosenModel& model : chosen) {
+        HONE_ASSIGN_OR_RETURN(const Asking asking, flags.ask.Choose(model.form));
+        if (!first) first = asking;
+        HONE_ASSIGN_OR_RETURN(Answers answers, AnswerAll(model, flags, prompts, asking, context));
+        tuned.push_back(std::move(answers));
+    }
+    // The base is asked in the words of the first.
     HONE_ASSIGN_OR_RETURN(const ChosenModel untuned, base_model.Choose());
-    HONE_ASSIGN_OR_RETURN(Answers base, AnswerAll(untuned, flags, prompts, asking, context));
+    HONE_ASSIGN_OR_RETURN(const Answers base, AnswerAll(untuned, flags, prompts, *first, context));
 
     const Terminal terminal = DetectTerminal();
     for (size_t i = 0; i < prompts.size(); ++i) {
         if (flags.json) {
-            const nlohmann::ordered_json line = {{"prompt", prompts[i].text},
-                                                 {"base", AnswerJson(base.results[i])},
-                                                 {"fine_tuned", AnswerJson(tuned.results[i])}};
-            fmt::print("{}", JsonLine(line));
+            fmt::print("{}", JsonLine(ComparedJson(prompts[i], base, tuned, i)));
             continue;
         }
         const std::string prompt =
             terminal.interactive ? Printable(prompts[i].text) : prompts[i].text;
-        fmt::print("{}> {}\n", i == 0 ? "" : "\n", prompt);
-        fmt::print(
-            "{}",
-            SideBySide(
-                fmt::format("base: {}\n{}", base.chosen.name, CountsAndTime(base.results[i])),
-                base.results[i].text,
-                fmt::format("fine-tuned: {}\n{}",
-                            tuned.chosen.adapter.empty() ? tuned.chosen.name : tuned.chosen.adapter,
-                            CountsAndTime(tuned.results[i])),
-                tuned.results[i].text, terminal.width, terminal.colours));
+        std::vector<TitledText> columns = {Titled("base", base, i)};
+        for (const Answers& answers : tuned) columns.push_back(Titled("fine-tuned", answers, i));
+        fmt::print("{}> {}\n{}", i == 0 ? "" : "\n", prompt,
+                   SideBySide(columns, terminal.width, terminal.colours));
     }
     return absl::OkStatus();
 }

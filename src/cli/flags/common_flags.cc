@@ -57,9 +57,19 @@ absl::Status LogFlags::Apply() const {
 }
 
 void ModelFlags::Add(Flags& flags) {
+    AddOption<std::string>(flags, "adapter_path", adapter_path, HONE_FIELD(adapter_path));
+    AddModel(flags);
+}
+
+void ModelFlags::Add(Flags& flags, std::vector<std::string>& adapters) {
+    flags.Repeated("-a,--adapter_path", adapters,
+                   fmt::format("{}; once for each", FindOption("adapter_path")->help));
+    AddModel(flags);
+}
+
+void ModelFlags::AddModel(Flags& flags) {
     AddOption<std::string>(flags, "model_name_or_path", model_name_or_path,
                            HONE_FIELD(model_name_or_path));
-    AddOption<std::string>(flags, "adapter_path", adapter_path, HONE_FIELD(adapter_path));
     flags.Bool("--trust_remote_code", trust_remote_code,
                std::string(FindOption("trust_remote_code")->help));
 }

@@ -40,8 +40,13 @@ struct ModelFlags {
     std::string adapter_path;
     bool trust_remote_code = false;
     void Add(Flags& flags);
+    // Likewise, with any number of adapters in place of one.
+    void Add(Flags& flags, std::vector<std::string>& adapters);
     // ChosenModel::Choose; what was decided is said on standard error.
     absl::StatusOr<ChosenModel> Choose() const;
+
+  private:
+    void AddModel(Flags& flags);
 };
 
 // --system_prompt and --raw.

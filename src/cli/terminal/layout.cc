@@ -173,26 +173,37 @@ std::vector<std::string> WrapText(std::string_view text, int width) {
     }
 }
 
-std::string SideBySide(std::string_view left_title, std::string_view left,
-                       std::string_view right_title, std::string_view right, int width,
-                       bool colours) {
+std::string SideBySide(const std::vector<TitledText>& texts, int width, bool colours) {
     constexpr std::string_view kGap = " │ ";
-    const int left_width = std::max(1, (width - DisplayWidth(kGap)) / 2);
-    const int right_width = std::max(1, width - DisplayWidth(kGap) - left_width);
+    const int count = static_cast<int>(texts.size());
+    const int rest = width - (count - 1) * DisplayWidth(kGap);
+    const int each = std::max(1, rest / count);
     std::string out;
-    auto add = [&](std::string_view a, std::string_view b, std::string_view style) {
-        const auto left_lines = WrapText(a, left_width), right_lines = WrapText(b, right_width);
+    const auto add = [&](std::string TitledText::*part, std::string_view style) {
         const std::string_view begin = colours ? style : "",
                                end = colours && !style.empty() ? "\x1b[0m" : "";
-        for (size_t i = 0; i < std::max(left_lines.size(), right_lines.size()); ++i) {
-            const std::string l = i < left_lines.size() ? left_lines[i] : "";
-            const std::string r = i < right_lines.size() ? right_lines[i] : "";
-            out += fmt::format("{}{}{}{}{}{}{}\n", begin, Padded(l, left_width), end,
-                               r.empty() ? " │" : kGap, begin, r, end);
+        std::vector<std::vector<std::string>> columns;
+        size_t lines = 0;
+        for (const TitledText& text : texts) {
+            // The last column has what the division leaves.
+            const bool last = &text == &texts.back();
+            columns.push_back(
+                WrapText(text.*part, last ? std::max(1, rest - (count - 1) * each) : each));
+            lines = std::max(lines, columns.back().size());
+        }
+        for (size_t i = 0; i < lines; ++i) {
+            for (size_t c = 0; c < columns.size(); ++c) {
+                const bool last = c + 1 == columns.size();
+                std::string line = i < columns[c].size() ? columns[c][i] : "";
+                if (!last) line = Padded(line, each);
+                if (c > 0) out += line.empty() ? " │" : kGap;
+                out += fmt::format("{}{}{}", begin, line, end);
+            }
+            out += '\n';
         }
     };
-    add(left_title, right_title, "\x1b[1m");
-    add(left, right, "");
+    add(&TitledText::title, "\x1b[1m");
+    add(&TitledText::text, "");
     return out;
 }
 

@@ -27,9 +27,13 @@ std::string Printable(std::string_view text);
 // stay; Printable is applied.
 std::vector<std::string> WrapText(std::string_view text, int width);
 
-// Two texts side by side under their titles, `width` columns in all.
-std::string SideBySide(std::string_view left_title, std::string_view left,
-                       std::string_view right_title, std::string_view right, int width,
-                       bool colours);
+// A text under its title.
+struct TitledText {
+    std::string title, text;
+};
+
+// At least one text, side by side, `width` columns in all; those that are too many for that get one
+// each.
+std::string SideBySide(const std::vector<TitledText>& texts, int width, bool colours);
 
 }  // namespace hone

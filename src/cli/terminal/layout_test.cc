@@ -38,15 +38,22 @@ TEST(Printable, DropsWhatWouldSteerATerminal) {
 }
 
 TEST(SideBySide, PutsBothIntoColumnsOfOneWidth) {
-    EXPECT_EQ(SideBySide("base", "one two three", "tuned", "x", 15, false),
+    EXPECT_EQ(SideBySide({{"base", "one two three"}, {"tuned", "x"}}, 15, false),
               "base   │ tuned\n"
               "one    │ x\n"
               "two    │\n"
               "three  │\n");
+    EXPECT_EQ(SideBySide({{"base", "a"}, {"one", "b c"}, {"two", "d\n\ne"}}, 18, false),
+              "base │ one  │ two\n"
+              "a    │ b c  │ d\n"
+              "     │      │\n"
+              "     │      │ e\n");
+    EXPECT_EQ(SideBySide({{"base", "a b"}}, 1, false), "b\na\ns\ne\na\nb\n");
     for (int width : {20, 41, 80}) {
         const std::string text =
-            SideBySide("a", std::string(300, 'x') + " 日本語 " + std::string(50, 'y'), "b",
-                       "short words that have to be wrapped too", width, false);
+            SideBySide({{"a", std::string(300, 'x') + " 日本語 " + std::string(50, 'y')},
+                        {"b", "short words that have to be wrapped too"}},
+                       width, false);
         for (size_t begin = 0; begin < text.size();) {
             const size_t end = text.find('\n', begin);
             EXPECT_LE(DisplayWidth(text.substr(begin, end - begin)), width);
@@ -56,8 +63,8 @@ TEST(SideBySide, PutsBothIntoColumnsOfOneWidth) {
 }
 
 TEST(SideBySide, ColoursOnlyTheTitlesAndOnlyWhenAsked) {
-    EXPECT_EQ(SideBySide("a", "b", "c", "d", 40, false).find('\x1b'), std::string::npos);
-    const std::string coloured = SideBySide("a", "b", "c", "d", 40, true);
+    EXPECT_EQ(SideBySide({{"a", "b"}, {"c", "d"}}, 40, false).find('\x1b'), std::string::npos);
+    const std::string coloured = SideBySide({{"a", "b"}, {"c", "d"}}, 40, true);
     EXPECT_LT(coloured.rfind('\x1b'), coloured.find('\n'));
 }
 

@@ -49,6 +49,11 @@ void AttentionBackward(const Context& context, const AttentionOptions& options, 
                        const float* lse, Heads<const T> dout, Heads<T> dq, Heads<T> dk,
                        Heads<T> dv);
 
+// Keys that implementations take together: those of a prompt's tokens begin at a multiple of that.
+// So without its first keys, where no query sees these and their number is a multiple, a sequence
+// of a decoding batch has the same bits.
+inline constexpr int64_t kAttentionTile = 64;
+
 // One sequence of a decoding batch: its num_new tokens' queries are rows [first_row, first_row +
 // num_new) of q and out; its keys and values, those of the new tokens included, are the first
 // num_keys rows of its cache. The cache keeps each head by itself, its rows one after the other:

@@ -15,7 +15,7 @@ namespace HWY_NAMESPACE {
 namespace attention {
 using namespace simd;  // NOLINT: the helpers of this instruction set
 
-constexpr int64_t kTile = 64;  // queries and keys of a tile
+constexpr int64_t kTile = kAttentionTile;  // queries and keys of a tile
 constexpr int64_t kFewQueries =
     4;                            // below or at this many, keys are read in place instead of packed
 constexpr float kNever = -1e30f;  // the maximum before any score

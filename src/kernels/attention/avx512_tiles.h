@@ -20,8 +20,8 @@
 HONE_BEGIN_AVX512
 namespace hone::avx512 {
 
-inline constexpr int64_t kTile = 64;   // queries and keys of a tile
-inline constexpr int64_t kLanes = 16;  // floats of a vector
+inline constexpr int64_t kTile = kAttentionTile;  // queries and keys of a tile
+inline constexpr int64_t kLanes = 16;             // floats of a vector
 inline constexpr int64_t kTilePairs = 32;
 inline constexpr float kNever = -1e30f;  // the maximum before any score
 inline constexpr float kLn2 = 0.693147180559945309f;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "model/config/decoder_graph.h"
@@ -68,6 +69,7 @@ struct Family {
     std::function<void(Json&)> edit = [](Json&) {};
     std::function<void(GgufBuilder&, const ModelConfig&)> keys = [](GgufBuilder&,
                                                                     const ModelConfig&) {};
+    bool fused = false;  // the file has queries, keys and values as one
 };
 
 std::vector<Family> Families() {
@@ -80,6 +82,11 @@ std::vector<Family> Families() {
         {"qwen3", no_windows},
         {"olmo2"},
         {"phi"},
+        {.name = "phi", .fused = true},
+        {"mistral", [](Json&) {},
+         [](GgufBuilder& gguf, const ModelConfig&) {
+             gguf.U32("llama.attention.sliding_window", 6);
+         }},
         {"gpt2"},
         {"gemma"},
         {"smollm3",
@@ -129,7 +136,7 @@ std::vector<Family> Families() {
 // The model as llama.cpp's converter writes it, in F32.
 std::string AsGguf(const ModelFiles& files, const Family& family) {
     const ModelConfig& config = files.config;
-    const std::string prefix(files.arch->gguf_type);
+    const std::string prefix(family.name == "mistral" ? "llama" : files.arch->gguf_type);
     GgufBuilder gguf;
     const auto number = [&](const char* key, int64_t value) {
         gguf.U32(fmt::format("{}.{}", prefix, key), static_cast<uint32_t>(value));
@@ -151,13 +158,35 @@ std::string AsGguf(const ModelFiles& files, const Family& family) {
         if (family.name == "phi") number("rope.dimension_count", config.rotary[0].dims);
     }
     family.keys(gguf, config);
+    struct Whole {
+        std::vector<uint64_t> sizes;
+        std::string bytes;
+    };
+    std::map<std::string, Whole> fused;
     for (const ModelTensor& tensor : files.tensors) {
         std::vector<float> plain(static_cast<size_t>(tensor.elements()));
         EXPECT_TRUE(ReadModelRows(files, tensor, 0, tensor.rows(), plain.data()).ok());
         const std::vector<uint64_t> sizes(tensor.shape.rbegin(), tensor.shape.rend());
-        gguf.Tensor(tensor.gguf_name, sizes, 0,
-                    Floats(ToStored(tensor.row->gguf, tensor.shape, config.head_dim, plain)));
+        const std::string bytes =
+            Floats(ToStored(tensor.row->gguf, tensor.shape, config.head_dim, plain));
+        const size_t at = tensor.gguf_name.find("attn_");
+        const bool part =
+            at != std::string::npos && tensor.gguf_name.find_first_of("qkv", at + 5) == at + 5;
+        if (!family.fused || !part) {
+            gguf.Tensor(tensor.gguf_name, sizes, 0, bytes);
+            continue;
+        }
+        // The table has the queries first, then the keys, then the values.
+        Whole& whole =
+            fused[tensor.gguf_name.substr(0, at) + "attn_qkv" + tensor.gguf_name.substr(at + 6)];
+        whole.bytes += bytes;
+        if (whole.sizes.empty()) {
+            whole.sizes = sizes;
+        } else {
+            whole.sizes.back() += sizes.back();
+        }
     }
+    for (const auto& [name, whole] : fused) gguf.Tensor(name, whole.sizes, 0, whole.bytes);
     return gguf.Build();
 }
 
@@ -249,6 +278,21 @@ TEST(Families, Gemma3OfTextAndImages) {
     EXPECT_EQ(config.eos_token_ids.size(), 2u);
     // What is trained is a model of text.
     EXPECT_EQ(config.json["architectures"][0], "Gemma3ForCausalLM");
+}
+
+// llama.cpp's converter tells Phi 4, which has no window, from Phi 3 by that.
+TEST(Families, Phi4OfGgufHasAWindowOfZero) {
+    Json metadata = {
+        {"phi3.block_count", 2},          {"phi3.context_length", 64},
+        {"phi3.embedding_length", 32},    {"phi3.feed_forward_length", 64},
+        {"phi3.attention.head_count", 4}, {"phi3.attention.layer_norm_rms_epsilon", 1e-5},
+        {"vocabulary_size", 100},         {"tensors", {"token_embd.weight", "output.weight"}}};
+    for (const int64_t window : {0, 7}) {
+        metadata["phi3.attention.sliding_window"] = window;
+        const auto json = FindGgufArch("phi3").value()->config_from_gguf(metadata);
+        ASSERT_TRUE(json.ok()) << json.status();
+        EXPECT_EQ(Read(json->dump()).layers[1].window, window);
+    }
 }
 
 // As microsoft/Phi-3.5-mini-instruct says it, with fewer elements in a head.

@@ -25,10 +25,15 @@ absl::StatusOr<ModelConfig> ReadConfig(const Json& json) {
 }
 
 absl::StatusOr<Json> ConfigFromGguf(const Json& metadata) {
-    GgufConfig config(metadata, "llama", "LlamaForCausalLM", "llama");
+    // GGUF has no other name for Mistral, which is a Llama with a window.
+    const auto window = metadata.find("llama.attention.sliding_window");
+    const bool mistral = window != metadata.end() && *window != 0;
+    GgufConfig config(metadata, "llama", mistral ? "MistralForCausalLM" : "LlamaForCausalLM",
+                      mistral ? "mistral" : "llama");
     config.AddSizes();
     config.AddRmsEpsilon();
     config.AddRotary();
+    if (mistral) config.AddWindow();
     config.json["hidden_act"] = "silu";
     config.json["attention_bias"] = config.Holds("blk.0.attn_q.bias");
     config.json["mlp_bias"] = config.Holds("blk.0.ffn_gate.bias");

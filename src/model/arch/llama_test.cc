@@ -193,6 +193,18 @@ TEST(LlamaGguf, BecomesTheConfigOfTransformers) {
     EXPECT_TRUE(config.tie_word_embeddings && config.attention_bias);
 }
 
+TEST(LlamaGguf, WithAWindowIsMistral) {
+    Json metadata = Metadata();
+    metadata["llama.attention.sliding_window"] = 40;
+    const Json json = *Llama().config_from_gguf(metadata);
+    EXPECT_EQ(json["architectures"][0], "MistralForCausalLM");
+    const auto config = FindArch("mistral").value()->read_config(json);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->layers[1].window, 40);
+    metadata["llama.attention.sliding_window"] = 0;
+    EXPECT_EQ((*Llama().config_from_gguf(metadata))["model_type"], "llama");
+}
+
 TEST(LlamaGguf, Llama3ScalingComesBackFromItsDivisors) {
     // The divisors as transformers computes them (modeling_rope_utils, _compute_llama3_parameters),
     // factor 32.

@@ -1,5 +1,5 @@
 // Mistral: Llama with a sliding window. Jiang et al. 2023, arXiv:2310.06825; transformers,
-// models/mistral. GGUF files call it "llama".
+// models/mistral. GGUF files call it "llama" (llama.cc).
 #include "model/config/arch.h"
 #include "model/config/decoder_config.h"
 #include "model/config/tensor_table.h"
@@ -28,7 +28,7 @@ extern const ArchSpec kArchMistral;
 const ArchSpec kArchMistral = {
     .model_type = "mistral",
     .architectures = {"MistralForCausalLM"},
-    .tensors = DecoderTable({}),
+    .tensors = DecoderTable({.gguf_rotary = TensorLayout::kRotaryPairs}),
     .read_config = ReadConfig,
 };
 

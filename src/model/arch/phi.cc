@@ -71,6 +71,7 @@ const ArchSpec kArchPhi = {
     .lora_targets = {"q_proj", "v_proj", "fc1", "fc2"},
     .ia3_targets = {"q_proj", "v_proj", "fc2"},
     .ia3_feedforward = {"fc2"},
+    .gguf_fused = {{"blk.{}.attn_qkv", {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v"}}},
 };
 
 }  // namespace hone

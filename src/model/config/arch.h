@@ -49,6 +49,13 @@ struct TensorRow {
 
 struct ModelGraph;  // model/config/graph.h
 
+// Modules of a file that it may hold as one, in whose tensors the rows of theirs follow one
+// another.
+struct FusedRows {
+    std::string_view whole;               // "blk.{}.attn_qkv"
+    std::vector<std::string_view> parts;  // "blk.{}.attn_q", ...
+};
+
 struct ArchSpec {
     std::string_view model_type;  // "llama", in config.json
     std::string_view gguf_type;   // in "general.architecture"; empty: GGUF has no such family
@@ -60,7 +67,8 @@ struct ArchSpec {
     // ({"llama.block_count": 30, ...}), to which the reader adds "tensors" (the tensors' names),
     // "vocabulary_size" (the number of tokens) and, when the file has it, "rope_freqs" (that
     // tensor's values: each frequency is divided by one), "rope_factors_short" and
-    // "rope_factors_long" likewise. nullptr where gguf_type is empty.
+    // "rope_factors_long" likewise. Where GGUF has one name for several families, its
+    // "architectures" says which this is. nullptr where gguf_type is empty.
     absl::StatusOr<nlohmann::ordered_json> (*config_from_gguf)(
         const nlohmann::ordered_json& metadata) = nullptr;
     // What the family's graph has besides what its table says (model/config/decoder_graph.h);
@@ -80,6 +88,8 @@ struct ArchSpec {
     // What Hugging Face's names in a file may begin with in place of what the table's begin with:
     // {"transformer.", ""}, {"model.", "language_model.model."}.
     std::vector<std::pair<std::string_view, std::string_view>> other_prefixes = {};
+    // Of GGUF files, whose tensors the table has apart.
+    std::vector<FusedRows> gguf_fused = {};
     // Parts of names of tensors that a file may hold and that this family has no use for: buffers,
     // the other half of a model of text and images.
     std::vector<std::string_view> unused_tensors = {};

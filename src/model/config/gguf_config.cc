@@ -144,8 +144,8 @@ void GgufConfig::AddRotary(bool takes_partial) {
 }
 
 void GgufConfig::AddWindow() {
-    if (reader.Find(Key("attention.sliding_window")))
-        json["sliding_window"] = Number("attention.sliding_window");
+    const int64_t window = reader.Int(Key("attention.sliding_window"), 0, 1 << 24, 0);
+    if (window > 0) json["sliding_window"] = window;
 }
 
 absl::StatusOr<Json> GgufConfig::Finish() {

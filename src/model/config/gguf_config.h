@@ -22,7 +22,7 @@ class GgufConfig {
     void AddRmsEpsilon() { Add("rms_norm_eps", "attention.layer_norm_rms_epsilon", 0, 1); }
     // rope_theta, rope_scaling, and partial_rotary_factor where not whole heads turn.
     void AddRotary(bool takes_partial = false);
-    // sliding_window, where there is one.
+    // sliding_window, where there is one; 0 says, as of Phi 4, that there is none.
     void AddWindow();
     // query_pre_attn_scalar, which GGUF does not have: the head's size, but in the family's model of
     // so many layers hidden_size / num_attention_heads.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "base/hash.h"
 #include "base/json_file.h"
@@ -80,6 +81,25 @@ absl::StatusOr<Json> MetadataForArch(const GgufFile& gguf) {
     return metadata;
 }
 
+// Takes apart what the file holds as one and the family's table does not.
+absl::Status SplitFused(const ArchSpec& arch, const ModelConfig& config, GgufFile& gguf) {
+    if (arch.gguf_fused.empty()) return absl::OkStatus();
+    std::map<std::string, int64_t> rows;
+    for (const ModelTensor& tensor : ExpandTable(arch, config))
+        rows[tensor.gguf_name] = tensor.shape[0];
+    for (const FusedRows& fused : arch.gguf_fused)
+        for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer)
+            for (const char* kind : {".weight", ".bias"}) {
+                std::vector<std::pair<std::string, int64_t>> parts;
+                for (const std::string_view part : fused.parts) {
+                    const std::string name = ExpandName(part, layer) + kind;
+                    if (rows.contains(name)) parts.emplace_back(name, rows[name]);
+                }
+                HONE_RETURN_IF_ERROR(gguf.SplitRows(ExpandName(fused.whole, layer) + kind, parts));
+            }
+    return absl::OkStatus();
+}
+
 absl::Status OpenGguf(ModelFiles& files) {
     HONE_ASSIGN_OR_RETURN(auto gguf, GgufFile::Open(files.path));
     files.gguf = true;
@@ -96,7 +116,10 @@ absl::Status OpenGguf(ModelFiles& files) {
     if (!metadata.ok()) return Annotate(metadata.status(), files.path);
     auto json = (*arch)->config_from_gguf(*metadata);
     if (!json.ok()) return Annotate(json.status(), files.path);
-    HONE_RETURN_IF_ERROR(ReadConfigAs(**arch, *json, files.path, files));
+    HONE_ASSIGN_OR_RETURN(const std::string name, ArchitectureOf(*json, files.path));
+    HONE_ASSIGN_OR_RETURN(const ArchSpec* family, FindArch(name));
+    HONE_RETURN_IF_ERROR(ReadConfigAs(*family, *json, files.path, files));
+    HONE_RETURN_IF_ERROR(Annotate(SplitFused(*family, files.config, *gguf), files.path));
     return MatchWeights(files);
 }
 

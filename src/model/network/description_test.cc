@@ -222,6 +222,37 @@ class DescriptionTest : public testing::TestWithParam<uint64_t> {
         return sums.ok() ? sums->loss : NAN;
     }
 
+    std::vector<float> Logits(Model& model, const Batch& batch) {
+        std::vector<float> logits(
+            static_cast<size_t>(batch.size() * description_.config.vocab_size));
+        EXPECT_TRUE(model.Logits(context_, batch, logits.data()).ok());
+        return logits;
+    }
+    // The first tokens of that document, or all.
+    Batch Document(int64_t index, int64_t count = -1) const {
+        Example example;
+        example.tokens.assign(batch_.tokens.begin() + batch_.document_starts[index],
+                              batch_.tokens.begin() + batch_.document_starts[index + 1]);
+        if (count >= 0) example.tokens.resize(static_cast<size_t>(count));
+        example.weights.assign(example.tokens.size(), 1.0f);
+        Batch alone;
+        alone.Append(example);
+        return alone;
+    }
+    // Appends tokens of the first document to a cache, and compares the last one's logits with
+    // those of a pass over the tokens up to there.
+    void ExpectDecodes(Model& model, KvCache& cache, int64_t from, int64_t to) {
+        const Batch document = Document(0, to);
+        const std::vector<float> expected = Logits(model, document);
+        const size_t V = static_cast<size_t>(description_.config.vocab_size);
+        std::vector<float> logits(V);
+        const std::vector<int32_t> tokens(document.tokens.begin() + from, document.tokens.end());
+        ASSERT_TRUE(model.Decode(context_, {tokens}, {&cache}, logits.data()).ok());
+        EXPECT_EQ(cache.length(), to);
+        for (size_t i = 0; i < V; ++i)
+            ASSERT_NEAR(logits[i], expected[expected.size() - V + i], 2e-4) << "token " << to;
+    }
+
     // Along each tensor's gradient, the loss rises as fast as the gradient is long.
     void ExpectGradientsAreSlopes(const std::unique_ptr<Model>& model);
 
@@ -321,32 +352,19 @@ TEST_P(DescriptionTest, CheckpointingDoesNotChangeABit) {
     EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
 }
 
-// A prompt in two pieces, then token by token, gives the logits of the whole pass.
+// A prompt in two pieces, then token by token, gives the logits of a pass over as many tokens. So
+// also where rotary positions follow from the length.
 TEST_P(DescriptionTest, DecodeEqualsForward) {
     SCOPED_TRACE(description_.text);
     const std::unique_ptr<Model> model = Load(false);
-    const int64_t V = description_.config.vocab_size, count = 9;
-    Example first;
-    first.tokens.assign(batch_.tokens.begin(), batch_.tokens.begin() + count);
-    first.weights.assign(count, 1);
-    Batch alone;
-    alone.Append(first);
-    std::vector<float> expected(static_cast<size_t>(count * V)), logits(static_cast<size_t>(V));
-    ASSERT_TRUE(model->Logits(context_, alone, expected.data()).ok());
-    // Which positions a sequence has follows from how long it is to become, as far as is known.
-    const bool grows = std::any_of(
-        description_.config.rotary.begin(), description_.config.rotary.end(),
-        [](const RotaryConfig& r) { return r.scaling.kind == RopeScaling::Kind::kLongRope; });
-    auto cache = model->NewCache(count);
-    for (int64_t fed = 0; fed < count;) {
-        const int64_t piece = grows ? count : fed == 0 ? 4 : 1;
-        const std::vector<int32_t> tokens(first.tokens.begin() + fed,
-                                          first.tokens.begin() + fed + piece);
-        ASSERT_TRUE(model->Decode(context_, {tokens}, {cache.get()}, logits.data()).ok());
-        fed += piece;
-        for (int64_t i = 0; i < V; ++i)
-            ASSERT_NEAR(logits[i], expected[(fed - 1) * V + i], 2e-4) << "token " << fed;
-    }
+    auto cache = model->NewCache(9);
+    for (int64_t fed = 0, piece = 4; fed < 9; fed += piece, piece = 1)
+        ExpectDecodes(*model, *cache, fed, fed + piece);
+    cache->Truncate(3);
+    ExpectDecodes(*model, *cache, 3, 4);
+    cache->Truncate(0);
+    cache->Expect(9);
+    ExpectDecodes(*model, *cache, 0, 9);
 }
 
 class VirtualTokensTest : public DescriptionTest {
@@ -367,21 +385,6 @@ class VirtualTokensTest : public DescriptionTest {
             value = 0.5f * std::cos(1.7f * static_cast<float>(++i));
         model->ParametersChanged(context_);
         return model;
-    }
-    std::vector<float> Logits(Model& model, const Batch& batch) {
-        std::vector<float> logits(
-            static_cast<size_t>(batch.size() * description_.config.vocab_size));
-        EXPECT_TRUE(model.Logits(context_, batch, logits.data()).ok());
-        return logits;
-    }
-    Batch Document(int64_t index) const {
-        Example example;
-        example.tokens.assign(batch_.tokens.begin() + batch_.document_starts[index],
-                              batch_.tokens.begin() + batch_.document_starts[index + 1]);
-        example.weights.assign(example.tokens.size(), 1.0f);
-        Batch alone;
-        alone.Append(example);
-        return alone;
     }
 };
 
@@ -427,22 +430,11 @@ TEST_P(VirtualTokensTest, DecodeEqualsForward) {
     SCOPED_TRACE(description_.text);
     const auto model = LoadWithTokens();
     const Batch document = Document(0);
-    const int64_t V = description_.config.vocab_size, count = document.size();
-    const std::vector<float> expected = Logits(*model, document);
-    std::vector<float> logits(static_cast<size_t>(V));
-    const bool grows = std::any_of(
-        description_.config.rotary.begin(), description_.config.rotary.end(),
-        [](const RotaryConfig& r) { return r.scaling.kind == RopeScaling::Kind::kLongRope; });
+    const int64_t count = document.size();
     const auto feed = [&](KvCache& cache, int64_t from, int64_t to) {
-        const std::vector<int32_t> tokens(document.tokens.begin() + from,
-                                          document.tokens.begin() + to);
-        ASSERT_TRUE(model->Decode(context_, {tokens}, {&cache}, logits.data()).ok());
-        EXPECT_EQ(cache.length(), to);
-        for (int64_t i = 0; i < V; ++i)
-            ASSERT_NEAR(logits[i], expected[(to - 1) * V + i], 2e-4) << "token " << to;
+        ExpectDecodes(*model, cache, from, to);
     };
     auto cache = model->NewCache(count);
-    if (grows) return feed(*cache, 0, count);
     feed(*cache, 0, 4);
     for (int64_t fed = 4; fed < count; ++fed) feed(*cache, fed, fed + 1);
     cache->Truncate(5);

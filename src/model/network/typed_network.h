@@ -11,6 +11,7 @@
 #include "model/blocks/layer_block.h"
 #include "model/config/graph.h"
 #include "model/model.h"
+#include "model/network/kv_cache.h"
 #include "model/network/virtual_rows.h"
 
 namespace hone {
@@ -64,6 +65,7 @@ class TypedNetwork : public Model {
     absl::Status Hidden(const Context& context, const Batch& batch, float* hidden,
                         const std::vector<const Adapter*>& adapters) override;
     std::unique_ptr<KvCache> NewCache(int64_t capacity) const override;
+    size_t CacheBytes(int64_t capacity) const override;
     absl::Status Decode(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
                         const std::vector<KvCache*>& caches, float* logits,
                         const std::vector<const Adapter*>& adapters) override;
@@ -133,6 +135,7 @@ class TypedNetwork : public Model {
     template <typename Head>
     absl::Status ForwardOnly(const Context& context, const Batch& batch,
                              const std::vector<const Adapter*>& adapters, const Head& head);
+    KvCacheShape CacheShape() const;
     // Appends to the caches; logits of each sequence's last token unless null. totals: of each
     // sequence, once all that Decode was given is appended.
     absl::Status Append(const Context& context, const std::vector<std::vector<int32_t>>& tokens,
@@ -192,55 +195,6 @@ class TypedAdapter : public Adapter {
 
   private:
     std::vector<GroupAdapter<T>> groups_;
-};
-
-// The cache of one sequence: keys and values of every layer, in one piece, which then is large
-// enough for huge pages.
-template <typename T>
-class TypedKvCache : public KvCache {
-  public:
-    // ahead: virtual tokens, which are in the cache as soon as any other is.
-    TypedKvCache(size_t layers, int64_t capacity, int64_t KV, int64_t D, int64_t ahead)
-        : layers_(layers),
-          KV_(KV),
-          D_(D),
-          capacity_(capacity),
-          ahead_(ahead),
-          data_(layers * 2 * static_cast<size_t>(KV * (capacity + ahead) * D) * sizeof(T)) {}
-    int64_t length() const override { return length_; }
-    int64_t capacity() const override { return capacity_; }
-    void Truncate(int64_t length) override { length_ = std::min(length_, length); }
-    void CopyFrom(const KvCache& other, int64_t length) override {
-        const auto& from = static_cast<const TypedKvCache&>(other);
-        HONE_CHECK(length <= from.length_ && length <= capacity_ && ahead_ == from.ahead_);
-        length_ = length;
-        for (int64_t head = 0; head < 2 * KV_ * static_cast<int64_t>(layers_); ++head)
-            std::copy_n(from.data_.template as<T>() + head * from.room() * D_, rows() * D_,
-                        data_.template as<T>() + head * room() * D_);
-        known_length_ = from.known_length_;
-    }
-    size_t bytes() const override { return data_.bytes(); }
-    void Grow(int64_t count) { length_ += count; }
-    // Keys of a head, with those of the virtual tokens: that there are, and room for.
-    int64_t rows() const { return length_ == 0 ? 0 : ahead_ + length_; }
-    int64_t room() const { return ahead_ + capacity_; }
-    // How long the sequence was known to become when it began: its rotary positions follow from
-    // that, and stay what they were. total: with the tokens that are there now.
-    int64_t KnownLength(int64_t total) {
-        if (length_ == 0) known_length_ = total;
-        return known_length_;
-    }
-    typename AttentionBlock<T>::Cache layer(size_t index) {
-        const int64_t size = KV_ * room() * D_;
-        T* keys = data_.template as<T>() + 2 * static_cast<int64_t>(index) * size;
-        return {keys, keys + size, room(), rows()};
-    }
-
-  private:
-    size_t layers_;
-    int64_t KV_, D_, capacity_, ahead_, length_ = 0;
-    int64_t known_length_ = 0;
-    Buffer data_;  // [layers, keys and values, KV, room(), D]
 };
 
 }  // namespace hone

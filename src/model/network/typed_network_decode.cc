@@ -9,9 +9,23 @@ namespace hone {
 
 template <typename T>
 std::unique_ptr<KvCache> TypedNetwork<T>::NewCache(int64_t capacity) const {
+    return std::make_unique<TypedKvCache<T>>(CacheShape(), capacity);
+}
+
+template <typename T>
+size_t TypedNetwork<T>::CacheBytes(int64_t capacity) const {
+    return static_cast<size_t>(CacheShape().Elements(capacity)) * sizeof(T);
+}
+
+template <typename T>
+KvCacheShape TypedNetwork<T>::CacheShape() const {
     const AttentionSpec& spec = layers_.front().attention();
-    return std::make_unique<TypedKvCache<T>>(layers_.size(), capacity, spec.KV, spec.D,
-                                             virtual_tokens());
+    KvCacheShape shape{.KV = spec.KV, .D = spec.D, .ahead = virtual_tokens()};
+    for (const LayerBlock<T>& layer : layers_) shape.windows.push_back(layer.attention().window);
+    for (const Rotary& rotary : rotary_)
+        if (rotary.config.scaling.kind == RopeScaling::Kind::kLongRope)
+            shape.rotary_limits.push_back(rotary.config.scaling.original_max_position_embeddings);
+    return shape;
 }
 
 template <typename T>
@@ -92,7 +106,8 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
         batch.tokens.insert(batch.tokens.end(), tokens[i].begin(), tokens[i].end());
         batch.document_starts.push_back(static_cast<int32_t>(batch.tokens.size()));
         last_rows.push_back(batch.size() - 1);
-        lengths.push_back(cache.KnownLength(ahead + totals[i]));
+        lengths.push_back(cache.KnownLength(totals[i]));
+        cache.MakeRoom(context, count + (before == 0 ? ahead : 0));
         longest = std::max(longest, ahead + before + count);
     }
     HONE_RETURN_IF_ERROR(ReservePositions(longest));
@@ -107,7 +122,7 @@ absl::Status TypedNetwork<T>::Append(const Context& context,
         layers_[l].ForwardCached(pass, memory.x, SavedOf(memory, l), rows);
     }
     for (size_t i = 0; i < caches.size(); ++i)
-        static_cast<TypedKvCache<T>*>(caches[i])->Grow(static_cast<int64_t>(tokens[i].size()));
+        static_cast<TypedKvCache<T>*>(caches[i])->Append(tokens[i]);
     if (logits == nullptr) return absl::OkStatus();
     head_.Logits(pass, memory.x, last_rows, logits);
     return absl::OkStatus();
@@ -125,8 +140,12 @@ absl::Status TypedNetwork<T>::Decode(const Context& context,
     // together.
     std::vector<std::vector<int32_t>> rest = tokens;
     std::vector<int64_t> totals;
-    for (size_t i = 0; i < rest.size(); ++i)
+    for (size_t i = 0; i < rest.size(); ++i) {
         totals.push_back(caches[i]->length() + static_cast<int64_t>(rest[i].size()));
+        const std::vector<int32_t> again =
+            static_cast<TypedKvCache<T>&>(*caches[i]).StartOver(totals.back());
+        rest[i].insert(rest[i].begin(), again.begin(), again.end());
+    }
     for (size_t i = 0; i < rest.size(); ++i) {
         const auto last = rest[i].end() - LastPieceTokens(static_cast<int64_t>(rest[i].size()));
         for (auto piece = rest[i].begin(); piece != last; piece += kPrefillTokens)

@@ -388,6 +388,42 @@ GgufFile::GgufFile(std::shared_ptr<MappedFile> file, GgufContents contents)
     SetTensors(std::move(contents.tensors));
 }
 
+absl::Status GgufFile::SplitRows(const std::string& whole,
+                                 const std::vector<std::pair<std::string, int64_t>>& parts) {
+    const StoredTensor* found = Find(whole);
+    if (found == nullptr || parts.empty()) return absl::OkStatus();
+    int64_t rows = 0;
+    for (const auto& [name, count] : parts) {
+        rows += count;
+        if (Find(name) != nullptr)
+            return ModelError("there is a tensor \"{}\" beside \"{}\", which holds it too", name,
+                              whole);
+    }
+    if (found->shape.empty() || found->shape[0] != rows ||
+        found->bytes.size() % static_cast<size_t>(rows) != 0)
+        return ModelError("the tensor \"{}\" of shape [{}] cannot be cut into {} rows", whole,
+                          fmt::join(found->shape, ", "), rows);
+    const size_t row_bytes = found->bytes.size() / static_cast<size_t>(rows);
+    std::vector<StoredTensor> tensors;
+    for (const StoredTensor& tensor : this->tensors()) {
+        if (&tensor != found) {
+            tensors.push_back(tensor);
+            continue;
+        }
+        size_t begin = 0;
+        for (const auto& [name, count] : parts) {
+            StoredTensor part = tensor;
+            part.name = name;
+            part.shape[0] = count;
+            part.bytes = tensor.bytes.subspan(begin, static_cast<size_t>(count) * row_bytes);
+            begin += part.bytes.size();
+            tensors.push_back(std::move(part));
+        }
+    }
+    SetTensors(std::move(tensors));
+    return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<GgufFile>> GgufFile::Open(const std::string& path) {
     auto file = MappedFile::Open(path);
     if (!file.ok()) return WithKind(file.status(), ErrorKind::kModel);

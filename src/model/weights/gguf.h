@@ -43,6 +43,12 @@ class GgufFile : public WeightFile {
 
     const nlohmann::ordered_json& metadata() const { return metadata_; }
     const GgufTokenLists& token_lists() const { return token_lists_; }
+    // Puts tensors of these names and so many rows, or elements of a tensor of rank 1, in the place
+    // of one that has the rows of all, in that order. Nothing where there is no tensor `whole`, or
+    // no part. Errors (kind kModel) name the tensor whose rows are not so many, or that is there
+    // already.
+    absl::Status SplitRows(const std::string& whole,
+                           const std::vector<std::pair<std::string, int64_t>>& parts);
     void DropPages() const override { file_->DropPages(); }
     absl::Status CheckUnchanged() const override {
         return WithKind(file_->CheckUnchanged(), ErrorKind::kModel);

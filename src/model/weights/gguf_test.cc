@@ -219,5 +219,49 @@ TEST(Gguf, TypesThatAreNotReadAreListed) {
     EXPECT_FALSE(ReadTensor(parsed->tensors[1]).ok());
 }
 
+// Each part is read by its own name, in whatever type the whole is stored.
+TEST(Gguf, ATensorOfSeveralIsTakenApart) {
+    constexpr uint32_t kQ8_0Type = 8;
+    std::string rows;  // five of 64 numbers: two blocks of a scale and 32 bytes
+    for (int block = 0; block < 10; ++block) {
+        rows += Raw<uint16_t>(0x3c00);  // 1
+        for (int i = 0; i < 32; ++i) rows += static_cast<char>(block * 10 + i % 7);
+    }
+    const TestFolder folder;
+    const auto open = [&](const GgufBuilder& builder) {
+        return GgufFile::Open(folder.Write("m.gguf", builder.Build())).value();
+    };
+    const auto file = open(GgufBuilder()
+                               .Tensor("qkv", {64, 5}, kQ8_0Type, rows)
+                               .Tensor("bias", {3}, kF32Type, Raw(1.0f) + Raw(2.0f) + Raw(3.0f)));
+    const std::vector<float> whole = ReadTensor(*file->Find("qkv")).value();
+    ASSERT_TRUE(file->SplitRows("qkv", {{"q", 2}, {"k", 1}, {"v", 2}}).ok());
+    ASSERT_TRUE(file->SplitRows("bias", {{"b", 1}, {"c", 2}}).ok());
+    EXPECT_TRUE(file->SplitRows("other", {{"x", 1}}).ok());
+    EXPECT_EQ(file->Find("qkv"), nullptr);
+    std::vector<float> joined;
+    for (const auto& [name, count] : {std::pair("q", 2), std::pair("k", 1), std::pair("v", 2)}) {
+        EXPECT_EQ(file->Find(name)->shape, (std::vector<int64_t>{count, 64}));
+        const std::vector<float> part = ReadTensor(*file->Find(name)).value();
+        joined.insert(joined.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(joined, whole);
+    EXPECT_EQ(ReadTensor(*file->Find("c")).value(), (std::vector<float>{2, 3}));
+    const auto error = [&](const std::vector<std::pair<std::string, int64_t>>& parts) {
+        const auto twice = open(GgufBuilder()
+                                    .Tensor("qkv", {64, 5}, kQ8_0Type, rows)
+                                    .Tensor("k", {1}, kF32Type, Raw(1.0f))
+                                    .Tensor("flat", {64}, kQ8_0Type, rows.substr(0, 68)));
+        EXPECT_TRUE(twice->SplitRows("qkv", {}).ok());
+        EXPECT_THAT(std::string(twice->SplitRows("flat", {{"f", 64}}).message()),
+                    HasSubstr("cannot be cut"));
+        const absl::Status status = twice->SplitRows("qkv", parts);
+        EXPECT_EQ(KindOf(status), ErrorKind::kModel);
+        return std::string(status.message());
+    };
+    EXPECT_THAT(error({{"q", 2}, {"v", 2}}), HasSubstr("shape [5, 64] cannot be cut into 4 rows"));
+    EXPECT_THAT(error({{"q", 2}, {"k", 3}}), HasSubstr("tensor \"k\" beside \"qkv\""));
+}
+
 }  // namespace
 }  // namespace hone

@@ -54,7 +54,7 @@ bool IsOfAdapter(const fs::path& name) {
         "adapter_model.bin",   "labels.json",
         "modules.json",        "1_Pooling",
         "README.md",           ".gitattributes",
-        "training_args.bin"};
+        "training_args.bin",   kTrainedFormFile};
     return std::find(std::begin(kNames), std::end(kNames), name.string()) != std::end(kNames);
 }
 

@@ -3,12 +3,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapt/lora.h"
 #include "base/status.h"
 
 namespace hone {
+
+// In the folder of an adapter that no run of hone's made, how those that did put their rows
+// (answer/trained_form.h).
+inline constexpr std::string_view kTrainedFormFile = "trained_form.json";
 
 struct AdapterListing {
     std::string path;       // for --adapter_path: the folder of the run, or else the adapter's own
