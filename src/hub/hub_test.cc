@@ -148,6 +148,24 @@ TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
     EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
 }
 
+TEST_F(Hub, AWatcherEndsWhatTheServerLeavesUnanswered) {
+    for (const char* silent : {"/api/models/org/tiny", "model.safetensors"}) {
+        // The server looks at them longer than this scope lasts.
+        const auto asked = std::make_shared<std::atomic<bool>>(false);
+        const auto over = std::make_shared<std::atomic<bool>>(false);
+        override_ = [=](const Request& request) -> std::optional<Reply> {
+            if (request.path.find(silent) == std::string::npos) return std::nullopt;
+            *asked = true;
+            while (!*over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            return Reply{500, ""};
+        };
+        options_.stall_timeout_s = 600;
+        const ScopedWatcher watcher([&](double, int64_t) { return !*asked; });
+        EXPECT_EQ(KindOf(Pull().status()), ErrorKind::kInterrupted) << silent;
+        *over = true;
+    }
+}
+
 TEST_F(Hub, ASecondRunGoesOnWhereTheFirstStopped) {
     override_ = [this](const Request& request) -> std::optional<Reply> {
         if (!request.path.ends_with("model.safetensors")) return std::nullopt;
