@@ -32,7 +32,7 @@ class Worker {
     enum class Heard { kEvent, kSilence, kEnd };
     // Waits at most so long for the next event. After kEnd nothing comes any more.
     virtual Heard Next(double seconds, Event* event) = 0;
-    // The time that all processors together have worked for it. Until End.
+    // The time that all processors together have worked for it: as of now, and after End in all.
     virtual int64_t CpuMs() = 0;
     virtual void Stop() = 0;    // save and leave
     virtual void Cancel() = 0;  // leave

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +50,10 @@ absl::Status MakePipe(Descriptor& read, Descriptor& write) {
     read.fd = ends[0];
     write.fd = ends[1];
     return absl::OkStatus();
+}
+
+int64_t Milliseconds(const timeval& time) {
+    return int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000;
 }
 
 class LocalWorker : public Worker {
@@ -102,6 +107,7 @@ class LocalWorker : public Worker {
         clockid_t clock{};
         timespec used{};
         if (clock_getcpuclockid(pid_, &clock) == 0 && clock_gettime(clock, &used) == 0)
+        if (reaped_) return cpu_ms_;
             cpu_ms_ = int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
         return cpu_ms_;
     }
@@ -149,9 +155,11 @@ class LocalWorker : public Worker {
                errno == EINTR) {
         }
         const std::lock_guard lock(mutex_);
-        while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+        rusage used{};
+        while (wait4(pid_, &status_, 0, &used) < 0 && errno == EINTR) {
         }
         reaped_ = true;
+        cpu_ms_ = Milliseconds(used.ru_utime) + Milliseconds(used.ru_stime);
         std::error_code ignored;
         std::filesystem::remove(folder_ + "/worker.pid", ignored);
     }
@@ -182,7 +190,7 @@ class LocalWorker : public Worker {
     std::mutex mutex_;  // between a signal to the process and the end of its id
     bool reaped_ = false;
     int status_ = 0;
-    int64_t cpu_ms_ = 0;  // as of the last look
+    int64_t cpu_ms_ = 0;  // as of the last look, or in all where it is reaped
     std::string text_;    // read and not yet taken, from at_ on
     size_t at_ = 0;
 };
