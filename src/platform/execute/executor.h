@@ -13,6 +13,7 @@ struct WorkOrder {
     std::string
         folder;  // of the job, absolute: job.json lies there, and what the worker says beside
     int64_t memory_limit_bytes = 0;  // 0: none
+    bool estimate = false;           // says what the job would take, and does not run it
 };
 
 // How a worker left.

@@ -75,6 +75,7 @@ class LocalWorker : public Worker {
         ChildOptions child;
         child.arguments = {program,    "worker", "--job",     folder_ + "/job.json",
                            "--events", "3",      "--control", "0"};
+        if (order.estimate) child.arguments.push_back("--estimate");
         child.environment = ChildEnvironment();
         child.input = child_control.fd;
         child.output = child_events.fd;
@@ -106,8 +107,8 @@ class LocalWorker : public Worker {
     int64_t CpuMs() override {
         clockid_t clock{};
         timespec used{};
-        if (clock_getcpuclockid(pid_, &clock) == 0 && clock_gettime(clock, &used) == 0)
         if (reaped_) return cpu_ms_;
+        if (clock_getcpuclockid(pid_, &clock) == 0 && clock_gettime(clock, &used) == 0)
             cpu_ms_ = int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
         return cpu_ms_;
     }
@@ -158,8 +159,8 @@ class LocalWorker : public Worker {
         rusage used{};
         while (wait4(pid_, &status_, 0, &used) < 0 && errno == EINTR) {
         }
-        reaped_ = true;
         cpu_ms_ = Milliseconds(used.ru_utime) + Milliseconds(used.ru_stime);
+        reaped_ = true;
         std::error_code ignored;
         std::filesystem::remove(folder_ + "/worker.pid", ignored);
     }

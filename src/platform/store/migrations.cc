@@ -225,7 +225,27 @@ constexpr std::string_view kCpuOfJobs = R"(
 alter table jobs add column cpu_ms bigint not null default 0;
 )";
 
-constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs, kCpuOfJobs};
+constexpr std::string_view kFetchedBases = R"(
+create table bases (
+    seq SERIAL,
+    name text not null unique,
+    path text not null
+);
+create table pulls (
+    seq SERIAL,
+    id text not null unique,
+    created_at bigint not null,
+    finished_at bigint not null,
+    source text not null,
+    model text not null,
+    status text not null,
+    error text not null
+);
+create index pulls_by_status on pulls (status, seq);
+)";
+
+constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs, kCpuOfJobs,
+                                            kFetchedBases};
 
 }  // namespace
 
