@@ -295,6 +295,7 @@ absl::Status JobRun::WriteSuccess(Sql& sql, const std::string& folder, const Sto
     job.finished_at = now;
     job.step = result.steps;
     UpdateJob(sql, *record);
+    NoteWords(sql, record->seq);
     AddEvent(sql, record->seq, now, {.message = "The job has successfully completed"});
     NoteJobEnd(sql, job, now);
     return absl::OkStatus();
