@@ -149,20 +149,24 @@ TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
 }
 
 TEST_F(Hub, AWatcherEndsWhatTheServerLeavesUnanswered) {
-    for (const char* silent : {"/api/models/org/tiny", "model.safetensors"}) {
-        // The server looks at them longer than this scope lasts.
-        const auto asked = std::make_shared<std::atomic<bool>>(false);
-        const auto over = std::make_shared<std::atomic<bool>>(false);
-        override_ = [=](const Request& request) -> std::optional<Reply> {
-            if (request.path.find(silent) == std::string::npos) return std::nullopt;
-            *asked = true;
-            while (!*over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-            return Reply{500, ""};
-        };
-        options_.stall_timeout_s = 600;
-        const ScopedWatcher watcher([&](double, int64_t) { return !*asked; });
-        EXPECT_EQ(KindOf(Pull().status()), ErrorKind::kInterrupted) << silent;
-        *over = true;
+    options_.stall_timeout_s = 600;
+    std::atomic<const char*> silent = nullptr;
+    std::atomic<int> waiting = 0;
+    std::atomic<bool> over = false;
+    override_ = [&](const Request& request) -> std::optional<Reply> {
+        if (request.path.find(silent) == std::string::npos) return std::nullopt;
+        ++waiting;
+        while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        --waiting;
+        return Reply{500, ""};
+    };
+    for (const char* path : {"/api/models/org/tiny", "model.safetensors"}) {
+        silent = path;
+        over = false;
+        const ScopedWatcher watcher([&](double, int64_t) { return waiting == 0; });
+        EXPECT_EQ(KindOf(Pull().status()), ErrorKind::kInterrupted) << path;
+        over = true;
+        while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
 }
 

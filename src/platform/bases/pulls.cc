@@ -40,7 +40,7 @@ absl::StatusOr<Pull> FindPull(Sql& sql, const std::string& id) {
     return Refuse({RefusalKind::kNotFound, "id", ""}, fmt::format("No such pull: {}", ShownId(id)));
 }
 
-// The transition is refused where the pull is over already.
+// False, and nothing written, where the pull is over already.
 bool EndPull(Sql& sql, Pull& pull, std::string_view status, std::string error, int64_t now) {
     pull.status = status;
     pull.error = std::move(error);
@@ -163,6 +163,7 @@ Pull Pulls::Shown(Pull pull) const {
 
 void Pulls::Start() {
     if (thread_.joinable()) return;
+    const std::lock_guard lock(mutex_);
     ending_ = false;
     asked_ = true;
     thread_ = std::thread([this] { Run(); });
