@@ -29,7 +29,8 @@ OTHER_PATHS = (
     "adapter/*", "checkpoints/*", "model/", "logs/",  # in a run's output folder (docs/formats.md)
     "additional_chat_templates/*", "1_Pooling/*",     # in a model's folder
     "data/*",                                         # a user's data, as an example
-    "blobs/*", "incoming/", "models/*", "jobs/*", "merging/*",  # in a platform's data folder (docs/platform.md)
+    # In a platform's data folder (docs/platform.md).
+    "blobs/*", "incoming/", "models/*", "jobs/*", "planning/*", "merging/*",
     "src/model/arch/gemma_two.cc",                    # an example: docs/adding_a_model.md
     "/openapi.json", "/api/*",                        # routes of the server
 )

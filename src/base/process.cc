@@ -1,12 +1,16 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "base/watch.h"
 
 extern char** environ;
 
@@ -36,7 +40,17 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argumen
     }
     ProcessResult result;
     char buffer[4096];
+    absl::Status watched;
     for (;;) {
+        constexpr int kAskEveryMs = 100;
+        pollfd wait{pipe_fds[0], POLLIN, 0};
+        const int ready = poll(&wait, 1, kAskEveryMs);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready == 0) {
+            if (watched = ReportProgress(-1); watched.ok()) continue;
+            kill(pid, SIGTERM);
+            break;
+        }
         ssize_t got = read(pipe_fds[0], buffer, sizeof buffer);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
@@ -47,6 +61,7 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argumen
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    HONE_RETURN_IF_ERROR(watched);
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return result;
 }

@@ -15,7 +15,8 @@ struct ProcessResult {
 };
 
 // Runs arguments[0] (looked up in PATH, no shell) with standard input closed. Fails only if it
-// cannot be started.
+// cannot be started, or if whoever watches (base/watch.h) wants the end: it is then ended
+// (SIGTERM), and the error is of kind kInterrupted.
 absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& arguments);
 
 }  // namespace hone

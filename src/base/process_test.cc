@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
+#include "base/watch.h"
+
 namespace hone {
 namespace {
 
@@ -42,6 +45,15 @@ TEST(Process, OutputIsCutAtOneMebibyte) {
     };
     EXPECT_EQ(bytes(kLimit), kLimit);
     EXPECT_EQ(bytes(kLimit + 1), kLimit);
+}
+
+TEST(Process, AWatcherEndsIt) {
+    int asked = 0;
+    const ScopedWatcher watcher([&](double, int64_t) { return ++asked < 3; });
+    const double begin = NowSeconds();
+    const auto result = RunProcess({"sleep", "60"});
+    EXPECT_EQ(KindOf(result.status()), ErrorKind::kInterrupted) << result.status();
+    EXPECT_LT(NowSeconds() - begin, 30);
 }
 
 TEST(Process, AMissingProgramIsAnError) {

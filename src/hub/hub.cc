@@ -22,6 +22,7 @@ absl::Status RunPip(const HubOptions& options, const std::vector<std::string>& a
         command.insert(command.end(), arguments.begin(), arguments.end());
         auto result = RunProcess(command);
         if (result.ok() && result->exit_code == 0) return absl::OkStatus();
+        if (KindOf(result.status()) == ErrorKind::kInterrupted) return result.status();
         std::string output = result.ok() ? result->output : std::string(result.status().message());
         while (!output.empty() && output.back() == '\n') output.pop_back();
         size_t line = output.rfind('\n');

@@ -69,6 +69,16 @@ bool IsTransient(const HttpResponse& response) {
            response.code >= 500;
 }
 
+// Waits before another attempt, unless whoever watches wants the end.
+absl::Status WaitToRetry(int64_t ms) {
+    constexpr int64_t kSliceMs = 50;
+    for (; ms > 0; ms -= kSliceMs) {
+        HONE_RETURN_IF_ERROR(ReportProgress(-1));
+        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(ms, kSliceMs)));
+    }
+    return absl::OkStatus();
+}
+
 // Counts bytes of all files, and how fast they come over the last seconds; asks whoever watches
 // (base/watch.h) whether to go on.
 class Meter {
@@ -155,8 +165,8 @@ absl::Status FetchPart(const HubPlace& place, const std::string& revision, const
         if (after > before) attempt = -1;  // it moves: only attempts that bring nothing count
         spdlog::debug("{}: {} of {} bytes ({} {}); going on", what, after, file.size, response.code,
                       response.problem);
-        std::this_thread::sleep_for(std::chrono::milliseconds(int64_t{options.retry_delay_ms}
-                                                              << std::clamp(attempt, 0, 6)));
+        HONE_RETURN_IF_ERROR(
+            WaitToRetry(int64_t{options.retry_delay_ms} << std::clamp(attempt, 0, 6)));
     }
     if (response.code == 200 || response.code == 206)
         return ModelError(
@@ -241,8 +251,8 @@ absl::StatusOr<FolderLock> FolderLock::Take(const std::string& folder) {
     FolderLock lock(fd);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         spdlog::info("waiting for another process that fetches into {}", folder);
-        while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
-        }
+        while (flock(fd, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR))
+            HONE_RETURN_IF_ERROR(WaitToRetry(100));
     }
     return lock;
 }
@@ -257,11 +267,11 @@ absl::StatusOr<std::string> FetchDescription(const HubPlace& place, const HubOpt
     HttpResponse response;
     for (int attempt = 0;; ++attempt) {
         response = HttpGet(url, HttpOptionsOf(options), kMaxListingBytes);
+        HONE_RETURN_IF_ERROR(ReportProgress(-1));
         // Where nothing answers at all, another source may be tried sooner than this one again.
         bool again = response.code != 0 && response.code != 200 && IsTransient(response);
         if (!again || attempt + 1 >= options.attempts) break;
-        std::this_thread::sleep_for(
-            std::chrono::milliseconds(int64_t{options.retry_delay_ms} << std::min(attempt, 6)));
+        HONE_RETURN_IF_ERROR(WaitToRetry(int64_t{options.retry_delay_ms} << std::min(attempt, 6)));
     }
     if (response.code != 200 || !response.problem.empty())
         return HttpError(options, place, place.repo, response);

@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/watch.h"
+
 namespace hone {
 namespace {
 
@@ -53,6 +55,17 @@ std::unique_ptr<Request> NewRequest(const std::string& url, const HttpOptions& o
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, request->headers.get());
     }
     return request;
+}
+
+// `go_on` is asked now and then, at least once a second, also while nothing comes.
+void AskOnTheWay(CURL* curl, const std::function<bool()>& go_on) {
+    const curl_xferinfo_callback ask = [](void* user, curl_off_t, curl_off_t, curl_off_t,
+                                          curl_off_t) {
+        return (*static_cast<const std::function<bool()>*>(user))() ? 0 : 1;
+    };
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &go_on);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 HttpResponse Perform(Request& request) {
@@ -133,6 +146,8 @@ HttpResponse HttpGet(const std::string& url, const HttpOptions& options, size_t 
     Body body{"", limit};
     curl_easy_setopt(request->curl.get(), CURLOPT_WRITEFUNCTION, WriteToBody);
     curl_easy_setopt(request->curl.get(), CURLOPT_WRITEDATA, &body);
+    const std::function<bool()> go_on = [] { return ReportProgress(-1).ok(); };
+    AskOnTheWay(request->curl.get(), go_on);
     HttpResponse response = Perform(*request);
     response.body = std::move(body.text);
     return response;
@@ -156,6 +171,8 @@ absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOpti
     if (sink.size > 0) curl_easy_setopt(sink.curl, CURLOPT_RANGE, range.c_str());
     curl_easy_setopt(sink.curl, CURLOPT_WRITEFUNCTION, WriteToSink);
     curl_easy_setopt(sink.curl, CURLOPT_WRITEDATA, &sink);
+    const std::function<bool()> go_on = [&] { return on_bytes(sink.size); };
+    AskOnTheWay(sink.curl, go_on);
     HttpResponse response = Perform(*request);
     int closed = sink.file_error == 0 && fsync(sink.fd) != 0 ? errno : sink.file_error;
     close(sink.fd);

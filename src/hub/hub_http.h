@@ -24,13 +24,14 @@ struct HttpResponse {
 };
 
 // Follows redirects (to https only when `url` is https). A body of more than `limit` bytes is
-// broken off as a problem.
+// broken off as a problem. Whoever watches (base/watch.h) is asked on the way, and can end it.
 HttpResponse HttpGet(const std::string& url, const HttpOptions& options, size_t limit);
 
 // Appends to `path` from its present size on (Range), or starts it anew when the server sends the
 // whole. The body is not kept. A file that would grow beyond `limit` bytes is broken off.
-// `on_bytes` gets the file's size now and then, and breaks the download off where it returns false.
-// Fails only for problems with the file; what the network did is in the response.
+// `on_bytes` gets the file's size now and then, also while nothing comes, and breaks the download
+// off where it returns false. Fails only for problems with the file; what the network did is in the
+// response.
 absl::StatusOr<HttpResponse> HttpDownload(const std::string& url, const HttpOptions& options,
                                           const std::string& path, int64_t limit,
                                           const std::function<bool(int64_t bytes)>& on_bytes);

@@ -148,6 +148,28 @@ TEST_F(Hub, AWatcherEndsADownloadWhichGoesOnLater) {
     EXPECT_EQ(testkit::Get(*path + "/model.safetensors"), weights_);
 }
 
+TEST_F(Hub, AWatcherEndsWhatTheServerLeavesUnanswered) {
+    options_.stall_timeout_s = 600;
+    std::atomic<const char*> silent = nullptr;
+    std::atomic<int> waiting = 0;
+    std::atomic<bool> over = false;
+    override_ = [&](const Request& request) -> std::optional<Reply> {
+        if (request.path.find(silent) == std::string::npos) return std::nullopt;
+        ++waiting;
+        while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        --waiting;
+        return Reply{500, ""};
+    };
+    for (const char* path : {"/api/models/org/tiny", "model.safetensors"}) {
+        silent = path;
+        over = false;
+        const ScopedWatcher watcher([&](double, int64_t) { return waiting == 0; });
+        EXPECT_EQ(KindOf(Pull().status()), ErrorKind::kInterrupted) << path;
+        over = true;
+        while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
+
 TEST_F(Hub, ASecondRunGoesOnWhereTheFirstStopped) {
     override_ = [this](const Request& request) -> std::optional<Reply> {
         if (!request.path.ends_with("model.safetensors")) return std::nullopt;

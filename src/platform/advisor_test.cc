@@ -54,7 +54,7 @@ class AdvisorTest : public testing::Test {
 };
 
 TEST_F(AdvisorTest, SaysWhatTheBasesAre) {
-    const auto bases = platform->advisor().Bases();
+    const auto bases = platform->advisor().DescribeBases();
     ASSERT_TRUE(bases.ok()) << bases.status();
     ASSERT_EQ(bases->size(), 1U);
     const BaseDescription& base = bases->front();

@@ -188,6 +188,9 @@ TEST_F(JobsTest, TheModelsOfADeletedJobStay) {
     ASSERT_EQ(job.status, JobStatus::kSucceeded);
     EXPECT_GT(job.peak_memory_bytes, 1 << 20);
     EXPECT_GT(job.cpu_ms, 0);
+    const auto by_model = jobs().Search(test_.caller, {{}, job.fine_tuned_model}, {});
+    ASSERT_EQ(by_model->data.size(), 1u);
+    EXPECT_EQ(by_model->data[0].id, job.id);
     const size_t models = test_.platform->models().List(test_.caller)->size();
     ASSERT_TRUE(jobs().Delete(test_.caller, job.id).ok());
     EXPECT_EQ(test_.platform->models().List(test_.caller)->size(), models);

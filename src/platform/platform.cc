@@ -50,17 +50,20 @@ struct Platform::Parts {
           blobs(std::move(stored)),
           services{std::move(options), *database, {}},
           keys(services),
-          files(services, *blobs),
+          bases(services),
+          pulls(services, bases),
+          files(services, *blobs, bases),
           uploads(services, *blobs, files),
-          models(services),
+          models(services, bases),
           answers(services),
           merging(services),
           audit(services),
           webhooks(services),
           jobs(services, files, models),
           admin(services, *blobs, models),
-          advisor(services, files, models),
-          executor(services.options.worker_program) {}
+          advisor(services, bases, files, models),
+          executor(services.options.worker_program),
+          planner(services, files, models, executor) {}
     ~Parts() {
         if (lock >= 0) close(lock);
     }
@@ -69,6 +72,8 @@ struct Platform::Parts {
     std::unique_ptr<Blobs> blobs;
     Services services;
     Keys keys;
+    Bases bases;
+    Pulls pulls;
     Files files;
     Uploads uploads;
     Models models;
@@ -80,6 +85,7 @@ struct Platform::Parts {
     Admin admin;
     Advisor advisor;
     LocalExecutor executor;
+    Planner planner;
     int lock = -1;  // of DATA_DIR/lock, while it runs jobs
     std::unique_ptr<Conductor> conductor;
 };
@@ -94,8 +100,9 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::Open(PlatformOptions options
         HONE_RETURN_IF_ERROR(MakeDirectories(options.data_dir + folder));
     HONE_ASSIGN_OR_RETURN(auto database, Database::Open(options.database));
     HONE_ASSIGN_OR_RETURN(auto blobs, Blobs::Open(options.data_dir));
-    return std::unique_ptr<Platform>(new Platform(
-        std::make_unique<Parts>(std::move(options), std::move(database), std::move(blobs))));
+    auto parts = std::make_unique<Parts>(std::move(options), std::move(database), std::move(blobs));
+    HONE_RETURN_IF_ERROR(parts->bases.Load());
+    return std::unique_ptr<Platform>(new Platform(std::move(parts)));
 }
 
 Platform::Platform(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -114,19 +121,24 @@ absl::Status Platform::Start() {
     }
     parts.blobs->RemoveUnfinished();
     parts.merging.RemoveLeftovers();
+    parts.planner.RemoveLeftovers();
     HONE_RETURN_IF_ERROR(parts.models.RemoveOrphans());  // before a job makes others
     const Stage stage{parts.services, parts.files, *parts.blobs, parts.models, parts.executor};
     parts.conductor = std::make_unique<Conductor>(stage, parts.uploads, parts.webhooks);
+    parts.pulls.Start();
     return absl::OkStatus();
 }
 
 void Platform::Stop() {
+    parts_->pulls.Stop();
     parts_->conductor.reset();
     if (parts_->lock >= 0) close(parts_->lock);
     parts_->lock = -1;
 }
 
 Keys& Platform::keys() { return parts_->keys; }
+const Bases& Platform::bases() const { return parts_->bases; }
+Pulls& Platform::pulls() { return parts_->pulls; }
 Files& Platform::files() { return parts_->files; }
 Uploads& Platform::uploads() { return parts_->uploads; }
 Jobs& Platform::jobs() { return parts_->jobs; }
@@ -137,6 +149,7 @@ AuditLog& Platform::audit() { return parts_->audit; }
 Webhooks& Platform::webhooks() { return parts_->webhooks; }
 Admin& Platform::admin() { return parts_->admin; }
 Advisor& Platform::advisor() { return parts_->advisor; }
+Planner& Platform::planner() { return parts_->planner; }
 const PlatformOptions& Platform::options() const { return parts_->services.options; }
 
 absl::Status Platform::CheckReady() {

@@ -19,12 +19,15 @@
 
 #include "platform/admin/admin.h"
 #include "platform/advise/advisor.h"
+#include "platform/advise/planner.h"
 #include "platform/answers/answers.h"
 #include "platform/api/caller.h"
 #include "platform/api/options.h"
 #include "platform/api/page.h"
 #include "platform/api/records.h"
 #include "platform/api/refusal.h"
+#include "platform/bases/bases.h"
+#include "platform/bases/pulls.h"
 #include "platform/execute/merging.h"
 #include "platform/files/files.h"
 #include "platform/files/uploads.h"
@@ -54,6 +57,8 @@ class Platform {
     void Stop();
 
     Keys& keys();
+    const Bases& bases() const;
+    Pulls& pulls();
     Files& files();
     Uploads& uploads();
     Jobs& jobs();
@@ -64,6 +69,7 @@ class Platform {
     Webhooks& webhooks();
     Admin& admin();
     Advisor& advisor();
+    Planner& planner();
     const PlatformOptions& options() const;
     // OK where the store answers: for a readiness probe.
     absl::Status CheckReady();

@@ -2,7 +2,10 @@
 #include "platform/platform.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "platform/testing.h"
 
@@ -126,6 +129,47 @@ TEST_F(PlatformTest, AJobThatWasPausedKilledAndGoneOnWithHasTheSameBytes) {
     for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<int64_t>(i) + 1;
     EXPECT_EQ(steps, expected);
     EXPECT_EQ(test_.Content(broken.result_files[0]), test_.Content(whole.result_files[0]));
+}
+
+// What the children that were waited for have used, in milliseconds.
+int64_t ChildrenMs() {
+    rusage used{};
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (int64_t{used.ru_utime.tv_sec} + used.ru_stime.tv_sec) * 1000 +
+           (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
+}
+
+// The id of the worker's process.
+pid_t WorkerOf(const std::string& data_dir, const std::string& job) {
+    const auto text = ReadFile(fmt::format("{}/jobs/{}/worker.pid", data_dir, job));
+    return text.ok() ? std::atoi(text->c_str()) : 0;
+}
+
+TEST_F(PlatformTest, TheProcessorTimeOfAllWorkersCounts) {
+    ASSERT_TRUE(test_.platform->Start().ok());
+    JobRequest request = Request(40);
+    request.hyperparameters.n_epochs = 10;
+    constexpr int64_t kRoundingMs = 4;  // of each worker's user and system time
+    const int64_t before = ChildrenMs();
+    const std::string id = Create(request).id;
+    test_.AwaitStep(id, 40);
+    const pid_t worker = WorkerOf(test_.options.data_dir, id);
+    ASSERT_GT(worker, 1);
+    kill(worker, SIGKILL);
+    const Job job = test_.AwaitEnd(id);
+    EXPECT_EQ(job.status, JobStatus::kSucceeded);
+    const int64_t used = ChildrenMs() - before;
+    EXPECT_NEAR(static_cast<double>(job.cpu_ms), static_cast<double>(used), kRoundingMs);
+    EXPECT_GT(used, 0);
+
+    // Of a job that is cancelled, also what its worker used until it left.
+    const int64_t then = ChildrenMs();
+    const std::string cancelled = Create(request).id;
+    test_.AwaitStep(cancelled, 20);
+    ASSERT_TRUE(jobs().Cancel(test_.caller, cancelled).ok());
+    test_.platform->Stop();
+    EXPECT_NEAR(static_cast<double>(jobs().Get(test_.caller, cancelled)->cpu_ms),
+                static_cast<double>(ChildrenMs() - then), kRoundingMs);
 }
 
 TEST_F(PlatformTest, ACancelledJobEndsItsWorker) {

@@ -53,6 +53,7 @@ class ApiTest : public testing::Test {
         AddPermissionRoutes(*api, *platform);
         AddModelRoutes(*api, *platform);
         AddAdminRoutes(*api, *platform);
+        AddPullRoutes(*api, *platform);
         AddAdviceRoutes(*api, *platform);
         // Nothing here asks it.
         pool = std::make_unique<InferencePool>(InferencePoolOptions{.program = "/none"});

@@ -105,6 +105,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddPermissionRoutes(api, *platform);
     AddModelRoutes(api, *platform);
     AddAdminRoutes(api, *platform);
+    AddPullRoutes(api, *platform);
     AddAdviceRoutes(api, *platform);
     AddInferenceRoutes(api, *platform, pool);
     AddStoredCompletionRoutes(api, *platform);

@@ -150,7 +150,14 @@ absl::Status Finetune(const FinetuneOptions& options, EventStream& events,
 
 absl::Status EstimateFinetune(const FinetuneOptions& options, EventStream& events,
                               const RunControl& control) {
-    return FinetuneRun(options, events, control).Estimate();
+    FinetuneRun run(options, events, control);
+    absl::Status status;
+    try {
+        status = run.Estimate();
+    } catch (const std::exception&) {
+        status = StatusOfException();
+    }
+    return status.ok() ? status : run.Fail(std::move(status));
 }
 
 }  // namespace hone

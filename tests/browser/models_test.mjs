@@ -178,6 +178,32 @@ async function keysAreGivenAndTakenBack({ browser, server }) {
   await page.context().close();
 }
 
+// Who is told of jobs, and what the audit log says of it.
+async function webhooksAreMadeAndDeleted({ browser, server }) {
+  const page = await open(browser, server, '/system');
+  await page.getByRole('link', { name: 'Webhooks' }).press('Enter');
+  await page.getByText('Nobody is told yet.', { exact: false }).waitFor();
+  await page.getByRole('button', { name: 'Create webhook' }).press('Enter');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Address').fill('http://127.0.0.1:9/hook');
+  await dialog.getByLabel('succeeded').uncheck();
+  await dialog.getByLabel('Address').press('Enter');
+  assert.match(await dialog.locator('code').textContent(), /^whsec_/);
+  await dialog.getByRole('button', { name: 'I have copied it' }).click();
+  await page.getByRole('row', { name: /127\.0\.0\.1:9\/hook failed, were cancelled/ }).waitFor();
+  const { data } = await server.call('/api/webhooks');
+  assert.deepEqual(data[0].events, ['fine_tuning.job.failed', 'fine_tuning.job.cancelled']);
+  await page.getByRole('button', { name: 'Delete: http://127.0.0.1:9/hook' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('The webhook is deleted.').waitFor();
+  await page.getByRole('link', { name: 'System' }).first().press('Enter');
+  await page.getByRole('link', { name: 'Audit log' }).press('Enter');
+  await page.getByRole('row', { name: new RegExp(`webhook.delete ${data[0].id} key_`) }).waitFor();
+  await page.getByRole('row', { name: new RegExp(`webhook.create ${data[0].id}`) }).waitFor();
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
 export default {
   async setUp() {
     const server = new Server();
@@ -202,6 +228,7 @@ export default {
     'blind votes become a file for DPO': votedOn,
     'runs are compared': compared,
     'keys are given and taken back': keysAreGivenAndTakenBack,
+    'webhooks are made and deleted, and the log says so': webhooksAreMadeAndDeleted,
     'a model is looked at, downloaded and deleted': lookedAtAndDeleted,
     'a job is deleted and its model stays': aJobIsDeletedAndItsModelStays,
   },

@@ -207,6 +207,11 @@ export default {
     });
     await server.ended(job.id);
     const ended = await server.ended(done.id);
+    await server.call('/api/webhooks', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ url: `http://127.0.0.1:9/${encodeURIComponent(HOSTILE)}` }),
+    });
     const paths = {
       '/fine-tuning': 'a[href^="/fine-tuning/ftjob"]',
       [`/fine-tuning/${done.id}`]: '.uplot',
@@ -221,6 +226,8 @@ export default {
       [`/compare?job=${done.id}&job=${job.id}`]: 'table',
       [`/playground?model=tiny&model=${ended.fine_tuned_model}`]: 'form textarea',
       '/system': 'meter',
+      '/system/webhooks': 'td',
+      '/system/audit': 'td',
       [NOWHERE]: NOWHERE_SIGN,
     };
     return { server, browser: await launch(), paths, hostile: { file, job } };

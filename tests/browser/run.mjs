@@ -12,7 +12,7 @@ const { values, positionals } = parseArgs({
 });
 process.env.HONE = resolve(values.hone);
 process.env.CHROMIUM ??= '/usr/bin/chromium';
-const TEST_TIMEOUT_S = 300;
+const TEST_TIMEOUT_S = process.env.HONE_BROWSER_MODEL ? 1800 : 300;
 const pattern = new RegExp(positionals[0] ?? '');
 
 // The promise, or an error if it takes too long.

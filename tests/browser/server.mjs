@@ -12,6 +12,7 @@ const model = process.env.HONE_BROWSER_MODEL ?? `tiny=${root}tests/golden/models
 
 export class Server {
   folder = mkdtempSync(join(tmpdir(), 'hone-browser-'));
+  environment = { HF_HUB_OFFLINE: '1' }; // over that of the tests
   port = 0; // any that is free, and the same one after a restart
 
   // Returns once it takes requests.
@@ -21,7 +22,7 @@ export class Server {
     this.process = spawn(
       process.env.HONE,
       ['serve', '--data-dir', data, '--port', String(this.port), '--model', model],
-      { stdio: ['ignore', 'pipe', log], env: { ...process.env, HF_HUB_OFFLINE: '1' } },
+      { stdio: ['ignore', 'pipe', log], env: { ...process.env, ...this.environment } },
     );
     const lines = createInterface({ input: this.process.stdout });
     for await (const line of lines) {

@@ -48,11 +48,11 @@ class SlowHub(http.server.BaseHTTPRequestHandler):
 class Worker:
     """One that is at work."""
 
-    def __init__(self, test, job, **environment):
+    def __init__(self, test, job, *flags, **environment):
         self.test = test
         read, write = os.pipe()
         self.process = subprocess.Popen(
-            [HONE, "worker", "--job", job, "--events", str(write)], cwd=test.work, pass_fds=[write], text=True,
+            [HONE, "worker", "--job", job, "--events", str(write), *flags], cwd=test.work, pass_fds=[write], text=True,
             env={**test.environment, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         test.addCleanup(self.process.kill)
@@ -121,6 +121,19 @@ class WorkerTest(HoneTest):
         # Once more it changes nothing.
         again, _ = Worker(self, self.job("out")).end(0)
         self.assertEqual((again["type"], again["data"]["trained"]), ("finished", False))
+
+    def test_an_estimate_is_a_plan_and_trains_nothing(self):
+        worker = Worker(self, self.job("out"), "--estimate")
+        last, _ = worker.end(0)
+        self.assertEqual(last["type"], "plan")
+        self.assertEqual(last["data"]["total_steps"], 20)
+        self.assertGreater(last["data"]["estimated_seconds"], 0)
+        self.assertGreater(last["data"]["needed_bytes"], 1 << 20)
+        self.assertNotIn("step", [event["type"] for event in worker.events])
+        self.assertFalse((self.work / "out/adapter").exists())
+        failed, error = Worker(self, self.job("bad", data_name="none.jsonl"), "--estimate").end(BAD_DATA)
+        self.assertEqual(failed["type"], "failed")
+        self.assertIn(failed["data"]["message"], error)
 
     def cpu_seconds(self, process):
         with open(f"/proc/{process.pid}/stat") as stat:

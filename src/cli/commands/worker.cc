@@ -19,6 +19,7 @@ struct WorkerFlags {
     std::string job;
     std::optional<int64_t> events;
     int64_t control = 0;
+    bool estimate = false;
     LogFlags log;
 
     void Add(CLI::App& app) {
@@ -28,7 +29,9 @@ struct WorkerFlags {
                      "the file descriptor that the events are written to, one JSON object a line")
             .Integer("--control", control,
                      "the file descriptor that commands are read from, one a line: pause, go, "
-                     "cancel, stop");
+                     "cancel, stop")
+            .Bool("--estimate", estimate,
+                  "says what the job would take, by the event `plan`, and trains nothing");
         log.Add(flags);
     }
     absl::Status Check() const {
@@ -50,7 +53,9 @@ absl::Status RunWorker(const WorkerFlags& flags) {
     RunControl& control = StopOnSignals();
     const CommandReader commands(static_cast<int>(flags.control), control, events);
     auto options = ReadJob(flags.job);
-    if (options.ok()) return Finetune(*options, events, control);
+    if (options.ok())
+        return flags.estimate ? EstimateFinetune(*options, events, control)
+                              : Finetune(*options, events, control);
     const absl::Status& status = options.status();
     events.Emit(RunFailed{std::string(ErrorCode(KindOf(status))), std::string(status.message()),
                           ExitCode(status)});

@@ -90,9 +90,9 @@ absl::StatusOr<TokenCounts> CountTokens(const std::string& path, const Conversat
 
 }  // namespace
 
-absl::StatusOr<std::vector<BaseDescription>> Advisor::Bases() const {
+absl::StatusOr<std::vector<BaseDescription>> Advisor::DescribeBases() const {
     std::vector<BaseDescription> bases;
-    for (const BaseModel& model : services_.options.models) {
+    for (const BaseModel& model : bases_.All()) {
         HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(model.path));
         BaseDescription base{.name = model.name, .architecture = files->config.architecture};
         for (const auto& [alias, name] : services_.options.aliases)

@@ -78,11 +78,11 @@ struct JobEstimate {
 
 class Advisor {
   public:
-    Advisor(Services& services, Files& files, Models& models)
-        : services_(services), files_(files), models_(models) {}
+    Advisor(Services& services, const Bases& bases, Files& files, Models& models)
+        : services_(services), bases_(bases), files_(files), models_(models) {}
 
-    // In the order that the platform was opened with.
-    absl::StatusOr<std::vector<BaseDescription>> Bases() const;
+    // In the order of Bases.
+    absl::StatusOr<std::vector<BaseDescription>> DescribeBases() const;
     // Reads the file up to the last line that is wanted.
     absl::StatusOr<FileLines> Lines(const Caller& caller, const std::string& file_id,
                                     const LinesRequest& request);
@@ -97,6 +97,7 @@ class Advisor {
                                           const ModelPlace& place, const BaseFacts& facts);
 
     Services& services_;
+    const Bases& bases_;
     Files& files_;
     Models& models_;
     std::mutex mutex_;  // also while an encoder is made, which takes a second

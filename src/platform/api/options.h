@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
+#include "hub/hub.h"
 
 namespace hone::platform {
 
@@ -49,6 +51,7 @@ struct PlatformOptions {
     int64_t memory_limit_bytes = 0;    // of the memory of each job's process; 0: no limit
     double heartbeat_seconds = 600;    // a worker that is silent for longer counts as hung
     double webhook_retry_seconds = 5;  // until the first retry; doubles with each
+    std::optional<HubOptions> hub;  // where base models are fetched; unset: as the environment says
     Limits limits;
     std::function<int64_t()> clock;  // Unix seconds; empty: the system's. For tests
 };

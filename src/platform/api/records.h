@@ -170,6 +170,21 @@ struct ModelPlace {
     std::string adapter_path;  // a PEFT folder; empty for a base
 };
 
+// The fetching of a base model.
+struct Pull {
+    std::string id;  // pull-...
+    int64_t created_at = 0;
+    int64_t finished_at = 0;
+    std::string source;  // a name of the catalogue, or org/repo
+    std::string model;   // the name that the base will have
+    std::string status;  // queued | running | succeeded | failed | cancelled
+    std::string error;   // of one that failed: what went wrong, and what to do
+    // While it runs, of all files; 0 or empty: not known.
+    std::string file;  // that comes now
+    int64_t bytes = 0, total_bytes = 0;
+    double bytes_per_second = 0, seconds_left = -1;  // negative: not known
+};
+
 struct AuditEntry {
     std::string id;  // audit_...
     int64_t created_at = 0;

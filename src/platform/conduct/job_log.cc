@@ -165,49 +165,52 @@ void JobLog::TakeCheckpoint(const CheckpointSaved& saved) {
     noted_.push_back(KeptCheckpoint{saved.step, *std::move(folder), last_metrics_});
 }
 
-absl::Status JobLog::Flush() {
+absl::Status JobLog::Flush(bool last) {
     std::vector<std::string> removed;
+    std::optional<JobRecord> seen;
     bool wrote = false;
     HONE_RETURN_IF_ERROR(services_.database.Write([&](Sql& sql) -> absl::Status {
-        const auto current = FindJob(sql, record_.job.id);
+        seen = FindJob(sql, record_.job.id);
         removed.clear();
-        // Over, or even deleted, while its worker was still at work: nothing more is kept of it.
-        if (!current || IsTerminal(current->job.status)) {
-            for (const auto& one : noted_)
-                if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
-                    removed.push_back(checkpoint->folder);
-            if (current) record_ = *current;
-            return absl::OkStatus();
-        }
-        JobRecord record = *current;
-        const int64_t now = services_.Now();
-        const int64_t finish =
-            remaining_seconds_ < 0 ? 0 : now + std::llround(std::ceil(remaining_seconds_));
-        const int64_t total = total_steps_ > 0 ? total_steps_ : record.job.total_steps;
-        wrote = !noted_.empty() || total != record.job.total_steps;
-        if (!wrote) return absl::OkStatus();
-        record.job.total_steps = total;
-        if (trained_tokens_ > 0) record.job.trained_tokens = trained_tokens_;
-        record.job.estimated_finish = finish;
+        // Over, or even deleted, while its worker was still at work: nothing more is kept of it but
+        // what it took.
+        const bool over = !seen || IsTerminal(seen->job.status);
         for (const auto& one : noted_)
-            if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
-                WriteCheckpoint(sql, *checkpoint, now, removed);
-            else
-                WriteStep(sql, std::get<StepMetrics>(one), now);
-        record.job.step = std::max(record.job.step, noted_step_);
-        record.job.peak_memory_bytes = std::max(record.job.peak_memory_bytes, peak_memory_bytes_);
-        record.job.cpu_ms += cpu_ms_;
-        UpdateJob(sql, record);
-        record_ = record;
+            if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one); checkpoint && over)
+                removed.push_back(checkpoint->folder);
+        const bool replanned = seen && total_steps_ > 0 && total_steps_ != seen->job.total_steps;
+        wrote = seen && (last || (!over && (replanned || !noted_.empty())));
+        if (!wrote) return absl::OkStatus();
+        if (!over) WriteNoted(sql, *seen, removed);
+        Job& job = seen->job;
+        job.peak_memory_bytes = std::max(job.peak_memory_bytes, peak_memory_bytes_);
+        job.cpu_ms += cpu_ms_;
+        UpdateJob(sql, *seen);
         return absl::OkStatus();
     }));
     noted_.clear();
+    if (seen) record_ = *std::move(seen);
     for (const std::string& folder : removed) models_.RemoveFolder(folder);
     if (wrote) {
         cpu_ms_ = 0;
         services_.bulletin.Post(record_.job.project, record_.job.id);
     }
     return absl::OkStatus();
+}
+
+void JobLog::WriteNoted(Sql& sql, JobRecord& record, std::vector<std::string>& removed) {
+    Job& job = record.job;
+    const int64_t now = services_.Now();
+    if (total_steps_ > 0) job.total_steps = total_steps_;
+    if (trained_tokens_ > 0) job.trained_tokens = trained_tokens_;
+    job.estimated_finish =
+        remaining_seconds_ < 0 ? 0 : now + std::llround(std::ceil(remaining_seconds_));
+    for (const auto& one : noted_)
+        if (const auto* checkpoint = std::get_if<KeptCheckpoint>(&one))
+            WriteCheckpoint(sql, *checkpoint, now, removed);
+        else
+            WriteStep(sql, std::get<StepMetrics>(one), now);
+    job.step = std::max(job.step, noted_step_);
 }
 
 void JobLog::WriteStep(Sql& sql, const StepMetrics& metrics, int64_t now) {

@@ -40,8 +40,10 @@ class JobLog {
     void Take(const Event& event);
     // Notes that the job's worker has used so much more of the processors.
     void AddCpu(int64_t ms) { cpu_ms_ += ms; }
-    // Writes what was noted, in one transaction. Called a few times a second.
-    absl::Status Flush();
+    // Writes what was noted, in one transaction. Called a few times a second, and with `last` once
+    // the worker has left: the processor time since its last step is written then, too, of a job
+    // that is over as of any other.
+    absl::Status Flush(bool last = false);
     // Notes what an earlier worker did and nobody wrote down, up to the last step.
     void CatchUp() { CatchUp(record_.job.total_steps); }
 
@@ -67,6 +69,8 @@ class JobLog {
         return record_.epoch_steps > 0 && step % record_.epoch_steps == 0;
     }
     void CloseStep();
+    // Of a job that is not over.
+    void WriteNoted(Sql& sql, JobRecord& record, std::vector<std::string>& removed);
     void WriteStep(Sql& sql, const StepMetrics& metrics, int64_t now);
     void WriteCheckpoint(Sql& sql, const KeptCheckpoint& checkpoint, int64_t now,
                          std::vector<std::string>& removed);

@@ -167,16 +167,18 @@ JobRun::Outcome JobRun::Listen(Worker& worker) {
             log_.Take(event);
             if (EndsRun(event.body)) last = event;
         }
-        if (heard == Worker::Heard::kEnd || now_s - flushed_s >= kFlushSeconds) {
+        const bool over = heard == Worker::Heard::kEnd;
+        std::optional<WorkerEnd> end;
+        if (over) end = worker.End();
+        if (over || now_s - flushed_s >= kFlushSeconds) {
             const int64_t used_ms = worker.CpuMs();
             log_.AddCpu(used_ms - cpu_ms);
             cpu_ms = used_ms;
-            if (const absl::Status status = log_.Flush(); !status.ok())
+            if (const absl::Status status = log_.Flush(over); !status.ok())
                 spdlog::error("{}: {}", job_id_, std::string(status.message()));
             flushed_s = now_s;
         }
-        if (heard == Worker::Heard::kEnd)
-            return OutcomeOf(last ? &*last : nullptr, worker.End(), hung);
+        if (over) return OutcomeOf(last ? &*last : nullptr, *end, hung);
         if (ordered_s < 0 && Ordered()) ordered_s = now_s;
         const bool late = ordered_s >= 0 && now_s - ordered_s > kOrderedSeconds;
         if (!hung && (late || now_s - heard_s > stage_.services.options.heartbeat_seconds)) {
@@ -293,6 +295,7 @@ absl::Status JobRun::WriteSuccess(Sql& sql, const std::string& folder, const Sto
     job.finished_at = now;
     job.step = result.steps;
     UpdateJob(sql, *record);
+    NoteWords(sql, record->seq);
     AddEvent(sql, record->seq, now, {.message = "The job has successfully completed"});
     NoteJobEnd(sql, job, now);
     return absl::OkStatus();

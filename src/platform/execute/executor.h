@@ -13,6 +13,7 @@ struct WorkOrder {
     std::string
         folder;  // of the job, absolute: job.json lies there, and what the worker says beside
     int64_t memory_limit_bytes = 0;  // 0: none
+    bool estimate = false;           // says what the job would take, and does not run it
 };
 
 // How a worker left.
@@ -32,7 +33,7 @@ class Worker {
     enum class Heard { kEvent, kSilence, kEnd };
     // Waits at most so long for the next event. After kEnd nothing comes any more.
     virtual Heard Next(double seconds, Event* event) = 0;
-    // The time that all processors together have worked for it. Until End.
+    // The time that all processors together have worked for it: as of now, and after End in all.
     virtual int64_t CpuMs() = 0;
     virtual void Stop() = 0;    // save and leave
     virtual void Cancel() = 0;  // leave

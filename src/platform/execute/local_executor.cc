@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +52,10 @@ absl::Status MakePipe(Descriptor& read, Descriptor& write) {
     return absl::OkStatus();
 }
 
+int64_t Milliseconds(const timeval& time) {
+    return int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000;
+}
+
 class LocalWorker : public Worker {
   public:
     explicit LocalWorker(std::string folder) : folder_(std::move(folder)) {}
@@ -70,6 +75,7 @@ class LocalWorker : public Worker {
         ChildOptions child;
         child.arguments = {program,    "worker", "--job",     folder_ + "/job.json",
                            "--events", "3",      "--control", "0"};
+        if (order.estimate) child.arguments.push_back("--estimate");
         child.environment = ChildEnvironment();
         child.input = child_control.fd;
         child.output = child_events.fd;
@@ -101,6 +107,7 @@ class LocalWorker : public Worker {
     int64_t CpuMs() override {
         clockid_t clock{};
         timespec used{};
+        if (reaped_) return cpu_ms_;
         if (clock_getcpuclockid(pid_, &clock) == 0 && clock_gettime(clock, &used) == 0)
             cpu_ms_ = int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
         return cpu_ms_;
@@ -149,8 +156,10 @@ class LocalWorker : public Worker {
                errno == EINTR) {
         }
         const std::lock_guard lock(mutex_);
-        while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+        rusage used{};
+        while (wait4(pid_, &status_, 0, &used) < 0 && errno == EINTR) {
         }
+        cpu_ms_ = Milliseconds(used.ru_utime) + Milliseconds(used.ru_stime);
         reaped_ = true;
         std::error_code ignored;
         std::filesystem::remove(folder_ + "/worker.pid", ignored);
@@ -182,7 +191,7 @@ class LocalWorker : public Worker {
     std::mutex mutex_;  // between a signal to the process and the end of its id
     bool reaped_ = false;
     int status_ = 0;
-    int64_t cpu_ms_ = 0;  // as of the last look
+    int64_t cpu_ms_ = 0;  // as of the last look, or in all where it is reaped
     std::string text_;    // read and not yet taken, from at_ on
     size_t at_ = 0;
 };

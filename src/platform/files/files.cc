@@ -105,8 +105,17 @@ absl::StatusOr<std::optional<TrainingFileReport>> Files::Examine(const NewFile& 
 }
 
 absl::StatusOr<TrainingFileReport> Files::Read(const std::string& path) {
-    std::call_once(tokens_known_, [&] { tokens_ = SpecialTokensOf(services_.options.models); });
-    return ReadTrainingFile(path, tokens_);
+    return ReadTrainingFile(path, *Tokens());
+}
+
+std::shared_ptr<const SpecialTokens> Files::Tokens() {
+    const int64_t version = bases_.version();
+    const std::lock_guard lock(mutex_);
+    if (tokens_version_ != version) {
+        tokens_ = std::make_shared<const SpecialTokens>(SpecialTokensOf(bases_.All()));
+        tokens_version_ = version;
+    }
+    return tokens_;
 }
 
 absl::StatusOr<File> Files::Store(const Caller& caller, const NewFile& file, BlobWriter& writer) {

@@ -11,6 +11,7 @@
 #include "platform/api/caller.h"
 #include "platform/api/page.h"
 #include "platform/api/records.h"
+#include "platform/bases/bases.h"
 #include "platform/files/blobs.h"
 #include "platform/files/training_file.h"
 #include "platform/store/services.h"
@@ -94,16 +95,21 @@ class Files {
     // Removes a blob that neither a file nor an upload's part uses.
     absl::Status Release(const std::string& sha256);
 
-    Files(Services& services, Blobs& blobs) : services_(services), blobs_(blobs) {}
+    Files(Services& services, Blobs& blobs, const Bases& bases)
+        : services_(services), blobs_(blobs), bases_(bases) {}
 
   private:
     friend class FileWriter;
     absl::StatusOr<TrainingFileReport> Read(const std::string& path);
+    // Of all bases, as they are now.
+    std::shared_ptr<const SpecialTokens> Tokens();
 
     Services& services_;
     Blobs& blobs_;
-    std::once_flag tokens_known_;
-    SpecialTokens tokens_;  // of all bases, as the first file that is read needs them
+    const Bases& bases_;
+    std::mutex mutex_;             // of what follows
+    int64_t tokens_version_ = -1;  // of the bases whose tokens they are
+    std::shared_ptr<const SpecialTokens> tokens_;
 };
 
 }  // namespace hone::platform

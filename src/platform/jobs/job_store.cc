@@ -162,6 +162,7 @@ void InsertJob(Sql& sql, JobRecord& record) {
         job.training_file, job.validation_file, job.seed, job.suffix,
         IntegrationsText(job.integrations), MetadataText(job.metadata));
     sql.First("select seq from jobs where id = :id", std::tie(record.seq), job.id);
+    NoteWords(sql, record.seq);
     if (!job.metadata) return;
     for (const auto& [name, value] : *job.metadata)
         sql.Run(
@@ -188,8 +189,17 @@ void UpdateJob(Sql& sql, const JobRecord& record) {
         job.peak_memory_bytes, job.cpu_ms, record.seq);
 }
 
+void NoteWords(Sql& sql, int64_t job) {
+    sql.Run("delete from job_words where job = :job", job);
+    sql.Run(
+        "insert into job_words (job, owner, words) select seq, project, lower(id || ' ' || model "
+        "|| ' ' || fine_tuned_model || ' ' || suffix || ' ' || metadata) from jobs where seq = "
+        ":job",
+        job);
+}
+
 void RemoveJob(Sql& sql, int64_t job) {
-    for (const char* table : {"job_events", "job_checkpoints", "job_metadata"})
+    for (const char* table : {"job_events", "job_checkpoints", "job_metadata", "job_words"})
         sql.Run(fmt::format("delete from {} where job = :job", table), job);
     sql.Run("delete from jobs where seq = :job", job);
 }

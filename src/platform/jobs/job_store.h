@@ -60,6 +60,9 @@ inline constexpr ListSource kJobs = {kJobColumns, "jobs"};
 // Those with a pair of metadata: of "owner" and "name" and "value".
 inline constexpr ListSource kJobsByMetadata = {
     kJobColumns, "job_metadata join jobs on jobs.seq = job_metadata.job", "job"};
+// Those with kTheirWords and an "owner" whose "words" are as they should: these are read first.
+inline constexpr ListSource kJobsByWords = {kJobColumns, "job_words cross join jobs", "job"};
+inline constexpr std::string_view kTheirWords = "jobs.seq = job_words.job";
 template <typename... Values>
 Page<JobRecord> ListJobs(Sql& sql, const ListSource& source, std::string_view where,
                          const PageRequest& page, const Values&... values) {
@@ -73,6 +76,8 @@ Page<JobRecord> ListJobs(Sql& sql, const ListSource& source, std::string_view wh
 void InsertJob(Sql& sql, JobRecord& record);
 // Writes what may change in a job: all but what it was created with.
 void UpdateJob(Sql& sql, const JobRecord& record);
+// Notes what the job is looked for by. After each change of its names.
+void NoteWords(Sql& sql, int64_t job);
 // With all that hangs on it.
 void RemoveJob(Sql& sql, int64_t job);
 

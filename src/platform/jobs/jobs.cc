@@ -245,24 +245,25 @@ absl::StatusOr<Page<Job>> Jobs::Search(const Caller& caller, const JobSearch& se
     const std::vector<std::string> words =
         absl::StrSplit(search.text, absl::ByAnyChar(" \t\n"), absl::SkipEmpty());
     HONE_RETURN_IF_ERROR(CheckSearch(search, words.size()));
-    std::string where = "project = :project";
+    const bool by_words = !words.empty();
+    std::string where = by_words ? fmt::format("{} and owner = :project", kTheirWords)
+                                 : std::string("project = :project");
     Texts values{{caller.project}};
     // Not the column alone: by its index all jobs of a status would be sorted for each page.
     if (!search.statuses.empty())
         where += fmt::format(" and (status || '') in ('{}')", fmt::join(search.statuses, "', '"));
-    for (const std::string& word : words) {
-        const size_t n = values.all.size();
-        where += fmt::format(
-            " and (lower(id || ' ' || model || ' ' || fine_tuned_model || ' ' || suffix || ' ' || "
-            "metadata) like lower(:a{0}) escape '!' or lower(metadata) like lower(:b{0}) escape "
-            "'!')",
-            n);
-        // The metadata are JSON: {"key":"value"}.
+    const auto add = [&](std::string_view before, const std::string& word) {
+        where += fmt::format("{} words like lower(:a{}) escape '!'", before, values.all.size());
         values.all.push_back(Anywhere(word));
-        values.all.push_back(Anywhere(absl::StrReplaceAll(word, {{"=", "\":\""}})));
+    };
+    for (const std::string& word : words) {
+        add(" and (", word);
+        // The metadata are JSON: {"key":"value"}.
+        if (word.find('=') != word.npos) add(" or", absl::StrReplaceAll(word, {{"=", "\":\""}}));
+        where += ")";
     }
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<Job>> {
-        return Shown(sql, ListJobs(sql, kJobs, where, page, values));
+        return Shown(sql, ListJobs(sql, by_words ? kJobsByWords : kJobs, where, page, values));
     });
 }
 

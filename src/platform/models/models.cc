@@ -45,22 +45,13 @@ absl::StatusOr<ModelRow> FindModel(Sql& sql, const std::string& project, const s
 
 }  // namespace
 
-const BaseModel* Models::FindBase(const std::string& name) const {
-    const auto alias = services_.options.aliases.find(name);
-    const std::string& real = alias == services_.options.aliases.end() ? name : alias->second;
-    for (const BaseModel& base : services_.options.models)
-        if (base.name == real) return &base;
-    return nullptr;
-}
-
 std::string Models::FolderPath(const std::string& folder) const {
     return fmt::format("{}/models/{}", services_.options.data_dir, folder);
 }
 
 absl::StatusOr<std::vector<Model>> Models::List(const Caller& caller) {
     std::vector<Model> models;
-    for (const BaseModel& base : services_.options.models)
-        models.push_back({base.name, 0, "system", ""});
+    for (const BaseModel& base : bases_.All()) models.push_back({base.name, 0, "system", ""});
     for (const auto& [alias, name] : services_.options.aliases)
         models.push_back({alias, 0, "system", ""});
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<std::vector<Model>> {
@@ -78,7 +69,7 @@ absl::StatusOr<std::vector<Model>> Models::List(const Caller& caller) {
 }
 
 absl::StatusOr<Model> Models::Get(const Caller& caller, const std::string& id) {
-    if (FindBase(id) != nullptr) return Model{id, 0, "system", ""};
+    if (bases_.Find(id)) return Model{id, 0, "system", ""};
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Model> {
         HONE_ASSIGN_OR_RETURN(ModelRow row, FindModel(sql, caller.project, id));
         row.model.owned_by = services_.options.organization;
@@ -87,15 +78,15 @@ absl::StatusOr<Model> Models::Get(const Caller& caller, const std::string& id) {
 }
 
 absl::StatusOr<ModelPlace> Models::Resolve(const Caller& caller, const std::string& id) {
-    if (const BaseModel* base = FindBase(id))
+    if (const auto base = bases_.Find(id))
         return ModelPlace{base->name, base->name, base->path, ""};
     ModelRow row;
     HONE_RETURN_IF_ERROR(services_.database.Read([&](Sql& sql) -> absl::Status {
         HONE_ASSIGN_OR_RETURN(row, FindModel(sql, caller.project, id));
         return absl::OkStatus();
     }));
-    const BaseModel* base = FindBase(row.base);
-    if (base == nullptr)
+    const auto base = bases_.Find(row.base);
+    if (!base)
         return Refuse({RefusalKind::kNotFound, "model", "model_not_found"},
                       fmt::format("The model '{}' was trained from '{}', which this server does "
                                   "not offer any more.",
@@ -105,7 +96,7 @@ absl::StatusOr<ModelPlace> Models::Resolve(const Caller& caller, const std::stri
 
 absl::Status Models::Delete(const Caller& caller, const std::string& id) {
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kMember));
-    if (FindBase(id) != nullptr)
+    if (bases_.Find(id))
         return Refuse(
             {RefusalKind::kForbidden, "model", ""},
             fmt::format("'{}' is a base model: only fine-tuned models can be deleted.", id));

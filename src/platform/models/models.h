@@ -1,4 +1,4 @@
-// Models by name: the bases that the platform was opened with, and what jobs made of them.
+// Models by name: the bases, and what jobs made of them.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 
 #include "platform/api/caller.h"
 #include "platform/api/records.h"
+#include "platform/bases/bases.h"
 #include "platform/store/services.h"
 
 namespace hone::platform {
@@ -32,8 +33,6 @@ class Models {
 
     // The rest is for the other parts of the platform.
     //
-    // The base of that name or alias; nullptr: none.
-    const BaseModel* FindBase(const std::string& name) const;
     // Links the two files of a PEFT folder into a new folder of the platform, and returns its name.
     // They last through a power cut.
     absl::StatusOr<std::string> Keep(const std::string& adapter);
@@ -46,10 +45,11 @@ class Models {
     // Removes folders that belong to no model, as a kill between two steps leaves them.
     absl::Status RemoveOrphans();
 
-    explicit Models(Services& services) : services_(services) {}
+    Models(Services& services, const Bases& bases) : services_(services), bases_(bases) {}
 
   private:
     Services& services_;
+    const Bases& bases_;
 };
 
 }  // namespace hone::platform

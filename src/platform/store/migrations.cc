@@ -225,17 +225,50 @@ constexpr std::string_view kCpuOfJobs = R"(
 alter table jobs add column cpu_ms bigint not null default 0;
 )";
 
-constexpr std::string_view kMigrations[] = {kFirst, kAnswers, kMemoryOfJobs, kCpuOfJobs};
+constexpr std::string_view kFetchedBases = R"(
+create table bases (
+    seq SERIAL,
+    name text not null unique,
+    path text not null
+);
+create table pulls (
+    seq SERIAL,
+    id text not null unique,
+    created_at bigint not null,
+    finished_at bigint not null,
+    source text not null,
+    model text not null,
+    status text not null,
+    error text not null
+);
+create index pulls_by_status on pulls (status, seq);
+)";
+
+// What jobs are looked for by, in a table of its own: all of it is read where nothing fits, and it
+// is a small part of what jobs hold.
+constexpr std::string_view kWordsOfJobs = R"(
+create table job_words (
+    job ROWKEY references jobs (seq),
+    owner text not null,
+    words text not null
+);
+insert into job_words (job, owner, words) select seq, project, lower(id || ' ' || model || ' ' ||
+    fine_tuned_model || ' ' || suffix || ' ' || metadata) from jobs;
+)";
+
+constexpr std::string_view kMigrations[] = {kFirst,     kAnswers,      kMemoryOfJobs,
+                                            kCpuOfJobs, kFetchedBases, kWordsOfJobs};
 
 }  // namespace
 
 std::span<const std::string_view> Migrations() { return kMigrations; }
 
 std::vector<std::string> MigrationStatements(std::string_view migration, bool sqlite) {
-    const std::string text = absl::StrReplaceAll(
-        std::string(migration), {{"SERIAL", sqlite ? "integer primary key autoincrement"
-                                                   : "bigint generated always as identity "
-                                                     "primary key"}});
+    const std::string text =
+        absl::StrReplaceAll(std::string(migration),
+                            {{"SERIAL", sqlite ? "integer primary key autoincrement"
+                                               : "bigint generated always as identity primary key"},
+                             {"ROWKEY", sqlite ? "integer primary key" : "bigint primary key"}});
     std::vector<std::string> statements;
     for (std::string& statement : std::vector<std::string>(absl::StrSplit(text, ';')))
         if (!IsBlank(statement)) statements.push_back(std::move(statement));

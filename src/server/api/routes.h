@@ -13,6 +13,7 @@ void AddJobRoutes(Api& api, platform::Platform& platform);
 void AddPermissionRoutes(Api& api, platform::Platform& platform);
 void AddModelRoutes(Api& api, platform::Platform& platform);
 void AddAdminRoutes(Api& api, platform::Platform& platform);
+void AddPullRoutes(Api& api, platform::Platform& platform);
 void AddAdviceRoutes(Api& api, platform::Platform& platform);
 
 }  // namespace hone::server

@@ -97,11 +97,22 @@ constexpr char kAdviceSchemas[] = R"json({
       },
       "command": {"description": "the same training by the command line", "type": "string"}
     }
+  },
+  "JobPlan": {
+    "type": "object",
+    "required": ["object", "memory_bytes", "available_bytes", "seconds", "tokens_per_second"],
+    "properties": {
+      "object": {"type": "string", "const": "fine_tuning.plan"},
+      "memory_bytes": {"description": "the most that the job's process would hold", "type": "integer"},
+      "available_bytes": {"description": "that were free for it", "type": "integer"},
+      "seconds": {"description": "of the whole run, by a step that was timed", "type": "number"},
+      "tokens_per_second": {"type": "number"}
+    }
   }
 })json";
 
 HttpResponse ListBases(Platform& platform) {
-    HONE_ASSIGN_OR_ANSWER(const auto bases, platform.advisor().Bases());
+    HONE_ASSIGN_OR_ANSWER(const auto bases, platform.advisor().DescribeBases());
     Json data = Json::array();
     for (const platform::BaseDescription& base : bases)
         data.push_back({{"id", base.name},
@@ -193,6 +204,17 @@ HttpResponse EstimateJob(Platform& platform, const Call& call) {
                          {"command", estimate.command}});
 }
 
+HttpResponse PlanJob(Platform& platform, const Call& call) {
+    HONE_ASSIGN_OR_ANSWER(const platform::JobRequest request, platform::ParseJobRequest(call.body));
+    HONE_ASSIGN_OR_ANSWER(const platform::JobPlan plan,
+                          platform.planner().Plan(call.caller, request));
+    return JsonResponse({{"object", "fine_tuning.plan"},
+                         {"memory_bytes", plan.memory_bytes},
+                         {"available_bytes", plan.available_bytes},
+                         {"seconds", plan.seconds},
+                         {"tokens_per_second", plan.tokens_per_second}});
+}
+
 }  // namespace
 
 void AddAdviceRoutes(Api& api, Platform& platform) {
@@ -225,6 +247,16 @@ void AddAdviceRoutes(Api& api, Platform& platform) {
                 .request_schema = "CreateFineTuningJobRequest",
                 .response_schema = "JobEstimate",
                 .handle = [&](const Call& call) { return EstimateJob(platform, call); }});
+    router.Add({.method = "POST",
+                .pattern = "/api/fine_tuning/plan",
+                .operation = "planFineTuningJob",
+                .summary = "what memory and time a job would take here, measured by a step of it; "
+                           "one at a time",
+                .access = Access::kMember,
+                .body = BodyKind::kJson,
+                .request_schema = "CreateFineTuningJobRequest",
+                .response_schema = "JobPlan",
+                .handle = [&](const Call& call) { return PlanJob(platform, call); }});
 }
 
 }  // namespace hone::server

@@ -137,7 +137,7 @@ inline constexpr char kJobSchemas[] = R"json({
       "total_steps": {"type": ["integer", "null"]},
       "peak_memory_bytes": {"description": "the most that the job's process held", "type": ["integer", "null"]},
       "cpu_seconds": {
-        "description": "what all processors together have worked for it, up to its last step",
+        "description": "what all processors together have worked for it; while it runs, up to its last step",
         "type": ["number", "null"]
       },
       "integrations": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Integration"}},

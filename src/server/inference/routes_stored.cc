@@ -71,8 +71,8 @@ HttpResponse List(Platform& platform, const Call& call) {
     filter.metadata = ReadMetadataFilter(call.request);
     if (const std::string* model = call.request.Query("model")) {
         // Answers say the base's name, where the client asked by an alias.
-        const platform::BaseModel* base = platform.models().FindBase(*model);
-        filter.model = base == nullptr ? *model : base->name;
+        const auto base = platform.bases().Find(*model);
+        filter.model = base ? base->name : *model;
     }
     HONE_ASSIGN_OR_ANSWER(const auto answers,
                           platform.answers().List(call.caller, kStoredKind, filter, page));

@@ -104,7 +104,7 @@ Json DiskJson(const std::string& folder) {
 
 // The name that clients know a base by, where it is one of the platform's.
 std::string NameOfBase(const Platform& platform, const std::string& path) {
-    for (const platform::BaseModel& base : platform.options().models)
+    for (const platform::BaseModel& base : platform.bases().All())
         if (base.path == path) return base.name;
     return std::filesystem::path(path).filename();
 }

@@ -7,7 +7,7 @@ export function useBaseModels() {
   return useQuery({
     queryKey: ['base-models'],
     queryFn: async ({ signal }) => (await result(api.GET('/api/base_models', { signal }))).data,
-    staleTime: Infinity,
+    staleTime: 10_000,
   });
 }
 

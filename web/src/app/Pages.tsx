@@ -11,6 +11,8 @@ const FineTuningPage = lazy(() => import('@/fine_tuning/FineTuningPage'));
 const ModelsPage = lazy(() => import('@/models/ModelsPage'));
 const ComparePage = lazy(() => import('@/compare/ComparePage'));
 const SystemPage = lazy(() => import('@/system/SystemPage'));
+const WebhooksPage = lazy(() => import('@/system/WebhooksPage'));
+const AuditPage = lazy(() => import('@/system/AuditPage'));
 const PlaygroundPage = lazy(() => import('@/playground/PlaygroundPage'));
 
 export function Pages() {
@@ -31,6 +33,12 @@ export function Pages() {
         </Route>
         <Route path="/system">
           <SystemPage />
+        </Route>
+        <Route path="/system/webhooks">
+          <WebhooksPage />
+        </Route>
+        <Route path="/system/audit">
+          <AuditPage />
         </Route>
         <Route>
           <NotFoundPage />

@@ -7,6 +7,7 @@ import { compare as compareArabic } from './ar/compare';
 import { models as modelsArabic } from './ar/models';
 import { system as systemArabic } from './ar/system';
 import { playground as playgroundArabic } from './ar/playground';
+import { pulls as pullsArabic } from './ar/pulls';
 import { common } from './en/common';
 import { createJob } from './en/create_job';
 import { files } from './en/files';
@@ -15,6 +16,7 @@ import { compare } from './en/compare';
 import { models } from './en/models';
 import { system } from './en/system';
 import { playground } from './en/playground';
+import { pulls } from './en/pulls';
 import type { Message } from './message';
 
 const english = {
@@ -26,6 +28,7 @@ const english = {
   ...models,
   ...system,
   ...playground,
+  ...pulls,
 };
 export type MessageKey = keyof typeof english;
 const arabic: Record<MessageKey, Message> = {
@@ -37,6 +40,7 @@ const arabic: Record<MessageKey, Message> = {
   ...modelsArabic,
   ...systemArabic,
   ...playgroundArabic,
+  ...pullsArabic,
 };
 
 export interface Language {

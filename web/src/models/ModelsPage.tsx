@@ -10,6 +10,7 @@ import { useTitle } from '@/ui/title';
 import { groupModels, shortName, stepOf } from './model_names';
 import { ModelDetails } from './ModelDetails';
 import own from './ModelsPage.module.css';
+import { PullButton, PullList } from './Pulls';
 
 function ModelList({ chosen }: { chosen: string | undefined }) {
   const { t, format } = useLanguage();
@@ -22,8 +23,12 @@ function ModelList({ chosen }: { chosen: string | undefined }) {
     <ListPanel
       label={t('models.list')}
       title={t('models.title')}
+      action={<PullButton icon />}
       tools={<SearchInput label={t('models.search')} value={search} onChange={setSearch} />}
     >
+      <div className={own.pulls}>
+        <PullList />
+      </div>
       {models.isPending && <Loading />}
       {models.isError && !models.data && (
         <Failure error={models.error} onRetry={() => void models.refetch()} />

@@ -3,37 +3,15 @@ import { useState, type SyntheticEvent } from 'react';
 import { describeError } from '@/api/error';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
-import { CopyButton } from '@/ui/CopyButton';
 import { Dialog } from '@/ui/Dialog';
 import { Field, Input, Select } from '@/ui/Field';
 
 import styles from './CreateKey.module.css';
+import { Secret } from './Secret';
 import { roles, useCreateKey, type KeyRole } from './system';
 
 const DAYS = [30, 90, 365];
 const LONGEST_NAME = 100;
-
-// The secret, this once.
-function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const { t } = useLanguage();
-  return (
-    <Dialog
-      title={t('keys.made')}
-      onClose={onClose}
-      actions={
-        <Button look="primary" onClick={onClose}>
-          {t('keys.done')}
-        </Button>
-      }
-    >
-      <p>{t('keys.once')}</p>
-      <p className={styles.secret}>
-        <code dir="ltr">{secret}</code>
-        <CopyButton text={secret} label={t('keys.secret')} />
-      </p>
-    </Dialog>
-  );
-}
 
 export function CreateKey({ onClose }: { onClose: () => void }) {
   const { t } = useLanguage();
@@ -42,7 +20,14 @@ export function CreateKey({ onClose }: { onClose: () => void }) {
   const [role, setRole] = useState<KeyRole>('member');
   const [days, setDays] = useState('');
   if (create.data?.secret !== undefined)
-    return <Made secret={create.data.secret} onClose={onClose} />;
+    return (
+      <Secret
+        title={t('keys.made')}
+        label={t('keys.secret')}
+        secret={create.data.secret}
+        onClose={onClose}
+      />
+    );
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     create.mutate({ name: name.trim(), role, days: days === '' ? null : Number(days) });

@@ -1,3 +1,5 @@
+import { Link } from 'wouter';
+
 import { isMoving, useJobs } from '@/fine_tuning/jobs';
 import { JobListItem } from '@/fine_tuning/JobListItem';
 import { useLanguage } from '@/i18n/language';
@@ -165,6 +167,13 @@ export default function SystemPage() {
         <Queue />
       </section>
       <Keys />
+      <section className={styles.section} aria-labelledby="system-admin">
+        <h2 id="system-admin">{t('admin.title')}</h2>
+        <p className={styles.links}>
+          <Link href="/system/webhooks">{t('webhooks.title')}</Link>
+          <Link href="/system/audit">{t('audit.title')}</Link>
+        </p>
+      </section>
     </div>
   );
 }

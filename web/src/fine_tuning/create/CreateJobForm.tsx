@@ -155,7 +155,7 @@ function Form({ start }: { start: JobDraft }) {
       </div>
       <MetadataField value={draft.metadata} onChange={(metadata) => put({ metadata })} />
       <EstimatePanel
-        model={draft.model}
+        request={wanted}
         estimate={ready ? estimate.data : undefined}
         error={ready ? estimate.error : null}
       />

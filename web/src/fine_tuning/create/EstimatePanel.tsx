@@ -1,21 +1,23 @@
 import { TriangleAlert } from 'lucide-react';
 
 import { describeError } from '@/api/error';
-import type { JobEstimate } from '@/api/types';
+import type { CreateJob, JobEstimate } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
-import { useSystem } from '@/system/system';
+import { isForbidden, useSystem } from '@/system/system';
 import { Fact, Facts } from '@/ui/Facts';
 
 import styles from './CreateJob.module.css';
-import { tokensOf, useExperience, type Experience } from './estimate';
+import { useOutlook, type Outlook } from './estimate';
+import { tokensOf } from './expectation';
 
 function EstimateFacts(props: {
   estimate: JobEstimate;
-  experience: Experience | null;
+  outlook: Outlook;
   freeBytes: number | undefined;
 }) {
   const { t, format } = useLanguage();
-  const { estimate, experience, freeBytes } = props;
+  const { estimate, outlook, freeBytes } = props;
+  const { expected } = outlook;
   const { tokens } = estimate;
   return (
     <Facts>
@@ -36,16 +38,14 @@ function EstimateFacts(props: {
       </Fact>
       <Fact label={t('estimate.rate')}>{format.measure(estimate.learning_rate)}</Fact>
       <Fact label={t('estimate.time')}>
-        {experience
-          ? t('estimate.time.value', {
-              time: format.duration(experience.secondsPerToken * tokensOf(estimate)),
-            })
-          : t('estimate.time.none')}
+        {expected
+          ? t(`estimate.time.by.${expected.by}`, { time: format.duration(expected.seconds) })
+          : t(outlook.measuring ? 'estimate.measuring' : 'estimate.time.none')}
       </Fact>
-      {experience?.memoryBytes && freeBytes !== undefined && (
+      {expected?.memoryBytes && freeBytes !== undefined && (
         <Fact label={t('estimate.memory')}>
-          {t('estimate.memory.value', {
-            need: format.bytes(experience.memoryBytes),
+          {t(`estimate.memory.by.${expected.by}`, {
+            need: format.bytes(expected.memoryBytes),
             free: format.bytes(freeBytes),
           })}
         </Fact>
@@ -64,19 +64,22 @@ function Warning({ children }: { children: string }) {
 }
 
 export function EstimatePanel(props: {
-  model: string;
+  request: CreateJob | null; // null: it is not whole yet
   estimate: JobEstimate | undefined;
   error: unknown;
 }) {
   const { t, format } = useLanguage();
   const { estimate } = props;
-  const experience = useExperience(props.model);
+  const outlook = useOutlook(props.request, estimate);
   const freeBytes = useSystem().data?.memory.available_bytes;
-  const need = experience?.memoryBytes ?? 0;
+  const need = outlook.expected?.memoryBytes ?? 0;
   return (
     <section className={styles.card} aria-labelledby="estimate" aria-live="polite">
       <h3 id="estimate">{t('estimate.title')}</h3>
       {Boolean(props.error) && <Warning>{describeError(props.error, t)}</Warning>}
+      {outlook.error && !isForbidden(outlook.error) && (
+        <Warning>{t('estimate.unmeasured', { reason: describeError(outlook.error, t) })}</Warning>
+      )}
       {!estimate && !props.error && <p className={styles.muted}>{t('estimate.choose')}</p>}
       {estimate && (
         <>
@@ -99,7 +102,7 @@ export function EstimatePanel(props: {
               })}
             </Warning>
           )}
-          <EstimateFacts estimate={estimate} experience={experience} freeBytes={freeBytes} />
+          <EstimateFacts estimate={estimate} outlook={outlook} freeBytes={freeBytes} />
         </>
       )}
     </section>

@@ -1,8 +1,11 @@
 import { useBaseModels, useModels } from '@/api/models';
 import { useLanguage } from '@/i18n/language';
+import { PullButton, PullList } from '@/models/Pulls';
 import { Field, Select } from '@/ui/Field';
 
-// The installed bases, and what jobs made of them.
+import styles from './CreateJob.module.css';
+
+// The installed bases, and what jobs made of them; another base can be fetched.
 export function ModelField(props: {
   value: string;
   error: string | undefined;
@@ -22,31 +25,35 @@ export function ModelField(props: {
       licence: base.licence ?? t('create.base.noLicence'),
     });
   return (
-    <Field label={t('create.base')} error={props.error} hint={facts}>
-      {(control) => (
-        <Select
-          {...control}
-          value={props.value}
-          onChange={(event) => props.onChange(event.target.value)}
-        >
-          <optgroup label={t('create.base.bases')}>
-            {bases.map((one) => (
-              <option key={one.id} value={one.id}>
-                {one.id}
-              </option>
-            ))}
-          </optgroup>
-          {tuned.length > 0 && (
-            <optgroup label={t('create.base.tuned')}>
-              {tuned.map((one) => (
+    <div className={styles.file}>
+      <Field label={t('create.base')} error={props.error} hint={facts}>
+        {(control) => (
+          <Select
+            {...control}
+            value={props.value}
+            onChange={(event) => props.onChange(event.target.value)}
+          >
+            <optgroup label={t('create.base.bases')}>
+              {bases.map((one) => (
                 <option key={one.id} value={one.id}>
                   {one.id}
                 </option>
               ))}
             </optgroup>
-          )}
-        </Select>
-      )}
-    </Field>
+            {tuned.length > 0 && (
+              <optgroup label={t('create.base.tuned')}>
+                {tuned.map((one) => (
+                  <option key={one.id} value={one.id}>
+                    {one.id}
+                  </option>
+                ))}
+              </optgroup>
+            )}
+          </Select>
+        )}
+      </Field>
+      <PullList onFetched={props.onChange} />
+      <PullButton />
+    </div>
   );
 }

@@ -1,10 +1,17 @@
-// What a job will come to: the server's estimate, and how long the last one of its kind took.
+// What a job will come to, as the server says, and what it is expected to take.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
 import { api, result } from '@/api/client';
-import type { CreateJob, Job, JobEstimate } from '@/api/types';
+import { isPassing } from '@/api/error';
+import type { CreateJob, JobEstimate } from '@/api/types';
+import { useSettled } from '@/ui/settled';
 
 import { useJobs } from '../jobs';
+import { byExperience, byPlan, experienceWith, plannedOf, type Expectation } from './expectation';
+
+const MOST_TRIES = 30;
+const TRY_AGAIN_MS = 2_000;
 
 // `request` null: there is nothing to estimate yet.
 export function useEstimate(request: CreateJob | null) {
@@ -21,30 +28,39 @@ export function useEstimate(request: CreateJob | null) {
   });
 }
 
-// Tokens of the whole run: each example as often as there are epochs, cut where it is too long.
-export function tokensOf({ tokens, examples, hyperparameters }: JobEstimate): number {
-  const epochs = Number(hyperparameters.n_epochs);
-  return Math.round(tokens.mean * examples * epochs);
+// The server loads the model and times a step. It does that for one at a time, and says so to others.
+function usePlan(request: CreateJob | null) {
+  return useQuery({
+    queryKey: ['plan', request],
+    enabled: request !== null,
+    queryFn: ({ signal }) =>
+      result(api.POST('/api/fine_tuning/plan', { body: request as CreateJob, signal })),
+    staleTime: Infinity,
+    retry: (failures, error) => isPassing(error) && failures < MOST_TRIES,
+    retryDelay: TRY_AGAIN_MS,
+  });
 }
 
-export interface Experience {
-  secondsPerToken: number;
-  memoryBytes: number | null; // null: not known
+export interface Outlook {
+  expected: Expectation | null; // null: not known, or not yet
+  measuring: boolean;
+  error: Error | null; // why it could not be measured
 }
 
-// What the last job on that base took; null where there was none. Jobs come newest first.
-export function experienceWith(jobs: readonly Job[], model: string): Experience | null {
-  const last = jobs.find(
-    (job) => job.model === model && job.status === 'succeeded' && Boolean(job.trained_tokens),
-  );
-  if (!last?.finished_at || !last.trained_tokens) return null;
-  return {
-    secondsPerToken: (last.finished_at - last.created_at) / last.trained_tokens,
-    memoryBytes: last.peak_memory_bytes ?? null,
-  };
-}
-
-export function useExperience(model: string): Experience | null {
+// `estimate` is the server's of `request`; without one there is nothing to expect.
+export function useOutlook(request: CreateJob | null, estimate: JobEstimate | undefined): Outlook {
   const { data: jobs } = useJobs();
-  return experienceWith(jobs ?? [], model);
+  const last = request && jobs ? experienceWith(jobs, request.model) : null;
+  const measurable =
+    jobs !== undefined && !last && estimate !== undefined && estimate.bad_lines === 0;
+  const planned = useMemo(() => (request ? plannedOf(request) : null), [request]);
+  const settled = useSettled(planned);
+  const plan = usePlan(measurable ? settled : null);
+  if (!estimate) return { expected: null, measuring: false, error: null };
+  if (last) return { expected: byExperience(last, estimate), measuring: false, error: null };
+  return {
+    expected: plan.data ? byPlan(plan.data) : null,
+    measuring: plan.isFetching || settled !== planned,
+    error: plan.error,
+  };
 }

@@ -46,4 +46,5 @@ export const common: Record<keyof typeof english, string> = {
   'notFound.title': 'لا توجد صفحة بهذا العنوان',
   'notFound.back': 'إلى المهام',
   'notice.dismiss': 'إخفاء',
+  'list.comma': '، ',
 };

@@ -45,4 +45,5 @@ export const common = {
   'notFound.title': 'There is no such page',
   'notFound.back': 'To the jobs',
   'notice.dismiss': 'Dismiss',
+  'list.comma': ', ',
 } as const;
