@@ -29,9 +29,12 @@ constexpr std::string_view kPrefixOfHead = "base_model.";
 struct KindOfTensor {
     std::string_view ending, what, key;
 };
-constexpr KindOfTensor kKinds[] = {{".lora_magnitude_vector", "DoRA", "use_dora"},
-                                   {".ia3_l", "IA3", "peft_type"},
-                                   {kPromptEmbeddings, "prompt or prefix tuning", "peft_type"}};
+constexpr KindOfTensor kKinds[] = {
+    {".lora_magnitude_vector", "DoRA", "use_dora"},
+    {".ia3_l", "IA3", "peft_type"},
+    {".lora_embedding_A", "a LoRA on the embedding", "target_modules"},
+    {".lora_embedding_B", "a LoRA on the embedding", "target_modules"},
+    {kPromptEmbeddings, "prompt or prefix tuning", "peft_type"}};
 
 // What tensors of PEFT's other features are called, and what to say of them.
 struct OtherFeature {
@@ -39,7 +42,6 @@ struct OtherFeature {
     std::string_view what;
 };
 constexpr OtherFeature kOtherFeatures[] = {
-    {".lora_embedding_", "a LoRA on the embedding (target_modules embed_tokens)"},
     {"trainable_tokens_", "training single tokens (trainable_token_indices)"},
     {".token_adapter", "training single tokens (trainable_token_indices)"},
     {".lora_A.bias", "a bias in the adapter's layers (lora_bias)"},
@@ -193,10 +195,14 @@ std::string PlainTensorName(std::string_view stored) {
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed) {
     for (const ParameterSlice& slice : parameters.slices()) {
         std::span<float> values = parameters.values().subspan(slice.offset, slice.count);
-        if (slice.name.ends_with(".lora_B.weight")) std::fill(values.begin(), values.end(), 0.0f);
+        const uint64_t key = StableHash(slice.name, seed);
+        if (slice.name.ends_with(".lora_B.weight") || slice.name.ends_with(".lora_embedding_A"))
+            std::fill(values.begin(), values.end(), 0.0f);
+        if (slice.name.ends_with(".lora_embedding_B"))
+            for (int64_t i = 0; i < slice.count; ++i)
+                values[i] = static_cast<float>(NormalAt(key, i));
         if (!slice.name.ends_with(".lora_A.weight")) continue;
         const double bound = 1.0 / std::sqrt(static_cast<double>(slice.shape.back()));
-        const uint64_t key = StableHash(slice.name, seed);
         for (int64_t i = 0; i < slice.count; ++i)
             values[i] = static_cast<float>(EvenAt(key, i) * bound);
     }

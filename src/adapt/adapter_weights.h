@@ -12,7 +12,9 @@
 namespace hone {
 
 // Initialises LoRA. Every NAME.lora_A.weight [rank, in] is uniform in (-1/sqrt(in), 1/sqrt(in)), as
-// torch.nn.init.kaiming_uniform_(a = sqrt 5) makes it, and every lora_B is zero. Other values stay.
+// torch.nn.init.kaiming_uniform_(a = sqrt 5) makes it, and every lora_B is zero. Of an embedding it
+// is the other way round: every lora_embedding_A is zero, and every lora_embedding_B normal with a
+// deviation of one. Other values stay.
 // Each number depends only on the seed, its tensor's name and its place in the tensor.
 void InitializeLowRank(ParameterSet& parameters, uint64_t seed);
 

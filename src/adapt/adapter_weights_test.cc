@@ -77,6 +77,25 @@ TEST_F(AdapterWeights, StartAsTorchStartsThem) {
     for (int i = 600; i < 632; ++i) EXPECT_EQ(values[i], 3.0f);  // a saved module keeps the base's
 }
 
+// As PEFT starts that of an embedding: A is zero, and B normal.
+TEST_F(AdapterWeights, OfAnEmbeddingTheOtherOneIsZero) {
+    ParameterSet parameters;
+    parameters.Add("model.embed_tokens.lora_embedding_A", {4, 300}, true);
+    parameters.Add("model.embed_tokens.lora_embedding_B", {200, 4}, true);
+    parameters.Allocate();
+    std::fill(parameters.values().begin(), parameters.values().end(), 3.0f);
+    InitializeLowRank(parameters, 1);
+    const auto values = parameters.values();
+    double sum = 0, squares = 0;
+    for (int i = 0; i < 1200; ++i) EXPECT_EQ(values[i], 0.0f);
+    for (int i = 1200; i < 2000; ++i) {
+        sum += values[i];
+        squares += static_cast<double>(values[i]) * values[i];
+    }
+    EXPECT_NEAR(sum / 800, 0, 4 / std::sqrt(800.0));
+    EXPECT_NEAR(squares / 800, 1, 0.2);
+}
+
 TEST_F(AdapterWeights, StartDependsOnSeedAndNameAlone) {
     auto start = [](uint64_t seed, const char* name, bool after_another) {
         ParameterSet set;
@@ -166,7 +185,7 @@ TEST_F(AdapterWeights, AnotherBaseIsRefusedAndNothingChanges) {
 
 TEST_F(AdapterWeights, FeaturesThatAreNotSupportedAreNamed) {
     for (const auto& [name, word] :
-         {std::pair("model.embed_tokens.lora_embedding_A", "LoRA on the embedding"),
+         {std::pair("model.embed_tokens.lora_embedding_A", "target_modules"),
           std::pair("model.layers.0.self_attn.q_proj.lora_magnitude_vector", "use_dora"),
           std::pair("model.embed_tokens.token_adapter.trainable_tokens_delta", "single tokens"),
           std::pair("model.layers.0.self_attn.q_proj.lora_B.bias", "lora_bias"),

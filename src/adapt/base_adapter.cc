@@ -61,6 +61,15 @@ absl::StatusOr<std::shared_ptr<const Adapter>> OpenAdapter(const Model& model,
             "{}: the adapter brings its own {}, which cannot stand beside the base's: use it alone "
             "with --adapter_path",
             folder, config.modules_to_save.front());
+    for (const LinearInfo& table : model.embeddings()) {
+        HONE_ASSIGN_OR_RETURN(const bool target, IsTarget(table.name, config));
+        if (target && config.peft_type == "LORA")
+            return UsageError(
+                "{}: the adapter changes the embedding {}, and beside the base only layers can "
+                "change: use it alone with --adapter_path, or put it into its base with `hone "
+                "merge`",
+                folder, table.name);
+    }
     if (config.use_dora || IsIa3(config))
         return UsageError(
             "{}: an adapter of {} scales what the base's own layers compute, so it cannot stand "

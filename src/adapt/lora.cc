@@ -49,25 +49,18 @@ absl::StatusOr<std::vector<std::string>> BaseModules(const Model& model) {
     return modules;
 }
 
-absl::Status CheckEmbeddingIsNoTarget(const Model& model, const LoraConfig& config) {
-    for (const ModelTensor& tensor : model.files().tensors) {
-        if (tensor.row->role != TensorRole::kEmbedding) continue;
-        std::string_view module = tensor.hf_name;
-        module.remove_suffix(kWeight.size());
-        HONE_ASSIGN_OR_RETURN(const bool target, IsTarget(module, config));
-        if (target)
-            return ModelError(
-                "target_modules names {}: a LoRA on the embedding is not supported; the embedding "
-                "can be trained whole (modules_to_save embed_tokens)",
-                module);
-    }
-    return absl::OkStatus();
+// What target_modules may name: of IA3 linear layers alone.
+std::vector<LinearInfo> Candidates(const Model& model, const LoraConfig& config) {
+    std::vector<LinearInfo> candidates = model.linears();
+    if (!IsIa3(config))
+        candidates.insert(candidates.end(), model.embeddings().begin(), model.embeddings().end());
+    return candidates;
 }
 
 // Adds the deltas or the learned vectors to the layers that the configuration chooses.
 absl::Status AddToLayers(Model& model, const LoraConfig& config, UnmatchedTargets unmatched) {
-    HONE_RETURN_IF_ERROR(CheckEmbeddingIsNoTarget(model, config));
-    HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(model.linears(), config, unmatched));
+    HONE_ASSIGN_OR_RETURN(auto targets,
+                          SelectTargets(Candidates(model, config), config, unmatched));
     if (IsIa3(config)) return AddLearnedVectors(model, config, targets, unmatched);
     for (const LinearInfo& target : targets) {
         HONE_ASSIGN_OR_RETURN(LowRankOptions options, LowRankFor(config, target.name));
@@ -100,11 +93,11 @@ absl::StatusOr<LoraConfig> SavedConfig(const Model& model, const LoraConfig& con
     if (HasVirtualTokens(config)) return WithModelSizes(model.config(), config);
     if (IsBottleneck(config)) return config;
     LoraConfig saved = WithFamilyTargets(model.files(), config);
-    HONE_ASSIGN_OR_RETURN(auto targets,
-                          SelectTargets(model.linears(), saved, UnmatchedTargets::kAllow));
-    if (IsIa3(config)) return WithSavedVectorNames(model.linears(), targets, saved);
+    const std::vector<LinearInfo> candidates = Candidates(model, config);
+    HONE_ASSIGN_OR_RETURN(auto targets, SelectTargets(candidates, saved, UnmatchedTargets::kAllow));
+    if (IsIa3(config)) return WithSavedVectorNames(candidates, targets, saved);
     if (!config.target_is_regex)
-        saved.target_modules = SavedTargetNames(model.linears(), targets, config);
+        saved.target_modules = SavedTargetNames(candidates, targets, config);
     return saved;
 }
 

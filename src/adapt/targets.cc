@@ -205,7 +205,7 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
         if (excluded.Contains(linear.name) ||
             InsideSavedModule(linear.name, config.modules_to_save))
             continue;
-        const bool chosen = all ? !linear.is_head
+        const bool chosen = all ? !linear.is_head && !linear.is_embedding
                             : names.empty()
                                 ? linear.is_default
                                 : wanted.Contains(linear.name) &&
@@ -214,7 +214,7 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
     }
     if (targets.empty())
         return ModelError(
-            "target_modules '{}' names no linear layer of this model; there are {} (and "
+            "target_modules '{}' names no layer of this model; there are {} (and "
             "all-linear)",
             fmt::join(names, ","), ShortNames(linears));
     if (unmatched == UnmatchedTargets::kError && !all && !wanted.is_regex()) {
@@ -223,12 +223,8 @@ absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearIn
                 linears.begin(), linears.end(),
                 [&](const LinearInfo& linear) { return EndsInName(linear.name, name); });
             if (!found)
-                return ModelError(
-                    "target_modules: '{}' names no linear layer of this model; there are {}{}",
-                    name, ShortNames(linears),
-                    name.ends_with("embed_tokens")
-                        ? " (the embedding can be trained whole: modules_to_save)"
-                        : "");
+                return ModelError("target_modules: '{}' names no layer of this model; there are {}",
+                                  name, ShortNames(linears));
         }
     }
     return targets;

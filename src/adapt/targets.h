@@ -30,8 +30,8 @@ inline constexpr int kMaxPatternDepth = 64;
 // What to do with an entry of target_modules that no layer answers to, while others do.
 enum class UnmatchedTargets { kError, kAllow };
 
-// The linears that carry a delta, in the network's order. An error lists what there is when none
-// (or, with kError, one of the entries) matches.
+// The layers that carry a delta, of linear ones and tables of embeddings, in the given order. An
+// error lists what there is when none (or, with kError, one of the entries) matches.
 absl::StatusOr<std::vector<LinearInfo>> SelectTargets(const std::vector<LinearInfo>& linears,
                                                       const LoraConfig& config,
                                                       UnmatchedTargets unmatched);

@@ -77,6 +77,7 @@ class Merged {
     // Whether the adapter changes the module: by a delta, or as a whole.
     bool Changes(std::string_view module) const {
         return parameters_.Find(fmt::format("{}.lora_A.weight", module)) ||
+               parameters_.Find(fmt::format("{}.lora_embedding_A", module)) ||
                parameters_.Find(fmt::format("{}{}", module, kVector)) ||
                parameters_.Find(fmt::format("{}{}", module, kWeight));
     }
@@ -91,6 +92,7 @@ class Merged {
         numbers_.resize(static_cast<size_t>(tensor.elements()));
         HONE_RETURN_IF_ERROR(ReadModelRows(base_, *stored, 0, stored->rows(), numbers_.data()));
         HONE_RETURN_IF_ERROR(AddDelta(tensor));
+        HONE_RETURN_IF_ERROR(AddEmbeddingDelta(tensor));
         ApplyVector(tensor);
         return std::span<const float>(numbers_);
     }
@@ -130,6 +132,26 @@ class Merged {
                 for (int64_t i = 0; i < columns; ++i) out[i] += factor * in[i];
             }
             if (magnitude != nullptr) SetLength(Values(*magnitude)[row], {out, out + columns});
+        });
+        return absl::OkStatus();
+    }
+
+    // numbers_ [tokens, C] += scale * (B A)^T of a table of embeddings.
+    absl::Status AddEmbeddingDelta(const ModelTensor& tensor) {
+        std::string_view module = tensor.hf_name;
+        module = module.substr(0, module.rfind('.'));
+        const ParameterSlice* a = parameters_.Find(fmt::format("{}.lora_embedding_A", module));
+        const ParameterSlice* b = parameters_.Find(fmt::format("{}.lora_embedding_B", module));
+        if (a == nullptr || b == nullptr) return absl::OkStatus();
+        HONE_ASSIGN_OR_RETURN(const LowRankOptions options,
+                              LowRankFor(config_, std::string(module)));
+        const std::span<const float> down = Values(*a), up = Values(*b);
+        const int64_t rows = tensor.rows(), columns = tensor.columns(), rank = a->shape[0];
+        context_.ParallelFor(rows, [&](int64_t row, int) {
+            float* out = numbers_.data() + row * columns;
+            for (int64_t c = 0; c < columns; ++c)
+                for (int64_t r = 0; r < rank; ++r)
+                    out[c] += options.scale * up[c * rank + r] * down[r * rows + row];
         });
         return absl::OkStatus();
     }
@@ -293,7 +315,8 @@ absl::StatusOr<MergeReport> MergeAdapter(ModelFiles& base, const MergeOptions& o
     HONE_ASSIGN_OR_RETURN(const LoraConfig config, LoadAdapter(*adapted, options.adapter, context));
     for (const ParameterSlice& slice : adapted->parameters().slices()) {
         const bool vector = slice.name.ends_with(kVector);
-        report.layers += vector || slice.name.ends_with(".lora_A.weight");
+        report.layers += vector || slice.name.ends_with(".lora_A.weight") ||
+                         slice.name.ends_with(".lora_embedding_A");
         report.modules += !vector && slice.name.find(".lora_") == std::string::npos;
     }
     HONE_ASSIGN_OR_RETURN(const std::vector<float> expected, LogitsOf(*adapted, context));

@@ -5,6 +5,8 @@
 #include "adapt/lora.h"
 #include "base/json_file.h"
 #include "base/testing.h"
+#include "model/files/golden_testing.h"
+#include "model/files/model_tensors.h"
 #include "model/model.h"
 
 namespace hone {
@@ -26,11 +28,11 @@ std::string ModelOf(const std::string& adapter) {
 }
 
 // Deltas of every kind: with rsLoRA, patterns, DoRA, vectors of IA3 at either side, a delta or a
-// whole module on the head, tied or not.
+// whole module on the head, tied or not, and on the embedding.
 TEST(Merge, EveryAdapterGivesTheLogitsOfBaseAndAdapter) {
     TestFolder folder;
     for (const char* adapter : {"tied-lora", "llama3-rslora", "bias-regex", "odd-head", "tied-head",
-                                "tied-dora", "bias-dora", "tied-ia3", "bias-ia3"}) {
+                                "tied-dora", "bias-dora", "tied-ia3", "bias-ia3", "tied-embed"}) {
         SCOPED_TRACE(adapter);
         const std::string output = folder / adapter;
         const auto report = Merge(ModelOf(adapter), adapter, output);
@@ -69,6 +71,30 @@ TEST(Merge, ATiedHeadThatTheAdapterChangesBecomesAHeadOfItsOwn) {
     EXPECT_EQ(ReadJsonObject(folder / "lora/config.json")->at("tie_word_embeddings"), true);
     EXPECT_NE(OpenModel(folder / "head").value()->weights->Find("lm_head.weight"), nullptr);
     EXPECT_EQ(OpenModel(folder / "lora").value()->weights->Find("lm_head.weight"), nullptr);
+    // The head reads a tied embedding without the delta.
+    ASSERT_TRUE(Merge(ModelOf("tied-embed"), "tied-embed", folder / "embed").ok());
+    EXPECT_EQ(ReadJsonObject(folder / "embed/config.json")->at("tie_word_embeddings"), false);
+}
+
+// An adapter over the blocks of a GGUF file is merged with their numbers.
+TEST(Merge, ABaseInBlocksGivesTheLogitsOfItsNumbers) {
+    TestFolder folder;
+    testkit::GoldenGguf gguf(true);
+    gguf.AddTokenizer();
+    ASSERT_TRUE(gguf.Open().ok());
+    const auto report = Merge(gguf.folder() + "/model.gguf", "bias-regex", folder / "out");
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_LE(report->difference, report->tolerance);
+    const auto base = OpenModel(gguf.folder() + "/model.gguf").value(),
+               merged = OpenModel(folder / "out").value();
+    // What the adapter leaves alone, with its rows in Hugging Face's order.
+    const ModelTensor *before = FindModelTensor(*base, "layers.0.attention.k"),
+                      *after = FindModelTensor(*merged, "layers.0.attention.k");
+    std::vector<float> expected(static_cast<size_t>(before->elements())), found(expected);
+    ASSERT_TRUE(ReadModelRows(*base, *before, 0, before->rows(), expected.data()).ok());
+    ASSERT_TRUE(ReadModelRows(*merged, *after, 0, after->rows(), found.data()).ok());
+    for (size_t i = 0; i < found.size(); ++i)
+        ASSERT_NEAR(found[i], expected[i], 0.01f * std::abs(expected[i]));
 }
 
 TEST(Merge, WeightsAreCutIntoFilesOfAtMostTheSize) {

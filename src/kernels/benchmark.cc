@@ -288,7 +288,7 @@ std::vector<BenchRow> BenchKernels(const Context& context, bool smoke) {
     std::vector<BenchRow> rows;
     for (auto* bench : {BenchAttention, BenchRmsNorm, BenchRope, BenchActivation, BenchCrossEntropy,
                         BenchEmbedding, BenchAdamW, BenchReduce, BenchDropout, BenchGemm,
-                        BenchGradients, BenchQuantizedGemm, BenchNf4, BenchInt8})
+                        BenchGradients, BenchQuantizedGemm, BenchNf4, BenchGgufBlocks, BenchInt8})
         for (BenchRow& row : bench(context, smoke)) rows.push_back(std::move(row));
     return rows;
 }

@@ -37,6 +37,7 @@ std::vector<BenchRow> BenchGemm(const Context& context, bool smoke);
 std::vector<BenchRow> BenchGradients(const Context& context, bool smoke);
 std::vector<BenchRow> BenchQuantizedGemm(const Context& context, bool smoke);
 std::vector<BenchRow> BenchNf4(const Context& context, bool smoke);
+std::vector<BenchRow> BenchGgufBlocks(const Context& context, bool smoke);
 std::vector<BenchRow> BenchInt8(const Context& context, bool smoke);
 
 }  // namespace hone

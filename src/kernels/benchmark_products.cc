@@ -1,11 +1,13 @@
 // Benchmarks of the matrix products, of every kind of weight.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "kernels/benchmark_each.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/quantized_panel.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/gguf_blocks/gguf_blocks.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/int8/int8.h"
 #include "kernels/int8/int8_kernels.h"
@@ -172,6 +174,49 @@ std::vector<BenchRow> BenchNf4(const Context& context, bool smoke) {
                                 });
         },
         rows);
+    return rows;
+}
+
+// Codes of any bits, and scales of one.
+std::vector<BenchRow> BenchGgufBlocks(const Context& context, bool smoke) {
+    using Functions = GgufBlockFunctions<bf16>;
+    struct Type {
+        const char* name;
+        Functions::Unpack Functions::*unpack;
+        int64_t elements, bytes;
+        std::vector<int64_t> halves;
+    };
+    const Type types[] = {
+        {"Q4_0", &Functions::q4_0, 32, 18, {0}},      {"Q4_1", &Functions::q4_1, 32, 20, {0, 2}},
+        {"Q5_0", &Functions::q5_0, 32, 22, {0}},      {"Q8_0", &Functions::q8_0, 32, 34, {0}},
+        {"Q4_K", &Functions::q4_k, 256, 144, {0, 2}}, {"Q5_K", &Functions::q5_k, 256, 176, {0, 2}},
+        {"Q6_K", &Functions::q6_k, 256, 210, {208}}};
+    constexpr uint16_t kOne = 0x3c00;
+    std::mt19937 engine(1);
+    std::vector<BenchRow> rows;
+    for (const Type& type : types) {
+        const int64_t elements = smoke ? 3 * 256 : 576 * 3072, blocks = elements / type.elements,
+                      blocks_per_task = 36'864 / type.elements;
+        std::vector<uint8_t> bytes(static_cast<size_t>(blocks * type.bytes));
+        for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(engine());
+        for (int64_t block = 0; block < blocks; ++block)
+            for (int64_t half : type.halves)
+                std::memcpy(&bytes[block * type.bytes + half], &kOne, sizeof kOne);
+        BenchEach(
+            smoke, GgufBlockKernels<bf16>(), {},
+            {"gguf_blocks", fmt::format("bf16 {}, {}", elements, type.name), "GB/s",
+             static_cast<double>(elements * 2 + blocks * type.bytes)},
+            std::vector<bf16>(static_cast<size_t>(elements)),
+            [&](const auto& functions, std::vector<bf16>& values) {
+                context.ParallelFor(CeilDivide(blocks, blocks_per_task), [&](int64_t task, int) {
+                    const int64_t begin = task * blocks_per_task;
+                    (functions.*type.unpack)(std::min(blocks_per_task, blocks - begin),
+                                             &bytes[begin * type.bytes],
+                                             &values[begin * type.elements]);
+                });
+            },
+            rows);
+    }
     return rows;
 }
 

@@ -21,7 +21,7 @@ TEST(Benchmark, EveryOpRunsAndEqualsItsReference) {
         EXPECT_LT(row.error, 0.02) << row.op << " " << row.kernel << " " << row.shape;
         EXPECT_TRUE(row.unit == "GFLOP/s" || row.unit == "GB/s") << row.unit;
     }
-    EXPECT_EQ(ops.size(), 23u);
+    EXPECT_EQ(ops.size(), 24u);
     EXPECT_EQ(chosen, ops);
     EXPECT_TRUE(kernels.count("attention backward reference"));
     EXPECT_EQ(kernels.count("attention backward avx512_bf16") == 1, LacksAvx512Bf16().empty());

@@ -13,6 +13,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/quantized_gemm.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/gguf_blocks/gguf_blocks.h"
 #include "kernels/grad_gemm/thin_grad.h"
 #include "kernels/int8/int8_kernels.h"
 #include "kernels/layernorm/layernorm.h"
@@ -42,6 +43,7 @@ void AddTyped(std::string type, std::vector<OpInfo>& ops) {
     ops.push_back(DropoutKernels<T>().Explain({}, type));
     ops.push_back(ColumnScaleKernels<T>().Explain({}, type));
     ops.push_back(Nf4Kernels<T>().Explain({}, type));
+    ops.push_back(GgufBlockKernels<T>().Explain({}, type));
     ops.push_back(Int8RowKernels<T>().Explain({}, type));
     ops.push_back(Int8TileKernels<T>().Explain({}, type));
 }

@@ -20,12 +20,15 @@
 
 namespace hone {
 
-// One linear layer that can carry a low-rank delta, with the names that users and PEFT call it by.
+// One linear layer, or table of embeddings, that can carry a low-rank delta, with the name that
+// users and PEFT call it by.
 struct LinearInfo {
     std::string name;  // "model.layers.0.self_attn.q_proj"
     int64_t in = 0, out = 0;
-    bool is_head = false;     // lm_head: not part of "all-linear"
+    bool is_head = false;  // lm_head: not part of "all-linear"
     bool is_default = false;  // gets an adapter where nobody says which do (ArchSpec::lora_targets)
+    // embed_tokens, wte or wpe: `in` counts its rows, `out` is their length. Not part of it either.
+    bool is_embedding = false;
 };
 
 struct LossSums {
@@ -118,13 +121,18 @@ class Model {
     // Every linear layer in the order of the network (of Llama: q, k, v, o, gate, up, down per
     // layer; the head last).
     const std::vector<LinearInfo>& linears() const { return linears_; }
+    // The tables that embed tokens and, where they are learned, positions.
+    const std::vector<LinearInfo>& embeddings() const { return embeddings_; }
     int64_t num_base_parameters() const;
-    // What a weight of the layers held in NF4 takes, absmax included; 0 where none is.
-    virtual double nf4_bits_per_weight() const = 0;
+    // What a weight of the layers takes that products unpack (kNf4, kGgufBlocks), in bits with what
+    // scales it; 0 where there are none.
+    virtual double bits_per_weight() const = 0;
     // As it was loaded; four_bits: of kNf4.
     virtual WeightStorage storage() const = 0;
     virtual FourBits four_bits() const = 0;
 
+    // To one of linears() or embeddings(). An embedding takes no DoRA and no fixed pair (kUsage),
+    // and a head that is tied to it reads it without the delta, as in PEFT.
     virtual absl::Status AddLowRank(const std::string& linear, const LowRankOptions& options) = 0;
     // A learned vector, of ones at first: the parameter NAME.ia3_l, [out, 1] or [1, in] as PEFT has
     // it. An error (kind kModel) where the layer's input has none of its own: only the last layers
@@ -241,7 +249,7 @@ class Model {
   protected:
     explicit Model(const ModelFiles& files) : files_(files) {}
     ModelFiles files_;
-    std::vector<LinearInfo> linears_;
+    std::vector<LinearInfo> linears_, embeddings_;
     ParameterSet parameters_;
 };
 

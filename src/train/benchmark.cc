@@ -67,7 +67,7 @@ absl::StatusOr<TrainBenchmarkResult> BenchmarkTraining(const TrainBenchmarkOptio
     HONE_ASSIGN_OR_RETURN(auto model, Model::Load(*files, method.Loading(run), context));
     HONE_RETURN_IF_ERROR(method.MakeLearner(run, *files, *model, context).status());
     TrainBenchmarkResult result;
-    result.nf4_bits_per_weight = model->nf4_bits_per_weight();
+    result.nf4_bits_per_weight = model->bits_per_weight();
     result.micro_batch_tokens =
         options.micro_batch_tokens > 0 ? options.micro_batch_tokens : run.micro_batch_tokens;
     const ModelConfig& config = model->config();

@@ -11,6 +11,7 @@
 #include "hub/hub.h"
 #include "model/files/model_files.h"
 #include "train/control/poll.h"
+#include "train/method/method.h"
 #include "train/output/run_files.h"
 #include "train/run/fit_check.h"
 #include "train/run/task_head.h"
@@ -27,6 +28,7 @@ absl::Status SetUpFinetune(const FinetuneOptions& options, EventStream& events,
     const Context context(options.threads);
     HONE_ASSIGN_OR_RETURN(const std::string path, LocateOrPullModel(options.model_name_or_path));
     HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(path));
+    HONE_RETURN_IF_ERROR(MethodOf(options).CheckModel(options, *files));
     HONE_RETURN_IF_ERROR(CheckWeightsFit(options, *files, AvailableBytes()));
     say(fmt::format("the model {} is there: {}, {} tensors", options.model_name_or_path,
                     files->config.architecture, files->tensors.size()));

@@ -292,7 +292,7 @@ TEST(PassKinds, AreDescribedWithTheOptionsThatTheyTake) {
     const std::string text = DescribePassKinds();
     for (const char* words : {"LoRA: ", "QLoRA: ", "IA3: ", "feedforward_modules",
                               "PromptTuning: ", "PrefixTuning: ", "Adapter: ", "lora_r INT [64]",
-                              "quant_type nf4|fp4 [nf4]"})
+                              "quant_type nf4|fp4|gguf [nf4]"})
         EXPECT_THAT(text, HasSubstr(words));
     // Of QLoRA alone.
     EXPECT_LT(text.find("QLoRA: "), text.find("quant_type"));

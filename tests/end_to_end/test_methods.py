@@ -75,6 +75,31 @@ class DoraTest(HoneTest):
         self.assertLess(losses[-1], losses[0] - 0.1)
 
 
+class EmbeddingLoraTest(HoneTest):
+    def losses(self, *arguments, model=TINY):
+        return self.evaluate(self.data, "--torch_dtype", "float32", *arguments, model=model)["loss"]
+
+    def test_trains_merges_and_says_where_it_cannot_be(self):
+        self.data = self.write("chats.jsonl", many_chats(30))
+        targets = ["--target_modules", "embed_tokens,v_proj"]
+        self.finetune("out", self.data, *targets, "--max_steps", 10, "--learning_rate", "1e-2")
+        config = self.read_json("out/adapter/adapter_config.json")
+        self.assertEqual(config["target_modules"], ["v_proj", "embed_tokens"])
+        before, after = self.losses(), self.losses("-a", "out")
+        self.assertLess(after, before - 0.2)
+        # The head of a tied model stays as it was, so that the merged one has both.
+        self.hone("merge", "-a", "out", "-o", "merged")
+        self.assertIs(self.read_json("merged/config.json")["tie_word_embeddings"], False)
+        self.assertAlmostEqual(self.losses(model=self.path("merged")), after, delta=0.02 * after)
+        self.hone("generate", "-m", TINY, "-a", "out", "--prompt", "x", "--max_new_tokens", 2)
+        done = self.hone("generate", "-m", TINY, "--adapter", "x=out", "--prompt", "x", code=USAGE)
+        self.assertIn("hone merge", done.stderr)
+        for flags, words in ((["--use_dora"], "use_dora"), (["--init_lora_weights", "pissa"], "PiSSA"),
+                             (["--loraplus_lr_ratio", 16], "--loraplus_lr_ratio")):
+            done = self.finetune("no", self.data, *targets, *flags, "--max_steps", 1, code=USAGE)
+            self.assertIn(words, done.stderr)
+
+
 class Ia3Test(HoneTest):
     def train(self, out, *arguments, code=OK):
         return self.hone("finetune", "-m", TINY, "-d", self.data, "-o", out, "--method", "ia3", "--eval_split", "none",

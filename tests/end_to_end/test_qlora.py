@@ -52,6 +52,10 @@ class QloraTest(CompressedBaseTest):
 
     def test_what_is_not_there_is_refused(self):
         data = self.write("chats.jsonl", many_chats(4))
+        done = self.compressed("d", data, "--quant_type", "gguf", code=USAGE)
+        self.assertIn("a GGUF file", done.stderr)
+        done = self.compressed("d", data, "--quant_type", "gguf", "--double_quant", "false", code=USAGE)
+        self.assertIn("--double_quant", done.stderr)
         self.assertIn("nf4, fp4", self.compressed("a", data, "--quant_type", "fp8", code=USAGE).stderr)
         self.assertIn("--method qlora", self.finetune("b", data, "--double_quant", "false", code=USAGE).stderr)
         self.assertIn("held in NF4", self.compressed("c", data, "--modules_to_save", "q_proj", code=USAGE).stderr)

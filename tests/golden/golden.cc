@@ -37,6 +37,8 @@ std::vector<std::string> CaseNames() {
         "tied-lora", "llama3-rslora", "bias-regex", "odd-head",   "tied-head", "tied-qlora",
         "tied-dora", "bias-dora",     "gpt2-dora",  "tied-qdora", "tied-ia3",  "bias-ia3",
         "odd-ia3",   "llama3-ia3",    "gpt2-ia3",   "phi-ia3",    "gemma3-ia3"};
+    for (const char* model : {"tied", "llama3", "gpt2", "gemma3"})
+        names.push_back(std::string(model) + "-embed");
     for (const char* model : {"tied", "llama3", "granite", "gemma3", "gpt2", "qwen2", "dynamic"})
         names.push_back(std::string(model) + "-prompt");
     for (const char* model : {"tied", "bias", "gpt2", "qwen2", "gemma3", "mistral", "phi"})

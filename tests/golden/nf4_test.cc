@@ -120,5 +120,40 @@ TEST(LoftqStart, MakesUpForWhatNf4Takes) {
     EXPECT_LT(error_of(32, "loftq"), 0.7 * without);
 }
 
+// The delta that PEFT's loftq_init starts from (tools/golden/loftq.py). It is the same whatever
+// scales it: PEFT leaves lora_alpha / r to whoever chooses both alike, and here it is taken out.
+TEST(LoftqStart, IsThatOfPeft) {
+    const Context context(2);
+    const auto file = OpenSafetensors(Folder() + "/values/loftq.safetensors").value();
+    const auto files = OpenModel(Folder() + "/models/tied").value();
+    const LoadOptions nf4{
+        .compute = ComputeType::kF32, .storage = WeightStorage::kNf4, .double_quant = false};
+    for (const double alpha : {4, 10}) {
+        const auto model = Model::Load(*files, nf4, context).value();
+        const LoraConfig config{.r = 4,
+                                .lora_alpha = alpha,
+                                .target_modules = {"all-linear"},
+                                .init_lora_weights = "loftq"};
+        ExpectOk(ApplyLora(*model, config, 3, context));
+        ExpectOk(StartFromQuantizationError(*model, config, false, context));
+        ASSERT_EQ(file->tensors().size(), 3U);
+        for (const StoredTensor& stored : file->tensors()) {
+            const std::string layer = stored.name.substr(0, stored.name.rfind('.'));
+            const std::vector<float> expected = ReadTensor(stored).value();
+            const std::span<const float> a = Values(*model, layer + ".lora_A.weight"),
+                                         b = Values(*model, layer + ".lora_B.weight");
+            const size_t in = static_cast<size_t>(stored.shape[1]);
+            std::vector<float> delta(expected.size());
+            for (size_t i = 0; i < delta.size(); ++i)
+                for (size_t r = 0; r < 4; ++r)
+                    delta[i] +=
+                        static_cast<float>(alpha / 4) * b[i / in * 4 + r] * a[r * in + i % in];
+            const double error = RelativeError(delta, expected);
+            EXPECT_LT(error, 1e-4) << layer;
+            testkit::deviation_table.Note("tied-loftq", "start", error);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace hone::golden

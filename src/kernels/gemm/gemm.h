@@ -55,6 +55,7 @@ enum class WeightStorage {
     kInt4,  // minimum + scale * code
     // Quantized, for frozen weights in training.
     kNf4,           // each product first unpacks the weights into a panel (kernels/nf4)
+    kGgufBlocks,    // the same with the blocks of a GGUF file as they are (kernels/gguf_blocks)
     kInt8Channels,  // products in integers, a scale for each output channel and one for each row of
                     // activations (kernels/int8)
 };

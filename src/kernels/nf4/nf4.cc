@@ -4,9 +4,9 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "kernels/dynamic_map/dynamic_map.h"
+#include "kernels/gemm/row_panels.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -56,86 +56,31 @@ void ReferenceValues(int64_t blocks, const uint8_t* codes, const float* absmax, 
     }
 }
 
-// Reads rows of weights that lie one below the other; rows past the last are zeros. Its memory is a
-// thread's scratch.
+// The rows of weights that lie one below the other.
 template <typename T>
-class RowReader {
-  public:
-    // Room for `rows` rows at once.
-    RowReader(const Context& context, int thread, std::span<const Nf4Matrix> weights, int64_t rows)
-        : weights_(weights), columns_(weights.front().columns()) {
-        for (const Nf4Matrix& weight : weights) rows_ += weight.rows();
-        // A row may begin and end within a block.
-        const int64_t blocks = columns_ / kNf4Block + 2;
-        stride_ = (blocks + 1) * kNf4Block;
-        const size_t absmax_bytes = static_cast<size_t>(CeilDivide(blocks, 16) * 64);
-        char* scratch = static_cast<char*>(context.Scratch(
-            thread, absmax_bytes + static_cast<size_t>((rows + 1) * stride_) * sizeof(T)));
-        absmax_ = reinterpret_cast<float*>(scratch);
-        whole_blocks_ = reinterpret_cast<T*>(scratch + absmax_bytes);
-        values_ = whole_blocks_ + stride_;
-    }
-
-    // Elements from one of the rows to the next.
-    int64_t stride() const { return stride_; }
-    const T* row(int64_t slot) const { return values_ + slot * stride_; }
-
-    // Row `row` of all into row(slot), and a zero behind it.
-    void Read(int64_t row, int64_t slot) {
-        T* out = values_ + slot * stride_;
-        out[columns_] = T{};
-        if (row >= rows_) {
-            std::fill_n(out, columns_, T{});
-            return;
-        }
-        size_t weight = 0;
-        while (row >= weights_[weight].rows()) row -= weights_[weight++].rows();
-        const int64_t begin = row * columns_, first = begin / kNf4Block, skip = begin % kNf4Block;
-        const int64_t blocks = CeilDivide(begin + columns_, kNf4Block) - first;
-        weights_[weight].Absmax(first, blocks, absmax_);
-        const bool whole = skip == 0 && columns_ % kNf4Block == 0;
-        T* values = whole ? out : whole_blocks_;
-        values_of_.values(blocks, weights_[weight].codes(first), absmax_,
-                          FourBitValues(weights_[weight].kind()), values);
-        if (!whole) std::copy_n(values + skip, columns_, out);
-    }
-
-  private:
-    const Nf4Functions<T>& values_of_ = Nf4Kernels<T>().Choose({});
-    std::span<const Nf4Matrix> weights_;
-    int64_t columns_, rows_ = 0, stride_ = 0;
-    float* absmax_;
-    T* whole_blocks_;
-    T* values_;
-};
-
-// Panels are made of 32-bit words, one float or two bf16 that are neighbours along K.
-uint32_t Word(const void* from) {
-    uint32_t word;
-    std::memcpy(&word, from, sizeof word);
-    return word;
-}
-
-constexpr int64_t kColumnsAtOnce = 16;  // a cache line of words
-
-// Row-major rows to columns of a panel: out[word of K][column] of `stored` columns.
-template <typename T>
-void Transpose(const RowReader<T>& rows, int64_t words, int64_t stored, uint32_t* out) {
-    constexpr int64_t kWordElements = 4 / sizeof(T);
-    for (int64_t begin = 0; begin < words; begin += 16) {
-        const int64_t end = std::min(words, begin + 16);
-        for (int64_t word = begin; word < end; ++word)
-            for (int64_t i = 0; i < kColumnsAtOnce; ++i)
-                out[word * stored + i] = Word(rows.row(i) + word * kWordElements);
-    }
-}
-
-void PutRows(int64_t width, const float* first, const float*, uint32_t* out) {
-    std::memcpy(out, first, static_cast<size_t>(width) * sizeof(float));
-}
-void PutRows(int64_t width, const bf16* first, const bf16* second, uint32_t* out) {
-    for (int64_t i = 0; i < width; ++i)
-        out[i] = first[i].bits | static_cast<uint32_t>(second[i].bits) << 16;
+PackedRows<T> RowsOf(std::span<const Nf4Matrix> weights) {
+    const int64_t columns = weights.front().columns();
+    // A row may begin and end within a block.
+    const int64_t most_blocks = columns / kNf4Block + 2;
+    const size_t absmax_bytes = static_cast<size_t>(CeilDivide(most_blocks, 16) * 64);
+    PackedRows<T> source{
+        .columns = columns,
+        .scratch_bytes = absmax_bytes + static_cast<size_t>(most_blocks) * kNf4Block * sizeof(T)};
+    for (const Nf4Matrix& weight : weights) source.rows += weight.rows();
+    source.read = [=, &functions = Nf4Kernels<T>().Choose({})](int64_t row, void* scratch, T* out) {
+        size_t index = 0;
+        while (row >= weights[index].rows()) row -= weights[index++].rows();
+        const Nf4Matrix& weight = weights[index];
+        const int64_t begin = row * columns, first = begin / kNf4Block, skip = begin % kNf4Block;
+        const int64_t blocks = CeilDivide(begin + columns, kNf4Block) - first;
+        float* absmax = static_cast<float*>(scratch);
+        weight.Absmax(first, blocks, absmax);
+        const bool whole = skip == 0 && columns % kNf4Block == 0;
+        T* values = whole ? out : reinterpret_cast<T*>(static_cast<char*>(scratch) + absmax_bytes);
+        functions.values(blocks, weight.codes(first), absmax, FourBitValues(weight.kind()), values);
+        if (!whole) std::copy_n(values + skip, columns, out);
+    };
+    return source;
 }
 
 }  // namespace
@@ -207,42 +152,13 @@ const KernelList<AnyProblem, Nf4Functions<T>>& Nf4Kernels() {
 template <typename T>
 void Nf4ToForwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
                         const PackedMatrix<T>& layout, T* panels) {
-    const int64_t words = layout.k() * static_cast<int64_t>(sizeof(T)) / 4;
-    context.ParallelFor(
-        static_cast<int64_t>(layout.panels().size()), [&](int64_t task, int thread) {
-            const Panel& panel = layout.panels()[task];
-            RowReader<T> rows(context, thread, weights, kColumnsAtOnce);
-            for (int64_t begin = 0; begin < panel.stored; begin += kColumnsAtOnce) {
-                for (int64_t i = 0; i < kColumnsAtOnce; ++i) {
-                    const bool there = begin + i < panel.width;
-                    rows.Read(there ? panel.column + begin + i : layout.n(), i);
-                }
-                Transpose(rows, words, panel.stored,
-                          reinterpret_cast<uint32_t*>(panels + panel.offset) + begin);
-            }
-        });
+    RowsToForwardPanels(context, RowsOf<T>(weights), layout, panels);
 }
 
 template <typename T>
 void Nf4ToBackwardPanels(const Context& context, std::span<const Nf4Matrix> weights,
                          const PackedMatrix<T>& layout, T* panels) {
-    constexpr int64_t kRowsPerWord = 4 / sizeof(T);
-    constexpr int64_t kWordsPerTask = 16;
-    const int64_t words = layout.k() / kRowsPerWord;
-    context.ParallelFor(CeilDivide(words, kWordsPerTask), [&](int64_t task, int thread) {
-        RowReader<T> rows(context, thread, weights, kRowsPerWord);
-        const int64_t end = std::min(words, (task + 1) * kWordsPerTask);
-        for (int64_t word = task * kWordsPerTask; word < end; ++word) {
-            for (int64_t i = 0; i < kRowsPerWord; ++i) rows.Read(word * kRowsPerWord + i, i);
-            for (const Panel& panel : layout.panels()) {
-                uint32_t* out =
-                    reinterpret_cast<uint32_t*>(panels + panel.offset) + word * panel.stored;
-                PutRows(panel.width, rows.row(0) + panel.column,
-                        rows.row(kRowsPerWord - 1) + panel.column, out);
-                std::fill(out + panel.width, out + panel.stored, 0u);
-            }
-        }
-    });
+    RowsToBackwardPanels(context, RowsOf<T>(weights), layout, panels);
 }
 
 template const KernelList<AnyProblem, Nf4Functions<float>>& Nf4Kernels();

@@ -37,6 +37,35 @@ absl::Status EmbeddingBlock<T>::Load() {
 }
 
 template <typename T>
+std::vector<std::pair<std::string, int64_t>> EmbeddingBlock<T>::modules() {
+    std::vector<std::pair<std::string, int64_t>> modules;
+    for (const Table* table : Tables()) modules.emplace_back(table->module, table->rows());
+    return modules;
+}
+
+template <typename T>
+bool EmbeddingBlock<T>::AddLowRank(const std::string& module, const LowRankOptions& options) {
+    for (Table* table : Tables()) {
+        if (table->module != module) continue;
+        table->delta.emplace(module, table->rows(), C_, options);
+        return true;
+    }
+    return false;
+}
+
+template <typename T>
+void EmbeddingBlock<T>::PackLowRank(ParameterSet& parameters) {
+    for (Table* table : Tables())
+        if (table->delta) table->delta->Pack(parameters);
+}
+
+template <typename T>
+void EmbeddingBlock<T>::DropLowRank() {
+    for (Table* table : Tables()) table->delta.reset();
+    uses_low_rank_ = true;
+}
+
+template <typename T>
 bool EmbeddingBlock<T>::MakeTrainable(
     const std::function<bool(const std::string& module)>& matches) {
     bool found = false;
@@ -52,7 +81,9 @@ void EmbeddingBlock<T>::AddParameters(ParameterSet& parameters) {
         virtual_parameter_ = parameters.Add("prompt_embeddings", {virtual_tokens_, C_}, true);
     }
     for (Table* table : Tables()) {
+        if (table->delta) table->delta->AddParameters(parameters);
         if (table->parameter < 0) continue;
+        HONE_CHECK(!table->delta, "a delta of a table that is trained");
         table->parameter = parameters.Add(table->module + ".weight", {table->rows(), C_}, true);
         table->held = {};
     }
@@ -68,9 +99,11 @@ absl::Status EmbeddingBlock<T>::FillParameters(ParameterSet& parameters, const M
 }
 
 template <typename T>
-absl::Status EmbeddingBlock<T>::ReadRow(const Table& table, int32_t row, float* out) const {
+absl::Status EmbeddingBlock<T>::ReadRow(const Table& table, int32_t row, ParameterSet& parameters,
+                                        float* out) const {
     absl::Status status = table.held.ReadRows(row, row + 1, out);
     for (int64_t c = 0; c < C_; ++c) out[c] = ToFloat(FromFloat<T>(out[c]));
+    if (table.delta && uses_low_rank_) table.delta->AddTo(parameters, row, out);
     return status;
 }
 
@@ -79,7 +112,7 @@ absl::Status EmbeddingBlock<T>::ReadToken(int32_t token, ParameterSet& parameter
                                           float* row) const {
     absl::Status status;
     if (token >= 0)
-        status = ReadRow(tokens_, token, row);
+        status = ReadRow(tokens_, token, parameters, row);
     else if (virtual_parameter_ < 0)
         std::fill_n(row, C_, 0.0f);
     else
@@ -104,7 +137,7 @@ absl::Status EmbeddingBlock<T>::Forward(const Context& context, const std::vecto
         if (positions_.parameter >= 0)
             values = parameters.value(positions_.parameter) + positions[i] * C_;
         else
-            status = ReadRow(positions_, positions[i], position.data());
+            status = ReadRow(positions_, positions[i], parameters, position.data());
         for (int64_t c = 0; c < C_; ++c) row[c] += values[c];
         return status;
     };
@@ -140,15 +173,17 @@ void EmbeddingBlock<T>::Backward(const Context& context, const std::vector<int32
     if (positions_.parameter >= 0)
         EmbeddingBackward(context, M, C_, positions_.rows(), positions.data(), dx,
                           parameters.gradient(positions_.parameter));
+    if (positions_.delta) positions_.delta->Backward(context, positions, dx, parameters);
     if (virtual_parameter_ >= 0) {
         float* gradient = parameters.gradient(virtual_parameter_);
         for (int64_t i = 0; i < M; ++i)
             for (int64_t c = 0; tokens[i] < 0 && c < C_; ++c)
                 gradient[(-1 - tokens[i]) * C_ + c] += virtual_scale_ * dx[i * C_ + c];
     }
-    if (tokens_.parameter < 0) return;
+    if (tokens_.parameter < 0 && !tokens_.delta) return;
     if (scale_ != 1)
         for (int64_t i = 0; i < M * C_; ++i) dx[i] *= scale_;
+    if (tokens_.delta) return tokens_.delta->Backward(context, tokens, dx, parameters);
     EmbeddingBackward(context, M, C_, tokens_.rows(), tokens.data(), dx,
                       parameters.gradient(tokens_.parameter));
 }

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "model/blocks/embedding_delta.h"
 #include "model/blocks/held_tensor.h"
 #include "model/blocks/parameters.h"
 #include "model/config/graph.h"
@@ -26,10 +28,19 @@ class EmbeddingBlock {
     // Of the tokens' table, and of the positions'.
     const std::string& tensor() const { return tokens_.tensor->name; }
     const std::string& module() const { return tokens_.module; }
+    // The names of the tables' modules, and their rows.
+    std::vector<std::pair<std::string, int64_t>> modules();
+    // Gives the table of that module a low-rank delta; false: it is none of these.
+    bool AddLowRank(const std::string& module, const LowRankOptions& options);
+    void PackLowRank(ParameterSet& parameters);
+    // Whether Forward adds the deltas.
+    void UseLowRank(bool use) { uses_low_rank_ = use; }
+    void DropLowRank();
     // Makes the table of that module a parameter, if it is one of these; false: it is not.
     bool MakeTrainable(const std::function<bool(const std::string& module)>& matches);
     bool trainable() const {
-        return tokens_.parameter >= 0 || positions_.parameter >= 0 || virtual_tokens_ > 0;
+        return tokens_.parameter >= 0 || positions_.parameter >= 0 || virtual_tokens_ > 0 ||
+               tokens_.delta || positions_.delta;
     }
     // The parameter prompt_embeddings [count, C], beside a frozen table.
     void LearnVirtualTokens(int64_t count) { virtual_tokens_ = count; }
@@ -52,10 +63,12 @@ class EmbeddingBlock {
         std::string module;
         HeldTensor held;  // while it is frozen
         int parameter = -1;
+        std::optional<EmbeddingDelta> delta;  // beside a frozen table
         int64_t rows() const { return tensor == nullptr ? 0 : tensor->rows(); }
     };
     std::vector<Table*> Tables();
-    absl::Status ReadRow(const Table& table, int32_t row, float* out) const;
+    absl::Status ReadRow(const Table& table, int32_t row, ParameterSet& parameters,
+                         float* out) const;
 
     // = what stands for the token before the positions are added.
     absl::Status ReadToken(int32_t token, ParameterSet& parameters, float* row) const;
@@ -65,6 +78,7 @@ class EmbeddingBlock {
     Table tokens_, positions_;
     int64_t virtual_tokens_ = 0;
     int virtual_parameter_ = -1;
+    bool uses_low_rank_ = true;
 };
 
 }  // namespace hone

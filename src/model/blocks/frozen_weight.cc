@@ -5,6 +5,7 @@
 
 #include "kernels/int8/int8.h"
 #include "kernels/nf4/nf4.h"
+#include "model/blocks/gguf_weight.h"
 
 namespace hone {
 namespace {
@@ -121,7 +122,7 @@ class Nf4Weight : public FrozenWeight<T> {
             "hold the base in bf16 (--method lora, --weights bf16)",
             FourBitsName(kind_));
     }
-    bool nf4() const override { return true; }
+    bool unpacked() const override { return true; }
 
   private:
     FourBits kind_;
@@ -168,17 +169,25 @@ class Int8Weight : public FrozenWeight<T> {
 }  // namespace
 
 template <typename T>
-absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(const std::string& name,
-                                                                  int64_t in,
-                                                                  const std::vector<int64_t>& outs,
-                                                                  int64_t rows_at_once,
-                                                                  const LoadOptions& options) {
+absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(
+    const std::string& name, int64_t in, const std::vector<int64_t>& outs,
+    const std::vector<StorageType>& stored, int64_t rows_at_once, const LoadOptions& options) {
     const int64_t out = Total(outs);
     switch (options.storage) {
         case WeightStorage::kNf4:
             HONE_CHECK(rows_at_once == out);
             return std::make_unique<Nf4Weight<T>>(in, outs, options.double_quant,
                                                   options.four_bits);
+        case WeightStorage::kGgufBlocks: {
+            const bool blocks = std::any_of(stored.begin(), stored.end(), [](StorageType type) {
+                return StorageBlockElements(type) > 1;
+            });
+            if (!blocks)
+                return std::make_unique<NativeWeight<T>>(in, outs, rows_at_once,
+                                                         WeightStorage::kNative);
+            HONE_CHECK(rows_at_once == out);
+            return MakeGgufWeight<T>(in, outs, stored);
+        }
         case WeightStorage::kInt8Channels:
             if (std::max(in, out + 4 * static_cast<int64_t>(outs.size())) > kInt8MaxK)
                 return ModelError("{} is {} x {}: 8-bit integers take up to {}", name, out, in,
@@ -190,8 +199,10 @@ absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(const std::str
 }
 
 template absl::StatusOr<std::unique_ptr<FrozenWeight<float>>> MakeFrozenWeight(
-    const std::string&, int64_t, const std::vector<int64_t>&, int64_t, const LoadOptions&);
+    const std::string&, int64_t, const std::vector<int64_t>&, const std::vector<StorageType>&,
+    int64_t, const LoadOptions&);
 template absl::StatusOr<std::unique_ptr<FrozenWeight<bf16>>> MakeFrozenWeight(
-    const std::string&, int64_t, const std::vector<int64_t>&, int64_t, const LoadOptions&);
+    const std::string&, int64_t, const std::vector<int64_t>&, const std::vector<StorageType>&,
+    int64_t, const LoadOptions&);
 
 }  // namespace hone

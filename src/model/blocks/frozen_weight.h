@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "kernels/gemm/gemm.h"
 #include "model/blocks/options.h"
+#include "model/weights/weights.h"
 
 namespace hone {
 
@@ -38,6 +39,9 @@ class FrozenWeight {
     // comes after another.
     virtual void SetRows(size_t member, int64_t column, int64_t row, int64_t count,
                          const float* values) = 0;
+    // Where the rows of a member go from `row` on, side by side as their file holds them, in place
+    // of SetRows; nullptr: they go through SetRows.
+    virtual uint8_t* StoredRows(size_t member, int64_t row) { return nullptr; }
     // Once all rows of the member are set; once those of all members are.
     virtual void FinishMember(size_t member) {}
     virtual void Finish(const Context& context) {}
@@ -60,17 +64,17 @@ class FrozenWeight {
     // Why the weights themselves cannot be trained, and what to do: the end of a sentence about
     // the module; empty: they can, and SetRows takes new ones at any time.
     virtual std::string WhyFrozen() const = 0;
-    virtual bool nf4() const { return false; }
+    // Whether each product first unpacks it.
+    virtual bool unpacked() const { return false; }
 };
 
 // Memory for weights [outs, in] as the options say, of a group of that name. rows_at_once: backward
-// products work on so many rows of the weight at a time. An error (kind kModel) names what the form
-// cannot hold.
+// products work on so many rows of the weight at a time. stored: how the file holds each member, in
+// blocks whose rows are those of the member; kF32 where it does not. An error (kind kModel) names
+// what the form cannot hold.
 template <typename T>
-absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(const std::string& name,
-                                                                  int64_t in,
-                                                                  const std::vector<int64_t>& outs,
-                                                                  int64_t rows_at_once,
-                                                                  const LoadOptions& options);
+absl::StatusOr<std::unique_ptr<FrozenWeight<T>>> MakeFrozenWeight(
+    const std::string& name, int64_t in, const std::vector<int64_t>& outs,
+    const std::vector<StorageType>& stored, int64_t rows_at_once, const LoadOptions& options);
 
 }  // namespace hone

@@ -62,8 +62,8 @@ absl::Status HeadBlock<T>::Load(const ModelFiles& files, const LoadOptions& opti
     focal_gamma_ = options.focal_gamma;
     LoadOptions head_options = options;
     if (options.storage == WeightStorage::kInt4) head_options.storage = WeightStorage::kInt8;
-    if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kInt8Channels ||
-        kind_ != HeadKind::kLanguageModel)
+    if (options.storage == WeightStorage::kNf4 || options.storage == WeightStorage::kGgufBlocks ||
+        options.storage == WeightStorage::kInt8Channels || kind_ != HeadKind::kLanguageModel)
         head_options.storage = WeightStorage::kNative;
     return head_.Load(files, head_options, context);
 }

@@ -9,6 +9,7 @@
 #include "kernels/grad_gemm/grad_gemm.h"
 #include "kernels/reduce/reduce.h"
 #include "model/files/model_tensors.h"
+#include "model/files/stored_rows.h"
 #include "tensor/partition.h"
 
 namespace hone {
@@ -103,18 +104,38 @@ absl::Status LinearGroup<T>::ReadWeight(
 }
 
 template <typename T>
+absl::Status LinearGroup<T>::LoadMember(const ModelFiles& files, size_t index,
+                                        const Context& context) {
+    const LinearMember& member = members_[index];
+    if (frozen_->StoredRows(index, 0) == nullptr)
+        return ReadWeight(files, member, context,
+                          [&](int64_t row, int64_t count, const float* values) {
+                              frozen_->SetRows(index, member.column, row, count, values);
+                          });
+    const ModelTensor* tensor = FindModelTensor(files, member.weight);
+    context.ParallelFor(CeilDivide(member.out, kRowsPerRead), [&](int64_t task, int) {
+        const int64_t begin = task * kRowsPerRead, end = std::min(member.out, begin + kRowsPerRead);
+        CopyStoredRows(files, *tensor, begin, end, frozen_->StoredRows(index, begin));
+    });
+    return absl::OkStatus();
+}
+
+template <typename T>
 absl::Status LinearGroup<T>::Load(const ModelFiles& files, const LoadOptions& options,
                                   const Context& context) {
     std::vector<int64_t> outs;
-    for (const LinearMember& member : members_) outs.push_back(member.out);
-    HONE_ASSIGN_OR_RETURN(frozen_,
-                          MakeFrozenWeight<T>(members_[0].name, in_, outs, rows_at_once_, options));
+    std::vector<StorageType> stored;
+    for (const LinearMember& member : members_) {
+        outs.push_back(member.out);
+        const ModelTensor* tensor = FindModelTensor(files, member.weight);
+        HONE_CHECK(tensor != nullptr, "{} is not in the table", member.weight);
+        stored.push_back(HeldInBlocks(files, *tensor) ? tensor->stored->type : StorageType::kF32);
+    }
+    HONE_ASSIGN_OR_RETURN(
+        frozen_, MakeFrozenWeight<T>(members_[0].name, in_, outs, stored, rows_at_once_, options));
     for (size_t i = 0; i < members_.size(); ++i) {
         const LinearMember& member = members_[i];
-        HONE_RETURN_IF_ERROR(ReadWeight(files, member, context,
-                                        [&](int64_t row, int64_t count, const float* values) {
-                                            frozen_->SetRows(i, member.column, row, count, values);
-                                        }));
+        HONE_RETURN_IF_ERROR(LoadMember(files, i, context));
         frozen_->FinishMember(i);
         if (member.bias.empty()) continue;
         const ModelTensor* bias = FindModelTensor(files, member.bias);

@@ -152,6 +152,8 @@ class LinearGroup {
     absl::Status ReadWeight(
         const ModelFiles& files, const LinearMember& member, const Context& context,
         const std::function<void(int64_t row, int64_t count, const float* values)>& set) const;
+    // Fills the member's rows of the frozen weight.
+    absl::Status LoadMember(const ModelFiles& files, size_t index, const Context& context);
     void PackLowRankCodes(ParameterSet& parameters);
     void PackScales(ParameterSet& parameters);
     // y [m, in] (=) = x [m, in] times the input's factors. y may be x.

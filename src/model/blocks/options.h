@@ -16,8 +16,9 @@ enum class ComputeType { kF32, kBF16 };
 struct LoadOptions {
     ComputeType compute = ComputeType::kBF16;
     // How the frozen weights are kept; integers are for inference only. With kInt4 the head stays
-    // int8: it picks the token. With kNf4 and kInt8Channels the head stays as T: bitsandbytes
-    // leaves it alone too, and the gradient of the logits has too wide a range for 8 bits.
+    // int8: it picks the token. With kNf4, kGgufBlocks and kInt8Channels the head stays as T:
+    // bitsandbytes leaves it alone too, and the gradient of the logits has too wide a range for 8
+    // bits. With kGgufBlocks, layers that are not in blocks in their file are kNative.
     WeightStorage storage = WeightStorage::kNative;
     FourBits four_bits = FourBits::kNf4;  // kNf4: which floats of 4 bits
     bool double_quant = true;             // kNf4: the blocks' absmax in 8 bits
@@ -28,6 +29,9 @@ struct LoadOptions {
 // y = W x + scale * B (A dropout(x)). A [rank, in], B [out, rank]: parameters named
 // NAME.lora_A.weight and so on. With use_dora all of that times a factor for each output, and the
 // bias after it (weight_magnitude.h): its magnitudes [out] are NAME.lora_magnitude_vector.
+//
+// Of an embedding, x is a token's column of ones and zeros: A [rank, tokens] and B [C, rank] are
+// NAME.lora_embedding_A and NAME.lora_embedding_B, and nothing is dropped.
 struct LowRankOptions {
     int64_t rank = 0;
     float scale = 1;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "base/json_file.h"
+#include "model/config/arch.h"
 #include "model/files/model_files.h"
 #include "model/files/tensor_layout.h"
 #include "model/weights/testing.h"
@@ -44,11 +47,39 @@ class GoldenFolder {
     TestFolder folder_;
 };
 
+// Numbers as GGUF's blocks of 32: Q4_0 (2), Q4_1 (3) or Q8_0 (8), by GGUF's number of the type.
+inline std::string GgufBlocksOf(uint32_t type, const std::vector<float>& values) {
+    std::string bytes;
+    const auto half = [&](float value) {
+        const f16 rounded = ToF16(value);
+        bytes += Raw<uint16_t>(rounded.bits);
+        return ToFloat(rounded);
+    };
+    for (size_t begin = 0; begin < values.size(); begin += 32) {
+        const float* x = values.data() + begin;
+        const auto [low, high] = std::minmax_element(x, x + 32);
+        const float most = std::max(-*low, *high);
+        const float step = half(type == 3   ? (*high - *low) / 15
+                                : type == 2 ? most / 7
+                                            : most / 127);
+        const float least = type == 3 ? half(*low) : 0;
+        const auto code = [&](int i) {
+            return static_cast<int>(std::lround((x[i] - least) / step)) + (type == 2 ? 8 : 0);
+        };
+        for (int i = 0; i < (type == 8 ? 32 : 16); ++i)
+            bytes += static_cast<char>(type == 8 ? code(i)
+                                                 : std::clamp(code(i), 0, 15) |
+                                                       std::clamp(code(i + 16), 0, 15) << 4);
+    }
+    return bytes;
+}
+
 // The "bias" model as llama.cpp's converter writes it: q and k permuted within each head, its own
-// names, F32.
+// names, F32; or with in_blocks the layers' matrices in blocks of several types, but for v.
 class GoldenGguf {
   public:
-    GoldenGguf() : original_(OpenModel(GoldenModel("bias")).value()) {
+    explicit GoldenGguf(bool in_blocks = false)
+        : original_(OpenModel(GoldenModel("bias")).value()), in_blocks_(in_blocks) {
         const ModelConfig& config = original_->config;
         auto u32 = [&](const char* key, int64_t value) {
             builder.U32(key, static_cast<uint32_t>(value));
@@ -107,15 +138,25 @@ class GoldenGguf {
     GgufBuilder builder;
 
   private:
+    uint32_t TypeOf(const ModelTensor& tensor) const {
+        if (!in_blocks_ || tensor.layer < 0 || tensor.row->role != TensorRole::kLinear ||
+            tensor.gguf_name.find("attn_v") != std::string::npos)
+            return 0;
+        if (tensor.gguf_name.find("attn_q") != std::string::npos) return 2;
+        return tensor.gguf_name.find("ffn_up") != std::string::npos ? 3 : 8;
+    }
     void AddTensor(const ModelTensor& tensor) {
         const std::vector<float> stored =
             ToStored(tensor.row->gguf, tensor.shape, original_->config.head_dim,
                      *ReadTensor(*tensor.stored));
         std::vector<uint64_t> sizes(tensor.shape.rbegin(), tensor.shape.rend());
-        builder.Tensor(tensor.gguf_name, sizes, 0, Floats(stored));
+        const uint32_t type = TypeOf(tensor);
+        builder.Tensor(tensor.gguf_name, sizes, type,
+                       type == 0 ? Floats(stored) : GgufBlocksOf(type, stored));
     }
 
     std::unique_ptr<ModelFiles> original_;
+    bool in_blocks_;
     TestFolder folder_;
 };
 

@@ -343,6 +343,27 @@ TEST_P(DescriptionTest, HeadsOfLabelsHaveGradientsThatAreSlopes) {
     ExpectGradientsAreSlopes(model);
 }
 
+// Deltas of the tables of tokens and of positions, which scales and other parts stand behind.
+TEST_P(DescriptionTest, DeltasOfEmbeddingsHaveGradientsThatAreSlopes) {
+    SCOPED_TRACE(description_.text);
+    const std::unique_ptr<Model> model = Load(false), base = Load(false);
+    for (const LinearInfo& table : model->embeddings())
+        ASSERT_TRUE(model->AddLowRank(table.name, {.rank = 3, .scale = 0.7f}).ok());
+    ASSERT_TRUE(model->FinishParameters(context_).ok());
+    ASSERT_TRUE(model->PrepareTraining(64, false).ok());
+    for (float& value : model->parameters().values()) value = 0.3f * random_.Normal();
+    model->ParametersChanged(context_);
+    ExpectGradientsAreSlopes(model);
+    const double adapted = Loss(*model), loss = Loss(*base);
+    EXPECT_NE(adapted, loss);
+    model->UseLowRank(false);
+    EXPECT_EQ(Loss(*model), loss);
+    model->UseLowRank(true);
+    EXPECT_EQ(Loss(*model), adapted);
+    ASSERT_TRUE(model->DropLowRank());
+    EXPECT_EQ(Loss(*model), loss);
+}
+
 TEST_P(DescriptionTest, CheckpointingDoesNotChangeABit) {
     SCOPED_TRACE(description_.text);
     const std::unique_ptr<Model> plain = Load(true), thrifty = Load(true, true);

@@ -36,7 +36,7 @@ class TypedNetwork : public Model {
     absl::Status FinishParameters(const Context& context) override;
     void ParametersChanged(const Context& context) override;
     bool DropLowRank() override;
-    double nf4_bits_per_weight() const override;
+    double bits_per_weight() const override;
     WeightStorage storage() const override { return options_.storage; }
     FourBits four_bits() const override { return options_.four_bits; }
     MemoryPlan PlanTraining(int64_t max_tokens, bool checkpointing) const override;

@@ -49,6 +49,8 @@ TypedNetwork<T>::TypedNetwork(const ModelFiles& files, const ModelGraph& graph,
             linears_.push_back({member.name, group->in(), member.out, group == &head_.linear(),
                                 is_default(member.name)});
     }
+    for (const auto& [module, rows] : embedding_.modules())
+        embeddings_.push_back({.name = module, .in = rows, .out = C_, .is_embedding = true});
 }
 
 template <typename T>
@@ -108,6 +110,15 @@ absl::Status TypedNetwork<T>::AddLowRank(const std::string& linear, const LowRan
     if (options.rank < 1 || options.rank > kMaxLoraRank)
         return UsageError("the LoRA rank of {} is {}: it must be from 1 to {}", linear,
                           options.rank, kMaxLoraRank);
+    if (std::any_of(embeddings_.begin(), embeddings_.end(),
+                    [&](const LinearInfo& table) { return table.name == linear; })) {
+        if (options.use_dora || options.fixed_pair)
+            return UsageError(
+                "{} is an embedding, whose LoRA goes without {}: leave one of them out", linear,
+                options.use_dora ? "DoRA (use_dora)" : "a start of PiSSA");
+        HONE_CHECK(embedding_.AddLowRank(linear, options), "no table {}", linear);
+        return absl::OkStatus();
+    }
     for (LinearGroup<T>* group : Groups()) {
         for (LinearMember& member : group->members()) {
             if (member.name != linear) continue;
@@ -299,6 +310,7 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
     const std::vector<LinearGroup<T>*> groups = Groups();
     context.ParallelFor(static_cast<int64_t>(groups.size()),
                         [&](int64_t i, int) { groups[i]->PackLowRank(parameters_); });
+    embedding_.PackLowRank(parameters_);
     for (LinearGroup<T>* group : groups) group->PackOwn(parameters_, context);
     for (LinearGroup<T>* group : groups)
         group->UpdateMagnitudes(parameters_, context, magnitude_memory_);
@@ -308,13 +320,15 @@ void TypedNetwork<T>::ParametersChanged(const Context& context) {
 
 template <typename T>
 bool TypedNetwork<T>::DropLowRank() {
-    static constexpr std::string_view kEndings[] = {".lora_A.weight", ".lora_B.weight",
-                                                    ".lora_magnitude_vector", ".ia3_l"};
+    static constexpr std::string_view kEndings[] = {".lora_A.weight",         ".lora_B.weight",
+                                                    ".lora_magnitude_vector", ".ia3_l",
+                                                    ".lora_embedding_A",      ".lora_embedding_B"};
     for (const ParameterSlice& slice : parameters_.slices())
         if (std::none_of(std::begin(kEndings), std::end(kEndings),
                          [&](std::string_view ending) { return slice.name.ends_with(ending); }))
             return false;
     for (LinearGroup<T>* group : Groups()) group->DropLowRank();
+    embedding_.DropLowRank();
     parameters_ = {};
     training_ = {};
     forward_ = {};
@@ -327,11 +341,11 @@ bool TypedNetwork<T>::DropLowRank() {
 }
 
 template <typename T>
-double TypedNetwork<T>::nf4_bits_per_weight() const {
+double TypedNetwork<T>::bits_per_weight() const {
     size_t bytes = 0;
     int64_t weights = 0;
     for (const LinearGroup<T>* group : Groups()) {
-        if (!group->frozen().nf4()) continue;
+        if (!group->frozen().unpacked()) continue;
         bytes += group->frozen().bytes();
         weights += group->in() * group->out();
     }

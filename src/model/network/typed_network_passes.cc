@@ -285,6 +285,7 @@ absl::Status TypedNetwork<T>::ForwardOnly(const Context& context, const Batch& b
 template <typename T>
 void TypedNetwork<T>::UseLowRank(bool use) {
     use_virtual_ = use;
+    embedding_.UseLowRank(use);
     for (LayerBlock<T>& layer : layers_)
         for (const LayerHalf half : {LayerHalf::kAttention, LayerHalf::kMlp})
             layer.residual(half).UseBottleneck(use);

@@ -21,6 +21,19 @@ using Json = nlohmann::ordered_json;
 
 bool Int8(const Model& model) { return model.storage() == WeightStorage::kInt8Channels; }
 
+// LoRA+ is for linear layers: PEFT's takes another rate for those of an embedding.
+absl::Status CheckLoraPlus(const FinetuneOptions& options, Model& model) {
+    if (options.loraplus_lr_ratio == 1) return absl::OkStatus();
+    for (const LinearInfo& table : model.embeddings())
+        if (const std::string name = table.name + ".lora_embedding_A";
+            model.parameters().Find(name) != nullptr)
+            return UsageError(
+                "--loraplus_lr_ratio says how lora_B of linear layers learns, and {} is an "
+                "embedding: leave it out of --target_modules, or train without LoRA+",
+                table.name);
+    return absl::OkStatus();
+}
+
 BottleneckConfig BottleneckOf(const BottleneckChoice& choice) {
     BottleneckConfig config = NamedBottleneck(choice.adapter_config);
     config.reduction_factor = choice.reduction_factor.value_or(config.reduction_factor);
@@ -76,6 +89,7 @@ absl::StatusOr<std::unique_ptr<EngineLearner>> LoraMethod::MakeLearner(
     const FinetuneOptions& options, const ModelFiles& files, Model& model,
     const Context& context) const {
     HONE_ASSIGN_OR_RETURN(LoraConfig config, AddAdapter(options, peft_type(), model, context));
+    HONE_RETURN_IF_ERROR(CheckLoraPlus(options, model));
     config.base_model_name_or_path = PublicName(options.model_name_or_path);
     return std::make_unique<LoraLearner>(model, std::move(config), options.adapter_path.empty(),
                                          context);
@@ -106,17 +120,20 @@ std::string LoraLearner::Summary() const {
     const bool ia3 = IsIa3(config_);
     const auto layers =
         std::count_if(slices.begin(), slices.end(), [&](const ParameterSlice& slice) {
-            return slice.name.ends_with(ia3 ? ".ia3_l" : ".lora_A.weight");
+            return slice.name.ends_with(ia3 ? ".ia3_l" : ".lora_A.weight") ||
+                   slice.name.ends_with(".lora_embedding_A");
         });
     if (ia3) return fmt::format("ia3 on {} layers", layers);
-    const double bits = model_.nf4_bits_per_weight();
+    const double bits = model_.bits_per_weight();
+    const char* base = model_.storage() == WeightStorage::kGgufBlocks
+                           ? "its file's blocks"
+                           : FourBitsName(model_.four_bits());
     return fmt::format("{}{} r={} alpha={} on {} layers{}{}", bits > 0 ? "q" : "",
                        config_.use_dora ? "dora" : "lora", config_.r, config_.lora_alpha, layers,
                        config_.init_lora_weights == "pissa"   ? ", started from singular values"
                        : config_.init_lora_weights == "loftq" ? ", started from NF4's error"
                                                               : "",
-                       bits > 0       ? fmt::format(", base in {}, {:.2f} bits a weight",
-                                                    FourBitsName(model_.four_bits()), bits)
+                       bits > 0 ? fmt::format(", base in {}, {:.2f} bits a weight", base, bits)
                        : Int8(model_) ? ", products with the base in 8-bit integers"
                                       : "");
 }
@@ -132,9 +149,11 @@ Json LoraLearner::Configuration() const {
                   : IsBottleneck(config_)     ? "bottleneck"
                                               : "lora",
                   std::move(adapter)}};
-    const double bits = model_.nf4_bits_per_weight();
-    const bool nf4 = model_.four_bits() == FourBits::kNf4;
-    if (bits > 0) json["base_weights"] = fmt::format("{}, {:.2f} bits", nf4 ? "nf4" : "fp4", bits);
+    const double bits = model_.bits_per_weight();
+    const char* base = model_.storage() == WeightStorage::kGgufBlocks ? "gguf"
+                       : model_.four_bits() == FourBits::kNf4         ? "nf4"
+                                                                      : "fp4";
+    if (bits > 0) json["base_weights"] = fmt::format("{}, {:.2f} bits", base, bits);
     if (Int8(model_)) json["base_weights"] = "int8, a scale an output channel";
     return json;
 }

@@ -26,9 +26,9 @@ std::vector<OptionRow> MethodRows() {
              +[](FinetuneOptions& o) {
                  return ModuleNames{o.lora.target_modules, o.lora.target_is_regex};
              },
-         .help = "which linear layers get an adapter: names or suffixes (q_proj,v_proj), "
-                 "all-linear, or a regular expression for the whole name; default: PEFT's "
-                 "choice for the family and the method, mostly q_proj,v_proj, and for ia3 "
+         .help = "which layers get an adapter: names or suffixes (q_proj,v_proj, with LoRA also "
+                 "embed_tokens), all-linear, or a regular expression for the whole name; default: "
+                 "PEFT's choice for the family and the method, mostly q_proj,v_proj, and for ia3 "
                  "k_proj,v_proj,down_proj"},
         {.name = "exclude_modules",
          .field =
@@ -173,9 +173,9 @@ std::vector<OptionRow> MethodRows() {
         {.name = "quant_type",
          .field = HONE_FIELD(quant_type),
          .help = "the 4-bit numbers of the base, bitsandbytes': nf4's loss is lower than fp4's "
-                 "(arXiv:2305.14314)",
+                 "(arXiv:2305.14314); or gguf: the blocks of its GGUF file as they are",
          .effect = Effect::kContents,
-         .choices = {"nf4", "fp4"},
+         .choices = {"nf4", "fp4", "gguf"},
          .methods = {"qlora"}},
         {.name = "double_quant",
          .field = HONE_FIELD(double_quant),

@@ -168,6 +168,11 @@ std::string CommandLine(const FinetuneOptions& options) {
 
 absl::Status CheckExclusions(const GivenOptions& given, const FinetuneOptions& options) {
     const OptionNames& names = given.names();
+    if (given.Has("double_quant") && options.quant_type == "gguf")
+        return UsageError(
+            "{} is of nf4 and fp4, and {} is gguf, whose blocks are as the file has them: leave it "
+            "out",
+            names("double_quant"), names("quant_type"));
     for (const auto& [option, value] : given.values()) {
         const OptionRow& row = *FindOption(option);
         if (row.excludes.empty() || !Says(OptionJson(row, options))) continue;

@@ -128,6 +128,8 @@ TEST(ResolveOptions, ErrorsCallOptionsAsTheFrontEndDoes) {
               "hyperparameters.method full trains every weight of the model, without an adapter; "
               "leave it out");
     EXPECT_THAT(ErrorOf({{"method", "loftq"}}), HasSubstr("hyperparameters.method: \"loftq\""));
+    EXPECT_THAT(ErrorOf({{"method", "qlora"}, {"quant_type", "gguf"}, {"double_quant", true}}),
+                HasSubstr("hyperparameters.double_quant is of nf4 and fp4"));
     EXPECT_THAT(ErrorOf({{"num_train_epochs", 0}}), HasSubstr("hyperparameters.num_train_epochs"));
     EXPECT_THAT(ErrorOf({{"rank_pattern", {{"q_proj", -1}}}}), HasSubstr("NAME=NUMBER"));
     EXPECT_THAT(ErrorOf({{"columns", {{"nonsense", "a"}}}}), HasSubstr("no field of a row"));

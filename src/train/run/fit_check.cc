@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/files/stored_rows.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"
 #include "train/run/update.h"
@@ -27,7 +28,8 @@ size_t TrainingBytes(const FinetuneOptions& options, const ModelFiles& files) {
 }  // namespace
 
 // 2 bytes for each number is the least that the weights take, one for those that go into 8 bits,
-// half a byte for those that go into 4; training them all needs 8 bytes of f32 more, master and
+// half a byte for those that go into 4, what the file has for those that stay in its blocks;
+// training them all needs 8 bytes of f32 more, master and
 // gradient, and what the optimiser keeps.
 absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& files,
                              size_t available) {
@@ -36,13 +38,19 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
     const bool four = storage == WeightStorage::kNf4,
                int8 = storage == WeightStorage::kInt8Channels;
     const bool f32 = options.torch_dtype == "float32";
+    const bool blocks = storage == WeightStorage::kGgufBlocks;
     int64_t elements = 0, coded = 0;
+    size_t coded_bytes = 0;
     for (const ModelTensor& tensor : files.tensors) {
         elements += tensor.elements();
-        if ((four || int8) && tensor.layer >= 0) coded += tensor.elements();
+        if (tensor.layer < 0 || !(four || int8 || (blocks && HeldInBlocks(files, tensor))))
+            continue;
+        coded += tensor.elements();
+        coded_bytes += blocks
+                           ? tensor.stored->bytes.size()
+                           : static_cast<size_t>(int8 ? tensor.elements() : tensor.elements() / 2);
     }
-    const size_t weights = static_cast<size_t>(elements - coded) * (f32 ? 4 : 2) +
-                           static_cast<size_t>(int8 ? coded : coded / 2);
+    const size_t weights = static_cast<size_t>(elements - coded) * (f32 ? 4 : 2) + coded_bytes;
     const size_t bytes = weights + (method.TrainsBase() ? TrainingBytes(options, files) : 0);
     if (bytes <= available) return absl::OkStatus();
     if (method.TrainsBase())
@@ -54,9 +62,10 @@ absl::Status CheckWeightsFit(const FinetuneOptions& options, const ModelFiles& f
     return MemoryError(
         "{} has {} of weights in {}{}, {} are free: use {}{}{}a smaller model or free some memory",
         options.model_name_or_path, FormatBytes(bytes),
-        four   ? "4 bits and "
-        : int8 ? "8 bits and "
-               : "",
+        four     ? "4 bits and "
+        : int8   ? "8 bits and "
+        : blocks ? "its file's blocks and "
+                 : "",
         options.torch_dtype, FormatBytes(available), f32 ? "--torch_dtype bfloat16, " : "",
         method.smaller_base(), method.smaller_base().empty() ? "" : ", ");
 }
