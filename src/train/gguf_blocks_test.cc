@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "model/files/golden_testing.h"
+#include "model/files/stored_rows.h"
+#include "train/run/fit_check.h"
 #include "train/tiny_job.h"
 
 namespace hone {
@@ -79,6 +81,23 @@ TEST(FinetuneGguf, WhatHasNoBlocksIsRefused) {
     EXPECT_THAT(refused(safetensors), HasSubstr("tests/golden/models/tied is none"));
     EXPECT_THAT(refused(floats), HasSubstr("model.gguf are in F32"));
     EXPECT_THAT(refused(saved), HasSubstr("o_proj is held in the blocks of its GGUF file"));
+}
+
+TEST(FinetuneGguf, BlocksAreHeldAgainstWhatIsFree) {
+    testkit::GoldenGguf gguf(true);
+    gguf.AddTokenizer();
+    const auto files = gguf.Open().value();
+    size_t bytes = 0;
+    for (const ModelTensor& tensor : files->tensors)
+        bytes += HeldInBlocks(*files, tensor) ? tensor.stored->bytes.size()
+                                              : static_cast<size_t>(tensor.elements()) * 2;
+    FinetuneOptions options;
+    options.method = "qlora";
+    options.quant_type = "gguf";
+    EXPECT_TRUE(CheckWeightsFit(options, *files, bytes).ok());
+    const absl::Status status = CheckWeightsFit(options, *files, bytes - 1);
+    EXPECT_EQ(KindOf(status), ErrorKind::kMemory);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("in its file's blocks and bfloat16"));
 }
 
 }  // namespace

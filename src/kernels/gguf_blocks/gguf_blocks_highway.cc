@@ -1,5 +1,5 @@
-// A block's codes become bytes, by loops that every instruction set has, and then floats: each
-// times the step of its group, and with the minimum of that where the type has one.
+// A block's codes become bytes, and then floats: each times the step of its group, and with the
+// minimum of that where the type has one.
 #include <cstring>
 
 #include "kernels/gguf_blocks/gguf_blocks.h"
@@ -19,7 +19,14 @@ using namespace simd;  // NOLINT: the helpers of this instruction set
 HWY_INLINE float Half(const uint8_t* bytes) {
     uint16_t bits;
     std::memcpy(&bits, bytes, sizeof bits);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 && !defined(HWY_DISABLE_F16C)
+    const hn::FixedTag<float, 4> d;
+    const hn::Rebind<uint16_t, hn::FixedTag<float, 4>> du;
+    const hn::Rebind<hwy::float16_t, hn::FixedTag<float, 4>> dh;
+    return hn::GetLane(hn::PromoteTo(d, hn::BitCast(dh, hn::Set(du, bits))));
+#else
     return ToFloat(f16{bits});
+#endif
 }
 
 // The codes of one block, and the step of each group of them, with what is added to it.
@@ -41,26 +48,99 @@ HWY_INLINE void Scale(const int8_t* codes, int64_t count, float step, float offs
     }
 }
 
-// Nibbles of 16 bytes: the low ones, then the high ones, each less `middle`.
-HWY_INLINE void Nibbles(const uint8_t* bytes, int middle, int8_t* codes) {
-    for (int i = 0; i < 16; ++i) codes[i] = static_cast<int8_t>((bytes[i] & 15) - middle);
-    for (int i = 0; i < 16; ++i) codes[16 + i] = static_cast<int8_t>((bytes[i] >> 4) - middle);
+#if HWY_TARGET == HWY_SCALAR  // where the list declines this path, and no vector has 16 bytes
+
+// The low nibbles of 16 bytes to `low`, and the high ones to `high`, each less `middle`.
+HWY_INLINE void Nibbles(const uint8_t* bytes, int middle, int8_t* low, int8_t* high) {
+    for (int i = 0; i < 16; ++i) low[i] = static_cast<int8_t>((bytes[i] & 15) - middle);
+    for (int i = 0; i < 16; ++i) high[i] = static_cast<int8_t>((bytes[i] >> 4) - middle);
+}
+// The same with a fifth bit each: bit i of the 32 is that of code i.
+HWY_INLINE void FiveBits(const uint8_t* bits, const uint8_t* bytes, int middle, int8_t* codes) {
+    Nibbles(bytes, middle, codes, codes + 16);
+    for (int i = 0; i < 32; ++i)
+        codes[i] = static_cast<int8_t>(codes[i] + (bits[i / 8] >> (i % 8) & 1) * 16);
+}
+// The low and the high nibbles of 16 bytes, with fifth bits: bits `bit` and `bit` + 1 of the 16
+// bytes of `fifth`.
+HWY_INLINE void NibblesWithFifth(const uint8_t* bytes, const uint8_t* fifth, int bit, int8_t* low,
+                                 int8_t* high) {
+    Nibbles(bytes, 0, low, high);
+    for (int i = 0; i < 16; ++i) {
+        low[i] = static_cast<int8_t>(low[i] + (fifth[i] >> bit & 1) * 16);
+        high[i] = static_cast<int8_t>(high[i] + (fifth[i] >> (bit + 1) & 1) * 16);
+    }
+}
+// What the nibbles of 16 bytes stand for in the IQ4 types.
+HWY_INLINE void Values16(const uint8_t* bytes, int8_t* codes) {
+    Nibbles(bytes, 0, codes, codes + 16);
+    for (int i = 0; i < 32; ++i) codes[i] = kIQ4Values[codes[i]];
 }
 
+#else
+
+using D8 = hn::FixedTag<uint8_t, 16>;
+using V8 = hn::Vec<D8>;
+
+HWY_INLINE V8 Bytes(const uint8_t* from) { return hn::LoadU(D8(), from); }
+HWY_INLINE void PutCodes(V8 codes, int middle, int8_t* to) {
+    const hn::RebindToSigned<D8> di;
+    hn::StoreU(hn::Sub(hn::BitCast(di, codes), hn::Set(di, static_cast<int8_t>(middle))), di, to);
+}
+HWY_INLINE V8 LowNibbles(V8 bytes) { return hn::And(bytes, hn::Set(D8(), 15)); }
+HWY_INLINE V8 HighNibbles(V8 bytes) {
+    const hn::FixedTag<uint16_t, 8> d;
+    return LowNibbles(hn::BitCast(D8(), hn::ShiftRight<4>(hn::BitCast(d, bytes))));
+}
+
+// The low nibbles of 16 bytes to `low`, and the high ones to `high`, each less `middle`.
+HWY_INLINE void Nibbles(const uint8_t* bytes, int middle, int8_t* low, int8_t* high) {
+    const V8 pairs = Bytes(bytes);
+    PutCodes(LowNibbles(pairs), middle, low);
+    PutCodes(HighNibbles(pairs), middle, high);
+}
+
+// 16 where the byte has that bit set.
+HWY_INLINE V8 Sixteens(V8 bytes, V8 bit) {
+    return hn::And(hn::VecFromMask(D8(), hn::Eq(hn::And(bytes, bit), bit)), hn::Set(D8(), 16));
+}
+
+// Of 16 bits: each byte goes to 8 lanes, of which each looks at a bit of its own.
+HWY_INLINE V8 SixteensOfBits(const uint8_t* bits) {
+    alignas(16) static constexpr uint8_t kByte[16] = {0, 0, 0, 0, 0, 0, 0, 0,
+                                                      1, 1, 1, 1, 1, 1, 1, 1};
+    alignas(16) static constexpr uint8_t kBit[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                                     1, 2, 4, 8, 16, 32, 64, 128};
+    uint16_t word;
+    std::memcpy(&word, bits, sizeof word);
+    const V8 both = hn::BitCast(D8(), hn::Set(hn::FixedTag<uint16_t, 8>(), word));
+    return Sixteens(hn::TableLookupBytes(both, Bytes(kByte)), Bytes(kBit));
+}
 // Nibbles with a fifth bit each: bit i of the 32 is that of code i.
 HWY_INLINE void FiveBits(const uint8_t* bits, const uint8_t* bytes, int middle, int8_t* codes) {
-    alignas(32) uint8_t fifth[32];
-    for (int part = 0; part < 4; ++part) {
-        // Each bit of a byte to a byte of its own.
-        const uint64_t spread = bits[part] * 0x0101010101010101u & 0x8040201008040201u;
-        const uint64_t sixteens = ((spread + 0x7f7f7f7f7f7f7f7fu) >> 3) & 0x1010101010101010u;
-        std::memcpy(fifth + part * 8, &sixteens, sizeof sixteens);
-    }
-    for (int i = 0; i < 16; ++i)
-        codes[i] = static_cast<int8_t>(((bytes[i] & 15) | fifth[i]) - middle);
-    for (int i = 0; i < 16; ++i)
-        codes[16 + i] = static_cast<int8_t>(((bytes[i] >> 4) | fifth[16 + i]) - middle);
+    const V8 pairs = Bytes(bytes);
+    PutCodes(hn::Or(LowNibbles(pairs), SixteensOfBits(bits)), middle, codes);
+    PutCodes(hn::Or(HighNibbles(pairs), SixteensOfBits(bits + 2)), middle, codes + 16);
 }
+// The low and the high nibbles of 16 bytes, with fifth bits: bits `bit` and `bit` + 1 of the 16
+// bytes of `fifth`.
+HWY_INLINE void NibblesWithFifth(const uint8_t* bytes, const uint8_t* fifth, int bit, int8_t* low,
+                                 int8_t* high) {
+    const V8 pairs = Bytes(bytes), fifths = Bytes(fifth);
+    const V8 first = hn::Set(D8(), static_cast<uint8_t>(1 << bit)),
+             second = hn::Set(D8(), static_cast<uint8_t>(2 << bit));
+    PutCodes(hn::Or(LowNibbles(pairs), Sixteens(fifths, first)), 0, low);
+    PutCodes(hn::Or(HighNibbles(pairs), Sixteens(fifths, second)), 0, high);
+}
+
+// What the nibbles of 16 bytes stand for in the IQ4 types.
+HWY_INLINE void Values16(const uint8_t* bytes, int8_t* codes) {
+    const V8 values = Bytes(reinterpret_cast<const uint8_t*>(kIQ4Values)), pairs = Bytes(bytes);
+    PutCodes(hn::TableLookupBytes(values, LowNibbles(pairs)), 0, codes);
+    PutCodes(hn::TableLookupBytes(values, HighNibbles(pairs)), 0, codes + 16);
+}
+
+#endif
 
 // The types: elements and bytes of a block, elements of a group, whether there are offsets, and how
 // a block is read.
@@ -69,7 +149,7 @@ struct Q4_0 {
     static constexpr bool kOffset = false;
     static HWY_INLINE void Read(const uint8_t* b, Block& block) {
         block.steps[0] = Half(b);
-        Nibbles(b + 2, 8, block.codes);
+        Nibbles(b + 2, 8, block.codes, block.codes + 16);
     }
 };
 struct Q4_1 {
@@ -78,7 +158,7 @@ struct Q4_1 {
     static HWY_INLINE void Read(const uint8_t* b, Block& block) {
         block.steps[0] = Half(b);
         block.offsets[0] = Half(b + 2);
-        Nibbles(b + 4, 0, block.codes);
+        Nibbles(b + 4, 0, block.codes, block.codes + 16);
     }
 };
 struct Q5_0 {
@@ -107,10 +187,6 @@ struct Q8_0 {
     }
 };
 
-HWY_INLINE void Values16(const uint8_t* bytes, int8_t* codes) {
-    for (int i = 0; i < 16; ++i) codes[i] = kIQ4Values[bytes[i] & 15];
-    for (int i = 0; i < 16; ++i) codes[16 + i] = kIQ4Values[bytes[i] >> 4];
-}
 struct IQ4_NL {
     static constexpr int kElements = 32, kBytes = 18, kGroup = 32;
     static constexpr bool kOffset = false;
@@ -154,13 +230,11 @@ struct Q45_K {
         for (int pair = 0; pair < 4; ++pair) {
             const uint8_t* bytes = nibbles + pair * 32;
             int8_t* codes = block.codes + pair * 64;
-            for (int i = 0; i < 32; ++i) codes[i] = static_cast<int8_t>(bytes[i] & 15);
-            for (int i = 0; i < 32; ++i) codes[32 + i] = static_cast<int8_t>(bytes[i] >> 4);
-            if constexpr (!kFiveBits) continue;
-            for (int i = 0; i < 32; ++i) {
-                const int two = fifth[i] >> (2 * pair);
-                codes[i] = static_cast<int8_t>(codes[i] | (two & 1) << 4);
-                codes[32 + i] = static_cast<int8_t>(codes[32 + i] | (two & 2) << 3);
+            for (int i = 0; i < 32; i += 16) {
+                if constexpr (kFiveBits)
+                    NibblesWithFifth(bytes + i, fifth + i, 2 * pair, codes + i, codes + 32 + i);
+                else
+                    Nibbles(bytes + i, 0, codes + i, codes + 32 + i);
             }
         }
     }

@@ -51,9 +51,10 @@ std::string OddRank(const ParameterSet& parameters) {
     int64_t above = 0, layers = 0, rank = 0, most = 0;
     const auto& slices = parameters.slices();
     for (size_t i = 0; i + 1 < slices.size(); ++i) {
-        if (!slices[i].name.ends_with(".lora_A.weight") ||
-            !slices[i + 1].name.ends_with(".lora_B.weight"))
-            continue;
+        const std::string_view a = slices[i].name, b = slices[i + 1].name;
+        const bool linear = a.ends_with(".lora_A.weight") && b.ends_with(".lora_B.weight"),
+                   table = a.ends_with(".lora_embedding_A") && b.ends_with(".lora_embedding_B");
+        if (!linear && !table) continue;
         const int64_t r = slices[i].shape[0];
         const int64_t least = std::min(slices[i].shape[1], slices[i + 1].shape[0]);
         ++layers;

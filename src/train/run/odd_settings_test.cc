@@ -72,6 +72,9 @@ TEST(OddSettings, ARankAboveTheLayers) {
     EXPECT_THAT(settings.Odd(),
                 ElementsAre(HasSubstr("rank 4096 is above what 1 of its 3 layers can use (they "
                                       "have at most 32 rows or columns)")));
+    settings.parameters.Add("wte.lora_embedding_A", {4096, 5000}, true);
+    settings.parameters.Add("wte.lora_embedding_B", {64, 4096}, true);
+    EXPECT_THAT(settings.Odd(), ElementsAre(HasSubstr("of its 4 layers can use")));
 }
 
 TEST(OddSettings, FewSteps) {
