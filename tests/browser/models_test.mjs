@@ -21,6 +21,7 @@ async function asked({ browser, server, job }) {
   await page.getByLabel('Model 2', { exact: true }).waitFor();
   assert.equal(await page.getByLabel('Model 1', { exact: true }).inputValue(), job.model);
   assert.equal(await page.getByLabel('Model 2', { exact: true }).inputValue(), job.fine_tuned_model);
+  await page.getByRole('slider', { name: 'Temperature' }).fill('0.5');
   await page.getByLabel('Tokens at most').fill('8');
   await page.getByLabel('Show probabilities of tokens').check();
   await ask(page, 'Tell me about element 3');

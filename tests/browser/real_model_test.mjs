@@ -81,7 +81,7 @@ async function theStory({ browser, server }) {
   await page.getByRole('button', { name: 'Compare in the playground', exact: true }).click();
   await page.getByLabel('Model 2', { exact: true }).waitFor();
   await page.getByLabel('System message').fill(JSON.parse(examples[0]).messages[0].content);
-  await page.getByRole('slider', { name: 'Temperature' }).fill('0');
+  await page.getByLabel('Temperature').fill('0');
   await page.getByLabel('Tokens at most').fill('100');
   await page.getByLabel('Message', { exact: true }).fill('Tell me about Helium');
   await page.getByLabel('Message', { exact: true }).press('Enter');

@@ -18,7 +18,7 @@ function useProgressText() {
   const { t, format } = useLanguage();
   return (pull: Pull) => {
     if (pull.status === 'queued') return t('pull.queued');
-    if (pull.total_bytes === null) return t('pull.starting');
+    if (pull.total_bytes === null) return t('pull.underWay');
     const parts = [
       t('pull.bytes', {
         bytes: format.bytes(pull.bytes),

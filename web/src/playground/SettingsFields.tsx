@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useId, useState } from 'react';
 
 import { useLanguage } from '@/i18n/language';
 import { Field, Input, TextArea } from '@/ui/Field';
@@ -15,11 +15,14 @@ function Slider(props: {
   onChange: (value: number) => void;
 }) {
   const { format } = useLanguage();
+  const id = useId();
   return (
-    <label className={styles.slider}>
-      <span>{props.label}</span>
-      <output>{format.measure(props.value)}</output>
+    <div className={styles.slider}>
+      {/* Around both it would be the output's label. */}
+      <label htmlFor={id}>{props.label}</label>
+      <output htmlFor={id}>{format.measure(props.value)}</output>
       <input
+        id={id}
         type="range"
         min={0}
         max={props.max}
@@ -27,7 +30,7 @@ function Slider(props: {
         value={props.value}
         onChange={(event) => props.onChange(Number(event.target.value))}
       />
-    </label>
+    </div>
   );
 }
 

@@ -17,7 +17,7 @@ export const pulls: Record<keyof typeof english, Message> = {
   'pull.list': 'نماذج قيد الجلب',
   'pull.fetching': 'جلب {model}',
   'pull.queued': 'ينتظر الذي قبله',
-  'pull.starting': 'يبدأ…',
+  'pull.underWay': 'جارٍ الجلب…',
   'pull.bytes': '{bytes} من {total}',
   'pull.rate': '{bytes} في الثانية',
   'pull.left': 'بقي {time}',

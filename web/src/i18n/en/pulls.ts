@@ -15,7 +15,7 @@ export const pulls = {
   'pull.list': 'Models that are being fetched',
   'pull.fetching': 'Fetching {model}',
   'pull.queued': 'Waits for the one before it',
-  'pull.starting': 'Starting…',
+  'pull.underWay': 'Under way…',
   'pull.bytes': '{bytes} of {total}',
   'pull.rate': '{bytes} a second',
   'pull.left': '{time} left',
