@@ -12,6 +12,7 @@ const examples = readFileSync(new URL('../../examples/elements/train.jsonl', imp
   .split('\n')
   .slice(0, 40);
 const spoilt = [...examples.slice(0, 20), examples[20].slice(0, 60), '{"prompt": "Iron"}', ...examples.slice(21)];
+const [system, question, limerick] = JSON.parse(examples[0]).messages.map(({ content }) => content);
 const MINUTE = 60_000;
 
 async function createFrom(page, name, lines, epochs) {
@@ -32,6 +33,7 @@ async function createFrom(page, name, lines, epochs) {
   await page.getByLabel('Epochs').fill(epochs);
   await page.getByLabel('Batch size').fill('2');
   await page.getByLabel('Learning-rate multiplier').fill('4');
+  await page.getByLabel('Seed').fill('7');
 }
 
 // The training loss as it stood in the events, step by step.
@@ -77,34 +79,24 @@ async function theStory({ browser, server }) {
   assert.equal(course.length, 160);
   assert.ok(mean(course.slice(-20)) < mean(course.slice(0, 20)) / 2, `it learns: ${course}`);
 
-  // The base and the fine-tuned model, side by side.
+  // The base and the fine-tuned model, side by side. The one knows by heart what it was taught.
   await page.getByRole('button', { name: 'Compare in the playground', exact: true }).click();
   await page.getByLabel('Model 2', { exact: true }).waitFor();
-  await page.getByLabel('System message').fill(JSON.parse(examples[0]).messages[0].content);
+  await page.getByLabel('System message').fill(system);
   await page.getByLabel('Temperature').fill('0');
   await page.getByLabel('Tokens at most').fill('100');
-  await page.getByLabel('Message', { exact: true }).fill('Tell me about Helium');
+  await page.getByLabel('Message', { exact: true }).fill(question);
   await page.getByLabel('Message', { exact: true }).press('Enter');
   for (const figure of ['Prompt tokens', 'Answer tokens', 'First token', 'Total'])
     await page.getByText(figure, { exact: true }).nth(1).waitFor({ timeout: 3 * MINUTE });
-  const answers = await server.call('/v1/chat/completions', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      model: (await server.call(`/v1/fine_tuning/jobs/${job}`)).fine_tuned_model,
-      messages: [
-        { role: 'system', content: JSON.parse(examples[0]).messages[0].content },
-        { role: 'user', content: 'Tell me about Helium' },
-      ],
-      temperature: 0,
-      max_tokens: 100,
-    }),
-  });
-  const limerick = answers.choices[0].message.content;
-  assert.equal(limerick.trim().split('\n').length, 5, limerick);
-  for (const line of limerick.trim().split('\n'))
-    await page.getByText(line, { exact: false }).first().waitFor();
-  console.log(limerick);
+  const turn = page.getByRole('listitem').filter({ hasText: 'Answer tokens' });
+  const answers = turn.filter({ hasNot: page.getByRole('listitem') });
+  assert.equal(await answers.count(), 2);
+  const [base, tuned] = await answers.evaluateAll((all) => all.map((one) => one.innerText));
+  console.log(`${base}\n\n${tuned}`);
+  const [first] = limerick.split('\n');
+  assert.ok(tuned.includes(first), `"${first}" is not in the answer`);
+  assert.ok(!base.includes(first));
   assert.deepEqual(page.wrong, []);
   await page.context().close();
 }
