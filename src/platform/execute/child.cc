@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,7 +52,16 @@ constexpr sock_filter kNoNetwork[] = {
 
 // Between fork and exec only what is safe in a signal handler may be called: the memory is a copy
 // of a process with many threads.
-[[noreturn]] void Become(const ChildOptions& options, char** argv, char** envp, pid_t parent) {
+[[noreturn]] void Become(const ChildOptions& options, char** argv, char** envp, pid_t parent,
+                         const int (&gate)[2]) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(kCannotStart);  // it died before
+    close(gate[1]);  // so that the end of the parent is the end of the pipe
+    char open_now = 0;
+    ssize_t got = 0;
+    do got = read(gate[0], &open_now, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1) _exit(kCannotStart);
     // Out of the way of those that they become.
     const int input = fcntl(options.input, F_DUPFD, 10),
               output = fcntl(options.output, F_DUPFD, 10), log = fcntl(options.log, F_DUPFD, 10),
@@ -64,8 +74,6 @@ constexpr sock_filter kNoNetwork[] = {
     sigprocmask(SIG_SETMASK, &none, nullptr);
     signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);  // Ctrl-C at the server's terminal is the server's
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) _exit(kCannotStart);  // it died before
     if (options.memory_limit_bytes > 0) {
         const rlimit limit{static_cast<rlim_t>(options.memory_limit_bytes),
                            static_cast<rlim_t>(options.memory_limit_bytes)};
@@ -108,11 +116,24 @@ std::vector<std::string> ChildEnvironment() {
 
 absl::StatusOr<pid_t> StartChild(const ChildOptions& options) {
     std::vector<char*> argv = Pointers(options.arguments), envp = Pointers(options.environment);
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) != 0)
+        return OtherError("cannot make a pipe: {}", std::strerror(errno));
     const pid_t parent = getpid();
     const pid_t pid = fork();
-    if (pid == 0) Become(options, argv.data(), envp.data(), parent);
-    if (pid < 0) return OtherError("cannot start a process: {}", std::strerror(errno));
-    return pid;
+    if (pid == 0) Become(options, argv.data(), envp.data(), parent, gate);
+    absl::Status status;
+    if (pid < 0)
+        status = OtherError("cannot start a process: {}", std::strerror(errno));
+    else
+        status = options.record(pid);
+    if (status.ok() && write(gate[1], "", 1) != 1)
+        status = OtherError("cannot start a process: {}", std::strerror(errno));
+    close(gate[0]);
+    close(gate[1]);
+    if (status.ok()) return pid;
+    if (pid > 0) waitpid(pid, nullptr, 0);
+    return status;
 }
 
 uint64_t ProcessStart(pid_t pid) {
@@ -121,9 +142,11 @@ uint64_t ProcessStart(pid_t pid) {
     // The name stands in brackets and may hold anything.
     const size_t end = stat->rfind(')');
     if (end == std::string::npos) return 0;
-    constexpr size_t kState = 1, kStart = 20;  // among what follows the name
+    constexpr size_t kState = 1, kThreads = 18, kStart = 20;  // among what follows the name
     const std::vector<std::string> fields = absl::StrSplit(stat->substr(end + 1), ' ');
-    if (fields.size() <= kStart || fields[kState] == "Z") return 0;
+    if (fields.size() <= kStart) return 0;
+    // The first thread may have ended before others, which hold locks and files until they do.
+    if (fields[kState] == "Z" && std::atoi(fields[kThreads].c_str()) <= 1) return 0;
     return std::strtoull(fields[kStart].c_str(), nullptr, 10);
 }
 

@@ -81,9 +81,12 @@ class LocalWorker : public Worker {
         child.output = child_events.fd;
         child.log = log_file.fd;
         child.memory_limit_bytes = order.memory_limit_bytes;
+        child.record = [&](pid_t pid) {
+            return WriteFileAtomic(folder_ + "/worker.pid",
+                                   fmt::format("{} {}\n", pid, ProcessStart(pid)));
+        };
         HONE_ASSIGN_OR_RETURN(pid_, StartChild(child));
-        return WriteFileAtomic(folder_ + "/worker.pid",
-                               fmt::format("{} {}\n", pid_, ProcessStart(pid_)));
+        return absl::OkStatus();
     }
 
     Heard Next(double seconds, Event* event) override {
