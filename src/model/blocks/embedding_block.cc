@@ -28,10 +28,10 @@ std::vector<typename EmbeddingBlock<T>::Table*> EmbeddingBlock<T>::Tables() {
 }
 
 template <typename T>
-absl::Status EmbeddingBlock<T>::Load() {
+absl::Status EmbeddingBlock<T>::Load(const ModelFiles& files) {
     for (Table* table : Tables()) {
-        HONE_ASSIGN_OR_RETURN(table->held,
-                              HeldTensor::Copy(*table->tensor->stored, sizeof(T) == 2));
+        HONE_ASSIGN_OR_RETURN(table->held, HeldTensor::Copy(*table->tensor->stored, sizeof(T) == 2,
+                                                            [&] { files.weights->DropPages(); }));
     }
     return absl::OkStatus();
 }

@@ -23,7 +23,7 @@ class EmbeddingBlock {
   public:
     EmbeddingBlock(const ModelFiles& files, const EmbeddingSpec& spec, int64_t C);
     // Copies the tables: their rows are read one by one while the model lives.
-    absl::Status Load();
+    absl::Status Load(const ModelFiles& files);
 
     // Of the tokens' table, and of the positions'.
     const std::string& tensor() const { return tokens_.tensor->name; }

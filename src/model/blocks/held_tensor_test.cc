@@ -47,6 +47,27 @@ TEST(HeldTensor, BringsNumbersWithStridesIntoTheirOrder) {
     }
 }
 
+TEST(HeldTensor, TellsOfEachPiece) {
+    // 80 MiB are two pieces, the second a part of one.
+    std::vector<float> numbers(20 << 20);
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % 251);
+    const auto rows = static_cast<int64_t>(numbers.size()) / 1024;
+    const StoredTensor tensor =
+        Tensor(StorageType::kF32, {rows, 1024},
+               {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size() * sizeof(float)});
+    for (bool as_bf16 : {false, true}) {
+        int pieces = 0;
+        auto held = HeldTensor::Copy(tensor, as_bf16, [&] { ++pieces; });
+        ASSERT_TRUE(held.ok()) << held.status();
+        EXPECT_EQ(pieces, as_bf16 ? 1 : 2);
+        std::vector<float> last(1024);
+        for (int64_t row : {int64_t{0}, rows * 4 / 5, rows - 1}) {
+            ASSERT_TRUE(held->ReadRows(row, row + 1, last.data()).ok());
+            EXPECT_TRUE(std::equal(last.begin(), last.end(), numbers.begin() + row * 1024)) << row;
+        }
+    }
+}
+
 TEST(HeldTensor, HoldsFewerBitsAsTheyAre) {
     const uint8_t bytes[] = {0x80, 0x3f, 0, 0xc0};  // bf16 1 and -2
     auto held = HeldTensor::Copy(Tensor(StorageType::kBF16, {2, 1}, bytes), true);

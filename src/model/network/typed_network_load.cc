@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Model>> TypedNetwork<T>::Load(const ModelFiles& f
     }
     HONE_RETURN_IF_ERROR(network->head_.Load(files, options, context));
     files.weights->DropPages();
-    HONE_RETURN_IF_ERROR(network->embedding_.Load());
+    HONE_RETURN_IF_ERROR(network->embedding_.Load(files));
     files.weights->DropPages();
     HONE_RETURN_IF_ERROR(files.weights->CheckUnchanged());
     return network;
