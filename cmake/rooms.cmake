@@ -37,7 +37,6 @@ set(HONE_FAST_ROOMS tensor kernels model infer)
 set(HONE_PLAIN $<$<CONFIG:Release>:-O1>)
 if(HONE_SANITIZE)
   set(HONE_PLAIN -O0)
-  set(HONE_FAST_ROOMS tensor kernels)  # whose loops are nearly all the time of a test
 endif()
 set(HONE_TEST -O0)
 set(HONE_KERNELS_TEST -O1)  # whose comparisons count every number
