@@ -19,7 +19,7 @@
 #include <string_view>
 
 #include "absl/strings/str_split.h"
-#include "base/file.h"
+#include "base/proc_text.h"
 
 extern char** environ;
 
@@ -137,13 +137,12 @@ absl::StatusOr<pid_t> StartChild(const ChildOptions& options) {
 }
 
 uint64_t ProcessStart(pid_t pid) {
-    const auto stat = ReadFile(fmt::format("/proc/{}/stat", pid), 4096);
-    if (!stat.ok()) return 0;
+    const std::string stat = ReadProcText(fmt::format("/proc/{}/stat", pid));
     // The name stands in brackets and may hold anything.
-    const size_t end = stat->rfind(')');
+    const size_t end = stat.rfind(')');
     if (end == std::string::npos) return 0;
     constexpr size_t kState = 1, kThreads = 18, kStart = 20;  // among what follows the name
-    const std::vector<std::string> fields = absl::StrSplit(stat->substr(end + 1), ' ');
+    const std::vector<std::string> fields = absl::StrSplit(stat.substr(end + 1), ' ');
     if (fields.size() <= kStart) return 0;
     // The first thread may have ended before others, which hold locks and files until they do.
     if (fields[kState] == "Z" && std::atoi(fields[kThreads].c_str()) <= 1) return 0;
