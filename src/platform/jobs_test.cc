@@ -103,7 +103,7 @@ TEST_F(JobsTest, AreSearchedByStatusAndWords) {
     const auto found = [&](std::vector<std::string> statuses, std::string text) {
         std::vector<std::string> ids;
         const auto page =
-            jobs().Search(test_.caller, {std::move(statuses), std::move(text)}, {"", 10, true});
+            jobs().Search(test_.caller, {std::move(statuses), std::move(text), ""}, {"", 10, true});
         EXPECT_TRUE(page.ok()) << page.status();
         for (const Job& job : page->data) ids.push_back(job.id);
         return ids;
@@ -118,6 +118,12 @@ TEST_F(JobsTest, AreSearchedByStatusAndWords) {
     EXPECT_THAT(found({}, "team=red"), ElementsAre(limericks));
     EXPECT_THAT(found({}, "red=team"), ElementsAre());
     EXPECT_THAT(found({}, sonnets), ElementsAre(sonnets));
+    const auto from = [&](const std::string& model, const std::string& text) {
+        return jobs().Search(test_.caller, {{}, text, model}, {})->data.size();
+    };
+    EXPECT_EQ(from("tiny", ""), 2u);
+    EXPECT_EQ(from("tiny", "sonnets"), 1u);
+    EXPECT_EQ(from("tin", ""), 0u);
     // What LIKE would take for any letters stands for itself.
     EXPECT_THAT(found({}, "0%"), ElementsAre(limericks));
     EXPECT_THAT(found({}, "%"), ElementsAre(limericks));
@@ -134,10 +140,10 @@ TEST_F(JobsTest, AreSearchedByStatusAndWords) {
     const auto param = [&](const JobSearch& search) {
         return RefusalOf(jobs().Search(test_.caller, search, {}).status()).param;
     };
-    EXPECT_EQ(param({{"done"}, ""}), "status");
-    EXPECT_EQ(param({{}, "1 2 3 4 5 6 7 8 9"}), "search");
-    EXPECT_EQ(param({{}, std::string(257, 'x')}), "search");
-    EXPECT_EQ(param({{}, std::string(256, 'x')}), "");
+    EXPECT_EQ(param({{"done"}, "", ""}), "status");
+    EXPECT_EQ(param({{}, "1 2 3 4 5 6 7 8 9", ""}), "search");
+    EXPECT_EQ(param({{}, std::string(257, 'x'), ""}), "search");
+    EXPECT_EQ(param({{}, std::string(256, 'x'), ""}), "");
 }
 
 TEST_F(JobsTest, AnotherProjectsJobsAreNotFound) {
@@ -188,7 +194,7 @@ TEST_F(JobsTest, TheModelsOfADeletedJobStay) {
     ASSERT_EQ(job.status, JobStatus::kSucceeded);
     EXPECT_GT(job.peak_memory_bytes, 1 << 20);
     EXPECT_GT(job.cpu_ms, 0);
-    const auto by_model = jobs().Search(test_.caller, {{}, job.fine_tuned_model}, {});
+    const auto by_model = jobs().Search(test_.caller, {{}, job.fine_tuned_model, ""}, {});
     ASSERT_EQ(by_model->data.size(), 1u);
     EXPECT_EQ(by_model->data[0].id, job.id);
     const size_t models = test_.platform->models().List(test_.caller)->size();

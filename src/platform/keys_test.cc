@@ -96,5 +96,53 @@ TEST_F(KeysTest, KeysOfAnotherProjectAreNotFoundAndOnlyAnAdminMakesSome) {
         EXPECT_FALSE(keys().CreateProject(name).ok()) << name;
 }
 
+TEST_F(KeysTest, AdminsOfTheFirstProjectManageTheOthers) {
+    const Project made = keys().CreateProject(test_.caller, "team").value();
+    const Caller there = keys().InProject(test_.caller, made.id).value();
+    const auto key = keys().Create(there, {"theirs", Role::kAdmin, 0}).value();
+    const Caller theirs = keys().Authenticate(key.secret).value();
+    EXPECT_EQ(theirs.project, made.id);
+    // The log of each project says what was done in it.
+    const auto last = [&](const Caller& caller) {
+        return test_.platform->audit().List(caller, {"", 1, true}).value().data.at(0);
+    };
+    EXPECT_EQ(last(test_.caller).action, "project.create");
+    EXPECT_EQ(last(test_.caller).object, made.id);
+    EXPECT_EQ(last(theirs).action, "key.create");
+    EXPECT_EQ(last(theirs).key_id, test_.caller.key_id);
+    test_.Upload(TestPlatform::Chats(2));
+    const auto all = keys().ListProjects(test_.caller, {"", 20, false}).value().data;
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].project.id, test_.caller.project);
+    EXPECT_EQ(all[0].files, 1);
+    EXPECT_EQ(all[0].bytes, static_cast<int64_t>(TestPlatform::Chats(2).size()));
+    EXPECT_EQ(all[1].project.name, "team");
+    EXPECT_EQ(all[1].keys, 1);
+    EXPECT_EQ(all[1].files + all[1].jobs + all[1].bytes, 0);
+    ASSERT_TRUE(keys().Revoke(there, key.key.id).ok());
+    EXPECT_EQ(keys().ListProjects(test_.caller, {"", 1, true})->data.at(0).keys, 0);
+}
+
+TEST_F(KeysTest, OtherAdminsAndMembersManageNoProject) {
+    const Project made = keys().CreateProject("team").value();
+    const Caller theirs = {made.id, Role::kAdmin, "key_a"};
+    const Caller member = {test_.caller.project, Role::kMember, "key_m"};
+    for (const absl::Status& status :
+         {keys().ListProjects(theirs, {}).status(), keys().CreateProject(theirs, "more").status(),
+          keys().InProject(theirs, test_.caller.project).status(),
+          keys().ListProjects(member, {}).status(), keys().CreateProject(member, "more").status(),
+          keys().InProject(member, made.id).status()})
+        EXPECT_EQ(RefusalOf(status).kind, RefusalKind::kForbidden) << status;
+    EXPECT_EQ(keys().InProject(theirs, made.id)->project, made.id);
+    EXPECT_EQ(keys().InProject(member, "")->project, member.project);
+    EXPECT_EQ(RefusalOf(keys().InProject(test_.caller, "proj_none").status()).param, "project_id");
+    const absl::Status again = keys().CreateProject(test_.caller, "team").status();
+    EXPECT_EQ(RefusalOf(again).kind, RefusalKind::kConflict);
+    EXPECT_THAT(std::string(again.message()), HasSubstr("choose another name"));
+    const absl::Status wrong = keys().CreateProject(test_.caller, "a b").status();
+    EXPECT_EQ(RefusalOf(wrong).param, "name");
+    EXPECT_THAT(std::string(wrong.message()), HasSubstr("1 to 64 letters"));
+}
+
 }  // namespace
 }  // namespace hone::platform

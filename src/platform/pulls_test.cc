@@ -151,6 +151,77 @@ TEST_F(PullsTest, APullGoesOnAfterARestart) {
     EXPECT_THAT(BaseNames(), ElementsAre("tiny", "little"));
 }
 
+TEST_F(PullsTest, ABaseIsRemovedOnceNothingNeedsIt) {
+    ASSERT_TRUE(test_.platform->Start().ok());
+    const auto refusal = [&](const std::string& name) {
+        return pulls().Remove(test_.caller, name).status();
+    };
+    EXPECT_EQ(RefusalOf(refusal("tiny")).code, "model_not_fetched");
+    EXPECT_EQ(RefusalOf(refusal("little")).kind, RefusalKind::kNotFound);
+    ASSERT_EQ(AwaitEnd(pulls().Create(test_.caller, "org/little")->id).status, "succeeded");
+    EXPECT_TRUE(test_.platform->advisor().DescribeBases().at(1).fetched);
+    JobRequest request;
+    request.model = "little";
+    request.training_file = test_.Upload(TestPlatform::Chats(12));
+    request.hyperparameters.n_epochs = 1;
+    const Job job = test_.AwaitEnd(test_.platform->jobs().Create(test_.caller, request)->id);
+    ASSERT_EQ(job.status, JobStatus::kSucceeded);
+    EXPECT_THAT(std::string(refusal("little").message()),
+                HasSubstr("1 fine-tuned model stands on it"));
+    ASSERT_TRUE(test_.platform->models().Delete(test_.caller, job.fine_tuned_model).ok());
+    request.hyperparameters.n_epochs = 50;
+    const std::string running = test_.platform->jobs().Create(test_.caller, request)->id;
+    EXPECT_THAT(std::string(refusal("little").message()),
+                HasSubstr("1 job that is not over uses it"));
+    EXPECT_EQ(RefusalOf(refusal("little")).code, "model_in_use");
+    ASSERT_TRUE(test_.platform->jobs().Cancel(test_.caller, running).ok());
+
+    const std::string folder = test_.folder / "cache/models/org--little";
+    ASSERT_TRUE(std::filesystem::exists(folder));
+    const auto removed = pulls().Remove(test_.caller, "little");
+    ASSERT_TRUE(removed.ok()) << removed.status();
+    EXPECT_EQ(removed->path, folder);
+    EXPECT_GT(removed->freed_bytes, 1000);
+    EXPECT_FALSE(std::filesystem::exists(folder));
+    EXPECT_EQ(test_.platform->audit().List(test_.caller, {})->data.at(0).action, "model.remove");
+    EXPECT_EQ(RefusalOf(test_.platform->jobs().Create(test_.caller, request).status()).code,
+              "model_not_available");
+    test_.Open();
+    EXPECT_THAT(BaseNames(), ElementsAre("tiny"));
+    ASSERT_TRUE(test_.platform->Start().ok());
+    EXPECT_EQ(AwaitEnd(pulls().Create(test_.caller, "org/little")->id).status, "succeeded");
+}
+
+TEST_F(PullsTest, FilesThatAreNotOfTheBaseAloneStay) {
+    ASSERT_TRUE(test_.platform->Start().ok());
+    ASSERT_EQ(AwaitEnd(pulls().Create(test_.caller, "org/little")->id).status, "succeeded");
+    const std::string folder = test_.folder / "cache/models/org--little";
+    // Another base has the same files.
+    test_.options.models.push_back({"mine", folder});
+    test_.Open();
+    EXPECT_THAT(std::string(pulls().Remove(test_.caller, "little").status().message()),
+                HasSubstr("its files are those of 'mine' too"));
+    // They lie in a cache that is not this server's.
+    test_.options.models.pop_back();
+    test_.options.hub->cache = test_.folder / "another";
+    test_.Open();
+    const auto removed = pulls().Remove(test_.caller, "little");
+    ASSERT_TRUE(removed.ok()) << removed.status();
+    EXPECT_EQ(removed->freed_bytes, 0);
+    EXPECT_TRUE(std::filesystem::exists(folder));
+    EXPECT_THAT(BaseNames(), ElementsAre("tiny"));
+}
+
+TEST_F(PullsTest, ABaseWhoseFilesVanishIsNotDescribed) {
+    ASSERT_TRUE(test_.platform->Start().ok());
+    ASSERT_EQ(AwaitEnd(pulls().Create(test_.caller, "org/little")->id).status, "succeeded");
+    EXPECT_EQ(test_.platform->advisor().DescribeBases().size(), 2u);
+    std::filesystem::remove_all(test_.folder / "cache");
+    const auto bases = test_.platform->advisor().DescribeBases();
+    ASSERT_EQ(bases.size(), 1u);
+    EXPECT_EQ(bases[0].name, "tiny");
+}
+
 TEST_F(PullsTest, AFailureNamesTheCure) {
     ASSERT_TRUE(test_.platform->Start().ok());
     const Pull failed = AwaitEnd(pulls().Create(test_.caller, "org/none")->id);
@@ -164,7 +235,7 @@ TEST_F(PullsTest, OnlyAnAdminFetchesAndOnlyWhatIsAModel) {
     for (const absl::Status& status :
          {pulls().Create(member, "org/little").status(), pulls().List(member, {}).status(),
           pulls().Get(member, "pull-x").status(), pulls().Cancel(member, "pull-x").status(),
-          pulls().Catalogue(member).status()})
+          pulls().Remove(member, "tiny").status(), pulls().Catalogue(member).status()})
         EXPECT_EQ(RefusalOf(status).kind, RefusalKind::kForbidden) << status;
     for (const char* wrong : {"", "nonsense", "../etc/passwd", "http://host/x", "a/b/c"})
         EXPECT_EQ(RefusalOf(pulls().Create(test_.caller, wrong).status()).param, "model") << wrong;

@@ -61,6 +61,7 @@ class ApiTest : public testing::Test {
         AddStoredCompletionRoutes(*api, *platform);
         AddGraderRoutes(*api, *platform, *pool);
         AddResponseRoutes(*api, *platform, *pool);
+        AddBaseRoutes(*api, *platform, *pool);
         AddSystemRoutes(*api, *platform, *pool);
     }
 
@@ -179,6 +180,39 @@ TEST_F(ApiTest, DescribesABaseAndTheSystem) {
     EXPECT_GE(system["jobs"]["threads"], 1);
     key = "";
     EXPECT_EQ(Ask("GET", "/api/system").status, 401);
+}
+
+TEST_F(ApiTest, ProjectsAreMadeAndGetKeys) {
+    const HttpResponse made = Ask("POST", "/api/projects", R"({"name": "team"})");
+    ASSERT_EQ(made.status, 200) << made.body;
+    const std::string team = Json::parse(made.body)["id"];
+    EXPECT_THAT(Outcome(Ask("POST", "/api/projects", R"({"name": "team"})")), StartsWith("400"));
+    const HttpResponse wrong = Ask("POST", "/api/projects", R"({"name": "a b"})");
+    EXPECT_THAT(Outcome(wrong), StartsWith("400"));
+    EXPECT_THAT(wrong.body, HasSubstr("1 to 64 letters"));
+    const HttpResponse given =
+        Ask("POST", "/api/keys", Json{{"role", "admin"}, {"project_id", team}}.dump());
+    ASSERT_EQ(given.status, 200) << given.body;
+    const Json theirs = Json::parse(given.body);
+    EXPECT_EQ(theirs["project_id"], team);
+    EXPECT_EQ(Outcome(Ask("POST", "/api/keys", R"({"project_id": "proj_none"})")), "400 ");
+    const Json projects = Json::parse(Ask("GET", "/api/projects").body)["data"];
+    ASSERT_EQ(projects.size(), 2u);
+    EXPECT_EQ(projects[0]["id"], project);
+    EXPECT_EQ(projects[1]["keys"], 1);
+    key = theirs["secret"];
+    EXPECT_THAT(Outcome(Ask("GET", "/api/projects")), StartsWith("403"));
+    EXPECT_THAT(Outcome(Ask("POST", "/api/projects", R"({"name": "more"})")), StartsWith("403"));
+    EXPECT_EQ(Json::parse(Ask("GET", "/api/keys").body)["data"].size(), 1u);
+    key = platform->keys().Create(platform::Operator(project), {}).value().secret;
+    EXPECT_THAT(Outcome(Ask("GET", "/api/projects")), StartsWith("403"));
+    EXPECT_THAT(Outcome(Ask("DELETE", "/api/base_models/tiny")), StartsWith("403"));
+}
+
+TEST_F(ApiTest, OnlyFetchedBasesAreRemoved) {
+    EXPECT_EQ(Json::parse(Ask("GET", "/api/base_models").body)["data"][0]["fetched"], false);
+    EXPECT_EQ(Outcome(Ask("DELETE", "/api/base_models/tiny")), "400 model_not_fetched");
+    EXPECT_EQ(Outcome(Ask("DELETE", "/api/base_models/none")), "404 model_not_found");
 }
 
 TEST_F(ApiTest, GradersThatAskNoModelAnswerAtOnce) {

@@ -111,6 +111,7 @@ absl::Status Serve(const ServeOptions& options, const RunControl& control,
     AddStoredCompletionRoutes(api, *platform);
     AddGraderRoutes(api, *platform, pool);
     AddResponseRoutes(api, *platform, pool);
+    AddBaseRoutes(api, *platform, pool);
     AddSystemRoutes(api, *platform, pool);
     api.AddFigures([&pool] { return InferenceFigures(pool); });
     HONE_RETURN_IF_ERROR(platform->Start());

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-import { launch, open } from './browser.mjs';
+import { choose, launch, LOOKS, open, violations } from './browser.mjs';
 import { rows, Server } from './server.mjs';
 
 const message = (page) => page.getByLabel('Message', { exact: true });
@@ -179,6 +179,52 @@ async function keysAreGivenAndTakenBack({ browser, server }) {
   await page.context().close();
 }
 
+// By the keyboard: a project, a key for it, and the key taken back.
+async function projectsAreMadeAndGetKeys({ browser, server }) {
+  const page = await open(browser, server, '/system');
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('row', { name: /^default proj_/ }).waitFor();
+  await page.getByRole('button', { name: 'Create project' }).press('Enter');
+  await dialog.getByLabel('Name').fill('team b');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('alert').getByText('1 to 64 letters', { exact: false }).waitFor();
+  for (const look of LOOKS) {
+    await choose(page, look);
+    assert.deepEqual(await violations(page), [], `${look.theme} ${look.language}`);
+  }
+  await choose(page, LOOKS[0]);
+  await dialog.getByLabel('Name').fill('team-b');
+  await page.keyboard.press('Enter');
+  await page.getByText('The project team-b is created.', { exact: false }).waitFor();
+  await page.getByRole('row', { name: /^team-b proj_.* 0 0 0 0 bytes?$/ }).waitFor();
+  await page.getByRole('button', { name: 'Create key' }).press('Enter');
+  await dialog.getByLabel('Name').fill('theirs');
+  await dialog.getByLabel('Project').selectOption('team-b');
+  await dialog.getByLabel('Role').selectOption('admin');
+  await dialog.getByLabel('Name').press('Enter');
+  const secret = await dialog.locator('code').textContent();
+  await dialog.getByRole('button', { name: 'I have copied it' }).press('Enter');
+  await page.getByRole('row', { name: /^team-b proj_.* 1 0 0 0 bytes?$/ }).waitFor();
+  await page.getByRole('row', { name: /^theirs .*Admin Active/ }).waitFor();
+  // It is an admin of its own project, and of no other.
+  const their = await open(browser, { ...server, key: secret, url: server.url }, '/system');
+  await their.getByText('Projects are shown to', { exact: false }).waitFor();
+  await their.getByRole('row', { name: /^theirs / }).waitFor();
+  assert.equal(await their.getByLabel('Project', { exact: true }).count(), 0);
+  await their.goto(`${server.url}/system/audit`);
+  await their.getByRole('row', { name: /key\.create key_/ }).waitFor();
+  await page.getByRole('button', { name: 'Revoke: theirs' }).press('Enter');
+  await dialog.getByRole('button', { name: 'Revoke' }).press('Enter');
+  await page.getByRole('row', { name: /^theirs .*Revoked/ }).waitFor();
+  await page.getByLabel('Project', { exact: true }).selectOption('default');
+  await page.getByRole('row', { name: /^first / }).waitFor();
+  await page.goto(`${server.url}/system/audit`);
+  await page.getByRole('row', { name: /project\.create proj_/ }).waitFor();
+  assert.deepEqual([...page.wrong, ...their.wrong], []);
+  await their.context().close();
+  await page.context().close();
+}
+
 // Who is told of jobs, and what the audit log says of it.
 async function webhooksAreMadeAndDeleted({ browser, server }) {
   const page = await open(browser, server, '/system');
@@ -229,6 +275,7 @@ export default {
     'blind votes become a file for DPO': votedOn,
     'runs are compared': compared,
     'keys are given and taken back': keysAreGivenAndTakenBack,
+    'projects are made and get keys': projectsAreMadeAndGetKeys,
     'webhooks are made and deleted, and the log says so': webhooksAreMadeAndDeleted,
     'a model is looked at, downloaded and deleted': lookedAtAndDeleted,
     'a job is deleted and its model stays': aJobIsDeletedAndItsModelStays,

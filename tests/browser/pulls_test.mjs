@@ -1,5 +1,6 @@
 // Base models that are fetched from the page, from a hub on this machine.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { choose, launch, LOOKS, open, violations } from './browser.mjs';
@@ -117,6 +118,40 @@ async function onlyAnAdminFetches({ browser, server }) {
   await page.context().close();
 }
 
+// After the job on it is over and what it made is gone.
+async function aBaseIsRemoved({ browser, server }) {
+  const { data: jobs } = await server.call('/api/fine_tuning/jobs?model=little');
+  const { fine_tuned_model: made } = await server.ended(jobs[0].id);
+  assert.match(made, /^ft:little:/);
+  const page = await open(browser, server, '/models/little');
+  const remove = page.getByRole('button', { name: 'Remove' });
+  const dialog = page.getByRole('dialog');
+  await remove.press('Enter');
+  await noViolationsIn(page);
+  await dialog.getByRole('button', { name: 'Keep it' }).press('Enter');
+  await remove.press('Enter');
+  await dialog.getByRole('button', { name: 'Remove' }).press('Enter');
+  await page.getByText(/stand.* on it, in this project or others/).waitFor();
+  const { data: models } = await server.call('/v1/models');
+  for (const { id } of models)
+    if (id.startsWith('ft:little:'))
+      await server.call(`/v1/models/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  const files = join(server.folder, 'cache/models/org--little');
+  assert.ok(existsSync(files));
+  await remove.press('Enter');
+  await dialog.getByRole('button', { name: 'Remove' }).press('Enter');
+  await page.getByText(/^little is removed: .*B are free again\.$/).waitFor();
+  await page.getByRole('link', { name: 'little', exact: true }).waitFor({ state: 'detached' });
+  assert.ok(!existsSync(files));
+  // One that the server was started with has no such button.
+  await page.getByRole('link', { name: 'tiny', exact: true }).press('Enter');
+  await page.getByRole('button', { name: 'Fine-tune', exact: true }).waitFor();
+  await page.getByText('Architecture').waitFor();
+  assert.equal(await remove.count(), 0);
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
 export default {
   async setUp() {
     const hub = new Hub();
@@ -142,5 +177,6 @@ export default {
     'the catalogue says what each model is': theCatalogueIsShown,
     'a base is fetched through a reload, planned for and trained': aBaseIsFetchedAndPlannedFor,
     'only an admin fetches bases': onlyAnAdminFetches,
+    'a base is removed once nothing needs it': aBaseIsRemoved,
   },
 };

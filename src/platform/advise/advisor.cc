@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/log.h"
 #include "chat/chat_files.h"
 #include "data/read/row_reader.h"
 #include "hub/catalogue.h"
@@ -90,10 +91,16 @@ absl::StatusOr<TokenCounts> CountTokens(const std::string& path, const Conversat
 
 }  // namespace
 
-absl::StatusOr<std::vector<BaseDescription>> Advisor::DescribeBases() const {
+std::vector<BaseDescription> Advisor::DescribeBases() const {
     std::vector<BaseDescription> bases;
     for (const BaseModel& model : bases_.All()) {
-        HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(model.path));
+        const auto opened = OpenModel(model.path);
+        if (!opened.ok()) {
+            spdlog::warn("the base model {} cannot be read: {}", model.name,
+                         std::string(opened.status().message()));
+            continue;
+        }
+        const auto& files = *opened;
         BaseDescription base{.name = model.name, .architecture = files->config.architecture};
         for (const auto& [alias, name] : services_.options.aliases)
             if (name == model.name) base.aliases.push_back(alias);
@@ -102,6 +109,7 @@ absl::StatusOr<std::vector<BaseDescription>> Advisor::DescribeBases() const {
         for (const ModelTensor& tensor : files->tensors) base.parameters += tensor.elements();
         base.context = files->config.max_position_embeddings;
         base.bytes = BytesIn(model.path);
+        base.fetched = bases_.WasFetched(model.name);
         bases.push_back(std::move(base));
     }
     return bases;
@@ -109,6 +117,10 @@ absl::StatusOr<std::vector<BaseDescription>> Advisor::DescribeBases() const {
 
 absl::StatusOr<Advisor::Encoder> Advisor::EncoderOf(const ModelPlace& place) {
     const std::lock_guard lock(mutex_);
+    if (const int64_t version = bases_.version(); version != encoders_version_) {
+        encoders_.clear();
+        encoders_version_ = version;
+    }
     Encoder& encoder = encoders_[place.base];
     if (encoder == nullptr) {
         HONE_ASSIGN_OR_RETURN(const auto files, OpenModel(place.base_path));

@@ -24,8 +24,9 @@ struct BaseDescription {
     std::string architecture;  // "LlamaForCausalLM"
     std::string licence;       // "Apache 2.0"; empty: not known
     int64_t parameters = 0;
-    int64_t context = 0;  // tokens
-    int64_t bytes = 0;    // of its files on disk
+    int64_t context = 0;   // tokens
+    int64_t bytes = 0;     // of its files on disk
+    bool fetched = false;  // while a server ran, and can be removed
 };
 
 // A part of an example as the model reads it.
@@ -81,8 +82,8 @@ class Advisor {
     Advisor(Services& services, const Bases& bases, Files& files, Models& models)
         : services_(services), bases_(bases), files_(files), models_(models) {}
 
-    // In the order of Bases.
-    absl::StatusOr<std::vector<BaseDescription>> DescribeBases() const;
+    // In the order of Bases. One whose files cannot be read is left out, and the log says why.
+    std::vector<BaseDescription> DescribeBases() const;
     // Reads the file up to the last line that is wanted.
     absl::StatusOr<FileLines> Lines(const Caller& caller, const std::string& file_id,
                                     const LinesRequest& request);
@@ -102,6 +103,7 @@ class Advisor {
     Models& models_;
     std::mutex mutex_;  // also while an encoder is made, which takes a second
     std::map<std::string, Encoder> encoders_;  // by the base's name
+    int64_t encoders_version_ = -1;            // of the bases: a name may be another one's later
 };
 
 }  // namespace hone::platform

@@ -45,6 +45,15 @@ std::optional<BaseModel> Bases::Find(const std::string& name) const {
     return found == all_.end() ? std::nullopt : std::optional(*found);
 }
 
+bool Bases::WasFetched(const std::string& name) const {
+    const auto& given = services_.options.models;
+    const bool was_given = std::any_of(given.begin(), given.end(),
+                                       [&](const BaseModel& base) { return base.name == name; });
+    const std::lock_guard lock(mutex_);
+    return !was_given && std::any_of(all_.begin(), all_.end(),
+                                     [&](const BaseModel& base) { return base.name == name; });
+}
+
 int64_t Bases::version() const {
     const std::lock_guard lock(mutex_);
     return version_;
@@ -60,6 +69,14 @@ void Bases::Offer(const BaseModel& base) {
     const std::lock_guard lock(mutex_);
     all_.push_back(base);
     ++version_;
+}
+
+bool Bases::Delete(Sql& sql, const std::string& name) {
+    if (sql.Run("delete from bases where name = :name", name) == 0) return false;
+    const std::lock_guard lock(mutex_);
+    std::erase_if(all_, [&](const BaseModel& base) { return base.name == name; });
+    ++version_;
+    return true;
 }
 
 }  // namespace hone::platform

@@ -25,12 +25,17 @@ class Bases {
     std::vector<BaseModel> All() const;
     // The one of that name or alias.
     std::optional<BaseModel> Find(const std::string& name) const;
-    // Grows with each that is added.
+    // Whether the one of that name was fetched: not one that the platform was opened with.
+    bool WasFetched(const std::string& name) const;
+    // Grows with each that is added or goes.
     int64_t version() const;
 
     // In the transaction that makes it last; Offer follows once that is done.
     void Insert(Sql& sql, const BaseModel& base);
     void Offer(const BaseModel& base);
+    // In the transaction that takes a fetched one out for good: Find does not know it from there
+    // on. Where that transaction fails, it is to be offered again. False: it is not there.
+    bool Delete(Sql& sql, const std::string& name);
 
   private:
     Services& services_;

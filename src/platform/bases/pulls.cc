@@ -1,6 +1,7 @@
 #include "platform/bases/pulls.h"
 
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
@@ -38,6 +39,41 @@ absl::StatusOr<Pull> FindPull(Sql& sql, const std::string& id) {
     if (sql.First(fmt::format("select {} from pulls where id = :id", kColumns), TiePull(pull), id))
         return pull;
     return Refuse({RefusalKind::kNotFound, "id", ""}, fmt::format("No such pull: {}", ShownId(id)));
+}
+
+absl::Status NoSuchBase(const std::string& name) {
+    return Refuse({RefusalKind::kNotFound, "model", "model_not_found"},
+                  fmt::format("There is no base model '{}'.", ShownId(name)));
+}
+
+// Whether one's files are the other's, or among them.
+bool ShareFiles(const BaseModel& a, const BaseModel& b) {
+    std::error_code error;
+    const std::string first = std::filesystem::weakly_canonical(a.path, error);
+    const std::string second = std::filesystem::weakly_canonical(b.path, error);
+    return first == second || first.starts_with(second + "/") || second.starts_with(first + "/");
+}
+
+// A refusal where something needs the base.
+absl::Status CheckUnused(Sql& sql, const std::string& name) {
+    int64_t count = 0;
+    const auto in_use = [&](std::string_view what, std::string_view cure) {
+        return Refuse({RefusalKind::kConflict, "model", "model_in_use"},
+                      fmt::format("'{}' stays: {} {} it, in this project or others. {}", name,
+                                  count, what, cure));
+    };
+    sql.First(
+        "select count(*) from jobs where base = :base and status in ('validating_files', "
+        "'queued', 'running', 'paused')",
+        std::tie(count), name);
+    if (count > 0)
+        return in_use(count == 1 ? "job that is not over uses" : "jobs that are not over use",
+                      "Wait until that is over, or cancel.");
+    sql.First("select count(*) from models where base = :base", std::tie(count), name);
+    if (count > 0)
+        return in_use(count == 1 ? "fine-tuned model stands on" : "fine-tuned models stand on",
+                      "Delete what was fine-tuned first, checkpoints too.");
+    return absl::OkStatus();
 }
 
 // False, and nothing written, where the pull is over already.
@@ -92,6 +128,13 @@ absl::StatusOr<Pull> Pulls::Create(const Caller& caller, const std::string& sour
                                   "name needs a name of its own: start the server with "
                                   "--model NAME={}.",
                                   pull.model, source));
+    {
+        const std::lock_guard lock(mutex_);
+        if (removing_.contains(pull.model))
+            return Refuse(
+                {RefusalKind::kConflict, "model", "model_in_use"},
+                fmt::format("'{}' is being removed: fetch it again in a moment.", pull.model));
+    }
     pull.id = NewId("pull-");
     pull.created_at = services_.Now();
     pull.status = "queued";
@@ -148,6 +191,69 @@ absl::StatusOr<Pull> Pulls::Cancel(const Caller& caller, const std::string& id) 
     const std::lock_guard lock(mutex_);
     if (cancelled.ok() && running_ == id) cancelled_ = true;
     return cancelled;
+}
+
+absl::Status Pulls::TakeOut(const Caller& caller, const BaseModel& base) {
+    const absl::Status done = services_.database.Write([&](Sql& sql) -> absl::Status {
+        HONE_RETURN_IF_ERROR(CheckUnused(sql, base.name));
+        if (!bases_.Delete(sql, base.name)) return NoSuchBase(base.name);
+        NoteAudit(sql, services_.Now(), caller, "model.remove", base.name);
+        return absl::OkStatus();
+    });
+    // The store may have failed after that.
+    if (!done.ok() && !bases_.Find(base.name)) bases_.Offer(base);
+    return done;
+}
+
+int64_t Pulls::RemoveFiles(const BaseModel& base, const HubOptions& hub) {
+    // What Hugging Face's cache holds is other programs' too.
+    if (hub.cache.empty() || !base.path.starts_with(hub.cache + "/models/")) {
+        spdlog::info("the files of {} stay: {} is not in hone's cache", base.name, base.path);
+        return 0;
+    }
+    const auto source = services_.database.Read([&](Sql& sql) -> absl::StatusOr<std::string> {
+        std::string last;
+        sql.First(
+            "select source from pulls where model = :model and status = 'succeeded' "
+            "order by seq desc limit 1",
+            std::tie(last), base.name);
+        return last;
+    });
+    const auto freed = source.ok() ? RemoveModel(*source, hub) : source.status();
+    if (freed.ok()) return *freed;
+    spdlog::error("the files of {} stay: {}", base.name, std::string(freed.status().message()));
+    return 0;
+}
+
+absl::StatusOr<RemovedBase> Pulls::Remove(const Caller& caller, const std::string& name) {
+    HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
+    HONE_ASSIGN_OR_RETURN(const HubOptions hub, HubOptionsOf(services_.options));
+    const auto base = bases_.Find(name);
+    if (!base) return NoSuchBase(name);
+    if (!bases_.WasFetched(name))
+        return Refuse({RefusalKind::kConflict, "model", "model_not_fetched"},
+                      fmt::format("'{}' was not fetched: the server was started with it. Start it "
+                                  "without that --model.",
+                                  name));
+    for (const BaseModel& other : bases_.All())
+        if (other.name != name && ShareFiles(other, *base))
+            return Refuse(
+                {RefusalKind::kConflict, "model", "model_in_use"},
+                fmt::format("'{}' stays: its files are those of '{}' too.", name, other.name));
+    {
+        const std::lock_guard lock(mutex_);
+        if (!removing_.insert(name).second)
+            return Refuse({RefusalKind::kConflict, "model", "model_in_use"},
+                          fmt::format("'{}' is being removed already.", name));
+    }
+    RemovedBase removed{.path = base->path};
+    const absl::Status taken = TakeOut(caller, *base);
+    // Where it is fetched again before its files are gone, it would be no whole model.
+    if (taken.ok()) removed.freed_bytes = RemoveFiles(*base, hub);
+    const std::lock_guard lock(mutex_);
+    removing_.erase(name);
+    if (!taken.ok()) return taken;
+    return removed;
 }
 
 Pull Pulls::Shown(Pull pull) const {

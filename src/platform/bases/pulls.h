@@ -1,9 +1,11 @@
-// Fetching base models while the platform runs, one after another, as `hone models pull` does.
+// Fetching base models while the platform runs, one after another, as `hone models pull` does, and
+// removing them again.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +28,11 @@ struct CatalogueModel {
     int64_t cached_bytes = 0;  // of it that lie in the cache
 };
 
+struct RemovedBase {
+    std::string path;         // where its files lay
+    int64_t freed_bytes = 0;  // 0: they stay there, for instance in Hugging Face's cache
+};
+
 // All need the role admin: a base is there for every project. Every caller sees the same pulls.
 class Pulls {
   public:
@@ -44,6 +51,11 @@ class Pulls {
     // kConflict where the pull is over.
     absl::StatusOr<Pull> Cancel(const Caller& caller, const std::string& id);
 
+    // Takes a base that was fetched away from every project, and its files out of hone's cache; who
+    // has them open keeps them. A refusal (kConflict) where it was not fetched, its files are those
+    // of another base too, a job that is not over uses it, or fine-tuned models stand on it.
+    absl::StatusOr<RemovedBase> Remove(const Caller& caller, const std::string& name);
+
     // From Start to Stop what is asked for is fetched. A pull that Stop, or the end of the process,
     // breaks off goes on at the next Start.
     void Start();
@@ -58,6 +70,10 @@ class Pulls {
     // The model's path, or why there is none.
     absl::StatusOr<std::string> FetchFiles(const Pull& pull);
     void SetProgress(const PullProgress& progress);
+    // Takes the base out of the store, or says what needs it.
+    absl::Status TakeOut(const Caller& caller, const BaseModel& base);
+    // Returns the bytes that are free again.
+    int64_t RemoveFiles(const BaseModel& base, const HubOptions& hub);
     // With what is known of the one that runs.
     Pull Shown(Pull pull) const;
 
@@ -69,6 +85,7 @@ class Pulls {
     bool ending_ = false, asked_ = false;
     std::string running_;  // its id; empty: none
     bool cancelled_ = false;
+    std::set<std::string> removing_;  // names that no pull may take meanwhile
     PullProgress progress_;
 };
 

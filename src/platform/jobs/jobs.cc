@@ -137,15 +137,19 @@ absl::StatusOr<Job> Change(Services& services, const Caller& caller, const std::
     return job;
 }
 
+absl::Status ModelNotAvailable(const std::string& model) {
+    return Refuse({RefusalKind::kInvalid, "model", "model_not_available"},
+                  fmt::format("Model {} is not available for fine-tuning or does not exist.",
+                              ShownId(model)));
+}
+
 }  // namespace
 
 absl::StatusOr<Job> Jobs::Create(const Caller& caller, const JobRequest& request) {
     HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kMember));
     const auto place = models_.Resolve(caller, request.model);
     if (RefusalOf(place.status()).kind == RefusalKind::kNotFound)
-        return Refuse({RefusalKind::kInvalid, "model", "model_not_available"},
-                      fmt::format("Model {} is not available for fine-tuning or does not exist.",
-                                  ShownId(request.model)));
+        return ModelNotAvailable(request.model);
     HONE_RETURN_IF_ERROR(place.status());
     HONE_RETURN_IF_ERROR(CheckFile(files_, caller, "training_file", request.training_file));
     if (!request.validation_file.empty())
@@ -166,6 +170,7 @@ absl::StatusOr<Job> Jobs::Create(const Caller& caller, const JobRequest& request
     job.integrations = request.integrations;
     job.metadata = request.metadata;
     auto created = services_.database.Write([&](Sql& sql) -> absl::StatusOr<Job> {
+        if (!models_.HasBase(record.base)) return ModelNotAvailable(request.model);
         int64_t living = 0;
         sql.First(fmt::format("select count(*) from jobs where project = :project and status in {}",
                               kLivingStatuses),
@@ -249,6 +254,10 @@ absl::StatusOr<Page<Job>> Jobs::Search(const Caller& caller, const JobSearch& se
     std::string where = by_words ? fmt::format("{} and owner = :project", kTheirWords)
                                  : std::string("project = :project");
     Texts values{{caller.project}};
+    if (!search.model.empty()) {
+        where += " and model = :model";
+        values.all.push_back(search.model);
+    }
     // Not the column alone: by its index all jobs of a status would be sorted for each page.
     if (!search.statuses.empty())
         where += fmt::format(" and (status || '') in ('{}')", fmt::join(search.statuses, "', '"));

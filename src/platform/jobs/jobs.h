@@ -35,6 +35,7 @@ struct JobSearch {
     // Each of its words occurs in the job's id, models, suffix or metadata ("key" or "key=value"),
     // in capitals or not.
     std::string text;
+    std::string model;  // that the job began with, by its whole name; empty: any
 };
 
 // Is told the id of each job that changed or has new events, after that is stored. It is called

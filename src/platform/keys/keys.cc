@@ -13,6 +13,10 @@ constexpr std::string_view kPrefix = "sk-hone-";
 constexpr size_t kLookupLength = 12;  // of the part that finds the key
 constexpr size_t kSecretLength = 43;  // letters and digits: 256 bits
 constexpr char kProjectColumns[] = "id, name, created_at";
+constexpr char kUseColumns[] =
+    "id, name, created_at, (select count(*) from api_keys where project = projects.id and "
+    "revoked_at = 0), stored_files, (select count(*) from jobs where project = projects.id), "
+    "stored_bytes";
 constexpr char kKeyColumns[] = "id, project, name, role, hint, created_at, expires_at, revoked_at";
 constexpr char kDefaultProject[] = "default";
 
@@ -51,6 +55,24 @@ Project InsertProject(Sql& sql, const std::string& name, int64_t now) {
     return project;
 }
 
+absl::StatusOr<Project> InsertNewProject(Sql& sql, const std::string& name, int64_t now) {
+    int64_t there = 0;
+    sql.First("select count(*) from projects where name = :name", std::tie(there), name);
+    if (there > 0)
+        return Refuse({RefusalKind::kConflict, "name", ""},
+                      fmt::format("there is a project \"{}\" already: choose another name", name));
+    return InsertProject(sql, name, now);
+}
+
+absl::Status RequireFirstProject(Sql& sql, const Caller& caller) {
+    std::string first;
+    sql.First("select id from projects order by seq limit 1", std::tie(first));
+    if (first == caller.project) return absl::OkStatus();
+    return Refuse({RefusalKind::kForbidden, "", "insufficient_permissions"},
+                  "Projects are managed with an admin key of the server's first project, and this "
+                  "key is of another one.");
+}
+
 CreatedKey InsertKey(Sql& sql, const Caller& caller, const NewKey& asked, int64_t now) {
     const std::string lookup = RandomName(kLookupLength), secret = RandomName(kSecretLength);
     CreatedKey created;
@@ -84,6 +106,12 @@ std::tuple<std::string&, std::string&, int64_t&> ColumnsOf(Project& project) {
     return std::tie(project.id, project.name, project.created_at);
 }
 
+// Found by its name among those of the platform (argument-dependent lookup).
+static auto ColumnsOf(ProjectUse& use) {
+    return std::tie(use.project.id, use.project.name, use.project.created_at, use.keys, use.files,
+                    use.jobs, use.bytes);
+}
+
 absl::StatusOr<std::optional<CreatedKey>> Keys::CreateFirst() {
     using Result = absl::StatusOr<std::optional<CreatedKey>>;
     return services_.database.Write([&](Sql& sql) -> Result {
@@ -98,13 +126,19 @@ absl::StatusOr<std::optional<CreatedKey>> Keys::CreateFirst() {
 
 absl::StatusOr<Project> Keys::CreateProject(const std::string& name) {
     HONE_RETURN_IF_ERROR(CheckProjectName(name));
+    return services_.database.Write(
+        [&](Sql& sql) { return InsertNewProject(sql, name, services_.Now()); });
+}
+
+absl::StatusOr<Project> Keys::CreateProject(const Caller& caller, const std::string& name) {
+    HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
+    HONE_RETURN_IF_ERROR(CheckProjectName(name));
     return services_.database.Write([&](Sql& sql) -> absl::StatusOr<Project> {
-        int64_t there = 0;
-        sql.First("select count(*) from projects where name = :name", std::tie(there), name);
-        if (there > 0)
-            return Refuse({RefusalKind::kConflict, "name", ""},
-                          fmt::format("there is a project \"{}\" already", name));
-        return InsertProject(sql, name, services_.Now());
+        HONE_RETURN_IF_ERROR(RequireFirstProject(sql, caller));
+        const int64_t now = services_.Now();
+        HONE_ASSIGN_OR_RETURN(Project project, InsertNewProject(sql, name, now));
+        NoteAudit(sql, now, caller, "project.create", project.id);
+        return project;
     });
 }
 
@@ -123,6 +157,29 @@ absl::StatusOr<std::vector<Project>> Keys::ListProjects() {
     return services_.database.Read([&](Sql& sql) -> absl::StatusOr<std::vector<Project>> {
         return sql.All<Project>(
             fmt::format("select {} from projects order by seq", kProjectColumns));
+    });
+}
+
+absl::StatusOr<Page<ProjectUse>> Keys::ListProjects(const Caller& caller, const PageRequest& page) {
+    HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
+    HONE_RETURN_IF_ERROR(CheckPage(page, 100));
+    return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Page<ProjectUse>> {
+        HONE_RETURN_IF_ERROR(RequireFirstProject(sql, caller));
+        return ListRows<ProjectUse>(sql, {kUseColumns, "projects"}, "seq > 0", page);
+    });
+}
+
+absl::StatusOr<Caller> Keys::InProject(const Caller& caller, const std::string& project_id) {
+    if (project_id.empty() || project_id == caller.project) return caller;
+    HONE_RETURN_IF_ERROR(RequireRole(caller, Role::kAdmin));
+    return services_.database.Read([&](Sql& sql) -> absl::StatusOr<Caller> {
+        HONE_RETURN_IF_ERROR(RequireFirstProject(sql, caller));
+        int64_t there = 0;
+        sql.First("select count(*) from projects where id = :id", std::tie(there), project_id);
+        if (there == 0)
+            return InvalidField("project_id", "The project '{}' does not exist.",
+                                ShownId(project_id));
+        return Caller{project_id, caller.role, caller.key_id};
     });
 }
 

@@ -24,6 +24,14 @@ struct CreatedKey {
     std::string secret;  // shown this once: only its hash is kept
 };
 
+// A project with what it holds.
+struct ProjectUse {
+    Project project;
+    int64_t keys = 0;  // that were not revoked
+    int64_t files = 0, jobs = 0;
+    int64_t bytes = 0;  // of its files, and of the parts of its uploads
+};
+
 // A secret is "sk-hone-", the public part that finds the key, "-", and 256 random bits. What is
 // stored of the latter is a BLAKE2b hash (libsodium's generichash), compared in constant time.
 class Keys {
@@ -35,6 +43,15 @@ class Keys {
     absl::StatusOr<Project> CreateProject(const std::string& name);
     absl::StatusOr<Project> FindProject(const std::string& name_or_id);
     absl::StatusOr<std::vector<Project>> ListProjects();
+
+    // For admins of the first project that there was, who speak for the whole server; other admins
+    // are refused (kForbidden). The oldest one is the first. Limit 0 to 100.
+    absl::StatusOr<Page<ProjectUse>> ListProjects(const Caller& caller, const PageRequest& page);
+    absl::StatusOr<Project> CreateProject(const Caller& caller, const std::string& name);
+    // The caller as one of that project, for what follows: so keys of another project are made,
+    // listed and revoked, and its audit log has it. Empty, or the caller's own: as it is, for
+    // everyone.
+    absl::StatusOr<Caller> InProject(const Caller& caller, const std::string& project_id);
 
     // Of the caller's project; all three need the role admin.
     absl::StatusOr<CreatedKey> Create(const Caller& caller, const NewKey& key);

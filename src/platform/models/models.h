@@ -33,6 +33,8 @@ class Models {
 
     // The rest is for the other parts of the platform.
     //
+    // Whether the base is still offered. In a transaction it stays so until that is done.
+    bool HasBase(const std::string& name) const { return bases_.Find(name).has_value(); }
     // Links the two files of a PEFT folder into a new folder of the platform, and returns its name.
     // They last through a power cut.
     absl::StatusOr<std::string> Keep(const std::string& adapter);

@@ -19,7 +19,9 @@ using Json = nlohmann::ordered_json;
 constexpr char kAdviceSchemas[] = R"json({
   "BaseModel": {
     "type": "object",
-    "required": ["id", "object", "aliases", "architecture", "licence", "parameters", "context_length", "bytes"],
+    "required": [
+      "id", "object", "aliases", "architecture", "licence", "parameters", "context_length", "bytes", "fetched"
+    ],
     "properties": {
       "id": {"type": "string"},
       "object": {"type": "string", "const": "base_model"},
@@ -28,7 +30,8 @@ constexpr char kAdviceSchemas[] = R"json({
       "licence": {"type": ["string", "null"]},
       "parameters": {"type": "integer"},
       "context_length": {"description": "tokens", "type": "integer"},
-      "bytes": {"description": "of its files", "type": "integer"}
+      "bytes": {"description": "of its files", "type": "integer"},
+      "fetched": {"description": "while the server ran, and so can be removed", "type": "boolean"}
     }
   },
   "ListBaseModelsResponse": {
@@ -112,9 +115,8 @@ constexpr char kAdviceSchemas[] = R"json({
 })json";
 
 HttpResponse ListBases(Platform& platform) {
-    HONE_ASSIGN_OR_ANSWER(const auto bases, platform.advisor().DescribeBases());
     Json data = Json::array();
-    for (const platform::BaseDescription& base : bases)
+    for (const platform::BaseDescription& base : platform.advisor().DescribeBases())
         data.push_back({{"id", base.name},
                         {"object", "base_model"},
                         {"aliases", base.aliases},
@@ -122,7 +124,8 @@ HttpResponse ListBases(Platform& platform) {
                         {"licence", base.licence.empty() ? Json(nullptr) : Json(base.licence)},
                         {"parameters", base.parameters},
                         {"context_length", base.context},
-                        {"bytes", base.bytes}});
+                        {"bytes", base.bytes},
+                        {"fetched", base.fetched}});
     return JsonResponse({{"object", "list"}, {"data", std::move(data)}});
 }
 

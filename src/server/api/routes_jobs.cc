@@ -58,6 +58,7 @@ HttpResponse SearchJobs(Platform& platform, const Call& call) {
     if (auto wrong = ReadPage(call.request, kJobPages, page)) return *std::move(wrong);
     if (const std::string* statuses = call.request.Query("status"))
         search.statuses = absl::StrSplit(*statuses, ',', absl::SkipEmpty());
+    if (const std::string* model = call.request.Query("model")) search.model = *model;
     if (const std::string* text = call.request.Query("search")) search.text = *text;
     HONE_ASSIGN_OR_ANSWER(const platform::Page<platform::Job> jobs,
                           platform.jobs().Search(call.caller, search, page));
@@ -172,6 +173,8 @@ void AddJobRoutes(Api& api, Platform& platform) {
         {"status", R"({"type": "string", "maxLength": 256})",
          "only jobs in one of these, with commas between: validating_files, queued, "
          "running, paused, succeeded, failed, cancelled"});
+    searching.push_back({"model", R"({"type": "string", "maxLength": 256})",
+                         "only jobs that began with this model, not with an alias of it"});
     searching.push_back({"search", R"({"type": "string", "maxLength": 256})",
                          "only jobs in whose id, models, suffix or metadata (key=value) each of "
                          "these words occurs"});

@@ -14,6 +14,8 @@ void AddInferenceRoutes(Api& api, platform::Platform& platform, InferencePool& p
 void AddStoredCompletionRoutes(Api& api, platform::Platform& platform);
 void AddGraderRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 void AddResponseRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
+// Taking bases away that were fetched.
+void AddBaseRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 // What the server runs on, and its processes.
 void AddSystemRoutes(Api& api, platform::Platform& platform, InferencePool& pool);
 

@@ -102,23 +102,27 @@ Json DiskJson(const std::string& folder) {
     return {{"total_bytes", space.capacity}, {"available_bytes", space.available}};
 }
 
-// The name that clients know a base by, where it is one of the platform's.
+// The name that clients know a base by; empty: it was removed.
 std::string NameOfBase(const Platform& platform, const std::string& path) {
     for (const platform::BaseModel& base : platform.bases().All())
         if (base.path == path) return base.name;
-    return std::filesystem::path(path).filename();
+    return "";
 }
 
 Json ChildrenJson(const Platform& platform, const InferencePool& pool) {
     Json children = Json::array();
-    for (const InferenceChild& child : pool.Children())
-        children.push_back({{"base", NameOfBase(platform, child.base)},
+    for (const InferenceChild& child : pool.Children()) {
+        std::string name = NameOfBase(platform, child.base);
+        if (name.empty() && child.pid == 0) continue;
+        if (name.empty()) name = std::filesystem::path(child.base).filename();
+        children.push_back({{"base", std::move(name)},
                             {"state", child.state},
                             {"pid", child.pid == 0 ? Json(nullptr) : Json(child.pid)},
                             {"requests", child.requests},
                             {"memory_bytes", child.memory_bytes},
                             {"restarts", child.restarts},
                             {"context_length", child.context_length}});
+    }
     return children;
 }
 

@@ -35,6 +35,7 @@ export type JobEstimate = Omit<Schemas['JobEstimate'], 'hyperparameters'> & {
 export type ModelDescription = Schemas['ModelDescription'];
 export type SystemStatus = Schemas['System'];
 export type ApiKey = Schemas['ApiKey'];
+export type Project = Schemas['Project'];
 export type Webhook = Schemas['Webhook'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Pull = Schemas['Pull'];

@@ -14,6 +14,7 @@ import { say } from '@/ui/notices';
 import { splitStyles as styles } from '@/ui/SplitPage';
 
 import { downloadKinds, useDeleteModel, useDownload } from './models';
+import { RemoveBase } from './RemoveBase';
 
 function DeleteModel({ id, onClose }: { id: string; onClose: () => void }) {
   const { t } = useLanguage();
@@ -97,6 +98,7 @@ export function ModelActions({ description }: { description: ModelDescription })
         <StepForward aria-hidden />
         {t(tuned ? 'models.continue' : 'models.tune')}
       </Button>
+      {!tuned && <RemoveBase id={id} />}
       {tuned && <DownloadMenu id={id} />}
       {tuned && (
         <Button onClick={() => setAsking(true)}>

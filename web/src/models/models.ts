@@ -7,7 +7,7 @@ import type { Job, ModelDescription } from '@/api/types';
 import { saveBlob } from '@/files/save';
 
 const MOST_ANCESTORS = 20;
-const JOBS = 100; // of the newest, in which those are sought that go on from a model
+const JOBS = 100; // that went on from a model, the newest
 
 const path = (id: string) => ({ params: { path: { model: id } } });
 
@@ -64,12 +64,11 @@ async function findJob(id: string, signal: AbortSignal): Promise<Job | null> {
 // The jobs that began with a model.
 export function useJobsFrom(id: string) {
   return useQuery({
-    queryKey: ['jobs-from'],
+    queryKey: ['jobs-from', id],
     queryFn: async ({ signal }) => {
-      const params = { query: { limit: JOBS } };
-      return (await result(api.GET('/v1/fine_tuning/jobs', { params, signal }))).data as Job[];
+      const params = { query: { limit: JOBS, model: id } };
+      return (await result(api.GET('/api/fine_tuning/jobs', { params, signal }))).data as Job[];
     },
-    select: (jobs) => jobs.filter((job) => job.model === id),
   });
 }
 
@@ -78,6 +77,23 @@ export function useDeleteModel(id: string) {
   return useMutation({
     mutationFn: () => result(api.DELETE('/v1/models/{model}', path(id))),
     onSuccess: () => client.invalidateQueries({ queryKey: ['models'] }),
+  });
+}
+
+// Takes a base that was fetched away from every project. `onRemoved` is called before the lists are
+// renewed, which takes what asked off the page.
+export function useRemoveBase(id: string, onRemoved: (freedBytes: number) => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => result(api.DELETE('/api/base_models/{model}', path(id))),
+    onSuccess: ({ freed_bytes: freedBytes }) => {
+      onRemoved(freedBytes);
+      return Promise.all(
+        ['base-models', 'models', 'catalogue', 'model'].map((name) =>
+          client.invalidateQueries({ queryKey: [name] }),
+        ),
+      );
+    },
   });
 }
 

@@ -7,13 +7,19 @@ import { Dialog } from '@/ui/Dialog';
 import { Field, Input, Select } from '@/ui/Field';
 
 import styles from './CreateKey.module.css';
+import { ProjectField } from './ProjectField';
 import { Secret } from './Secret';
 import { roles, useCreateKey, type KeyRole } from './system';
 
 const DAYS = [30, 90, 365];
 const LONGEST_NAME = 100;
 
-export function CreateKey({ onClose }: { onClose: () => void }) {
+export function CreateKey(props: {
+  project: string | undefined;
+  onProject: (id: string) => void;
+  onClose: () => void;
+}) {
+  const { project, onClose } = props;
   const { t } = useLanguage();
   const create = useCreateKey();
   const [name, setName] = useState('');
@@ -30,7 +36,7 @@ export function CreateKey({ onClose }: { onClose: () => void }) {
     );
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
-    create.mutate({ name: name.trim(), role, days: days === '' ? null : Number(days) });
+    create.mutate({ project, name: name.trim(), role, days: days === '' ? null : Number(days) });
   };
   return (
     <Dialog
@@ -61,6 +67,7 @@ export function CreateKey({ onClose }: { onClose: () => void }) {
             />
           )}
         </Field>
+        <ProjectField value={project} onChange={props.onProject} />
         <Field label={t('keys.role')} hint={t(`keys.roleHint.${role}`)}>
           {(control) => (
             <Select

@@ -13,12 +13,13 @@ import { Failure, Loading } from '@/ui/State';
 import table from '@/ui/Table.module.css';
 
 import { CreateKey } from './CreateKey';
+import { ProjectField } from './ProjectField';
 import { isForbidden, useKeys, useRevokeKey } from './system';
 import styles from './SystemPage.module.css';
 
 function RevokeKey({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const { t } = useLanguage();
-  const revoke = useRevokeKey();
+  const revoke = useRevokeKey(apiKey.project_id);
   const submit = () =>
     revoke.mutate(apiKey.id, {
       onSuccess: () => say('good', t('keys.revoked')),
@@ -113,35 +114,42 @@ function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
   );
 }
 
-// The project's keys, for who holds an admin key.
+// The keys of a project, for who holds an admin key.
 export function Keys() {
   const { t } = useLanguage();
-  const keys = useKeys();
+  const [project, setProject] = useState<string>();
+  const keys = useKeys(project);
   const [creating, setCreating] = useState(false);
   return (
     <section className={styles.section} aria-labelledby="system-keys">
       <header className={styles.heading}>
         <h2 id="system-keys">{t('keys.title')}</h2>
-        {keys.data && (
+        {(keys.data ?? project) !== undefined && (
           <Button onClick={() => setCreating(true)}>
             <Plus aria-hidden />
             {t('keys.create')}
           </Button>
         )}
       </header>
+      <div className={styles.choice}>
+        <ProjectField value={project} onChange={setProject} />
+      </div>
       {keys.isPending && <Loading />}
       {isForbidden(keys.error) && <p className={styles.none}>{t('keys.forbidden')}</p>}
       {keys.isError && !keys.data && !isForbidden(keys.error) && (
         <Failure error={keys.error} onRetry={() => void keys.refetch()} />
       )}
-      {keys.data && <KeyTable keys={keys.data} />}
+      {keys.data?.length === 0 && <p className={styles.none}>{t('keys.none')}</p>}
+      {keys.data && keys.data.length > 0 && <KeyTable keys={keys.data} />}
       {keys.hasNextPage && (
         <Button disabled={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>
           <KeyRound aria-hidden />
           {t('action.loadMore')}
         </Button>
       )}
-      {creating && <CreateKey onClose={() => setCreating(false)} />}
+      {creating && (
+        <CreateKey project={project} onProject={setProject} onClose={() => setCreating(false)} />
+      )}
     </section>
   );
 }

@@ -12,6 +12,7 @@ import type { SystemStatus } from '@/api/types';
 
 import { Keys } from './Keys';
 import { Meter } from './Meter';
+import { Projects } from './Projects';
 import { useSystem, useThroughput } from './system';
 import styles from './SystemPage.module.css';
 
@@ -166,6 +167,7 @@ export default function SystemPage() {
         <h2 id="system-queue">{t('system.queue')}</h2>
         <Queue />
       </section>
+      <Projects />
       <Keys />
       <section className={styles.section} aria-labelledby="system-admin">
         <h2 id="system-admin">{t('admin.title')}</h2>

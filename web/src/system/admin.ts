@@ -1,8 +1,8 @@
-// What else an admin of the project sees: who is told of its jobs, and who changed what.
+// What else an admin sees: the projects, who is told of jobs, and who changed what.
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 
 import { api, result } from '@/api/client';
-import type { AuditEntry, Webhook } from '@/api/types';
+import type { AuditEntry, Project, Webhook } from '@/api/types';
 
 const PAGE = 30;
 
@@ -11,7 +11,7 @@ interface ListPage {
   has_more: boolean;
 }
 
-// A list that the server has by pages, the newest first.
+// A list that the server has by pages.
 function useAdminList<T extends { id: string }>(
   name: string,
   load: (query: { limit: number; after?: string }, signal: AbortSignal) => Promise<ListPage>,
@@ -36,6 +36,20 @@ export const useAudit = () =>
   useAdminList<AuditEntry>('audit', (query, signal) =>
     result(api.GET('/api/audit', { params: { query }, signal })),
   );
+
+// The oldest first. Keys of the first project alone see them.
+export const useProjects = () =>
+  useAdminList<Project>('projects', (query, signal) =>
+    result(api.GET('/api/projects', { params: { query }, signal })),
+  );
+
+export function useCreateProject() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => result(api.POST('/api/projects', { body: { name } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['projects'] }),
+  });
+}
 
 export const webhookEvents = ['succeeded', 'failed', 'cancelled'] as const;
 export type WebhookEvent = (typeof webhookEvents)[number];

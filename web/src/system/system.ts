@@ -40,12 +40,17 @@ export function useThroughput() {
 // Only an admin sees keys.
 export const isForbidden = (error: unknown) => error instanceof ApiError && error.status === 403;
 
-export function useKeys() {
+const ofProject = (project: string | undefined): { project_id?: string } =>
+  project === undefined ? {} : { project_id: project };
+
+// Of a project; undefined: of the one of the key that asks.
+export function useKeys(project: string | undefined) {
   return useInfiniteQuery({
-    queryKey: ['keys'],
+    queryKey: ['keys', project ?? ''],
     initialPageParam: '',
     queryFn: async ({ pageParam, signal }) => {
-      const query = { limit: KEYS, ...(pageParam === '' ? {} : { after: pageParam }) };
+      const after = pageParam === '' ? {} : { after: pageParam };
+      const query = { limit: KEYS, ...after, ...ofProject(project) };
       return result(api.GET('/api/keys', { params: { query }, signal }));
     },
     getNextPageParam: (page) =>
@@ -58,6 +63,7 @@ export const roles = ['viewer', 'member', 'admin'] as const;
 export type KeyRole = (typeof roles)[number];
 
 export interface NewKey {
+  project: string | undefined;
   name: string;
   role: KeyRole;
   days: number | null; // until it expires; null: never
@@ -65,25 +71,29 @@ export interface NewKey {
 
 function useRenewKeys() {
   const client = useQueryClient();
-  return () => client.invalidateQueries({ queryKey: ['keys'] });
+  return () =>
+    Promise.all(['keys', 'projects'].map((name) => client.invalidateQueries({ queryKey: [name] })));
 }
 
 export function useCreateKey() {
   const onSuccess = useRenewKeys();
   return useMutation({
-    mutationFn: ({ name, role, days }: NewKey) => {
+    mutationFn: ({ project, name, role, days }: NewKey) => {
       const expires = days === null ? null : Math.floor(Date.now() / 1000) + days * 86_400;
-      return result(api.POST('/api/keys', { body: { name, role, expires_at: expires } }));
+      const body = { name, role, expires_at: expires, ...ofProject(project) };
+      return result(api.POST('/api/keys', { body }));
     },
     onSuccess,
   });
 }
 
-export function useRevokeKey() {
+export function useRevokeKey(project: string) {
   const onSuccess = useRenewKeys();
   return useMutation({
-    mutationFn: (id: string) =>
-      result(api.DELETE('/api/keys/{key_id}', { params: { path: { key_id: id } } })),
+    mutationFn: (id: string) => {
+      const params = { path: { key_id: id }, query: ofProject(project) };
+      return result(api.DELETE('/api/keys/{key_id}', { params }));
+    },
     onSuccess,
   });
 }

@@ -42,6 +42,12 @@ export const models = {
     'Its adapter goes for good, and programs that ask it get an error. The job and its other checkpoints stay.',
   'models.delete.keep': 'Keep it',
   'models.deleted': 'The model {id} is deleted.',
+  'models.remove': 'Remove',
+  'models.remove.ask': 'Remove {id}?',
+  'models.remove.text':
+    'It goes from every project, and its files ({bytes}) from the disk. It can be fetched again.',
+  'models.removed': '{id} is removed: {bytes} are free again.',
+  'models.removed.kept': '{id} is removed. Its files stay; the server’s log says why.',
   'models.lineage': 'Lineage',
   'models.lineage.model': 'Model',
   'models.lineage.job': 'Job',
