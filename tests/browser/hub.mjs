@@ -19,7 +19,7 @@ function listing() {
 
 export class Hub {
   held = false;
-  waiting = []; // calls that send the rest
+  waiting = []; // what is sent half, as { response, rest }
 
   async start() {
     this.server = createServer((request, response) => this.answer(request, response));
@@ -30,7 +30,13 @@ export class Hub {
 
   release() {
     this.held = false;
-    for (const send of this.waiting.splice(0)) send();
+    for (const { response, rest } of this.waiting.splice(0)) response.end(rest);
+  }
+
+  // The rest never comes.
+  drop() {
+    this.held = false;
+    for (const { response } of this.waiting.splice(0)) response.destroy();
   }
 
   close() {
@@ -53,6 +59,6 @@ export class Hub {
     if (!this.held || name !== 'model.safetensors') return response.end(content);
     const half = Math.max(0, whole.length / 2 - begin);
     response.write(content.subarray(0, half));
-    this.waiting.push(() => response.end(content.subarray(half)));
+    this.waiting.push({ response, rest: content.subarray(half) });
   }
 }
