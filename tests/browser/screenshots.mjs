@@ -98,5 +98,6 @@ await shoot('playground', `/playground?${models.join('&')}`, '#content textarea'
 });
 await shoot('models', `/models/${done.fine_tuned_model}`, 'a[href^="/fine-tuning/ftjob"]');
 await shoot('system', '/system', 'meter', { theme: 'dark', act: asAnyMachine });
+await shoot('audit', '/system/audit', 'td');
 await browser.close();
 await server.close();
