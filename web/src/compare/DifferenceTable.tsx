@@ -6,7 +6,7 @@ import { Link } from 'wouter';
 import type { Job } from '@/api/types';
 import type { MessageKey } from '@/i18n/catalogue';
 import { useLanguage } from '@/i18n/language';
-import table from '@/ui/Table.module.css';
+import { Table } from '@/ui/Table';
 
 import styles from './DifferenceTable.module.css';
 import { bestCells, differs, nameOf, type Row } from './runs';
@@ -43,53 +43,50 @@ export function DifferenceTable(props: { jobs: readonly Job[]; rows: readonly Ro
           {t('compare.only')}
         </label>
       </header>
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys */}
-      <div className={table.frame} tabIndex={0} role="group" aria-labelledby="compare-table">
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th>
-                <span className="visually-hidden">{t('compare.table')}</span>
+      <Table labelledBy="compare-table">
+        <thead>
+          <tr>
+            <th>
+              <span className="visually-hidden">{t('compare.table')}</span>
+            </th>
+            {props.jobs.map((job, index) => (
+              <th key={job.id} scope="col">
+                <span className={styles.run}>
+                  <svg viewBox="0 0 8 8" aria-hidden>
+                    <circle cx="4" cy="4" r="4" fill={`var(--series-${index + 1})`} />
+                  </svg>
+                  <Link href={`/fine-tuning/${job.id}`} title={job.id}>
+                    <bdi>{nameOf(job)}</bdi>
+                  </Link>
+                </span>
               </th>
-              {props.jobs.map((job, index) => (
-                <th key={job.id} scope="col">
-                  <span className={styles.run}>
-                    <svg viewBox="0 0 8 8" aria-hidden>
-                      <circle cx="4" cy="4" r="4" fill={`var(--series-${index + 1})`} />
-                    </svg>
-                    <Link href={`/fine-tuning/${job.id}`} title={job.id}>
-                      <bdi>{nameOf(job)}</bdi>
-                    </Link>
-                  </span>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const best = bestCells(row);
+            return (
+              <tr key={row.label} className={clsx(differs(row) && !row.best && styles.differs)}>
+                <th scope="row" className={styles.label}>
+                  {t(row.label)}
+                  {differs(row) && (
+                    <span className="visually-hidden"> ({t('compare.differs')})</span>
+                  )}
                 </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => {
-              const best = bestCells(row);
-              return (
-                <tr key={row.label} className={clsx(differs(row) && !row.best && styles.differs)}>
-                  <th scope="row" className={styles.label}>
-                    {t(row.label)}
-                    {differs(row) && (
-                      <span className="visually-hidden"> ({t('compare.differs')})</span>
+                {row.cells.map((cell, index) => (
+                  <td key={props.jobs[index]?.id}>
+                    <bdi>{text(row, cell)}</bdi>
+                    {best[index] && (
+                      <Trophy className={styles.best} aria-label={t('compare.best')} />
                     )}
-                  </th>
-                  {row.cells.map((cell, index) => (
-                    <td key={props.jobs[index]?.id}>
-                      <bdi>{text(row, cell)}</bdi>
-                      {best[index] && (
-                        <Trophy className={styles.best} aria-label={t('compare.best')} />
-                      )}
-                    </td>
-                  ))}
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </Table>
     </section>
   );
 }

@@ -10,6 +10,7 @@ import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { say } from '@/ui/notices';
 import { Failure, Loading } from '@/ui/State';
+import { Table } from '@/ui/Table';
 import table from '@/ui/Table.module.css';
 
 import { CreateKey } from './CreateKey';
@@ -86,29 +87,26 @@ function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
   const [revoking, setRevoking] = useState<ApiKey | null>(null);
   return (
     <>
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys */}
-      <div className={table.frame} tabIndex={0} role="group" aria-labelledby="system-keys">
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th>{t('keys.name')}</th>
-              <th>{t('keys.hint')}</th>
-              <th>{t('keys.role')}</th>
-              <th>{t('keys.state')}</th>
-              <th>{t('keys.created')}</th>
-              <th>{t('keys.expires')}</th>
-              <th>
-                <span className="visually-hidden">{t('keys.actions')}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {keys.map((key) => (
-              <KeyRow key={key.id} apiKey={key} onRevoke={() => setRevoking(key)} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table labelledBy="system-keys">
+        <thead>
+          <tr>
+            <th>{t('keys.name')}</th>
+            <th>{t('keys.hint')}</th>
+            <th>{t('keys.role')}</th>
+            <th>{t('keys.state')}</th>
+            <th>{t('keys.created')}</th>
+            <th>{t('keys.expires')}</th>
+            <th>
+              <span className="visually-hidden">{t('keys.actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => (
+            <KeyRow key={key.id} apiKey={key} onRevoke={() => setRevoking(key)} />
+          ))}
+        </tbody>
+      </Table>
       {revoking && <RevokeKey apiKey={revoking} onClose={() => setRevoking(null)} />}
     </>
   );

@@ -10,6 +10,7 @@ import { Code } from '@/ui/Facts';
 import { Field, Input } from '@/ui/Field';
 import { say } from '@/ui/notices';
 import { Failure, Loading } from '@/ui/State';
+import { Table } from '@/ui/Table';
 import table from '@/ui/Table.module.css';
 
 import { useCreateProject, useProjects } from './admin';
@@ -70,39 +71,36 @@ function CreateProject({ onClose }: { onClose: () => void }) {
 function ProjectTable({ projects }: { projects: readonly Project[] }) {
   const { t, format } = useLanguage();
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys
-    <div className={table.frame} tabIndex={0} role="group" aria-labelledby="system-projects">
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>{t('projects.name')}</th>
-            <th>{t('projects.id')}</th>
-            <th>{t('projects.made')}</th>
-            <th className={table.number}>{t('projects.keys')}</th>
-            <th className={table.number}>{t('projects.files')}</th>
-            <th className={table.number}>{t('projects.jobs')}</th>
-            <th className={table.number}>{t('projects.size')}</th>
+    <Table labelledBy="system-projects">
+      <thead>
+        <tr>
+          <th>{t('projects.name')}</th>
+          <th>{t('projects.id')}</th>
+          <th>{t('projects.made')}</th>
+          <th className={table.number}>{t('projects.keys')}</th>
+          <th className={table.number}>{t('projects.files')}</th>
+          <th className={table.number}>{t('projects.jobs')}</th>
+          <th className={table.number}>{t('projects.size')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {projects.map((project) => (
+          <tr key={project.id}>
+            <td>
+              <bdi>{project.name}</bdi>
+            </td>
+            <td>
+              <Code>{project.id}</Code>
+            </td>
+            <td>{format.dateTime(project.created_at)}</td>
+            <td className={table.number}>{format.number(project.keys)}</td>
+            <td className={table.number}>{format.number(project.files)}</td>
+            <td className={table.number}>{format.number(project.jobs)}</td>
+            <td className={table.number}>{format.bytes(project.bytes)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {projects.map((project) => (
-            <tr key={project.id}>
-              <td>
-                <bdi>{project.name}</bdi>
-              </td>
-              <td>
-                <Code>{project.id}</Code>
-              </td>
-              <td>{format.dateTime(project.created_at)}</td>
-              <td className={table.number}>{format.number(project.keys)}</td>
-              <td className={table.number}>{format.number(project.files)}</td>
-              <td className={table.number}>{format.number(project.jobs)}</td>
-              <td className={table.number}>{format.bytes(project.bytes)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   );
 }
 

@@ -6,6 +6,7 @@ import { useLanguage } from '@/i18n/language';
 import { Badge } from '@/ui/Badge';
 import { Code, Fact, Facts } from '@/ui/Facts';
 import { Failure, Loading } from '@/ui/State';
+import { Table } from '@/ui/Table';
 import table from '@/ui/Table.module.css';
 import { useTitle } from '@/ui/title';
 import type { SystemStatus } from '@/api/types';
@@ -90,39 +91,36 @@ function Children({ system: { children } }: { system: SystemStatus }) {
   const { t, format } = useLanguage();
   if (children.length === 0) return <p className={styles.none}>{t('system.noChildren')}</p>;
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys
-    <div className={table.frame} tabIndex={0} role="group" aria-labelledby="system-children">
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>{t('system.child.base')}</th>
-            <th>{t('system.child.state')}</th>
-            <th className={table.number}>{t('system.child.requests')}</th>
-            <th className={table.number}>{t('system.child.memory')}</th>
-            <th className={table.number}>{t('system.child.context')}</th>
-            <th className={table.number}>{t('system.child.restarts')}</th>
-            <th className={table.number}>{t('system.child.pid')}</th>
+    <Table labelledBy="system-children">
+      <thead>
+        <tr>
+          <th>{t('system.child.base')}</th>
+          <th>{t('system.child.state')}</th>
+          <th className={table.number}>{t('system.child.requests')}</th>
+          <th className={table.number}>{t('system.child.memory')}</th>
+          <th className={table.number}>{t('system.child.context')}</th>
+          <th className={table.number}>{t('system.child.restarts')}</th>
+          <th className={table.number}>{t('system.child.pid')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {children.map((child) => (
+          <tr key={child.base}>
+            <td>
+              <Code>{child.base}</Code>
+            </td>
+            <td>
+              <Badge tone={TONES[child.state]}>{t(`system.child.${child.state}`)}</Badge>
+            </td>
+            <td className={table.number}>{format.number(child.requests)}</td>
+            <td className={table.number}>{format.bytes(child.memory_bytes)}</td>
+            <td className={table.number}>{format.number(child.context_length)}</td>
+            <td className={table.number}>{format.number(child.restarts)}</td>
+            <td className={table.number}>{child.pid ?? '–'}</td>
           </tr>
-        </thead>
-        <tbody>
-          {children.map((child) => (
-            <tr key={child.base}>
-              <td>
-                <Code>{child.base}</Code>
-              </td>
-              <td>
-                <Badge tone={TONES[child.state]}>{t(`system.child.${child.state}`)}</Badge>
-              </td>
-              <td className={table.number}>{format.number(child.requests)}</td>
-              <td className={table.number}>{format.bytes(child.memory_bytes)}</td>
-              <td className={table.number}>{format.number(child.context_length)}</td>
-              <td className={table.number}>{format.number(child.restarts)}</td>
-              <td className={table.number}>{child.pid ?? '–'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </Table>
   );
 }
 

@@ -7,6 +7,7 @@ import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { say } from '@/ui/notices';
+import { Table } from '@/ui/Table';
 import table from '@/ui/Table.module.css';
 
 import { eventsOf, useDeleteWebhook, useWebhooks } from './admin';
@@ -45,45 +46,42 @@ function WebhookTable({ webhooks }: { webhooks: readonly Webhook[] }) {
   const [deleting, setDeleting] = useState<Webhook | null>(null);
   return (
     <>
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keys */}
-      <div className={table.frame} tabIndex={0} role="group" aria-labelledby="admin-title">
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th>{t('webhooks.url')}</th>
-              <th>{t('webhooks.events')}</th>
-              <th>{t('keys.created')}</th>
-              <th>
-                <span className="visually-hidden">{t('keys.actions')}</span>
-              </th>
+      <Table labelledBy="admin-title">
+        <thead>
+          <tr>
+            <th>{t('webhooks.url')}</th>
+            <th>{t('webhooks.events')}</th>
+            <th>{t('keys.created')}</th>
+            <th>
+              <span className="visually-hidden">{t('keys.actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {webhooks.map((webhook) => (
+            <tr key={webhook.id}>
+              <td>
+                <bdi dir="ltr">{webhook.url}</bdi>
+              </td>
+              <td>
+                {eventsOf(webhook)
+                  .map((event) => t(`webhooks.event.${event}`))
+                  .join(t('list.comma'))}
+              </td>
+              <td>{format.dateTime(webhook.created_at)}</td>
+              <td className={table.number}>
+                <Button
+                  look="quiet"
+                  aria-label={`${t('webhooks.delete')}: ${webhook.url}`}
+                  onClick={() => setDeleting(webhook)}
+                >
+                  {t('webhooks.delete')}
+                </Button>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {webhooks.map((webhook) => (
-              <tr key={webhook.id}>
-                <td>
-                  <bdi dir="ltr">{webhook.url}</bdi>
-                </td>
-                <td>
-                  {eventsOf(webhook)
-                    .map((event) => t(`webhooks.event.${event}`))
-                    .join(t('list.comma'))}
-                </td>
-                <td>{format.dateTime(webhook.created_at)}</td>
-                <td className={table.number}>
-                  <Button
-                    look="quiet"
-                    aria-label={`${t('webhooks.delete')}: ${webhook.url}`}
-                    onClick={() => setDeleting(webhook)}
-                  >
-                    {t('webhooks.delete')}
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
       {deleting && <DeleteWebhook webhook={deleting} onClose={() => setDeleting(null)} />}
     </>
   );
