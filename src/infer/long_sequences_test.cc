@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "base/testing.h"
@@ -13,6 +14,15 @@
 
 namespace hone {
 namespace {
+
+class Ends : public RequestSink {
+  public:
+    void OnToken(uint64_t, const TokenUpdate&) override {}
+    void OnEnd(uint64_t id, absl::StatusOr<GenerateResult> result) override {
+        results.emplace(id, std::move(result).value());
+    }
+    std::map<uint64_t, GenerateResult> results;
+};
 
 class LongSequencesTest : public testing::Test {
   protected:
@@ -40,6 +50,10 @@ class LongSequencesTest : public testing::Test {
             tokens.push_back(static_cast<int32_t>(3 + (first + i * i) % 371));
         return tokens;
     }
+    static std::vector<int32_t> Joined(std::vector<int32_t> head, const std::vector<int32_t>& own) {
+        head.insert(head.end(), own.begin(), own.end());
+        return head;
+    }
     static GenerateRequest Request(std::vector<int32_t> prompt, int64_t max_new_tokens) {
         GenerateRequest request;
         request.prompt = std::move(prompt);
@@ -55,6 +69,26 @@ class LongSequencesTest : public testing::Test {
     }
     Generator MakeGenerator() {
         return Generator(*model_, chat_->tokenizer, chat_->eos_ids, context_);
+    }
+    // Asks for `count` answers, now and then one more beside those that are being made, and expects
+    // of each what `expected` says. Returns how many tokens were not computed again.
+    int64_t AskInCompany(TestRandom& random, const EngineOptions& options, int64_t count,
+                         const std::function<GenerateRequest(int64_t left)>& next,
+                         const std::function<Answer(const GenerateRequest&)>& expected) {
+        const auto engine = MakeEngine(options);
+        Ends ends;
+        std::map<uint64_t, GenerateRequest> requests;
+        for (int64_t left = count; left > 0 || engine->busy();) {
+            if (left > 0 && random.Between(0, 2) == 0) {
+                const GenerateRequest request = next(--left);
+                requests[engine->Submit(request, ends).value()] = request;
+            }
+            engine->Step();
+            EXPECT_LE(engine->cache_bytes(), options.cache_bytes);
+        }
+        for (const auto& [id, request] : requests)
+            EXPECT_EQ(AnswerOf(ends.results.at(id)), expected(request)) << id;
+        return engine->stats().reused_tokens;
     }
     // Of that request, after others that the generator answered.
     static GenerateResult One(Generator& generator, const GenerateRequest& request) {
@@ -93,15 +127,6 @@ class WindowsTest : public LongSequencesTest {
     }
 };
 
-class Ends : public RequestSink {
-  public:
-    void OnToken(uint64_t, const TokenUpdate&) override {}
-    void OnEnd(uint64_t id, absl::StatusOr<GenerateResult> result) override {
-        results.emplace(id, std::move(result).value());
-    }
-    std::map<uint64_t, GenerateResult> results;
-};
-
 // Long and short ones, several that begin alike, cut anywhere, in little memory.
 TEST_F(WindowsTest, AnswersAreTheSameInAnyCompany) {
     int64_t reused = 0;
@@ -112,25 +137,15 @@ TEST_F(WindowsTest, AnswersAreTheSameInAnyCompany) {
         options.prefill_tokens = random.Between(16, 900);
         options.prefill_tokens_beside = random.Between(8, 300);
         options.cache_bytes = model_->CacheBytes(8192) * static_cast<size_t>(random.Between(1, 4));
-        const auto engine = MakeEngine(options);
         const int64_t shared = random.Between(300, 1500);
-        Ends ends;
-        std::map<uint64_t, GenerateRequest> requests;
-        for (int64_t left = 8; left > 0 || engine->busy();) {
-            if (left > 0 && random.Between(0, 2) == 0) {
-                --left;
-                std::vector<int32_t> prompt = Tokens(7, left % 2 == 0 ? shared : 0);
+        reused += AskInCompany(
+            random, options, 8,
+            [&](int64_t left) {
+                std::vector<int32_t> head = Tokens(7, left % 2 == 0 ? shared : 0);
                 const auto own = Tokens(random.Between(0, 300), random.Between(1, 700));
-                prompt.insert(prompt.end(), own.begin(), own.end());
-                const GenerateRequest request = Request(prompt, random.Between(1, 150));
-                requests[engine->Submit(request, ends).value()] = request;
-            }
-            engine->Step();
-            EXPECT_LE(engine->cache_bytes(), options.cache_bytes);
-        }
-        for (const auto& [id, request] : requests)
-            EXPECT_EQ(AnswerOf(ends.results.at(id)), Whole(request)) << id;
-        reused += engine->stats().reused_tokens;
+                return Request(Joined(std::move(head), own), random.Between(1, 150));
+            },
+            [&](const GenerateRequest& request) { return Whole(request); });
     }
     EXPECT_GT(reused, 0);
 }
@@ -140,10 +155,7 @@ TEST_F(WindowsTest, AnswersAreTheSameInAnyCompany) {
 TEST_F(WindowsTest, PromptsThatBeginAlikeAreComputedOnce) {
     std::vector<GenerateRequest> requests;
     for (int64_t i = 0; i < 4; ++i) {
-        std::vector<int32_t> prompt = Tokens(1, 1000);
-        const auto own = Tokens(50 + i, 1200 - 300 * i);
-        prompt.insert(prompt.end(), own.begin(), own.end());
-        requests.push_back(Request(prompt, 20));
+        requests.push_back(Request(Joined(Tokens(1, 1000), Tokens(50 + i, 1200 - 300 * i)), 20));
     }
     Generator generator = MakeGenerator();
     GenerateStats stats;
@@ -159,10 +171,8 @@ TEST_F(WindowsTest, FinishedPromptsGoOnFromTheirEndOrNotAtAll) {
     Generator generator = MakeGenerator();
     const std::vector<int32_t> prompt = Tokens(1, 1500);
     const auto longer = [&](size_t head, int64_t more) {
-        std::vector<int32_t> tokens(prompt.begin(), prompt.begin() + head);
-        const auto own = Tokens(77, more);
-        tokens.insert(tokens.end(), own.begin(), own.end());
-        return Request(tokens, 10);
+        const std::vector<int32_t> begin(prompt.begin(), prompt.begin() + head);
+        return Request(Joined(begin, Tokens(77, more)), 10);
     };
     const auto reused = [&](const GenerateRequest& request) {
         const GenerateResult result = One(generator, request);
@@ -288,23 +298,14 @@ TEST_F(LongRopeTest, AnswersAreTheSameInAnyCompany) {
         options.prefill_tokens = random.Between(16, 200);
         options.prefill_tokens_beside = random.Between(8, 60);
         options.cache_bytes = model_->CacheBytes(random.Between(400, 900));
-        const auto engine = MakeEngine(options);
-        Ends ends;
-        std::map<uint64_t, GenerateRequest> requests;
-        for (int64_t left = 10; left > 0 || engine->busy();) {
-            if (left > 0 && random.Between(0, 2) == 0) {
-                --left;
-                std::vector<int32_t> prompt = Tokens(7, random.Between(0, 60));
+        reused += AskInCompany(
+            random, options, 10,
+            [&](int64_t) {
+                std::vector<int32_t> head = Tokens(7, random.Between(0, 60));
                 const auto own = Tokens(random.Between(0, 300), random.Between(1, 80));
-                prompt.insert(prompt.end(), own.begin(), own.end());
-                const GenerateRequest request = Request(prompt, random.Between(1, 150));
-                requests[engine->Submit(request, ends).value()] = request;
-            }
-            engine->Step();
-        }
-        for (const auto& [id, request] : requests)
-            EXPECT_EQ(AnswerOf(ends.results.at(id)), Alone(request)) << id;
-        reused += engine->stats().reused_tokens;
+                return Request(Joined(std::move(head), own), random.Between(1, 150));
+            },
+            [&](const GenerateRequest& request) { return Alone(request); });
     }
     EXPECT_GT(reused, 0);
 }
@@ -313,10 +314,7 @@ TEST_F(LongRopeTest, AnswersAreTheSameInAnyCompany) {
 TEST_F(LongRopeTest, ABeginningIsSharedByPromptsOfItsKind) {
     Generator generator = MakeGenerator();
     const auto reused = [&](int64_t shared, int64_t own, int64_t first) {
-        std::vector<int32_t> prompt = Tokens(1, shared);
-        const auto rest = Tokens(first, own);
-        prompt.insert(prompt.end(), rest.begin(), rest.end());
-        const GenerateRequest request = Request(prompt, 4);
+        const GenerateRequest request = Request(Joined(Tokens(1, shared), Tokens(first, own)), 4);
         const GenerateResult result = One(generator, request);
         EXPECT_EQ(AnswerOf(result), Alone(request));
         return result.reused_tokens;

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { choose, launch, LOOKS, open, violations } from './browser.mjs';
 import { rows, Server } from './server.mjs';
+import { withServer } from './with_server.mjs';
 
 const message = (page) => page.getByLabel('Message', { exact: true });
 
@@ -252,6 +253,7 @@ async function webhooksAreMadeAndDeleted({ browser, server }) {
 }
 
 export default {
+  ...withServer,
   async setUp() {
     const server = new Server();
     await server.start();
@@ -264,10 +266,6 @@ export default {
     }
     const [job, other] = made;
     return { server, job, other, browser: await launch() };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
   },
   tests: {
     'a model and its base are asked side by side': asked,

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 
 import { choose, launch, LOOKS, open, violations } from './browser.mjs';
 import { rows, Server } from './server.mjs';
+import { withServer } from './with_server.mjs';
 
 const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 
@@ -189,6 +190,7 @@ async function policiesHold({ server }) {
 }
 
 export default {
+  ...withServer,
   async setUp() {
     const server = new Server();
     await server.start();
@@ -231,10 +233,6 @@ export default {
       [NOWHERE]: NOWHERE_SIGN,
     };
     return { server, browser: await launch(), paths, hostile: { file, job } };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
   },
   tests: {
     'axe finds nothing, and the page fits, light and dark, English and Arabic': noViolations,

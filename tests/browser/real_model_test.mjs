@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-import { launch, open } from './browser.mjs';
-import { Server } from './server.mjs';
+import { open } from './browser.mjs';
+import { withServer } from './with_server.mjs';
 
 const model = process.env.HONE_BROWSER_MODEL;
 const examples = readFileSync(new URL('../../examples/elements/train.jsonl', import.meta.url), 'utf8')
@@ -102,14 +102,6 @@ async function theStory({ browser, server }) {
 }
 
 export default {
-  async setUp() {
-    const server = new Server();
-    await server.start();
-    return { server, browser: await launch() };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
-  },
+  ...withServer,
   tests: model ? { 'the story of the guide with a real model': theStory } : {},
 };

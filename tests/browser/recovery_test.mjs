@@ -1,8 +1,9 @@
 // Nothing is lost: by a reload, by a server that goes away in the middle of a run.
 import assert from 'node:assert/strict';
 
-import { launch, open } from './browser.mjs';
-import { rows, Server } from './server.mjs';
+import { open } from './browser.mjs';
+import { rows } from './server.mjs';
+import { withServer } from './with_server.mjs';
 
 const messagesShown = (page) =>
   page.evaluate(() => Number(/[\d,]+(?= messages)/.exec(document.body.innerText)?.[0].replace(',', '')));
@@ -55,15 +56,7 @@ async function aKeyThatIsRevokedEndsTheSession({ browser, server }) {
 }
 
 export default {
-  async setUp() {
-    const server = new Server();
-    await server.start();
-    return { server, browser: await launch() };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
-  },
+  ...withServer,
   tests: {
     'a run is followed through a killed server and a reload': aRunIsFollowedThroughARestart,
     'a key that is revoked ends the session': aKeyThatIsRevokedEndsTheSession,

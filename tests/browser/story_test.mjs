@@ -2,8 +2,9 @@
 // fails with their lines, the corrected file, a run that is watched.
 import assert from 'node:assert/strict';
 
-import { launch, open } from './browser.mjs';
-import { rows, Server } from './server.mjs';
+import { open } from './browser.mjs';
+import { rows } from './server.mjs';
+import { withServer } from './with_server.mjs';
 
 const bad = [...rows(10), '{"messages": [{"role": "user"', '{"text": "x"}'].join('\n');
 const good = rows(12).join('\n');
@@ -202,15 +203,7 @@ async function aJobIsCancelledByKeyboard({ browser, server }) {
 }
 
 export default {
-  async setUp() {
-    const server = new Server();
-    await server.start();
-    return { server, browser: await launch() };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
-  },
+  ...withServer,
   tests: {
     'the story of the guide': theStory,
     'a part of a file is kept for validation': aPartIsKeptForValidation,

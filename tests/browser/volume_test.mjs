@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { launch, open } from './browser.mjs';
 import { rows, Server } from './server.mjs';
+import { withServer } from './with_server.mjs';
 
 const EVENTS = 100_000; // with two figures each: 200,000 points
 const AT_MOST_MS = 100;
@@ -80,6 +81,7 @@ async function thePanelsAnswerAtOnce({ browser, server, job }) {
 }
 
 export default {
+  ...withServer,
   async setUp() {
     const server = new Server();
     await server.start();
@@ -91,10 +93,6 @@ export default {
     execFileSync('python3', [add, join(server.folder, 'data/hone.db'), job.id, String(EVENTS)]);
     await server.start();
     return { server, browser: await launch(), job };
-  },
-  async tearDown({ server, browser }) {
-    await browser.close();
-    await server.close();
   },
   tests: { 'a hundred thousand events and twice as many points': thePanelsAnswerAtOnce },
 };
