@@ -161,7 +161,7 @@ async function aJobIsDeletedAndItsModelStays({ browser, server, job }) {
 
 async function keysAreGivenAndTakenBack({ browser, server }) {
   const page = await open(browser, server, '/system');
-  await page.getByText('Processor').waitFor();
+  await page.getByText('Processor', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Create key' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name').fill('for a test');

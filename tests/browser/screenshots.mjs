@@ -24,8 +24,8 @@ const browser = await launch();
 
 // The page at `path` once `sign` is there and `act` is done, in English until then.
 async function shoot(name, path, sign, options = {}) {
-  const { theme = 'light', language = 'en', act, viewport = { width: 1280, height: 860 } } = options;
-  const page = await open(browser, server, path, { viewport });
+  const { theme = 'light', language = 'en', act, signedIn, viewport = { width: 1280, height: 860 } } = options;
+  const page = await open(browser, server, path, { viewport, signedIn });
   await page.locator(sign).first().waitFor({ timeout: 120_000 });
   if (act) await act(page);
   for (const look of values.every ? LOOKS : [{ theme, language }]) {
@@ -98,6 +98,19 @@ await shoot('playground', `/playground?${models.join('&')}`, '#content textarea'
 });
 await shoot('models', `/models/${done.fine_tuned_model}`, 'a[href^="/fine-tuning/ftjob"]');
 await shoot('system', '/system', 'meter', { theme: 'dark', act: asAnyMachine });
+await server.call('/api/webhooks', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ url: 'https://lab.example/hone', events: ['fine_tuning.job.succeeded', 'fine_tuning.job.failed'] }),
+});
+await shoot('webhooks', '/system/webhooks', 'td');
 await shoot('audit', '/system/audit', 'td');
+await shoot('fetch', '/models', 'a[href^="/models/"]', {
+  act: async (page) => {
+    await page.getByRole('button', { name: /^Fetch another base model|^Fetch a base model/ }).first().click();
+    await page.getByRole('dialog').getByLabel('Model').selectOption('qwen2.5-0.5b-instruct');
+  },
+});
+await shoot('sign-in', '/', 'input', { signedIn: false });
 await browser.close();
 await server.close();

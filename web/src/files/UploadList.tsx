@@ -4,6 +4,7 @@ import { describeError } from '@/api/error';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 
+import { bytesOf, cancelUnfinished, keyOf, useUnfinished, type Unfinished } from './unfinished';
 import styles from './UploadList.module.css';
 import { forgetUpload, retryUpload, stopUpload, useUploads, type Upload } from './uploads';
 
@@ -51,7 +52,7 @@ function UploadButton({ upload }: { upload: Upload }) {
         look="quiet"
         icon
         aria-label={t('notice.dismiss')}
-        onClick={() => forgetUpload(upload.id)}
+        onClick={() => forgetUpload(upload)}
       >
         <X aria-hidden />
       </Button>
@@ -104,14 +105,41 @@ function UploadItem({ upload }: { upload: Upload }) {
   );
 }
 
+// What a reload of the page left unfinished: only the person can give the file to the page again.
+function UnfinishedItem({ id, upload }: { id: string; upload: Unfinished }) {
+  const { t } = useLanguage();
+  const percent = Math.floor((100 * bytesOf(upload)) / upload.size);
+  return (
+    <li className={styles.upload}>
+      <div className={styles.line}>
+        <bdi className={styles.name}>{upload.name}</bdi>
+        <Button
+          look="quiet"
+          icon
+          aria-label={t('upload.giveUp', { name: upload.name })}
+          onClick={() => cancelUnfinished(id, upload)}
+        >
+          <X aria-hidden />
+        </Button>
+      </div>
+      <p className={styles.state}>{t('upload.unfinished', { percent })}</p>
+    </li>
+  );
+}
+
 export function UploadList() {
   const { t } = useLanguage();
   const uploads = useUploads();
-  if (uploads.length === 0) return null;
+  const shown = new Set(uploads.map((upload) => keyOf(upload.file)));
+  const unfinished = [...useUnfinished()].filter(([id]) => !shown.has(id));
+  if (uploads.length + unfinished.length === 0) return null;
   return (
     <ul className={styles.uploads} aria-label={t('upload.list')} aria-live="polite">
       {uploads.map((upload) => (
         <UploadItem key={upload.id} upload={upload} />
+      ))}
+      {unfinished.map(([id, upload]) => (
+        <UnfinishedItem key={id} id={id} upload={upload} />
       ))}
     </ul>
   );

@@ -5,11 +5,18 @@ import { ApiError, errorOf, isPassing } from '@/api/error';
 import { currentKey, expireSession } from '@/api/session';
 import type { ApiFile } from '@/api/types';
 
+import {
+  dropUnfinished,
+  findUnfinished,
+  keepUnfinished,
+  keyOf,
+  PART,
+  type Unfinished,
+} from './unfinished';
+
 const WHOLE_UP_TO = 32 * 2 ** 20;
-const PART = 16 * 2 ** 20;
 const AT_ONCE = 3;
 const TRIES = 6;
-const STORED = 'hone.upload.';
 
 export interface SendOptions {
   purpose: 'fine-tune';
@@ -56,18 +63,6 @@ async function sendWhole(file: File, options: SendOptions): Promise<ApiFile> {
   return (await post('/v1/files', form, options)) as ApiFile;
 }
 
-interface Unfinished {
-  upload: string;
-  parts: Record<number, string>; // the ids of those that the server has
-}
-
-const nameOf = (file: File) => `${STORED}${file.name}:${file.size}:${file.lastModified}`;
-
-function readUnfinished(file: File): Unfinished | null {
-  const text = sessionStorage.getItem(nameOf(file));
-  return text === null ? null : (JSON.parse(text) as Unfinished);
-}
-
 async function begin(file: File, options: SendOptions): Promise<Unfinished> {
   const body = {
     filename: file.name,
@@ -76,7 +71,7 @@ async function begin(file: File, options: SendOptions): Promise<Unfinished> {
     mime_type: 'application/jsonl',
   };
   const upload = await result(api.POST('/v1/uploads', { body, signal: options.signal }));
-  return { upload: upload.id, parts: {} };
+  return { upload: upload.id, name: file.name, size: file.size, parts: {} };
 }
 
 async function sendPart(
@@ -98,7 +93,7 @@ async function sendPart(
 }
 
 async function sendParts(file: File, options: SendOptions): Promise<ApiFile> {
-  const unfinished = readUnfinished(file) ?? (await begin(file, options));
+  const unfinished = findUnfinished(file) ?? (await begin(file, options));
   const count = Math.ceil(file.size / PART);
   const sent = Array.from({ length: count }, (_, index) =>
     index in unfinished.parts ? Math.min(PART, file.size - index * PART) : 0,
@@ -117,7 +112,7 @@ async function sendParts(file: File, options: SendOptions): Promise<ApiFile> {
         },
       });
       unfinished.parts[at] = part.id;
-      sessionStorage.setItem(nameOf(file), JSON.stringify(unfinished));
+      keepUnfinished(file, unfinished);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -133,13 +128,16 @@ async function sendParts(file: File, options: SendOptions): Promise<ApiFile> {
 
 export async function sendFile(file: File, options: SendOptions): Promise<ApiFile> {
   if (file.size <= WHOLE_UP_TO) return sendWhole(file, options);
+  const goesOn = findUnfinished(file) !== null;
   try {
     const made = await sendParts(file, options);
-    sessionStorage.removeItem(nameOf(file));
+    dropUnfinished(keyOf(file));
     return made;
   } catch (error) {
-    // An upload that the server no longer has begins anew the next time.
-    if (error instanceof ApiError && !isPassing(error)) sessionStorage.removeItem(nameOf(file));
+    if (!(error instanceof ApiError) || isPassing(error)) throw error;
+    dropUnfinished(keyOf(file));
+    // An upload that the server has given up in the meantime begins anew.
+    if (goesOn && error.status !== 401) return sendFile(file, options);
     throw error;
   }
 }

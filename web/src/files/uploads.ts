@@ -6,6 +6,7 @@ import type { ApiFile } from '@/api/types';
 
 import { checkLocally, type LocalCheck } from './local_check';
 import { sendFile } from './send';
+import { cancelUnfinished, dropAllUnfinished, findUnfinished, keyOf } from './unfinished';
 
 export interface Upload {
   id: number;
@@ -82,13 +83,21 @@ export function retryUpload(upload: Upload) {
 
 export const stopUpload = (id: number) => stops.get(id)?.abort();
 
-export function forgetUpload(id: number) {
+function remove(id: number) {
   stopUpload(id);
   change(uploads.filter((one) => one.id !== id));
 }
 
+// What came of it so far goes, too, unless it is a file already.
+export function forgetUpload({ id, file }: Upload) {
+  const unfinished = findUnfinished(file);
+  if (unfinished !== null) cancelUnfinished(keyOf(file), unfinished);
+  remove(id);
+}
+
 export function forgetUploads() {
-  for (const { id } of uploads) forgetUpload(id);
+  for (const { id } of uploads) remove(id);
+  dropAllUnfinished();
 }
 
 export const useUploads = () =>

@@ -76,6 +76,8 @@ export const files: Record<keyof typeof english, Message> = {
   'upload.stopped': 'متوقف',
   'upload.stop': 'إيقاف رفع {name}',
   'upload.retry': 'متابعة رفع {name}',
+  'upload.unfinished': 'أُرسل {percent}٪. اختر الملف نفسه مرة أخرى ليُرسل ما تبقى منه.',
+  'upload.giveUp': 'التخلي عن رفع {name}',
   'upload.checked': {
     zero: 'لا أمثلة',
     one: 'مثال واحد',

@@ -61,6 +61,8 @@ export const files = {
   'upload.stopped': 'Stopped',
   'upload.stop': 'Stop the upload of {name}',
   'upload.retry': 'Go on with the upload of {name}',
+  'upload.unfinished': 'Sent: {percent} %. Choose the same file again, and the rest is sent.',
+  'upload.giveUp': 'Give up the upload of {name}',
   'upload.checked': { one: '{count} example', other: '{count} examples' },
   'upload.bad': { one: '{count} bad line so far', other: '{count} bad lines so far' },
   'check.json': 'is no valid JSON',
