@@ -10,9 +10,9 @@
 #include "adapt/bottleneck.h"
 #include "adapt/ia3.h"
 #include "adapt/virtual_tokens.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
+#include "base/text/json_text.h"
 #include "model/config/config_reader.h"
 #include "nlohmann/json.hpp"
 

@@ -4,10 +4,10 @@
 #include <filesystem>
 
 #include "adapt/adapter_weights.h"
-#include "base/file.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
+#include "base/text/json_text.h"
 #include "model/config/config_reader.h"
 #include "model/config/label_head.h"
 #include "model/files/give_label_head.h"

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "model/files/give_label_head.h"
 
 namespace hone {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "adapt/base_adapter.h"
-#include "base/test_files.h"
+#include "base/files/test_files.h"
 #include "tensor/batch.h"
 
 namespace hone {

@@ -12,7 +12,7 @@
 #include "adapt/brought_weights.h"
 #include "adapt/random_start.h"
 #include "adapt/virtual_tokens.h"
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "fmt/ranges.h"
 #include "model/files/model_files.h"
 #include "model/files/tensor_layout.h"

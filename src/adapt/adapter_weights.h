@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "model/blocks/parameters.h"
 #include "model/files/model_files.h"
+#include "model/linear/parameters.h"
 
 namespace hone {
 

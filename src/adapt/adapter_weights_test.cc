@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "adapt/lora.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "model/weights/pytorch_testing.h"
 
 namespace hone {

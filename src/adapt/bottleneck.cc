@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "adapt/random_start.h"
-#include "base/hash.h"
-#include "base/json_text.h"
+#include "base/files/hash.h"
+#include "base/text/json_text.h"
 #include "model/config/config_reader.h"
 
 namespace hone {

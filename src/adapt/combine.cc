@@ -10,7 +10,7 @@
 #include "adapt/adapter_weights.h"
 #include "adapt/small_matrices.h"
 #include "adapt/targets.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/limits.h"
 #include "model/weights/weights.h"
 

@@ -10,8 +10,8 @@
 
 #include "adapt/adapter_config.h"
 #include "adapt/targets.h"
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "model/weights/weights.h"
 
 namespace hone {

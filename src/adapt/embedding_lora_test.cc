@@ -3,7 +3,7 @@
 
 #include "adapt/base_adapter.h"
 #include "adapt/lora.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "model/model.h"
 
 namespace hone {

@@ -1,7 +1,7 @@
 #include "adapt/virtual_tokens.h"
 
 #include "adapt/random_start.h"
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "model/config/decoder_graph.h"
 #include "model/files/give_label_head.h"
 #include "model/files/model_tensors.h"

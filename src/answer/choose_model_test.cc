@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/test_files.h"
+#include "base/files/test_files.h"
 
 namespace hone {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/limits.h"
 #include "data/read/row_reader.h"
 

@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
+#include "base/files/testing.h"
 #include "base/limits.h"
-#include "base/testing.h"
 
 namespace hone {
 namespace {

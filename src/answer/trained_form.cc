@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
+#include "base/text/json_text.h"
 #include "train/output/adapter_folders.h"
 
 namespace hone {

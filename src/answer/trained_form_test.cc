@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <map>
 
-#include "base/file.h"
-#include "base/git_lfs.h"
-#include "base/json_file.h"
+#include "base/files/file.h"
+#include "base/files/git_lfs.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "chat/gguf_vocabulary.h"

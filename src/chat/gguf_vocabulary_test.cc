@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "model/weights/testing.h"
 #include "text/testing.h"
 

@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
 #include "base/limits.h"
+#include "base/text/json_text.h"
 #include "chat/chat_files.h"
 
 namespace hone {

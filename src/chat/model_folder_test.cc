@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "chat/chat_files.h"
 #include "model/files/golden_testing.h"
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <utility>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "chat/chat_files.h"
 #include "chat/gguf_vocabulary.h"
 #include "model/weights/gguf.h"

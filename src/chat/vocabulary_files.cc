@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/json_file.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 
 namespace hone {

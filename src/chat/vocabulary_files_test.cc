@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
-#include "base/test_files.h"
+#include "base/files/file.h"
+#include "base/files/test_files.h"
 #include "text/testing.h"
 
 namespace hone {

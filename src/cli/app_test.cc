@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "base/file.h"
-#include "base/version.h"
+#include "base/files/file.h"
+#include "base/machine/version.h"
 #include "cli/commands/commands.h"
 #include "kernels/dispatch/cpu.h"
 #include "kernels/dispatch/simd_level.h"

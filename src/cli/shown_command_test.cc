@@ -1,7 +1,7 @@
 // The command line that the server shows for a job, read as a shell and `hone finetune` read it.
 #include <gtest/gtest.h>
 
-#include "base/process.h"
+#include "base/machine/process.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/finetune_flags.h"
 #include "platform/conduct/recipe.h"

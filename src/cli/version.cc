@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/version.h"
+#include "base/machine/version.h"
 #include "kernels/dispatch/cpu.h"
 #include "kernels/dispatch/simd_level.h"
 

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "adapt/lora.h"
-#include "base/json_file.h"
-#include "base/testing.h"
+#include "base/files/json_file.h"
+#include "base/files/testing.h"
 #include "model/files/golden_testing.h"
 #include "model/files/model_tensors.h"
 #include "model/model.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

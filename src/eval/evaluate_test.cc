@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "chat/chat_files.h"
 
 namespace hone {

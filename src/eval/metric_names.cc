@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "fmt/ranges.h"
 
 namespace hone {

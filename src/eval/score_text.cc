@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "eval/scores.h"
 #include "fmt/ranges.h"
 #include "text/unicode.h"

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "base/text_value.h"
+#include "base/text/text_value.h"
 #include "eval/metrics/chrf.h"
 #include "eval/metrics/squad.h"
 #include "eval/metrics/words.h"

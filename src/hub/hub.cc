@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
-#include "base/process.h"
+#include "base/machine/process.h"
 #include "hub/hub_cache.h"
 #include "hub/hub_fetch.h"
 #include "hub/zip_reader.h"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "base/status.h"
 #include "hub/hub.h"
 

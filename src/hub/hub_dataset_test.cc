@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
+#include "base/files/test_files.h"
 #include "base/limits.h"
-#include "base/test_files.h"
 #include "hub/http_testing.h"
 #include "nlohmann/json.hpp"
 

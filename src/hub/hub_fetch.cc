@@ -13,10 +13,10 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/hash.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "base/watch.h"
 #include "hub/hub_http.h"
 

@@ -5,9 +5,9 @@
 
 #include <cstdlib>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
+#include "base/files/zip_testing.h"
 #include "base/watch.h"
-#include "base/zip_testing.h"
 #include "hub/http_testing.h"
 #include "hub/hub_cache.h"
 #include "nlohmann/json.hpp"

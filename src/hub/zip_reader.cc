@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/file.h"
-#include "base/zip_archive.h"
+#include "base/files/file.h"
+#include "base/files/zip_archive.h"
 
 namespace hone {
 namespace {

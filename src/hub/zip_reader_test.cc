@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/files/zip_testing.h"
 #include "base/limits.h"
-#include "base/zip_testing.h"
 
 namespace hone {
 namespace {

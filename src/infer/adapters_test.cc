@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "adapt/base_adapter.h"
-#include "base/test_files.h"
+#include "base/files/test_files.h"
 #include "chat/chat_files.h"
 #include "infer/generator.h"
 

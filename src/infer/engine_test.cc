@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "adapt/base_adapter.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "chat/chat_files.h"
 
 namespace hone {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <map>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "chat/chat_files.h"
 #include "infer/chat_session.h"
 #include "infer/engine.h"

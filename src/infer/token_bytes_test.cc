@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace hone {
 namespace {
@@ -18,7 +18,8 @@ TEST(TokenBytes, TogetherAreTheText) {
     for (const char* name : {"byte_level", "sentence_piece"}) {
         const auto tokenizer = Load(name);
         const TokenBytes bytes(*tokenizer, tokenizer->vocabulary_size() + 5);
-        for (const char* text : {"Hello, world!", "a\n\tb  c", "é 😀 日本語 ∑", "{\"a\": [1, 2.5]}"}) {
+        for (const char* text :
+             {"Hello, world!", "a\n\tb  c", "é 😀 日本語 ∑", "{\"a\": [1, 2.5]}"}) {
             const std::vector<int32_t> ids = tokenizer->Encode(text, false).value();
             std::string joined;
             for (int32_t id : ids) joined += bytes.text(id);

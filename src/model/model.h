@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "model/blocks/options.h"
-#include "model/blocks/parameters.h"
 #include "model/blocks/soft_targets.h"
 #include "model/files/model_files.h"
+#include "model/linear/options.h"
+#include "model/linear/parameters.h"
 #include "tensor/batch.h"
 #include "tensor/context.h"
 
@@ -25,7 +25,7 @@ namespace hone {
 struct LinearInfo {
     std::string name;  // "model.layers.0.self_attn.q_proj"
     int64_t in = 0, out = 0;
-    bool is_head = false;  // lm_head: not part of "all-linear"
+    bool is_head = false;     // lm_head: not part of "all-linear"
     bool is_default = false;  // gets an adapter where nobody says which do (ArchSpec::lora_targets)
     // embed_tokens, wte or wpe: `in` counts its rows, `out` is their length. Not part of it either.
     bool is_embedding = false;

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "platform/platform.h"
 #include "platform/testing.h"
 

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "gtest/gtest.h"
 
 namespace hone::platform {

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "platform/testing.h"
 
 namespace hone::platform {

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <map>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "platform/testing.h"
 
 namespace hone::platform {

@@ -10,7 +10,7 @@
 #include <ctime>
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "platform/conduct/conductor.h"
 #include "platform/execute/local_executor.h"
 #include "platform/store/database.h"

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <fstream>
 
-#include "base/file.h"
-#include "base/hash.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
 #include "hub/http_testing.h"
 #include "platform/testing.h"
 

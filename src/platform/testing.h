@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "platform/platform.h"
 #include "platform/store/testing.h"
 

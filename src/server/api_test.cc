@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "platform/platform.h"
 #include "server/api/routes.h"
 #include "server/inference/routes.h"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/machine_limits.h"
+#include "base/machine/machine_limits.h"
 #include "tensor/buffer.h"
 
 #if defined(__x86_64__)

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/limits.h"
 
 namespace hone {

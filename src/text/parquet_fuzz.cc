@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <set>
 
-#include "base/memory_file.h"
+#include "base/files/memory_file.h"
 #include "nlohmann/json.hpp"
 #include "text/parquet.h"
 

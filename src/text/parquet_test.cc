@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/file.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "base/limits.h"
-#include "base/testing.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

@@ -4,9 +4,9 @@
 
 #include <thread>
 
-#include "base/file.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "base/limits.h"
-#include "base/testing.h"
 #include "nlohmann/json.hpp"
 #include "text/testing.h"
 

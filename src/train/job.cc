@@ -1,8 +1,8 @@
 #include "train/job.h"
 
-#include "base/file.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
+#include "base/text/json_text.h"
 
 namespace hone {
 namespace {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "adapt/lora.h"
-#include "base/machine_limits.h"
+#include "base/machine/machine_limits.h"
 #include "base/watch.h"
 #include "chat/chat_files.h"
 #include "data/load/dataset.h"

@@ -1,9 +1,9 @@
 // For tests: whole runs of eight steps on a tiny random Llama.
 #pragma once
 
-#include "base/file.h"
-#include "base/hash.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
+#include "base/files/testing.h"
 #include "train/control/testing.h"
 #include "train/finetune.h"
 

@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "absl/strings/ascii.h"
-#include "base/file.h"
-#include "base/text_value.h"
+#include "base/files/file.h"
+#include "base/text/text_value.h"
 #include "workflow/json.h"
 #include "workflow/tree_builder.h"
 #include "workflow/yaml.h"

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "train/finetune.h"
 #include "train/method/method.h"
 #include "train/resolve/resolve.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "train/options/table.h"
 #include "workflow/foreign_names.h"
 

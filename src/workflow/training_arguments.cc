@@ -1,4 +1,4 @@
-#include "base/text_value.h"
+#include "base/text/text_value.h"
 #include "workflow/sections.h"
 
 namespace hone {

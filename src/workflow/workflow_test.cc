@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "train/control/testing.h"
 #include "train/resolve/resolve.h"
 #include "workflow/flat_config.h"

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "answer/answerer.h"
-#include "base/file.h"
-#include "base/process.h"
-#include "base/test_files.h"
+#include "base/files/file.h"
+#include "base/files/test_files.h"
+#include "base/machine/process.h"
 
 namespace hone {
 namespace {

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "adapt/lora.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "golden.h"
 
 namespace hone::golden {

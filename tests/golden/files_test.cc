@@ -1,8 +1,8 @@
 // What goes in and out of files: chats become the reference's tokens, and an adapter that hone
 // saves is the one that PEFT or AdapterHub's library saved.
 #include "absl/strings/str_replace.h"
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "chat/chat_files.h"
 #include "data/format/tokenize.h"
 #include "golden.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "model/files/tensor_layout.h"
 
 namespace hone::golden {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "adapt/targets.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "golden.h"
 #include "model/config/arch.h"
 #include "model/files/model_tensors.h"

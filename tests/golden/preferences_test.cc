@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "adapt/lora.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "golden.h"
 #include "steps.h"
 #include "train/method/lora.h"

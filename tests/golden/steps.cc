@@ -3,7 +3,7 @@
 #include <cmath>
 #include <fstream>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "data/load/token_store.h"
 #include "train/control/testing.h"
 #include "train/method/lora.h"

@@ -4,7 +4,7 @@
 
 #include "answer/grading/grader.h"
 #include "answer/openai/api_error.h"
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "eval/metrics/similarity.h"
 #include "text/unicode.h"
 

@@ -4,7 +4,7 @@
 
 #include "answer/grading/grader.h"
 #include "answer/openai/api_error.h"
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using Json = nlohmann::ordered_json;

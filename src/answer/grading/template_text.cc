@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 
 namespace hone {
 namespace {

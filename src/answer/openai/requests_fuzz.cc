@@ -5,7 +5,7 @@
 #include "answer/openai/api_error.h"
 #include "answer/openai/requests.h"
 #include "answer/openai/tool_calls.h"
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "answer/openai/api_error.h"
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

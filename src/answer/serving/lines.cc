@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <chrono>
 
-#include "base/json_text.h"
+#include "base/files/write_all.h"
 #include "base/status.h"
-#include "base/write_all.h"
+#include "base/text/json_text.h"
 
 namespace hone {
 

@@ -7,7 +7,7 @@
 #include "answer/serving/chat_task.h"
 #include "answer/serving/completion_task.h"
 #include "answer/serving/protocol.h"
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 
 namespace hone {
 namespace {

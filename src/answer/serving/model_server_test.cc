@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
-#include "base/testing.h"
-#include "base/text.h"
+#include "base/files/testing.h"
+#include "base/text/text.h"
 
 namespace hone {
 namespace {

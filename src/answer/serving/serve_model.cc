@@ -8,7 +8,7 @@
 #include "answer/serving/model_server.h"
 #include "answer/serving/protocol.h"
 #include "base/clock.h"
-#include "base/machine_limits.h"
+#include "base/machine/machine_limits.h"
 #include "train/output/machine.h"
 
 namespace hone {

@@ -3,9 +3,9 @@
 
 #include "adapt/combine.h"
 #include "answer/trained_form.h"
-#include "base/json_text.h"
-#include "base/text.h"
-#include "base/text_value.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
+#include "base/text/text_value.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/terminal/layout.h"

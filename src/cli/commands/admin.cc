@@ -1,7 +1,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "platform/platform.h"

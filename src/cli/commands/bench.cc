@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "adapt/base_adapter.h"
-#include "base/json_text.h"
 #include "base/random.h"
-#include "base/text.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
 #include "cli/terminal/layout.h"

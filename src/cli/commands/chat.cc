@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "answer/answerer.h"
-#include "base/file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
 #include "base/limits.h"
+#include "base/text/json_text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/terminal/layout.h"

@@ -1,8 +1,8 @@
 #include <memory>
 
 #include "answer/answerer.h"
-#include "base/json_text.h"
-#include "base/text.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/flags/finetune_flags.h"

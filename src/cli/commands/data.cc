@@ -1,8 +1,8 @@
 #include <memory>
 
+#include "base/text/json_text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "data/load/check.h"

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "base/file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/text/json_text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/flags/text_flags.h"

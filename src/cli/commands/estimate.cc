@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/file.h"
-#include "base/text.h"
+#include "base/files/file.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/finetune_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "cli/terminal/progress.h"

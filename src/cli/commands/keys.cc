@@ -1,7 +1,7 @@
 #include <ctime>
 #include <memory>
 
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "platform/platform.h"
@@ -74,9 +74,8 @@ absl::Status RunList(const KeysFlags& flags) {
     for (const platform::Project& project : projects) {
         platform::PageRequest page{.limit = 100, .newest_first = false};
         for (bool more = true; more;) {
-            HONE_ASSIGN_OR_RETURN(
-                const platform::Page<platform::ApiKey> keys,
-                platform->keys().List(platform::Operator(project.id), page));
+            HONE_ASSIGN_OR_RETURN(const platform::Page<platform::ApiKey> keys,
+                                  platform->keys().List(platform::Operator(project.id), page));
             for (const platform::ApiKey& key : keys.data)
                 json.push_back({{"id", key.id},
                                 {"project", project.name},
@@ -109,8 +108,7 @@ absl::Status RunRevoke(const KeysFlags& flags) {
     HONE_ASSIGN_OR_RETURN(const OpenPlatform platform, Open(flags));
     HONE_ASSIGN_OR_RETURN(const auto projects, platform->keys().ListProjects());
     for (const platform::Project& project : projects) {
-        const auto key =
-            platform->keys().Revoke(platform::Operator(project.id), flags.key_id);
+        const auto key = platform->keys().Revoke(platform::Operator(project.id), flags.key_id);
         if (key.ok()) {
             fmt::print("revoked {}: it is refused from now on\n", key->id);
             return absl::OkStatus();
@@ -135,10 +133,8 @@ void AddKeys(CLI::App& root, std::vector<Command>& commands) {
         commands.push_back({app, [flags, run] { return run(*flags); }});
         return std::pair(flags, adder);
     };
-    auto [create, create_flags] =
-        add("create", "makes a key and prints it, this once", RunCreate);
-    create_flags
-        .Text("--project", create->project, "its name or id; one that is not there is made")
+    auto [create, create_flags] = add("create", "makes a key and prints it, this once", RunCreate);
+    create_flags.Text("--project", create->project, "its name or id; one that is not there is made")
         .Choice("--role", create->role, {"admin", "member", "viewer"}, "what the key may do")
         .Text("--name", create->name, "what it is for")
         .Integer("--days", create->days, "until it expires; 0: never")

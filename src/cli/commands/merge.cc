@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "base/json_text.h"
-#include "base/text.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "base/watch.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"

@@ -1,11 +1,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/text.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "chat/inspect.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
-#include "base/json_text.h"
 #include "cli/terminal/layout.h"
 #include "cli/terminal/loading.h"
 #include "hub/catalogue.h"

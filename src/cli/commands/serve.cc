@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/machine_limits.h"
+#include "base/machine/machine_limits.h"
 #include "cli/commands/commands.h"
 #include "cli/flags/common_flags.h"
 #include "cli/flags/config_file.h"
@@ -72,8 +72,7 @@ void ServeFlags::Add(CLI::App& command) {
         .Bool("--default-aliases", default_aliases,
               "gpt-3.5-turbo, gpt-4o-mini and other names that client code asks for mean the "
               "first model")
-        .Text("--organization", platform.organization,
-              "a part of the names of fine-tuned models")
+        .Text("--organization", platform.organization, "a part of the names of fine-tuned models")
         .Integer("--max-models", models_at_once, "base models in memory at once")
         .Integer("--model-memory-mb", model_memory_mb, "of all models in memory; 0: no limit");
     flags.Group("Jobs")

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "base/nearest_word.h"
-#include "base/text_value.h"
+#include "base/text/nearest_word.h"
+#include "base/text/text_value.h"
 #include "cli/flags/cli11.h"
 #include "cli/flags/flags.h"
 #include "cli/flags/refused.h"

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "cli/flags/cli11.h"
 #include "train/resolve/model_choice.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/text_value.h"
+#include "base/text/text_value.h"
 #include "cli/flags/cli11.h"
 
 namespace hone {

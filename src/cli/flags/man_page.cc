@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/version.h"
+#include "base/machine/version.h"
 #include "cli/flags/command_table.h"
 
 namespace hone {

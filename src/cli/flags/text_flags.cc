@@ -5,7 +5,7 @@
 #include <iostream>
 #include <iterator>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "cli/flags/common_flags.h"
 #include "data/format/row_format.h"
 #include "data/read/row_reader.h"

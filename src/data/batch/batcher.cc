@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "base/random.h"
 
 namespace hone {

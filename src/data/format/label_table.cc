@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/nearest_word.h"
-#include "base/text_value.h"
+#include "base/text/nearest_word.h"
+#include "base/text/text_value.h"
 
 namespace hone {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "base/text.h"
-#include "base/text_value.h"
+#include "base/text/text.h"
+#include "base/text/text_value.h"
 #include "text/unicode.h"
 
 namespace hone {

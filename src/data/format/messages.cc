@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/read/row_reader.h"
 
 namespace hone {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/hash.h"
-#include "base/text.h"
-#include "base/text_value.h"
+#include "base/files/hash.h"
+#include "base/text/text.h"
+#include "base/text/text_value.h"
 #include "data/format/labelled_row.h"
 #include "data/format/messages.h"
 #include "data/format/preference.h"

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 #include "data/format/tokenize.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -32,8 +32,8 @@ inline std::shared_ptr<ConversationEncoder> TestEncoder(
     std::vector<int32_t> eos_ids = {2}) {
     std::shared_ptr<ChatTemplate> parsed;
     if (!chat_template.empty()) {
-        auto result = ChatTemplate::Parse(
-            chat_template, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+        auto result =
+            ChatTemplate::Parse(chat_template, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
         EXPECT_TRUE(result.ok()) << result.status();
         parsed = *result;
     }

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "absl/strings/ascii.h"
-#include "base/text.h"
-#include "base/text_value.h"
+#include "base/text/text.h"
+#include "base/text/text_value.h"
 
 namespace hone {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <set>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/format/row_format.h"
 
 namespace hone {
@@ -212,9 +212,10 @@ absl::StatusOr<std::vector<TextPart>> TextTemplate::Fill(const ordered_json& row
     if (all_blank) return DataError("all fields of --text_template are empty");
     // A text whose end is trained ends in its answer.
     if (blank != nullptr && blank->trained)
-        return DataError("the field \"{}\", which ends --text_template, is empty: there is no answer "
-                         "to learn",
-                         blank->text);
+        return DataError(
+            "the field \"{}\", which ends --text_template, is empty: there is no answer "
+            "to learn",
+            blank->text);
     return parts;
 }
 

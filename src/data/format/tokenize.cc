@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/format/left_out.h"
 #include "data/format/messages.h"
 #include "data/format/text_pair.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/load/documents.h"
 #include "data/load/problem_list.h"
 #include "data/load/row_pipeline.h"

@@ -1,7 +1,7 @@
 #include "data/load/collect_labels.h"
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/format/label_table.h"
 #include "data/load/row_pipeline.h"
 

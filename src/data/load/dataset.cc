@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "data/load/documents.h"
 #include "data/load/token_store.h"
 #include "fmt/format.h"

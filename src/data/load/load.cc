@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/load/collect_labels.h"
 #include "data/load/dataset.h"
 #include "data/load/documents.h"

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/format/test_support.h"
 #include "data/load/check.h"
 #include "data/load/dataset.h"

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/read/row_readers.h"
 
 namespace hone {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace hone {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/memory_file.h"
+#include "base/files/memory_file.h"
 #include "base/status.h"
 #include "data/read/row_reader.h"
 

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "data/read/bytes/temporary_file.h"
 #include "data/read/row_readers.h"
 #include "text/parquet.h"

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "data/read/data_files.h"
 
 namespace hone {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "nlohmann/json.hpp"
 
 namespace hone {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "chat/chat_files.h"
 #include "infer/generator.h"
 #include "infer/grammar/json_schema.h"

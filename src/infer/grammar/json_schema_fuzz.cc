@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "infer/grammar/json_schema.h"
 
 namespace {

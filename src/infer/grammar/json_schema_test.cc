@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

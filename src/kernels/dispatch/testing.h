@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "kernels/dispatch/dispatch.h"
 #include "tensor/context.h"
 #include "tensor/dtype.h"

@@ -9,10 +9,10 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/rope/rope.h"
-#include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
 #include "model/config/graph.h"
+#include "model/linear/linear_group.h"
 
 namespace hone {
 

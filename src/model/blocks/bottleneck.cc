@@ -4,7 +4,7 @@
 
 #include "kernels/column_scale/column_scale.h"
 #include "kernels/grad_gemm/grad_gemm.h"
-#include "model/blocks/group_adapter.h"
+#include "model/linear/group_adapter.h"
 
 namespace hone {
 

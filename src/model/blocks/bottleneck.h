@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
-#include "model/blocks/options.h"
-#include "model/blocks/parameters.h"
+#include "model/linear/options.h"
+#include "model/linear/parameters.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -11,9 +11,9 @@
 
 #include "model/blocks/embedding_delta.h"
 #include "model/blocks/held_tensor.h"
-#include "model/blocks/parameters.h"
 #include "model/config/graph.h"
 #include "model/files/model_files.h"
+#include "model/linear/parameters.h"
 #include "tensor/context.h"
 
 namespace hone {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "model/blocks/options.h"
-#include "model/blocks/parameters.h"
+#include "model/linear/options.h"
+#include "model/linear/parameters.h"
 #include "tensor/context.h"
 
 namespace hone {

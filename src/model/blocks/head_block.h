@@ -4,10 +4,10 @@
 
 #include <vector>
 
-#include "model/blocks/linear_group.h"
 #include "model/blocks/norm.h"
 #include "model/blocks/pass.h"
 #include "model/blocks/soft_targets.h"
+#include "model/linear/linear_group.h"
 #include "tensor/batch.h"
 
 namespace hone {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "tensor/dtype.h"
 
 namespace hone {

@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "kernels/activation/activation.h"
-#include "model/blocks/linear_group.h"
 #include "model/blocks/pass.h"
 #include "model/config/graph.h"
+#include "model/linear/linear_group.h"
 
 namespace hone {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "model/blocks/parameters.h"
 #include "model/config/graph.h"
 #include "model/files/model_tensors.h"
+#include "model/linear/parameters.h"
 #include "tensor/buffer.h"
 #include "tensor/context.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "model/blocks/bottleneck.h"
-#include "model/blocks/linear_group.h"
+#include "model/linear/linear_group.h"
 #include "tensor/buffer.h"
 #include "tensor/context.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/blocks/options.h"
+#include "model/linear/options.h"
 
 namespace hone {
 

@@ -1,6 +1,6 @@
 #include "model/config/arch.h"
 
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "fmt/ranges.h"
 #include "model/config/config.h"
 #include "model/config/label_head.h"

@@ -1,5 +1,5 @@
 // Any bytes as a config.json: refused, or a model whose tensors have sizes that can be counted.
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 #include "model/config/arch.h"
 #include "model/config/decoder_graph.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "base/random.h"
 #include "model/config/arch.h"
 #include "model/config/label_head.h"

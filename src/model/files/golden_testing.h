@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "model/config/arch.h"
 #include "model/files/model_files.h"
 #include "model/files/tensor_layout.h"

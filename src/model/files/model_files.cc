@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <map>
 
-#include "base/hash.h"
-#include "base/json_file.h"
+#include "base/files/hash.h"
+#include "base/files/json_file.h"
 #include "base/watch.h"
 #include "model/config/arch.h"
 #include "model/config/config_reader.h"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/text/json_text.h"
 #include "model/files/tensor_layout.h"
 
 namespace hone {

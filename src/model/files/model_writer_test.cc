@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "model/weights/testing.h"
 
 namespace hone {

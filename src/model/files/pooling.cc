@@ -4,9 +4,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
+#include "base/text/json_text.h"
 #include "model/weights/gguf.h"
 
 namespace hone {
@@ -89,7 +89,8 @@ void PoolGradient(Pooling pooling, const float* embedding, double length, const 
     const double scale = 1 / (length * static_cast<double>(count));
     for (int64_t t = first; t < first + count; ++t)
         for (int64_t c = 0; c < C; ++c)
-            hidden_slopes[t * C + c] = static_cast<float>((slopes[c] - along * embedding[c]) * scale);
+            hidden_slopes[t * C + c] =
+                static_cast<float>((slopes[c] - along * embedding[c]) * scale);
 }
 
 absl::Status WritePooling(Pooling pooling, int64_t dimensions, const std::string& folder) {

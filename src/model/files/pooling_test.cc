@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {
@@ -74,8 +74,7 @@ TEST(Pooling, TheGradientIsThatOfDifferences) {
                 return sum;
             };
             std::vector<float> text(static_cast<size_t>(C)), gradient(hidden.size());
-            const double length =
-                PoolUnscaled(pooling, hidden.data(), tokens, C, text.data());
+            const double length = PoolUnscaled(pooling, hidden.data(), tokens, C, text.data());
             PoolGradient(pooling, Pool(pooling, hidden.data(), tokens, C).data(), length,
                          slopes.data(), tokens, C, gradient.data());
             for (size_t i = 0; i < hidden.size(); ++i) {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <memory>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "model/config/decoder_graph.h"
 #include "model/config/tensor_table.h"
 #include "model/files/give_label_head.h"

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "model/model.h"
 
 namespace hone {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

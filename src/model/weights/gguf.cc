@@ -5,9 +5,9 @@
 #include <cstring>
 #include <unordered_set>
 
-#include "base/git_lfs.h"
+#include "base/files/git_lfs.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace hone {
 namespace {

@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "model/weights/pickle_machine.h"
 
 namespace hone {

@@ -6,9 +6,9 @@
 #include <optional>
 #include <unordered_map>
 
-#include "base/git_lfs.h"
+#include "base/files/git_lfs.h"
+#include "base/files/zip_archive.h"
 #include "base/limits.h"
-#include "base/zip_archive.h"
 #include "model/weights/pickle.h"
 
 namespace hone {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/zip_testing.h"
+#include "base/files/zip_testing.h"
 #include "model/weights/weights.h"
 
 namespace hone::testkit {

@@ -4,9 +4,9 @@
 #include <bit>
 #include <cstring>
 
-#include "base/file.h"
-#include "base/git_lfs.h"
-#include "base/json_file.h"
+#include "base/files/file.h"
+#include "base/files/git_lfs.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 
 namespace hone {
@@ -239,11 +239,11 @@ absl::Status WriteSafetensors(const std::string& path, const std::vector<TensorT
             shape += fmt::format("{}{}", shape.empty() ? "" : ",", size);
         }
         const size_t bytes = static_cast<size_t>(elements * DTypeBytes(tensor.dtype));
-        HONE_CHECK(tensor.make != nullptr ||
-                       (tensor.values.empty()
-                            ? tensor.bytes.size() == bytes
-                            : tensor.values.size() == static_cast<size_t>(elements)),
-                   "{} bytes for the tensor {} [{}]", tensor.bytes.size(), tensor.name, shape);
+        HONE_CHECK(
+            tensor.make != nullptr ||
+                (tensor.values.empty() ? tensor.bytes.size() == bytes
+                                       : tensor.values.size() == static_cast<size_t>(elements)),
+            "{} bytes for the tensor {} [{}]", tensor.bytes.size(), tensor.name, shape);
         header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                               header.size() == 1 ? "" : ",", text(tensor.name),
                               DTypeName(tensor.dtype), shape, offset, offset + bytes);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/test_files.h"
+#include "base/files/test_files.h"
 
 namespace hone::testkit {
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 #include "model/weights/pytorch.h"
 #include "model/weights/safetensors.h"

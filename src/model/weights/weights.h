@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/status.h"
 #include "tensor/context.h"
 #include "tensor/dtype.h"

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/hash.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
 #include "platform/store/database.h"
 
 namespace hone::platform {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "platform/api/refusal.h"
 #include "platform/conduct/job_run.h"
 #include "platform/conduct/recipe.h"

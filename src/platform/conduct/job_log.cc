@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_split.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
 #include "platform/conduct/model_name.h"
 #include "platform/store/database.h"

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
 #include "platform/api/refusal.h"
 #include "platform/conduct/model_name.h"

@@ -19,7 +19,7 @@
 #include <string_view>
 
 #include "absl/strings/str_split.h"
-#include "base/proc_text.h"
+#include "base/machine/proc_text.h"
 
 extern char** environ;
 

@@ -19,7 +19,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
 #include "platform/execute/child.h"
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "platform/api/refusal.h"
 #include "platform/execute/child.h"
 #include "platform/store/ids.h"

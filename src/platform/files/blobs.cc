@@ -8,7 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
 #include "platform/api/refusal.h"
 #include "platform/store/ids.h"

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "base/status.h"
 
 namespace hone::platform {

@@ -1,7 +1,7 @@
 // Any bytes as a training file.
 #include <cstdint>
 
-#include "base/memory_file.h"
+#include "base/files/memory_file.h"
 #include "platform/files/training_file.h"
 
 namespace hone::platform {

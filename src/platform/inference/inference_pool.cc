@@ -18,7 +18,7 @@
 
 #include "answer/serving/protocol.h"
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "platform/inference/child_process.h"
 
 namespace hone {

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <thread>
 
-#include "base/file.h"
-#include "base/testing.h"
+#include "base/files/file.h"
+#include "base/files/testing.h"
 
 namespace hone {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "platform/api/refusal.h"
 
 namespace hone::platform {

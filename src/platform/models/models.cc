@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/log.h"
 #include "platform/api/checks.h"
 #include "platform/api/refusal.h"

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "platform/store/database.h"
 #include "platform/store/ids.h"
 #include "platform/store/listing.h"

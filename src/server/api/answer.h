@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "nlohmann/json.hpp"
-#include "server/http/message.h"
+#include "server/message/message.h"
 
 namespace hone::server {
 

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "base/clock.h"
-#include "base/json_file.h"
-#include "base/text.h"
+#include "base/files/json_file.h"
+#include "base/text/text.h"
 #include "server/api/openapi.h"
 #include "server/api/routes.h"
-#include "server/http/ascii.h"
 #include "server/http/log.h"
+#include "server/message/ascii.h"
 #include "server/page/page.h"
 
 namespace hone::server {

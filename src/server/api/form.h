@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "server/api/answer.h"
-#include "server/http/multipart.h"
 #include "server/http/service.h"
+#include "server/message/multipart.h"
 
 namespace hone::server {
 

@@ -5,7 +5,7 @@
 
 #include "server/api/answer.h"
 #include "server/api/objects.h"
-#include "server/http/sse.h"
+#include "server/message/sse.h"
 
 namespace hone::server {
 namespace {

@@ -1,6 +1,6 @@
 #include "server/api/openapi.h"
 
-#include "base/version.h"
+#include "base/machine/version.h"
 
 namespace hone::server {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text_value.h"
+#include "base/text/text_value.h"
 
 namespace hone::server {
 namespace {

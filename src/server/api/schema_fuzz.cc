@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "base/status.h"
 #include "server/api/schema.h"
 #include "server/api/schemas_inference.h"

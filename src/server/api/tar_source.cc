@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace hone::server {
 namespace {

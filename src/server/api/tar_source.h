@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "server/http/message.h"
+#include "server/message/message.h"
 
 namespace hone::server {
 

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/process.h"
-#include "base/test_files.h"
-#include "base/testing.h"
+#include "base/files/test_files.h"
+#include "base/files/testing.h"
+#include "base/machine/process.h"
 
 namespace hone::server {
 namespace {

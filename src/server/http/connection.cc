@@ -11,8 +11,8 @@
 #include "base/error_report.h"
 #include "server/http/connection_start.h"
 #include "server/http/exchange.h"
-#include "server/http/request_reader.h"
-#include "server/http/response_head.h"
+#include "server/message/request_reader.h"
+#include "server/message/response_head.h"
 
 namespace hone::server {
 namespace {

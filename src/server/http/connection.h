@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "server/http/limits.h"
 #include "server/http/service.h"
 #include "server/http/worker_pool.h"
+#include "server/message/limits.h"
 
 namespace hone::server {
 

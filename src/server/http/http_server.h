@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "server/http/limits.h"
 #include "server/http/service.h"
+#include "server/message/limits.h"
 
 namespace hone::server {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/test_files.h"
-#include "base/testing.h"
+#include "base/files/test_files.h"
+#include "base/files/testing.h"
 #include "server/http/test_client.h"
 
 namespace hone::server {

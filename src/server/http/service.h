@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/http/message.h"
+#include "server/message/message.h"
 
 namespace hone::server {
 

@@ -5,7 +5,7 @@
 
 #include "answer/openai/api_error.h"
 #include "server/api/answer.h"
-#include "server/http/sse.h"
+#include "server/message/sse.h"
 
 namespace hone::server {
 namespace {

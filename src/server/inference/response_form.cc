@@ -4,7 +4,7 @@
 
 #include "platform/store/ids.h"
 #include "server/api/answer.h"
-#include "server/http/sse.h"
+#include "server/message/sse.h"
 
 namespace hone::server {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "answer/openai/api_error.h"
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "server/inference/response_request.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/machine_limits.h"
-#include "base/version.h"
+#include "base/machine/machine_limits.h"
+#include "base/machine/version.h"
 #include "platform/conduct/job_run.h"
 #include "server/api/api.h"
 #include "server/inference/routes.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "server/http/ascii.h"
+#include "server/message/ascii.h"
 
 namespace hone::server {
 namespace {

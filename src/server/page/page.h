@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "server/http/message.h"
+#include "server/message/message.h"
 #include "server/page/page_files.h"
 
 namespace hone::server {

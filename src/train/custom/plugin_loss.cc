@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "train/custom/hone_loss.h"
 
 namespace hone {

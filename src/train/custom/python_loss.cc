@@ -17,7 +17,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "base/watch.h"
 
 extern char** environ;

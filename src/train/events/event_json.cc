@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/json_file.h"
+#include "base/text/json_text.h"
 #include "train/events/event.h"
 
 namespace hone {

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <thread>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "train/events/event_stream.h"
 #include "train/events/json_lines.h"
 

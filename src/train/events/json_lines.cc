@@ -1,6 +1,6 @@
 #include "train/events/json_lines.h"
 
-#include "base/write_all.h"
+#include "base/files/write_all.h"
 
 namespace hone {
 

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/hash.h"
-#include "base/json_file.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 #include "model/weights/weights.h"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/blocks/parameters.h"
+#include "model/linear/parameters.h"
 #include "nlohmann/json.hpp"
 #include "train/optim/optimizer.h"
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "train/loop/testing.h"
 
 namespace hone {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "model/blocks/parameters.h"
+#include "model/linear/parameters.h"
 #include "model/model.h"
 #include "tensor/batch.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "adapt/adapter_weights.h"
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "data/load/dataset.h"
 #include "data/load/token_store.h"
 #include "train/loop/learner.h"

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "base/watch.h"
 #include "train/loop/trainer.h"
 

@@ -1,8 +1,8 @@
 // What a checkpoint holds of the loop: trainer_state.json out and in.
 #include <filesystem>
 
-#include "base/file.h"
-#include "base/json_file.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
 #include "base/limits.h"
 #include "fmt/ranges.h"
 #include "train/loop/checkpoint.h"

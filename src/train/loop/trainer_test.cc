@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "base/watch.h"
 #include "train/control/testing.h"
 #include "train/loop/checkpoint.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "fmt/ranges.h"
 #include "model/files/give_label_head.h"
 

@@ -1,6 +1,6 @@
 #include "train/method/full.h"
 
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "chat/chat_files.h"
 #include "chat/model_folder.h"
 #include "train/loop/checkpoint.h"

@@ -9,7 +9,7 @@
 #include "adapt/ia3.h"
 #include "adapt/principal_start.h"
 #include "adapt/virtual_tokens.h"
-#include "base/hash.h"
+#include "base/files/hash.h"
 #include "hub/catalogue.h"
 #include "train/method/prompt.h"
 #include "train/objective/objective.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "train/options/given.h"
 
 namespace hone {

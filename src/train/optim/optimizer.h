@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/blocks/parameters.h"
+#include "model/linear/parameters.h"
 #include "tensor/buffer.h"
 #include "tensor/context.h"
 #include "tensor/dtype.h"

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/deviation_table.h"
-#include "base/json_file.h"
-#include "base/testing.h"
+#include "base/files/json_file.h"
+#include "base/files/testing.h"
 #include "kernels/dispatch/testing.h"
 
 namespace hone {

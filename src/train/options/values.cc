@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "absl/strings/ascii.h"
-#include "base/text_value.h"
+#include "base/text/text_value.h"
 #include "fmt/ranges.h"
 #include "train/options/table.h"
 

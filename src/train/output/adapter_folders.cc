@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "base/json_file.h"
+#include "base/files/json_file.h"
 #include "train/output/output_folder.h"
 
 namespace hone {

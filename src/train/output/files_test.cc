@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "event.pb.h"
 #include "train/output/event_file.h"
 #include "train/output/machine.h"

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "base/proc_text.h"
+#include "base/machine/proc_text.h"
 #include "base/status.h"
 #include "kernels/dispatch/dispatch.h"
 

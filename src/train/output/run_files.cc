@@ -6,9 +6,9 @@
 #include <ctime>
 #include <filesystem>
 
-#include "base/json_text.h"
-#include "base/text.h"
-#include "base/version.h"
+#include "base/machine/version.h"
+#include "base/text/json_text.h"
+#include "base/text/text.h"
 #include "hub/catalogue.h"
 #include "train/output/machine.h"
 #include "train/output/try_command.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/status.h"
 #include "nlohmann/json.hpp"
 #include "train/events/event_stream.h"

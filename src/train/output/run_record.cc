@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/error_report.h"
-#include "base/file.h"
-#include "base/json_file.h"
-#include "base/json_text.h"
+#include "base/files/file.h"
+#include "base/files/json_file.h"
+#include "base/text/json_text.h"
 
 namespace hone {
 namespace {

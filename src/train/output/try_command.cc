@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/shell_word.h"
+#include "base/text/shell_word.h"
 
 namespace hone {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "adapt/lora.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "hub/catalogue.h"
 #include "train/loop/checkpoint.h"
 

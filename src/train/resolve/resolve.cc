@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "absl/strings/ascii.h"
-#include "base/file.h"
-#include "base/shell_word.h"
-#include "base/text_value.h"
+#include "base/files/file.h"
+#include "base/text/shell_word.h"
+#include "base/text/text_value.h"
 #include "train/method/method.h"
 #include "train/objective/objective.h"
 #include "train/options/table.h"

@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "base/testing.h"
+#include "base/files/testing.h"
 #include "train/options/table.h"
 
 namespace hone {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/nearest_word.h"
+#include "base/text/nearest_word.h"
 #include "fmt/ranges.h"
 #include "train/custom/loss_program.h"
 #include "train/embedding/pair_loss.h"

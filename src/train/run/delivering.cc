@@ -1,6 +1,6 @@
 // The adapter or model, written and read back: the exit status promises that it is there.
-#include "base/file.h"
-#include "base/hash.h"
+#include "base/files/file.h"
+#include "base/files/hash.h"
 #include "train/run/finetune_run.h"
 #include "train/run/pair_training.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "model/files/stored_rows.h"
 #include "train/method/method.h"
 #include "train/output/machine.h"

@@ -1,9 +1,9 @@
 // The base with what is trained of it, and the loop around it.
 #include "adapt/brought_weights.h"
 #include "adapt/lora.h"
-#include "base/machine_limits.h"
-#include "base/text.h"
-#include "base/version.h"
+#include "base/machine/machine_limits.h"
+#include "base/machine/version.h"
+#include "base/text/text.h"
 #include "base/watch.h"
 #include "train/output/machine.h"
 #include "train/run/finetune_run.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/blocks/parameters.h"
+#include "model/linear/parameters.h"
 #include "train/events/event.h"
 #include "train/options/options.h"
 #include "train/schedule/schedule.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "train/custom/program_pair_loss.h"
 
 namespace hone {

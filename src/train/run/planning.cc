@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/machine_limits.h"
+#include "base/machine/machine_limits.h"
 #include "data/batch/batcher.h"
 #include "train/loop/checkpoint.h"
 #include "train/output/machine.h"

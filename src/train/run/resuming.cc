@@ -1,6 +1,6 @@
 // What OUTPUT holds of this run already: a checkpoint to go on from, or the result.
-#include "base/hash.h"
-#include "base/json_file.h"
+#include "base/files/hash.h"
+#include "base/files/json_file.h"
 #include "train/loop/checkpoint.h"
 #include "train/run/finetune_run.h"
 

@@ -1,8 +1,8 @@
 // --teacher_model: its files, its vocabulary, its weights.
 #include <algorithm>
 
-#include "base/machine_limits.h"
-#include "base/text.h"
+#include "base/machine/machine_limits.h"
+#include "base/text/text.h"
 #include "base/watch.h"
 #include "hub/catalogue.h"
 #include "model/blocks/weight_names.h"

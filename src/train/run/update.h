@@ -1,8 +1,8 @@
 // What the options say of a step: the optimiser, and what training adds to a pass.
 #pragma once
 
-#include "model/blocks/options.h"
 #include "model/config/config.h"
+#include "model/linear/options.h"
 #include "train/optim/optimizer.h"
 #include "train/options/options.h"
 

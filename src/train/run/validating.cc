@@ -1,8 +1,8 @@
 // What a run stands on: its folder, the model's files, the data as tokens.
 #include <algorithm>
 
-#include "base/file.h"
-#include "base/text.h"
+#include "base/files/file.h"
+#include "base/text/text.h"
 #include "base/watch.h"
 #include "chat/chat_files.h"
 #include "hub/catalogue.h"

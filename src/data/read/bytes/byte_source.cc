@@ -7,8 +7,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/file.h"
-#include "base/git_lfs.h"
+#include "base/files/file.h"
+#include "base/files/git_lfs.h"
 
 namespace hone {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace hone {
 
