@@ -2,9 +2,10 @@
 //
 // A's rows come into scratch as floats first, a stretch of k at a time: once for all columns of the
 // tile, and from there an element is broadcast by a load. Beside six rows columns are taken two
-// vectors at a time, so that the accumulators fit sixteen registers. A pair of B's bf16 is two
-// floats by a shift and a mask.
+// vectors at a time, so that the accumulators fit sixteen registers; AVX-512 has 32 of them, for
+// twelve rows. A pair of B's bf16 is two floats by a shift and a mask.
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "kernels/simd/simd_targets.h"
@@ -21,11 +22,13 @@ namespace hone {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kRows = 6;
+constexpr bool kWide = hn::MaxLanes(simd::DF()) > 8;
+constexpr int kFewRows = 6;
+constexpr int kRows = kWide ? 12 : kFewRows;
 // Elements of k that are in scratch at a time: with the sums, half of a first-level cache.
-constexpr int64_t kStretch = 512;
+constexpr int64_t kStretch = kWide ? 256 : 512;
 // Of a packed A^T, which keeps its order in scratch, columns that are copied of each k.
-constexpr int64_t kTransposed = 8;
+constexpr int64_t kTransposed = kWide ? 16 : 8;
 
 // Tile rows of A as floats: [kRows][kStretch], or of a packed A^T [kStretch][kTransposed].
 struct Scratch {
@@ -200,6 +203,20 @@ void RunRows(const TileArgs<T>& t) {
     for (int row = 0; row < R; ++row) Finish(t, row, scratch.sums + row * kPanelColumns);
 }
 
+// The tile without its first `rows` rows.
+template <typename T>
+TileArgs<T> Below(const TileArgs<T>& t, int rows) {
+    TileArgs<T> below = t;
+    below.rows -= rows;
+    // A^T in bf16 has the elements of two k side by side.
+    const int64_t step = t.a_stored == 0 ? t.a_stride : sizeof(T) == 2 ? 2 : 1;
+    below.a += rows * step;
+    if (t.h_k > 0) below.h += rows * t.h_stride;
+    const int64_t size = t.output == GemmOutput::kStore ? sizeof(T) : sizeof(float);
+    below.c = static_cast<std::byte*>(t.c) + rows * t.c_stride * size;
+    return below;
+}
+
 template <typename T>
 void Run(const TileArgs<T>& t) {
     switch (t.rows) {
@@ -213,8 +230,11 @@ void Run(const TileArgs<T>& t) {
             return RunRows<T, 4>(t);
         case 5:
             return RunRows<T, 5>(t);
-        default:
+        case kRows:
             return RunRows<T, kRows>(t);
+        default:
+            RunRows<T, kFewRows>(t);
+            if (t.rows > kFewRows) Run(Below(t, kFewRows));
     }
 }
 
