@@ -75,10 +75,11 @@ absl::Status WithKind(const absl::Status& status, ErrorKind kind);
 
 // Always on. A false condition is a bug of ours: prints file, line, condition and the formatted
 // message, then aborts.
-#define HONE_CHECK(condition, ...)                                                              \
-    do {                                                                                        \
-        if (!(condition)) [[unlikely]]                                                          \
-            ::hone::CheckFailed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
+#define HONE_CHECK(condition, ...)                                   \
+    do {                                                             \
+        if (!(condition)) [[unlikely]]                               \
+            ::hone::CheckFailed(__FILE_NAME__, __LINE__, #condition, \
+                                ::fmt::format("" __VA_ARGS__));      \
     } while (0)
 
 #define HONE_RETURN_IF_ERROR(expression)                                                       \
