@@ -1,4 +1,5 @@
 """What the program says of itself: help, manual, completion, and the documents that name its flags."""
+import pathlib
 import re
 import shutil
 import subprocess
@@ -42,6 +43,10 @@ class CommandLineTest(HoneTest):
             self.assertIn(f".SS hone {command}", page)
             for flag in self.flags(command) - {"--help"}:
                 self.assertIn(flag, page)
+
+    def test_the_program_is_the_same_from_every_checkout(self):
+        """Else a fresh clone would find nothing in the compiler's cache, and messages would name folders of ours."""
+        self.assertNotIn(str(ROOT).encode(), pathlib.Path(HONE).read_bytes())
 
     def complete(self, *words):
         """What bash offers for the last word."""
