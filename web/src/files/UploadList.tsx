@@ -1,4 +1,5 @@
 import { CircleStop, RotateCw, X } from 'lucide-react';
+import type { ReactNode } from 'react';
 
 import { describeError } from '@/api/error';
 import { useLanguage } from '@/i18n/language';
@@ -60,15 +61,24 @@ function UploadButton({ upload }: { upload: Upload }) {
   );
 }
 
+// A line with the file's name and what can be done, and below it how it stands.
+function Item(props: { name: string; buttons: ReactNode; children: ReactNode }) {
+  return (
+    <li className={styles.upload}>
+      <div className={styles.line}>
+        <bdi className={styles.name}>{props.name}</bdi>
+        {props.buttons}
+      </div>
+      {props.children}
+    </li>
+  );
+}
+
 function UploadItem({ upload }: { upload: Upload }) {
   const { t } = useLanguage();
   const { check } = upload;
   return (
-    <li className={styles.upload}>
-      <div className={styles.line}>
-        <bdi className={styles.name}>{upload.file.name}</bdi>
-        <UploadButton upload={upload} />
-      </div>
+    <Item name={upload.file.name} buttons={<UploadButton upload={upload} />}>
       {upload.state === 'sending' && (
         <progress
           className={styles.bar}
@@ -101,7 +111,7 @@ function UploadItem({ upload }: { upload: Upload }) {
           ))}
         </ul>
       )}
-    </li>
+    </Item>
   );
 }
 
@@ -110,9 +120,9 @@ function UnfinishedItem({ id, upload }: { id: string; upload: Unfinished }) {
   const { t } = useLanguage();
   const percent = Math.floor((100 * bytesOf(upload)) / upload.size);
   return (
-    <li className={styles.upload}>
-      <div className={styles.line}>
-        <bdi className={styles.name}>{upload.name}</bdi>
+    <Item
+      name={upload.name}
+      buttons={
         <Button
           look="quiet"
           icon
@@ -121,9 +131,10 @@ function UnfinishedItem({ id, upload }: { id: string; upload: Unfinished }) {
         >
           <X aria-hidden />
         </Button>
-      </div>
+      }
+    >
       <p className={styles.state}>{t('upload.unfinished', { percent })}</p>
-    </li>
+    </Item>
   );
 }
 

@@ -11,6 +11,7 @@ import {
   keepUnfinished,
   keyOf,
   PART,
+  partBytes,
   type Unfinished,
 } from './unfinished';
 
@@ -96,7 +97,7 @@ async function sendParts(file: File, options: SendOptions): Promise<ApiFile> {
   const unfinished = findUnfinished(file) ?? (await begin(file, options));
   const count = Math.ceil(file.size / PART);
   const sent = Array.from({ length: count }, (_, index) =>
-    index in unfinished.parts ? Math.min(PART, file.size - index * PART) : 0,
+    index in unfinished.parts ? partBytes(file.size, index) : 0,
   );
   const tell = () => options.onSent(sent.reduce((sum, bytes) => sum + bytes, 0));
   const open = sent.map((_, index) => index).filter((index) => !(index in unfinished.parts));

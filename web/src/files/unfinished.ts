@@ -58,11 +58,12 @@ export function cancelUnfinished(key: string, { upload }: Unfinished) {
     .catch(() => undefined);
 }
 
+// Bytes of a part of a file of `size`.
+export const partBytes = (size: number, index: number) => Math.min(PART, size - index * PART);
+
 // Bytes that the server has.
-export function bytesOf({ parts, size }: Unfinished): number {
-  const sizeOf = (index: number) => Math.min(PART, size - index * PART);
-  return Object.keys(parts).reduce((sum, index) => sum + sizeOf(Number(index)), 0);
-}
+export const bytesOf = ({ parts, size }: Unfinished) =>
+  Object.keys(parts).reduce((sum, index) => sum + partBytes(size, Number(index)), 0);
 
 export const useUnfinished = () =>
   useSyncExternalStore(
