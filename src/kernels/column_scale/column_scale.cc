@@ -1,5 +1,7 @@
 #include "kernels/column_scale/column_scale.h"
 
+#include <algorithm>
+
 #include "tensor/partition.h"
 
 namespace hone {
@@ -15,13 +17,16 @@ void Row(int64_t n, const T* u, const float* factors, const float* bias, Out* y)
 }
 
 template <typename T>
-void Products(int64_t m, int64_t n, const T* a, int64_t a_stride, const T* b, int64_t b_stride,
-              const float* factors, float* sums) {
-    for (int64_t i = 0; i < n; ++i) {
+void Products(const ColumnProductsArgs<T>& args) {
+    for (int64_t i = 0; i < args.n; ++i) {
         float sum = 0;
-        for (int64_t row = 0; row < m; ++row)
-            sum += ToFloat(a[row * a_stride + i]) * ToFloat(b[row * b_stride + i]);
-        sums[i] += factors[i] * sum;
+        for (int64_t row = 0; row < args.m; ++row) {
+            const float value = ToFloat(args.a[row * args.a_stride + i]);
+            sum += args.b == nullptr ? value : value * ToFloat(args.b[row * args.b_stride + i]);
+            if (args.scaled != nullptr)
+                args.scaled[row * args.scaled_stride + i] = FromFloat<T>(value * args.scale[i]);
+        }
+        args.sums[i] += (args.factors == nullptr ? 1.0f : args.factors[i]) * sum;
     }
 }
 
@@ -54,21 +59,26 @@ void ScaleColumns(const Context& context, const ColumnScaleArgs<T>& args) {
     });
 }
 
+// A column is one thread's. Each thread has about as many of them, side by side, so that it reads
+// long pieces of the rows.
 template <typename T>
-void AddColumnProducts(const Context& context, int64_t m, int64_t n, const T* a, int64_t a_stride,
-                       const T* b, int64_t b_stride, const float* factors, float* sums) {
+void AddColumnProducts(const Context& context, const ColumnProductsArgs<T>& args) {
+    HONE_CHECK(args.scaled == nullptr || args.b != nullptr, "sums alone are not scaled");
+    constexpr int64_t kFewColumns = 128, kColumnsPerLine = 32;  // of the CPU's caches
     const ColumnScaleFunctions<T>& functions = ColumnScaleKernels<T>().Choose({});
-    ForColumns(context, n, [&](int64_t first, int64_t count) {
-        functions.products(m, count, a + first, a_stride, b + first, b_stride, factors + first,
-                           sums + first);
+    const int64_t tasks = std::clamp<int64_t>(args.n / kFewColumns, 1, context.num_threads());
+    const auto begin = [&](int64_t task) {
+        return task == tasks ? args.n : args.n * task / tasks / kColumnsPerLine * kColumnsPerLine;
+    };
+    context.ParallelFor(tasks, [&](int64_t i, int) {
+        functions.products(args.Columns(begin(i), begin(i + 1) - begin(i)));
     });
 }
 
 #define HONE_INSTANTIATE(T)                                                                  \
     template const KernelList<AnyProblem, ColumnScaleFunctions<T>>& ColumnScaleKernels<T>(); \
     template void ScaleColumns<T>(const Context&, const ColumnScaleArgs<T>&);                \
-    template void AddColumnProducts<T>(const Context&, int64_t, int64_t, const T*, int64_t,  \
-                                       const T*, int64_t, const float*, float*);
+    template void AddColumnProducts<T>(const Context&, const ColumnProductsArgs<T>&);
 HONE_INSTANTIATE(float)
 HONE_INSTANTIATE(bf16)
 #undef HONE_INSTANTIATE

@@ -27,10 +27,39 @@ struct ColumnScaleArgs {
 template <typename T>
 void ScaleColumns(const Context& context, const ColumnScaleArgs<T>& args);
 
-// sums f32 [n] += factors [n] * the sums over the rows of a [m, n] * b [m, n].
+// sums f32 [n] += factors f32 [n] times the sums over the rows of a [m, n] times b [m, n]. Without
+// b of a alone, without factors the sums alone. In the same pass over memory, where `scaled` is
+// given, scaled [m, n] (=) a times scale f32 [n]; it may be a. Strides are elements from row to
+// row.
 template <typename T>
-void AddColumnProducts(const Context& context, int64_t m, int64_t n, const T* a, int64_t a_stride,
-                       const T* b, int64_t b_stride, const float* factors, float* sums);
+struct ColumnProductsArgs {
+    int64_t m = 0, n = 0;
+    const T* a = nullptr;
+    int64_t a_stride = 0;
+    const T* b = nullptr;
+    int64_t b_stride = 0;
+    const float* factors = nullptr;
+    float* sums = nullptr;
+    const float* scale = nullptr;
+    T* scaled = nullptr;
+    int64_t scaled_stride = 0;
+
+    // The same of columns [first, first + count).
+    ColumnProductsArgs Columns(int64_t first, int64_t count) const {
+        const auto from = [&](auto* values) { return values == nullptr ? values : values + first; };
+        ColumnProductsArgs part = *this;
+        part.n = count;
+        part.a = from(a);
+        part.b = from(b);
+        part.factors = from(factors);
+        part.sums = from(sums);
+        part.scale = from(scale);
+        part.scaled = from(scaled);
+        return part;
+    }
+};
+template <typename T>
+void AddColumnProducts(const Context& context, const ColumnProductsArgs<T>& args);
 
 template <typename T>
 struct ColumnScaleFunctions {
@@ -38,9 +67,7 @@ struct ColumnScaleFunctions {
     void (*store)(int64_t n, const T* u, const float* factors, const float* bias, T* y);
     void (*store_f32)(int64_t n, const T* u, const float* factors, const float* bias, float* y);
     void (*add_f32)(int64_t n, const T* u, const float* factors, const float* bias, float* y);
-    // sums [n] += factors * the sums of m products.
-    void (*products)(int64_t m, int64_t n, const T* a, int64_t a_stride, const T* b,
-                     int64_t b_stride, const float* factors, float* sums);
+    void (*products)(const ColumnProductsArgs<T>& args);
 };
 template <typename T>
 const KernelList<AnyProblem, ColumnScaleFunctions<T>>& ColumnScaleKernels();

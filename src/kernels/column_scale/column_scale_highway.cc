@@ -24,46 +24,55 @@ void Row(int64_t n, const T* u, const float* factors, const float* bias, Out* y)
     }
 }
 
-// How many rows ahead is prefetched: a row lies in another page, where hardware does not read
-// ahead.
-constexpr int64_t kRowsAhead = 8;
+// The sums of this many columns stay in the first cache while rows go by from front to back.
+constexpr int64_t kColumnsAtOnce = 1024;
+constexpr int kRowsAtOnce = 4;
 
-// kVectors vectors of columns at a time, so that a row's cache line is read once; the last of them
-// has `count` columns.
-template <int kVectors, typename T>
-void ColumnProducts(int64_t m, int64_t count, const T* a, int64_t a_stride, const T* b,
-                    int64_t b_stride, const float* factors, float* sums) {
+// partial [args.n] += the products of kRows rows from `row` on.
+template <int kRows, bool kB, bool kScale, typename T>
+HWY_INLINE void AddRows(const ColumnProductsArgs<T>& args, int64_t row, float* partial) {
     const int64_t N = Lanes();
-    VF sum[kVectors];
-    for (int v = 0; v < kVectors; ++v) sum[v] = Zero();
-    for (int64_t row = 0; row < m; ++row, a += a_stride, b += b_stride) {
-        if (row + kRowsAhead < m) {
-            __builtin_prefetch(a + kRowsAhead * a_stride);
-            __builtin_prefetch(b + kRowsAhead * b_stride);
+    const T* a = args.a + row * args.a_stride;
+    const T* b = kB ? args.b + row * args.b_stride : nullptr;
+    T* scaled = kScale ? args.scaled + row * args.scaled_stride : nullptr;
+    for (int64_t i = 0; i < args.n; i += N) {
+        const int64_t count = HWY_MIN(N, args.n - i);
+        const VF scale = kScale ? LoadN(args.scale + i, count) : Zero();
+        VF sum = Load(partial + i);
+        for (int r = 0; r < kRows; ++r) {
+            const VF value = LoadN(a + r * args.a_stride + i, count);
+            sum = kB ? hn::MulAdd(value, LoadN(b + r * args.b_stride + i, count), sum)
+                     : hn::Add(value, sum);
+            if constexpr (kScale)
+                StoreN(hn::Mul(value, scale), scaled + r * args.scaled_stride + i, count);
         }
-        for (int v = 0; v < kVectors; ++v) {
-            const int64_t columns = v + 1 < kVectors ? N : count;
-            sum[v] = hn::MulAdd(LoadN(a + v * N, columns), LoadN(b + v * N, columns), sum[v]);
-        }
+        Store(sum, partial + i);
     }
-    for (int v = 0; v < kVectors; ++v) {
-        const int64_t columns = v + 1 < kVectors ? N : count;
-        const VF before = LoadN(sums + v * N, columns);
-        StoreN(hn::MulAdd(LoadN(factors + v * N, columns), sum[v], before), sums + v * N, columns);
+}
+
+template <bool kB, bool kScale, typename T>
+void ColumnProducts(const ColumnProductsArgs<T>& args) {
+    HWY_ALIGN float partial[kColumnsAtOnce] = {};
+    int64_t row = 0;
+    for (; row + kRowsAtOnce <= args.m; row += kRowsAtOnce)
+        AddRows<kRowsAtOnce, kB, kScale>(args, row, partial);
+    for (; row < args.m; ++row) AddRows<1, kB, kScale>(args, row, partial);
+    const int64_t N = Lanes();
+    for (int64_t i = 0; i < args.n; i += N) {
+        const int64_t count = HWY_MIN(N, args.n - i);
+        const VF factors = args.factors != nullptr ? LoadN(args.factors + i, count) : Set(1.0f);
+        const VF sums = LoadN(args.sums + i, count);
+        StoreN(hn::MulAdd(factors, Load(partial + i), sums), args.sums + i, count);
     }
 }
 
 template <typename T>
-void Products(int64_t m, int64_t n, const T* a, int64_t a_stride, const T* b, int64_t b_stride,
-              const float* factors, float* sums) {
-    constexpr int kVectors = 4;
-    const int64_t N = Lanes();
-    int64_t i = 0;
-    for (; i + kVectors * N <= n; i += kVectors * N)
-        ColumnProducts<kVectors>(m, N, a + i, a_stride, b + i, b_stride, factors + i, sums + i);
-    for (; i < n; i += N)
-        ColumnProducts<1>(m, HWY_MIN(N, n - i), a + i, a_stride, b + i, b_stride, factors + i,
-                          sums + i);
+void Products(const ColumnProductsArgs<T>& args) {
+    const auto columns = args.b == nullptr        ? ColumnProducts<false, false, T>
+                         : args.scaled == nullptr ? ColumnProducts<true, false, T>
+                                                  : ColumnProducts<true, true, T>;
+    for (int64_t first = 0; first < args.n; first += kColumnsAtOnce)
+        columns(args.Columns(first, HWY_MIN(kColumnsAtOnce, args.n - first)));
 }
 
 template <typename T>

@@ -193,7 +193,7 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved
     const Context& context = pass.context;
     const int64_t M = pass.M, k = spec_.H * spec_.D, v = k + spec_.KV * spec_.D;
     const uint64_t o_seed = pass.SeedOf(o_), qkv_seed = pass.SeedOf(qkv_);
-    o_.HiddenGradient(context, M, dout, C_, ws.linear);
+    o_.HiddenGradient(context, M, saved.h_o, dout, C_, parameters, ws.linear);
     o_.ParameterGradients(context, M, saved.attention, saved.h_o, dout, C_, o_seed, parameters,
                           ws.linear);
     const bool below = input_gradient || inner_trainable();
@@ -214,7 +214,7 @@ void AttentionBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved
     if (!input_gradient && !projection_trainable()) return;
     ProjectBackward(pass, saved, parameters);
 
-    qkv_.HiddenGradient(context, M, ws.dqkv, qkv_columns(), ws.linear);
+    qkv_.HiddenGradient(context, M, saved.h_qkv, ws.dqkv, qkv_columns(), parameters, ws.linear);
     if (qkv_.trainable()) {
         make_input();
         qkv_.ParameterGradients(context, M, ws.y, saved.h_qkv, ws.dqkv, qkv_columns(), qkv_seed,

@@ -21,9 +21,7 @@ Bottleneck<T>::Bottleneck(std::string name, int64_t C, const BottleneckOptions& 
       up_backward_(C, {columns_}),
       down_offsets_(static_cast<size_t>(columns_)),
       up_offsets_(static_cast<size_t>(C)),
-      down_factors_(static_cast<size_t>(columns_), 1.0f),
-      up_factors_(static_cast<size_t>(C), options.scale),
-      ones_(static_cast<size_t>(std::max(C, columns_)), FromFloat<T>(1.0f)) {}
+      up_factors_(static_cast<size_t>(C), options.scale) {}
 
 template <typename T>
 void Bottleneck<T>::AddParameters(ParameterSet& parameters) {
@@ -111,10 +109,17 @@ void Bottleneck<T>::Backward(const Context& context, int64_t M, const T* dy, con
                                                    .b_stride = columns_,
                                                    .scale = options_.scale})};
     GradGemm(context, M, std::span<const GradGemmArgs<T>>(products));
-    AddColumnProducts<T>(context, M, size, scratch.dinner, columns_, ones_.data(), 0,
-                         down_factors_.data(), parameters.gradient(down_bias_));
-    AddColumnProducts<T>(context, M, C_, dy, C_, ones_.data(), 0, up_factors_.data(),
-                         parameters.gradient(up_bias_));
+    AddColumnProducts<T>(context, {.m = M,
+                                   .n = size,
+                                   .a = scratch.dinner,
+                                   .a_stride = columns_,
+                                   .sums = parameters.gradient(down_bias_)});
+    AddColumnProducts<T>(context, {.m = M,
+                                   .n = C_,
+                                   .a = dy,
+                                   .a_stride = C_,
+                                   .factors = up_factors_.data(),
+                                   .sums = parameters.gradient(up_bias_)});
 }
 
 template class Bottleneck<float>;

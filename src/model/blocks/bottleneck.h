@@ -75,8 +75,7 @@ class Bottleneck {
     PackedMatrix<T> down_forward_, down_backward_;
     PackedMatrix<T> up_forward_, up_backward_;      // times the scale
     std::vector<float> down_offsets_, up_offsets_;  // the biases, as products add them
-    std::vector<float> down_factors_, up_factors_;  // of the biases' gradients
-    std::vector<T> ones_;
+    std::vector<float> up_factors_;                 // of the bias's gradient
 };
 
 }  // namespace hone

@@ -273,7 +273,7 @@ void HeadBlock<T>::Backward(const Context& context, std::span<const int64_t> row
     for (int64_t row = 0; row < count; ++row)
         for (int64_t i = V_; i < head_.padded_out(); ++i) dlogits[row * stride + i] = T{};
     const uint64_t head_seed = RandomAt(seed, head_.number);
-    head_.HiddenGradient(context, count, dlogits, stride, pieces_.linear);
+    head_.HiddenGradient(context, count, pieces_.h, dlogits, stride, parameters, pieces_.linear);
     if (head_.trainable())
         head_.ParameterGradients(context, count, pieces_.y, pieces_.h, dlogits, stride, head_seed,
                                  parameters, pieces_.linear);
@@ -307,16 +307,7 @@ void HeadBlock<T>::LossAndGradient(const Context& context, const Batch& batch, c
         GradientOfRows(context, batch, rows, training, row_losses, row_correct);
         Backward(context, rows, chunk_seed, parameters, dx);
     }
-    if (dx != nullptr) Convert(context, batch.size(), dx, dx_t);
-}
-
-template <typename T>
-void HeadBlock<T>::Convert(const Context& context, int64_t count, const float* from, T* to) const {
-    if constexpr (sizeof(T) == 2) {
-        Cast<bf16, float>(context, count * C_, from, to);
-    } else {
-        std::copy_n(from, count * C_, to);
-    }
+    if (dx != nullptr) Cast<T>(context, batch.size() * C_, dx, dx_t);
 }
 
 template <typename T>
@@ -332,7 +323,7 @@ void HeadBlock<T>::HiddenGradient(const Context& context, const float* x, int64_
                        static_cast<T*>(nullptr), parameters);
         if (dx != nullptr) std::copy_n(pieces_.dx, rows * C_, dx + begin * C_);
     }
-    if (dx != nullptr) Convert(context, count, dx, dx_t);
+    if (dx != nullptr) Cast<T>(context, count * C_, dx, dx_t);
 }
 
 template <typename T>

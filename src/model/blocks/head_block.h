@@ -99,8 +99,6 @@ class HeadBlock {
     void GradientOfRows(const Context& context, const Batch& batch, std::span<const int64_t> rows,
                         const Training& training, double* row_losses, uint8_t* row_correct);
     void CheckLabels(const Batch& batch) const;
-    // to T [count, C] (=) = from.
-    void Convert(const Context& context, int64_t count, const float* from, T* to) const;
     // Forward of a pass that does not train, with its adapters.
     void ForwardOnly(const Pass<T>& pass, const float* x, std::span<const int64_t> rows,
                      float* logits, int64_t logits_stride);

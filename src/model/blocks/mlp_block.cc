@@ -88,7 +88,7 @@ void MlpBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved& save
         Project(pass, ws.mlp_in, saved);
         forward = ws.mlp_in;
     }
-    out_.HiddenGradient(context, M, dout, C_, ws.linear);
+    out_.HiddenGradient(context, M, saved.h_out, dout, C_, parameters, ws.linear);
     // The activation's output comes with its gradient, unless that needs it first.
     const bool act_first = !below || out_.scales_input();
     if (act_first) ActivationForward<T>(context, activation_, M, F_, forward, ws.act);
@@ -102,7 +102,7 @@ void MlpBlock<T>::Backward(const Pass<T>& pass, const T* dout, const Saved& save
                             ws.linear);
     if (!below) return;
 
-    in_.HiddenGradient(context, M, ws.dmlp_in, in_.out(), ws.linear);
+    in_.HiddenGradient(context, M, saved.h_in, ws.dmlp_in, in_.out(), parameters, ws.linear);
     if (in_.trainable()) {
         make_input();
         in_.ParameterGradients(context, M, ws.y, saved.h_in, ws.dmlp_in, in_.out(), in_seed,

@@ -12,15 +12,6 @@ namespace {
 
 using Kind = NormSpec::Kind;
 
-template <typename T>
-void Round(const Context& context, int64_t n, const float* from, T* to) {
-    if constexpr (sizeof(T) == 2) {
-        Cast<bf16, float>(context, n, from, to);
-    } else {
-        std::copy_n(from, n, to);
-    }
-}
-
 absl::Status Read(const ModelFiles& files, const std::string& name, std::vector<float>& values) {
     const ModelTensor* found = FindModelTensor(files, name);
     HONE_CHECK(found != nullptr, "{} is not in the table", name);
@@ -76,7 +67,7 @@ void Norm::Forward(const Context& context, int64_t M, int64_t C, const float* x,
                    const NormSaved<T>& saved, T* y) const {
     switch (spec_.kind) {
         case Kind::kNone:
-            Round(context, M * C, x, saved.xhat);
+            Cast<T>(context, M * C, x, saved.xhat);
             std::copy_n(saved.xhat, M * C, y);
             return;
         case Kind::kRms:
@@ -108,7 +99,7 @@ void Norm::Backward(const Context& context, int64_t M, int64_t C, const float* d
     switch (spec_.kind) {
         case Kind::kNone:
             Add<float>(context, M * C, dy, dx);
-            if (dx_t != nullptr) Round(context, M * C, dx, dx_t);
+            if (dx_t != nullptr) Cast<T>(context, M * C, dx, dx_t);
             return;
         case Kind::kRms:
             return RmsNormBackward<T>(context, M, C, dy, saved.xhat, weight(), saved.rstd, dx, dx_t,

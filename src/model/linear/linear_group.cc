@@ -17,57 +17,7 @@ namespace {
 
 constexpr int64_t kRowsPerRead = 64;
 
-// sums [columns] += the rows of dy [m, columns], in their order.
-template <typename T>
-void AddColumnSums(const Context& context, int64_t m, int64_t columns, const T* dy,
-                   int64_t dy_stride, float* sums) {
-    constexpr int64_t kColumnsPerTask = 64;
-    context.ParallelFor(CeilDivide(columns, kColumnsPerTask), [&](int64_t task, int) {
-        const int64_t begin = task * kColumnsPerTask,
-                      end = std::min(columns, begin + kColumnsPerTask);
-        for (int64_t row = 0; row < m; ++row)
-            for (int64_t i = begin; i < end; ++i) sums[i] += ToFloat(dy[row * dy_stride + i]);
-    });
-}
-
-// Columns of h that the delta has.
-int64_t DeltaColumns(const LowRankOptions& options) {
-    return RankColumns(options.rank) * (options.fixed_pair ? 2 : 1);
-}
-
-// [out, DeltaColumns]: scale * B, then -scale * B0.
-std::vector<float> ScaledB(const LinearMember& member, const float* b) {
-    const LowRankOptions& options = member.low_rank;
-    std::vector<float> scaled = ScaledLowRank(options, member.out, b);
-    if (!options.fixed_pair) return scaled;
-    const std::vector<float> fixed = ScaledLowRank(options, member.out, member.fixed_b.data());
-    const int64_t columns = RankColumns(options.rank);
-    std::vector<float> both(2 * scaled.size());
-    for (int64_t row = 0; row < member.out; ++row)
-        for (int64_t i = 0; i < columns; ++i) {
-            both[row * 2 * columns + i] = scaled[row * columns + i];
-            both[row * 2 * columns + columns + i] = -fixed[row * columns + i];
-        }
-    return both;
-}
-
 }  // namespace
-
-LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::string name) {
-    LinearMember member;
-    member.name = name.empty() ? ModuleName(files, spec.weight) : std::move(name);
-    member.weight = spec.weight;
-    member.bias = spec.bias;
-    member.out = FindModelTensor(files, spec.weight)->rows();
-    return member;
-}
-
-std::vector<LinearMember> MakeMembers(const ModelFiles& files,
-                                      const std::vector<LinearSpec>& specs) {
-    std::vector<LinearMember> members;
-    for (const LinearSpec& spec : specs) members.push_back(MakeMember(files, spec));
-    return members;
-}
 
 template <typename T>
 LinearGroup<T>::LinearGroup(int64_t in, std::vector<LinearMember> members, int64_t rows_at_once)
@@ -321,21 +271,6 @@ void LinearGroup<T>::PackOwn(ParameterSet& parameters, const Context& context) {
 }
 
 template <typename T>
-void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h, bool training,
-                            uint64_t seed, const LinearScratch<T>& scratch) const {
-    if (rank_columns_ == 0) return;
-    HONE_CHECK(!codes(), "beside a base in codes h is made with the product");
-    const T* dropped = x;
-    if (training && dropout_ > 0) {
-        Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
-        dropped = scratch.dropped;
-    }
-    Gemm(context,
-         GemmArgs<T>{
-             .m = m, .a = dropped, .a_stride = in_, .b = &a_, .c = h, .c_stride = rank_columns_});
-}
-
-template <typename T>
 void LinearGroup<T>::StartMagnitudes(ParameterSet& parameters, const Context& context,
                                      MagnitudeMemory<T>& memory) {
     if (!magnitude_) return;
@@ -357,6 +292,21 @@ void LinearGroup<T>::UpdateMagnitudes(ParameterSet& parameters, const Context& c
                  ScaledLowRank(member.low_rank, member.out, parameters.value(member.b)),
                  parameters.value(member.magnitude)});
     magnitude_->Update(context, *frozen_, deltas, memory);
+}
+
+template <typename T>
+void LinearGroup<T>::Hidden(const Context& context, int64_t m, const T* x, T* h, bool training,
+                            uint64_t seed, const LinearScratch<T>& scratch) const {
+    if (rank_columns_ == 0) return;
+    HONE_CHECK(!codes(), "beside a base in codes h is made with the product");
+    const T* dropped = x;
+    if (training && dropout_ > 0) {
+        Dropout(context, m, in_, dropout_, seed, 0, x, scratch.dropped);
+        dropped = scratch.dropped;
+    }
+    Gemm(context,
+         GemmArgs<T>{
+             .m = m, .a = dropped, .a_stride = in_, .b = &a_, .c = h, .c_stride = rank_columns_});
 }
 
 template <typename T>
@@ -440,20 +390,48 @@ void LinearGroup<T>::Product(const Context& context, GemmArgs<T> args, T* h, boo
 }
 
 template <typename T>
-void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* dy,
-                                    int64_t dy_stride, const LinearScratch<T>& scratch) const {
+void LinearGroup<T>::ScaleOutputGradient(const Context& context, int64_t m, const T* u, const T* dy,
+                                         int64_t dy_stride, ParameterSet& parameters,
+                                         const LinearScratch<T>& scratch) const {
+    for (const LinearMember& member : members_) {
+        const int64_t column = member.column;
+        // A magnitude's gradient is that of its factor over the length of the row.
+        const float* slopes = magnitude_ ? magnitude_->inverse_norms() + column : nullptr;
+        const int of_outputs =
+            member.scaled_side == ScaledSide::kOutput ? member.scale : member.magnitude;
+        if (of_outputs >= 0)
+            AddColumnProducts<T>(context, {.m = m,
+                                           .n = member.out,
+                                           .a = dy + column,
+                                           .a_stride = dy_stride,
+                                           .b = u + column,
+                                           .b_stride = out_,
+                                           .factors = slopes,
+                                           .sums = parameters.gradient(of_outputs),
+                                           .scale = factors() + column,
+                                           .scaled = scratch.scaled + column,
+                                           .scaled_stride = padded_out()});
+        else
+            ScaleColumns<T>(context, {.m = m,
+                                      .n = member.out,
+                                      .u = dy + column,
+                                      .u_stride = dy_stride,
+                                      .factors = factors() + column,
+                                      .bias = no_bias(),
+                                      .y = scratch.scaled + column,
+                                      .y_stride = padded_out()});
+    }
+    for (int64_t row = 0; out_ < padded_out() && row < m; ++row)
+        scratch.scaled[row * padded_out() + out_] = T{};
+}
+
+template <typename T>
+void LinearGroup<T>::HiddenGradient(const Context& context, int64_t m, const T* h, const T* dy,
+                                    int64_t dy_stride, ParameterSet& parameters,
+                                    const LinearScratch<T>& scratch) const {
     HONE_CHECK(!codes(), "weights in integers cannot be trained through");
     if (scaled()) {
-        ScaleColumns<T>(context, {.m = m,
-                                  .n = out_,
-                                  .u = dy,
-                                  .u_stride = dy_stride,
-                                  .factors = factors(),
-                                  .bias = no_bias(),
-                                  .y = scratch.scaled,
-                                  .y_stride = padded_out()});
-        for (int64_t row = 0; out_ < padded_out() && row < m; ++row)
-            scratch.scaled[row * padded_out() + out_] = T{};
+        ScaleOutputGradient(context, m, h + m * rank_columns_, dy, dy_stride, parameters, scratch);
         std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     }
     std::vector<GemmArgs<T>> products;
@@ -497,11 +475,7 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
     Dropout(context, m, in_, dropout_, seed, 0, scratch.dropped, scratch.dropped);
     Add(context, m * in_, scratch.dropped, static_cast<float*>(args.c));
     if (output != GemmOutput::kStore) return;
-    if constexpr (sizeof(T) == 2) {
-        Cast<bf16, float>(context, m * in_, scratch.dx, static_cast<bf16*>(dx));
-    } else {
-        std::copy_n(scratch.dx, m * in_, static_cast<float*>(dx));
-    }
+    Cast<T>(context, m * in_, scratch.dx, static_cast<T*>(dx));
 }
 
 template <typename T>
@@ -519,9 +493,16 @@ void LinearGroup<T>::ScaleInput(const Context& context, int64_t m, const T* x, T
 template <typename T>
 void LinearGroup<T>::ScaleInputGradient(const Context& context, int64_t m, const T* x, T* dx,
                                         ParameterSet& parameters) const {
-    AddColumnProducts<T>(context, m, in_, dx, in_, x, in_, input_scale_->ones.data(),
-                         parameters.gradient(members_[0].scale));
-    ScaleInput(context, m, dx, dx);
+    AddColumnProducts<T>(context, {.m = m,
+                                   .n = in_,
+                                   .a = dx,
+                                   .a_stride = in_,
+                                   .b = x,
+                                   .b_stride = in_,
+                                   .sums = parameters.gradient(members_[0].scale),
+                                   .scale = input_scale_->factors.data(),
+                                   .scaled = dx,
+                                   .scaled_stride = in_});
 }
 
 template <typename T>
@@ -542,14 +523,6 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
         args.output = target.add ? GemmOutput::kAddF32 : GemmOutput::kStoreF32;
         gradients.push_back(args);
     };
-    for (const LinearMember& member : members_) {
-        const int of_outputs =
-            member.scaled_side == ScaledSide::kOutput ? member.scale : member.magnitude;
-        if (of_outputs >= 0)
-            AddColumnProducts<T>(context, m, member.out, dy + member.column, dy_stride,
-                                 h + m * rank_columns_ + member.column, out_,
-                                 factor_slopes() + member.column, parameters.gradient(of_outputs));
-    }
     std::tie(dy, dy_stride) = ProductGradient(dy, dy_stride, scratch);
     for (const LinearMember& member : members_) {
         const T* member_dy = dy + member.column;
@@ -562,8 +535,11 @@ void LinearGroup<T>::ParameterGradients(const Context& context, int64_t m, const
                  .b_stride = in_},
                 member.own_weight);
         if (member.own_bias >= 0)
-            AddColumnSums(context, m, member.out, member_dy, dy_stride,
-                          parameters.gradient(member.own_bias));
+            AddColumnProducts<T>(context, {.m = m,
+                                           .n = member.out,
+                                           .a = member_dy,
+                                           .a_stride = dy_stride,
+                                           .sums = parameters.gradient(member.own_bias)});
         const int64_t rank = member.low_rank.rank;
         if (rank == 0) continue;
         add({.m = rank,

@@ -19,46 +19,21 @@
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
-#include "model/config/graph.h"
 #include "model/files/model_files.h"
 #include "model/linear/frozen_weight.h"
 #include "model/linear/group_adapter.h"
-#include "model/linear/options.h"
+#include "model/linear/linear_member.h"
 #include "model/linear/parameters.h"
 #include "model/linear/weight_magnitude.h"
 #include "tensor/buffer.h"
 
 namespace hone {
 
-// One layer of a group, and what was attached to it. Parameter indices are -1 where there is
-// nothing to train.
-struct LinearMember {
-    std::string name;          // what users and PEFT call it: "model.layers.0.self_attn.q_proj"
-    std::string weight, bias;  // in the family's table; bias may be empty
-    int64_t out = 0;
-    int64_t column = 0;                   // first column in the group's output
-    LowRankOptions low_rank;              // rank 0: none
-    int64_t rank_column = 0;              // first column in h
-    int a = -1, b = -1;                   // lora_A [rank, in], lora_B [out, rank]
-    int magnitude = -1;                   // lora_magnitude_vector [out], of DoRA
-    std::vector<float> fixed_a, fixed_b;  // of LowRankOptions::fixed_pair: behind A and B in h
-    ScaledSide scaled_side = ScaledSide::kNone;
-    int scale = -1;  // ia3_l [out, 1] or [1, in]
-    int own_weight = -1, own_bias = -1;
-    int tied_weight = -1;  // the parameter that own_weight becomes, where another module has it
-};
-
-// The member for a linear layer of the graph. `name` is what users call it; empty: as the table
-// says.
-LinearMember MakeMember(const ModelFiles& files, const LinearSpec& spec, std::string name = "");
-std::vector<LinearMember> MakeMembers(const ModelFiles& files,
-                                      const std::vector<LinearSpec>& specs);
-
 // The learned vectors of a group's outputs, or of its input, as the products take them.
 struct LearnedScale {
     explicit LearnedScale(int64_t count)
-        : factors(static_cast<size_t>(count), 1.0f), ones(factors), zeros(factors.size()) {}
-    std::vector<float> factors, ones, zeros;  // [out], [in]
+        : factors(static_cast<size_t>(count), 1.0f), zeros(factors.size()) {}
+    std::vector<float> factors, zeros;  // [out], [in]
 };
 
 template <typename T>
@@ -129,9 +104,11 @@ class LinearGroup {
     void Recompute(const Context& context, int64_t m, const T* x, T* h, bool training,
                    uint64_t seed, const LinearScratch<T>& scratch) const;
 
-    // The gradient of h, into scratch.dh, from dy [m, out], and where outputs are scaled that of u,
-    // into scratch.scaled. Before the two below.
-    void HiddenGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride,
+    // The gradient of h, into scratch.dh, from dy [m, out]. Where outputs are scaled, also that of
+    // u, into scratch.scaled, and those of the factors (+=), from the h of the forward pass. Before
+    // the two below.
+    void HiddenGradient(const Context& context, int64_t m, const T* h, const T* dy,
+                        int64_t dy_stride, ParameterSet& parameters,
                         const LinearScratch<T>& scratch) const;
     // dx [m, in] = : float* for kStoreF32, T* for kStore.
     void InputGradient(const Context& context, int64_t m, const T* dy, int64_t dy_stride, void* dx,
@@ -140,8 +117,8 @@ class LinearGroup {
     // becomes that of x, the input of the forward pass, and the vector gets its gradient (+=).
     void ScaleInputGradient(const Context& context, int64_t m, const T* x, T* dx,
                             ParameterSet& parameters) const;
-    // The parameters' gradients (+=), from x and h of the forward pass. With dropout, the dropped x
-    // is recomputed from `seed`.
+    // The other parameters' gradients (+=), from x and h of the forward pass. With dropout, the
+    // dropped x is recomputed from `seed`.
     void ParameterGradients(const Context& context, int64_t m, const T* x, const T* h, const T* dy,
                             int64_t dy_stride, uint64_t seed, ParameterSet& parameters,
                             const LinearScratch<T>& scratch) const;
@@ -156,15 +133,15 @@ class LinearGroup {
     absl::Status LoadMember(const ModelFiles& files, size_t index, const Context& context);
     void PackLowRankCodes(ParameterSet& parameters);
     void PackScales(ParameterSet& parameters);
-    // y [m, in] (=) = x [m, in] times the input's factors. y may be x.
+    // scratch.scaled (=) and the factors' gradients (+=), of outputs that are scaled.
+    void ScaleOutputGradient(const Context& context, int64_t m, const T* u, const T* dy,
+                             int64_t dy_stride, ParameterSet& parameters,
+                             const LinearScratch<T>& scratch) const;
+    // y [m, in] (=) = x [m, in] times the input's factors.
     void ScaleInput(const Context& context, int64_t m, const T* x, T* y) const;
-    // [out], of outputs that are scaled: y = u * factors + bias, and what a parameter's gradient
-    // has beside that of its factor.
+    // [out], of outputs that are scaled: y = u * factors + bias.
     const float* factors() const {
         return magnitude_ ? magnitude_->factors() : output_scale_->factors.data();
-    }
-    const float* factor_slopes() const {
-        return magnitude_ ? magnitude_->inverse_norms() : output_scale_->ones.data();
     }
     const float* no_bias() const {
         return magnitude_ ? magnitude_->zeros() : output_scale_->zeros.data();

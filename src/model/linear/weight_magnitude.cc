@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "kernels/reduce/reduce.h"
 #include "model/linear/group_adapter.h"
 #include "tensor/dtype.h"
 #include "tensor/partition.h"
@@ -100,8 +101,10 @@ void WeightMagnitude<T>::Update(const Context& context, const FrozenWeight<T>& f
     for (const Delta& delta : deltas) ranks += delta.rank;
     Reserve(ranks, frozen, memory);
     T* rows = memory.rows.template as<T>();
-    for (const Delta& delta : deltas)
-        for (int64_t i = 0; i < delta.rank * in_; ++i) *rows++ = FromFloat<T>(delta.a[i]);
+    for (const Delta& delta : deltas) {
+        Cast<T>(context, delta.rank * in_, delta.a, rows);
+        rows += delta.rank * in_;
+    }
     Multiply(context, frozen, ranks, memory);
     const T* a = memory.rows.template as<T>();
     const float* products = memory.products.template as<float>();

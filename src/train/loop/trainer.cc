@@ -246,13 +246,16 @@ absl::StatusOr<bool> Trainer::RunStep(const TrainingStep& step) {
     HONE_ASSIGN_OR_RETURN(double norm, CheckedNorm());
     if (norm == 0 && !said_zero_gradient_) {
         said_zero_gradient_ = true;
+        const char* why =
+            state_.step == 0
+                ? "An adapter whose lora_A and lora_B are both zero stays so, as do weights that "
+                  "the answer does not depend on: check --adapter_path and --target_modules"
+                : "If the steps before it learned, the weights have grown too large: lower "
+                  "--learning_rate";
         events_.Emit(RunMessage{
             MessageLevel::kWarning,
-            fmt::format("step {}: every gradient is zero, so nothing was learned from its rows. "
-                        "An adapter whose lora_A and lora_B are both zero stays so, as do weights "
-                        "that the answer does not depend on: check --adapter_path and "
-                        "--target_modules",
-                        state_.step + 1)});
+            fmt::format("step {}: every gradient is zero, so nothing was learned from its rows. {}",
+                        state_.step + 1, why)});
     }
     const double sampling = WorkSeconds();
     auto sampled = SampleEvaluation();
