@@ -64,11 +64,11 @@ def train_with_peft(arguments, rows, labels, out):
     torch.manual_seed(42)
     tokens = "tokens" in rows[0]
     auto = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
-    extra = {"classifier_dropout": 0.0} if tokens else {}  # a head over a sequence has none
-    model = auto.from_pretrained(arguments.model_dir, num_labels=len(labels), **extra,
+    model = auto.from_pretrained(arguments.model_dir, num_labels=len(labels),
                                  dtype=torch.bfloat16 if arguments.dtype == "bfloat16" else torch.float32)
+    # The head is trained itself: with "all-linear" PEFT would take that of tokens for a layer of the base.
     model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules="all-linear",
-                                             task_type="TOKEN_CLS" if tokens else "SEQ_CLS"))
+                                             exclude_modules=["score"], task_type="TOKEN_CLS" if tokens else "SEQ_CLS"))
     tokenizer = AutoTokenizer.from_pretrained(arguments.model_dir)
     model.config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     pad = model.config.pad_token_id
@@ -95,7 +95,8 @@ def train_with_peft(arguments, rows, labels, out):
             ids[i, :len(row)] = torch.tensor(row)
             mask[i, :len(row)] = 1
         with torch.autocast("cpu", torch.bfloat16, enabled=arguments.dtype == "bfloat16"):
-            # Not through the model's own pooling: it looks for the last token that is no padding by its id.
+            # Not through the model's own forward: its pooling looks for the last token that is no padding by its id,
+            # and its head over tokens has a dropout.
             hidden = model.base_model.model.model(input_ids=ids, attention_mask=mask).last_hidden_state
             where = [(i, token) for i, (_, pairs) in enumerate(batch) for token, _ in pairs]
             logits = model.base_model.model.score(hidden[[i for i, _ in where], [token for _, token in where]])
