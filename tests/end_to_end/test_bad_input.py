@@ -434,8 +434,8 @@ class OutputTest(ErrorTest):
 class DivergenceTest(ErrorTest):
     def test_a_loss_that_is_no_number_fails_the_run(self):
         data = self.write("chats.jsonl", many_chats(20))
-        done = self.finetune("out", data, "--max_steps", 50, "--learning_rate", "1e12", "--lora_alpha", "1e12", "--max_grad_norm", 0,
-                             code=TRAINING_FAILED)
+        done = self.finetune("out", data, "--max_steps", 50, "--learning_rate", "1e12", "--lora_alpha", "1e12",
+                             "--max_grad_norm", 0, code=TRAINING_FAILED)
         self.check_error(done, ["step"])
         self.assertFalse((self.work / "out/adapter/adapter_model.safetensors").exists())
 
