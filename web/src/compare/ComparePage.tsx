@@ -5,10 +5,11 @@ import { useLocation, useSearchParams } from 'wouter';
 import { useJobs } from '@/fine_tuning/jobs';
 import { JobStatus } from '@/fine_tuning/JobStatus';
 import { useLanguage } from '@/i18n/language';
+import { BackLink } from '@/ui/BackLink';
 import { Button } from '@/ui/Button';
 import { SearchInput } from '@/ui/Field';
 import { useSettled } from '@/ui/settled';
-import { BackLink, ListPanel, SplitPage, splitStyles as styles } from '@/ui/SplitPage';
+import { ListPanel, SplitPage, splitStyles as styles } from '@/ui/SplitPage';
 import { EmptyState, Failure, Loading } from '@/ui/State';
 import { useTitle } from '@/ui/title';
 
@@ -102,7 +103,9 @@ export default function ComparePage() {
     <SplitPage list={<RunList chosen={chosen} choose={choose} />} chosen={enough}>
       {enough ? (
         <article className={styles.article}>
-          <BackLink href="/compare">{t('compare.back')}</BackLink>
+          <BackLink narrow href="/compare">
+            {t('compare.back')}
+          </BackLink>
           <Comparison key={chosen.join()} ids={chosen} />
         </article>
       ) : (

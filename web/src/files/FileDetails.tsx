@@ -5,11 +5,12 @@ import { useLocation } from 'wouter';
 import { describeError } from '@/api/error';
 import type { ApiFile } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
+import { BackLink } from '@/ui/BackLink';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Code, Fact, Facts } from '@/ui/Facts';
 import { say } from '@/ui/notices';
-import { BackLink, splitStyles as styles } from '@/ui/SplitPage';
+import { splitStyles as styles } from '@/ui/SplitPage';
 import { Failure, Loading } from '@/ui/State';
 import { useTitle } from '@/ui/title';
 
@@ -109,7 +110,9 @@ export function FileDetails({ id }: { id: string }) {
   const training = file.purpose === 'fine-tune';
   return (
     <article className={styles.article}>
-      <BackLink href="/files">{t('files.back')}</BackLink>
+      <BackLink narrow href="/files">
+        {t('files.back')}
+      </BackLink>
       <header className={styles.heading}>
         <div className={styles.title}>
           <h2>

@@ -1,12 +1,11 @@
 import { CircleStop, RotateCw, X } from 'lucide-react';
-import type { ReactNode } from 'react';
 
 import { describeError } from '@/api/error';
 import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
+import { TransferItem, TransferList, transferStyles as styles } from '@/ui/TransferList';
 
 import { bytesOf, cancelUnfinished, keyOf, useUnfinished, type Unfinished } from './unfinished';
-import styles from './UploadList.module.css';
 import { forgetUpload, retryUpload, stopUpload, useUploads, type Upload } from './uploads';
 
 function UploadState({ upload }: { upload: Upload }) {
@@ -61,32 +60,21 @@ function UploadButton({ upload }: { upload: Upload }) {
   );
 }
 
-// A line with the file's name and what can be done, and below it how it stands.
-function Item(props: { name: string; buttons: ReactNode; children: ReactNode }) {
-  return (
-    <li className={styles.upload}>
-      <div className={styles.line}>
-        <bdi className={styles.name}>{props.name}</bdi>
-        {props.buttons}
-      </div>
-      {props.children}
-    </li>
-  );
-}
-
 function UploadItem({ upload }: { upload: Upload }) {
   const { t } = useLanguage();
   const { check } = upload;
   return (
-    <Item name={upload.file.name} buttons={<UploadButton upload={upload} />}>
-      {upload.state === 'sending' && (
-        <progress
-          className={styles.bar}
-          value={upload.sent}
-          max={upload.file.size}
-          aria-label={upload.file.name}
-        />
-      )}
+    <TransferItem
+      name={upload.file.name}
+      buttons={<UploadButton upload={upload} />}
+      bar={
+        upload.state === 'sending' && {
+          value: upload.sent,
+          max: upload.file.size,
+          'aria-label': upload.file.name,
+        }
+      }
+    >
       <p className={styles.state}>
         <UploadState upload={upload} />
         {check && (
@@ -103,7 +91,7 @@ function UploadItem({ upload }: { upload: Upload }) {
         )}
       </p>
       {check && upload.state !== 'done' && check.bad.length > 0 && (
-        <ul className={styles.lines}>
+        <ul className={styles.bad}>
           {check.bad.slice(0, 3).map((one) => (
             <li key={one.line}>
               {t('report.line', { line: one.line })} {t(one.reason)}
@@ -111,7 +99,7 @@ function UploadItem({ upload }: { upload: Upload }) {
           ))}
         </ul>
       )}
-    </Item>
+    </TransferItem>
   );
 }
 
@@ -120,7 +108,7 @@ function UnfinishedItem({ id, upload }: { id: string; upload: Unfinished }) {
   const { t } = useLanguage();
   const percent = Math.floor((100 * bytesOf(upload)) / upload.size);
   return (
-    <Item
+    <TransferItem
       name={upload.name}
       buttons={
         <Button
@@ -134,7 +122,7 @@ function UnfinishedItem({ id, upload }: { id: string; upload: Unfinished }) {
       }
     >
       <p className={styles.state}>{t('upload.unfinished', { percent })}</p>
-    </Item>
+    </TransferItem>
   );
 }
 
@@ -145,13 +133,13 @@ export function UploadList() {
   const unfinished = [...useUnfinished()].filter(([id]) => !shown.has(id));
   if (uploads.length + unfinished.length === 0) return null;
   return (
-    <ul className={styles.uploads} aria-label={t('upload.list')} aria-live="polite">
+    <TransferList label={t('upload.list')} live>
       {uploads.map((upload) => (
         <UploadItem key={upload.id} upload={upload} />
       ))}
       {unfinished.map(([id, upload]) => (
         <UnfinishedItem key={id} id={id} upload={upload} />
       ))}
-    </ul>
+    </TransferList>
   );
 }

@@ -2,7 +2,8 @@ import * as Tabs from '@radix-ui/react-tabs';
 
 import type { Job } from '@/api/types';
 import { useLanguage } from '@/i18n/language';
-import { BackLink, splitStyles as styles } from '@/ui/SplitPage';
+import { BackLink } from '@/ui/BackLink';
+import { splitStyles as styles } from '@/ui/SplitPage';
 import { Failure, Loading } from '@/ui/State';
 import tabs from '@/ui/Tabs.module.css';
 import { useTitle } from '@/ui/title';
@@ -57,7 +58,9 @@ export function JobDetails({ id }: { id: string }) {
   if (!job) return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Loading />;
   return (
     <article className={styles.article}>
-      <BackLink href="/fine-tuning">{t('jobs.back')}</BackLink>
+      <BackLink narrow href="/fine-tuning">
+        {t('jobs.back')}
+      </BackLink>
       <header className={styles.heading}>
         <div className={styles.title}>
           <h2>

@@ -2,8 +2,9 @@ import { useBaseModels } from '@/api/models';
 import type { Job } from '@/api/types';
 import { useCheckpoints } from '@/fine_tuning/jobs';
 import { useLanguage } from '@/i18n/language';
+import { BackLink } from '@/ui/BackLink';
 import { Code, Fact, Facts } from '@/ui/Facts';
-import { BackLink, splitStyles as styles } from '@/ui/SplitPage';
+import { splitStyles as styles } from '@/ui/SplitPage';
 import { Failure, Loading } from '@/ui/State';
 import { useTitle } from '@/ui/title';
 
@@ -101,7 +102,9 @@ export function ModelDetails({ id }: { id: string }) {
     return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Loading />;
   return (
     <article className={styles.article}>
-      <BackLink href="/models">{t('models.back')}</BackLink>
+      <BackLink narrow href="/models">
+        {t('models.back')}
+      </BackLink>
       <header className={styles.heading}>
         <div className={styles.title}>
           <h1>

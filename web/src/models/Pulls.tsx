@@ -7,6 +7,7 @@ import { useLanguage } from '@/i18n/language';
 import { Button } from '@/ui/Button';
 import { useNow } from '@/ui/now';
 import { say } from '@/ui/notices';
+import { TransferItem, TransferList, transferStyles } from '@/ui/TransferList';
 
 import { PullDialog } from './PullDialog';
 import styles from './Pulls.module.css';
@@ -40,45 +41,40 @@ function PullItem({ pull }: { pull: Pull }) {
   const create = useCreatePull();
   const tell = { onError: (error: unknown) => say('bad', describeError(error, t)) };
   const known = pull.total_bytes === null ? {} : { value: pull.bytes, max: pull.total_bytes };
+  const moving = isMoving(pull);
+  const button = moving ? (
+    <Button
+      look="quiet"
+      aria-label={t('pull.cancel', { model: pull.model })}
+      disabled={cancel.isPending}
+      onClick={() => cancel.mutate(pull.id, tell)}
+    >
+      {t('action.cancel')}
+    </Button>
+  ) : (
+    <Button
+      look="quiet"
+      aria-label={t('pull.again', { model: pull.model })}
+      disabled={create.isPending}
+      onClick={() => create.mutate(pull.source, tell)}
+    >
+      {t('action.retry')}
+    </Button>
+  );
   return (
-    <li className={styles.pull}>
-      <span className={styles.line}>
-        <bdi className={styles.name}>{pull.model}</bdi>
-        {isMoving(pull) ? (
-          <Button
-            look="quiet"
-            aria-label={t('pull.cancel', { model: pull.model })}
-            disabled={cancel.isPending}
-            onClick={() => cancel.mutate(pull.id, tell)}
-          >
-            {t('action.cancel')}
-          </Button>
-        ) : (
-          <Button
-            look="quiet"
-            aria-label={t('pull.again', { model: pull.model })}
-            disabled={create.isPending}
-            onClick={() => create.mutate(pull.source, tell)}
-          >
-            {t('action.retry')}
-          </Button>
-        )}
-      </span>
-      {isMoving(pull) ? (
-        <>
-          <progress
-            className={styles.bar}
-            aria-label={t('pull.fetching', { model: pull.model })}
-            {...known}
-          />
-          <span className={styles.state}>{progressText(pull)}</span>
-        </>
+    <TransferItem
+      name={pull.model}
+      buttons={button}
+      bar={moving && { 'aria-label': t('pull.fetching', { model: pull.model }), ...known }}
+    >
+      {moving ? (
+        <p className={transferStyles.state}>{progressText(pull)}</p>
       ) : (
-        <span className={styles.bad} dir="auto">
+        <p className={transferStyles.bad} dir="auto">
           {pull.error}
-        </span>
+        </p>
       )}
-    </li>
+    </TransferItem>
   );
 }
 
@@ -102,11 +98,11 @@ export function PullList({ onFetched }: { onFetched?: (model: string) => void })
   const shown = shownPulls(pulls ?? [], now);
   if (shown.length === 0) return null;
   return (
-    <ul className={styles.pulls} aria-label={t('pull.list')}>
+    <TransferList label={t('pull.list')}>
       {shown.map((pull) => (
         <PullItem key={pull.id} pull={pull} />
       ))}
-    </ul>
+    </TransferList>
   );
 }
 

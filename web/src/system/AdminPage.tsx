@@ -1,8 +1,7 @@
-import { ArrowLeft } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { Link } from 'wouter';
 
 import { useLanguage } from '@/i18n/language';
+import { BackLink } from '@/ui/BackLink';
 import { Button } from '@/ui/Button';
 import { Failure, Loading } from '@/ui/State';
 import { useTitle } from '@/ui/title';
@@ -35,10 +34,7 @@ export function AdminPage<T>(props: {
   return (
     <div className={styles.page}>
       <header className={styles.top}>
-        <Link href="/system" className={styles.back}>
-          <ArrowLeft aria-hidden />
-          {t('nav.system')}
-        </Link>
+        <BackLink href="/system">{t('nav.system')}</BackLink>
         <div className={styles.heading}>
           <h1 id="admin-title">{props.title}</h1>
           {list.data && props.action}

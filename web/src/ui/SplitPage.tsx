@@ -1,5 +1,4 @@
 import clsx from 'clsx';
-import { ArrowLeft } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 
@@ -46,16 +45,6 @@ export function ListItem(props: { href: string; chosen: boolean; children: React
         {props.children}
       </Link>
     </li>
-  );
-}
-
-// From the chosen thing back to the list, where only one of them is on the screen.
-export function BackLink({ href, children }: { href: string; children: ReactNode }) {
-  return (
-    <Link href={href} className={styles.back}>
-      <ArrowLeft aria-hidden />
-      {children}
-    </Link>
   );
 }
 

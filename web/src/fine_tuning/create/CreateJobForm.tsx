@@ -6,10 +6,11 @@ import { useBaseModels } from '@/api/models';
 import type { Job, MethodName } from '@/api/types';
 import { FilePreview } from '@/files/FilePreview';
 import { useLanguage } from '@/i18n/language';
+import { BackLink } from '@/ui/BackLink';
 import { Button } from '@/ui/Button';
 import { Field, Input } from '@/ui/Field';
 import { say } from '@/ui/notices';
-import { BackLink, splitStyles } from '@/ui/SplitPage';
+import { splitStyles } from '@/ui/SplitPage';
 import { Loading } from '@/ui/State';
 
 import { useCreateJob, useJob } from '../jobs';
@@ -190,7 +191,9 @@ export function CreateJobForm() {
   const start = useStart();
   return (
     <article className={splitStyles.article}>
-      <BackLink href="/fine-tuning">{t('jobs.back')}</BackLink>
+      <BackLink narrow href="/fine-tuning">
+        {t('jobs.back')}
+      </BackLink>
       <header className={splitStyles.title}>
         <h2>{t('create.title')}</h2>
       </header>
