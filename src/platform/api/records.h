@@ -87,8 +87,26 @@ enum class JobStatus {
     kFailed,
     kCancelled
 };
-std::string_view JobStatusName(JobStatus status);  // "validating_files"
 inline bool IsTerminal(JobStatus status) { return status >= JobStatus::kSucceeded; }
+
+// Every status, as clients and the database call it.
+struct NamedJobStatus {
+    JobStatus status;
+    std::string_view name;
+};
+inline constexpr NamedJobStatus kJobStatuses[] = {
+    {JobStatus::kValidatingFiles, "validating_files"},
+    {JobStatus::kQueued, "queued"},
+    {JobStatus::kRunning, "running"},
+    {JobStatus::kPaused, "paused"},
+    {JobStatus::kSucceeded, "succeeded"},
+    {JobStatus::kFailed, "failed"},
+    {JobStatus::kCancelled, "cancelled"},
+};
+std::string_view JobStatusName(JobStatus status);
+std::vector<std::string_view> JobStatusNames();
+// The names of those that are not terminal, as SQL lists them: "('validating_files', 'queued')".
+std::string LivingJobStatuses();
 
 struct JobError {
     std::string code;

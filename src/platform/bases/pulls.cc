@@ -62,10 +62,8 @@ absl::Status CheckUnused(Sql& sql, const std::string& name) {
                       fmt::format("'{}' stays: {} {} it, in this project or others. {}", name,
                                   count, what, cure));
     };
-    sql.First(
-        "select count(*) from jobs where base = :base and status in ('validating_files', "
-        "'queued', 'running', 'paused')",
-        std::tie(count), name);
+    sql.First("select count(*) from jobs where base = :base and status in " + LivingJobStatuses(),
+              std::tie(count), name);
     if (count > 0)
         return in_use(count == 1 ? "job that is not over uses" : "jobs that are not over use",
                       "Wait until that is over, or cancel.");

@@ -193,9 +193,9 @@ absl::Status Files::Delete(const Caller& caller, const std::string& id) {
             const int64_t now = services_.Now();
             HONE_ASSIGN_OR_RETURN(const File file, FindFile(sql, caller.project, id, now));
             std::string job;
-            if (sql.First("select id from jobs where (training_file = :training or "
-                          "validation_file = :validation) and status in "
-                          "('validating_files', 'queued', 'running', 'paused') limit 1",
+            if (sql.First(fmt::format("select id from jobs where (training_file = :training or "
+                                      "validation_file = :validation) and status in {} limit 1",
+                                      LivingJobStatuses()),
                           std::tie(job), id, id))
                 return Refuse({RefusalKind::kConflict, "file_id", "file_in_use"},
                               fmt::format("The job {} needs this file: cancel it first.", job));

@@ -25,10 +25,8 @@ Json Stored(const std::string& text) {
 }
 
 JobStatus StatusOf(const std::string& name) {
-    for (const JobStatus status :
-         {JobStatus::kValidatingFiles, JobStatus::kQueued, JobStatus::kRunning, JobStatus::kPaused,
-          JobStatus::kSucceeded, JobStatus::kFailed})
-        if (name == JobStatusName(status)) return status;
+    for (const NamedJobStatus& named : kJobStatuses)
+        if (named.name == name) return named.status;
     return JobStatus::kCancelled;
 }
 
@@ -231,7 +229,7 @@ void AddCheckpoint(Sql& sql, int64_t job, int64_t now, const std::string& model,
 bool InUse(Sql& sql, const std::string& model) {
     int64_t jobs = 0;
     sql.First(fmt::format("select count(*) from jobs where model = :model and status in {}",
-                          kLivingStatuses),
+                          LivingJobStatuses()),
               std::tie(jobs), model);
     return jobs > 0;
 }

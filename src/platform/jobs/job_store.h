@@ -21,9 +21,6 @@ struct JobRecord {
     int64_t crashes = 0;      // of its workers, that were followed by another try
 };
 
-// Those that a client has still to hear of, or that occupy something.
-inline constexpr char kLivingStatuses[] = "('validating_files', 'queued', 'running', 'paused')";
-
 // The columns as they are in the table.
 struct JobRow {
     JobRecord record;

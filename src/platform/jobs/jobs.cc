@@ -77,9 +77,7 @@ std::string Anywhere(std::string_view word) {
 
 absl::Status CheckSearch(const JobSearch& search, size_t words) {
     for (const std::string& status : search.statuses)
-        HONE_RETURN_IF_ERROR(CheckOneOf("status", status,
-                                        {"validating_files", "queued", "running", "paused",
-                                         "succeeded", "failed", "cancelled"}));
+        HONE_RETURN_IF_ERROR(CheckOneOf("status", status, JobStatusNames()));
     if (search.text.size() > kMaxSearchBytes || words > kMaxWords)
         return InvalidField("search", "A search has at most {} words and {} bytes.", kMaxWords,
                             kMaxSearchBytes);
@@ -173,7 +171,7 @@ absl::StatusOr<Job> Jobs::Create(const Caller& caller, const JobRequest& request
         if (!models_.HasBase(record.base)) return ModelNotAvailable(request.model);
         int64_t living = 0;
         sql.First(fmt::format("select count(*) from jobs where project = :project and status in {}",
-                              kLivingStatuses),
+                              LivingJobStatuses()),
                   std::tie(living), caller.project);
         if (living >= services_.options.limits.queued_jobs)
             return Refuse({RefusalKind::kLimit, "", "too_many_jobs"},

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "fmt/ranges.h"
 #include "platform/jobs/job_request.h"
 #include "server/api/api.h"
 #include "server/api/job_stream.h"
@@ -169,10 +170,9 @@ void AddJobRoutes(Api& api, Platform& platform) {
     AddCreateAndRead(router, platform);
     AddListsOfAJob(router, platform);
     std::vector<QueryParameter> searching = PageParameters(kJobPages);
-    searching.push_back(
-        {"status", R"({"type": "string", "maxLength": 256})",
-         "only jobs in one of these, with commas between: validating_files, queued, "
-         "running, paused, succeeded, failed, cancelled"});
+    searching.push_back({"status", R"({"type": "string", "maxLength": 256})",
+                         fmt::format("only jobs in one of these, with commas between: {}",
+                                     fmt::join(platform::JobStatusNames(), ", "))});
     searching.push_back({"model", R"({"type": "string", "maxLength": 256})",
                          "only jobs that began with this model, not with an alias of it"});
     searching.push_back({"search", R"({"type": "string", "maxLength": 256})",
