@@ -89,22 +89,12 @@ enum class JobStatus {
 };
 inline bool IsTerminal(JobStatus status) { return status >= JobStatus::kSucceeded; }
 
-// Every status, as clients and the database call it.
-struct NamedJobStatus {
-    JobStatus status;
-    std::string_view name;
-};
-inline constexpr NamedJobStatus kJobStatuses[] = {
-    {JobStatus::kValidatingFiles, "validating_files"},
-    {JobStatus::kQueued, "queued"},
-    {JobStatus::kRunning, "running"},
-    {JobStatus::kPaused, "paused"},
-    {JobStatus::kSucceeded, "succeeded"},
-    {JobStatus::kFailed, "failed"},
-    {JobStatus::kCancelled, "cancelled"},
-};
+inline constexpr JobStatus kJobStatuses[] = {
+    JobStatus::kValidatingFiles, JobStatus::kQueued, JobStatus::kRunning,  JobStatus::kPaused,
+    JobStatus::kSucceeded,       JobStatus::kFailed, JobStatus::kCancelled};
+// "validating_files", as clients and the database call it.
 std::string_view JobStatusName(JobStatus status);
-std::vector<std::string_view> JobStatusNames();
+std::vector<std::string_view> JobStatusNames();  // of all
 // The names of those that are not terminal, as SQL lists them: "('validating_files', 'queued')".
 std::string LivingJobStatuses();
 

@@ -25,8 +25,8 @@ Json Stored(const std::string& text) {
 }
 
 JobStatus StatusOf(const std::string& name) {
-    for (const NamedJobStatus& named : kJobStatuses)
-        if (named.name == name) return named.status;
+    for (const JobStatus status : kJobStatuses)
+        if (name == JobStatusName(status)) return status;
     return JobStatus::kCancelled;
 }
 
