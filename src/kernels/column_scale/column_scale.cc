@@ -10,7 +10,7 @@ namespace {
 template <typename T, typename Out, bool kAdd>
 void Row(int64_t n, const T* u, const float* factors, const float* bias, Out* y) {
     for (int64_t i = 0; i < n; ++i) {
-        float value = ToFloat(u[i]) * factors[i] + bias[i];
+        float value = ToFloat(u[i]) * factors[i] + (bias == nullptr ? 0.0f : bias[i]);
         if constexpr (kAdd) value += y[i];
         y[i] = FromFloat<Out>(value);
     }

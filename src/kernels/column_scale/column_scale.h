@@ -11,8 +11,9 @@
 
 namespace hone {
 
-// u [m, n] of type T times factors f32 [n], plus bias f32 [n]. y [m, n] is, as `output` says, T (=)
-// or float (= or +=). Strides are elements from row to row. y of kStore may be u.
+// u [m, n] of type T times factors f32 [n], plus bias f32 [n] where it is given. y [m, n] is, as
+// `output` says, T (=) or float (= or +=). Strides are elements from row to row. y of kStore may be
+// u.
 template <typename T>
 struct ColumnScaleArgs {
     int64_t m = 0, n = 0;

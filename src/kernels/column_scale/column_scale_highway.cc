@@ -17,8 +17,8 @@ void Row(int64_t n, const T* u, const float* factors, const float* bias, Out* y)
     const int64_t N = Lanes();
     for (int64_t i = 0; i < n; i += N) {
         const int64_t count = HWY_MIN(N, n - i);
-        VF value =
-            hn::MulAdd(LoadN(u + i, count), LoadN(factors + i, count), LoadN(bias + i, count));
+        const VF added = bias != nullptr ? LoadN(bias + i, count) : Zero();
+        VF value = hn::MulAdd(LoadN(u + i, count), LoadN(factors + i, count), added);
         if constexpr (kAdd) value = hn::Add(value, LoadN(y + i, count));
         StoreN(value, y + i, count);
     }

@@ -27,16 +27,17 @@ TYPED_TEST(ColumnScaleTest, RowsEqualTheReference) {
             const auto u = random.Values<T>(n);
             const auto factors = random.Values<float>(n), bias = random.Values<float>(n),
                        start = random.Values<float>(n);
+            const float* added_bias = seed % 4 == 0 ? nullptr : bias.data();
             std::vector<T> y(n);
             std::vector<float> stored(n), added(start);
-            reference.store(n, u.data(), factors.data(), bias.data(), y.data());
-            reference.store_f32(n, u.data(), factors.data(), bias.data(), stored.data());
-            reference.add_f32(n, u.data(), factors.data(), bias.data(), added.data());
+            reference.store(n, u.data(), factors.data(), added_bias, y.data());
+            reference.store_f32(n, u.data(), factors.data(), added_bias, stored.data());
+            reference.add_f32(n, u.data(), factors.data(), added_bias, added.data());
             Guarded<T> got_y(n);
             Guarded<float> got_stored(n), got_added(start);
-            kernel.functions.store(n, u.data(), factors.data(), bias.data(), got_y.data());
-            kernel.functions.store_f32(n, u.data(), factors.data(), bias.data(), got_stored.data());
-            kernel.functions.add_f32(n, u.data(), factors.data(), bias.data(), got_added.data());
+            kernel.functions.store(n, u.data(), factors.data(), added_bias, got_y.data());
+            kernel.functions.store_f32(n, u.data(), factors.data(), added_bias, got_stored.data());
+            kernel.functions.add_f32(n, u.data(), factors.data(), added_bias, got_added.data());
             ExpectClose(got_y, y, 2 * kRounding<T>, 1e-6f, "y");
             ExpectClose(got_stored, stored, 1e-6f, 1e-6f, "stored");
             ExpectClose(got_added, added, 1e-6f, 1e-6f, "added");

@@ -118,10 +118,10 @@ void LinearGroup<T>::AddParameters(ParameterSet& parameters) {
         }
         if (member.scaled_side == ScaledSide::kOutput) {
             member.scale = parameters.Add(member.name + ".ia3_l", {member.out, 1}, true);
-            if (!output_scale_) output_scale_.emplace(out_);
+            output_scale_.resize(static_cast<size_t>(out_), 1.0f);
         } else if (member.scaled_side == ScaledSide::kInput) {
             member.scale = parameters.Add(member.name + ".ia3_l", {1, in_}, true);
-            input_scale_.emplace(in_);
+            input_scale_.assign(static_cast<size_t>(in_), 1.0f);
         }
         const int64_t rank = member.low_rank.rank;
         if (rank == 0) continue;
@@ -219,8 +219,8 @@ void LinearGroup<T>::DropLowRank() {
     backward_extension_.clear();
     codes_low_rank_.reset();
     magnitude_.reset();
-    output_scale_.reset();
-    input_scale_.reset();
+    output_scale_.clear();
+    input_scale_.clear();
 }
 
 template <typename T>
@@ -247,9 +247,9 @@ void LinearGroup<T>::PackScales(ParameterSet& parameters) {
     for (const LinearMember& member : members_) {
         if (member.scaled_side == ScaledSide::kOutput)
             std::copy_n(parameters.value(member.scale), member.out,
-                        output_scale_->factors.data() + member.column);
+                        output_scale_.data() + member.column);
         else if (member.scaled_side == ScaledSide::kInput)
-            std::copy_n(parameters.value(member.scale), in_, input_scale_->factors.data());
+            std::copy_n(parameters.value(member.scale), in_, input_scale_.data());
     }
 }
 
@@ -314,7 +314,7 @@ const T* LinearGroup<T>::ProductToScale(const Context& context, int64_t m, const
                                         bool training, uint64_t seed,
                                         const LinearScratch<T>& scratch) const {
     T* u = h + m * rank_columns_;
-    const float* bias = output_scale_ && !bias_.empty() ? bias_.data() : nullptr;
+    const float* bias = output_scale_.empty() || bias_.empty() ? nullptr : bias_.data();
     Product(context, {.m = m, .a = x, .a_stride = in_, .bias = bias, .c = u, .c_stride = out_}, h,
             training, seed, scratch, {});
     return u;
@@ -338,13 +338,13 @@ void LinearGroup<T>::Forward(const Context& context, int64_t m, const T* x, T* h
     if (scaled() && uses_low_rank_) {
         HONE_CHECK(adapters.empty(), "adapters beside a delta");
         const T* u = ProductToScale(context, m, x, h, training, seed, scratch);
-        if (output_scale_) bias = nullptr;  // in u
+        if (!output_scale_.empty()) bias = nullptr;  // in u
         return ScaleColumns<T>(context, {.m = m,
                                          .n = out_,
                                          .u = u,
                                          .u_stride = out_,
                                          .factors = factors(),
-                                         .bias = bias != nullptr ? bias : no_bias(),
+                                         .bias = bias,
                                          .y = y,
                                          .y_stride = y_stride,
                                          .output = output});
@@ -417,7 +417,6 @@ void LinearGroup<T>::ScaleOutputGradient(const Context& context, int64_t m, cons
                                       .u = dy + column,
                                       .u_stride = dy_stride,
                                       .factors = factors() + column,
-                                      .bias = no_bias(),
                                       .y = scratch.scaled + column,
                                       .y_stride = padded_out()});
     }
@@ -484,8 +483,7 @@ void LinearGroup<T>::ScaleInput(const Context& context, int64_t m, const T* x, T
                               .n = in_,
                               .u = x,
                               .u_stride = in_,
-                              .factors = input_scale_->factors.data(),
-                              .bias = input_scale_->zeros.data(),
+                              .factors = input_scale_.data(),
                               .y = y,
                               .y_stride = in_});
 }
@@ -500,7 +498,7 @@ void LinearGroup<T>::ScaleInputGradient(const Context& context, int64_t m, const
                                    .b = x,
                                    .b_stride = in_,
                                    .sums = parameters.gradient(members_[0].scale),
-                                   .scale = input_scale_->factors.data(),
+                                   .scale = input_scale_.data(),
                                    .scaled = dx,
                                    .scaled_stride = in_});
 }

@@ -29,13 +29,6 @@
 
 namespace hone {
 
-// The learned vectors of a group's outputs, or of its input, as the products take them.
-struct LearnedScale {
-    explicit LearnedScale(int64_t count)
-        : factors(static_cast<size_t>(count), 1.0f), zeros(factors.size()) {}
-    std::vector<float> factors, zeros;  // [out], [in]
-};
-
 template <typename T>
 class LinearGroup {
   public:
@@ -60,9 +53,9 @@ class LinearGroup {
     // Of a token, what Forward leaves for the backward pass: h, and u where outputs are scaled.
     int64_t saved_columns() const { return rank_columns_ + (scaled() ? out_ : 0); }
     // Whether outputs have factors: a member is of DoRA, or has a learned vector at its output.
-    bool scaled() const { return magnitude_.has_value() || output_scale_.has_value(); }
+    bool scaled() const { return magnitude_.has_value() || !output_scale_.empty(); }
     // Whether the input has: a learned vector.
-    bool scales_input() const { return input_scale_.has_value(); }
+    bool scales_input() const { return !input_scale_.empty(); }
     float dropout() const { return dropout_; }
     bool trainable() const;
     // The frozen weights, once they are loaded.
@@ -141,10 +134,7 @@ class LinearGroup {
     void ScaleInput(const Context& context, int64_t m, const T* x, T* y) const;
     // [out], of outputs that are scaled: y = u * factors + bias.
     const float* factors() const {
-        return magnitude_ ? magnitude_->factors() : output_scale_->factors.data();
-    }
-    const float* no_bias() const {
-        return magnitude_ ? magnitude_->zeros() : output_scale_->zeros.data();
+        return magnitude_ ? magnitude_->factors() : output_scale_.data();
     }
     // h [m, rank_columns] (=).
     void Hidden(const Context& context, int64_t m, const T* x, T* h, bool training, uint64_t seed,
@@ -174,11 +164,11 @@ class LinearGroup {
     // Low-rank parts. Beside a quantized base they have the form of an adapter of their own.
     std::optional<GroupAdapter<T>> codes_low_rank_;
     std::optional<WeightMagnitude<T>> magnitude_;
-    std::optional<LearnedScale> output_scale_, input_scale_;
-    PackedMatrix<T> a_;                        // [in, rank_columns]
-    PackedMatrix<T> a_backward_;               // [rank_columns, in]
-    std::vector<PackedMatrix<T>> b_;           // per member [rank, out], with the scale in it
-    std::vector<PackedMatrix<T>> b_backward_;  // per member [out, rank]
+    std::vector<float> output_scale_, input_scale_;  // learned vectors [out], [in]; empty: none
+    PackedMatrix<T> a_;                              // [in, rank_columns]
+    PackedMatrix<T> a_backward_;                     // [rank_columns, in]
+    std::vector<PackedMatrix<T>> b_;                 // per member [rank, out], with the scale in it
+    std::vector<PackedMatrix<T>> b_backward_;        // per member [out, rank]
     std::vector<PanelExtension<T>> forward_extension_, backward_extension_;
 };
 

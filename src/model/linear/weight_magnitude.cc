@@ -40,8 +40,7 @@ WeightMagnitude<T>::WeightMagnitude(int64_t in, int64_t out)
       out_(out),
       base_squares_(static_cast<size_t>(out)),
       factors_(static_cast<size_t>(out), 1.0f),
-      inverse_norms_(static_cast<size_t>(out), 1.0f),
-      zeros_(static_cast<size_t>(out)) {}
+      inverse_norms_(static_cast<size_t>(out), 1.0f) {}
 
 template <typename T>
 void WeightMagnitude<T>::Reserve(int64_t count, const FrozenWeight<T>& frozen,

@@ -49,7 +49,6 @@ class WeightMagnitude {
     // [out]: magnitude_j / |W'_j|, and 1 / |W'_j|.
     const float* factors() const { return factors_.data(); }
     const float* inverse_norms() const { return inverse_norms_.data(); }
-    const float* zeros() const { return zeros_.data(); }
 
   private:
     // memory.products f32 [count, out] (=) = the first `count` of memory.rows times the weight.
@@ -60,7 +59,7 @@ class WeightMagnitude {
 
     int64_t in_, out_;
     std::vector<double> base_squares_;
-    std::vector<float> factors_, inverse_norms_, zeros_;
+    std::vector<float> factors_, inverse_norms_;
 };
 
 }  // namespace hone
