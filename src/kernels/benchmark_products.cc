@@ -35,22 +35,29 @@ void BenchTiles(const Context& context, bool smoke, const std::string& type,
          2.0 * static_cast<double>(m * k * n)},
         std::vector<T>(m * n),
         [&](const auto& functions, std::vector<T>& c) {
-            context.ParallelFor(
-                chunks * static_cast<int64_t>(b.panels().size()), [&](int64_t task, int) {
-                    const Panel& panel = b.panels()[static_cast<size_t>(task / chunks)];
-                    TileArgs<T> tile{
-                        .width = panel.width, .stored = panel.stored, .a_stride = k, .k = k};
-                    tile.b = b.panel_data(panel);
-                    tile.c_stride = n;
-                    const int64_t end = std::min(m, (task % chunks + 1) * rows_per_task);
-                    for (int64_t row = task % chunks * rows_per_task; row < end; row += tile.rows) {
-                        tile.rows = static_cast<int>(
-                            std::min<int64_t>(functions.rows(panel.stored), end - row));
-                        tile.a = &a[row * k];
-                        tile.c = &c[row * n + panel.column];
-                        functions.run(tile);
+            const auto panels = static_cast<int64_t>(b.panels().size());
+            const int64_t groups = CeilDivide(panels, int64_t{functions.beside});
+            context.ParallelFor(chunks * groups, [&](int64_t task, int) {
+                const int64_t first = task / chunks * panels / groups,
+                              count = (task / chunks + 1) * panels / groups - first;
+                const int64_t step = functions.MostRows(b.panels()[first].stored),
+                              end = std::min(m, (task % chunks + 1) * rows_per_task);
+                TileArgs<T> tiles[kMaxTilesBeside];
+                for (int64_t row = task % chunks * rows_per_task; row < end; row += step) {
+                    for (int64_t i = 0; i < count; ++i) {
+                        const Panel& panel = b.panels()[first + i];
+                        tiles[i].rows = static_cast<int>(std::min(step, end - row));
+                        tiles[i].width = panel.width;
+                        tiles[i].stored = panel.stored;
+                        tiles[i].a = &a[row * k];
+                        tiles[i].a_stride = tiles[i].k = k;
+                        tiles[i].b = b.panel_data(panel);
+                        tiles[i].c = &c[row * n + panel.column];
+                        tiles[i].c_stride = n;
                     }
-                });
+                    functions.run({tiles, static_cast<size_t>(count)});
+                }
+            });
         },
         rows);
     const auto layout = PackedMatrix<T>::Layout(n, {k});

@@ -9,42 +9,64 @@
 namespace hone {
 namespace {
 
-// Rows of A that a task works through with one panel of B: they stay in the second-level cache
-// beside the panel. A multiple of any tile's.
-constexpr int64_t kRowsPerTask = 192;
+// Rows of A that a task works through: they stay in the second-level cache beside a panel. A
+// multiple of any tile's.
+constexpr int64_t kRowsPerTask = kMaxBlockRows;
+// A task has several panels only where each thread still gets so many tasks.
+constexpr int64_t kTasksPerThread = 8;
+
+// The tasks of one product: chunks of rows, each with groups of panels. No sum depends on it.
+struct Cut {
+    int64_t chunks = 0, groups = 0;
+    int64_t tasks() const { return chunks * groups; }
+};
 
 template <typename T>
-int64_t NumTasks(const GemmArgs<T>& args) {
-    return CeilDivide(args.m, kRowsPerTask) * static_cast<int64_t>(args.b->panels().size());
+Cut CutProduct(const Context& context, const TileFunctions<T>& path, const GemmArgs<T>& args) {
+    const auto panels = static_cast<int64_t>(args.b->panels().size());
+    const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
+    const int64_t beside = std::clamp<int64_t>(
+        chunks * panels / (kTasksPerThread * context.num_threads()), 1, path.beside);
+    return {chunks, CeilDivide(panels, beside)};
 }
 
-// One panel times a chunk of the rows.
+// A group of panels times a chunk of the rows.
 template <typename T>
-void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, int64_t task) {
+void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, const Cut& cut, int64_t task) {
     const auto& panels = args.b->panels();
-    const int64_t num_panels = static_cast<int64_t>(panels.size());
-    const size_t index = static_cast<size_t>(task % num_panels);
-    const Panel& panel = panels[index];
-    const int64_t step = path.rows(panel.stored),
-                  chunk_rows = RunOfTiles(args.m, kRowsPerTask, step);
-    const int64_t begin = task / num_panels * chunk_rows,
+    const auto num_panels = static_cast<int64_t>(panels.size());
+    const int64_t group = task % cut.groups, first = group * num_panels / cut.groups,
+                  count = (group + 1) * num_panels / cut.groups - first;
+    const int stored = panels[first].stored;
+    const int64_t step = path.MostRows(stored),
+                  chunk_rows = RunOfTiles(args.m, kRowsPerTask, path.rows(stored));
+    const int64_t begin = task / cut.groups * chunk_rows,
                   end = std::min(args.m, begin + chunk_rows);
-    TileArgs<T> tile;
-    tile.width = panel.width;
-    tile.stored = panel.stored;
-    tile.a_stride = args.a_stride;
-    tile.k = args.b->k();
-    tile.b = args.b_data ? args.b_data + panel.offset : args.b->panel_data(panel);
-    tile.bias = args.bias ? args.bias + panel.column : nullptr;
-    tile.c_stride = args.c_stride;
-    tile.output = args.output;
+    TileArgs<T> tiles[kMaxTilesBeside];
+    for (int64_t i = 0; i < count; ++i) {
+        const Panel& panel = panels[first + i];
+        TileArgs<T>& tile = tiles[i];
+        tile.width = panel.width;
+        tile.stored = panel.stored;
+        tile.a_stride = args.a_stride;
+        tile.k = args.b->k();
+        tile.b = args.b_data ? args.b_data + panel.offset : args.b->panel_data(panel);
+        tile.bias = args.bias ? args.bias + panel.column : nullptr;
+        tile.c_stride = args.c_stride;
+        tile.output = args.output;
+    }
     const size_t c_element = args.output == GemmOutput::kStore ? sizeof(T) : sizeof(float);
-    for (int64_t row = begin; row < end; row += tile.rows) {
-        tile.rows =
-            static_cast<int>(SetExtension(args, index, row, std::min(step, end - row), tile));
-        tile.a = args.a + row * args.a_stride;
-        tile.c = static_cast<char*>(args.c) + (row * args.c_stride + panel.column) * c_element;
-        path.run(tile);
+    for (int64_t row = begin; row < end; row += tiles[0].rows) {
+        for (int64_t i = 0; i < count; ++i) {
+            TileArgs<T>& tile = tiles[i];
+            const auto index = static_cast<size_t>(first + i);
+            tile.rows =
+                static_cast<int>(SetExtension(args, index, row, std::min(step, end - row), tile));
+            tile.a = args.a + row * args.a_stride;
+            tile.c = static_cast<char*>(args.c) +
+                     (row * args.c_stride + panels[index].column) * c_element;
+        }
+        path.run({tiles, static_cast<size_t>(count)});
     }
 }
 
@@ -58,17 +80,19 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
 
 template <typename T>
 void Gemm(const Context& context, std::span<const GemmArgs<T>> products) {
+    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
+    std::vector<Cut> cuts;
     int64_t tasks = 0;
     for (const GemmArgs<T>& args : products) {
         HONE_CHECK(args.b->storage() == WeightStorage::kNative);
         HONE_CHECK(args.extension.empty() || args.extension.size() == args.b->panels().size());
-        tasks += NumTasks(args);
+        cuts.push_back(CutProduct(context, path, args));
+        tasks += cuts.back().tasks();
     }
-    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
     context.ParallelFor(tasks, [&](int64_t task, int) {
-        const GemmArgs<T>* args = products.data();
-        for (; task >= NumTasks(*args); ++args) task -= NumTasks(*args);
-        RunTask(path, *args, task);
+        size_t i = 0;
+        for (; task >= cuts[i].tasks(); ++i) task -= cuts[i].tasks();
+        RunTask(path, products[i], cuts[i], task);
     });
 }
 

@@ -26,49 +26,83 @@ class GemmTest : public testing::Test {};
 using Types = testing::Types<float, bf16>;
 TYPED_TEST_SUITE(GemmTest, Types);
 
+// Tiles side by side, with what they read and random numbers behind it.
+template <typename T>
+struct RandomTiles {
+    struct Own {
+        std::vector<T> b, h, h_b;
+        std::vector<float> bias, before;
+    };
+    std::vector<T> a;
+    std::vector<Own> own;
+    std::vector<TileArgs<T>> tiles;
+
+    RandomTiles(testkit::Random& random, const TileFunctions<T>& path, int trial) {
+        const auto stored = [&] { return 16 * (1 + static_cast<int>(random.Between(0, 3))); };
+        const int first_stored = stored();
+        const int most = trial % 8 ? path.rows(first_stored) : path.MostRows(first_stored);
+        const int rows = 1 + static_cast<int>(random.Between(0, most - 1));
+        const int64_t k = 2 * (1 + random.Between(0, trial % 8 ? 39 : 300));
+        const int64_t a_stride = k + random.Between(0, 4);
+        a = random.Values<T>(rows * a_stride);
+        own.resize(static_cast<size_t>(1 + random.Between(0, path.beside - 1)));
+        for (Own& its : own) {
+            TileArgs<T> t;
+            t.stored = tiles.empty() ? first_stored : stored();
+            t.width = trial % 2 ? t.stored : t.stored - static_cast<int>(random.Between(0, 15));
+            t.rows = rows;
+            t.k = k;
+            t.h_k = trial % 3 ? 2 * random.Between(0, 8) : 0;
+            t.a_stride = a_stride;
+            t.h_stride = t.h_k + random.Between(0, 2);
+            t.c_stride = t.width + 3 + random.Between(0, 3);
+            t.scale = trial % 5 ? 1.0f : 0.5f;
+            its.b = random.Values<T>(t.k * t.stored);
+            its.h = random.Values<T>(t.rows * t.h_stride + 1);
+            its.h_b = random.Values<T>(t.h_k * t.stored + 1);
+            its.bias = random.Values<float>(t.width);
+            its.before = random.Values<float>(t.rows * t.c_stride);
+            t.a = a.data(), t.b = its.b.data(), t.h = its.h.data(), t.h_b = its.h_b.data();
+            t.bias = trial % 4 ? its.bias.data() : nullptr;
+            tiles.push_back(t);
+        }
+    }
+
+    // What C is after `run`, of each tile.
+    std::vector<std::vector<float>> Run(const TileFunctions<T>& path, GemmOutput output) {
+        std::vector<std::vector<float>> cs;
+        for (size_t i = 0; i < tiles.size(); ++i) {
+            cs.push_back(own[i].before);
+            tiles[i].output = output;
+            tiles[i].c = cs[i].data();
+        }
+        path.run(tiles);
+        return cs;
+    }
+};
+
 // Every path over random tiles against the reference, with canaries around C.
 TYPED_TEST(GemmTest, EveryTilePathEqualsTheReference) {
     using T = TypeParam;
     testkit::Random random(1);
     for (const auto& kernel : testkit::Runnable(GemmKernels<T>())) {
         SCOPED_TRACE(kernel.name);
-        const TileFunctions<T>* path = &kernel.functions;
         for (int trial = 0; trial < 200; ++trial) {
-            const int stored = 16 * (1 + static_cast<int>(random.Between(0, 3)));
-            TileArgs<T> t;
-            t.stored = stored;
-            t.width = trial % 2 ? stored : stored - static_cast<int>(random.Between(0, 15));
-            t.rows = 1 + static_cast<int>(random.Between(0, path->rows(stored) - 1));
-            t.k = 2 * (1 + random.Between(0, 39));
-            t.h_k = trial % 3 ? 2 * random.Between(0, 8) : 0;
-            t.a_stride = t.k + random.Between(0, 4);
-            t.h_stride = t.h_k + random.Between(0, 2);
-            t.c_stride = t.width + 3 + random.Between(0, 3);
-            t.scale = trial % 5 ? 1.0f : 0.5f;
-            auto a = random.Values<T>(t.rows * t.a_stride), b = random.Values<T>(t.k * stored);
-            auto h = random.Values<T>(t.rows * t.h_stride + 1),
-                 h_b = random.Values<T>(t.h_k * stored + 1);
-            auto bias = random.Values<float>(t.width);
-            t.a = a.data(), t.b = b.data(), t.h = h.data(), t.h_b = h_b.data();
-            t.bias = trial % 4 ? bias.data() : nullptr;
+            RandomTiles<T> some(random, kernel.functions, trial);
             for (GemmOutput output :
                  {GemmOutput::kStore, GemmOutput::kStoreF32, GemmOutput::kAddF32}) {
-                t.output = output;
-                auto expected = random.Values<float>(t.rows * t.c_stride), actual = expected;
-                t.c = expected.data();
-                GemmKernels<T>().reference().run(t);
-                t.c = actual.data();
-                path->run(t);
+                const auto expected = some.Run(GemmKernels<T>().reference(), output);
+                const auto actual = some.Run(kernel.functions, output);
                 const bool rounded = output == GemmOutput::kStore && sizeof(T) == 2;
-                for (int row = 0; row < t.rows; ++row) {
-                    for (int column = 0; column < t.c_stride; ++column) {
-                        const int64_t at = row * t.c_stride + column;
-                        float want = expected[at], got = actual[at];
-                        if (rounded) {
-                            want = ToFloat(reinterpret_cast<bf16*>(expected.data())[at]);
-                            got = ToFloat(reinterpret_cast<bf16*>(actual.data())[at]);
-                        }
-                        if (column >= t.width) {
+                for (size_t i = 0; i < some.tiles.size(); ++i) {
+                    const TileArgs<T>& t = some.tiles[i];
+                    const auto element = [&](const std::vector<float>& c, int64_t at) {
+                        return rounded ? ToFloat(reinterpret_cast<const bf16*>(c.data())[at])
+                                       : c[at];
+                    };
+                    for (int64_t at = 0; at < t.rows * t.c_stride; ++at) {
+                        const float want = element(expected[i], at), got = element(actual[i], at);
+                        if (at % t.c_stride >= t.width) {
                             ASSERT_EQ(std::memcmp(&want, &got, 4), 0) << "wrote past the tile";
                         } else {
                             const float tolerance = (rounded ? 1e-2f : 2e-5f) *

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/dispatch/dispatch.h"
 #include "kernels/gemm/gemm.h"
@@ -12,6 +13,9 @@ namespace hone {
 
 // The most rows of one tile, in any implementation.
 inline constexpr int kMaxTileRows = 12;
+// The most rows and tiles side by side of one call, in any implementation.
+inline constexpr int kMaxBlockRows = 192;
+inline constexpr int kMaxTilesBeside = 4;
 
 // C [rows, width] (=, +=) scale * (A [rows, k] B + H [rows, h_k] H_B) + bias.
 template <typename T>
@@ -39,9 +43,19 @@ struct TileArgs {
 
 template <typename T>
 struct TileFunctions {
-    void (*run)(const TileArgs<T>&);
+    // Tiles that lie side by side: the same rows of A, with the same k, times other panels.
+    void (*run)(std::span<const TileArgs<T>> tiles);
     // How many rows fill the registers at that width; at most kMaxTileRows.
     int (*rows)(int stored);
+    // For an implementation that first turns A and B into what its inner loop reads best, how many
+    // rows (a multiple of those above) and how many tiles side by side may share that work in one
+    // call; at most kMaxBlockRows and kMaxTilesBeside. 0 and 1: nothing is to be shared.
+    int block_rows = 0;
+    int beside = 1;
+
+    // The most rows of one call.
+    int MostRows(int stored) const { return block_rows > 0 ? block_rows : rows(stored); }
+    void Run(const TileArgs<T>& tile) const { run({&tile, 1}); }
 };
 
 // Sets the tile's extension to that of row `row` and panel `panel`. Returns how many of the `count`

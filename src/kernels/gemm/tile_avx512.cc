@@ -30,9 +30,10 @@ struct Tile {
 };
 
 template <typename T>
-void Run(const TileArgs<T>& t) {
-    t.a_stored > 0 ? RunTile<Tile<T, true>>(t, t.rows, t.stored)
-                   : RunTile<Tile<T, false>>(t, t.rows, t.stored);
+void Run(std::span<const TileArgs<T>> tiles) {
+    for (const TileArgs<T>& t : tiles)
+        t.a_stored > 0 ? RunTile<Tile<T, true>>(t, t.rows, t.stored)
+                       : RunTile<Tile<T, false>>(t, t.rows, t.stored);
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 // Tiles for any SIMD: Highway picks the instruction set when the program runs.
 //
-// A's rows come into scratch as floats first, a stretch of k at a time: once for all columns of the
-// tile, and from there an element is broadcast by a load. Beside six rows columns are taken two
-// vectors at a time, so that the accumulators fit sixteen registers; AVX-512 has 32 of them, for
-// twelve rows. A pair of B's bf16 is two floats by a shift and a mask.
+// A call works through a block of rows and a few panels, a stretch of k at a time. B's stretch
+// comes into scratch as floats once for all rows, and A's rows once for all panels: from there an
+// element is broadcast by a load. What is computed at a time is twelve rows beside two vectors of
+// columns where AVX-512 has 32 registers for the sums, and six where there are sixteen. Between
+// stretches the sums are in scratch. All of it fits a second-level cache of a megabyte.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <span>
+#include <type_traits>
 
 #include "kernels/simd/simd_targets.h"
 
@@ -16,6 +19,7 @@
 #include "hwy/highway.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/simd/simd-inl.h"
+#include "tensor/partition.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hone {
@@ -25,15 +29,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr bool kWide = hn::MaxLanes(simd::DF()) > 8;
 constexpr int kFewRows = 6;
 constexpr int kRows = kWide ? 12 : kFewRows;
-// Elements of k that are in scratch at a time: with the sums, half of a first-level cache.
-constexpr int64_t kStretch = kWide ? 256 : 512;
+// The most elements of k that are in scratch at a time: twelve rows of A and their sums are half of
+// a first-level cache.
+constexpr int64_t kStretch = 256;
 // Of a packed A^T, which keeps its order in scratch, columns that are copied of each k.
 constexpr int64_t kTransposed = kWide ? 16 : 8;
+// Rows from which on it pays to turn B's bf16 into floats first; of fewer, each pair is turned
+// where it is multiplied.
+constexpr int kRowsForFloats = 48;
 
-// Tile rows of A as floats: [kRows][kStretch], or of a packed A^T [kStretch][kTransposed].
 struct Scratch {
+    // Rows of A as floats: [kRows][kStretch], or of a packed A^T [kStretch][kTransposed].
     HWY_ALIGN float a[kTransposed * kStretch];
-    HWY_ALIGN float sums[kRows * kPanelColumns];
+    // Of each tile, a stretch of B as floats: [kStretch][stored].
+    HWY_ALIGN float b[kMaxTilesBeside][kStretch * kPanelColumns];
+    HWY_ALIGN float sums[kMaxTilesBeside][kMaxBlockRows * kPanelColumns];
 };
 
 template <typename T>
@@ -123,18 +133,18 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRI
 // sums (+=): the rows in scratch times V vectors of B's columns at a time, from `column` on, while
 // there are as many; returns the first column that is left.
 template <int kMaxLanes, int V, typename T, int R, int64_t kRow, int64_t kStep>
-HWY_NOINLINE int64_t Columns(Scratch& scratch, const T* b, int64_t column, int64_t stored,
-                             int64_t k) {
+HWY_NOINLINE int64_t Columns(const float* a, float* all_sums, const T* b, int64_t column,
+                             int64_t stored, int64_t k) {
     const hn::CappedTag<float, kMaxLanes> d;
     constexpr int64_t kPerColumn = sizeof(T) == 2 ? 2 : 1;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     for (; column + V * lanes <= stored; column += V * lanes) {
-        float* sums = scratch.sums + column;
+        float* sums = all_sums + column;
         hn::Vec<decltype(d)> acc[R][V];
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v)
                 acc[r][v] = hn::Load(d, sums + r * kPanelColumns + v * lanes);
-        Accumulate<R, V, kRow, kStep>(d, acc, scratch.a, b + column * kPerColumn, stored, k);
+        Accumulate<R, V, kRow, kStep>(d, acc, a, b + column * kPerColumn, stored, k);
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v)
                 hn::Store(acc[r][v], d, sums + r * kPanelColumns + v * lanes);
@@ -144,29 +154,65 @@ HWY_NOINLINE int64_t Columns(Scratch& scratch, const T* b, int64_t column, int64
 
 // The same for all of B's columns, of which there are 16, 32, 48 or 64.
 template <typename T, int R, int64_t kRow, int64_t kStep>
-HWY_INLINE void AllColumns(Scratch& scratch, const T* b, int64_t stored, int64_t k) {
+HWY_INLINE void AllColumns(const float* a, float* sums, const T* b, int64_t stored, int64_t k) {
     int64_t column = 0;
     if constexpr (hn::MaxLanes(simd::DF()) > 8)
-        column = Columns<16, 2, T, R, kRow, kStep>(scratch, b, column, stored, k);
+        column = Columns<16, 2, T, R, kRow, kStep>(a, sums, b, column, stored, k);
     if constexpr (VectorsBeside(R) > 2)
-        column = Columns<8, VectorsBeside(R), T, R, kRow, kStep>(scratch, b, column, stored, k);
-    Columns<8, 2, T, R, kRow, kStep>(scratch, b, column, stored, k);
+        column = Columns<8, VectorsBeside(R), T, R, kRow, kStep>(a, sums, b, column, stored, k);
+    Columns<8, 2, T, R, kRow, kStep>(a, sums, b, column, stored, k);
 }
 
-// sums (+=): R rows of A times B. With a_stored as in TileArgs.
-template <typename T, int R>
-void Product(Scratch& scratch, const T* a, int64_t a_stride, int64_t a_stored, const T* b,
-             int64_t stored, int64_t k) {
-    for (int64_t begin = 0; begin < k; begin += kStretch) {
-        const int64_t count = std::min(kStretch, k - begin);
-        const T* panel = b + begin * stored;
-        if (a_stored > 0) {
-            CopyTransposed(a + begin * a_stored, a_stored, R, count, scratch.a);
-            AllColumns<T, R, 1, kTransposed>(scratch, panel, stored, count);
-        } else {
-            CopyRows(a + begin, a_stride, R, count, scratch.a);
-            AllColumns<T, R, kStretch, 1>(scratch, panel, stored, count);
+// `count` elements of k of B, in pairs, as floats.
+HWY_INLINE void BToFloats(const float*, int64_t, int64_t, float*) {}
+HWY_INLINE void BToFloats(const bf16* b, int64_t stored, int64_t count, float* to) {
+    const simd::DU du;
+    const uint32_t* pairs = reinterpret_cast<const uint32_t*>(b);
+    for (int64_t i = 0; i < count; i += 2, pairs += stored, to += 2 * stored)
+        for (int64_t column = 0; column < stored; column += simd::Lanes()) {
+            const auto pair = hn::LoadU(du, pairs + column);
+            hn::StoreU(simd::FirstOfPairs(du, pair), simd::DF(), to + column);
+            hn::StoreU(simd::SecondOfPairs(du, pair), simd::DF(), to + stored + column);
         }
+}
+
+// sums (+=) of R rows, from `row` of the block on: `count` elements of k, from `begin` on, of A
+// times the B of each tile. floats: B is in scratch.
+template <typename T, int R>
+void Stretch(Scratch& scratch, std::span<const TileArgs<T>> tiles, int row, int64_t begin,
+             int64_t count, bool floats) {
+    const TileArgs<T>& t = tiles[0];
+    constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+    const bool transposed = t.a_stored > 0;
+    if (transposed)
+        CopyTransposed(t.a + row * kPair + begin * t.a_stored, t.a_stored, R, count, scratch.a);
+    else
+        CopyRows(t.a + row * t.a_stride + begin, t.a_stride, R, count, scratch.a);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+        const int stored = tiles[i].stored;
+        float* sums = scratch.sums[i] + row * kPanelColumns;
+        const auto multiply = [&](const auto* b) {
+            using B = std::remove_cvref_t<decltype(*b)>;
+            if (transposed)
+                AllColumns<B, R, 1, kTransposed>(scratch.a, sums, b, stored, count);
+            else
+                AllColumns<B, R, kStretch, 1>(scratch.a, sums, b, stored, count);
+        };
+        if (floats)
+            multiply(scratch.b[i]);
+        else
+            multiply(tiles[i].b + begin * stored);
+    }
+}
+
+// sums (+=) of R rows, from `row` of the block on: H times H_B.
+template <typename T, int R>
+void Extension(Scratch& scratch, const TileArgs<T>& t, int row, float* sums) {
+    for (int64_t begin = 0; begin < t.h_k; begin += kStretch) {
+        const int64_t count = std::min(kStretch, t.h_k - begin);
+        CopyRows(t.h + row * t.h_stride + begin, t.h_stride, R, count, scratch.a);
+        AllColumns<T, R, kStretch, 1>(scratch.a, sums + row * kPanelColumns,
+                                      t.h_b + begin * t.stored, t.stored, count);
     }
 }
 
@@ -194,54 +240,74 @@ HWY_INLINE void Finish(const TileArgs<T>& t, int row, const float* sums) {
     }
 }
 
-template <typename T, int R>
-void RunRows(const TileArgs<T>& t) {
-    Scratch scratch;
-    std::memset(scratch.sums, 0, sizeof scratch.sums);
-    Product<T, R>(scratch, t.a, t.a_stride, t.a_stored, t.b, t.stored, t.k);
-    if (t.h_k > 0) Product<T, R>(scratch, t.h, t.h_stride, 0, t.h_b, t.stored, t.h_k);
-    for (int row = 0; row < R; ++row) Finish(t, row, scratch.sums + row * kPanelColumns);
+// Memory into the second-level cache: part [first, end) of `whole` parts of B's next stretch, which
+// begins at `b` and has `elements`.
+template <typename T>
+HWY_INLINE void PrefetchPart(const T* b, int64_t elements, int first, int end, int whole) {
+    constexpr int64_t kLine = 64 / sizeof(T);
+    const int64_t stop = elements * end / whole;
+    for (int64_t i = elements * first / whole / kLine * kLine; i < stop; i += kLine)
+        __builtin_prefetch(b + i, 0, 2);
 }
 
-// The tile without its first `rows` rows.
-template <typename T>
-TileArgs<T> Below(const TileArgs<T>& t, int rows) {
-    TileArgs<T> below = t;
-    below.rows -= rows;
-    // A^T in bf16 has the elements of two k side by side.
-    const int64_t step = t.a_stored == 0 ? t.a_stride : sizeof(T) == 2 ? 2 : 1;
-    below.a += rows * step;
-    if (t.h_k > 0) below.h += rows * t.h_stride;
-    const int64_t size = t.output == GemmOutput::kStore ? sizeof(T) : sizeof(float);
-    below.c = static_cast<std::byte*>(t.c) + rows * t.c_stride * size;
-    return below;
-}
-
-template <typename T>
-void Run(const TileArgs<T>& t) {
-    switch (t.rows) {
+// Calls body with the rows of each piece of a block, as a constant, and its first row.
+template <class Body>
+HWY_INLINE void ForPieces(int rows, const Body& body) {
+    int row = 0;
+    for (; rows - row >= kRows; row += kRows) body(std::integral_constant<int, kRows>(), row);
+    if (rows - row >= kFewRows) {
+        body(std::integral_constant<int, kFewRows>(), row);
+        row += kFewRows;
+    }
+    switch (rows - row) {
         case 1:
-            return RunRows<T, 1>(t);
+            return body(std::integral_constant<int, 1>(), row);
         case 2:
-            return RunRows<T, 2>(t);
+            return body(std::integral_constant<int, 2>(), row);
         case 3:
-            return RunRows<T, 3>(t);
+            return body(std::integral_constant<int, 3>(), row);
         case 4:
-            return RunRows<T, 4>(t);
+            return body(std::integral_constant<int, 4>(), row);
         case 5:
-            return RunRows<T, 5>(t);
-        case kRows:
-            return RunRows<T, kRows>(t);
-        default:
-            RunRows<T, kFewRows>(t);
-            if (t.rows > kFewRows) Run(Below(t, kFewRows));
+            return body(std::integral_constant<int, 5>(), row);
+    }
+}
+
+template <typename T>
+void Run(std::span<const TileArgs<T>> tiles) {
+    const int rows = tiles[0].rows;
+    Scratch scratch;
+    for (size_t i = 0; i < tiles.size(); ++i)
+        std::memset(scratch.sums[i], 0, rows * kPanelColumns * sizeof(float));
+    const int64_t k = tiles[0].k;
+    const bool floats = sizeof(T) == 2 && rows >= kRowsForFloats;
+    const int64_t stretch = RunOfTiles(k, kStretch, simd::Lanes());
+    for (int64_t begin = 0, end; begin < k; begin = end) {
+        end = std::min(k, begin + stretch);
+        for (size_t i = 0; floats && i < tiles.size(); ++i)
+            BToFloats(tiles[i].b + begin * tiles[i].stored, tiles[i].stored, end - begin,
+                      scratch.b[i]);
+        ForPieces(rows, [&](auto R, int row) {
+            for (size_t i = 0; floats && i < tiles.size(); ++i)
+                PrefetchPart(tiles[i].b + end * tiles[i].stored,
+                             std::min(stretch, k - end) * tiles[i].stored, row, row + R, rows);
+            Stretch<T, R.value>(scratch, tiles, row, begin, end - begin, floats);
+        });
+    }
+    for (size_t i = 0; i < tiles.size(); ++i) {
+        if (tiles[i].h_k > 0)
+            ForPieces(rows, [&](auto R, int row) {
+                Extension<T, R.value>(scratch, tiles[i], row, scratch.sums[i]);
+            });
+        for (int row = 0; row < rows; ++row)
+            Finish(tiles[i], row, scratch.sums[i] + row * kPanelColumns);
     }
 }
 
 int Rows(int) { return kRows; }
 
-TileFunctions<float> TileTableF32() { return {Run<float>, Rows}; }
-TileFunctions<bf16> TileTableBF16() { return {Run<bf16>, Rows}; }
+TileFunctions<float> TileTableF32() { return {Run<float>, Rows, kMaxBlockRows, kMaxTilesBeside}; }
+TileFunctions<bf16> TileTableBF16() { return {Run<bf16>, Rows, kMaxBlockRows, kMaxTilesBeside}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace hone

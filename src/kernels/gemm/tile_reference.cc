@@ -17,7 +17,7 @@ float Left(const TileArgs<T>& t, int row, int64_t k) {
 
 template <typename T>
 void Run(const TileArgs<T>& t) {
-    float sums[kMaxTileRows * kPanelColumns];
+    float sums[kMaxBlockRows * kPanelColumns];
     for (int row = 0; row < t.rows; ++row) {
         for (int column = 0; column < t.width; ++column) {
             float sum = 0;
@@ -33,11 +33,16 @@ void Run(const TileArgs<T>& t) {
     StoreTile(t, sums);
 }
 
+template <typename T>
+void RunAll(std::span<const TileArgs<T>> tiles) {
+    for (const TileArgs<T>& tile : tiles) Run(tile);
+}
+
 }  // namespace
 
 template <typename T>
 TileFunctions<T> ReferenceTile() {
-    return {Run<T>, [](int) { return 4; }};
+    return {RunAll<T>, [](int) { return 4; }};
 }
 template TileFunctions<float> ReferenceTile();
 template TileFunctions<bf16> ReferenceTile();

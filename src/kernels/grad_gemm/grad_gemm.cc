@@ -113,26 +113,36 @@ class GradProducts {
                                  thread, static_cast<size_t>(rows_ * kGradRows) * sizeof(T)));
         const int64_t groups = PanelGroups(args), group = task % groups;
         const int64_t row = task / groups * kGradRows, rows = std::min(kGradRows, args.m - row);
-        TileArgs<T> tile;
-        tile.a_stored = Stored(rows);
-        tile.k = sizeof(T) == 2 ? rows_ : tokens_;
-        tile.scale = args.scale;
-        tile.c_stride = args.c_stride;
-        tile.output = add ? GemmOutput::kAddF32 : args.output;
         pack_a_(args.a + first_ * args.a_stride + row, args.a_stride, tokens_,
-                static_cast<int>(rows), tile.a_stored, a);
-        for (int64_t panel = group * b.panels() / groups; panel < (group + 1) * b.panels() / groups;
-             ++panel) {
-            tile.width = b.width(panel);
-            tile.stored = Stored(tile.width);
-            tile.b = Panel(b, panel);
-            const int step = path_.rows(tile.stored);
-            for (int64_t r = 0; r < rows; r += step) {
-                tile.rows = static_cast<int>(std::min<int64_t>(step, rows - r));
-                tile.a = a + r * kPair;
-                tile.c = args.c + (row + r) * args.c_stride + panel * kPanelColumns;
-                path_.run(tile);
+                static_cast<int>(rows), static_cast<int>(Stored(rows)), a);
+        const int64_t end = (group + 1) * b.panels() / groups;
+        for (int64_t panel = group * b.panels() / groups; panel < end; panel += path_.beside)
+            RunPanels(args, b, panel, std::min<int64_t>(path_.beside, end - panel), a, row, rows,
+                      add ? GemmOutput::kAddF32 : args.output);
+    }
+
+    // C's rows [row, row + rows), whose A^T is packed at `a`, of `count` panels side by side.
+    void RunPanels(const GradGemmArgs<T>& args, const PackedB<T>& b, int64_t panel, int64_t count,
+                   const T* a, int64_t row, int64_t rows, GemmOutput output) const {
+        TileArgs<T> tiles[kMaxTilesBeside];
+        for (int64_t i = 0; i < count; ++i) {
+            tiles[i].a_stored = Stored(rows);
+            tiles[i].k = sizeof(T) == 2 ? rows_ : tokens_;
+            tiles[i].scale = args.scale;
+            tiles[i].c_stride = args.c_stride;
+            tiles[i].output = output;
+            tiles[i].width = b.width(panel + i);
+            tiles[i].stored = Stored(tiles[i].width);
+            tiles[i].b = Panel(b, panel + i);
+        }
+        const int step = path_.MostRows(tiles[0].stored);
+        for (int64_t r = 0; r < rows; r += step) {
+            for (int64_t i = 0; i < count; ++i) {
+                tiles[i].rows = static_cast<int>(std::min<int64_t>(step, rows - r));
+                tiles[i].a = a + r * kPair;
+                tiles[i].c = args.c + (row + r) * args.c_stride + (panel + i) * kPanelColumns;
             }
+            path_.run({tiles, static_cast<size_t>(count)});
         }
     }
 

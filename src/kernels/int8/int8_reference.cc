@@ -64,12 +64,12 @@ void FinishInt8Tile(const Int8TileArgs<T>& args, const TileFunctions<T>& gemm, f
     TileArgs<T> rest = t;
     rest.c_stride = kPanelColumns;
     rest.output = GemmOutput::kAddF32;
-    const int step = gemm.rows(t.stored);
+    const int step = gemm.MostRows(t.stored);
     for (int row = 0; row < t.rows && (t.h_k > 0 || t.bias != nullptr); row += step) {
         rest.rows = std::min(step, t.rows - row);
         rest.c = sums + row * kPanelColumns;
         if (t.h_k > 0) rest.h = t.h + row * t.h_stride;
-        gemm.run(rest);
+        gemm.Run(rest);
     }
     StoreTile(t, sums);
 }
