@@ -53,9 +53,11 @@ struct PreferenceJob : Job {
 };
 
 std::string ResultHash(const Job& job) {
-    const std::string path = job.options.method == "full" ? "/model/model.safetensors"
-                                                          : "/adapter/adapter_model.safetensors";
-    return Sha256File(job.options.output_path + path).value();
+    const std::string model = job.options.output_path + "/model/model.safetensors";
+    return Sha256File(std::filesystem::exists(model)
+                          ? model
+                          : job.options.output_path + "/adapter/adapter_model.safetensors")
+        .value();
 }
 
 std::vector<Json> MetricsOf(const Job& job) {

@@ -98,6 +98,9 @@ std::vector<std::string_view> JobStatusNames();  // of all
 // The names of those that are not terminal, as SQL lists them: "('validating_files', 'queued')".
 std::string LivingJobStatuses();
 
+// Whether jobs of that method ("supervised" or "dpo") learn from preferences.
+inline bool LearnsPreferences(std::string_view method) { return method == "dpo"; }
+
 struct JobError {
     std::string code;
     std::string message;

@@ -54,7 +54,7 @@ Hyperparameters ResolveAuto(const Hyperparameters& asked, const std::string& met
     }
     if (!resolved.batch_size) resolved.batch_size = std::clamp<int64_t>(n / 500, 1, 256);
     if (!resolved.learning_rate_multiplier) resolved.learning_rate_multiplier = 2;
-    if (method == "dpo" && !resolved.beta) resolved.beta = 0.1;
+    if (LearnsPreferences(method) && !resolved.beta) resolved.beta = 0.1;
     return resolved;
 }
 
@@ -64,7 +64,7 @@ double BaseLearningRate(const std::string& method, int64_t parameters) {
         rate = row.learning_rate;
         if (parameters <= row.parameters) break;
     }
-    return method == "dpo" ? rate * kDpoShare : rate;
+    return LearnsPreferences(method) ? rate * kDpoShare : rate;
 }
 
 int64_t EpochSteps(int64_t examples, int64_t batch_size) {
@@ -91,7 +91,7 @@ FinetuneOptions MakeOptions(const Job& job, int64_t epoch_steps, const BaseFacts
     options.lora.r = kLoraRank;
     options.lora.lora_alpha = kLoraAlpha;
     options.lora.target_modules = {"all-linear"};
-    if (job.method == "dpo") {
+    if (LearnsPreferences(job.method)) {
         options.objective = "dpo";
         options.preference.beta = *job.hyperparameters.beta;
         options.lora.lora_dropout = 0;  // two passes over a row are compared

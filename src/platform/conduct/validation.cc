@@ -22,8 +22,8 @@ struct Checked {
 };
 
 std::string_view FormatOf(const std::string& method) {
-    return TrainingFormatName(method == "dpo" ? TrainingFormat::kPreference
-                                              : TrainingFormat::kChat);
+    return TrainingFormatName(LearnsPreferences(method) ? TrainingFormat::kPreference
+                                                        : TrainingFormat::kChat);
 }
 
 Checked CheckFile(const Stage& stage, const Job& job, const std::string& file_id, FileKind kind) {
@@ -38,7 +38,7 @@ Checked CheckFile(const Stage& stage, const Job& job, const std::string& file_id
     checked.report = *std::move(report);
     const TrainingFileReport& found = checked.report;
     const bool preference = found.format == TrainingFormat::kPreference;
-    if (found.format != TrainingFormat::kUnknown && preference != (job.method == "dpo")) {
+    if (found.format != TrainingFormat::kUnknown && preference != LearnsPreferences(job.method)) {
         checked.error = {"invalid_file_format",
                          fmt::format("Input file {} is in the {} format, but the method is '{}', "
                                      "which takes the {} format.",

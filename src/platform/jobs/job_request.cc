@@ -151,11 +151,11 @@ absl::Status ReadMethod(const Object& body, JobRequest& request) {
                             "other.",
                             type);
     if (beside != nullptr)
-        return ReadHyperparameters(*beside, "hyperparameters", type == "dpo",
+        return ReadHyperparameters(*beside, "hyperparameters", LearnsPreferences(type),
                                    request.hyperparameters);
     if (own == nullptr) return absl::OkStatus();
-    return ReadHyperparameters(*own, fmt::format("method.{}.hyperparameters", type), type == "dpo",
-                               request.hyperparameters);
+    return ReadHyperparameters(*own, fmt::format("method.{}.hyperparameters", type),
+                               LearnsPreferences(type), request.hyperparameters);
 }
 
 absl::Status ReadTags(const Object& wandb, Integration& integration) {

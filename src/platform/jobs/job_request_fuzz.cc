@@ -19,7 +19,7 @@ void Check(const uint8_t* data, size_t size) {
         return;
     }
     HONE_CHECK(!request->model.empty() && !request->training_file.empty());
-    HONE_CHECK(request->method == "dpo" || !request->hyperparameters.beta);
+    HONE_CHECK(LearnsPreferences(request->method) || !request->hyperparameters.beta);
     HONE_CHECK(request->suffix.find(':') == std::string::npos);
 }
 

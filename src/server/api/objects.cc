@@ -49,7 +49,7 @@ Json ToJson(const platform::Hyperparameters& given, const std::string& method) {
     Json json = {{"n_epochs", NumberOr(given.n_epochs, automatic)},
                  {"batch_size", NumberOr(given.batch_size, automatic)},
                  {"learning_rate_multiplier", NumberOr(given.learning_rate_multiplier, automatic)}};
-    if (method == "dpo") json["beta"] = NumberOr(given.beta, automatic);
+    if (platform::LearnsPreferences(method)) json["beta"] = NumberOr(given.beta, automatic);
     return json;
 }
 

@@ -20,9 +20,18 @@ class BottleneckMethod : public LoraMethod {
     }
     std::string_view peft_type() const override { return "BOTTLENECK"; }
     bool AdaptsLayers() const override { return false; }
+    std::string_view ForHeads() const override { return "ia3"; }
     int64_t Rank(const FinetuneOptions& options) const override { return 0; }
     std::string_view fewer_parameters() const override {
         return "a larger --adapter_reduction_factor";
+    }
+    ResultWords Words() const override {
+        return {.name = "bottleneck adapter",
+                .tag = "adapter",
+                .library = "adapter-transformers",
+                .python =
+                    "`adapters.init(base)`, then `base.load_adapter(\"adapter\", "
+                    "use_safetensors=True, set_active=True)`"};
     }
     std::string Headline(const FinetuneOptions& options) const override {
         return options.bottleneck.adapter_config + " adapters";

@@ -21,6 +21,12 @@ class FreezeMethod : public FullMethod {
     std::string_view fewer_parameters() const override {
         return "fewer --freeze_trainable_layers, --method lora";
     }
+    ResultWords Words() const override {
+        return {.name = "Fine-tuned model",
+                .tag = "freeze-fine-tuning",
+                .library = "transformers",
+                .trained = "some of its weights"};
+    }
     std::string Headline(const FinetuneOptions& options) const override;
     absl::StatusOr<std::unique_ptr<EngineLearner>> MakeLearner(
         const FinetuneOptions& options, const ModelFiles& files, Model& model,

@@ -24,6 +24,12 @@ class FullMethod : public Method {
     std::string_view smaller_base() const override { return "--method lora"; }
     std::string_view fewer_parameters() const override { return "--method lora"; }
     DType ResultType(const FinetuneOptions& options) const override;
+    ResultWords Words() const override {
+        return {.name = "Fine-tuned model",
+                .tag = "full-fine-tuning",
+                .library = "transformers",
+                .trained = "every weight"};
+    }
     std::string Headline(const FinetuneOptions& options) const override { return "every weight"; }
     absl::StatusOr<std::unique_ptr<EngineLearner>> MakeLearner(
         const FinetuneOptions& options, const ModelFiles& files, Model& model,

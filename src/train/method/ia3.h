@@ -19,6 +19,9 @@ class Ia3Method : public LoraMethod {
     std::string_view peft_type() const override { return "IA3"; }
     int64_t Rank(const FinetuneOptions& options) const override { return 0; }
     std::string_view fewer_parameters() const override { return ""; }
+    ResultWords Words() const override {
+        return {.article = "An", .name = "IA3 adapter", .tag = "ia3"};
+    }
     std::string Headline(const FinetuneOptions& options) const override { return "IA3"; }
 };
 

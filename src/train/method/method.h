@@ -16,6 +16,7 @@
 #include "train/options/given.h"
 #include "train/options/options.h"
 #include "train/options/table.h"
+#include "train/output/run_files.h"
 
 namespace hone {
 
@@ -38,12 +39,19 @@ class Method {
     // How the base's layers are held.
     virtual WeightStorage Storage(const FinetuneOptions& options) const = 0;
     LoadOptions Loading(const FinetuneOptions& options) const;
+    // Whether that takes something from the base, which a start of the adapter may give back.
+    virtual bool QuantizesBase() const { return false; }
     // Whether every weight of the base is trained.
     virtual bool TrainsBase() const { return false; }
     // PEFT's kind of the adapters that it trains, also further ("LORA"); empty: it trains none.
     virtual std::string_view peft_type() const { return ""; }
     // Whether it chooses layers of the base by name, and adds to these.
     virtual bool AdaptsLayers() const { return !peft_type().empty(); }
+    // Whether what it trains lies in layers, each of which may have a learning rate of its own.
+    virtual bool LiesInLayers() const { return true; }
+    // The method to take for a task with a head, where its own form on disk has no place for one;
+    // empty: it has.
+    virtual std::string_view ForHeads() const { return ""; }
     // The rank of what is added to the base's layers; 0: nothing is.
     virtual int64_t Rank(const FinetuneOptions& options) const { return 0; }
     // Flags that would make the base's weights smaller ("--method qlora"), and those that would
@@ -52,6 +60,8 @@ class Method {
     virtual std::string_view fewer_parameters() const = 0;
     // The type of the numbers that it delivers.
     virtual DType ResultType(const FinetuneOptions& options) const { return DType::kF32; }
+    // What a card calls that.
+    virtual ResultWords Words() const { return {}; }
     // "LoRA r=16", "every weight": for a benchmark's headline.
     virtual std::string Headline(const FinetuneOptions& options) const = 0;
 

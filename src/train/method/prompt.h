@@ -21,8 +21,12 @@ class PromptMethod : public LoraMethod {
     }
     std::string_view peft_type() const override { return "PROMPT_TUNING"; }
     bool AdaptsLayers() const override { return false; }
+    bool LiesInLayers() const override { return false; }
     int64_t Rank(const FinetuneOptions& options) const override { return 0; }
     std::string_view fewer_parameters() const override { return "fewer --num_virtual_tokens"; }
+    ResultWords Words() const override {
+        return {.name = "prompt-tuning adapter", .tag = "prompt-tuning"};
+    }
     std::string Headline(const FinetuneOptions& options) const override;
 };
 
@@ -31,6 +35,10 @@ class PrefixMethod : public PromptMethod {
   public:
     std::string_view name() const override { return "prefix"; }
     std::string_view peft_type() const override { return "PREFIX_TUNING"; }
+    std::string_view ForHeads() const override { return "prompt"; }
+    ResultWords Words() const override {
+        return {.name = "prefix-tuning adapter", .tag = "prefix-tuning"};
+    }
     std::string Headline(const FinetuneOptions& options) const override;
 };
 

@@ -14,6 +14,7 @@ class QloraMethod : public LoraMethod {
     WeightStorage Storage(const FinetuneOptions& options) const override {
         return options.quant_type == "gguf" ? WeightStorage::kGgufBlocks : WeightStorage::kNf4;
     }
+    bool QuantizesBase() const override { return true; }
     std::string_view smaller_base() const override { return ""; }
     std::string_view fewer_parameters() const override { return "a smaller --lora_r"; }
     std::string Headline(const FinetuneOptions& options) const override {

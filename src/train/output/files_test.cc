@@ -200,6 +200,7 @@ TEST(RunFiles, CardAndRunJson) {
     EXPECT_TRUE(run["result"]["first_eval"].is_null());
     result.artifact = "model";
     result.artifact_path = "out/model";
+    facts.words = {.name = "Fine-tuned model", .library = "transformers"};
     const std::string full = ModelCard(facts, result);
     EXPECT_NE(full.find("library_name: transformers\n"), std::string::npos) << full;
     EXPECT_NE(full.find("hone chat --model_name_or_path out/model\n"), std::string::npos) << full;

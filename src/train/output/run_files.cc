@@ -97,47 +97,22 @@ std::string_view AutoClass(std::string_view task) {
                                           : "AutoModelForCausalLM";
 }
 
-// What a method's adapters are called, and their tag on the Hub.
-constexpr std::string_view kPeft = "`peft.PeftModel.from_pretrained(base, \"adapter\")`";
-struct AdapterWords {
-    std::string_view method, article, name, tag;
-    std::string_view library = "peft", python = kPeft;
-};
-constexpr AdapterWords kAdapterWords[] = {
-    {"ia3", "An", "IA3 adapter", "ia3"},
-    {"prompt", "A", "prompt-tuning adapter", "prompt-tuning"},
-    {"prefix", "A", "prefix-tuning adapter", "prefix-tuning"},
-    {"adapter", "A", "bottleneck adapter", "adapter", "adapter-transformers",
-     "`adapters.init(base)`, then `base.load_adapter(\"adapter\", use_safetensors=True, "
-     "set_active=True)`"},
-    {"", "A", "LoRA adapter", "lora"},  // of every other
-};
-
-const AdapterWords& WordsOf(std::string_view method) {
-    return *std::find_if(
-        std::begin(kAdapterWords), std::end(kAdapterWords),
-        [&](const AdapterWords& words) { return words.method == method || words.method.empty(); });
-}
-
 // Front matter, title, and how the result is used.
-std::string CardHead(const FinetuneOptions& o, const RunResult& result) {
-    const bool full = result.artifact == "model";
-    const AdapterWords& words = WordsOf(o.method);
-    const std::string name = full ? "Fine-tuned model" : std::string(words.name);
+std::string CardHead(const RunFacts& facts, const RunResult& result) {
+    const FinetuneOptions& o = facts.options;
+    const ResultWords& words = facts.words;
     std::string text = fmt::format(
         "---\nbase_model: {}\nlibrary_name: {}\npipeline_tag: {}\ntags:\n- {}\n- "
         "hone\n---\n\n# {}\n\n",
-        Quoted(PublicName(o.model_name_or_path)), full ? "transformers" : words.library, o.task,
-        full ? o.method + "-fine-tuning" : std::string(words.tag),
-        o.task_name.empty() ? name : PlainMarkdown(o.task_name));
+        Quoted(PublicName(o.model_name_or_path)), words.library, o.task, words.tag,
+        o.task_name.empty() ? std::string(words.name) : PlainMarkdown(o.task_name));
     const std::string use = TryCommand(result, o.model_name_or_path);
-    if (full)
+    if (result.artifact == "model")
         return text + fmt::format(
                           "{} with {} trained further, by hone {}.\n\n## Use\n\n"
                           "```\n{}\n```\n\n"
                           "In Python: `transformers.{}.from_pretrained(\"model\")`.\n\n",
-                          Code(PublicName(o.model_name_or_path)),
-                          o.method == "full" ? "every weight" : "some of its weights", kVersion,
+                          Code(PublicName(o.model_name_or_path)), words.trained, kVersion,
                           OneLine(use), AutoClass(o.task));
     return text + fmt::format(
                       "{} {} for {}, trained with hone {}.\n\n## Use\n\n"
@@ -257,7 +232,7 @@ Json RunJson(const RunFacts& facts, const RunState& state, const RunResult* resu
 std::string ModelCard(const RunFacts& facts, const RunResult& result) {
     const FinetuneOptions& o = facts.options;
     const RunPlan& plan = facts.plan;
-    std::string text = CardHead(o, result);
+    std::string text = CardHead(facts, result);
     text += fmt::format("## Result\n\n{}\n![loss](loss.svg)\n\n", CardResults(result));
     text += fmt::format(
         "## Data\n\n{} rows for training ({} tokens, {} with loss), {} for evaluation, from "

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nlohmann/json.hpp"
@@ -14,9 +15,18 @@ namespace hone {
 // OUT/config.json: {"hone_version", "command": "finetune", "options": {...}}.
 std::string ConfigText(const FinetuneOptions& options);
 
+// What a card calls what was made. Of an adapter: "A LoRA adapter for the base", what loads it in
+// Python, its tag and library on the Hub. Of a model: how much of it was trained.
+struct ResultWords {
+    std::string_view article = "A", name = "LoRA adapter", tag = "lora", library = "peft";
+    std::string_view python = "`peft.PeftModel.from_pretrained(base, \"adapter\")`";
+    std::string_view trained;  // "every weight"
+};
+
 // What stays the same during a run, for run.json and the card; what is not known yet is empty.
 struct RunFacts {
     FinetuneOptions options;
+    ResultWords words;
     RunPlan plan;
     std::string started;             // UTC, ISO 8601
     std::string model_path;          // the folder or .gguf file

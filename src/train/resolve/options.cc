@@ -49,7 +49,7 @@ absl::Status CheckVirtualTokens(const FinetuneOptions& o, const OptionNames& nam
     if (text == o.lora.prompt_tuning_init_text.empty())
         return UsageError("{} text and {} belong together: give both, or neither",
                           names("prompt_tuning_init"), names("prompt_tuning_init_text"));
-    if ((o.method == "prompt" || o.method == "prefix") && o.layerwise_lr_decay != 1)
+    if (!MethodOf(o).LiesInLayers() && o.layerwise_lr_decay != 1)
         return UsageError("{} is for what lies in a layer, and the tokens of {} {} lie in none",
                           names("layerwise_lr_decay"), names.Plain("method"), o.method);
     return absl::OkStatus();
@@ -62,13 +62,11 @@ absl::Status CheckBottleneck(const FinetuneOptions& o, const OptionNames& names)
                       names("adapter_non_linearity"), name);
 }
 
-// The forms on disk of these have no place for a head.
 absl::Status CheckTaskOfMethod(const FinetuneOptions& o, const OptionNames& names) {
-    if ((o.method != "prefix" && o.method != "adapter") || o.task == "text-generation")
-        return absl::OkStatus();
+    const std::string_view other = MethodOf(o).ForHeads();
+    if (other.empty() || o.task == "text-generation") return absl::OkStatus();
     return UsageError("{} {} is for {} text-generation: for {} use {} lora, or {}", names("method"),
-                      o.method, names.Plain("task"), o.task, names.Plain("method"),
-                      o.method == "prefix" ? "prompt" : "ia3");
+                      o.method, names.Plain("task"), o.task, names.Plain("method"), other);
 }
 
 }  // namespace
@@ -129,7 +127,7 @@ absl::Status ValidateOptions(const FinetuneOptions& o, const OptionNames& names)
     if (o.lora.use_dora && o.lora.init_lora_weights != "true")
         return UsageError("{} and {} {} exclude each other: give one", names("use_dora"),
                           names("init_lora_weights"), o.lora.init_lora_weights);
-    if (o.lora.init_lora_weights == "loftq" && o.method != "qlora")
+    if (o.lora.init_lora_weights == "loftq" && !MethodOf(o).QuantizesBase())
         return UsageError("{} loftq starts from what NF4 takes from the base: it needs {} qlora",
                           names("init_lora_weights"), names.Plain("method"));
     if (o.lora.init_lora_weights == "loftq" && o.quant_type != "nf4")

@@ -33,6 +33,7 @@ absl::Status FinetuneRun::WriteConfig() {
 
 absl::Status FinetuneRun::OpenInputs() {
     method_ = &MethodOf(options_);
+    facts_.words = method_->Words();
     objective_ = &ObjectiveOf(options_);
     context_.emplace(options_.threads);
     HONE_RETURN_IF_ERROR(OpenModelFiles());
