@@ -22,10 +22,10 @@ class FreezeMethod : public FullMethod {
         return "fewer --freeze_trainable_layers, --method lora";
     }
     ResultWords Words() const override {
-        return {.name = "Fine-tuned model",
-                .tag = "freeze-fine-tuning",
-                .library = "transformers",
-                .trained = "some of its weights"};
+        ResultWords words = FullMethod::Words();
+        words.tag = "freeze-fine-tuning";
+        words.trained = "some of its weights";
+        return words;
     }
     std::string Headline(const FinetuneOptions& options) const override;
     absl::StatusOr<std::unique_ptr<EngineLearner>> MakeLearner(
