@@ -23,8 +23,7 @@ namespace {
 template <typename T>
 void BenchTiles(const Context& context, bool smoke, const std::string& type,
                 std::vector<BenchRow>& rows) {
-    const int64_t m = smoke ? 7 : 1024, k = smoke ? 40 : 576, n = smoke ? 70 : 960,
-                  rows_per_task = 192, chunks = CeilDivide(m, rows_per_task);
+    const int64_t m = smoke ? 7 : 1024, k = smoke ? 40 : 576, n = smoke ? 70 : 960;
     const auto a = Values<T>(m * k);
     const auto weight = Values<float>(n * k);
     PackedMatrix<T> b(k, {n});
@@ -35,29 +34,14 @@ void BenchTiles(const Context& context, bool smoke, const std::string& type,
          2.0 * static_cast<double>(m * k * n)},
         std::vector<T>(m * n),
         [&](const auto& functions, std::vector<T>& c) {
-            const auto panels = static_cast<int64_t>(b.panels().size());
-            const int64_t groups = CeilDivide(panels, int64_t{functions.beside});
-            context.ParallelFor(chunks * groups, [&](int64_t task, int) {
-                const int64_t first = task / chunks * panels / groups,
-                              count = (task / chunks + 1) * panels / groups - first;
-                const int64_t step = functions.MostRows(b.panels()[first].stored),
-                              end = std::min(m, (task % chunks + 1) * rows_per_task);
-                TileArgs<T> tiles[kMaxTilesBeside];
-                for (int64_t row = task % chunks * rows_per_task; row < end; row += step) {
-                    for (int64_t i = 0; i < count; ++i) {
-                        const Panel& panel = b.panels()[first + i];
-                        tiles[i].rows = static_cast<int>(std::min(step, end - row));
-                        tiles[i].width = panel.width;
-                        tiles[i].stored = panel.stored;
-                        tiles[i].a = &a[row * k];
-                        tiles[i].a_stride = tiles[i].k = k;
-                        tiles[i].b = b.panel_data(panel);
-                        tiles[i].c = &c[row * n + panel.column];
-                        tiles[i].c_stride = n;
-                    }
-                    functions.run({tiles, static_cast<size_t>(count)});
-                }
-            });
+            GemmArgs<T> args;
+            args.m = m;
+            args.a = a.data();
+            args.a_stride = k;
+            args.b = &b;
+            args.c = c.data();
+            args.c_stride = n;
+            GemmWith<T>(context, functions, std::span(&args, 1));
         },
         rows);
     const auto layout = PackedMatrix<T>::Layout(n, {k});

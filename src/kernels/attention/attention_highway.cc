@@ -45,21 +45,49 @@ HWY_INLINE void Block(int64_t k, const float* a, int64_t a_row, int64_t a_step, 
         for (int v = 0; v < kVectors; ++v) Store(sum[r][v], c + r * c_row + v * N);
 }
 
-// C [m, n] (+)= A [m, k] B [k, n]; m is rounded up to fours, n is a multiple of 16.
+// C [4, n] (+)= A [4, k] B [k, n]; n is a multiple of 16.
 template <bool kAdd>
-HWY_INLINE void Product(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row,
-                        int64_t a_step, const float* b, int64_t b_row, float* c, int64_t c_row) {
-    // As many columns as the registers hold: 16 of AVX2, 32 of AVX-512.
+HWY_INLINE void FourRows(int64_t n, int64_t k, const float* a, int64_t a_row, int64_t a_step,
+                         const float* b, int64_t b_row, float* c, int64_t c_row) {
+    // As many columns as the registers hold: 16 of AVX2, 64 of AVX-512.
     constexpr int kWide = HWY_TARGET == HWY_AVX3 ? 4 : 2;
     const int64_t N = Lanes();
+    for (; n >= kWide * N; n -= kWide * N, b += kWide * N, c += kWide * N)
+        Block<kWide, kAdd>(k, a, a_row, a_step, b, b_row, c, c_row);
+    if constexpr (kWide > 2) {
+        if (n == 3 * N) return Block<3, kAdd>(k, a, a_row, a_step, b, b_row, c, c_row);
+        if (n == 2 * N) return Block<2, kAdd>(k, a, a_row, a_step, b, b_row, c, c_row);
+    }
+    if (n == N) Block<1, kAdd>(k, a, a_row, a_step, b, b_row, c, c_row);
+}
+
+// The columns of a tile, [begin, end).
+struct Columns {
+    int64_t begin, end;
+};
+
+// Where a row of A does not count as a whole: C [m, n] (+)= A [m, k] B [k, n], of which four rows
+// from r on take the elements of k in `of(r)` alone. m is rounded up to fours.
+template <bool kAdd, class Of>
+HWY_INLINE void ProductOf(Of of, int64_t m, int64_t n, const float* a, int64_t a_row,
+                          int64_t a_step, const float* b, int64_t b_row, float* c, int64_t c_row) {
     for (int64_t r = 0; r < m; r += 4) {
-        int64_t column = 0;
-        for (; column + kWide * N <= n; column += kWide * N)
-            Block<kWide, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row,
-                               c + r * c_row + column, c_row);
-        for (; column < n; column += N)
-            Block<1, kAdd>(k, a + r * a_row, a_row, a_step, b + column, b_row,
-                           c + r * c_row + column, c_row);
+        const Columns k = of(r);
+        FourRows<kAdd>(n, k.end - k.begin, a + r * a_row + k.begin * a_step, a_row, a_step,
+                       b + k.begin * b_row, b_row, c + r * c_row, c_row);
+    }
+}
+
+// Scores [m, kTile] = A [m, k] B [k, kTile]: of four rows from r on at least the columns `of(r)`.
+template <class Of>
+HWY_INLINE void Scores(Of of, int64_t m, int64_t k, const float* a, int64_t a_row, const float* b,
+                       float* scores) {
+    for (int64_t r = 0; r < m; r += 4) {
+        const Columns columns = of(r);
+        const int64_t begin = columns.begin / 16 * 16, end = RoundUp(columns.end, 16);
+        if (begin < end)
+            FourRows<false>(end - begin, k, a + r * a_row, a_row, 1, b + begin, kTile,
+                            scores + r * kTile + begin, kTile);
     }
 }
 
@@ -125,19 +153,22 @@ HWY_INLINE float SoftmaxRow(float* scores, int64_t begin, int64_t end, Cap cap, 
     return factor;
 }
 
-// The columns of a tile of keys from `key` on that the query at `position` sees.
-struct Columns {
-    int64_t begin, end;
-};
-HWY_INLINE Columns VisibleColumns(const AttentionOptions& options, int64_t position, int64_t key) {
-    const int64_t first =
-        options.window > 0 ? HWY_MAX(int64_t{0}, position - options.window + 1) : 0;
-    return {HWY_MAX(int64_t{0}, HWY_MIN(kTile, first - key)),
-            HWY_MAX(int64_t{0}, HWY_MIN(kTile, position + 1 - key))};
-}
-
 HWY_INLINE int64_t FirstKeyOf(const AttentionOptions& options, int64_t position) {
     return options.window > 0 ? HWY_MAX(int64_t{0}, position - options.window + 1) : 0;
+}
+
+HWY_INLINE int64_t WithinTile(int64_t i) { return HWY_MAX(int64_t{0}, HWY_MIN(kTile, i)); }
+
+// The columns of a tile of keys from `key` on that `count` queries from `position` on see.
+HWY_INLINE Columns VisibleColumns(const AttentionOptions& options, int64_t position, int64_t key,
+                                  int64_t count = 1) {
+    return {WithinTile(FirstKeyOf(options, position) - key), WithinTile(position + count - key)};
+}
+
+// Of a tile of queries from `query` on those that see any of the four keys from `key` on.
+HWY_INLINE Columns SeeingRows(const AttentionOptions& options, int64_t query, int64_t key) {
+    return {WithinTile(key - query),
+            options.window > 0 ? WithinTile(key + 3 + options.window - query) : kTile};
 }
 
 struct ForwardTiles {
@@ -162,8 +193,10 @@ void ForwardTile(const AttentionOptions& options, const AttentionSegment<T>& seg
     for (int64_t key = first_key; key < position + rows; key += kTile) {
         if (key + kTile <= from) continue;
         const int64_t tile = (key - first_key) / kTile;
-        Product<false>(rows, kTile, D, tiles.q, width, 1, tiles.keys + tile * D * kTile, kTile,
-                       tiles.scores, kTile);
+        const auto visible = [&](int64_t r) {
+            return VisibleColumns(options, position + r, key, HWY_MIN(int64_t{4}, rows - r));
+        };
+        Scores(visible, rows, D, tiles.q, width, tiles.keys + tile * D * kTile, tiles.scores);
         for (int64_t r = 0; r < rows; ++r) {
             const Columns columns = VisibleColumns(options, position + r, key);
             const float factor = SoftmaxRow(tiles.scores + r * kTile, columns.begin, columns.end,
@@ -172,8 +205,8 @@ void ForwardTile(const AttentionOptions& options, const AttentionSegment<T>& seg
             for (int64_t d = 0; d < width; d += N)
                 Store(hn::Mul(Load(out + d), Set(factor)), out + d);
         }
-        Product<true>(rows, width, HWY_MIN(kTile, position + rows - key), tiles.scores, kTile, 1,
-                      tiles.values + tile * kTile * width, width, tiles.out, width);
+        ProductOf<true>(visible, rows, width, tiles.scores, kTile, 1,
+                        tiles.values + tile * kTile * width, width, tiles.out, width);
     }
     for (int64_t r = 0; r < rows; ++r) {
         T* out = segment.out.data + (query + r) * segment.out.stride + head * D;
@@ -334,18 +367,26 @@ void BackwardHead(const AttentionOptions& options, const AttentionSegment<T>& se
             const int64_t rows = HWY_MIN(kTile, length - query);
             const float* q = tiles.q + query * width;
             const float* dout = tiles.dout + query * width;
-            Product<false>(rows, kTile, D, q, width, 1, keys_t, kTile, tiles.p, kTile);
-            Product<false>(rows, kTile, D, dout, width, 1, values_t, kTile, tiles.ds, kTile);
+            const auto visible = [&](int64_t r) {
+                return VisibleColumns(options, query + r, key, HWY_MIN(int64_t{4}, rows - r));
+            };
+            const auto seeing = [&](int64_t c) {
+                const Columns all = SeeingRows(options, query, key + c);
+                const int64_t end = HWY_MIN(all.end, rows);
+                return Columns{HWY_MIN(all.begin, end), end};
+            };
+            Scores(visible, rows, D, q, width, keys_t, tiles.p);
+            Scores(visible, rows, D, dout, width, values_t, tiles.ds);
             for (int64_t r = 0; r < rows; ++r)
                 ScoreGradientRow(options, VisibleColumns(options, query + r, key),
                                  tiles.lse[query + r], tiles.delta[query + r], tiles.p + r * kTile,
                                  tiles.ds + r * kTile);
-            Product<true>(kTile, width, rows, tiles.p, 1, kTile, dout, width,
-                          tiles.dv + key * width, width);
-            Product<true>(kTile, width, rows, tiles.ds, 1, kTile, q, width, tiles.dk + key * width,
-                          width);
-            Product<true>(rows, width, kTile, tiles.ds, kTile, 1, tiles.keys + key * width, width,
-                          tiles.dq + query * tiles.dq_width, tiles.dq_width);
+            ProductOf<true>(seeing, kTile, width, tiles.p, 1, kTile, dout, width,
+                            tiles.dv + key * width, width);
+            ProductOf<true>(seeing, kTile, width, tiles.ds, 1, kTile, q, width,
+                            tiles.dk + key * width, width);
+            ProductOf<true>(visible, rows, width, tiles.ds, kTile, 1, tiles.keys + key * width,
+                            width, tiles.dq + query * tiles.dq_width, tiles.dq_width);
         }
     }
 }

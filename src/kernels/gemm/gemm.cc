@@ -9,11 +9,16 @@
 namespace hone {
 namespace {
 
-// Rows of A that a task works through: they stay in the second-level cache beside a panel. A
-// multiple of any tile's.
-constexpr int64_t kRowsPerTask = kMaxBlockRows;
+// Rows of A that a task works through, where an implementation has no number of its own: they stay
+// in the second-level cache beside a panel. A multiple of any tile's.
+constexpr int64_t kRowsPerTask = 192;
 // A task has several panels only where each thread still gets so many tasks.
-constexpr int64_t kTasksPerThread = 8;
+constexpr int64_t kTasksPerThread = 6;
+
+template <typename T>
+int64_t RowsPerTask(const TileFunctions<T>& path) {
+    return path.block_rows > 0 ? path.block_rows : kRowsPerTask;
+}
 
 // The tasks of one product: chunks of rows, each with groups of panels. No sum depends on it.
 struct Cut {
@@ -24,7 +29,7 @@ struct Cut {
 template <typename T>
 Cut CutProduct(const Context& context, const TileFunctions<T>& path, const GemmArgs<T>& args) {
     const auto panels = static_cast<int64_t>(args.b->panels().size());
-    const int64_t chunks = CeilDivide(args.m, kRowsPerTask);
+    const int64_t chunks = CeilDivide(args.m, RowsPerTask(path));
     const int64_t beside = std::clamp<int64_t>(
         chunks * panels / (kTasksPerThread * context.num_threads()), 1, path.beside);
     return {chunks, CeilDivide(panels, beside)};
@@ -35,11 +40,15 @@ template <typename T>
 void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, const Cut& cut, int64_t task) {
     const auto& panels = args.b->panels();
     const auto num_panels = static_cast<int64_t>(panels.size());
-    const int64_t group = task % cut.groups, first = group * num_panels / cut.groups,
-                  count = (group + 1) * num_panels / cut.groups - first;
+    const auto first_of = [&](int64_t group) { return group * num_panels / cut.groups; };
+    const auto data = [&](const Panel& panel) {
+        return args.b_data ? args.b_data + panel.offset : args.b->panel_data(panel);
+    };
+    const int64_t group = task % cut.groups, first = first_of(group),
+                  count = first_of(group + 1) - first, next = first_of((group + 1) % cut.groups);
     const int stored = panels[first].stored;
     const int64_t step = path.MostRows(stored),
-                  chunk_rows = RunOfTiles(args.m, kRowsPerTask, path.rows(stored));
+                  chunk_rows = RunOfTiles(args.m, RowsPerTask(path), path.rows(stored));
     const int64_t begin = task / cut.groups * chunk_rows,
                   end = std::min(args.m, begin + chunk_rows);
     TileArgs<T> tiles[kMaxTilesBeside];
@@ -50,7 +59,8 @@ void RunTask(const TileFunctions<T>& path, const GemmArgs<T>& args, const Cut& c
         tile.stored = panel.stored;
         tile.a_stride = args.a_stride;
         tile.k = args.b->k();
-        tile.b = args.b_data ? args.b_data + panel.offset : args.b->panel_data(panel);
+        tile.b = data(panel);
+        if (next + i < num_panels) tile.next_b = data(panels[next + i]);
         tile.bias = args.bias ? args.bias + panel.column : nullptr;
         tile.c_stride = args.c_stride;
         tile.output = args.output;
@@ -80,7 +90,12 @@ void Gemm(const Context& context, const GemmArgs<T>& args) {
 
 template <typename T>
 void Gemm(const Context& context, std::span<const GemmArgs<T>> products) {
-    const TileFunctions<T>& path = GemmKernels<T>().Choose({});
+    GemmWith(context, GemmKernels<T>().Choose({}), products);
+}
+
+template <typename T>
+void GemmWith(const Context& context, const TileFunctions<T>& path,
+              std::span<const GemmArgs<T>> products) {
     std::vector<Cut> cuts;
     int64_t tasks = 0;
     for (const GemmArgs<T>& args : products) {
@@ -100,5 +115,8 @@ template void Gemm(const Context&, const GemmArgs<float>&);
 template void Gemm(const Context&, const GemmArgs<bf16>&);
 template void Gemm(const Context&, std::span<const GemmArgs<float>>);
 template void Gemm(const Context&, std::span<const GemmArgs<bf16>>);
+template void GemmWith(const Context&, const TileFunctions<float>&,
+                       std::span<const GemmArgs<float>>);
+template void GemmWith(const Context&, const TileFunctions<bf16>&, std::span<const GemmArgs<bf16>>);
 
 }  // namespace hone

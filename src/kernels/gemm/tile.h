@@ -14,7 +14,7 @@ namespace hone {
 // The most rows of one tile, in any implementation.
 inline constexpr int kMaxTileRows = 12;
 // The most rows and tiles side by side of one call, in any implementation.
-inline constexpr int kMaxBlockRows = 192;
+inline constexpr int kMaxBlockRows = 264;
 inline constexpr int kMaxTilesBeside = 4;
 
 // C [rows, width] (=, +=) scale * (A [rows, k] B + H [rows, h_k] H_B) + bias.
@@ -30,6 +30,8 @@ struct TileArgs {
     int a_stored = 0;
     int64_t k = 0;
     const T* b = nullptr;
+    // B of the call that probably comes next, to be prefetched; or nullptr.
+    const T* next_b = nullptr;
     const T* h = nullptr;
     int64_t h_stride = 0;
     int64_t h_k = 0;
@@ -57,6 +59,11 @@ struct TileFunctions {
     int MostRows(int stored) const { return block_rows > 0 ? block_rows : rows(stored); }
     void Run(const TileArgs<T>& tile) const { run({&tile, 1}); }
 };
+
+// Gemm of native weights with the implementation `path`.
+template <typename T>
+void GemmWith(const Context& context, const TileFunctions<T>& path,
+              std::span<const GemmArgs<T>> products);
 
 // Sets the tile's extension to that of row `row` and panel `panel`. Returns how many of the `count`
 // rows from `row` on have the same extension.

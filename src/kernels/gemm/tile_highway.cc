@@ -104,23 +104,46 @@ HWY_INLINE void MultiplyAdd(D d, hn::Vec<D> (&acc)[R][V], const float* a, Load l
     }
 }
 
+// What the rows in scratch are multiplied with at a time: a stretch of one panel.
+template <typename B>
+struct Strip {
+    const float* a;  // rows of A
+    const B* b;      // [k, stored]; bf16 in pairs
+    float* sums;     // rows of kPanelColumns
+    int64_t stored, k;
+    bool first;  // the sums begin at zero
+    // What is needed later. Into the second-level cache comes a line of it every `line_step`
+    // elements of k. B is read in place where it is bf16, by few rows, and nothing is prefetched.
+    const char* later = nullptr;
+    int64_t line_step = 0;
+};
+
 // acc (+=): R rows of A, kRow elements apart and kStep from one k to the next, times V vectors of
-// columns of B.
+// columns of B, from b on.
 template <int R, int V, int64_t kRow, int64_t kStep, class D>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRICT a,
-                           const float* HWY_RESTRICT b, int64_t stored, int64_t k) {
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], Strip<float>& strip,
+                           const float* HWY_RESTRICT b) {
     const size_t lanes = hn::Lanes(d);
-    for (int64_t i = 0; i < k; ++i, a += kStep, b += stored)
-        MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) { return hn::LoadU(d, b + v * lanes); });
+    const float* HWY_RESTRICT a = strip.a;
+    const int64_t k = strip.k, stored = strip.stored, line_step = strip.line_step;
+    const char* later = strip.later;
+    for (int64_t i = 0; i < k; later += 64) {
+        __builtin_prefetch(later, 0, 2);
+        for (const int64_t stop = std::min(k, i + line_step); i < stop;
+             ++i, a += kStep, b += stored)
+            MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) { return hn::LoadU(d, b + v * lanes); });
+    }
+    strip.later = later;
 }
 
 template <int R, int V, int64_t kRow, int64_t kStep, class D>
-HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRICT a,
-                           const bf16* HWY_RESTRICT b, int64_t stored, int64_t k) {
+HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const Strip<bf16>& strip,
+                           const bf16* HWY_RESTRICT b) {
     const hn::RebindToUnsigned<D> du;
     const size_t lanes = hn::Lanes(d);
+    const float* HWY_RESTRICT a = strip.a;
     const uint32_t* HWY_RESTRICT pairs = reinterpret_cast<const uint32_t*>(b);
-    for (int64_t i = 0; i < k; i += 2, a += 2 * kStep, pairs += stored) {
+    for (int64_t i = 0; i < strip.k; i += 2, a += 2 * kStep, pairs += strip.stored) {
         MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) {
             return simd::FirstOfPairs(du, hn::LoadU(du, pairs + v * lanes));
         });
@@ -130,21 +153,21 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], const float* HWY_RESTRI
     }
 }
 
-// sums (+=): the rows in scratch times V vectors of B's columns at a time, from `column` on, while
-// there are as many; returns the first column that is left.
-template <int kMaxLanes, int V, typename T, int R, int64_t kRow, int64_t kStep>
-HWY_NOINLINE int64_t Columns(const float* a, float* all_sums, const T* b, int64_t column,
-                             int64_t stored, int64_t k) {
+// sums (+=, or = the first time): R rows times V vectors of columns at a time, from `column` on,
+// while there are as many; returns the first column that is left.
+template <int kMaxLanes, int V, int R, int64_t kRow, int64_t kStep, typename B>
+HWY_NOINLINE int64_t Columns(Strip<B>& strip, int64_t column) {
     const hn::CappedTag<float, kMaxLanes> d;
-    constexpr int64_t kPerColumn = sizeof(T) == 2 ? 2 : 1;
+    constexpr int64_t kPerColumn = sizeof(B) == 2 ? 2 : 1;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    for (; column + V * lanes <= stored; column += V * lanes) {
-        float* sums = all_sums + column;
+    for (; column + V * lanes <= strip.stored; column += V * lanes) {
+        float* sums = strip.sums + column;
         hn::Vec<decltype(d)> acc[R][V];
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v)
-                acc[r][v] = hn::Load(d, sums + r * kPanelColumns + v * lanes);
-        Accumulate<R, V, kRow, kStep>(d, acc, a, b + column * kPerColumn, stored, k);
+                acc[r][v] =
+                    strip.first ? hn::Zero(d) : hn::Load(d, sums + r * kPanelColumns + v * lanes);
+        Accumulate<R, V, kRow, kStep>(d, acc, strip, strip.b + column * kPerColumn);
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v)
                 hn::Store(acc[r][v], d, sums + r * kPanelColumns + v * lanes);
@@ -153,14 +176,17 @@ HWY_NOINLINE int64_t Columns(const float* a, float* all_sums, const T* b, int64_
 }
 
 // The same for all of B's columns, of which there are 16, 32, 48 or 64.
-template <typename T, int R, int64_t kRow, int64_t kStep>
-HWY_INLINE void AllColumns(const float* a, float* sums, const T* b, int64_t stored, int64_t k) {
+template <int R, int64_t kRow, int64_t kStep, typename B>
+HWY_INLINE void AllColumns(Strip<B> strip) {
     int64_t column = 0;
-    if constexpr (hn::MaxLanes(simd::DF()) > 8)
-        column = Columns<16, 2, T, R, kRow, kStep>(a, sums, b, column, stored, k);
+    if constexpr (kWide) {
+        column = Columns<16, 2, R, kRow, kStep>(strip, column);
+        // The other vector lengths have sums enough to keep the multipliers busy only with two.
+        if constexpr (R == kRows) column = Columns<16, 1, R, kRow, kStep>(strip, column);
+    }
     if constexpr (VectorsBeside(R) > 2)
-        column = Columns<8, VectorsBeside(R), T, R, kRow, kStep>(a, sums, b, column, stored, k);
-    Columns<8, 2, T, R, kRow, kStep>(a, sums, b, column, stored, k);
+        column = Columns<8, VectorsBeside(R), R, kRow, kStep>(strip, column);
+    if constexpr (!kWide || R < kRows) Columns<8, 2, R, kRow, kStep>(strip, column);
 }
 
 // `count` elements of k of B, in pairs, as floats.
@@ -176,78 +202,108 @@ HWY_INLINE void BToFloats(const bf16* b, int64_t stored, int64_t count, float* t
         }
 }
 
-// sums (+=) of R rows, from `row` of the block on: `count` elements of k, from `begin` on, of A
-// times the B of each tile. floats: B is in scratch.
-template <typename T, int R>
+// Memory into the second-level cache: `count` elements of each of `rows` rows.
+template <typename T>
+HWY_INLINE void PrefetchRows(const T* from, int64_t stride, int rows, int64_t count) {
+    for (int row = 0; row < rows; ++row, from += stride)
+        for (int64_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(from + i, 0, 2);
+}
+
+// The share of R rows, from `row` of the block on, of what comes after `count` elements of k, from
+// `begin` on: the tile's next stretch, or the first one of the tile that comes next.
+template <int R, typename T>
+HWY_INLINE void SetLater(const TileArgs<T>& t, int row, int64_t begin, int64_t count,
+                         Strip<float>& strip) {
+    constexpr int64_t kColumns = 2 * (kWide ? 16 : 8);  // that are computed at a time
+    const T* next = begin + count < t.k ? t.b + (begin + count) * t.stored : t.next_b;
+    strip.later =
+        reinterpret_cast<const char*>(next ? next + count * t.stored * row / t.rows : t.b);
+    strip.line_step = std::max<int64_t>(1, t.rows / R * 64 / (kColumns * sizeof(T)));
+}
+
+// sums (+=, the first time =) of R rows, from `row` of the block on: `count` elements of k, from
+// `begin` on, of A times the B of each tile. floats: B is in scratch.
+template <int R, typename T>
 void Stretch(Scratch& scratch, std::span<const TileArgs<T>> tiles, int row, int64_t begin,
              int64_t count, bool floats) {
     const TileArgs<T>& t = tiles[0];
     constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
     const bool transposed = t.a_stored > 0;
-    if (transposed)
+    if (transposed) {
         CopyTransposed(t.a + row * kPair + begin * t.a_stored, t.a_stored, R, count, scratch.a);
-    else
-        CopyRows(t.a + row * t.a_stride + begin, t.a_stride, R, count, scratch.a);
+    } else {
+        const T* a = t.a + row * t.a_stride + begin;
+        CopyRows(a, t.a_stride, R, count, scratch.a);
+        PrefetchRows(a + R * t.a_stride, t.a_stride, std::min(R, t.rows - row - R), count);
+    }
     for (size_t i = 0; i < tiles.size(); ++i) {
-        const int stored = tiles[i].stored;
-        float* sums = scratch.sums[i] + row * kPanelColumns;
-        const auto multiply = [&](const auto* b) {
-            using B = std::remove_cvref_t<decltype(*b)>;
+        const auto multiply = [&]<typename B>(const B* b) {
+            Strip<B> strip{scratch.a,       b,     scratch.sums[i] + row * kPanelColumns,
+                           tiles[i].stored, count, begin == 0};
+            if constexpr (sizeof(B) == 4) SetLater<R>(tiles[i], row, begin, count, strip);
             if (transposed)
-                AllColumns<B, R, 1, kTransposed>(scratch.a, sums, b, stored, count);
+                AllColumns<R, 1, kTransposed>(strip);
             else
-                AllColumns<B, R, kStretch, 1>(scratch.a, sums, b, stored, count);
+                AllColumns<R, kStretch, 1>(strip);
         };
         if (floats)
             multiply(scratch.b[i]);
         else
-            multiply(tiles[i].b + begin * stored);
+            multiply(tiles[i].b + begin * tiles[i].stored);
     }
 }
 
 // sums (+=) of R rows, from `row` of the block on: H times H_B.
-template <typename T, int R>
+template <int R, typename T>
 void Extension(Scratch& scratch, const TileArgs<T>& t, int row, float* sums) {
     for (int64_t begin = 0; begin < t.h_k; begin += kStretch) {
         const int64_t count = std::min(kStretch, t.h_k - begin);
         CopyRows(t.h + row * t.h_stride + begin, t.h_stride, R, count, scratch.a);
-        AllColumns<T, R, kStretch, 1>(scratch.a, sums + row * kPanelColumns,
-                                      t.h_b + begin * t.stored, t.stored, count);
+        Strip<T> strip{
+            scratch.a, t.h_b + begin * t.stored, sums + row * kPanelColumns, t.stored, count,
+            false};
+        if constexpr (sizeof(T) == 4) SetLater<R>(t, row, t.k, 0, strip);
+        AllColumns<R, kStretch, 1>(strip);
     }
 }
 
-// C (=, += as t.output says): the sums of one row.
-template <typename T>
-HWY_INLINE void Finish(const TileArgs<T>& t, int row, const float* sums) {
+// n elements of C, from c on (=, or += where T is float and kAdd): the sums, scaled, and the bias.
+template <bool kAdd, typename T>
+HWY_INLINE void FinishVector(simd::VF sums, simd::VF scale, const float* bias, T* c, int64_t n) {
+    simd::VF value = hn::Add(hn::Mul(sums, scale), bias ? simd::LoadN(bias, n) : simd::Zero());
+    if constexpr (kAdd) value = hn::Add(value, simd::LoadN(c, n));
+    simd::StoreN(value, c, n);
+}
+
+// Of R rows from `row` of the block on.
+template <bool kAdd, typename T, typename C>
+HWY_INLINE void FinishRows(const TileArgs<T>& t, int row, int R, const float* sums, C* all) {
+    const int64_t N = simd::Lanes(), whole = t.width / N * N;
     const simd::VF scale = simd::Set(t.scale);
-    for (int64_t column = 0; column < t.width; column += simd::Lanes()) {
-        const int64_t n = std::min<int64_t>(simd::Lanes(), t.width - column),
-                      at = row * t.c_stride + column;
-        const simd::VF bias = t.bias ? simd::LoadN(t.bias + column, n) : simd::Zero();
-        const simd::VF value = hn::Add(hn::Mul(simd::Load(sums + column), scale), bias);
-        float* c = static_cast<float*>(t.c) + at;
-        switch (t.output) {
-            case GemmOutput::kStore:
-                simd::StoreN(value, static_cast<T*>(t.c) + at, n);
-                break;
-            case GemmOutput::kStoreF32:
-                simd::StoreN(value, c, n);
-                break;
-            case GemmOutput::kAddF32:
-                simd::StoreN(hn::Add(value, simd::LoadN(c, n)), c, n);
-                break;
-        }
+    for (int r = row; r < row + R; ++r) {
+        C* c = all + r * t.c_stride;
+        const float* from = sums + r * kPanelColumns;
+        int64_t column = 0;
+        for (; column < whole; column += N)
+            FinishVector<kAdd>(simd::Load(from + column), scale, t.bias ? t.bias + column : nullptr,
+                               c + column, N);
+        if (column < t.width)
+            FinishVector<kAdd>(simd::Load(from + column), scale, t.bias ? t.bias + column : nullptr,
+                               c + column, t.width - column);
     }
 }
 
-// Memory into the second-level cache: part [first, end) of `whole` parts of B's next stretch, which
-// begins at `b` and has `elements`.
+// C (=, += as t.output says): the sums of R rows from `row` of the block on.
 template <typename T>
-HWY_INLINE void PrefetchPart(const T* b, int64_t elements, int first, int end, int whole) {
-    constexpr int64_t kLine = 64 / sizeof(T);
-    const int64_t stop = elements * end / whole;
-    for (int64_t i = elements * first / whole / kLine * kLine; i < stop; i += kLine)
-        __builtin_prefetch(b + i, 0, 2);
+HWY_INLINE void Finish(const TileArgs<T>& t, int row, int R, const float* sums) {
+    switch (t.output) {
+        case GemmOutput::kStore:
+            return FinishRows<false>(t, row, R, sums, static_cast<T*>(t.c));
+        case GemmOutput::kStoreF32:
+            return FinishRows<false>(t, row, R, sums, static_cast<float*>(t.c));
+        case GemmOutput::kAddF32:
+            return FinishRows<true>(t, row, R, sums, static_cast<float*>(t.c));
+    }
 }
 
 // Calls body with the rows of each piece of a block, as a constant, and its first row.
@@ -277,31 +333,25 @@ template <typename T>
 void Run(std::span<const TileArgs<T>> tiles) {
     const int rows = tiles[0].rows;
     Scratch scratch;
-    for (size_t i = 0; i < tiles.size(); ++i)
-        std::memset(scratch.sums[i], 0, rows * kPanelColumns * sizeof(float));
     const int64_t k = tiles[0].k;
     const bool floats = sizeof(T) == 2 && rows >= kRowsForFloats;
     const int64_t stretch = RunOfTiles(k, kStretch, simd::Lanes());
-    for (int64_t begin = 0, end; begin < k; begin = end) {
+    int64_t begin = 0, end;
+    do {
         end = std::min(k, begin + stretch);
         for (size_t i = 0; floats && i < tiles.size(); ++i)
             BToFloats(tiles[i].b + begin * tiles[i].stored, tiles[i].stored, end - begin,
                       scratch.b[i]);
         ForPieces(rows, [&](auto R, int row) {
-            for (size_t i = 0; floats && i < tiles.size(); ++i)
-                PrefetchPart(tiles[i].b + end * tiles[i].stored,
-                             std::min(stretch, k - end) * tiles[i].stored, row, row + R, rows);
-            Stretch<T, R.value>(scratch, tiles, row, begin, end - begin, floats);
+            Stretch<R.value>(scratch, tiles, row, begin, end - begin, floats);
+            if (end < k) return;
+            for (size_t i = 0; i < tiles.size(); ++i) {
+                Extension<R.value>(scratch, tiles[i], row, scratch.sums[i]);
+                Finish(tiles[i], row, R, scratch.sums[i]);
+            }
         });
-    }
-    for (size_t i = 0; i < tiles.size(); ++i) {
-        if (tiles[i].h_k > 0)
-            ForPieces(rows, [&](auto R, int row) {
-                Extension<T, R.value>(scratch, tiles[i], row, scratch.sums[i]);
-            });
-        for (int row = 0; row < rows; ++row)
-            Finish(tiles[i], row, scratch.sums[i] + row * kPanelColumns);
-    }
+        begin = end;
+    } while (begin < k);
 }
 
 int Rows(int) { return kRows; }

@@ -18,10 +18,11 @@ namespace HWY_NAMESPACE {
 namespace thin {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kRows = 6;          // thin columns whose sums are in registers
+// Thin columns whose sums are in registers, of which AVX-512 has 32 and AVX2 16.
+constexpr int kRows = hn::MaxLanes(simd::DF()) > 8 ? 8 : 6;
 constexpr int64_t kStretch = 32;  // tokens
-constexpr int64_t kStep = 36;     // floats from token to token of the thin side
-static_assert(kStep % kRows == 0 && kStep >= kMostThin);
+// Floats from token to token of the thin side.
+constexpr int64_t kStep = (kMostThin + kRows - 1) / kRows * kRows;
 
 struct Scratch {
     HWY_ALIGN float left[kStretch * kStep];
