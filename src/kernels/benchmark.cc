@@ -254,7 +254,7 @@ std::vector<BenchRow> BenchReduce(const Context& context, bool smoke) {
         smoke, list, {}, {"add", shape, "GB/s", elements * 12}, std::vector<float>(n),
         [&](const auto& functions, std::vector<float>& y) {
             ForElements(context, n,
-                        [&](int64_t i, int64_t count) { functions.add_f32(count, &x[i], &y[i]); });
+                        [&](int64_t i, int64_t count) { functions.add(count, &x[i], &y[i]); });
         },
         rows);
     BenchEach(
@@ -276,8 +276,13 @@ std::vector<BenchRow> BenchDropout(const Context& context, bool smoke) {
         {"dropout", fmt::format("bf16 {}", n), "GB/s", static_cast<double>(n) * 4}, x,
         [&](const auto& functions, std::vector<bf16>& y) {
             ForElements(context, n, [&](int64_t i, int64_t count) {
-                functions.range(count, static_cast<uint32_t>(i), {1, 2}, 0x20000000u, 1.14f, &x[i],
-                                &y[i]);
+                functions.drop({.n = count,
+                                .index = static_cast<uint32_t>(i),
+                                .first_key = 1,
+                                .second_key = 2,
+                                .threshold = 0x20000000u,
+                                .scale = 1.14f},
+                               &x[i], &y[i]);
             });
         },
         rows);

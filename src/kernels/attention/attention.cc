@@ -165,7 +165,7 @@ void AddPieces(const Context& context, const AttentionOptions& options, int64_t 
                     if (total == nullptr) {
                         total = sum;
                     } else {
-                        reduce.add_f32(options.D, sum, total);
+                        reduce.add(options.D, sum, total);
                     }
                 }
                 T* to = dq.data + row * dq.stride + h * options.D;

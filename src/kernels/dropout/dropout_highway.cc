@@ -21,28 +21,44 @@ HWY_INLINE VU Mix(VU x) {
     return hn::Xor(x, hn::ShiftRight<15>(x));
 }
 
-template <typename T>
-void Range(int64_t n, uint32_t index, DropoutKeys keys, uint32_t threshold, float scale, const T* x,
-           T* y) {
+// body(first element, how many, the vector of them after dropout) for each vector of the range.
+template <typename T, class Body>
+HWY_INLINE void ForVectors(const DropoutRange& range, const T* x, Body body) {
     const DU du;
     const int64_t N = Lanes();
-    const VU first = hn::Set(du, keys.first), second = hn::Set(du, keys.second),
-             least = hn::Set(du, threshold);
-    const VF factor = Set(scale);
+    const VU first = hn::Set(du, range.first_key), second = hn::Set(du, range.second_key),
+             least = hn::Set(du, range.threshold);
+    const VF factor = Set(range.scale);
     const VU lanes = hn::Iota(du, 0);
-    for (int64_t i = 0; i < n; i += N) {
-        const int64_t count = HWY_MIN(N, n - i);
-        const VU indices = hn::Add(lanes, hn::Set(du, index + static_cast<uint32_t>(i)));
+    for (int64_t i = 0; i < range.n; i += N) {
+        const int64_t count = HWY_MIN(N, range.n - i);
+        const VU indices = hn::Add(lanes, hn::Set(du, range.index + static_cast<uint32_t>(i)));
         const VU bits = Mix(hn::Add(Mix(hn::Xor(indices, first)), second));
         const auto dropped = hn::RebindMask(DF(), hn::Lt(bits, least));
-        StoreN(hn::IfThenZeroElse(dropped, hn::Mul(LoadN(x + i, count), factor)), y + i, count);
+        body(i, count, hn::IfThenZeroElse(dropped, hn::Mul(LoadN(x + i, count), factor)));
     }
+}
+
+template <typename T>
+void Drop(const DropoutRange& range, const T* x, T* y) {
+    ForVectors(range, x, [&](int64_t i, int64_t count, VF value) { StoreN(value, y + i, count); });
+}
+
+template <typename T, typename Y>
+void Add(const DropoutRange& range, const T* x, const float* base, Y* y) {
+    ForVectors(range, x, [&](int64_t i, int64_t count, VF value) {
+        StoreN(hn::Add(LoadN(base + i, count), value), y + i, count);
+    });
 }
 
 }  // namespace dropout
 
-DropoutFunctions<float> DropoutTableF32() { return {dropout::Range<float>}; }
-DropoutFunctions<bf16> DropoutTableBF16() { return {dropout::Range<bf16>}; }
+DropoutFunctions<float> DropoutTableF32() {
+    return {dropout::Drop<float>, dropout::Add<float, float>, dropout::Add<float, float>};
+}
+DropoutFunctions<bf16> DropoutTableBF16() {
+    return {dropout::Drop<bf16>, dropout::Add<bf16, bf16>, dropout::Add<bf16, float>};
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace hone

@@ -25,13 +25,28 @@ TYPED_TEST(DropoutTest, EveryKernelEqualsTheReference) {
             std::vector<T> y(n);
             Guarded<T> in_place(x);
             const uint32_t index = seed % 2 == 0 ? 12345 : 0xffffff80u;
-            const DropoutKeys keys{static_cast<uint32_t>(seed * 77),
-                                   static_cast<uint32_t>(seed * 991)};
-            DropoutKernels<T>().reference().range(n, index, keys, 0x60000000u, 1.6f, x.data(),
-                                                  y.data());
-            kernel.functions.range(n, index, keys, 0x60000000u, 1.6f, in_place.data(),
-                                   in_place.data());
+            const DropoutRange range{.n = n,
+                                     .index = index,
+                                     .first_key = static_cast<uint32_t>(seed * 77),
+                                     .second_key = static_cast<uint32_t>(seed * 991),
+                                     .threshold = 0x60000000u,
+                                     .scale = 1.6f};
+            const DropoutFunctions<T>& reference = DropoutKernels<T>().reference();
+            reference.drop(range, x.data(), y.data());
+            kernel.functions.drop(range, in_place.data(), in_place.data());
             ExpectSameBits(in_place, y, "y");
+
+            const auto base = random.Values<float>(n);
+            Guarded<T> sum(x);
+            reference.add(range, x.data(), base.data(), y.data());
+            kernel.functions.add(range, x.data(), base.data(), sum.data());
+            ExpectSameBits(sum, y, "sum");
+
+            std::vector<float> expected(n);
+            Guarded<float> wide(base);
+            reference.add_f32(range, x.data(), base.data(), expected.data());
+            kernel.functions.add_f32(range, x.data(), wide.data(), wide.data());
+            ExpectSameBits(wide, expected, "sum in f32");
         }
     }
 }

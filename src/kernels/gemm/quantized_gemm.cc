@@ -197,7 +197,7 @@ class QuantizedProduct {
             const float* from = sums + r * kPanelColumns;
             const int64_t at = (row + r) * args_.c_stride + panel.column;
             if (args_.output == GemmOutput::kAddF32) {
-                reduce_.add_f32(panel.width, from, static_cast<float*>(args_.c) + at);
+                reduce_.add(panel.width, from, static_cast<float*>(args_.c) + at);
             } else if (args_.output == GemmOutput::kStoreF32 || sizeof(T) == sizeof(float)) {
                 std::copy_n(from, panel.width, static_cast<float*>(args_.c) + at);
             } else {

@@ -22,9 +22,8 @@ bool Finite(int64_t n, const float* x) {
     return true;
 }
 
-template <typename T>
-void AddTo(int64_t n, const T* x, float* y) {
-    for (int64_t i = 0; i < n; ++i) y[i] += ToFloat(x[i]);
+void AddTo(int64_t n, const float* x, float* y) {
+    for (int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
 void ToB(int64_t n, const float* from, bf16* to) {
@@ -39,10 +38,9 @@ void ToF(int64_t n, const bf16* from, float* to) {
 
 const KernelList<AnyProblem, ReduceFunctions>& ReduceKernels() {
     static const KernelList<AnyProblem, ReduceFunctions> list(
-        "reduce", {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
-                   {"reference",
-                    NeverDeclines<AnyProblem>,
-                    {SumSquares, Finite, AddTo<float>, AddTo<bf16>, ToB, ToF}}});
+        "reduce",
+        {{"highway", NeedsSimd<AnyProblem>, ReduceHighway()},
+         {"reference", NeverDeclines<AnyProblem>, {SumSquares, Finite, AddTo, ToB, ToF}}});
     return list;
 }
 
@@ -68,20 +66,10 @@ bool AllFinite(const Context& context, int64_t n, const float* x) {
     return finite.load();
 }
 
-template <>
 void Add(const Context& context, int64_t n, const float* x, float* y) {
     const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) {
-        functions.add_f32(count, x + first, y + first);
-    });
-}
-
-template <>
-void Add(const Context& context, int64_t n, const bf16* x, float* y) {
-    const auto& functions = ReduceKernels().Choose({});
-    ForElements(context, n, [&](int64_t first, int64_t count) {
-        functions.add_bf16(count, x + first, y + first);
-    });
+    ForElements(context, n,
+                [&](int64_t first, int64_t count) { functions.add(count, x + first, y + first); });
 }
 
 template <>

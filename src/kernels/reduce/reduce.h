@@ -15,9 +15,8 @@ double SumOfSquares(const Context& context, int64_t n, const float* x);
 // Whether no element is NaN or infinite.
 bool AllFinite(const Context& context, int64_t n, const float* x);
 
-// y f32 += x; T is float or bf16.
-template <typename T>
-void Add(const Context& context, int64_t n, const T* x, float* y);
+// y += x.
+void Add(const Context& context, int64_t n, const float* x, float* y);
 
 // to = from, rounded to nearest even; To and From are float and bf16 in any pairing but bf16 to
 // bf16.
@@ -27,8 +26,7 @@ void Cast(const Context& context, int64_t n, const From* from, To* to);
 struct ReduceFunctions {
     double (*sum_of_squares)(int64_t n, const float* x);
     bool (*all_finite)(int64_t n, const float* x);
-    void (*add_f32)(int64_t n, const float* x, float* y);
-    void (*add_bf16)(int64_t n, const bf16* x, float* y);
+    void (*add)(int64_t n, const float* x, float* y);
     void (*to_bf16)(int64_t n, const float* from, bf16* to);
     void (*to_f32)(int64_t n, const bf16* from, float* to);
 };

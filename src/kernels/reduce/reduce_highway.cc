@@ -36,8 +36,7 @@ bool AllFinite(int64_t n, const float* x) {
     return hn::AllFalse(DF(), hn::IsNaN(sum));
 }
 
-template <typename T>
-void Add(int64_t n, const T* x, float* y) {
+void Add(int64_t n, const float* x, float* y) {
     const int64_t N = Lanes();
     for (int64_t i = 0; i < n; i += N) {
         const int64_t count = HWY_MIN(N, n - i);
@@ -57,8 +56,8 @@ void Cast(int64_t n, const From* from, To* to) {
 }  // namespace reduce
 
 ReduceFunctions ReduceTable() {
-    return {reduce::SumOfSquares, reduce::AllFinite,         reduce::Add<float>,
-            reduce::Add<bf16>,    reduce::Cast<bf16, float>, reduce::Cast<float, bf16>};
+    return {reduce::SumOfSquares, reduce::AllFinite, reduce::Add, reduce::Cast<bf16, float>,
+            reduce::Cast<float, bf16>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -157,7 +157,7 @@ void LayerBlock<T>::BackwardParallel(const Pass<T>& pass, float* dx, T* dx_t, co
     if (through) std::copy_n(ws.dy, n, ws.dy_mlp);
     attention_.Backward(pass, dx_t, saved.attention, parameters, through, make_input);
     if (!through) return;
-    Add<float>(pass.context, n, ws.dy_mlp, ws.dy);
+    Add(pass.context, n, ws.dy_mlp, ws.dy);
     attention_norm_.Backward(pass.context, pass.M, C_, ws.dy, saved.attention_norm, dx, dx_t,
                              parameters);
 }

@@ -98,7 +98,7 @@ void Norm::Backward(const Context& context, int64_t M, int64_t C, const float* d
                     const NormSaved<T>& saved, float* dx, T* dx_t, ParameterSet& parameters) const {
     switch (spec_.kind) {
         case Kind::kNone:
-            Add<float>(context, M * C, dy, dx);
+            Add(context, M * C, dy, dx);
             if (dx_t != nullptr) Cast<T>(context, M * C, dx, dx_t);
             return;
         case Kind::kRms:

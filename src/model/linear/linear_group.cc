@@ -7,7 +7,6 @@
 #include "kernels/column_scale/column_scale.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/grad_gemm/grad_gemm.h"
-#include "kernels/reduce/reduce.h"
 #include "model/files/model_tensors.h"
 #include "model/files/stored_rows.h"
 #include "tensor/partition.h"
@@ -462,7 +461,8 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
         return frozen_->Backward(context, args, scratch);
     }
     // The delta's share passes through the mask, so it cannot be part of the large product.
-    args.c = output == GemmOutput::kStore ? scratch.dx : dx;
+    float* base = output == GemmOutput::kStore ? scratch.dx : static_cast<float*>(dx);
+    args.c = base;
     args.output = GemmOutput::kStoreF32;
     frozen_->Backward(context, args, scratch);
     Gemm(context, GemmArgs<T>{.m = m,
@@ -471,10 +471,10 @@ void LinearGroup<T>::InputGradient(const Context& context, int64_t m, const T* d
                               .b = &a_backward_,
                               .c = scratch.dropped,
                               .c_stride = in_});
-    Dropout(context, m, in_, dropout_, seed, 0, scratch.dropped, scratch.dropped);
-    Add(context, m * in_, scratch.dropped, static_cast<float*>(args.c));
-    if (output != GemmOutput::kStore) return;
-    Cast<T>(context, m * in_, scratch.dx, static_cast<T*>(dx));
+    if (output == GemmOutput::kStore)
+        AddDropout(context, m, in_, dropout_, seed, 0, scratch.dropped, base, static_cast<T*>(dx));
+    else
+        AddDropout(context, m, in_, dropout_, seed, 0, scratch.dropped, base, base);
 }
 
 template <typename T>
