@@ -9,6 +9,7 @@ dropout, AdamW, clipping at 1, f32) from the same start, which PEFT makes, the r
 margin of the rewards at each step beside the other's. TRL's rows are tokenised here, with hone's mask: the answers and
 the end-of-turn token.
 
+TRL's part is kept in OUT/trl.json and taken from there if it was made with the same flags: hone's can be run again.
 Exits with 1 if the numbers of steps differ, or a margin by more than --tolerance of the largest one.
 
 Needs: torch, transformers, peft, trl, datasets.
@@ -25,7 +26,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden"))
-from preferences import SETTINGS, train  # noqa: E402
+from kept import kept  # noqa: E402
+from preferences import SETTINGS, VERSIONS, train  # noqa: E402
 from smollm2 import answer_mask  # noqa: E402
 
 # Flags of both, with the names that both know.
@@ -89,7 +91,9 @@ def main():
     start = os.path.join(options.out, "start")
     make_start(options.model, start)
     rows = read_rows(AutoTokenizer.from_pretrained(options.model), options.rows_file, options.rows)
-    theirs = train(options.objective, options.model, start, rows, os.path.join(options.out, "trl"), shared, settings)
+    theirs = kept(os.path.join(options.out, "trl.json"), options, VERSIONS["trl"],
+                  lambda: train(options.objective, options.model, start, rows, os.path.join(options.out, "trl"), shared,
+                                settings))
     ours = run_hone(options, shared, settings, start)
     with open(os.path.join(options.out, "result.json"), "w") as file:
         json.dump({"trl": theirs, "hone": ours}, file, indent=1)

@@ -32,6 +32,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden"))
+from kept import kept  # noqa: E402
 from smollm2 import answer_mask, row_loss  # noqa: E402
 
 # Flags of both, with the names that both know.
@@ -80,21 +81,6 @@ def run_trl(options, shared):
     result["steps"] = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if test:
         result["tuned"] = evaluate(trainer.model, test)
-    return result
-
-
-def trl_once(options, shared):
-    """What run_trl gives, from OUT/trl.json where that was made with the same flags."""
-    path = os.path.join(options.out, "trl.json")
-    flags = {**vars(options), "hone": None, "out": None, "tolerance": None, "version": trl.__version__}
-    if os.path.exists(path):
-        with open(path) as file:
-            kept = json.load(file)
-        if kept["flags"] == flags:
-            return kept["result"]
-    result = run_trl(options, shared)
-    with open(path, "w") as file:
-        json.dump({"flags": flags, "result": result}, file, indent=1)
     return result
 
 
@@ -168,7 +154,8 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     print(f"trl {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}; "
           + ", ".join(f"{name} {value}" for name, value in shared.items()), flush=True)
-    result = {"trl": trl_once(options, shared), "hone": run_hone(options, shared)}
+    theirs = kept(os.path.join(options.out, "trl.json"), options, trl.__version__, lambda: run_trl(options, shared))
+    result = {"trl": theirs, "hone": run_hone(options, shared)}
     with open(os.path.join(options.out, "result.json"), "w") as file:
         json.dump(result, file, indent=1)
     wrong = compare(result["trl"], result["hone"], options.tolerance)

@@ -4,9 +4,11 @@
 // comes into scratch as floats once for all rows, and A's rows once for all panels: from there an
 // element is broadcast by a load. What is computed at a time is twelve rows beside two vectors of
 // columns where AVX-512 has 32 registers for the sums, and six where there are sixteen. Between
-// stretches the sums are in scratch. All of it fits a second-level cache of a megabyte.
+// stretches the sums are in scratch. All of it fits a second-level cache of a megabyte. While one
+// stretch is multiplied, what the next one needs of B is prefetched.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <type_traits>
@@ -112,10 +114,10 @@ struct Strip {
     float* sums;     // rows of kPanelColumns
     int64_t stored, k;
     bool first;  // the sums begin at zero
-    // What is needed later. Into the second-level cache comes a line of it every `line_step`
-    // elements of k. B is read in place where it is bf16, by few rows, and nothing is prefetched.
-    const char* later = nullptr;
-    int64_t line_step = 0;
+    // What is needed later: a cache line of it is prefetched every `line_step` elements of k. Not
+    // where B is bf16: then there are few rows, and B is read in place.
+    uintptr_t later = 0;
+    int64_t line_step = 1;
 };
 
 // acc (+=): R rows of A, kRow elements apart and kStep from one k to the next, times V vectors of
@@ -126,9 +128,9 @@ HWY_INLINE void Accumulate(D d, hn::Vec<D> (&acc)[R][V], Strip<float>& strip,
     const size_t lanes = hn::Lanes(d);
     const float* HWY_RESTRICT a = strip.a;
     const int64_t k = strip.k, stored = strip.stored, line_step = strip.line_step;
-    const char* later = strip.later;
+    uintptr_t later = strip.later;
     for (int64_t i = 0; i < k; later += 64) {
-        __builtin_prefetch(later, 0, 2);
+        __builtin_prefetch(reinterpret_cast<const void*>(later), 0, 2);
         for (const int64_t stop = std::min(k, i + line_step); i < stop;
              ++i, a += kStep, b += stored)
             MultiplyAdd<R, V, kRow>(d, acc, a, [&](int v) { return hn::LoadU(d, b + v * lanes); });
@@ -181,7 +183,7 @@ HWY_INLINE void AllColumns(Strip<B> strip) {
     int64_t column = 0;
     if constexpr (kWide) {
         column = Columns<16, 2, R, kRow, kStep>(strip, column);
-        // The other vector lengths have sums enough to keep the multipliers busy only with two.
+        // Twelve rows keep the multipliers busy with one vector of columns; fewer do not.
         if constexpr (R == kRows) column = Columns<16, 1, R, kRow, kStep>(strip, column);
     }
     if constexpr (VectorsBeside(R) > 2)
@@ -209,16 +211,15 @@ HWY_INLINE void PrefetchRows(const T* from, int64_t stride, int rows, int64_t co
         for (int64_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(from + i, 0, 2);
 }
 
-// The share of R rows, from `row` of the block on, of what comes after `count` elements of k, from
-// `begin` on: the tile's next stretch, or the first one of the tile that comes next.
+// R rows, from `row` of the block on, and `count` elements of k, from `begin` on, prefetch their
+// share of what comes next: the tile's next stretch, or the first one of the next tile.
 template <int R, typename T>
 HWY_INLINE void SetLater(const TileArgs<T>& t, int row, int64_t begin, int64_t count,
                          Strip<float>& strip) {
-    constexpr int64_t kColumns = 2 * (kWide ? 16 : 8);  // that are computed at a time
+    const int64_t columns = 2 * simd::Lanes();  // that are computed at a time
     const T* next = begin + count < t.k ? t.b + (begin + count) * t.stored : t.next_b;
-    strip.later =
-        reinterpret_cast<const char*>(next ? next + count * t.stored * row / t.rows : t.b);
-    strip.line_step = std::max<int64_t>(1, t.rows / R * 64 / (kColumns * sizeof(T)));
+    strip.later = reinterpret_cast<uintptr_t>(next ? next + count * t.stored * row / t.rows : t.b);
+    strip.line_step = std::max<int64_t>(1, t.rows / R * 64 / (columns * int64_t{sizeof(T)}));
 }
 
 // sums (+=, the first time =) of R rows, from `row` of the block on: `count` elements of k, from
@@ -237,9 +238,13 @@ void Stretch(Scratch& scratch, std::span<const TileArgs<T>> tiles, int row, int6
         PrefetchRows(a + R * t.a_stride, t.a_stride, std::min(R, t.rows - row - R), count);
     }
     for (size_t i = 0; i < tiles.size(); ++i) {
+        float* sums = scratch.sums[i] + row * kPanelColumns;
+        if (t.k == 0) {  // there is an extension alone
+            std::fill_n(sums, R * kPanelColumns, 0.0f);
+            continue;
+        }
         const auto multiply = [&]<typename B>(const B* b) {
-            Strip<B> strip{scratch.a,       b,     scratch.sums[i] + row * kPanelColumns,
-                           tiles[i].stored, count, begin == 0};
+            Strip<B> strip{scratch.a, b, sums, tiles[i].stored, count, begin == 0};
             if constexpr (sizeof(B) == 4) SetLater<R>(tiles[i], row, begin, count, strip);
             if (transposed)
                 AllColumns<R, 1, kTransposed>(strip);
